@@ -1,0 +1,31 @@
+"""What a check module may import: the model, the declaration, selectors, names and remedies."""
+
+from .declare import Check as Check
+from .declare import Verdict as Verdict
+from .declare import check as check
+from .facts import ConfigName as ConfigName
+from .facts import Facts as Facts
+from .facts import NotExamined as NotExamined
+from .facts import SuppressionUse as SuppressionUse
+from .ident import derived_name as derived_name
+from .ident import quote_ident as quote_ident
+from .ident import quote_idents as quote_idents
+from .ident import quote_literal as quote_literal
+from .ident import quote_qname as quote_qname
+from .ident import quote_role as quote_role
+from .model import catalog as catalog
+from .model import contract as contract
+from .model.finding import Flaw as Flaw
+from .model.finding import ObjectRef as ObjectRef
+from .model.finding import Remedy as Remedy
+from .model.finding import Severity as Severity
+from .model.finding import Unexamined as Unexamined
+from .model.tenancy import Ownership as Ownership
+from .model.tenancy import Standing as Standing
+from .model.tenancy import TableClass as TableClass
+from .remedy import add_foreign_key as add_foreign_key
+from .remedy import add_unique as add_unique
+from .remedy import create_index as create_index
+from .remedy import drop_index as drop_index
+from .remedy import set_not_null as set_not_null
+from .remedy import validate_constraint as validate_constraint

@@ -1,0 +1,86 @@
+"""How a check is declared: a judge of one subject, with its texts and examples beside it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from inspect import cleandoc
+from typing import Any
+
+from .facts import Facts
+from .model.finding import Flaw, Severity, Unexamined
+
+Verdict = Flaw | Unexamined | None
+Judge = Callable[[Any, Facts], Verdict]
+Selector = Callable[[Facts], Iterable[Any]]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A declared check: a value, never registered by being imported.
+
+    `judge` looks at one subject and returns a `Flaw`, `Unexamined`, or None when it passes.
+    `bad` and `good` are SQL examples; `config` is the TOML that both need. `remediable` is False
+    where only a person can decide. `needs` names evidence beyond the catalog (``rows``).
+    """
+
+    id: str
+    name: str
+    title: str
+    severity: Severity
+    subjects: Selector
+    judge: Judge
+    doc: str
+    why: str
+    bad: str
+    good: str
+    config: str = ""
+    remediable: bool = True
+    needs: str = ""
+
+    @property
+    def family(self) -> str:
+        return self.id[:3]
+
+    def __call__(self, subject: Any, facts: Facts) -> Verdict:
+        return self.judge(subject, facts)
+
+
+def check(
+    id: str,
+    title: str,
+    *,
+    subjects: Selector,
+    severity: Severity,
+    why: str,
+    bad: str,
+    good: str,
+    config: str = "",
+    remediable: bool = True,
+    needs: str = "",
+) -> Callable[[Judge], Check]:
+    """Declare the decorated judge as check `id`.
+
+    The function's name is the readable name, its docstring the manual page: what is examined, when
+    it fails, what is not covered. `why` is the harm in one sentence. Raises TypeError without a
+    docstring: a check that nobody can look up is not a check.
+    """
+
+    def declare(judge: Judge) -> Check:
+        if not judge.__doc__:
+            raise TypeError(f"check {id} has no docstring")
+        return Check(
+            id=id,
+            name=judge.__name__.replace("_", "-"),
+            title=title,
+            severity=severity,
+            subjects=subjects,
+            judge=judge,
+            doc=cleandoc(judge.__doc__),
+            why=why,
+            bad=cleandoc(bad),
+            good=cleandoc(good),
+            config=cleandoc(config),
+            remediable=remediable,
+            needs=needs,
+        )
+
+    return declare

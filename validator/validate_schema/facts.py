@@ -1,0 +1,174 @@
+"""Everything a check may look at, with the look-ups that several checks share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+from .ident import display
+from .model.catalog import Catalog, Constraint, QName, Role, Table
+from .model.contract import Contract
+from .model.evidence import Evidence
+from .model.finding import ObjectRef
+from .model.tenancy import Level, Standing, TableClass, Tenancy
+
+
+class NotExamined(Exception):
+    """Raised by a subject selector when what it selects cannot be known: the check is skipped.
+
+    The message is the reason that the report shows.
+    """
+
+
+@dataclass(frozen=True)
+class SuppressionUse:
+    """One configured suppression, parsed. `expires` None with `expires_text` set: unreadable date.
+
+    `matched` is filled by the engine before the SUP checks run.
+    """
+
+    check: str
+    object: str
+    reason: str
+    owner: str = ""
+    expires: date | None = None
+    expires_text: str = ""
+    matched: int = 0
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef("suppression", name=f"{self.check} {self.object}")
+
+
+@dataclass(frozen=True)
+class ConfigName:
+    """A table or role named in the config; `where` is its key there (``tenancy.global``)."""
+
+    name: str
+    where: str
+    kind: str = "table"
+    expires: date | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The world of one run. Immutable; derived look-ups are computed once, when first asked for."""
+
+    catalog: Catalog
+    tenancy: Tenancy
+    contract: Contract = Contract()
+    evidence: Evidence = Evidence()
+    suppressions: tuple[SuppressionUse, ...] = ()
+    config_names: tuple[ConfigName, ...] = ()
+    today: date = date(1970, 1, 1)
+
+    @property
+    def default_schema(self) -> str:
+        return self.catalog.server.default_schema
+
+    def show(self, name: QName) -> str:
+        """Return a relation's name as people write it."""
+        return display(name, self.default_schema)
+
+    @cached_property
+    def tables_by_name(self) -> Mapping[QName, Table]:
+        return {t.qname: t for t in self.catalog.tables}
+
+    @cached_property
+    def standings(self) -> Mapping[QName, Standing]:
+        return {s.table: s for s in self.tenancy.standings}
+
+    @cached_property
+    def roles(self) -> Mapping[str, Role]:
+        return {r.name: r for r in self.catalog.roles}
+
+    @cached_property
+    def tables(self) -> tuple[Table, ...]:
+        """User tables: no partitions (judged through their parent), no migration ledgers."""
+        return tuple(
+            t
+            for t in self.catalog.tables
+            if t.parent is None and self.class_of(t.qname) is not TableClass.LEDGER
+        )
+
+    def class_of(self, name: QName) -> TableClass:
+        """Return a table's class; a table without a standing is unclassified."""
+        standing = self.standings.get(name)
+        return standing.table_class if standing else TableClass.UNCLASSIFIED
+
+    def of_class(self, *classes: TableClass) -> tuple[Table, ...]:
+        """Return the user tables of these classes.
+
+        Raises `NotExamined` when the tenancy was not identified: nobody knows which they are.
+        """
+        self.require_tenancy()
+        return tuple(t for t in self.tables if self.class_of(t.qname) in classes)
+
+    def require_tenancy(self) -> None:
+        if not self.tenancy.identified:
+            raise NotExamined("the tenant root and tenant column were not identified")
+
+    @cached_property
+    def tenant_tables(self) -> tuple[Table, ...]:
+        return self.of_class(TableClass.TENANT)
+
+    @cached_property
+    def protected_tables(self) -> tuple[Table, ...]:
+        """Tenant and inherited tables: those that row security must guard."""
+        return self.of_class(TableClass.TENANT, TableClass.INHERITED)
+
+    def tenant_column(self, table: Table) -> str | None:
+        """Return the tenant column of a tenant table, None where it has none."""
+        standing = self.standings.get(table.qname)
+        return standing.column if standing else None
+
+    def level(self, table: Table) -> Level:
+        """Return the level of tenancy that a root or tenant table belongs to."""
+        return self.tenancy.levels[self.standings[table.qname].level]
+
+    def root_keys(self, table: Table) -> tuple[Constraint, ...]:
+        """Return the table's own foreign keys that hold its tenant column and lead to its root,
+        or to a tenant-scoped parent's same column (a composite key)."""
+        column, level = self.tenant_column(table), self.level(table)
+        found = []
+        for key in table.foreign_keys:
+            pairs = dict(zip(key.columns, key.referenced_columns, strict=False))
+            if column not in pairs or key.references is None:
+                continue
+            target = self.tables_by_name.get(key.references)
+            direct = key.references == level.root
+            through = target is not None and pairs[column] == self.tenant_column(target)
+            if direct or through:
+                found.append(key)
+        return tuple(found)
+
+    @cached_property
+    def app_roles(self) -> tuple[str, ...]:
+        """App roles that exist in the catalog."""
+        return tuple(r for r in self.tenancy.app_roles if r in self.roles)
+
+    def can_become(self, role: str) -> frozenset[str]:
+        """Return `role` and every role it may SET ROLE to, directly or through others."""
+        seen: set[str] = set()
+        queue = [role]
+        while queue:
+            name = queue.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            if name in self.roles:
+                queue += [m.role for m in self.roles[name].member_of if m.set_role]
+        return frozenset(seen)
+
+    def grantees_of(self, role: str) -> frozenset[str]:
+        """Return the grantees whose privileges `role` can use: itself, roles it may become or
+        inherits from, and PUBLIC."""
+        seen: set[str] = set()
+        queue = [role]
+        while queue:
+            name = queue.pop()
+            if name not in seen:
+                seen.add(name)
+                member_of = self.roles[name].member_of if name in self.roles else ()
+                queue += [m.role for m in member_of if m.set_role or m.inherit]
+        return frozenset(seen | {"PUBLIC"})

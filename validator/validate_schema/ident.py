@@ -1,0 +1,50 @@
+"""Quote identifiers and literals for SQL; print names for people."""
+
+from .model.catalog import QName
+
+
+def quote_ident(name: str) -> str:
+    """Return `name` as a quoted SQL identifier, always quoted so that keywords and case are safe.
+
+    Source: PostgreSQL documentation, "Lexical Structure", quoted identifiers.
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_idents(names: tuple[str, ...]) -> str:
+    """Return `names` quoted and joined by commas."""
+    return ", ".join(map(quote_ident, names))
+
+
+def quote_qname(name: QName) -> str:
+    """Return a schema-qualified, quoted SQL name."""
+    return f"{quote_ident(name.schema)}.{quote_ident(name.name)}"
+
+
+def quote_role(name: str) -> str:
+    """Return a role name quoted for GRANT and policies; ``PUBLIC`` is the keyword."""
+    return "PUBLIC" if name == "PUBLIC" else quote_ident(name)
+
+
+def quote_literal(text: str) -> str:
+    """Return `text` as a SQL string literal that means the same whatever
+    ``standard_conforming_strings`` is."""
+    quoted = "'" + text.replace("'", "''") + "'"
+    return " E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted
+
+
+def derived_name(*parts: str) -> str:
+    """Join `parts` into an object name of at most 63 bytes, cutting the first part if need be.
+
+    Source: PostgreSQL documentation, NAMEDATALEN: longer names are silently truncated.
+    """
+    head, tail = parts[0], "_".join(parts[1:])
+    room = 63 - len(tail.encode()) - 1
+    if room < 1:
+        return tail.encode()[:63].decode(errors="ignore")
+    return f"{head.encode()[:room].decode(errors='ignore')}_{tail}"
+
+
+def display(name: QName, default_schema: str = "public") -> str:
+    """Return the name as people write it: without the default schema."""
+    return name.name if name.schema == default_schema else f"{name.schema}.{name.name}"

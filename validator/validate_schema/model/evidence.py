@@ -1,0 +1,32 @@
+"""What was counted in the tables themselves, gathered before the checks run."""
+
+import msgspec
+
+from .catalog import QName
+
+
+class TenantRows(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Bounded counts of one tenant table; a count is None where it was not taken.
+
+    `capped` tells that counting stopped at `Evidence.limit` rows. `unreadable` is the reason why
+    nothing was counted (permission, time-out).
+    """
+
+    table: QName
+    column: str
+    null_rows: int | None = None
+    orphan_rows: int | None = None
+    orphan_sample: tuple[str, ...] = ()
+    placeholder_rows: int | None = None
+    placeholder_values: tuple[str, ...] = ()
+    capped: bool = False
+    unreadable: str = ""
+
+
+class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
+    """All data evidence. `gathered` is False when rows were not looked at; then `reason` says why."""
+
+    gathered: bool = False
+    reason: str = ""
+    limit: int = 0
+    tenant_rows: tuple[TenantRows, ...] = ()

@@ -1,0 +1,94 @@
+"""What a check says about one object."""
+
+from enum import StrEnum
+
+import msgspec
+
+from .catalog import QName
+
+
+class Severity(StrEnum):
+    """Gravity of a finding; compare with `rank`."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+    @property
+    def rank(self) -> int:
+        return ("info", "warning", "error").index(self.value)
+
+
+class ObjectRef(msgspec.Struct, frozen=True, omit_defaults=True, order=True):
+    """The object a finding is about.
+
+    `kind` is table, column, constraint, index, policy, role, function, schema, enum, suppression …;
+    `table` is set for what belongs to a table, `name` for everything but a table.
+    """
+
+    kind: str
+    schema: str = ""
+    table: str = ""
+    name: str = ""
+
+    @classmethod
+    def of_table(cls, qname: QName) -> "ObjectRef":
+        return cls("table", qname.schema, qname.name)
+
+    @classmethod
+    def on_table(cls, kind: str, qname: QName, name: str) -> "ObjectRef":
+        return cls(kind, qname.schema, qname.name, name)
+
+    def label(self, default_schema: str = "public") -> str:
+        """Return the name people use in the config: ``User.email``, ``auth.users``."""
+        schema = "" if self.schema == default_schema else self.schema
+        return ".".join(part for part in (schema, self.table, self.name) if part)
+
+
+class Remedy(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How to mend a finding: statements to run in order, each on its own, and what to know first.
+
+    `sql` is executable as printed; it is empty where only a person can decide, and `note` says so.
+    `lock` names the strongest lock the statements take and why that is bearable.
+    """
+
+    sql: tuple[str, ...] = ()
+    note: str = ""
+    lock: str = ""
+
+
+class Flaw(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A judge's verdict on a subject that fails. The engine makes a `Finding` of it.
+
+    `severity` overrides the check's own where the rule has degrees. `ref` overrides the subject's.
+    """
+
+    message: str
+    expected: str
+    observed: str
+    remedy: Remedy = Remedy()
+    evidence: str = ""
+    severity: Severity | None = None
+    ref: ObjectRef | None = None
+
+
+class Unexamined(msgspec.Struct, frozen=True):
+    """A judge's verdict on a subject whose evidence could not be read."""
+
+    reason: str
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One defect of one object. `fingerprint` hashes check and object, never the words."""
+
+    fingerprint: str
+    check: str
+    severity: Severity
+    object: ObjectRef
+    message: str
+    expected: str
+    observed: str
+    evidence: str = ""
+    remedy: Remedy = Remedy()
+    status: str = "new"
+    location: str | None = None

@@ -1,0 +1,270 @@
+"""The report: one model, version 1. JSON is this model; every other format is a view of it."""
+
+from typing import Literal
+
+import msgspec
+
+from .finding import Finding, ObjectRef, Severity
+
+SCHEMA_VERSION = 1
+
+CheckStatus = Literal["passed", "failed", "not_applicable", "skipped", "error"]
+Verdict = Literal["PASS", "FAIL", "INCOMPLETE"]
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of the report's parts: keyword-only, so that order in the file is the only order."""
+
+
+class Tool(_Part, frozen=True, kw_only=True):
+    name: str = "validate-schema"
+    version: str = ""
+
+
+class RoleFacts(_Part, frozen=True, kw_only=True):
+    name: str
+    superuser: bool
+    bypassrls: bool
+
+
+class Target(_Part, frozen=True, kw_only=True):
+    """What was examined. `kind` is database, migrations or snapshot. `fingerprint` is the SHA-256
+    of the normalised catalog. `stand_ins` lists extensions that the scratch server faked."""
+
+    kind: str
+    server: str
+    server_version: str
+    database: str
+    role: RoleFacts
+    read_only: bool = True
+    fingerprint: str = ""
+    stand_ins: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+
+class Provenance(_Part, frozen=True, kw_only=True):
+    """How the run can be repeated. `command` is the command line without secrets."""
+
+    config_path: str = ""
+    config_sha256: str = ""
+    contract_sha256: str = ""
+    git_commit: str = ""
+    ci_url: str = ""
+    command: str = ""
+
+
+class LevelFacts(_Part, frozen=True, kw_only=True):
+    root: str | None
+    root_key: str | None
+    columns: tuple[str, ...]
+    parent: str | None = None
+
+
+class CandidateFacts(_Part, frozen=True, kw_only=True):
+    root: str
+    column: str
+    tables: int
+    why: str
+
+
+class TenancyFacts(_Part, frozen=True, kw_only=True):
+    """Tenancy as it was understood; `inferred` maps what the config left open to the reason."""
+
+    identified: bool = False
+    root: str | None = None
+    root_key: str | None = None
+    column: str | None = None
+    setting: str | None = None
+    app_roles: tuple[str, ...] = ()
+    levels: tuple[LevelFacts, ...] = ()
+    inferred: dict[str, str] = {}
+    candidates: tuple[CandidateFacts, ...] = ()
+
+
+class Counts(_Part, frozen=True, kw_only=True):
+    """Every headline figure, computed from the catalog. `null_tenant_rows` is None when no rows
+    were counted. `indexes` counts all; `unique_indexes` and `plain_indexes` split it with
+    `primary_keys`."""
+
+    tables: int = 0
+    tenant_tables: int = 0
+    inherited_tables: int = 0
+    global_tables: int = 0
+    exempt_tables: int = 0
+    unclassified_tables: int = 0
+    columns: int = 0
+    indexes: int = 0
+    primary_keys: int = 0
+    unique_indexes: int = 0
+    plain_indexes: int = 0
+    unique_constraints: int = 0
+    tenant_unique_constraints: int = 0
+    tenant_table_uniques: int = 0
+    foreign_keys: int = 0
+    tenant_foreign_keys: int = 0
+    tenant_safe_foreign_keys: int = 0
+    root_foreign_keys: int = 0
+    enums: int = 0
+    policies: int = 0
+    rls_tables: int = 0
+    forced_rls_tables: int = 0
+    protected_tables: int = 0
+    tenant_columns_not_null: int = 0
+    null_tenant_rows: int | None = None
+
+
+class TableUniqueFacts(_Part, frozen=True, kw_only=True):
+    name: str
+    columns: tuple[str, ...]
+    scoped: bool
+
+
+class TableKeyFacts(_Part, frozen=True, kw_only=True):
+    """A foreign key for the matrix and the map. `safe` is None where the question does not arise."""
+
+    name: str
+    columns: tuple[str, ...]
+    references: str
+    referenced_columns: tuple[str, ...]
+    on_delete: str
+    safe: bool | None = None
+
+
+class TableFacts(_Part, frozen=True, kw_only=True):
+    """One row of the tenant matrix. `label` is the name as people write it. `why` is the reason for
+    the class. `root_fk`, `rls` … are None where they do not apply to the class."""
+
+    schema: str
+    name: str
+    label: str
+    table_class: str = msgspec.field(name="class")
+    ownership: str
+    why: str
+    group: str = ""
+    path: tuple[str, ...] = ()
+    tenant_column: str | None = None
+    type: str | None = None
+    nullable: bool | None = None
+    default: str | None = None
+    root_fk: bool | None = None
+    uniques: tuple[TableUniqueFacts, ...] = ()
+    fks: tuple[TableKeyFacts, ...] = ()
+    tenant_index: bool | None = None
+    rls: bool = False
+    forced: bool = False
+    policies: int = 0
+    columns: int = 0
+    estimated_rows: int | None = None
+    findings: tuple[str, ...] = ()
+
+
+class EnumFacts(_Part, frozen=True, kw_only=True):
+    name: str
+    labels: tuple[str, ...]
+    used_by: tuple[str, ...] = ()
+
+
+class PolicyFacts(_Part, frozen=True, kw_only=True):
+    table: str
+    name: str
+    command: str
+    roles: tuple[str, ...]
+    permissive: bool
+    using: str | None
+    check: str | None
+
+
+class SubjectFacts(_Part, frozen=True, kw_only=True):
+    """One examined object of a check and how it fared (JUnit wants a case for each)."""
+
+    object: ObjectRef
+    status: Literal["passed", "failed", "skipped"]
+    reason: str = ""
+
+
+class CheckResult(_Part, frozen=True, kw_only=True):
+    """One check's outcome. `examined` = `passed` + `failed` + `skipped` subjects; `suppressed` of
+    the failed ones were accepted. `reason` explains skipped and error."""
+
+    id: str
+    name: str
+    title: str
+    family: str
+    severity: Severity
+    status: CheckStatus
+    examined: int
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    suppressed: int = 0
+    findings: int = 0
+    why: str = ""
+    reason: str = ""
+
+
+class Suppressed(Finding, frozen=True, kw_only=True):
+    """A finding that the config accepts. `days_left` is None without an expiry."""
+
+    reason: str
+    owner: str = ""
+    expires: str = ""
+    days_left: int | None = None
+
+
+class MigrationEntry(_Part, frozen=True, kw_only=True):
+    """One migration. `creates` says what it did, computed from the catalogs before and after."""
+
+    version: str
+    name: str
+    file: str = ""
+    state: str
+    checksum: str = ""
+    applied_at: str = ""
+    creates: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+
+
+class MigrationFacts(_Part, frozen=True, kw_only=True):
+    tool: str = ""
+    path: str = ""
+    ledger: str = ""
+    entries: tuple[MigrationEntry, ...] = ()
+    note: str = ""
+
+
+class Statistics(_Part, frozen=True, kw_only=True):
+    checks: int = 0
+    passed: int = 0
+    failed: int = 0
+    not_applicable: int = 0
+    skipped: int = 0
+    errors: int = 0
+    examined: int = 0
+    findings: dict[str, int] = {}
+    suppressed: int = 0
+
+
+class Report(_Part, frozen=True, kw_only=True):
+    """Version 1 of the contract that other tools rely on. Lists are sorted; see docs/report.md."""
+
+    schema_version: int = SCHEMA_VERSION
+    title: str = "Schema Validation Report"
+    tool: Tool = Tool()
+    verdict: Verdict
+    exit_code: int
+    gate: str = ""
+    generated_at: str = ""
+    duration_ms: int = 0
+    target: Target
+    provenance: Provenance = Provenance()
+    tenancy: TenancyFacts = TenancyFacts()
+    counts: Counts = Counts()
+    tables: tuple[TableFacts, ...] = ()
+    enums: tuple[EnumFacts, ...] = ()
+    policies: tuple[PolicyFacts, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    suppressed: tuple[Suppressed, ...] = ()
+    migrations: MigrationFacts = MigrationFacts()
+    isolation: dict[str, str] = {}
+    statistics: Statistics = Statistics()

@@ -1,0 +1,93 @@
+"""Who owns the rows of each table, and how that was decided."""
+
+from enum import StrEnum
+
+import msgspec
+
+from .catalog import QName
+
+
+class TableClass(StrEnum):
+    """Where a table stands. `LEDGER` is a migration tool's own book-keeping: never a finding."""
+
+    ROOT = "root"
+    TENANT = "tenant"
+    INHERITED = "inherited"
+    GLOBAL = "global"
+    EXEMPT = "exempt"
+    UNCLASSIFIED = "unclassified"
+    LEDGER = "ledger"
+
+
+class Ownership(StrEnum):
+    """The shape in which a table says whose its rows are."""
+
+    COLUMN = "own column"
+    NULLABLE_COLUMN = "own nullable column"
+    PATH = "foreign-key path"
+    NULLABLE_PATH = "nullable foreign-key path"
+    REVERSE = "key on the parent"
+    MEMBERSHIP = "membership"
+    NONE = "none"
+
+
+class Level(msgspec.Struct, frozen=True):
+    """One level of tenancy: organization, then workspace, and so on.
+
+    `root` is None when tenants live outside this database. `key` is the root's referenced column.
+    `columns` are the accepted spellings of the tenant column. `parent` names the level above.
+    """
+
+    columns: tuple[str, ...]
+    root: QName | None = None
+    key: str | None = None
+    parent: QName | None = None
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """One table's place: its class, tenant column, shape and the reason in a sentence.
+
+    `path` lists the tables walked from an inherited table to the one that owns it, exclusive of
+    itself. `level` indexes `Tenancy.levels` for root and tenant tables.
+    """
+
+    table: QName
+    table_class: TableClass
+    ownership: Ownership
+    why: str
+    declared: bool = False
+    column: str | None = None
+    level: int = 0
+    path: tuple[QName, ...] = ()
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A possible tenant root, for the message that asks the user to choose."""
+
+    root: QName
+    column: str
+    tables: int
+    why: str
+
+
+class Tenancy(msgspec.Struct, frozen=True):
+    """The tenancy of a database. Not `identified`: no level is known, and `candidates` may help.
+
+    `inferred` maps root, column, setting, app_roles … to the reason, for what the config left open.
+    `setting` is the tenant context that policies read; `current_tenant` a helper call instead.
+    `null_means_global` lists tables whose NULL tenant rows are shared by design.
+    """
+
+    levels: tuple[Level, ...] = ()
+    standings: tuple[Standing, ...] = ()
+    setting: str | None = None
+    current_tenant: str | None = None
+    app_roles: tuple[str, ...] = ()
+    null_means_global: tuple[QName, ...] = ()
+    placeholders: tuple[str, ...] = ()
+    inferred: dict[str, str] = {}
+    candidates: tuple[Candidate, ...] = ()
+
+    @property
+    def identified(self) -> bool:
+        return bool(self.levels)
