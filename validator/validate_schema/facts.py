@@ -13,7 +13,7 @@ from .model.finding import ObjectRef
 from .model.tenancy import Level, Standing, TableClass, Tenancy
 
 
-class NotExamined(Exception):
+class NotExamined(Exception):  # noqa: N818 - not an error: a result
     """Raised by a subject selector when what it selects cannot be known: the check is skipped.
 
     The message is the reason that the report shows.
