@@ -24,7 +24,8 @@ class NotExamined(Exception):  # noqa: N818 - not an error: a result
 class SuppressionUse:
     """One configured suppression, parsed. `expires` None with `expires_text` set: unreadable date.
 
-    `matched` is filled by the engine before the SUP checks run.
+    The engine fills the last two before the SUP checks run: how many findings it `matched`, and
+    whether a check that it names was `judged` in this run (what did not run cannot be unused).
     """
 
     check: str
@@ -34,6 +35,13 @@ class SuppressionUse:
     expires: date | None = None
     expires_text: str = ""
     matched: int = 0
+    judged: bool = True
+
+    def lapsed(self, today: date) -> bool:
+        """Tell whether it no longer holds: past its date, or the date cannot be read."""
+        if self.expires is None:
+            return bool(self.expires_text)
+        return self.expires < today
 
     @property
     def ref(self) -> ObjectRef:
