@@ -1,5 +1,65 @@
-"""Command line."""
+"""The command line: parse, call, write, exit. Every exception becomes one line and a status here."""
+
+import os
+import signal
+import sys
+from types import FrameType
+
+import click
+
+from ..errors import ValidateSchemaError
+from .main import cli as cli
+
+INTERRUPTED = 130
 
 
 def main() -> None:
-    """Entry point."""
+    """Run the command line and exit with its status; no traceback reaches the terminal.
+
+    Set VALIDATE_SCHEMA_TRACEBACK=1 to see the traceback of an internal error.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; return its exit status."""
+    try:
+        status = cli.main(arguments, prog_name="validate-schema", standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.UsageError as error:
+        return _complain(_usage_message(error), error.exit_code)
+    except click.ClickException as error:
+        return _complain(error.format_message(), error.exit_code)
+    except ValidateSchemaError as error:
+        return _complain(str(error), error.exit_status)
+    except (click.Abort, KeyboardInterrupt):
+        return _complain("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # The reader went away (`| head`); keep the interpreter from complaining again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return INTERRUPTED
+    except Exception as error:
+        if os.environ.get("VALIDATE_SCHEMA_TRACEBACK"):
+            raise
+        reason = " ".join(str(error).split())
+        return _complain(
+            f"internal error: {type(error).__name__}: {reason} (VALIDATE_SCHEMA_TRACEBACK=1 shows where)", 3
+        )
+
+
+def _usage_message(error: click.UsageError) -> str:
+    command = error.ctx.command_path if error.ctx else "validate-schema"
+    return f"{error.format_message()} (see '{command} --help')"
+
+
+def _complain(message: str, status: int) -> int:
+    click.echo(click.style("error: ", fg="red", bold=True) + message, err=True)
+    return status
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    # An exception, so that context managers stop servers and drop databases on the way out.
+    raise SystemExit(128 + signal.SIGTERM)

@@ -7,6 +7,7 @@ import msgspec
 from .finding import Finding, ObjectRef, Severity
 
 SCHEMA_VERSION = 1
+DEFAULT_TITLE = "Schema Validation Report"
 
 CheckStatus = Literal["passed", "failed", "not_applicable", "skipped", "error"]
 Verdict = Literal["PASS", "FAIL", "INCOMPLETE"]
@@ -29,7 +30,8 @@ class RoleFacts(_Part, frozen=True, kw_only=True):
 
 class Target(_Part, frozen=True, kw_only=True):
     """What was examined. `kind` is database, migrations or snapshot. `fingerprint` is the SHA-256
-    of the normalised catalog. `stand_ins` lists extensions that the scratch server faked."""
+    of the normalised catalog. Names in `default_schema` are written without their schema.
+    `stand_ins` lists extensions that the scratch server faked."""
 
     kind: str
     server: str
@@ -38,6 +40,7 @@ class Target(_Part, frozen=True, kw_only=True):
     role: RoleFacts
     read_only: bool = True
     fingerprint: str = ""
+    default_schema: str = "public"
     stand_ins: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
 
@@ -100,6 +103,7 @@ class Counts(_Part, frozen=True, kw_only=True):
     unique_constraints: int = 0
     tenant_unique_constraints: int = 0
     tenant_table_uniques: int = 0
+    scoped_uniques: int = 0
     foreign_keys: int = 0
     tenant_foreign_keys: int = 0
     tenant_safe_foreign_keys: int = 0
@@ -248,7 +252,7 @@ class Report(_Part, frozen=True, kw_only=True):
     """Version 1 of the contract that other tools rely on. Lists are sorted; see docs/report.md."""
 
     schema_version: int = SCHEMA_VERSION
-    title: str = "Schema Validation Report"
+    title: str = DEFAULT_TITLE
     tool: Tool = Tool()
     verdict: Verdict
     exit_code: int

@@ -1,0 +1,37 @@
+"""`validate-schema demo`: FlakeGuard's migrations in, its report out."""
+
+from pathlib import Path
+
+import click
+
+from ..packs import resource_dir
+from . import options
+
+
+@click.command("demo")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("validate-schema-demo"),
+    show_default=True,
+    metavar="DIR",
+    help="Where the reports are written.",
+)
+@options.scratch
+@options.color
+def command(output: Path, scratch: str, color: bool | None) -> None:
+    """Validate the bundled FlakeGuard example on the embedded PostgreSQL.
+
+    Six migrations are applied to a scratch server and the resulting schema is examined. The
+    example has real findings on purpose; they do not fail the demo.
+    """
+    from ..errors import UsageError
+    from .validate import demonstrate
+
+    example = resource_dir("examples") / "flakeguard"
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot create {output}: {error.strerror}") from None
+    demonstrate(example, output, scratch, color)

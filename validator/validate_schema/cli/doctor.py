@@ -1,0 +1,104 @@
+"""`validate-schema doctor`: what can be connected to, read and started here."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from ..errors import ValidateSchemaError
+from . import options
+
+_MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("–", "yellow")}
+
+
+@click.command("doctor")
+@click.option("--database-url", metavar="URL", help="Database to try. Default: DATABASE_URL, then PG*.")
+@options.config
+def command(database_url: str | None, config_path: Path | None) -> int:
+    """Say what can be connected to, what can be read there, and which scratch servers are possible.
+
+    Exits 3 when a database was named and cannot be examined.
+    """
+    usable = True
+    for title, lines in (
+        ("config", _config(config_path)),
+        ("database", _database(database_url)),
+        ("scratch", _scratch()),
+    ):
+        click.echo(click.style(title, bold=True))
+        for good, text in lines:
+            mark, colour = _MARKS[good]
+            click.echo(f"  {click.style(mark, fg=colour)} {text}")
+            usable = usable and not (good is False and title != "scratch")
+    return 0 if usable else 3
+
+
+def _config(path: Path | None) -> Iterator[tuple[bool | None, str]]:
+    from ..config_file import load
+
+    try:
+        loaded = load(path, Path.cwd())
+    except ValidateSchemaError as error:
+        yield False, str(error)
+        return
+    if loaded.path is None:
+        yield None, "no validate-schema.toml: everything is inferred (`validate-schema init` writes one)"
+    else:
+        yield True, f"{loaded.path}"
+
+
+def _database(url: str | None) -> Iterator[tuple[bool | None, str]]:
+    from ..config_file import LoadedConfig
+    from .validate import choose_source
+
+    try:
+        source = choose_source(url, None, None, None, "embedded", LoadedConfig())
+    except ValidateSchemaError:
+        yield None, "none named: give --database-url or set DATABASE_URL or PG*"
+        return
+    from ..catalog import read_catalog
+    from ..target import connect, parse_url
+
+    try:
+        destination = parse_url(source.database_url)
+        with connect(source.database_url) as connection:
+            yield True, f"connected to {destination.shown}"
+            catalog = read_catalog(connection, default_schema=destination.default_schema)
+    except ValidateSchemaError as error:
+        yield False, str(error)
+        return
+    role = catalog.server.role
+    yield True, f"PostgreSQL {catalog.server.version}, database {catalog.server.database}, role {role.name}"
+    yield True, f"catalog read: {len(catalog.tables)} tables, {len(catalog.roles)} roles"
+    for gap in catalog.unreadable:
+        yield False, f"{gap.what}: {gap.reason}"
+    if role.superuser or role.bypassrls:
+        yield None, f"role {role.name} bypasses row-level security: fine for reading, not for an app role"
+    yield from _rows(url, catalog.server.default_schema)
+
+
+def _rows(url: str | None, default_schema: str) -> Iterator[tuple[bool | None, str]]:
+    from ..target import connect
+
+    query = (
+        "select count(*) filter (where has_table_privilege(c.oid, 'SELECT')), count(*)"
+        " from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+        " where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'"
+    )
+    with connect(url or os.environ.get("DATABASE_URL")) as connection:
+        row = connection.execute(query).fetchone()
+    readable, total = row or (0, 0)
+    words = f"rows readable in {readable} of {total} tables (for the data checks)"
+    yield (True if readable == total else None), words
+
+
+def _scratch() -> Iterator[tuple[bool | None, str]]:
+    from ..scratch import possible_sources
+
+    for source in possible_sources():
+        where = f" ({source.where})" if source.where else ""
+        if source.available:
+            yield True, f"{source.name}: PostgreSQL {source.version}{where}"
+        else:
+            yield None, f"{source.name}: {source.why_not}"

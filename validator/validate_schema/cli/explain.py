@@ -1,0 +1,32 @@
+"""`validate-schema explain`: one check's manual page, or all of them as Markdown."""
+
+import click
+
+from ..declare import Check
+from ..engine import require_known, select_checks
+from ..errors import UsageError
+from ..packs import builtin_checks
+from ..reference import check_page, checks_reference
+
+
+@click.command("explain")
+@click.argument("ids", nargs=-1, metavar="ID...")
+@click.option("--all", "everything", is_flag=True, help="Every check, as one Markdown page.")
+def command(ids: tuple[str, ...], everything: bool) -> None:
+    """Explain checks by id (UNQ001), family (UNQ) or name (tenant-scoped)."""
+    checks = builtin_checks()
+    if everything:
+        click.echo(checks_reference(checks), nl=False)
+        return
+    if not ids:
+        raise UsageError("name a check, or use --all; `validate-schema checks` lists them")
+    pages = [check_page(check) for id in ids for check in _named(checks, id)]
+    click.echo("\n".join(pages), nl=False)
+
+
+def _named(checks: tuple[Check, ...], word: str) -> tuple[Check, ...]:
+    by_name = tuple(c for c in checks if c.name == word.lower())
+    if by_name:
+        return by_name
+    require_known(checks, word.upper())
+    return select_checks(checks, (word.upper(),), ())

@@ -1,0 +1,54 @@
+"""`validate-schema init`: the first config, from what the database shows."""
+
+from pathlib import Path
+
+import click
+
+from ..errors import UsageError
+from . import options
+
+FILE_NAME = "validate-schema.toml"
+
+
+@click.command("init")
+@options.target
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    default=Path(FILE_NAME),
+    show_default=True,
+    metavar="FILE",
+)
+@click.option("--force", is_flag=True, help="Replace the file if it exists.")
+def command(
+    database_url: str | None,
+    migrations: Path | None,
+    tool: str | None,
+    snapshot: Path | None,
+    scratch: str,
+    statement_timeout: int,
+    config_path: Path | None,
+    output: Path,
+    force: bool,
+) -> None:
+    """Write a commented config from what was inferred. An existing file is left alone."""
+    from ..config_file import load
+    from ..examine import open_source, run_time
+    from ..progress import Progress
+    from ..report import write
+    from ..tenancy import identify
+    from ..tenancy.draft import draft_config
+    from .validate import choose_source, with_timeout
+
+    if output.exists() and not force:
+        raise UsageError(f"{output} exists: --force replaces it, --output names another file")
+    config = load(config_path, Path.cwd())
+    source = choose_source(
+        database_url, migrations, snapshot, tool or config.config.migrations.tool, scratch, config
+    )
+    with open_source(with_timeout(source, statement_timeout), Progress()) as opened:
+        tenancy = identify(opened.catalog, config.config.tenancy, today=run_time({}).date())
+        text = draft_config(opened.catalog, tenancy)
+    write(text, output)
+    click.echo(f"wrote {output}: read it, settle what is commented out, commit it", err=True)

@@ -1,0 +1,87 @@
+"""The command group: the bare run is the main job; subcommands load when they are called."""
+
+import importlib
+from typing import Any
+
+import click
+
+from .. import __version__
+from . import options
+
+COMMANDS = {
+    "checks": "List the checks.",
+    "completion": "Print the completion script of a shell.",
+    "demo": "Validate the bundled FlakeGuard example and write its report.",
+    "doctor": "Say what can be connected to, read and started here.",
+    "explain": "Explain a check: what it examines, why, bad and good SQL.",
+    "init": "Write a commented validate-schema.toml from what was inferred.",
+    "render": "Render a saved JSON report in another format.",
+    "scratch": "List or remove throwaway PostgreSQL servers and databases.",
+    "snapshot": "Save the catalog as JSON, to be checked or compared later.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in modules of their own, imported when one is called.
+
+    `--help` must not pay for psycopg, Jinja2 and the rest: the help lines stand in `COMMANDS`.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"{__package__}.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS:
+            ctx.fail(f"no such command: {args[0]}{options.did_you_mean(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Exit codes: 0 pass, 1 findings at or above --fail-on, 2 usage, 3 could not be completed.",
+)
+@options.target
+@options.selection
+@options.output
+@click.version_option(__version__, prog_name="validate-schema")
+@click.pass_context
+def cli(ctx: click.Context, **given: Any) -> int | None:
+    """Validate a multi-tenant PostgreSQL schema and report what was examined.
+
+    \b
+    validate-schema --database-url postgresql://… --report out.md
+    validate-schema --migrations prisma/migrations --report out.html
+
+    Without a subcommand the target is examined, the findings go to standard output, and each
+    --report is written. The connection is read-only.
+    """
+    if ctx.invoked_subcommand is not None:
+        _refuse_stray_options(ctx)
+        return None
+    from .validate import validate
+
+    return validate(**given)
+
+
+def _refuse_stray_options(ctx: click.Context) -> None:
+    """An option before the subcommand would be ignored; say so instead."""
+    for name in ctx.params:
+        source = ctx.get_parameter_source(name)
+        if source is click.core.ParameterSource.COMMANDLINE:
+            flag = "--" + name.replace("_", "-")
+            ctx.fail(f"{flag} belongs after the command: validate-schema {ctx.invoked_subcommand} {flag} …")

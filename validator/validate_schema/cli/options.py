@@ -1,0 +1,118 @@
+"""Options that several commands share."""
+
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+LEVELS = ("error", "warning", "info")
+FORMATS = ("md", "html", "json", "txt")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean "x"?` for the nearest known word, or nothing."""
+    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f'; did you mean "{near[0]}"?' if near else ""
+
+
+def _path(**checks: bool) -> click.Path:
+    return click.Path(path_type=Path, **checks)  # type: ignore[arg-type]
+
+
+def _together(*decorators: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
+    def decorate(command: _Command) -> _Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+config = click.option(
+    "--config",
+    "config_path",
+    type=_path(),
+    metavar="FILE",
+    help="validate-schema.toml; otherwise searched upwards.",
+)
+
+scratch = click.option(
+    "--scratch",
+    default="embedded",
+    show_default=True,
+    metavar="SOURCE",
+    help="Scratch server: embedded, system, a bin directory, or a URL.",
+)
+color = click.option(
+    "--color/--no-color", default=None, help="Colour (default: on a terminal without NO_COLOR)."
+)
+
+target = _together(
+    click.option(
+        "--database-url", metavar="URL", help="Database to examine. Default: DATABASE_URL, then PG*."
+    ),
+    click.option(
+        "--migrations", type=_path(), metavar="DIR", help="Apply these migrations to a scratch server."
+    ),
+    click.option("--tool", metavar="NAME", help="Migration tool, where the folder does not tell."),
+    click.option("--snapshot", type=_path(), metavar="FILE", help="Examine a saved catalog."),
+    scratch,
+    click.option(
+        "--statement-timeout",
+        type=click.IntRange(min=1),
+        default=30_000,
+        show_default=True,
+        metavar="MS",
+        help="Time-out of each catalog query.",
+    ),
+    config,
+)
+
+selection_ids = _together(
+    click.option(
+        "--select", multiple=True, metavar="IDS", help="Only these checks: ids or prefixes, by comma."
+    ),
+    click.option("--ignore", multiple=True, metavar="IDS", help="Not these checks."),
+)
+
+selection = _together(
+    selection_ids,
+    click.option("--data/--no-data", default=None, help="Count rows in tenant tables (default: on)."),
+)
+
+output_files = _together(
+    click.option(
+        "--report", "reports", multiple=True, metavar="PATH", help="Write a report; - is stdout. Repeatable."
+    ),
+    click.option(
+        "--format",
+        "formats",
+        multiple=True,
+        type=click.Choice(FORMATS),
+        help="Format of the --report at the same place, or of standard output.",
+    ),
+    color,
+)
+
+output = _together(
+    output_files,
+    click.option(
+        "--fail-on",
+        type=click.Choice((*LEVELS, "never")),
+        default="error",
+        show_default=True,
+        help="Lowest severity that fails the run.",
+    ),
+    click.option(
+        "--min-severity",
+        type=click.Choice(LEVELS),
+        default="info",
+        show_default=True,
+        help="Hide lesser findings on the terminal; never changes the verdict.",
+    ),
+    click.option("--quiet", "-q", is_flag=True, help="Only the verdict line on standard output."),
+)

@@ -1,0 +1,189 @@
+"""The bare run: examine the target, write the reports, print the summary."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from ..config_file import LoadedConfig, load
+from ..engine import require_known, select_checks
+from ..errors import UsageError
+from ..examine import Request, Source, examine, run_time
+from ..model.report import Report
+from ..packs import builtin_checks
+from ..progress import Progress
+from ..report import format_of, render, render_text, write
+from ..target import mask
+
+STDOUT = "-"
+_PG_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE", "PGUSER", "PGPORT")
+
+
+def validate(
+    *,
+    database_url: str | None,
+    migrations: Path | None,
+    tool: str | None,
+    snapshot: Path | None,
+    scratch: str,
+    statement_timeout: int,
+    config_path: Path | None,
+    select: Sequence[str],
+    ignore: Sequence[str],
+    data: bool | None,
+    reports: Sequence[str],
+    formats: Sequence[str],
+    fail_on: str,
+    min_severity: str,
+    quiet: bool,
+    color: bool | None,
+) -> int:
+    """Run the main job; return the exit status."""
+    destinations = pair_formats(reports, formats)
+    config = load(config_path, Path.cwd())
+    source = choose_source(
+        database_url, migrations, snapshot, tool or config.config.migrations.tool, scratch, config
+    )
+    checks = builtin_checks()
+    chosen = config.config.checks
+    for id in chosen.severity:
+        require_known(checks, id)
+    request = Request(
+        source=with_timeout(source, statement_timeout),
+        config=config,
+        checks=select_checks(
+            checks, split_ids(select) or chosen.select, (*split_ids(ignore), *chosen.ignore)
+        ),
+        now=run_time(os.environ),
+        fail_on=fail_on,
+        rows=data is not False,
+        command=shown_command(sys.argv[1:]),
+        environ=os.environ,
+    )
+    report = examine(request, Progress())
+    deliver(report, destinations, min_severity=min_severity, quiet=quiet, color=color)
+    return report.exit_code
+
+
+def split_ids(given: Sequence[str]) -> tuple[str, ...]:
+    """Return ids from repeated and comma-separated options."""
+    return tuple(part.strip() for text in given for part in text.split(",") if part.strip())
+
+
+def choose_source(
+    database_url: str | None,
+    migrations: Path | None,
+    snapshot: Path | None,
+    tool: str | None,
+    scratch: str,
+    config: LoadedConfig,
+    environ: Mapping[str, str] | None = None,
+) -> Source:
+    """Return the one source that was named. Options win over DATABASE_URL, that over PG*.
+
+    A migrations folder in the config is never taken silently: a deploy whose DATABASE_URL is
+    missing would then pass without anything deployed having been looked at.
+    Raises `UsageError` for none or several.
+    """
+    env = os.environ if environ is None else environ
+    named = [
+        flag
+        for flag, value in (
+            ("--database-url", database_url),
+            ("--migrations", migrations),
+            ("--snapshot", snapshot),
+        )
+        if value is not None
+    ]
+    if len(named) > 1:
+        raise UsageError(f"{' and '.join(named)} name different targets: give one")
+    if migrations is not None:
+        return Source(migrations=migrations, tool=tool, scratch=scratch)
+    if snapshot is not None:
+        return Source(snapshot=snapshot)
+    url = database_url if database_url is not None else env.get("DATABASE_URL")
+    if url is not None:
+        return Source(database_url=url)
+    if any(env.get(name) for name in _PG_VARIABLES):
+        return Source(environment=True)
+    folder = config.config.migrations.path
+    hint = f" (the config names migrations: --migrations {folder})" if folder else ""
+    raise UsageError(f"no target: give --database-url, --migrations or --snapshot, or set DATABASE_URL{hint}")
+
+
+def with_timeout(source: Source, milliseconds: int) -> Source:
+    from dataclasses import replace
+
+    return replace(source, statement_timeout_ms=milliseconds)
+
+
+def pair_formats(reports: Sequence[str], formats: Sequence[str]) -> list[tuple[str, str]]:
+    """Return (destination, format) pairs: the n-th --format belongs to the n-th --report; without
+    one the suffix decides. Formats beyond the reports go to standard output.
+
+    Raises `UsageError` when a format cannot be told or standard output is named twice.
+    """
+    pairs = []
+    for position, destination in enumerate(reports):
+        given = formats[position] if position < len(formats) else None
+        pairs.append((destination, given or format_of(destination)))
+    pairs += [(STDOUT, extra) for extra in formats[len(reports) :]]
+    if sum(destination == STDOUT for destination, _ in pairs) > 1:
+        raise UsageError("standard output can hold one report: give the others a path")
+    return pairs
+
+
+def deliver(
+    report: Report,
+    destinations: Sequence[tuple[str, str]],
+    *,
+    min_severity: str = "info",
+    quiet: bool = False,
+    color: bool | None = None,
+) -> None:
+    """Write every report, then the summary on standard output unless a report goes there."""
+    rendered = {format: render(report, format) for _, format in destinations}
+    for destination, format in destinations:
+        if destination != STDOUT:
+            write(rendered[format], Path(destination))
+    to_stdout = [format for destination, format in destinations if destination == STDOUT]
+    if to_stdout:
+        click.echo(rendered[to_stdout[0]], nl=False)
+        return
+    colored = use_color(color)
+    text = render_text(report, color=colored, min_severity=min_severity, quiet=quiet)
+    click.echo(text, nl=False, color=colored)
+    for destination, _ in destinations:
+        if not quiet:
+            click.echo(f"report: {destination}")
+
+
+def use_color(wanted: bool | None) -> bool:
+    """Return whether to colour: as asked, else on a terminal without NO_COLOR (no-color.org)."""
+    if wanted is not None:
+        return wanted
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def shown_command(arguments: Sequence[str]) -> str:
+    """Return the command line for the report, secrets masked."""
+    import shlex
+
+    return mask(shlex.join(["validate-schema", *arguments]))
+
+
+def demonstrate(example: Path, output: Path, scratch: str, color: bool | None) -> None:
+    """Examine the bundled example and write its reports into `output`."""
+    config = load(example / "validate-schema.toml", example)
+    request = Request(
+        source=Source(migrations=example / str(config.config.migrations.path), scratch=scratch),
+        config=config,
+        checks=builtin_checks(),
+        now=run_time(os.environ),
+        command="validate-schema demo",
+    )
+    report = examine(request, Progress())
+    names = [f"flakeguard.{format}" for format in ("md", "html", "json")]
+    deliver(report, pair_formats([str(output / name) for name in names], ()), color=color)

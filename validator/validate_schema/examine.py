@@ -1,0 +1,240 @@
+"""The main job: open the target, read it, judge it, report. Everything the CLI's bare run does."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from .catalog import read_catalog
+from .catalog.snapshot import fingerprint, load_snapshot
+from .config import Config
+from .config_file import LoadedConfig, config_names, suppressions
+from .contract import build_contract
+from .declare import Check
+from .engine import run
+from .evidence import gather
+from .facts import Facts
+from .model.catalog import Catalog
+from .model.evidence import Evidence
+from .model.finding import Severity
+from .model.report import MigrationEntry, MigrationFacts, Provenance, Report, RoleFacts, Target
+from .progress import Progress
+from .report.build import Circumstances, build_report
+from .tenancy import identify
+
+if TYPE_CHECKING:
+    import psycopg
+
+NO_ROWS_IN_SNAPSHOT = "a snapshot holds no rows"
+ROWS_NOT_WANTED = "row counts are switched off"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the catalog comes from: exactly one of the three is set.
+
+    `scratch` names the scratch server for `migrations`; `tool` the migration tool where the folder
+    does not tell.
+    """
+
+    database_url: str | None = None
+    environment: bool = False
+    migrations: Path | None = None
+    snapshot: Path | None = None
+    tool: str | None = None
+    scratch: str = "embedded"
+    statement_timeout_ms: int = 30_000
+
+
+@dataclass(frozen=True)
+class Request:
+    """One run, as the command line or a library caller asks for it. `now` is in UTC."""
+
+    source: Source
+    config: LoadedConfig
+    checks: tuple[Check, ...]
+    now: datetime
+    fail_on: str = "error"
+    rows: bool = True
+    command: str = ""
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An opened source: its catalog, the connection while it lasts, and how to call it."""
+
+    catalog: Catalog
+    kind: str
+    server: str
+    connection: "psycopg.Connection | None" = None
+    stand_ins: tuple[str, ...] = ()
+    migrations: MigrationFacts = MigrationFacts()
+
+
+def examine(request: Request, progress: Progress) -> Report:
+    """Examine the source and return the report.
+
+    Raises the errors of its parts: `UsageError` for bad input, `ConnectError`, `ReadError` and
+    `ScratchError` when it could not be completed.
+    """
+    started = monotonic()
+    config = request.config.config
+    contract = build_contract(config, request.config.base)
+    with open_source(request.source, progress) as opened:
+        with progress.step("identifying the tenancy"):
+            tenancy = identify(opened.catalog, config.tenancy, today=request.now.date())
+        facts = Facts(
+            opened.catalog,
+            tenancy,
+            contract,
+            suppressions=suppressions(config),
+            config_names=config_names(config),
+            today=request.now.date(),
+        )
+        with progress.step("counting rows in tenant tables"):
+            facts = replace(facts, evidence=_rows(opened, facts, config, request))
+    with progress.step("running the checks"):
+        outcome = run(request.checks, facts, severities=_severities(config))
+    given = Circumstances(
+        target=_target(opened),
+        provenance=_provenance(request, contract_of=config),
+        migrations=opened.migrations,
+        generated_at=request.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        duration_ms=_duration(started, request.environ),
+        title=config.report.title or "",
+        groups=config.report.groups,
+    )
+    return build_report(facts, outcome, request.fail_on, given)
+
+
+def run_time(environ: Mapping[str, str]) -> datetime:
+    """Return the time of the run in UTC; SOURCE_DATE_EPOCH (seconds) fixes it.
+
+    Source: reproducible-builds.org, SOURCE_DATE_EPOCH specification.
+    """
+    fixed = environ.get("SOURCE_DATE_EPOCH", "")
+    return datetime.fromtimestamp(int(fixed), UTC) if fixed.isdigit() else datetime.now(UTC)
+
+
+def _duration(started: float, environ: Mapping[str, str]) -> int:
+    return 0 if environ.get("SOURCE_DATE_EPOCH", "").isdigit() else round((monotonic() - started) * 1000)
+
+
+def _severities(config: Config) -> dict[str, Severity]:
+    return {id: Severity(name) for id, name in config.checks.severity.items()}
+
+
+def _rows(opened: Opened, facts: Facts, config: Config, request: Request) -> Evidence:
+    if opened.connection is None:
+        return Evidence(reason=NO_ROWS_IN_SNAPSHOT)
+    if not (request.rows and config.data.enabled):
+        return Evidence(reason=ROWS_NOT_WANTED)
+    return gather(opened.connection, facts, config.data)
+
+
+@contextmanager
+def open_source(source: Source, progress: Progress) -> Iterator[Opened]:
+    """Open the source and read its catalog; what was started for it ends with the block."""
+    if source.snapshot is not None:
+        yield Opened(load_snapshot(source.snapshot), "snapshot", source.snapshot.name)
+    elif source.migrations is not None:
+        with _open_migrations(source, source.migrations, progress) as opened:
+            yield opened
+    else:
+        with _open_database(source, progress) as opened:
+            yield opened
+
+
+@contextmanager
+def _open_database(source: Source, progress: Progress) -> Iterator[Opened]:
+    from .target import connect, parse_url
+
+    destination = parse_url(source.database_url)
+    with progress.step(f"connecting to {destination.shown}"):
+        connection = connect(source.database_url, statement_timeout_ms=source.statement_timeout_ms)
+    with connection:
+        with progress.step("reading the catalog"):
+            catalog = read_catalog(connection, default_schema=destination.default_schema)
+        yield Opened(catalog, "database", destination.shown, connection)
+
+
+@contextmanager
+def _open_migrations(source: Source, folder: Path, progress: Progress) -> Iterator[Opened]:
+    from .migrations import discover, templated
+    from .scratch import open_server
+
+    migrations = discover(folder, source.tool)
+    with (
+        progress.step("starting the scratch PostgreSQL"),
+        open_server(source.scratch, key=migrations.digest, progress=progress) as server,
+    ):
+        with progress.step(f"applying {len(migrations.files)} migrations"):
+            template, notes = templated(server, migrations)
+        with server.database(template) as database, database.connect() as connection:
+            with progress.step("reading the catalog"):
+                catalog = read_catalog(connection, default_schema="public")
+            named = replace_database(catalog, folder.name)
+            entries = tuple(
+                MigrationEntry(version=f.version, name=f.name, file=f.path.name, state="replayed")
+                for f in migrations.files
+            )
+            yield Opened(
+                named,
+                "migrations",
+                f"scratch PostgreSQL ({source.scratch})",
+                connection,
+                notes.stand_ins,
+                MigrationFacts(tool=migrations.tool, path=folder.name, entries=entries),
+            )
+
+
+def replace_database(catalog: Catalog, name: str) -> Catalog:
+    """Return the catalog under the name that stands in the report: a throwaway database's own
+    name differs with every run."""
+    import msgspec
+
+    return msgspec.structs.replace(catalog, server=msgspec.structs.replace(catalog.server, database=name))
+
+
+def _target(opened: Opened) -> Target:
+    server = opened.catalog.server
+    return Target(
+        kind=opened.kind,
+        server=opened.server,
+        server_version=server.version,
+        database=server.database,
+        role=RoleFacts(
+            name=server.role.name, superuser=server.role.superuser, bypassrls=server.role.bypassrls
+        ),
+        fingerprint=fingerprint(opened.catalog),
+        stand_ins=opened.stand_ins,
+        unreadable=tuple(f"{u.what}: {u.reason}" for u in opened.catalog.unreadable),
+    )
+
+
+def _provenance(request: Request, contract_of: Config) -> Provenance:
+    import hashlib
+
+    import msgspec
+
+    env = request.environ
+    contract = msgspec.json.encode(contract_of.contract)
+    return Provenance(
+        config_path=request.config.path.name if request.config.path else "",
+        config_sha256=request.config.sha256,
+        contract_sha256=hashlib.sha256(contract).hexdigest(),
+        git_commit=env.get("GITHUB_SHA") or env.get("CI_COMMIT_SHA") or env.get("GIT_COMMIT", ""),
+        ci_url=_ci_url(env),
+        command=request.command,
+    )
+
+
+def _ci_url(env: Mapping[str, str]) -> str:
+    if env.get("GITHUB_RUN_ID"):
+        repository = f"{env.get('GITHUB_SERVER_URL', '')}/{env.get('GITHUB_REPOSITORY', '')}"
+        return f"{repository}/actions/runs/{env['GITHUB_RUN_ID']}"
+    return env.get("CI_JOB_URL") or env.get("BUILD_URL", "")

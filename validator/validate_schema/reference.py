@@ -1,0 +1,77 @@
+"""The manual pages of the checks, made from their declarations: the only source of docs/checks.md."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from .declare import Check
+
+FAMILIES = {
+    "TBL": "Tables",
+    "COL": "Columns of the contract",
+    "TEN": "The tenant column",
+    "UNQ": "Uniqueness",
+    "IDX": "Indexes",
+    "FKY": "Foreign keys",
+    "ENU": "Enums",
+    "RLS": "Row-level security",
+    "BYP": "Ways around row-level security",
+    "DAT": "Data",
+    "SUP": "Suppressions",
+}
+
+_INTRODUCTION = """\
+# The checks
+
+Made by `validate-schema explain --all`; a test keeps it in step with the code.
+
+Every check examines *subjects* (tables, uniques, foreign keys …) and says how many. Over no subjects
+it is *not applicable*, never passed; where its evidence could not be read it is *skipped* and the run
+is INCOMPLETE. Ids never change meaning. `--select` and `--ignore` take ids or prefixes (`RLS`).
+
+The examples start from a table `organization (id uuid primary key, name text)`, roles `app_user` and
+`app_owner`, and this config unless they show another:
+
+```toml
+[tenancy]
+root = "organization"
+column = "org_id"
+setting = "app.tenant_id"
+app_roles = ["app_user"]
+```
+"""
+
+
+def check_page(check: Check, level: int = 1) -> str:
+    """Return one check's page as Markdown, headed at `level`."""
+    parts = [
+        f"{'#' * level} {check.id} {check.name}",
+        f"**{check.title}** · default severity: {check.severity.value}",
+        check.why,
+        check.doc,
+    ]
+    if check.config:
+        parts.append(f"Config of the examples:\n\n```toml\n{check.config}\n```")
+    parts.append(f"Fails:\n\n```sql\n{check.bad}\n```")
+    parts.append(f"Passes:\n\n```sql\n{check.good}\n```")
+    parts.append(
+        "The finding carries SQL that mends it."
+        if check.remediable
+        else "How to mend it is a decision: the finding says which."
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def checks_reference(checks: Sequence[Check]) -> str:
+    """Return all pages, by family, with a table of contents."""
+    ordered = sorted(checks, key=lambda c: (list(FAMILIES).index(c.family), c.id))
+    rows = [f"| [{c.id}](#{anchor(c)}) | {c.name} | {c.severity.value} | {c.title} |" for c in ordered]
+    parts = [_INTRODUCTION, "| id | name | severity | fails on |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"]
+    for family, members in groupby(ordered, key=lambda c: c.family):
+        parts.append(f"## {family} {FAMILIES[family]}\n")
+        parts += [check_page(check, level=3) for check in members]
+    return "\n".join(parts)
+
+
+def anchor(check: Check) -> str:
+    """Return GitHub's anchor of the check's heading."""
+    return f"{check.id} {check.name}".lower().replace(" ", "-")

@@ -1,0 +1,117 @@
+"""Make the Report of a run from its facts and its outcome. Pure: no clock, no connection."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .. import __version__
+from ..engine import Outcome
+from ..facts import Facts
+from ..model.report import (
+    DEFAULT_TITLE,
+    CandidateFacts,
+    CheckResult,
+    LevelFacts,
+    MigrationFacts,
+    Provenance,
+    Report,
+    Statistics,
+    Target,
+    TenancyFacts,
+    Tool,
+)
+from ..verdict import EXIT_CODES, decide
+from . import figures
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a run knows beyond its facts: target, provenance, migrations, and the times.
+
+    `generated_at` is ISO 8601 in UTC; `duration_ms` is in milliseconds.
+    """
+
+    target: Target
+    provenance: Provenance = Provenance()
+    migrations: MigrationFacts = MigrationFacts()
+    generated_at: str = ""
+    duration_ms: int = 0
+    title: str = ""
+    groups: Mapping[str, tuple[str, ...]] | None = None
+
+
+def build_report(facts: Facts, outcome: Outcome, fail_on: str, given: Circumstances) -> Report:
+    """Return the report: verdict and gate, figures, matrix, findings, and where they came from."""
+    verdict, gate = decide(outcome, fail_on)
+    everything = (*outcome.findings, *outcome.suppressed)
+    rows = figures.matrix(facts, everything, given.groups or {})
+    return Report(
+        title=given.title or DEFAULT_TITLE,
+        tool=Tool(version=__version__),
+        verdict=verdict,
+        exit_code=EXIT_CODES[verdict],
+        gate=gate,
+        generated_at=given.generated_at,
+        duration_ms=given.duration_ms,
+        target=given.target,
+        provenance=given.provenance,
+        tenancy=tenancy_facts(facts),
+        counts=figures.counts(facts, rows, facts.evidence),
+        tables=rows,
+        enums=figures.enums(facts),
+        policies=figures.policies(facts),
+        checks=outcome.results,
+        findings=outcome.findings,
+        suppressed=outcome.suppressed,
+        migrations=given.migrations,
+        statistics=statistics(outcome),
+    )
+
+
+def tenancy_facts(facts: Facts) -> TenancyFacts:
+    """Return the tenancy as the report shows it; the first level stands for the whole."""
+    tenancy = facts.tenancy
+    top = tenancy.levels[0] if tenancy.levels else None
+    return TenancyFacts(
+        identified=tenancy.identified,
+        root=facts.show(top.root) if top and top.root else None,
+        root_key=top.key if top else None,
+        column=top.columns[0] if top and top.columns else None,
+        setting=tenancy.setting or tenancy.current_tenant,
+        app_roles=tenancy.app_roles,
+        levels=tuple(
+            LevelFacts(
+                root=facts.show(level.root) if level.root else None,
+                root_key=level.key,
+                columns=level.columns,
+                parent=facts.show(level.parent) if level.parent else None,
+            )
+            for level in tenancy.levels
+        ),
+        inferred=dict(sorted(tenancy.inferred.items())),
+        candidates=tuple(
+            CandidateFacts(root=facts.show(c.root), column=c.column, tables=c.tables, why=c.why)
+            for c in tenancy.candidates
+        ),
+    )
+
+
+def statistics(outcome: Outcome) -> Statistics:
+    """Return how the checks fared, by status, and the findings by severity."""
+    status = Counter(r.status for r in outcome.results)
+    severity = Counter(f.severity.value for f in outcome.findings)
+    return Statistics(
+        checks=len(outcome.results),
+        passed=status["passed"],
+        failed=status["failed"],
+        not_applicable=status["not_applicable"],
+        skipped=status["skipped"],
+        errors=status["error"],
+        examined=_examined(outcome.results),
+        findings={level: severity[level] for level in ("error", "warning", "info")},
+        suppressed=len(outcome.suppressed),
+    )
+
+
+def _examined(results: tuple[CheckResult, ...]) -> int:
+    return sum(r.examined for r in results)
