@@ -30,7 +30,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks
 
 new-check: $(READY)
-	@$(BIN)/python -m tests.new_check $(ID) $(NAME)
+	@$(BIN)/python -m checks._new $(ID) $(NAME)
 
 clean:
 	rm -rf $(VENV) out build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
