@@ -18,8 +18,8 @@ class QName(NamedTuple):
     name: str
 
 
-class _Record(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Base of all catalog records."""
+class _Record(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """Base of all catalog records. They cannot form cycles, so the collector need not watch them."""
 
 
 class Grant(_Record, frozen=True):
@@ -195,6 +195,7 @@ class View(_Record, frozen=True):
     columns: tuple[str, ...] = ()
     depends_on: tuple[QName, ...] = ()
     grants: tuple[Grant, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
 
     @property
     def qname(self) -> QName:

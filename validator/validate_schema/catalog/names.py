@@ -1,0 +1,76 @@
+"""What the oids in catalog rows stand for."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from ..model.catalog import Grant, QName
+from .acl import Acls
+
+Row = tuple[Any, ...]
+Fetch = Callable[[str], list[Row]]
+
+
+class Names:
+    """Dictionaries from oid to name, shared by all builders, and what is to be left out.
+
+    `vanished` collects tables, views and functions that another session dropped while they were
+    being read: they are left out, as if the reading had begun a moment later.
+    """
+
+    def __init__(self, fetch: Fetch, version: int) -> None:
+        schemas = fetch("schemas")
+        self.schema_rows = schemas
+        self.schemas: dict[int, str] = {oid: name for oid, name, _, _ in schemas}
+        self.role_rows = fetch("roles")
+        self.roles: dict[int, str] = {row[0]: row[1] for row in self.role_rows} | {0: "PUBLIC"}
+        self.acls = Acls(version)
+        self.version = version
+        self.relations: dict[int, QName] = {}
+        self.vanished: set[int] = set()
+        self.owned: dict[str, set[int]] = {}
+        self.qname = cache(self._qname)
+
+    def take_members(self, rows: list[Row]) -> None:
+        """Remember which whole objects belong to an extension (`objsubid` 0), by catalog."""
+        for catalog, oid, sub, _, _ in rows:
+            if not sub:
+                self.owned.setdefault(catalog, set()).add(oid)
+
+    def take_words(self, methods: list[Row], opclasses: list[Row], collations: list[Row]) -> None:
+        """Remember the names that indexes refer to, with their schema where it is not pg_catalog."""
+        self.methods: dict[int, str] = dict(methods)
+        self.opclasses = {oid: self._qualified(schema, name) for oid, name, schema in opclasses}
+        self.collations = {oid: self._qualified(schema, name) for oid, name, schema in collations}
+
+    def is_user(self, schema: int) -> bool:
+        name = self.schemas.get(schema)
+        return name is not None and is_user_schema(name)
+
+    def belongs_to_extension(self, catalog: str, oid: int) -> bool:
+        return oid in self.owned.get(catalog, ())
+
+    def role(self, oid: int) -> str:
+        """Return a role's name; a dropped role's is its number, as PostgreSQL prints it."""
+        return self.roles.get(oid) or str(oid)
+
+    def _qualified(self, schema: int, name: str) -> str:
+        """Return `name`, prefixed by its schema unless that is pg_catalog."""
+        return name if self.schemas.get(schema) == "pg_catalog" else f"{self.schemas.get(schema, '')}.{name}"
+
+    def grants(self, text: str | None, kind: str, owner: int) -> tuple[Grant, ...]:
+        return self.acls.grants(text, kind, self.role(owner))
+
+    def _qname(self, schema: int, name: str) -> QName:
+        return QName(self.schemas.get(schema, ""), name)
+
+
+def is_user_schema(name: str) -> bool:
+    """Tell whether a schema may hold a user's objects: names in pg_ are PostgreSQL's own."""
+    return not name.startswith("pg_") and name != "information_schema"
+
+
+@cache
+def numbers(text: str) -> tuple[int, ...]:
+    """Return the integers of an array (``{1,2}``) or of an int2vector (``1 2``)."""
+    return tuple(map(int, text.strip("{}").replace(",", " ").split()))
