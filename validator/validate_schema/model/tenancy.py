@@ -75,7 +75,8 @@ class Tenancy(msgspec.Struct, frozen=True):
 
     `inferred` maps root, column, setting, app_roles … to the reason, for what the config left open.
     `setting` is the tenant context that policies read; `current_tenant` a helper call instead.
-    `null_means_global` lists tables whose NULL tenant rows are shared by design.
+    `null_means_global` lists tables whose NULL tenant rows are shared by design. `problem` says why
+    nothing was identified.
     """
 
     levels: tuple[Level, ...] = ()
@@ -87,6 +88,7 @@ class Tenancy(msgspec.Struct, frozen=True):
     placeholders: tuple[str, ...] = ()
     inferred: dict[str, str] = {}
     candidates: tuple[Candidate, ...] = ()
+    problem: str = ""
 
     @property
     def identified(self) -> bool:

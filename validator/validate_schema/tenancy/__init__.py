@@ -1,0 +1,53 @@
+"""Who owns the rows: the root, the tenant column, the context, the app roles, a class for every table.
+
+Taken from the config where it says so and inferred from the catalog otherwise, always with a reason.
+"""
+
+from datetime import date
+
+from ..config import TenancyConfig
+from ..model.catalog import Catalog
+from ..model.tenancy import Tenancy
+from .classify import classify, table_names
+from .context import find_app_roles, find_context
+from .explain import explain_unidentified as explain_unidentified
+from .graph import Graph
+from .levels import decide
+from .policies import PolicyReader
+
+PLACEHOLDERS = ("", "0", "00000000-0000-0000-0000-000000000000", "default", "default-org-id", "temp")
+
+
+def identify(catalog: Catalog, config: TenancyConfig, *, today: date) -> Tenancy:
+    """Return the tenancy of `catalog`.
+
+    `today` decides whether an exemption still holds. When no root or column can be settled on, the
+    tenancy is not `identified`; `problem` and `candidates` say what was looked at.
+    """
+    graph = Graph(catalog)
+    reader = PolicyReader(catalog)
+    read = {
+        table.qname: frozenset(c.column for c in reader.comparisons(table))
+        for table in catalog.tables
+        if table.policies
+    }
+    decision = decide(graph, config, read)
+    standings = classify(graph, decision.levels, config, today, read)
+    inferred = dict(decision.inferred)
+    context = find_context(catalog, config, decision.levels, reader)
+    app_roles, why = find_app_roles(catalog, config, standings)
+    inferred |= context.inferred
+    if why is not None:
+        inferred["app_roles"] = why
+    return Tenancy(
+        levels=decision.levels,
+        standings=standings,
+        setting=context.setting,
+        current_tenant=context.current_tenant,
+        app_roles=app_roles,
+        null_means_global=table_names(graph, (row.table for row in config.null_rows)),
+        placeholders=tuple(sorted({*PLACEHOLDERS, *config.placeholders})),
+        inferred=inferred,
+        candidates=decision.candidates,
+        problem=decision.problem,
+    )

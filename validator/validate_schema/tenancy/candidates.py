@@ -1,0 +1,204 @@
+"""Possible tenant roots: what foreign keys, names and policies say, counted."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from ..ident import display
+from ..model.catalog import QName
+from ..model.tenancy import Candidate
+from .graph import Graph
+from .words import agrees, key_name, of_people
+
+_MAIN_SHARE = {True: 0.1, False: 0.4}  # by strength of the name: the share of all tables it must reach
+
+
+@dataclass
+class Evidence:
+    """What speaks for one table as the root. `keyed` maps each spelling of the column to the tables
+    where it is a foreign key to the root; `bare` to those that carry it without one."""
+
+    root: QName | None
+    key: str | None
+    keyed: dict[str, set[QName]] = field(default_factory=dict)
+    bare: dict[str, set[QName]] = field(default_factory=dict)
+    policies: int = 0
+
+    @property
+    def carriers(self) -> set[QName]:
+        return set().union(*self.keyed.values(), *self.bare.values())
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Accepted spellings, the most frequent first."""
+        spelled = Counter({c: len(t) for c, t in self.keyed.items()})
+        spelled.update({c: len(t) for c, t in self.bare.items()})
+        return tuple(sorted(spelled, key=lambda c: (-spelled[c], c)))
+
+    @property
+    def strong(self) -> bool:
+        return bool(self.columns) and key_name(self.columns[0]).strong
+
+    @property
+    def weight(self) -> float:
+        """How much this speaks for the root: tables, halved for a weak name, doubled by policies."""
+        named = 1.0 if self.strong or self.policies else 0.5
+        return len(self.carriers) * named * (2.0 if self.policies else 1.0)
+
+    def consensus(self, tables: int) -> bool:
+        """Tell whether enough of `tables` tables carry the column."""
+        enough = len(self.carriers) >= _MAIN_SHARE[self.strong] * max(tables - 1, 1)
+        return len(self.carriers) >= 2 and (enough or self.policies >= 2)
+
+    def sentence(self, graph: Graph) -> str:
+        """Return the reason in words, with the figures."""
+        total, keyed = len(self.carriers), len(set().union(*self.keyed.values()))
+        said = f"{_tables(total)} of {len(graph.tables)} carry {' or '.join(self.columns)}"
+        if self.root is not None:
+            target = display(self.root, graph.default_schema)
+            if keyed == 0:
+                said += f", which is named after {target}; none of them has a foreign key to it"
+            elif keyed == total:
+                said += f", a foreign key to {target}"
+            else:
+                said += f"; in {keyed} of them it is a foreign key to {target}"
+        if self.policies:
+            said += f"; policies of {_tables(self.policies)} compare it with a setting"
+        return said
+
+    def candidate(self, graph: Graph) -> Candidate | None:
+        if self.root is None or not self.columns:
+            return None
+        return Candidate(self.root, self.columns[0], len(self.carriers), self.sentence(graph))
+
+
+def gather(graph: Graph, read: dict[QName, frozenset[str]]) -> list[Evidence]:
+    """Return the evidence for every possible root, the strongest first.
+
+    `read` holds the columns of each table that its policies compare with a setting.
+    """
+    compared = frozenset().union(*read.values()) if read else frozenset()
+    interesting = [
+        column for column in graph.carriers if key_name(column).family is not None or column in compared
+    ]
+    found: dict[QName, Evidence] = {}
+    for column in interesting:
+        for table in graph.carriers[column]:
+            for root, key in graph.ends(table, column):
+                if root != table:
+                    evidence = found.setdefault(root, Evidence(root, key))
+                    evidence.keyed.setdefault(column, set()).add(table)
+    for evidence in found.values():
+        _settle_spellings(graph, evidence)
+    named = _by_name(graph, interesting, found)
+    everything = [*found.values(), *named]
+    for evidence in everything:
+        accepted = frozenset(evidence.columns)
+        evidence.policies = sum(1 for table in evidence.carriers if accepted & read.get(table, frozenset()))
+    return sorted(everything, key=lambda e: (-e.weight, e.root or QName("", ""), e.columns))
+
+
+def for_root(graph: Graph, root: QName) -> Evidence:
+    """Return the evidence for a root that was declared, whatever its columns are called."""
+    evidence = Evidence(root, None)
+    keys: Counter[str] = Counter()
+    for (table, column), targets in graph.pairs.items():
+        for target, key in targets:
+            if target == root and table != root:
+                evidence.keyed.setdefault(column, set()).add(table)
+                keys[key] += 1
+    if not keys:
+        for column in graph.carriers:
+            if key_name(column).keyed and agrees(column, root.name):
+                tables = set(graph.carriers[column]) - {root}
+                evidence.bare |= {column: tables} if tables else {}
+        evidence.key = primary_column(graph, root)
+        return evidence
+    evidence.key = max(sorted(keys), key=keys.__getitem__)
+    _settle_spellings(graph, evidence)
+    for column in evidence.columns:
+        for table in graph.carriers[column]:
+            if any(place[0] == root for place in graph.leads_to(table, column)):
+                evidence.keyed.setdefault(column, set()).add(table)
+                evidence.bare.get(column, set()).discard(table)
+    return evidence
+
+
+def primary_column(graph: Graph, table: QName) -> str | None:
+    """Return the column of a single-column primary key."""
+    key = graph.tables[table].primary_key if table in graph.tables else None
+    return key.columns[0] if key is not None and len(key.columns) == 1 else None
+
+
+def _settle_spellings(graph: Graph, evidence: Evidence) -> None:
+    """Keep the columns that are the tenant column; count the tables that carry it without a key.
+
+    Another name is a spelling of it when it reads the same or agrees with the root, or when no table
+    has both; a second key beside the tenant column (``billing_org_id``) is not.
+    """
+    ranked = sorted(
+        evidence.keyed,
+        key=lambda c: (-len(evidence.keyed[c]), key_name(c).family is None, c),
+    )
+    main = next((c for c in ranked if key_name(c).family is not None), ranked[0])
+    kept = {main: evidence.keyed[main]}
+    for column in ranked:
+        if column == main:
+            continue
+        beside = evidence.keyed[column] & set().union(*kept.values())
+        same = key_name(column).family is not None and (
+            key_name(column).family == key_name(main).family
+            or agrees(column, evidence.root.name if evidence.root else "")
+        )
+        if same or (key_name(column).family is not None and not beside):
+            kept[column] = evidence.keyed[column]
+    evidence.keyed = kept
+    evidence.bare = {}
+    for column, keyed in kept.items():
+        bare = {
+            table
+            for table in graph.carriers[column]
+            if table not in keyed and table != evidence.root and not graph.pairs.get((table, column))
+        }
+        if bare:
+            evidence.bare[column] = bare
+
+
+def _by_name(graph: Graph, interesting: list[str], found: dict[QName, Evidence]) -> list[Evidence]:
+    """Evidence from columns that nobody made a foreign key, with the table they are named after."""
+    covered = {column for evidence in found.values() for column in evidence.columns}
+    families: dict[str, dict[str, set[QName]]] = {}
+    for column in interesting:
+        read_as = key_name(column)
+        if column not in covered and read_as.keyed:
+            family = read_as.family or read_as.stem
+            families.setdefault(family, {})[column] = set(graph.carriers[column])
+    evidence = []
+    for columns in families.values():
+        first = max(sorted(columns), key=lambda c: len(columns[c]))
+        roots = [
+            name
+            for name in graph.tables
+            if agrees(first, name.name)
+            and (key := primary_column(graph, name))
+            and (key == first or first not in graph.columns[name])
+        ]
+        exact = [name for name in roots if len(roots) == 1 or key_name(first).stem == _stem(name)]
+        root = exact[0] if len(exact) == 1 else None
+        key_column = primary_column(graph, root) if root else None
+        evidence.append(
+            Evidence(root, key_column, bare={c: tables - {root} for c, tables in columns.items()})
+        )
+    return evidence
+
+
+def _stem(name: QName) -> str:
+    return key_name(name.name).stem
+
+
+def personal(evidence: Evidence) -> bool:
+    """Tell whether the root would be a table of people: owners of rows, but rarely tenants."""
+    return evidence.root is not None and of_people(evidence.root.name)
+
+
+def _tables(count: int) -> str:
+    return "1 table" if count == 1 else f"{count} tables"

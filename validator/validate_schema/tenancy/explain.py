@@ -1,0 +1,34 @@
+"""Say what to do when the tenancy could not be identified."""
+
+from ..model.tenancy import Tenancy
+from ..names import write_name
+
+
+def explain_unidentified(tenancy: Tenancy, default_schema: str = "public") -> str:
+    """Return several lines: what was looked for, the candidates, the config lines to write."""
+    lines = [
+        f"The tenant root was not identified: {tenancy.problem}.",
+        "Looked for a table that several others reference by a column that reads like a tenant's key "
+        "(org_id, tenant_id, accountId, …), and for policies that compare such a column with a setting.",
+    ]
+    if tenancy.candidates:
+        lines.append("Candidates:")
+    for candidate in tenancy.candidates:
+        lines.append(f"  {write_name(candidate.root, default_schema)} by {candidate.column}: {candidate.why}")
+    root, column = "Organization", "orgId"
+    if tenancy.candidates:
+        root = write_name(tenancy.candidates[0].root, default_schema)
+        column = tenancy.candidates[0].column
+    lines += [
+        "Write into validate-schema.toml:",
+        "  [tenancy]",
+        f"  root = {toml_text(root)}",
+        f"  column = {toml_text(column)}",
+    ]
+    return "\n".join(lines)
+
+
+def toml_text(text: str) -> str:
+    """Return `text` as a TOML basic string."""
+    plain = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in plain) + '"'

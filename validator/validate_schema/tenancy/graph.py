@@ -1,0 +1,115 @@
+"""The tables as a graph of foreign keys, built once for an identification."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import NamedTuple
+
+from ..model.catalog import Catalog, Column, Constraint, QName, Table
+from .ledger import ledger_tool
+
+
+class Edge(NamedTuple):
+    """A foreign key from `source` to `target`. `strong`: every row of the source is owned by it,
+    as no member may be NULL. `valid`: the server vouches for the rows that are there."""
+
+    source: QName
+    target: QName
+    key: Constraint
+    strong: bool
+    valid: bool
+
+
+class Graph:
+    """Tables by name, without partitions and ledgers, and the foreign keys between them."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.default_schema = catalog.server.default_schema
+        self.ledgers: dict[QName, str] = {}
+        self.partitions: dict[QName, QName] = {}
+        self.tables: dict[QName, Table] = {}
+        for table in catalog.tables:
+            name = table.qname
+            if table.parent is not None:
+                self.partitions[name] = table.parent
+            elif (tool := ledger_tool(table)) is not None:
+                self.ledgers[name] = tool
+            else:
+                self.tables[name] = table
+        self._leads: dict[tuple[QName, str], frozenset[tuple[QName, str]]] = {}
+
+    @cached_property
+    def columns(self) -> dict[QName, dict[str, Column]]:
+        return {name: {c.name: c for c in table.columns} for name, table in self.tables.items()}
+
+    @cached_property
+    def carriers(self) -> dict[str, list[QName]]:
+        """Tables by the names of their columns."""
+        found: dict[str, list[QName]] = {}
+        for name, columns in self.columns.items():
+            for column in columns:
+                found.setdefault(column, []).append(name)
+        return found
+
+    @cached_property
+    def edges(self) -> dict[QName, tuple[Edge, ...]]:
+        """The foreign keys of each table to other tables of the graph."""
+        return {name: tuple(self._edges_of(name, table)) for name, table in self.tables.items()}
+
+    def _edges_of(self, name: QName, table: Table) -> Iterator[Edge]:
+        required = self.required[name]
+        for key in table.constraints:
+            if key.kind != "foreign key" or key.references is None:
+                continue
+            target = self.partitions.get(key.references, key.references)
+            if target == name or target not in self.tables:
+                continue
+            strong = required.issuperset(key.columns)
+            yield Edge(name, target, key, strong, key.validated and key.enforced)
+
+    @cached_property
+    def required(self) -> dict[QName, frozenset[str]]:
+        """The columns of each table that cannot be NULL."""
+        return {name: _required(table) for name, table in self.tables.items()}
+
+    @cached_property
+    def pairs(self) -> dict[tuple[QName, str], tuple[tuple[QName, str], ...]]:
+        """(table, column) to the (table, column) it references, by every foreign key it is part of."""
+        found: dict[tuple[QName, str], tuple[tuple[QName, str], ...]] = {}
+        for name, edges in self.edges.items():
+            for edge in edges:
+                for column, referenced in zip(edge.key.columns, edge.key.referenced_columns, strict=False):
+                    place = (name, column)
+                    found[place] = (*found.get(place, ()), (edge.target, referenced))
+        return found
+
+    def leads_to(self, table: QName, column: str) -> frozenset[tuple[QName, str]]:
+        """Return every (table, column) that a column's value comes from, through foreign keys.
+
+        A composite key ``(org_id, project_id)`` makes `org_id` lead to the project's `org_id`, and
+        from there to the organization's `id`. Empty for a column without foreign key.
+        """
+        start = (table, column)
+        known = self._leads.get(start)
+        if known is None:
+            seen, queue = {start}, [start]
+            while queue:
+                onward = [place for place in self.pairs.get(queue.pop(), ()) if place not in seen]
+                seen.update(onward)
+                queue += onward
+            known = self._leads[start] = frozenset(seen - {start})
+        return known
+
+    def ends(self, table: QName, column: str) -> frozenset[tuple[QName, str]]:
+        """Return the last places of `leads_to`: those that reference nothing further."""
+        return frozenset(place for place in self.leads_to(table, column) if place not in self.pairs)
+
+
+def _required(table: Table) -> frozenset[str]:
+    names = {c.name for c in table.columns if c.not_null}
+    for check in table.constraints:
+        if check.kind == "check" and len(check.columns) == 1 and check.validated and check.enforced:
+            column = check.columns[0]
+            plain = (check.definition or "").replace('"', "").replace("(", "").replace(")", "")
+            if plain.removesuffix(" NO INHERIT") == f"CHECK {column.replace(chr(34), '')} IS NOT NULL":
+                names.add(column)
+    return frozenset(names)

@@ -1,0 +1,84 @@
+"""What policies compare with a setting, read from their text as the server prints it.
+
+This only supports the identification of the tenancy; whether a policy is right is judged elsewhere.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ..model.catalog import Catalog, QName, Table
+
+_IDENT = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
+_CONTEXT = re.compile(rf"current_setting\('((?:[^']|'')+)'|(?<![\w.\"])(?:({_IDENT})\.)?({_IDENT})\(\)")
+_BEFORE = re.compile(rf"({_IDENT})\)*(?:::[\w \".]+(?:\([\d,]+\))?)?\)*\s*(?:=|IN|= ANY)\s*[^=<>]*$")
+_AFTER = re.compile(rf"^[^=<>]*?=\s*\(*(?:{_IDENT}\.)?({_IDENT})")
+_SETTING = re.compile(r"current_setting\s*\(\s*'((?:[^']|'')+)'", re.IGNORECASE)
+_CALL = re.compile(rf"(?:({_IDENT})\.)?({_IDENT})\s*\(\s*\)")
+
+
+class Comparison(NamedTuple):
+    """A column that a policy compares with the tenant context: a setting, through `helper` or not."""
+
+    column: str
+    setting: str
+    helper: QName | None
+
+
+class PolicyReader:
+    """Reads comparisons from policy texts; each distinct text once."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.helpers = _helpers(catalog)
+        self._known: dict[str, tuple[Comparison, ...]] = {}
+
+    def comparisons(self, table: Table) -> tuple[Comparison, ...]:
+        """Return what the policies of `table` compare with a setting, without repetition."""
+        found: dict[Comparison, None] = {}
+        for policy in table.policies:
+            for text in (policy.using, policy.check):
+                if text:
+                    found.update(dict.fromkeys(self._read(text)))
+        return tuple(found)
+
+    def _read(self, text: str) -> tuple[Comparison, ...]:
+        if text not in self._known:
+            self._known[text] = tuple(self._parse(text))
+        return self._known[text]
+
+    def _parse(self, text: str) -> Iterator[Comparison]:
+        for context in _CONTEXT.finditer(text):
+            setting, schema, name = context.groups()
+            helper = None
+            if setting is None:
+                helper = QName(_plain(schema or ""), _plain(name))
+                if helper not in self.helpers:
+                    continue
+                setting = self.helpers[helper]
+            column = _BEFORE.search(text[max(0, context.start() - 160) : context.start()]) or _AFTER.match(
+                text[context.end() : context.end() + 160]
+            )
+            if column is not None:
+                yield Comparison(_plain(column[1]), setting.replace("''", "'"), helper)
+
+
+def _helpers(catalog: Catalog) -> dict[QName, str]:
+    """Functions without arguments that read a setting, themselves or through one another."""
+    bodies = {f.qname: f.body for f in catalog.functions if f.body and not f.arguments}
+    found = {}
+    for name, body in bodies.items():
+        if (setting := _SETTING.search(body)) is not None:
+            found[name] = setting[1]
+    by_name = {name.name: setting for name, setting in found.items()}
+    for name, body in bodies.items():
+        if name in found:
+            continue
+        called = [_plain(call[2]) for call in _CALL.finditer(body)]
+        setting_read = next((by_name[call] for call in called if call in by_name), None)
+        if setting_read is not None:
+            found[name] = setting_read
+    return found
+
+
+def _plain(identifier: str) -> str:
+    return identifier[1:-1].replace('""', '"') if identifier.startswith('"') else identifier
