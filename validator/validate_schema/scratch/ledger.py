@@ -1,0 +1,148 @@
+"""Which databases of a server are ours, whose, and whether their owner still lives.
+
+A database of ours has a name with our prefix and a comment (`Note`). The name holds a number; its
+owner holds an advisory lock on that number for as long as it is connected. PostgreSQL releases the
+lock when the owner dies, so a database whose number nobody has locked is stale.
+"""
+
+from collections.abc import Set
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ..ident import quote_ident
+
+if TYPE_CHECKING:
+    import psycopg
+
+    Connection = psycopg.Connection[Any]
+
+_DATABASE = "vs_db_"
+_TEMPLATE = "vs_template_"
+_OWNERS = 0x7653  # first keys of our advisory locks
+_BUILDERS = 0x7654
+_KEPT_TEMPLATES = 8
+
+
+class Note(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The comment on a database of ours: what it is, and what came with a template."""
+
+    validate_schema: str
+    used: str = ""
+    roles: tuple[str, ...] = ()
+    stand_ins: tuple[str, ...] = ()
+
+
+def database_name(token: int, count: int) -> str:
+    return f"{_DATABASE}{token:08x}_{count}"
+
+
+def template_name(digest: str) -> str:
+    return f"{_TEMPLATE}{digest[:32]}"
+
+
+def owner_lock(token: int) -> str:
+    """Return the arguments of pg_advisory_lock for the owner of databases."""
+    return f"{_OWNERS}, {token}"
+
+
+def template_lock(digest: str) -> str:
+    """Return the arguments of pg_advisory_lock for the builder of a template."""
+    return f"{_BUILDERS}, {int(digest[:7], 16)}"
+
+
+def notes(conn: "Connection") -> dict[str, Note]:
+    """Return our databases: those with our prefix, our comment, and our user as owner."""
+    rows = conn.execute(
+        "select datname, shobj_description(oid, 'pg_database') from pg_database"
+        " where starts_with(datname, 'vs_') and pg_has_role(datdba, 'MEMBER')"
+    ).fetchall()
+    found = {}
+    for name, comment in rows:
+        with suppress(msgspec.DecodeError):
+            found[name] = msgspec.json.decode(comment or "", type=Note)
+    return found
+
+
+def read_note(conn: "Connection", name: str) -> Note | None:
+    return notes(conn).get(name)
+
+
+def drop_stale(conn: "Connection") -> tuple[str, ...]:
+    """Drop the databases whose owner is gone; return their names."""
+    dropped = []
+    candidates = [name for name in notes(conn) if name.startswith(_DATABASE)]
+    # Read after the list: whoever made a database in it had taken the lock before.
+    rows = conn.execute(
+        "select objid::int8 from pg_locks where locktype = 'advisory' and classid = %s and objsubid = 2",
+        [_OWNERS],
+    ).fetchall()
+    live = {token for (token,) in rows}
+    for name in candidates:
+        token = name.removeprefix(_DATABASE).partition("_")[0]
+        if int(token, 16) not in live and _drop(conn, name):
+            dropped.append(name)
+    return tuple(dropped)
+
+
+def drop_templates(conn: "Connection") -> tuple[str, ...]:
+    """Drop every template of ours; return their names."""
+    return tuple(n for n in notes(conn) if n.startswith(_TEMPLATE) and _drop(conn, n))
+
+
+def evict_templates(conn: "Connection", keep: str) -> None:
+    """Drop all but the templates used last. One that is being cloned stays: DROP refuses."""
+    others = {n: note for n, note in notes(conn).items() if n.startswith(_TEMPLATE) and n != keep}
+    for name in sorted(others, key=lambda n: others[n].used, reverse=True)[_KEPT_TEMPLATES - 1 :]:
+        _drop(conn, name)
+
+
+def drop_stray_roles(conn: "Connection", keep: Set[str] = frozenset()) -> None:
+    """Drop the roles that no template brought along: left by builds that failed and killed runs.
+
+    Only for a server of our own that nobody else uses at the moment.
+    """
+    kept = {role for note in notes(conn).values() for role in note.roles}
+    for role in role_names(conn) - kept - keep:
+        _attempt(conn, f"drop owned by {quote_ident(role)}")
+        _attempt(conn, f"drop role {quote_ident(role)}")
+
+
+def role_names(conn: "Connection") -> set[str]:
+    """Return the roles that somebody created (object ids below 16384 are initdb's)."""
+    return {n for (n,) in conn.execute("select rolname from pg_roles where oid >= 16384").fetchall()}
+
+
+def copy_settings(conn: "Connection", template: str, name: str) -> None:
+    """Give a clone what CREATE DATABASE leaves out: ALTER DATABASE SET and the privileges on the
+    database. Only for superusers: it writes to the catalog."""
+    conn.execute(
+        "insert into pg_db_role_setting select d.oid, s.setrole, s.setconfig from pg_database d,"
+        " pg_db_role_setting s join pg_database t on t.oid = s.setdatabase"
+        " where t.datname = %s and d.datname = %s",
+        [template, name],
+    )
+    conn.execute(
+        "update pg_database d set datacl = t.datacl from pg_database t"
+        " where t.datname = %s and d.datname = %s and t.datacl is not null",
+        [template, name],
+    )
+
+
+def brief(error: Exception) -> str:
+    """Return the first line of a psycopg error."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _drop(conn: "Connection", name: str) -> bool:
+    return _attempt(conn, f"drop database if exists {quote_ident(name)} with (force)")
+
+
+def _attempt(conn: "Connection", statement: str) -> bool:
+    import psycopg
+
+    with suppress(psycopg.Error):
+        conn.execute(statement.encode())
+        return True
+    return False

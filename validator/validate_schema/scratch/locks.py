@@ -1,0 +1,76 @@
+"""File locks that die with their holder."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class Lock:
+    """A held flock. The kernel releases it when the process ends, however it ends."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def release(self) -> None:
+        os.close(self.fd)
+
+
+def acquire(path: Path, *, shared: bool = False, wait: bool = True) -> Lock | None:
+    """Lock `path`, creating it and its folder; None when it is taken and `wait` is false.
+
+    The file may be removed by a holder of the exclusive lock, folder and all: a lock on a file that
+    is no longer at `path` protects nothing, so it is taken again.
+    """
+    mode = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
+    while True:
+        path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(fd, mode)
+            if _still_at(path, fd):
+                return Lock(fd)
+        except BlockingIOError:
+            os.close(fd)
+            return None
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+
+
+@contextmanager
+def hold(path: Path, *, shared: bool = False) -> Iterator[None]:
+    """Hold the lock for the length of a block, waiting for it."""
+    lock = acquire(path, shared=shared)
+    try:
+        yield
+    finally:
+        if lock:
+            lock.release()
+
+
+def taken(path: Path, *, shared: bool = False) -> bool:
+    """Return whether somebody holds the exclusive lock on `path` (with `shared`: any); creates nothing."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, (fcntl.LOCK_EX if shared else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def _still_at(path: Path, fd: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(fd))
+    except FileNotFoundError:
+        return False

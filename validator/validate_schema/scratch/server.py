@@ -1,0 +1,207 @@
+"""A server and the throwaway databases on it."""
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from .. import __version__
+from ..errors import ScratchError
+from ..ident import quote_ident, quote_literal
+from . import ledger, standins
+from .ledger import Note
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+@dataclass(frozen=True)
+class Database:
+    """A throwaway database. `conninfo` is a postgresql:// URL for libpq, psycopg and SQLAlchemy."""
+
+    name: str
+    conninfo: str
+
+    def connect(self, **options: Any) -> "psycopg.Connection[Any]":
+        """Return a new psycopg connection; `options` as for `psycopg.connect`."""
+        import psycopg
+
+        return psycopg.connect(self.conninfo, **options)
+
+
+class Server:
+    """An open scratch server: create databases on it, clone templates, throw them away.
+
+    `own_folder` is the cluster's folder when the server is ours alone, None for a server by URL.
+    """
+
+    def __init__(
+        self,
+        admin: "psycopg.Connection[Any]",
+        conninfo: Callable[[str], str],
+        *,
+        label: str,
+        bin_dir: Path | None,
+        own_folder: Path | None = None,
+    ) -> None:
+        self.version_num = admin.info.server_version
+        self.label = f"PostgreSQL {admin.info.parameter_status('server_version')} ({label})"
+        self.bin_dir = bin_dir
+        self._admin = admin
+        self._conninfo = conninfo
+        self._own_folder = own_folder
+        self._stand_ins: set[str] = set()
+        self._open: dict[str, Database] = {}
+        self._count = 0
+        self._token = self._take_token()
+
+    @property
+    def stand_ins(self) -> tuple[str, ...]:
+        """Names of the extensions that databases of this server had as stand-ins, sorted."""
+        for database in tuple(self._open.values()):
+            self._stand_ins |= self._find_stand_ins(database)
+        return tuple(sorted(self._stand_ins))
+
+    def stand_in(self, name: str, version: str | None = None) -> None:
+        """Make `CREATE EXTENSION name` succeed, with an empty extension that `stand_ins` reports.
+
+        Raises `ScratchError` on servers before PostgreSQL 18 (they have no `extension_control_path`)
+        and on servers that are not ours.
+        """
+        if self._own_folder is None or self.version_num < 180000:
+            raise ScratchError(
+                f"{self.label} lacks the extension {name} and cannot be given a stand-in:"
+                " install it there, or use --scratch embedded"
+            )
+        standins.write(self._own_folder, name, version)
+
+    def connect(self, **options: Any) -> "psycopg.Connection[Any]":
+        """Return a new connection to the maintenance database, for what concerns the whole server."""
+        import psycopg
+
+        return psycopg.connect(self._conninfo(self._admin.info.dbname), **options)
+
+    @contextmanager
+    def database(self, template: str | None = None) -> Iterator[Database]:
+        """Create a database, empty or a clone of `template`; drop it on exit, connections and all.
+
+        Raises `ScratchError` when the server refuses.
+        """
+        self._count += 1
+        name = ledger.database_name(self._token, self._count)
+        database = Database(name, self._conninfo(name))
+        try:
+            self._create(name, template)
+            self._open[name] = database
+            yield database
+        finally:
+            if self._open.pop(name, None):
+                self._stand_ins |= self._find_stand_ins(database)
+            self._drop(name)
+
+    def template(self, key: str, build: Callable[[Database], None]) -> str:
+        """Return the name of the template for `key`: the first to ask builds it, others wait.
+
+        `build` gets an empty database. If it raises, nothing stays behind.
+        """
+        digest = hashlib.sha256(f"{__version__}\0{key}".encode()).hexdigest()
+        name, lock = ledger.template_name(digest), ledger.template_lock(digest)
+        self._sql(f"select pg_advisory_lock({lock})")
+        try:
+            note = ledger.read_note(self._admin, name)
+            if note is None:
+                note = self._build(name, build)
+            self._stand_ins.update(note.stand_ins)
+            self._mark(name, msgspec.structs.replace(note, used=datetime.now(UTC).isoformat()))
+        finally:
+            self._sql(f"select pg_advisory_unlock({lock})")
+        ledger.evict_templates(self._admin, keep=name)
+        return name
+
+    def _build(self, name: str, build: Callable[[Database], None]) -> Note:
+        """Build under a throwaway name; only the complete template gets its own."""
+        roles = ledger.role_names(self._admin)
+        with self.database() as database:
+            build(database)
+            note = Note(
+                "template",
+                roles=tuple(sorted(ledger.role_names(self._admin) - roles)),
+                stand_ins=tuple(sorted(self._find_stand_ins(database))),
+            )
+            self._disconnect(database.name)
+            self._mark(database.name, note)
+            self._sql(f"alter database {quote_ident(database.name)} allow_connections false")
+            self._open.pop(database.name)
+            self._sql(f"alter database {quote_ident(database.name)} rename to {quote_ident(name)}")
+        return note
+
+    def _create(self, name: str, template: str | None) -> None:
+        command = f"create database {quote_ident(name)}"
+        if template is not None:
+            command += f" template {quote_ident(template)}"
+        if self._own_folder is not None and self.version_num >= 150000:
+            # The default writes every page to the WAL: copying files is twice as fast, and the
+            # checkpoint that it needs costs nothing without fsync.
+            command += " strategy file_copy"
+        self._sql(command)
+        self._mark(name, Note("database"))
+        if template is not None and self._own_folder is not None:
+            ledger.copy_settings(self._admin, template, name)
+
+    def _drop(self, name: str) -> None:
+        """Drop a database of ours. What cannot be dropped is stale, and the next run tries again."""
+        import psycopg
+
+        with suppress(psycopg.Error, ScratchError):
+            self._disconnect(name)
+            self._sql(f"drop database if exists {quote_ident(name)} with (force)")
+
+    def _disconnect(self, name: str) -> None:
+        """End all sessions of a database and wait until they are gone.
+
+        CREATE and DROP DATABASE wait for them too, but look only ten times a second.
+        """
+        others = (
+            f"from pg_stat_activity where datname = {quote_literal(name)} and backend_type = 'client backend'"
+        )
+        self._sql(f"select pg_terminate_backend(pid) {others}")
+        deadline = time.monotonic() + 5
+        while self._sql(f"select 1 {others}") and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    def _find_stand_ins(self, database: Database) -> set[str]:
+        import psycopg
+
+        if self._own_folder is None or self.version_num < 180000:
+            return set()
+        with suppress(psycopg.Error), database.connect() as conn:
+            return standins.installed(conn)
+        return set()
+
+    def _mark(self, name: str, note: Note) -> None:
+        text = quote_literal(msgspec.json.encode(note).decode())
+        self._sql(f"comment on database {quote_ident(name)} is {text}")
+
+    def _take_token(self) -> int:
+        """Lock a number that tells, for as long as this connection lives, that our databases are used."""
+        while True:
+            token = secrets.randbits(31)
+            if self._sql(f"select pg_try_advisory_lock({ledger.owner_lock(token)})") == [(True,)]:
+                return token
+
+    def _sql(self, statement: str) -> list[tuple[Any, ...]]:
+        """Run one statement on the maintenance connection. Raises `ScratchError` with its message."""
+        import psycopg
+
+        try:
+            cursor = self._admin.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+        except psycopg.Error as error:
+            raise ScratchError(f"{self.label}: {ledger.brief(error)}") from error
