@@ -12,9 +12,9 @@ from ..model.catalog import (
     Table,
     Trigger,
 )
+from .datatypes import Types
 from .indexes import indexes
 from .names import Fetch, Names, Row, numbers
-from .datatypes import Types
 
 _KINDS: dict[str, ConstraintKind] = {
     "p": "primary key",
