@@ -150,6 +150,44 @@ class Facts:
                 found.append(key)
         return tuple(found)
 
+    def root_guarded(self, table: Table) -> bool:
+        """Tell whether PostgreSQL itself keeps the tenant column of `table` to existing tenants: a
+        validated, enforced root key none of whose other columns may be NULL.
+
+        With MATCH SIMPLE a NULL in any column switches a composite key off for that row.
+        """
+        column = self.tenant_column(table)
+
+        def always_holds(key: Constraint) -> bool:
+            others = (table.column(c) for c in key.columns if c != column)
+            return key.validated and key.enforced and all(c is not None and c.not_null for c in others)
+
+        return any(always_holds(key) for key in self.root_keys(table))
+
+    @cached_property
+    def referrers(self) -> Mapping[QName, tuple[tuple[Table, Constraint], ...]]:
+        """Foreign keys by the table that they reference, each with the table that it belongs to;
+        the copies that partitions hold are left out."""
+        found: dict[QName, list[tuple[Table, Constraint]]] = {}
+        for table in self.catalog.tables:
+            for key in table.constraints:
+                if key.references is not None and not key.inherited:
+                    found.setdefault(key.references, []).append((table, key))
+        return {name: tuple(keys) for name, keys in found.items()}
+
+    @cached_property
+    def taken_names(self) -> Mapping[str, frozenset[str]]:
+        """Names that a new index or constraint cannot have, by schema."""
+        taken: dict[str, set[str]] = {}
+        for table in self.catalog.tables:
+            names = taken.setdefault(table.schema, set())
+            names.add(table.name)
+            names.update(i.name for i in table.indexes)
+            names.update(c.name for c in table.constraints)
+        for other in (*self.catalog.views, *self.catalog.sequences):
+            taken.setdefault(other.schema, set()).add(other.name)
+        return {schema: frozenset(names) for schema, names in taken.items()}
+
     @cached_property
     def app_roles(self) -> tuple[str, ...]:
         """App roles that exist in the catalog."""
@@ -168,15 +206,23 @@ class Facts:
                 queue += [m.role for m in self.roles[name].member_of if m.set_role]
         return frozenset(seen)
 
-    def grantees_of(self, role: str) -> frozenset[str]:
-        """Return the grantees whose privileges `role` can use: itself, roles it may become or
-        inherits from, and PUBLIC."""
+    def rights_of(self, role: str) -> frozenset[str]:
+        """Return `role`, every role it may SET ROLE to, and what each of these inherits: the roles
+        whose privileges and ownership it can use.
+
+        Inheriting a role does not allow to SET ROLE onwards through it. Source: PostgreSQL
+        documentation, "Role Membership".
+        """
         seen: set[str] = set()
-        queue = [role]
+        queue = list(self.can_become(role))
         while queue:
             name = queue.pop()
             if name not in seen:
                 seen.add(name)
                 member_of = self.roles[name].member_of if name in self.roles else ()
-                queue += [m.role for m in member_of if m.set_role or m.inherit]
-        return frozenset(seen | {"PUBLIC"})
+                queue += [m.role for m in member_of if m.inherit]
+        return frozenset(seen)
+
+    def grantees_of(self, role: str) -> frozenset[str]:
+        """Return the grantees whose privileges `role` can use: `rights_of` it, and PUBLIC."""
+        return self.rights_of(role) | {"PUBLIC"}

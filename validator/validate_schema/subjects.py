@@ -4,7 +4,7 @@ A subject is a model record or one of the pairs below; `ref_of` names it for the
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from .facts import Facts
 from .model.catalog import Column, Constraint, Index, Policy, Table
@@ -37,6 +37,57 @@ class TableIndex(NamedTuple):
     @property
     def ref(self) -> ObjectRef:
         return ObjectRef.on_table("index", self.table.qname, self.idx.name)
+
+
+class TableUnique(NamedTuple):
+    """What keeps rows apart: a primary key, a unique constraint or a unique index, all of which are
+    a unique index of the table."""
+
+    table: Table
+    idx: Index
+
+    @property
+    def name(self) -> str:
+        return self.idx.constraint or self.idx.name
+
+    @property
+    def kind(self) -> Literal["primary key", "unique", "index"]:
+        """How it was declared; ``index`` is a bare unique index."""
+        if self.idx.primary:
+            return "primary key"
+        return "unique" if self.idx.constraint else "index"
+
+    @property
+    def columns(self) -> tuple[str | None, ...]:
+        """The key's columns, None where the key is an expression."""
+        return self.idx.columns
+
+    @property
+    def expressions(self) -> tuple[str, ...]:
+        return self.idx.expressions
+
+    @property
+    def predicate(self) -> str | None:
+        return self.idx.predicate
+
+    @property
+    def nulls_not_distinct(self) -> bool:
+        return self.idx.nulls_not_distinct
+
+    @property
+    def valid(self) -> bool:
+        return self.idx.valid
+
+    @property
+    def constraint(self) -> Constraint | None:
+        """The constraint that the index implements, None for a bare unique index."""
+        name = self.idx.constraint
+        return next((c for c in self.table.constraints if c.name == name), None) if name else None
+
+    @property
+    def ref(self) -> ObjectRef:
+        kind = "constraint" if self.idx.constraint else "index"
+        return ObjectRef.on_table(kind, self.table.qname, self.name)
 
 
 class TablePolicy(NamedTuple):
@@ -115,6 +166,34 @@ def indexes(facts: Facts) -> Iterator[TableIndex]:
     for table in facts.tables:
         for index in table.indexes:
             yield TableIndex(table, index)
+
+
+def uniques_of(table: Table) -> Iterator[TableUnique]:
+    """Every unique of one table, its primary key included."""
+    for index in table.indexes:
+        if index.unique and not index.inherited:
+            yield TableUnique(table, index)
+
+
+def tenant_uniques(facts: Facts) -> Iterator[TableUnique]:
+    """Valid uniques of tenant tables that have their tenant column, but for primary keys."""
+    for unique in _uniques_of_tenant_tables(facts):
+        if not unique.idx.primary:
+            yield unique
+
+
+def tenant_primary_keys(facts: Facts) -> Iterator[TableUnique]:
+    """Primary keys of tenant tables that have their tenant column."""
+    for unique in _uniques_of_tenant_tables(facts):
+        if unique.idx.primary:
+            yield unique
+
+
+def _uniques_of_tenant_tables(facts: Facts) -> Iterator[TableUnique]:
+    for table in tenant_tables(facts):
+        column = facts.tenant_column(table)
+        if column is not None and table.column(column) is not None:
+            yield from (u for u in uniques_of(table) if u.valid)
 
 
 def root_foreign_keys(facts: Facts) -> Iterator[TableConstraint]:
