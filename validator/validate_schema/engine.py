@@ -135,7 +135,7 @@ def _conclude(tallies: Sequence[_Tally], facts: Facts) -> Outcome:
             else:
                 suppressed.append(_suppress(finding, accepted, facts))
         findings += kept
-        results.append(_result(tally, len(kept)))
+        results.append(_result(tally, len(kept), facts))
     return Outcome(
         tuple(sorted(results, key=lambda r: r.id)),
         tuple(sorted(findings, key=_order)),
@@ -161,8 +161,9 @@ def _finding(tally: _Tally, ref: ObjectRef, flaw: Flaw) -> Finding:
     )
 
 
-def _result(tally: _Tally, open_findings: int) -> CheckResult:
+def _result(tally: _Tally, open_findings: int, facts: Facts) -> CheckResult:
     check, failed, skipped = tally.check, len(tally.flaws), len(tally.unexamined)
+    no_rows = facts.evidence.reason if check.needs == "rows" and not tally.examined else ""
     return CheckResult(
         id=check.id,
         name=check.name,
@@ -177,7 +178,7 @@ def _result(tally: _Tally, open_findings: int) -> CheckResult:
         suppressed=failed - open_findings,
         findings=open_findings,
         why=check.why,
-        reason=tally.reason or _reasons(tally.unexamined),
+        reason=tally.reason or _reasons(tally.unexamined) or no_rows,
     )
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from .catalog import read_catalog
 from .catalog.snapshot import fingerprint, load_snapshot
 from .config import Config
-from .config_file import LoadedConfig, config_names, suppressions
+from .config_file import LoadedConfig
+from .config_names import config_names, suppression_uses
 from .contract import build_contract
 from .declare import Check
 from .engine import run
@@ -62,6 +63,11 @@ class Request:
     command: str = ""
     environ: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def base(self) -> Path:
+        """The folder that paths in the config are relative to."""
+        return self.config.path.parent if self.config.path else Path()
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -83,7 +89,7 @@ def examine(request: Request, progress: Progress) -> Report:
     """
     started = monotonic()
     config = request.config.config
-    contract = build_contract(config, request.config.base)
+    contract = build_contract(config, request.base)
     with open_source(request.source, progress) as opened:
         with progress.step("identifying the tenancy"):
             tenancy = identify(opened.catalog, config.tenancy, today=request.now.date())
@@ -91,7 +97,7 @@ def examine(request: Request, progress: Progress) -> Report:
             opened.catalog,
             tenancy,
             contract,
-            suppressions=suppressions(config),
+            suppressions=suppression_uses(config),
             config_names=config_names(config),
             today=request.now.date(),
         )
@@ -101,7 +107,7 @@ def examine(request: Request, progress: Progress) -> Report:
         outcome = run(request.checks, facts, severities=_severities(config))
     given = Circumstances(
         target=_target(opened),
-        provenance=_provenance(request, contract_of=config),
+        provenance=_provenance(request),
         migrations=opened.migrations,
         generated_at=request.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         duration_ms=_duration(started, request.environ),
@@ -216,16 +222,16 @@ def _target(opened: Opened) -> Target:
     )
 
 
-def _provenance(request: Request, contract_of: Config) -> Provenance:
+def _provenance(request: Request) -> Provenance:
     import hashlib
 
     import msgspec
 
     env = request.environ
-    contract = msgspec.json.encode(contract_of.contract)
+    contract = msgspec.json.encode(request.config.config.contract)
     return Provenance(
         config_path=request.config.path.name if request.config.path else "",
-        config_sha256=request.config.sha256,
+        config_sha256=request.config.text_sha256,
         contract_sha256=hashlib.sha256(contract).hexdigest(),
         git_commit=env.get("GITHUB_SHA") or env.get("CI_COMMIT_SHA") or env.get("GIT_COMMIT", ""),
         ci_url=_ci_url(env),

@@ -9,7 +9,8 @@ from ..model.evidence import Evidence
 from ..model.finding import Finding
 from ..model.report import Counts, EnumFacts, PolicyFacts, TableFacts, TableKeyFacts, TableUniqueFacts
 from ..model.tenancy import Ownership, Standing, TableClass
-from ..scoping import TableUnique, is_scoped, uniques_of
+from ..scoping import holds_tie, is_scoped, tie_of
+from ..subjects import TableUnique, uniques_of
 
 _UNKNOWN = "the tenancy was not identified"
 
@@ -79,17 +80,8 @@ def _key(key: Constraint, table: Table, facts: Facts) -> TableKeyFacts:
 
 def key_is_safe(key: Constraint, table: Table, facts: Facts) -> bool | None:
     """Tell whether a key between two tenant tables carries the tenant on both sides; else None."""
-    target = facts.tables_by_name.get(key.references) if key.references else None
-    both_tenant = (
-        target is not None
-        and facts.class_of(table.qname) is TableClass.TENANT
-        and facts.class_of(target.qname) is TableClass.TENANT
-    )
-    if not both_tenant or target is None:
-        return None
-    pairs = dict(zip(key.columns, key.referenced_columns, strict=False))
-    column = facts.tenant_column(table)
-    return column is not None and pairs.get(column) == facts.tenant_column(target)
+    tie = tie_of(table, key, facts)
+    return None if tie is None else holds_tie(key, tie)
 
 
 def _tenant_led(table: Table, column: str | None) -> bool:
