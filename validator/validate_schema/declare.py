@@ -18,7 +18,8 @@ class Check:
     """A declared check: a value, never registered by being imported.
 
     `judge` looks at one subject and returns a `Flaw`, `Unexamined`, or None when it passes.
-    `bad` and `good` are SQL examples; `config` is the TOML that both need. `remediable` is False
+    `bad` and `good` are SQL examples; `config` is the TOML that both need, `good_config` that of
+    the good one where it differs (what is judged may be the config itself). `remediable` is False
     where only a person can decide. `needs` names evidence beyond the catalog (``rows``).
     """
 
@@ -33,6 +34,7 @@ class Check:
     bad: str
     good: str
     config: str = ""
+    good_config: str = ""
     remediable: bool = True
     needs: str = ""
 
@@ -54,6 +56,7 @@ def check(
     bad: str,
     good: str,
     config: str = "",
+    good_config: str = "",
     remediable: bool = True,
     needs: str = "",
 ) -> Callable[[Judge], Check]:
@@ -79,6 +82,7 @@ def check(
             bad=cleandoc(bad),
             good=cleandoc(good),
             config=cleandoc(config),
+            good_config=cleandoc(good_config),
             remediable=remediable,
             needs=needs,
         )

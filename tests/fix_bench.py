@@ -1,0 +1,74 @@
+"""A server to run SQL examples on: rolled back where possible, in a database of their own otherwise.
+
+Inside one transaction an example is fast, and the roles it makes go away with it. What refuses a
+transaction block (CONCURRENTLY, a new enum label that is used at once) needs autocommit.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import postgast
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.fix_server import fresh, server_versions
+from validate_schema.scratch import Server
+
+ROLES = {"app_user": "login", "app_owner": "nologin"}
+PRELUDE = "create table organization (id uuid primary key default gen_random_uuid(), name text not null)"
+_REFUSES_TRANSACTION = re.compile(r"\b(concurrently|add\s+value)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One server with the roles of the examples, and an idle database for rolled-back work."""
+
+    server: Server
+    idle: psycopg.Connection
+
+    @contextmanager
+    def open(self, *scripts: str, schema: str = "public") -> Iterator[psycopg.Connection]:
+        """Yield a connection whose current schema is `schema` and holds the prelude alone.
+
+        `scripts` are what will be run: they decide whether a transaction will do.
+        """
+        if any(_REFUSES_TRANSACTION.search(script) for script in scripts):
+            with fresh(self.server) as database, database.connect(autocommit=True) as conn:
+                _prepare(conn, schema)
+                yield conn
+        else:
+            with self.idle.transaction(force_rollback=True):
+                _prepare(self.idle, schema)
+                yield self.idle
+
+
+def _prepare(conn: psycopg.Connection, schema: str) -> None:
+    name = sql.Identifier(schema)
+    conn.execute(sql.SQL("create schema if not exists {}").format(name))
+    conn.execute(sql.SQL("set search_path = {}").format(name))
+    conn.execute(PRELUDE)
+
+
+def execute(conn: psycopg.Connection, script: str) -> None:
+    """Run the statements one by one, as a person with psql would."""
+    for statement in postgast.split(script):
+        conn.execute(statement)
+
+
+@contextmanager
+def open_bench(server: Server) -> Iterator[Bench]:
+    """Create the roles once and keep one idle database open."""
+    with fresh(server) as database, database.connect(autocommit=True) as conn:
+        for role, login in ROLES.items():
+            conn.execute(sql.SQL("create role {} " + login).format(sql.Identifier(role)))
+        yield Bench(server, conn)
+
+
+@pytest.fixture(scope="session", params=server_versions(), ids="pg{}".format)
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """A bench on each PostgreSQL at hand."""
+    with open_bench(request.getfixturevalue("server_of")(request.param)) as bench:
+        yield bench

@@ -1,0 +1,85 @@
+"""Judge what stands in a database with one check, as the engine does."""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import psycopg
+
+from validate_schema.catalog import read_catalog
+from validate_schema.config_file import parse_toml
+from validate_schema.config_names import config_names, suppression_uses
+from validate_schema.contract import build_contract
+from validate_schema.declare import Check
+from validate_schema.engine import run
+from validate_schema.facts import Facts
+from validate_schema.model.finding import Finding
+from validate_schema.model.report import CheckResult
+from validate_schema.packs import builtin_checks
+from validate_schema.tenancy import identify
+
+TODAY = date(2026, 7, 1)
+CHECKS = builtin_checks()
+CONFIG = """
+[tenancy]
+root = "organization"
+column = "org_id"
+setting = "app.tenant_id"
+app_roles = ["app_user"]
+"""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What one check said about one database."""
+
+    result: CheckResult
+    findings: tuple[Finding, ...]
+
+    @property
+    def said(self) -> list[str]:
+        """The messages, or why there are none: what a failing assertion should print."""
+        return [f.message for f in self.findings] or [r for r in (self.result.reason,) if r]
+
+    @property
+    def cure(self) -> list[str]:
+        """Every statement of the remedies, each once, in order."""
+        return list(dict.fromkeys(statement for f in self.findings for statement in f.remedy.sql))
+
+
+def check_of(id: str) -> Check:
+    """Return the built-in check of that id."""
+    return next(c for c in CHECKS if c.id == id)
+
+
+def facts_of(
+    conn: psycopg.Connection, toml: str = "", *, schema: str = "public", rows: bool = False
+) -> Facts:
+    """Read what stands in the database now; `rows` takes the bounded counts as well."""
+    config = parse_toml(toml or CONFIG, "example")
+    catalog = read_catalog(conn, default_schema=schema)
+    facts = Facts(
+        catalog,
+        identify(catalog, config.tenancy, today=TODAY),
+        build_contract(config, Path()),
+        suppressions=suppression_uses(config),
+        config_names=config_names(config),
+        today=TODAY,
+    )
+    if not rows:
+        return facts
+    from validate_schema.evidence import gather
+
+    return replace(facts, evidence=gather(conn, facts, config.data))
+
+
+def judge(check: Check, facts: Facts) -> Judged:
+    """Run one check; suppressions are judged by what all the others found."""
+    outcome = run(CHECKS if check.family == "SUP" else (check,), facts)
+    result = next(r for r in outcome.results if r.id == check.id)
+    return Judged(result, tuple(f for f in outcome.findings if f.check == check.id))
+
+
+def findings(check: Check, conn: psycopg.Connection, toml: str = "", *, schema: str = "public") -> Judged:
+    """Read the database and run one check over it."""
+    return judge(check, facts_of(conn, toml, schema=schema, rows=check.needs == "rows"))
