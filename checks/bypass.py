@@ -1,0 +1,243 @@
+"""BYP: ways around row-level security that roles and privileges open."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from validate_schema.api import (
+    Facts,
+    Flaw,
+    ObjectRef,
+    Remedy,
+    Severity,
+    TableRole,
+    Unexamined,
+    Verdict,
+    check,
+    quote_ident,
+    quote_qname,
+    tenant_tables_by_app_role,
+)
+from validate_schema.api import catalog as cat
+
+_NO_LOCK = "none on rows: only privileges change"
+
+
+class RoleReach(NamedTuple):
+    """An app role and a role that it is or may SET ROLE to."""
+
+    role: str
+    becomes: str
+
+    @property
+    def ref(self) -> ObjectRef:
+        name = self.role if self.role == self.becomes else f"{self.role} as {self.becomes}"
+        return ObjectRef("role", name=name)
+
+
+class Connection(NamedTuple):
+    """The connection that the catalog was read with."""
+
+    role: cat.ConnectedRole
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef("role", name=self.role.name)
+
+
+def reachable_roles(facts: Facts) -> Iterator[RoleReach]:
+    """App roles, with every role that each may SET ROLE to."""
+    for role in facts.tenancy.app_roles:
+        for other in sorted(facts.can_become(role)):
+            yield RoleReach(role, other)
+
+
+def connection(facts: Facts) -> tuple[Connection]:
+    """The connection of this run."""
+    return (Connection(facts.catalog.server.role),)
+
+
+@check(
+    "BYP001",
+    "App role bypasses row security",
+    subjects=reachable_roles,
+    severity=Severity.ERROR,
+    why="A superuser or a role with BYPASSRLS is subject to no policy: whatever the policies say, it sees every tenant.",
+    bad="""
+        alter role app_user bypassrls;
+        create role support_admin bypassrls;
+        create role support;
+        grant support_admin to support;
+        grant support to app_user;
+    """,
+    good="""
+        create role readers;
+        grant readers to app_user;
+        create role nightly_job login bypassrls;
+    """,
+)
+def app_role_privileged(subject: RoleReach, facts: Facts) -> Verdict:
+    """An app role is a superuser or has BYPASSRLS, or can become a role that is or has.
+
+    Examined: each app role, and each role that it may SET ROLE to, directly or through others. The
+    two attributes are never inherited: a membership without the SET option (PostgreSQL 16) does not
+    count, nor does a job role that the app cannot become. An app role that does not exist here
+    cannot be examined, which leaves the run incomplete.
+    Source: PostgreSQL documentation, "Role Attributes", SET ROLE.
+    """
+    role = facts.roles.get(subject.becomes)
+    if role is None:
+        return Unexamined(f"role {subject.becomes} does not exist in this database's cluster")
+    attributes = [
+        word for word, held in (("SUPERUSER", role.superuser), ("BYPASSRLS", role.bypassrls)) if held
+    ]
+    if not attributes:
+        return None
+    held = " and ".join(attributes)
+    if subject.role == subject.becomes:
+        message, remedy = f"App role {role.name} has {held}", _take_attributes(role.name, attributes)
+    else:
+        message = f"{subject.ref.name} has {held}: the app role {subject.role} may SET ROLE to {role.name}"
+        remedy = _take_membership(subject, facts)
+    return Flaw(message=message, expected="NOSUPERUSER and NOBYPASSRLS", observed=held, remedy=remedy)
+
+
+def _take_attributes(role: str, attributes: list[str]) -> Remedy:
+    words = " ".join(f"NO{a}" for a in attributes)
+    return Remedy(
+        sql=(f"ALTER ROLE {quote_ident(role)} {words};",),
+        note="Holds for statements from then on, in open sessions too. Let maintenance log in with a role of its own.",
+        lock=_NO_LOCK,
+    )
+
+
+def _take_membership(subject: RoleReach, facts: Facts) -> Remedy:
+    """Return the REVOKEs that cut every last step from the app role to the privileged one."""
+    members = sorted(
+        name
+        for name in facts.can_become(subject.role)
+        if name in facts.roles
+        and any(m.role == subject.becomes and m.set_role for m in facts.roles[name].member_of)
+    )
+    target = quote_ident(subject.becomes)
+    others = [m for m in members if m != subject.role]
+    note = f"All members of {', '.join(others)} lose {subject.becomes} with it." if others else ""
+    return Remedy(
+        sql=tuple(f"REVOKE {target} FROM {quote_ident(m)};" for m in members), note=note, lock=_NO_LOCK
+    )
+
+
+@check(
+    "BYP002",
+    "App role owns a tenant table",
+    subjects=tenant_tables_by_app_role,
+    severity=Severity.ERROR,
+    remediable=False,
+    why="Policies do not hold for an owner unless forced, and an owner can switch them off, drop them or drop the table.",
+    bad="""
+        create table invoice (
+            id uuid primary key default gen_random_uuid(),
+            org_id uuid not null references organization (id)
+        );
+        create policy tenant_isolation on invoice
+            using (org_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+        alter table invoice enable row level security;
+        alter table invoice owner to app_user;
+    """,
+    good="""
+        create table invoice (
+            id uuid primary key default gen_random_uuid(),
+            org_id uuid not null references organization (id)
+        );
+        create policy tenant_isolation on invoice
+            using (org_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+        alter table invoice enable row level security;
+        alter table invoice force row level security;
+        alter table invoice owner to app_owner;
+        grant select, insert, update, delete on invoice to app_user;
+    """,
+)
+def app_role_owner(subject: TableRole, facts: Facts) -> Verdict:
+    """An app role owns a tenant table, or has the rights of the role that owns it.
+
+    Examined: tenant tables × app roles. An error while row security is on and not forced: then no
+    policy holds for the app (RLS002 leaves these tables to this check). Otherwise a warning: the
+    role could switch row security off. Rights come by membership, whether inherited or by SET ROLE.
+    """
+    table, role = subject.table, subject.role
+    if table.owner not in facts.rights_of(role):
+        return None
+    name = facts.show(table.qname)
+    owns = f"App role {role} owns {name}"
+    if role != table.owner:
+        owns = f"App role {role} has the rights of {table.owner}, which owns {name}"
+    unforced = table.row_security and not table.force_row_security
+    state = "not forced" if unforced else "forced" if table.row_security else "off"
+    return Flaw(
+        message=f"{owns}, so its policies do not hold for {role}"
+        if unforced
+        else f"{owns} and can switch its row security off",
+        expected="an owner that no app role is or can act as",
+        observed=f"owner {table.owner}, row security {state}",
+        severity=Severity.ERROR if unforced else Severity.WARNING,
+        remedy=Remedy(note=_new_owner(table, role, unforced=unforced)),
+    )
+
+
+def _new_owner(table: cat.Table, role: str, *, unforced: bool) -> str:
+    target = quote_qname(table.qname)
+    first = f"At once: ALTER TABLE {target} FORCE ROW LEVEL SECURITY; then decide" if unforced else "Decide"
+    return (
+        f"{first} which role should own the table (the one that runs migrations, never one the app can act as): "
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON {target} TO {quote_ident(role)}; "
+        f"ALTER TABLE {target} OWNER TO that role."
+    )
+
+
+@check(
+    "BYP009",
+    "Connected role bypasses row security",
+    subjects=connection,
+    severity=Severity.WARNING,
+    remediable=False,
+    why="When nothing says which role the app connects as, nobody can say whether the policies hold for it.",
+    config="""
+        [tenancy]
+        root = "organization"
+        column = "org_id"
+        setting = "app.tenant_id"
+    """,
+    bad="""
+        create table invoice (
+            id uuid primary key default gen_random_uuid(),
+            org_id uuid not null references organization (id)
+        );
+    """,
+    good="""
+        create table invoice (
+            id uuid primary key default gen_random_uuid(),
+            org_id uuid not null references organization (id)
+        );
+        create policy tenant_isolation on invoice to app_user
+            using (org_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+        alter table invoice enable row level security;
+        alter table invoice force row level security;
+        grant select on invoice to app_user;
+    """,
+)
+def connected_role(subject: Connection, facts: Facts) -> Verdict:
+    """The validator connected as a role that bypasses row security, and no app role is known.
+
+    Examined: the connection (in a snapshot, the one that took it). Passes when an app role is known,
+    from the config or from policies and grants, or when the connected role is subject to policies.
+    """
+    role = subject.role
+    if facts.tenancy.app_roles or not (role.superuser or role.bypassrls):
+        return None
+    kind = "a superuser" if role.superuser else "a role with BYPASSRLS"
+    return Flaw(
+        message=f"Validated as {role.name}, {kind}, and no app role is known: whether the policies hold for the "
+        "app is unproven",
+        expected="a known app role",
+        observed=f"connected as {role.name}, {kind}; no app role configured or inferred",
+        remedy=Remedy(note="Name the role that production connects as in the config: tenancy.app_roles."),
+    )
