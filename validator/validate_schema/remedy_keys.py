@@ -75,6 +75,13 @@ def _qualified(name: str) -> str:
     return ".".join(quote_ident(part) for part in name.split("."))
 
 
+def new_index(table: Table, columns: tuple[str, ...], facts: Facts) -> str:
+    """Return CREATE INDEX on plain columns, under a name that is free."""
+    name = free_name(facts, table.schema, table.name, *columns, "idx")
+    how = "" if table.kind == "partitioned" else " CONCURRENTLY"
+    return f"CREATE INDEX{how} {quote_ident(name)} ON {quote_qname(table.qname)} ({quote_idents(columns)});"
+
+
 def index_sql(
     table: Table,
     index: Index,

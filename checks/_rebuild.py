@@ -1,0 +1,54 @@
+"""How a broken index is made whole."""
+
+import re
+
+from validate_schema.api import (
+    Facts,
+    Remedy,
+    catalog,
+    drop_index,
+    free_name,
+    index_sql,
+    quote_ident,
+    quote_qname,
+)
+
+_ONLINE = "SHARE UPDATE EXCLUSIVE: reads and writes go on"
+
+
+def rebuild(table: catalog.Table, index: catalog.Index, facts: Facts) -> Remedy:
+    """Return the remedy for an invalid index; on a partitioned table it is made anew."""
+    name = quote_qname(catalog.QName(table.schema, index.name))
+    if table.kind == "partitioned":
+        return _make_anew(table, index, facts)
+    if re.search(r"_cc(new|old)\d*$", index.name):
+        return Remedy(
+            (drop_index(table.schema, index.name),),
+            "It is what an interrupted REINDEX CONCURRENTLY left behind.",
+            _ONLINE,
+        )
+    note = "Make sure that nobody is building it right now."
+    if index.unique:
+        note += " Duplicate rows make the rebuild fail again: look for them first."
+    return Remedy((f"REINDEX INDEX CONCURRENTLY {name};",), note, _ONLINE)
+
+
+def _make_anew(table: catalog.Table, index: catalog.Index, facts: Facts) -> Remedy:
+    """Return the remedy on a partitioned table, whose index REINDEX does not make valid."""
+    if index.constraint is not None:
+        return Remedy(
+            note="Add the constraint to every partition that lacks it, and attach its index with "
+            "ALTER INDEX … ATTACH PARTITION."
+        )
+    old = quote_qname(catalog.QName(table.schema, index.name))
+    fresh = free_name(facts, table.schema, index.name, "new")
+    return Remedy(
+        (
+            index_sql(table, index, fresh),
+            f"DROP INDEX {old};",
+            f"ALTER INDEX {quote_qname(catalog.QName(table.schema, fresh))} RENAME TO {quote_ident(index.name)};",
+        ),
+        "On large partitions rather build the missing parts CONCURRENTLY, and attach each with "
+        "ALTER INDEX … ATTACH PARTITION: the last one makes the index valid.",
+        "SHARE on every partition while the index is built: writes wait; then ACCESS EXCLUSIVE for a moment",
+    )
