@@ -1,0 +1,211 @@
+"""Findings grouped into cards: forty tables with one defect are one card with forty names."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from ..model.finding import Finding, Severity
+from ..model.report import CheckResult, Report
+from .escape import shown_sql, visible
+
+FAMILIES = {
+    "ISO": "isolation proof",
+    "RLS": "row-level security",
+    "BYP": "ways around row-level security",
+    "DAT": "data",
+    "TEN": "tenant column",
+    "FKY": "foreign keys",
+    "UNQ": "uniqueness",
+    "TBL": "tables",
+    "COL": "columns",
+    "ENU": "enum types",
+    "IDX": "indexes",
+    "MIG": "migrations",
+    "SUP": "suppressions",
+}
+_ACCEPT_DAYS = 90
+_ACCEPT_SHOWN = 12
+_QUOTED = re.compile(r"""\([^()]*\)|\[[^\[\]]*\]|"[^"]*"|'[^']*'|`[^`]*`|“[^”]*”""")
+_NAME = re.compile(r"[\w$]*(?:[\d_$.:=]|[a-zß-ÿ][A-ZÀ-Þ])[\w$.:=]*")
+_WORD = re.compile(r"[\w$]+")
+
+
+@dataclass(frozen=True)
+class CardObject:
+    """One object of a card; what all objects of the card share is empty here."""
+
+    anchor: str
+    label: str
+    kind: str
+    expected: str
+    observed: str
+    evidence: str
+    note: str
+    status: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """One thing to do. `expected`, `observed`, `evidence` and `note` hold what all objects share."""
+
+    anchor: str
+    check: str
+    title: str
+    severity: str
+    family: str
+    why: str
+    message: str
+    expected: str
+    observed: str
+    evidence: str
+    note: str
+    lock: str
+    objects: tuple[CardObject, ...]
+    sql: str
+    statements: int
+    accept: str
+
+    @property
+    def alike(self) -> bool:
+        """Whether the objects differ in nothing but their names."""
+        return not any(o.expected or o.observed or o.evidence or o.note for o in self.objects)
+
+    @property
+    def family_title(self) -> str:
+        return FAMILIES.get(self.family, self.family)
+
+
+def anchors(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """Return one anchor per finding, in order: its fingerprint, numbered where one repeats."""
+    seen: dict[str, int] = defaultdict(int)
+    out = []
+    for finding in findings:
+        base = "f-" + re.sub(r"[^0-9A-Za-z-]", "", finding.fingerprint)
+        seen[base] += 1
+        out.append(base if seen[base] == 1 else f"{base}-{seen[base]}")
+    return tuple(out)
+
+
+def cards(report: Report) -> tuple[Card, ...]:
+    """Return the cards, worst severity first, then by how close to a leak the family is."""
+    known = _identifiers(report)
+    results = {r.id: r for r in report.checks}
+    groups: dict[tuple[object, ...], list[tuple[str, Finding]]] = defaultdict(list)
+    for anchor, finding in zip(anchors(report.findings), report.findings, strict=True):
+        key = (
+            finding.check,
+            finding.severity.rank,
+            _pattern(finding.message, finding, known),
+            bool(finding.remedy.sql),
+        )
+        groups[key].append((anchor, finding))
+    made = [_card(members, results, report) for members in groups.values()]
+    return tuple(sorted(made, key=_order))
+
+
+def _order(card: Card) -> tuple[int, int, str, int, str]:
+    families = list(FAMILIES)
+    family = families.index(card.family) if card.family in FAMILIES else len(families)
+    return (-Severity(card.severity).rank, family, card.check, -len(card.objects), card.anchor)
+
+
+def _card(
+    members: list[tuple[str, Finding]], results: dict[str, CheckResult], report: Report
+) -> Card:
+    findings = [f for _, f in members]
+    first = findings[0]
+    result = results.get(first.check)
+    shared = {
+        "expected": _shared(f.expected for f in findings),
+        "observed": _shared(f.observed for f in findings),
+        "evidence": _shared(f.evidence for f in findings),
+        "note": _shared(f.remedy.note for f in findings),
+    }
+    statements = tuple(dict.fromkeys(s for f in findings for s in f.remedy.sql))
+    schema = report.target.default_schema
+    return Card(
+        anchor=members[0][0],
+        check=first.check,
+        title=result.title if result else first.check,
+        severity=first.severity.value,
+        family=first.check[:3],
+        why=result.why if result else "",
+        message=first.message if len(members) == 1 else "",
+        **shared,
+        lock=" ".join(dict.fromkeys(f.remedy.lock for f in findings if f.remedy.lock)),
+        objects=tuple(_object(anchor, f, shared, schema) for anchor, f in members),
+        sql="\n".join(shown_sql(s) for s in statements),
+        statements=len(statements),
+        accept=_accept(findings, report),
+    )
+
+
+def _shared(values: Iterable[str]) -> str:
+    distinct = set(values)
+    return distinct.pop() if len(distinct) == 1 else ""
+
+
+def _object(anchor: str, finding: Finding, shared: dict[str, str], default_schema: str) -> CardObject:
+    return CardObject(
+        anchor=anchor,
+        label=finding.object.label(default_schema),
+        kind=finding.object.kind,
+        expected="" if shared["expected"] else finding.expected,
+        observed="" if shared["observed"] else finding.observed,
+        evidence="" if shared["evidence"] else finding.evidence,
+        note="" if shared["note"] else finding.remedy.note,
+        status=finding.status,
+    )
+
+
+def _identifiers(report: Report) -> frozenset[str]:
+    """Return the words of the names that this report mentions."""
+    names: set[str] = {report.tenancy.column or "", report.tenancy.root or "", *report.tenancy.app_roles}
+    for table in report.tables:
+        names |= {table.schema, table.name, table.tenant_column or ""}
+        names.update(column for key in (*table.uniques, *table.fks) for column in key.columns)
+    for finding in report.findings:
+        names |= {finding.object.schema, finding.object.table, finding.object.name}
+    return frozenset(word for name in names for word in _WORD.findall(name))
+
+
+def _pattern(message: str, finding: Finding, known: frozenset[str]) -> str:
+    """Return the message with names and figures blotted out, so that like messages are equal."""
+    ref = finding.object
+    for name in sorted({ref.table, ref.name, ref.schema} - {""}, key=len, reverse=True):
+        if not _WORD.fullmatch(name):
+            message = message.replace(name, "·")
+    blotted = _NAME.sub("·", _QUOTED.sub("·", message))
+    blotted = _WORD.sub(lambda m: "·" if m[0] in known else m[0], blotted)
+    return re.sub(r"·(?:(?:\s|,|and|·|[.])*·)?", "·", blotted)
+
+
+def _accept(findings: list[Finding], report: Report) -> str:
+    """Return the lines of the config that accept these findings; the reason is left to a person."""
+    labels = [f.object.label(report.target.default_schema) for f in findings]
+    expires = _expiry(report.generated_at)
+    blocks = [
+        "[[checks.suppress]]\n"
+        f"check = {toml(finding.check)}\n"
+        f"object = {toml(label)}\n"
+        'reason = ""  # required: why this is right here\n'
+        'owner = ""' + (f"\nexpires = {toml(expires)}" if expires else "")
+        for finding, label in zip(findings[:_ACCEPT_SHOWN], labels, strict=False)
+    ]
+    rest = len(labels) - len(blocks)
+    return "\n\n".join(blocks) + (f"\n\n# and a block like these for each of the other {rest}" if rest else "")
+
+
+def toml(text: str) -> str:
+    """Return `text` as a TOML basic string."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if visible(c) == c else f"\\u{ord(c):04x}" for c in escaped) + '"'
+
+
+def _expiry(generated_at: str) -> str:
+    try:
+        return (date.fromisoformat(generated_at[:10]) + timedelta(days=_ACCEPT_DAYS)).isoformat()
+    except ValueError:
+        return ""

@@ -1,0 +1,89 @@
+"""Escaping for each place where a name or a message can end up: Markdown, SQL to copy, a terminal.
+
+HTML is escaped by Jinja's autoescape; `visible` runs before it.
+"""
+
+import re
+
+from markupsafe import Markup
+
+_PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\u2421"}
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]"
+)
+_QUOTED = re.compile(r"""(?<![eEbBxXnN&])(?:"(?:[^"]|"")*"|'(?:[^']|'')*')""")
+_SPECIAL = re.compile(r"[\\`*\[\]<>|~]|&(?=[#\w])|(?<!\w)_|_(?!\w)")
+_BLOCK_START = re.compile(r"^(\s*)(?:([-+=#])|(\d+)([.)]))")
+
+
+def visible(text: str) -> str:
+    """Return `text` with control, direction and zero-width characters replaced by visible signs.
+
+    C0 controls become their Unicode control pictures (a newline is ␊), the others ``⟨U+202E⟩``.
+    """
+    return _UNSEEN.sub(lambda m: _PICTURES.get(ord(m[0]), f"⟨U+{ord(m[0]):04X}⟩"), text)
+
+
+def printable_sql(sql: str) -> str:
+    """Return the same SQL with unprintable characters inside quotes written as ``U&"\\000A"``.
+
+    Source: PostgreSQL documentation, "Lexical Structure", identifiers and string constants with
+    Unicode escapes. Text without such characters is returned as it is.
+    """
+    return _QUOTED.sub(_unicode_escaped, sql) if _UNSEEN.search(sql) else sql
+
+
+def _unicode_escaped(match: re.Match[str]) -> str:
+    quoted = match[0]
+    if not _UNSEEN.search(quoted):
+        return quoted
+    mark, body = quoted[0], quoted[1:-1].replace("\\", "\\\\")
+    return "U&" + mark + _UNSEEN.sub(lambda m: f"\\{ord(m[0]):04X}", body) + mark
+
+
+def shown_sql(sql: str) -> str:
+    """Return SQL for display: `printable_sql`, with anything still unseen but newlines and tabs
+    made visible."""
+    lines = printable_sql(sql).replace("\r\n", "\n").split("\n")
+    return "\n".join("\t".join(visible(part) for part in line.split("\t")) for line in lines)
+
+
+def md_text(text: str) -> Markup:
+    """Return `text` as one line of Markdown that shows exactly these characters, also in a table."""
+    escaped = _SPECIAL.sub(lambda m: "\\" + m[0], visible(text))
+    return Markup(_BLOCK_START.sub(_escaped_start, escaped))  # noqa: S704 - Markdown, escaped above
+
+
+def _escaped_start(match: re.Match[str]) -> str:
+    space, sign, digits, stop = match.groups()
+    return f"{space}\\{sign}" if sign else f"{space}{digits}\\{stop}"
+
+
+def md_code(text: str) -> Markup:
+    """Return `text` as a Markdown code span, fenced by more backticks than it holds.
+
+    A pipe would end a table cell even inside a span: such a text becomes a ``<code>`` element of
+    character references instead.
+    """
+    shown = visible(text)
+    if "|" in shown:
+        body = "".join(c if c.isalnum() or c in " ." else f"&#{ord(c)};" for c in shown)
+        return Markup(f"<code>{body}</code>")  # noqa: S704 - all punctuation is a reference
+    fence = "`" * (_longest_run(shown) + 1)
+    pad = " " if shown[:1] in ("`", " ") or shown[-1:] in ("`", " ") else ""
+    return Markup(f"{fence}{pad}{shown}{pad}{fence}")  # noqa: S704
+
+
+def md_fence(code: str, language: str = "") -> Markup:
+    """Return `code` as a fenced block; the fence is longer than any run of backticks inside."""
+    fence = "`" * max(3, _longest_run(code) + 1)
+    return Markup(f"{fence}{language}\n{code}\n{fence}")  # noqa: S704
+
+
+def _longest_run(text: str) -> int:
+    return max((len(run) for run in re.findall("`+", text)), default=0)
+
+
+def mermaid_text(text: str) -> str:
+    """Return `text` for a quoted Mermaid label: all but letters, digits and a few signs as ``#35;``."""
+    return "".join(c if c.isalnum() or c in " _.-→✗✓" else f"#{ord(c)};" for c in visible(text))

@@ -1,0 +1,140 @@
+"""The first screen: verdict, four figures, findings by severity, and what was examined where."""
+
+from dataclasses import dataclass
+
+from ..model.report import Report
+from .promises import SIGNS, WORDS, Mark
+
+SEVERITIES = ("error", "warning", "info")
+_VERDICTS = {
+    "PASS": "Every selected, applicable check ran, and nothing stands in the way.",
+    "FAIL": "Something must be mended before this schema may be trusted to keep tenants apart.",
+    "INCOMPLETE": "Not everything could be examined, so nothing is promised.",
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A headline figure: `part` of `whole`, both None where it is unknown; `note` says what it counts."""
+
+    label: str
+    mark: Mark
+    note: str
+    part: int | None = None
+    whole: int | None = None
+
+    @property
+    def value(self) -> str:
+        return SIGNS["none"] if self.part is None else f"{self.part} of {self.whole}"
+
+    @property
+    def sign(self) -> str:
+        return SIGNS[self.mark]
+
+    @property
+    def word(self) -> str:
+        return WORDS[self.mark]
+
+    @property
+    def share(self) -> int:
+        """Per cent, rounded down: 100 only when nothing is missing."""
+        return self.part * 100 // self.whole if self.part is not None and self.whole else 0
+
+
+def figures(report: Report) -> tuple[Figure, ...]:
+    """Return the four figures that matter."""
+    counts = report.counts
+    return (
+        _figure(report, "tenant tables protected", counts.protected_tables, counts.tenant_tables,
+                "row security on, with a policy"),
+        _figure(report, "uniques tenant-scoped", counts.scoped_uniques, counts.tenant_table_uniques,
+                "of the uniques on tenant tables"),
+        _figure(report, "foreign keys tenant-safe", counts.tenant_safe_foreign_keys, counts.tenant_foreign_keys,
+                "of the keys between tenant tables"),
+        Figure("tenant tables proven isolated", "none", "not proven in this run"),
+    )  # fmt: skip
+
+
+def _figure(report: Report, label: str, part: int, whole: int, note: str) -> Figure:
+    if not report.tenancy.identified:
+        return Figure(label, "none", "unknown: the tenancy was not identified")
+    if not whole:
+        return Figure(label, "none", "none in this schema", part, whole)
+    return Figure(label, "ok" if part == whole else "bad", note, part, whole)
+
+
+def verdict_words(report: Report) -> str:
+    return _VERDICTS[report.verdict]
+
+
+def severities(report: Report) -> tuple[tuple[str, int], ...]:
+    """Return the number of findings for each severity, worst first, counted from the findings."""
+    found = [f.severity.value for f in report.findings]
+    return tuple((severity, found.count(severity)) for severity in SEVERITIES)
+
+
+def plate(report: Report) -> tuple[tuple[str, str], ...]:
+    """Return the name plate: what was examined, as whom, when, by which version."""
+    target, tool = report.target, report.tool
+    entries = report.migrations.entries
+    head = f"{entries[-1].name} ({len(entries)} migrations)" if entries else "not part of this run"
+    return (
+        ("Database", f"{target.database} ({target.kind})"),
+        ("Server", f"{target.server} · PostgreSQL {target.server_version}"),
+        ("Role", f"{target.role.name}{_powers(report)}"),
+        ("Generated", report.generated_at or "time not recorded"),
+        ("Validated by", f"{tool.name} {tool.version}".strip()),
+        ("Migration head", head),
+    )
+
+
+def _powers(report: Report) -> str:
+    role = report.target.role
+    powers = [word for word, held in (("superuser", role.superuser), ("bypasses RLS", role.bypassrls)) if held]
+    return f" ({', '.join(powers)})" if powers else ""
+
+
+def summary(report: Report) -> tuple[str, ...]:
+    """Return the executive summary, a sentence each."""
+    counts, tenancy = report.counts, report.tenancy
+    sentences = [_findings_sentence(report)]
+    if tenancy.identified:
+        classes = [
+            f"{number} {word}"
+            for number, word in (
+                (counts.tenant_tables, "tenant"),
+                (counts.inherited_tables, "inherited"),
+                (counts.global_tables, "global"),
+                (counts.exempt_tables, "exempt"),
+                (counts.unclassified_tables, "unclassified"),
+            )
+            if number
+        ]
+        roots = sum(t.table_class == "root" for t in report.tables)
+        classes = [f"{roots} root"] * bool(roots) + classes
+        sentences.append(f"{counts.tables} tables: {', '.join(classes)}.")
+    else:
+        sentences.append(
+            "The tenant root and the tenant column were not identified: what depends on them was not examined."
+        )
+    examined = report.statistics
+    sentences.append(
+        f"{examined.checks} checks looked at {examined.examined} objects: {examined.passed} passed, "
+        f"{examined.failed} failed, {examined.not_applicable} not applicable, "
+        f"{examined.skipped + examined.errors} could not run."
+    )
+    return tuple(sentences)
+
+
+def _findings_sentence(report: Report) -> str:
+    if not report.findings:
+        accepted = f" {len(report.suppressed)} accepted." if report.suppressed else ""
+        return f"No findings.{accepted}"
+    parts = [f"{number} {_plural(severity, number)}" for severity, number in severities(report) if number]
+    total = len(report.findings)
+    accepted = f", {len(report.suppressed)} accepted" if report.suppressed else ""
+    return f"{total} {_plural('finding', total)}: {', '.join(parts)}{accepted}."
+
+
+def _plural(word: str, number: int) -> str:
+    return word if number == 1 or word == "info" else f"{word}s"

@@ -1,0 +1,312 @@
+"""The tenancy map as shapes: boxes, paths and captions with coordinates; a template prints the SVG.
+
+Up to `FULL_TABLES` tables every key is drawn; beyond, tables are listed by distance from the root
+and their keys are counted. Coordinates are in CSS pixels.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..model.report import Report
+from .escape import visible
+from .graph import Edge, Graph, graph
+from .layout import Layout, Node, arrange, is_slot
+
+FULL_TABLES = 60
+_WIDTH, _GAP_X, _GAP_Y = 172, 66, 14
+_HEAD, _KEY, _SLOT = 26, 16, 6
+_CHIP, _CHIP_GAP = 24, 8
+_LETTER = 6.7
+_TOP, _MARGIN = 26, 8
+_SMALL, _SMALL_HEIGHT = 150, 20
+_CANVAS = 1130
+_RELAXATIONS = 10
+
+
+@dataclass(frozen=True)
+class KeyRow:
+    """A foreign key inside its table's box. `state` is safe, unsafe or plain; `y` is its baseline."""
+
+    y: float
+    text: str
+    title: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Box:
+    x: float
+    y: float
+    width: float
+    height: float
+    text: str
+    title: str
+    table_class: str
+    href: str
+    flag: str = ""
+    keys: tuple[KeyRow, ...] = ()
+
+
+@dataclass(frozen=True)
+class Path:
+    d: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Caption:
+    x: float
+    y: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Map:
+    """`note` replaces the picture where there is nothing to draw."""
+
+    width: float = 0
+    height: float = 0
+    boxes: tuple[Box, ...] = ()
+    paths: tuple[Path, ...] = ()
+    captions: tuple[Caption, ...] = ()
+    description: str = ""
+    note: str = ""
+    full: bool = True
+
+
+_STATES = {True: "safe", False: "unsafe", None: "plain"}
+_SIGNS = {True: "✓", False: "✗", None: "·"}
+_APART = {
+    "global": "shared by design (global)",
+    "exempt": "exempt, with a reason",
+    "unclassified": "unclassified: nobody knows whose rows these are",
+}
+
+
+def tenancy_map(report: Report) -> Map:
+    """Return the map of a report; the same report gives the same map."""
+    if not report.tenancy.identified:
+        return Map(note="Not drawn: the tenant root was not identified.")
+    if not report.tables:
+        return Map(note="Not drawn: there are no tables.")
+    drawn = graph(report)
+    full = len(drawn.layer) <= FULL_TABLES
+    width, bottom, boxes, paths, captions = _picture(drawn) if full else _register(drawn)
+    more, notes, bottom = _apart(drawn, max(width, 560), bottom)
+    return Map(
+        width=max(width, 560),
+        height=bottom + _MARGIN,
+        boxes=(*boxes, *more),
+        paths=tuple(paths),
+        captions=(*captions, *notes),
+        description=_description(drawn),
+        full=full,
+    )
+
+
+def _description(drawn: Graph) -> str:
+    unsafe = len(drawn.unsafe)
+    depth = max(drawn.layer.values(), default=0)
+    return (
+        f"{len(drawn.layer)} owned tables up to {depth} steps from the tenant root. "
+        f"{unsafe} foreign {'key' if unsafe == 1 else 'keys'} may cross tenants."
+    )
+
+
+def _short(text: str, width: float) -> str:
+    shown, room = visible(text), int(width / _LETTER)
+    return shown if len(shown) <= room else shown[: room - 1] + "…"
+
+
+def _flag(drawn: Graph, number: int) -> str:
+    return "no root key" if number in drawn.untied else ""
+
+
+def _title(drawn: Graph, number: int) -> str:
+    table = drawn.tables[number]
+    return f"{table.label}: {table.table_class}. {table.why}"
+
+
+def _sorted_keys(drawn: Graph) -> dict[int, list[Edge]]:
+    keys: dict[int, list[Edge]] = defaultdict(list)
+    for edge in (*drawn.edges, *drawn.loops):
+        keys[edge.child].append(edge)
+    return keys
+
+
+def _picture(drawn: Graph) -> tuple[float, float, list[Box], list[Path], list[Caption]]:
+    arranged = arrange(drawn)
+    keys = _sorted_keys(drawn)
+    heights = {
+        node: _SLOT if is_slot(node) else _HEAD + _KEY * len(keys[node[0]]) + 4 * bool(keys[node[0]])
+        for column in arranged.columns
+        for node in column
+    }
+    tops = _tops(arranged, heights)
+    lefts = {node: x * (_WIDTH + _GAP_X) for x, column in enumerate(arranged.columns) for node in column}
+    for edges in keys.values():
+        edges.sort(key=lambda e: (tops[e.parent, -1], e.name))
+    boxes = [
+        _box(drawn, node[0], lefts[node], tops[node], heights[node], keys[node[0]])
+        for column in arranged.columns
+        for node in column
+        if not is_slot(node)
+    ]
+    paths = [
+        _path(arranged.routes[edge.parent, edge.child], row, edge, lefts, tops)
+        for edges in keys.values()
+        for row, edge in enumerate(edges)
+        if edge.parent != edge.child
+    ]
+    paths.sort(key=lambda p: (p.state == "unsafe", p.d))
+    steps = [Caption(x * (_WIDTH + _GAP_X), 12, _step(x)) for x in range(len(arranged.columns))]
+    width = max(len(arranged.columns) * (_WIDTH + _GAP_X) - _GAP_X, 0)
+    return width, max((tops[n] + heights[n] for n in tops), default=_TOP), boxes, paths, steps
+
+
+def _step(number: int) -> str:
+    return ("tenant root", "1 step away")[number] if number < 2 else f"{number} steps away"
+
+
+def _tops(arranged: Layout, heights: dict[Node, float]) -> dict[Node, float]:
+    """Return the top of every node: close to the mean of its neighbours, in order, without overlap."""
+    near: dict[Node, list[Node]] = defaultdict(list)
+    for route in arranged.routes.values():
+        for left, right in zip(route, route[1:], strict=False):
+            near[left].append(right)
+            near[right].append(left)
+    tops: dict[Node, float] = {}
+    for column in arranged.columns:
+        tops.update(_stacked(column, heights, 0))
+    for _ in range(_RELAXATIONS):
+        for column in arranged.columns:
+            wanted = {n: _beside(n, near[n], tops, heights) for n in column}
+            tops.update(_pushed(column, wanted, heights))
+    lowest = min(tops.values(), default=0)
+    return {node: top - lowest + _TOP for node, top in tops.items()}
+
+
+def _stacked(column: Iterable[Node], heights: dict[Node, float], top: float) -> dict[Node, float]:
+    out = {}
+    for node in column:
+        out[node] = top
+        top += heights[node] + _GAP_Y
+    return out
+
+
+def _beside(node: Node, near: list[Node], tops: dict[Node, float], heights: dict[Node, float]) -> float:
+    if not near:
+        return tops[node]
+    return sum(tops[n] + heights[n] / 2 for n in near) / len(near) - heights[node] / 2
+
+
+def _pushed(column: tuple[Node, ...], wanted: dict[Node, float], heights: dict[Node, float]) -> dict[Node, float]:
+    out: dict[Node, float] = {}
+    floor = float("-inf")
+    for node in column:
+        out[node] = max(wanted[node], floor)
+        floor = out[node] + heights[node] + _GAP_Y
+    shift = sum(wanted[n] - out[n] for n in column) / len(column) if column else 0.0
+    return {node: top + shift for node, top in out.items()}
+
+
+def _box(drawn: Graph, number: int, x: float, y: float, height: float, keys: list[Edge]) -> Box:
+    table = drawn.tables[number]
+    rows = tuple(
+        KeyRow(
+            y=_round(y + _HEAD + _KEY * n + 11),
+            text=_short(f"{_SIGNS[e.safe]} {', '.join(e.columns)}{' ↺' if e.child == e.parent else ''}", _WIDTH - 14),
+            title=_key_title(drawn, e),
+            state=_STATES[e.safe],
+        )
+        for n, e in enumerate(keys)
+    )
+    flag = _flag(drawn, number)
+    room = _WIDTH - 20 - (18 if flag else 0)
+    return Box(
+        _round(x), _round(y), _WIDTH, _round(height), _short(table.label, room), _title(drawn, number),
+        table.table_class, f"#t-{number + 1}", flag, rows,
+    )  # fmt: skip
+
+
+def _key_title(drawn: Graph, edge: Edge) -> str:
+    words = {True: "carries the tenant", False: "may cross tenants", None: "ties the table to its owner"}
+    child, parent = drawn.tables[edge.child].label, drawn.tables[edge.parent].label
+    return f"{child} ({', '.join(edge.columns)}) → {parent}: {words[edge.safe]}"
+
+
+def _path(
+    route: tuple[Node, ...], row: int, edge: Edge, lefts: dict[Node, float], tops: dict[Node, float]
+) -> Path:
+    first, last = route[0], route[-1]
+    x, y = lefts[first] + _WIDTH, tops[first] + _HEAD / 2
+    parts = [f"M{_round(x)} {_round(y)}"]
+    for node in route[1:-1]:
+        parts.append(_curve(x, y, lefts[node], tops[node] + _SLOT / 2))
+        x, y = lefts[node] + _WIDTH, tops[node] + _SLOT / 2
+        parts.append(f"H{_round(x)}")
+    parts.append(_curve(x, y, lefts[last], tops[last] + _HEAD + _KEY * row + 7))
+    return Path("".join(parts), _STATES[edge.safe])
+
+
+def _curve(x: float, y: float, to_x: float, to_y: float) -> str:
+    bend = max(abs(to_x - x) / 2, 24)
+    points = (x + bend, y, to_x - bend, to_y, to_x, to_y)
+    return "C" + " ".join(str(_round(p)) for p in points)
+
+
+def _round(value: float) -> float | int:
+    rounded = round(value, 1)
+    return int(rounded) if rounded == int(rounded) else rounded
+
+
+def _register(drawn: Graph) -> tuple[float, float, list[Box], list[Path], list[Caption]]:
+    """Return the tables of a large schema by distance, each with the number of its unsafe keys."""
+    keys = _sorted_keys(drawn)
+    y: float = 0
+    boxes: list[Box] = []
+    captions: list[Caption] = []
+    for layer in range(max(drawn.layer.values(), default=-1) + 1):
+        members = [n for n, at in sorted(drawn.layer.items()) if at == layer]
+        unsafe = sum(e.safe is False for n in members for e in keys[n])
+        crossing = f" · ✗ {unsafe} keys may cross tenants" if unsafe else ""
+        captions.append(Caption(0, y + 12, f"{_step(layer)} · {len(members)} tables{crossing}"))
+        y += 20
+        per_row = _CANVAS // (_SMALL + 4)
+        for place, number in enumerate(members):
+            bad = sum(e.safe is False for e in keys[number])
+            flag = f"✗ {bad}" if bad else ""
+            boxes.append(
+                Box(
+                    place % per_row * (_SMALL + 4), y + place // per_row * (_SMALL_HEIGHT + 3), _SMALL,
+                    _SMALL_HEIGHT, _short(drawn.tables[number].label, _SMALL - 12 - 26 * bool(flag)),
+                    _title(drawn, number), drawn.tables[number].table_class, f"#t-{number + 1}", flag,
+                )  # fmt: skip
+            )
+        y += -(-len(members) // per_row) * (_SMALL_HEIGHT + 3) + 14
+    return _CANVAS, y, boxes, [], captions
+
+
+def _apart(drawn: Graph, width: float, top: float) -> tuple[list[Box], list[Caption], float]:
+    """Return the tables outside the tenancy, in rows below the picture."""
+    boxes: list[Box] = []
+    captions: list[Caption] = []
+    for table_class, members in drawn.apart.items():
+        if not members:
+            continue
+        top += 30
+        captions.append(Caption(0, _round(top), _APART[table_class]))
+        x: float = 0
+        top += 10
+        for number in members:
+            label = _short(drawn.tables[number].label, 210)
+            wide = _round(len(label) * _LETTER + 34)
+            if x and x + wide > width:
+                x, top = 0, top + _CHIP + _CHIP_GAP
+            boxes.append(
+                Box(_round(x), _round(top), wide, _CHIP, label, _title(drawn, number), table_class, f"#t-{number + 1}")
+            )
+            x += wide + _CHIP_GAP
+        top += _CHIP
+    return boxes, captions, top

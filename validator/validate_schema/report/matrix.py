@@ -1,0 +1,182 @@
+"""The tenant matrix: a row for each table, a column for each promise."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from ..model.report import Report, TableFacts
+from .cards import anchors
+from .headline import SEVERITIES
+from .promises import SIGNS, Mark
+
+CLASSES = ("root", "tenant", "inherited", "global", "exempt", "unclassified")
+COLUMNS = (
+    ("column", "tenant column"),
+    ("NOT NULL", "the tenant column is NOT NULL"),
+    ("type", "type of the tenant column"),
+    ("root key", "foreign key to the tenant root"),
+    ("uniques", "uniques that are scoped to the tenant"),
+    ("keys", "foreign keys to tenant tables that carry the tenant"),
+    ("index", "index led by the tenant column"),
+    ("RLS", "row-level security on"),
+    ("forced", "row-level security forced on the owner"),
+    ("reads", "policies bind reads to the tenant"),
+    ("writes", "policies bind writes to the tenant"),
+    ("proven", "isolation proven with rows"),
+)
+_READS = ("RLS003", "RLS005", "RLS007", "RLS008", "RLS014")
+_WRITES = ("RLS003", "RLS006", "RLS007", "RLS014")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One promise of one table; `text` always says in words what `mark` says in a sign."""
+
+    mark: Mark | None
+    text: str
+    name: bool = False
+
+    @property
+    def sign(self) -> str:
+        return SIGNS[self.mark] if self.mark else ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A table. `findings` are (check, anchor, severity); `worst` is empty without findings."""
+
+    anchor: str
+    label: str
+    table_class: str
+    ownership: str
+    why: str
+    group: str
+    cells: tuple[Cell, ...]
+    findings: tuple[tuple[str, str, str], ...]
+    accepted: int
+    rows: int | None
+
+    @property
+    def worst(self) -> str:
+        found = {severity for _, _, severity in self.findings}
+        return next((s for s in SEVERITIES if s in found), "")
+
+
+def rows(report: Report) -> tuple[Row, ...]:
+    """Return the matrix in the order of the report's tables."""
+    found: dict[tuple[str, str], list[tuple[str, str, str]]] = defaultdict(list)
+    for anchor, finding in zip(anchors(report.findings), report.findings, strict=True):
+        found[finding.object.schema, finding.object.table].append(
+            (finding.check, anchor, finding.severity.value)
+        )
+    accepted: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for finding in report.suppressed:
+        accepted[finding.object.schema, finding.object.table].append(finding.check)
+    settled = _settled(report)
+    return tuple(
+        _row(n, t, found[t.schema, t.name], accepted[t.schema, t.name], settled)
+        for n, t in enumerate(report.tables, 1)
+    )
+
+
+def _settled(report: Report) -> frozenset[str]:
+    """Return the checks that looked at everything they select."""
+    return frozenset(
+        r.id for r in report.checks if r.status in ("passed", "failed", "not_applicable") and not r.skipped
+    )
+
+
+def _row(
+    number: int,
+    table: TableFacts,
+    findings: list[tuple[str, str, str]],
+    accepted: list[str],
+    settled: frozenset[str],
+) -> Row:
+    broken = {check for check, _, _ in findings} | set(accepted)
+    return Row(
+        anchor=f"t-{number}",
+        label=table.label,
+        table_class=table.table_class,
+        ownership=table.ownership,
+        why=table.why,
+        group=table.group,
+        cells=_cells(table, broken, settled),
+        findings=tuple(findings),
+        accepted=len(accepted),
+        rows=table.estimated_rows,
+    )
+
+
+def _cells(table: TableFacts, broken: set[str], settled: frozenset[str]) -> tuple[Cell, ...]:
+    owned = table.table_class in ("tenant", "inherited")
+    tenant = table.table_class == "tenant"
+    keys = [k.safe for k in table.fks if k.safe is not None]
+    guarded = owned or table.rls
+    return (
+        Cell(None, table.tenant_column, name=True) if table.tenant_column else _nothing("none"),
+        _truth(None if table.nullable is None else not table.nullable, "yes", "nullable", tenant),
+        _typed(table, broken),
+        _truth(table.root_fk, "yes", "no", tenant),
+        _share([u.scoped for u in table.uniques]) if tenant else _nothing(""),
+        _share(keys) if tenant else _nothing(""),
+        _truth(table.tenant_index, "yes", "no", tenant),
+        _truth(table.rls, "on", "off", guarded),
+        _truth(table.forced, "yes", "no", guarded and table.rls),
+        _bound(table, owned, _READS, broken, settled),
+        _bound(table, owned, _WRITES, broken, settled),
+        _nothing("not proven" if owned else ""),
+    )
+
+
+def _nothing(text: str) -> Cell:
+    return Cell("none", text or "n/a")
+
+
+def _truth(value: bool | None, yes: str, no: str, applies: bool) -> Cell:
+    if not applies or value is None:
+        return _nothing("")
+    return Cell("ok", yes) if value else Cell("bad", no)
+
+
+def _typed(table: TableFacts, broken: set[str]) -> Cell:
+    if not table.type or table.table_class != "tenant":
+        return _nothing("")
+    return Cell("bad" if "TEN003" in broken else None, table.type, name=True)
+
+
+def _share(good: list[bool]) -> Cell:
+    if not good:
+        return _nothing("none")
+    return Cell("ok" if all(good) else "bad", f"{sum(good)} of {len(good)}")
+
+
+def _bound(
+    table: TableFacts, owned: bool, checks: tuple[str, ...], broken: set[str], settled: frozenset[str]
+) -> Cell:
+    """Say whether policies bind the tenant: ✓ only where the deciding checks ran and found nothing."""
+    if not owned:
+        return _nothing("")
+    if not table.rls:
+        return Cell("bad", "open")
+    if not table.policies:
+        return _nothing("no policy")
+    if "RLS014" in broken:
+        return _nothing("unverified")
+    if broken.intersection(checks):
+        return Cell("bad", "open")
+    decided = checks[1] in settled and settled.issuperset({"RLS007"})
+    return Cell("ok", "bound") if decided else _nothing("not examined")
+
+
+def by_group(report: Report) -> tuple[tuple[str, tuple[Row, ...]], ...]:
+    """Return the rows by the groups of the config; by class where there are no groups."""
+    all_rows = rows(report)
+    if any(r.group for r in all_rows):
+        names = sorted({r.group for r in all_rows} - {""})
+        groups = [(name, tuple(r for r in all_rows if r.group == name)) for name in names]
+        rest = tuple(r for r in all_rows if not r.group)
+        return (*groups, *([("Other tables", rest)] if rest else []))
+    listed = {name: tuple(r for r in all_rows if r.table_class == name) for name in CLASSES}
+    others = tuple(r for r in all_rows if r.table_class not in CLASSES)
+    titled = [(f"{name.capitalize()} tables", members) for name, members in listed.items() if members]
+    return (*titled, *([("Other tables", others)] if others else []))

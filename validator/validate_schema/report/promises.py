@@ -1,0 +1,143 @@
+"""The expected validation output: one line per promise of the schema, ✓ only if examined and true."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..model.report import CheckResult, Report
+
+Mark = Literal["ok", "bad", "none"]
+SIGNS: dict[Mark, str] = {"ok": "✓", "bad": "✗", "none": "–"}
+WORDS: dict[Mark, str] = {"ok": "holds", "bad": "does not hold", "none": "not examined"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One promise: `note` says what qualifies it, or why it was not examined. `check` may be empty."""
+
+    mark: Mark
+    text: str
+    note: str = ""
+    check: str = ""
+
+    @property
+    def sign(self) -> str:
+        return SIGNS[self.mark]
+
+    @property
+    def word(self) -> str:
+        return WORDS[self.mark]
+
+
+_RATIOS = (
+    ("TBL003", "{n} tables have a known owner"),
+    ("TEN001", "{n} tenant tables have {column}"),
+    ("TEN002", "{n} tenant columns are NOT NULL"),
+    ("TEN003", "{n} tenant columns have the type of {key}"),
+    ("TEN004", "{n} tenant tables reference {root}"),
+    ("TEN006", "{n} tenant columns have no constant default"),
+    ("UNQ001", "{n} uniques on tenant tables are scoped to the tenant"),
+    ("FKY001", "{n} foreign keys between tenant tables carry the tenant"),
+    ("FKY003", "{n} foreign keys are validated"),
+    ("IDX001", "{n} tenant tables have an index led by {column}"),
+    ("IDX003", "{n} indexes are valid"),
+    ("RLS001", "{n} tenant and inherited tables have row-level security"),
+    ("RLS002", "{n} tables force row-level security on their owner"),
+    ("RLS005", "{n} policies for reading bind the tenant"),
+    ("RLS006", "{n} policies for writing bind the tenant"),
+)
+_DECLARED = (
+    ("TBL001", "{n} declared tables exist"),
+    ("COL001", "{n} declared columns exist"),
+    ("COL002", "{n} declared columns have their type"),
+    ("UNQ004", "{n} declared uniques exist"),
+    ("IDX006", "{n} declared indexes exist"),
+    ("FKY002", "{n} declared foreign keys exist as declared"),
+    ("ENU002", "{n} declared enum types have their labels"),
+)
+
+
+def promises(report: Report) -> tuple[Line, ...]:
+    """Return the lines in the order that all formats print them."""
+    results = {r.id: r for r in report.checks}
+    column = report.tenancy.column or "the tenant column"
+    root = report.tenancy.root or "the tenant root"
+    key = f"{root}.{report.tenancy.root_key}" if report.tenancy.root_key else f"the key of {root}"
+    words = {"column": column, "root": root, "key": key}
+    declared = [
+        _ratio(results[id], text, words)
+        for id, text in _DECLARED
+        if id in results and results[id].status != "not_applicable"
+    ]
+    ratios = [_ratio(results[id], text, words) for id, text in _RATIOS if id in results]
+    return (
+        *_counted(report),
+        *declared,
+        *ratios,
+        _null_rows(report, results.get("DAT001"), column),
+        _proven(report),
+        _migrations(report, results),
+    )
+
+
+def _counted(report: Report) -> list[Line]:
+    counts = report.counts
+    indexes = (
+        f"{counts.indexes} indexes exist: {_some(counts.primary_keys, 'primary key')}, "
+        f"{counts.unique_indexes} other unique, {counts.plain_indexes} plain"
+    )
+    return [
+        _count(counts.tables, f"{_some(counts.tables, 'table')} exist{'s' * (counts.tables == 1)}", "no tables"),
+        _count(counts.indexes, indexes, "no indexes"),
+        _count(counts.foreign_keys, f"{_some(counts.foreign_keys, 'foreign key')} defined", "no foreign keys"),
+        _count(counts.enums, f"{_some(counts.enums, 'enum type')} defined", "no enum types"),
+    ]
+
+
+def _count(number: int, text: str, none: str) -> Line:
+    return Line("ok", text) if number else Line("none", none, "nothing to count")
+
+
+def _some(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _ratio(result: CheckResult, text: str, words: dict[str, str]) -> Line:
+    shown = text.format(n="{n}", **{k: v.replace("{", "{{").replace("}", "}}") for k, v in words.items()})
+    if result.status == "not_applicable":
+        return Line("none", shown.format(n="0 of 0"), "there are none to examine", result.id)
+    if result.status in ("skipped", "error") and not (result.passed or result.failed):
+        return Line("none", shown.format(n="–"), result.reason or "could not be examined", result.id)
+    line = shown.format(n=f"{result.passed} of {result.examined}")
+    notes = [f"{result.suppressed} accepted"] if result.suppressed else []
+    if result.skipped:
+        notes.append(f"{result.skipped} could not be examined: {result.reason}")
+    mark: Mark = "bad" if result.findings else "none" if result.skipped or result.reason else "ok"
+    return Line(mark, line, "; ".join(notes), result.id)
+
+
+def _null_rows(report: Report, result: CheckResult | None, column: str) -> Line:
+    rows = report.counts.null_tenant_rows
+    if rows is None or not report.counts.tenant_tables:
+        why = (result.reason if result else "") or "rows were not counted in this run"
+        return Line("none", f"rows with a NULL {column}", why, "DAT001" if result else "")
+    text = f"{_some(rows, 'row')} with a NULL {column}"
+    return Line("bad" if rows else "ok", text, check="DAT001" if result else "")
+
+
+def _proven(report: Report) -> Line:
+    return Line("none", "isolation proven with rows", report.isolation.get("reason") or "not proven in this run")
+
+
+def _migrations(report: Report, results: dict[str, CheckResult]) -> Line:
+    entries = report.migrations.entries
+    if not entries:
+        return Line("none", "migrations", report.migrations.note or "not part of this run")
+    judged = [r for id, r in results.items() if id.startswith("MIG")]
+    text = f"{_some(len(entries), 'migration')} in sequence"
+    if any(r.findings for r in judged):
+        return Line("bad", text, f"{sum(r.findings for r in judged)} findings", "")
+    if any(r.status == "passed" for r in judged):
+        return Line("ok", text)
+    if {e.state for e in entries} <= {"replayed", "applied"}:
+        return Line("ok", f"{text}: {', '.join(sorted({e.state for e in entries}))}")
+    return Line("none", text, ", ".join(sorted({e.state for e in entries})))

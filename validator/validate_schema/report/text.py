@@ -1,0 +1,77 @@
+"""The terminal summary: verdict, the ✓/✗ lines, then the findings in a few lines each."""
+
+from collections.abc import Iterator
+from textwrap import wrap
+
+from ..model.finding import Severity
+from ..model.report import Report
+from .cards import Card
+from .escape import visible
+from .view import View
+
+_SHOWN = 5
+_COLORS = {
+    "PASS": "1;32", "FAIL": "1;31", "INCOMPLETE": "1;33",
+    "ok": "32", "bad": "31", "none": "2",
+    "error": "31", "warning": "33", "info": "36",
+}  # fmt: skip
+
+
+def render_text(
+    report: Report, *, color: bool = False, width: int = 100, min_severity: str = "info", quiet: bool = False
+) -> str:
+    """Return the summary, wrapped at `width` columns.
+
+    `min_severity` hides findings below it and says how many; `quiet` leaves only the verdict line.
+    Colour is ANSI escapes, never the only sign.
+    """
+    view = View(report)
+
+    def paint(text: str, kind: str) -> str:
+        return f"\x1b[{_COLORS[kind]}m{text}\x1b[0m" if color else text
+
+    out = [f"{paint(report.verdict, report.verdict)}  {visible(report.gate)}"]
+    if not quiet:
+        out += ["", *_wrapped(_subject(report), width, ""), ""]
+        for line in view.lines:
+            note = f"  ({visible(line.note)})" if line.note else ""
+            text = _wrapped(visible(line.text) + note, width, "  ", first="")
+            out += [f"{paint(line.sign, line.mark)} {text[0]}", *text[1:]]
+        out += list(_findings(view, paint, width, Severity(min_severity)))
+    return "\n".join(out) + "\n"
+
+
+def _subject(report: Report) -> str:
+    target = report.target
+    return visible(
+        f"{target.database} on {target.server}, PostgreSQL {target.server_version}, as {target.role.name}"
+    )
+
+
+def _findings(view: View, paint, width: int, least: Severity) -> Iterator[str]:  # type: ignore[no-untyped-def]
+    shown = [c for c in view.cards if Severity(c.severity).rank >= least.rank]
+    hidden = sum(len(c.objects) for c in view.cards) - sum(len(c.objects) for c in shown)
+    for card in shown:
+        count = len(card.objects)
+        times = f" ({count})" if count > 1 else ""
+        yield ""
+        yield f"{paint(card.severity, card.severity)} {card.check} {visible(card.title)}{times}"
+        yield from _wrapped(_what(card), width, "  ")
+    if hidden:
+        yield ""
+        yield f"{hidden} {'finding' if hidden == 1 else 'findings'} below {least.value} not shown"
+
+
+def _what(card: Card) -> str:
+    if card.message:
+        return visible(card.message)
+    names = ", ".join(visible(o.label) for o in card.objects[:_SHOWN])
+    rest = len(card.objects) - _SHOWN
+    return names + (f" and {rest} more" if rest > 0 else "")
+
+
+def _wrapped(text: str, width: int, indent: str, first: str | None = None) -> list[str]:
+    start = indent if first is None else first
+    return wrap(
+        text, max(width, 40), initial_indent=start, subsequent_indent=indent, break_on_hyphens=False
+    ) or [""]

@@ -1,0 +1,275 @@
+"""What every format shows, computed once: groups, counts, order, anchors. Templates only print it."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..model.report import CheckResult, EnumFacts, MigrationEntry, PolicyFacts, Report, Suppressed
+from . import cards as cards_, headline, map as map_, matrix, mermaid as mermaid_, promises as promises_
+from .escape import visible
+from .rollback import Rollback, rollback
+
+STATUS_SIGNS = {"passed": "✓", "failed": "✗", "not_applicable": "–", "skipped": "?", "error": "!"}
+STATUS_WORDS = {
+    "passed": "passed",
+    "failed": "failed",
+    "not_applicable": "not applicable",
+    "skipped": "skipped",
+    "error": "error",
+}
+_MIGRATION_SIGNS = {"applied": "✓", "replayed": "✓", "valid": "✓", "failed": "✗", "conflict": "✗"}
+_REVERTS = {
+    "prisma": "npx prisma migrate resolve --rolled-back {name}",
+    "alembic": "alembic downgrade -1",
+    "rails": "bin/rails db:rollback STEP=1",
+    "goose": "goose down",
+    "dbmate": "dbmate rollback",
+    "golang-migrate": "migrate down 1",
+    "sqitch": "sqitch revert --to @HEAD^",
+    "knex": "npx knex migrate:down",
+    "yoyo": "yoyo rollback --revision {name}",
+    "liquibase": "liquibase rollback-count 1",
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do next; `anchor` leads to its card."""
+
+    text: str
+    detail: str = ""
+    anchor: str = ""
+
+
+@dataclass(frozen=True)
+class PolicyGroup:
+    """Policies that say the same, and where they stand."""
+
+    policy: PolicyFacts
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class UniqueRow:
+    table: str
+    name: str
+    columns: tuple[str, ...]
+    scoped: bool
+
+
+def plain(line: promises_.Line) -> str:
+    note = f" ({line.note})" if line.note else ""
+    return f"{line.sign} {line.text}{note}"
+
+
+class View:
+    """The report as it is shown."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.columns = matrix.COLUMNS
+        self.status_signs = STATUS_SIGNS
+        self.status_words = STATUS_WORDS
+
+    @cached_property
+    def figures(self) -> tuple[headline.Figure, ...]:
+        return headline.figures(self.report)
+
+    @cached_property
+    def verdict_words(self) -> str:
+        return headline.verdict_words(self.report)
+
+    @cached_property
+    def severities(self) -> tuple[tuple[str, int], ...]:
+        return headline.severities(self.report)
+
+    @cached_property
+    def plate(self) -> tuple[tuple[str, str], ...]:
+        return headline.plate(self.report)
+
+    @cached_property
+    def summary(self) -> tuple[str, ...]:
+        return headline.summary(self.report)
+
+    @cached_property
+    def lines(self) -> tuple[promises_.Line, ...]:
+        return promises_.promises(self.report)
+
+    @cached_property
+    def lines_text(self) -> str:
+        """The lines as plain text, one each."""
+        return "\n".join(visible(plain(line)) for line in self.lines)
+
+    @cached_property
+    def command(self) -> str:
+        return visible(self.report.provenance.command)
+
+    @cached_property
+    def cards(self) -> tuple[cards_.Card, ...]:
+        return cards_.cards(self.report)
+
+    @cached_property
+    def families(self) -> tuple[tuple[str, str], ...]:
+        """Families that have cards, in the order of the cards' families."""
+        present = {card.family for card in self.cards}
+        return tuple((f, t) for f, t in cards_.FAMILIES.items() if f in present)
+
+    @cached_property
+    def first_card(self) -> dict[str, str]:
+        """The anchor of each check's first card."""
+        return {card.check: card.anchor for card in reversed(self.cards)}
+
+    @cached_property
+    def rows(self) -> tuple[matrix.Row, ...]:
+        return matrix.rows(self.report)
+
+    @cached_property
+    def row_anchors(self) -> dict[str, str]:
+        return {row.label: row.anchor for row in self.rows}
+
+    @cached_property
+    def groups(self) -> tuple[tuple[str, tuple[matrix.Row, ...]], ...]:
+        return matrix.by_group(self.report)
+
+    @cached_property
+    def map(self) -> map_.Map:
+        return map_.tenancy_map(self.report)
+
+    @cached_property
+    def mermaid(self) -> str:
+        return mermaid_.mermaid(self.report)
+
+    @cached_property
+    def crossing(self) -> tuple[tuple[str, tuple[str, ...], str], ...]:
+        """Keys that may cross tenants: table, columns, referenced table."""
+        return tuple(
+            (t.label, k.columns, k.references)
+            for t in self.report.tables
+            for k in t.fks
+            if k.safe is False
+        )
+
+    @cached_property
+    def tenancy_lines(self) -> str:
+        """The lines of the config that name the tenancy, from the best candidate."""
+        best = next(iter(self.report.tenancy.candidates), None)
+        root, column = (best.root, best.column) if best else ("Organization", "orgId")
+        setting = self.report.tenancy.setting or "app.tenant_id"
+        values = (("root", root), ("column", column), ("setting", setting))
+        return "\n".join(["[tenancy]", *(f"{key} = {cards_.toml(value)}" for key, value in values)])
+
+    @cached_property
+    def policies(self) -> tuple[PolicyGroup, ...]:
+        like: dict[tuple[object, ...], list[PolicyFacts]] = defaultdict(list)
+        for policy in self.report.policies:
+            key = (policy.name, policy.command, policy.roles, policy.permissive, policy.using, policy.check)
+            like[key].append(policy)
+        return tuple(PolicyGroup(group[0], tuple(p.table for p in group)) for group in like.values())
+
+    @cached_property
+    def uniques(self) -> tuple[UniqueRow, ...]:
+        return tuple(
+            UniqueRow(t.label, u.name, u.columns, u.scoped)
+            for t in self.report.tables
+            if t.table_class == "tenant"
+            for u in t.uniques
+        )
+
+    @cached_property
+    def deletes(self) -> tuple[tuple[str, int], ...]:
+        """How many foreign keys take which action when the referenced row is deleted."""
+        actions = Counter(k.on_delete.lower() for t in self.report.tables for k in t.fks)
+        return tuple(sorted(actions.items(), key=lambda pair: (-pair[1], pair[0])))
+
+    @cached_property
+    def defaults(self) -> tuple[tuple[str, str, str], ...]:
+        """Tenant columns with a default: table, column, default."""
+        return tuple(
+            (t.label, t.tenant_column or "", t.default)
+            for t in self.report.tables
+            if t.default is not None and t.table_class == "tenant"
+        )
+
+    @cached_property
+    def nullable(self) -> tuple[tuple[str, str], ...]:
+        return tuple(
+            (t.label, t.tenant_column or "")
+            for t in self.report.tables
+            if t.nullable and t.table_class == "tenant"
+        )
+
+    def family(self, *families: str) -> tuple[CheckResult, ...]:
+        return tuple(r for r in self.report.checks if r.family in families)
+
+    @cached_property
+    def enums(self) -> tuple[EnumFacts, ...]:
+        return self.report.enums
+
+    @cached_property
+    def accepted(self) -> tuple[tuple[str, Suppressed], ...]:
+        schema = self.report.target.default_schema
+        return tuple((s.object.label(schema), s) for s in self.report.suppressed)
+
+    @cached_property
+    def migrations(self) -> tuple[tuple[int, str, MigrationEntry], ...]:
+        return tuple(
+            (n, _MIGRATION_SIGNS.get(e.state, "–"), e) for n, e in enumerate(self.report.migrations.entries, 1)
+        )
+
+    @cached_property
+    def rollback(self) -> Rollback:
+        return rollback(s for f in self.report.findings for s in f.remedy.sql)
+
+    @cached_property
+    def revert(self) -> str:
+        """The migration tool's own command that takes back the head; empty where there is none."""
+        entries = self.report.migrations.entries
+        command = _REVERTS.get(self.report.migrations.tool.lower())
+        return command.format(name=entries[-1].name) if command and entries else ""
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        return tuple([*self._tenancy_step(), *map(_step, self.cards), *self._unexamined_steps()])
+
+    def _tenancy_step(self) -> list[Step]:
+        if self.report.tenancy.identified:
+            return []
+        return [Step("Name the tenant root and the tenant column in validate-schema.toml", anchor="tenancy")]
+
+    def _unexamined_steps(self) -> list[Step]:
+        reasons: dict[str, list[str]] = defaultdict(list)
+        for result in self.report.checks:
+            if result.status in ("skipped", "error") or result.skipped:
+                reasons[result.reason or "it could not run"].append(result.id)
+        return [
+            Step(f"Make it possible to examine {', '.join(ids)}", reason, "examined")
+            for reason, ids in reasons.items()
+        ]
+
+    @cached_property
+    def provenance(self) -> tuple[tuple[str, str], ...]:
+        report, origin = self.report, self.report.provenance
+        pairs = (
+            ("Command", origin.command),
+            ("Config", origin.config_path),
+            ("Config SHA-256", origin.config_sha256),
+            ("Contract SHA-256", origin.contract_sha256),
+            ("Catalog SHA-256", report.target.fingerprint),
+            ("Commit", origin.git_commit),
+            ("CI run", origin.ci_url),
+            ("Transaction", "read only" if report.target.read_only else "not read only"),
+            ("Stand-ins for extensions", ", ".join(report.target.stand_ins)),
+            ("Could not be read", "; ".join(report.target.unreadable)),
+            ("Report format", f"version {report.schema_version}"),
+        )
+        return tuple((name, value) for name, value in pairs if value)
+
+
+def _step(card: cards_.Card) -> Step:
+    count = len(card.objects)
+    where = card.objects[0].label if count == 1 else f"{count} objects"
+    if card.statements:
+        detail = f"{card.statements} {'statement' if card.statements == 1 else 'statements'} ready to run"
+    else:
+        detail = card.note or "needs a decision"
+    return Step(f"{card.check} {card.title}: {where}", detail, card.anchor)
