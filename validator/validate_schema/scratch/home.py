@@ -2,9 +2,9 @@
 
 import os
 import pwd
-import shutil
 import stat
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -59,8 +59,9 @@ def server_account() -> Account:
         try:
             pwd.getpwuid(uid)
         except KeyError:
-            return Account(uid, uid)
-    raise ScratchError("no unused uid between 60706 and 61183 to run PostgreSQL as; run as an ordinary user")
+            if _mapped(uid):
+                return Account(uid, uid)
+    return initdb_account()
 
 
 def initdb_account() -> Account:
@@ -83,40 +84,73 @@ def home() -> Path:
     """Return the folder of all scratch servers, made if it is missing.
 
     `VALIDATE_SCHEMA_SCRATCH` names it; else it is in the user's cache folder. Root's must be a folder
-    that the server's user can reach, which a home folder of root rarely is.
+    that the server's user can enter, which a home folder of root rarely is.
+    Raises `ScratchError` when there is none.
     """
     named = os.environ.get("VALIDATE_SCHEMA_SCRATCH")
-    candidates = [Path(named).absolute()] if named else _candidates()
     reasons = []
-    for candidate in candidates:
+    for candidate in [Path(named).absolute()] if named else _candidates():
         try:
             return _prepare(candidate)
-        except (OSError, ScratchError) as error:
+        except OSError as error:
+            reasons.append(f"{candidate}: {error.strerror}")
+        except ScratchError as error:
             reasons.append(str(error))
-    raise ScratchError(f"no folder for scratch servers: {reasons[0]}; set VALIDATE_SCHEMA_SCRATCH to one")
+    raise ScratchError(
+        f"no folder for scratch servers ({reasons[0]}): let VALIDATE_SCHEMA_SCRATCH name another"
+    )
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and its missing parents: nobody else may list them, and only the server's user,
+    where that is another, may pass through."""
+    missing = []
+    while not path.exists():
+        missing.append(path)
+        path = path.parent
+    for folder in reversed(missing):
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+            if os.geteuid() == 0:
+                folder.chmod(0o711)
+
+
+def reachable(path: Path) -> bool:
+    """Return whether every user may enter `path` and the folders above it."""
+    real = path.resolve()
+    return all(p.stat().st_mode & stat.S_IXOTH for p in (real, *real.parents))
+
+
+def socket_folder(account: Account) -> Path:
+    """Make a fresh private folder with a path that is short enough for a unix socket."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "") if account.uid is None else ""
+    for parent in (runtime, "/tmp", tempfile.gettempdir()):
+        fits = len(f"{parent}/vs-12345678/.s.PGSQL.5432") <= _SOCKET_LIMIT
+        if parent and fits and os.access(parent, os.W_OK | os.X_OK):
+            folder = Path(tempfile.mkdtemp(prefix="vs-", dir=parent))
+            account.own(folder)
+            return folder
+    raise ScratchError("no folder with a short path for the server's socket: let TMPDIR name one")
 
 
 def _candidates() -> list[Path]:
-    uid = os.geteuid()
-    cache = os.environ.get("XDG_CACHE_HOME", "")
-    folders = [Path(cache)] if cache.startswith("/") else []
-    if uid == 0:
-        folders.append(Path("/var/cache"))
-    elif not folders:
-        folders.append(Path("~/.cache").expanduser())
-    last = Path(tempfile.gettempdir(), f"validate-schema-{uid}")
-    return [f / "validate-schema" / "scratch" for f in folders if f.is_absolute()] + [last / "scratch"]
+    root = os.geteuid() == 0
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or ("/var/cache" if root else "~/.cache")).expanduser()
+    folders = [cache / "validate-schema" / "scratch"] if cache.is_absolute() else []
+    if root:
+        folders.append(Path("/var/cache/validate-schema/scratch"))
+    return [*folders, Path(tempfile.gettempdir(), f"validate-schema-{os.geteuid()}", "scratch")]
 
 
 def _prepare(folder: Path) -> Path:
-    folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+    make_folder(folder)
     for path in (folder, folder.parent):
-        status = path.lstat()
-        private = status.st_uid == os.geteuid() and stat.S_ISDIR(status.st_mode)
-        if path == folder and not private:
-            raise ScratchError(f"{path} belongs to another user")
-        if not private and not status.st_mode & stat.S_ISVTX and status.st_mode & stat.S_IWOTH:
-            raise ScratchError(f"{path} can be changed by other users")
+        status = path.stat()
+        sticky = status.st_mode & stat.S_ISVTX
+        if status.st_uid not in (os.geteuid(), 0) or (status.st_mode & stat.S_IWOTH and not sticky):
+            raise ScratchError(f"{path} is in other users' hands")
+    if folder.stat().st_uid != os.geteuid():
+        raise ScratchError(f"{folder} belongs to another user")
     if os.geteuid() == 0 and not reachable(folder):
         raise ScratchError(f"{folder} cannot be entered by the user that PostgreSQL runs as")
     if not os.access(folder, os.W_OK):
@@ -124,38 +158,11 @@ def _prepare(folder: Path) -> Path:
     return folder.resolve()
 
 
-def reachable(path: Path) -> bool:
-    """Return whether every user may enter the folders down to `path` and `path` itself."""
-    real = path.resolve()
-    return all(p.stat().st_mode & stat.S_IXOTH for p in (real, *real.parents))
-
-
-def socket_folder(account: Account) -> Path:
-    """Make a fresh private folder, with a path short enough for a unix socket."""
-    parents = [os.environ.get("XDG_RUNTIME_DIR", "") if account.uid is None else "", "/tmp"]
-    for parent in (*parents, tempfile.gettempdir()):
-        if (
-            parent
-            and len(f"{parent}/vs-12345678/.s.PGSQL.5432") <= _SOCKET_LIMIT
-            and os.access(parent, os.W_OK)
-        ):
-            folder = Path(tempfile.mkdtemp(prefix="vs-", dir=parent))
-            account.own(folder)
-            return folder
-    raise ScratchError("no folder with a short path for the server's socket: set TMPDIR to one")
-
-
-def copy_tree(source: Path, target: Path, account: Account) -> None:
-    """Copy a folder so that `account` owns every part of the copy. Symbolic links stay links."""
-
-    def copy(file: str, to: str) -> None:
-        shutil.copyfile(file, to, follow_symlinks=False)
-        account.own(Path(to))
-
-    shutil.copytree(source, target, symlinks=True, copy_function=copy)
-    account.own(target)
-    for parent, folders, _ in os.walk(target):
-        for name in folders:
-            Path(parent, name).chmod(0o700)
-            account.own(Path(parent, name))
-    target.chmod(0o700)
+def _mapped(uid: int) -> bool:
+    """Return whether a process can have this uid: a user namespace may know few of them."""
+    try:
+        lines = Path("/proc/self/uid_map").read_text().splitlines()
+    except OSError:
+        return True
+    spans = [tuple(map(int, line.split())) for line in lines]
+    return any(first <= uid < first + count for first, _, count in spans)

@@ -29,6 +29,19 @@ class ScratchEntry:
     bytes: int
     used: datetime
 
+    def line(self) -> str:
+        """Return the entry as one line for the terminal."""
+        state = "in use" if self.in_use else "running" if self.running else "stopped"
+        size = f"{self.bytes / 1_000_000:.0f} MB"
+        shown = (
+            f"PostgreSQL {self.version} ({self.source})",
+            state,
+            size,
+            f"{self.used:%Y-%m-%d %H:%M}",
+            self.key,
+        )
+        return "  ".join(shown)
+
 
 def list_scratch() -> tuple[ScratchEntry, ...]:
     """Return the clusters on disk, the last used first."""
@@ -39,7 +52,7 @@ def clean_scratch() -> tuple[str, ...]:
     """Stop and remove everything that nobody uses; return a line for each thing removed."""
     removed = []
     for entry in list_scratch():
-        if _remove(entry.folder):
+        if _stop(entry.folder, remove=True):
             removed.append(f"{entry.key} ({entry.source} {entry.version})")
     for kind in ("blank", "install"):
         for folder in _by_use(home() / kind):
@@ -54,7 +67,7 @@ def sweep(keep: Path) -> None:
         if folder == keep:
             continue
         if position >= _KEPT_CLUSTERS:
-            _remove(folder)
+            _stop(folder, remove=True)
         elif locks.taken(folder / "server.lock"):
             _stop(folder)
     for kind in ("blank", "install"):
@@ -84,7 +97,7 @@ def _entry(folder: Path) -> ScratchEntry:
         version=info.version,
         folder=folder,
         running=locks.taken(folder / "server.lock"),
-        in_use=locks.taken(folder / "users.lock", shared=True),
+        in_use=_in_use(folder),
         bytes=_size(folder),
         used=datetime.fromtimestamp(folder.stat().st_mtime, UTC),
     )
@@ -101,26 +114,28 @@ def _size(folder: Path) -> int:
     return total
 
 
-def _stop(folder: Path) -> bool:
+def _in_use(folder: Path) -> bool:
+    """Return whether somebody uses the cluster, or is starting or stopping it."""
     lock = locks.acquire(folder / "start.lock", wait=False)
     if not lock:
-        return False
+        return True
     try:
-        return Cluster(folder, server_account()).stop_unused()
+        return locks.taken(folder / "users.lock", shared=True)
     finally:
         lock.release()
 
 
-def _remove(folder: Path) -> bool:
-    """Remove a cluster unless somebody uses it, starts it or stops it."""
+def _stop(folder: Path, *, remove: bool = False) -> bool:
+    """Stop, and remove, a cluster unless somebody uses it, starts it or stops it."""
     lock = locks.acquire(folder / "start.lock", wait=False)
     if not lock:
         return False
     try:
-        unused = Cluster(folder, server_account()).stop_unused()
-        if unused:
-            shutil.rmtree(folder, ignore_errors=True)
-        return unused
+        cluster = Cluster(folder, server_account())
+        stopped = cluster.stop_unused()
+        if stopped and remove:
+            cluster.forget()
+        return stopped
     finally:
         lock.release()
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .home import make_folder
+
 
 class Lock:
     """A held flock. The kernel releases it when the process ends, however it ends."""
@@ -25,7 +27,7 @@ def acquire(path: Path, *, shared: bool = False, wait: bool = True) -> Lock | No
     """
     mode = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
     while True:
-        path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+        make_folder(path.parent)
         try:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except FileNotFoundError:
@@ -44,18 +46,22 @@ def acquire(path: Path, *, shared: bool = False, wait: bool = True) -> Lock | No
 
 
 @contextmanager
-def hold(path: Path, *, shared: bool = False) -> Iterator[None]:
-    """Hold the lock for the length of a block, waiting for it."""
-    lock = acquire(path, shared=shared)
+def hold(path: Path) -> Iterator[Lock]:
+    """Hold the exclusive lock for the length of a block, waiting for it."""
+    lock = acquire(path)
+    assert lock is not None  # it waited
     try:
-        yield
+        yield lock
     finally:
-        if lock:
-            lock.release()
+        lock.release()
 
 
 def taken(path: Path, *, shared: bool = False) -> bool:
-    """Return whether somebody holds the exclusive lock on `path` (with `shared`: any); creates nothing."""
+    """Return whether somebody holds the exclusive lock on `path`, or with `shared` any lock.
+
+    Creates nothing. `shared` takes the exclusive lock for a moment: not for locks that others try
+    without waiting.
+    """
     try:
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -38,11 +38,8 @@ def _open_own(source: str, key: str, say: Callable[[str], None]) -> Iterator[Ser
     cluster = cluster_for(install, key)
     admin: list[psycopg.Connection[Any]] = []
 
-    def conninfo(name: str) -> str:
-        return _socket_url(cluster.socket_folder, name)
-
     def ready(alone: bool) -> None:
-        conn = _connect(conninfo("postgres"))
+        conn = _connect(_socket_url(cluster.sockets, "postgres"))
         admin.append(conn)
         ledger.drop_stale(conn)
         if alone:
@@ -50,7 +47,7 @@ def _open_own(source: str, key: str, say: Callable[[str], None]) -> Iterator[Ser
 
     try:
         cluster.join(install, key, ready, say)
-        sockets = cluster.socket_folder
+        sockets = cluster.sockets
         yield Server(
             admin[0],
             lambda name: _socket_url(sockets, name),
@@ -85,19 +82,19 @@ def _connect(conninfo: str) -> "psycopg.Connection[Any]":
     import psycopg
 
     try:
-        return psycopg.connect(
-            conninfo,
-            autocommit=True,
-            application_name="validate-schema scratch",
-            options="-c statement_timeout=0 -c lock_timeout=0 -c client_min_messages=error",
-        )
+        conn = psycopg.connect(conninfo, autocommit=True, application_name="validate-schema scratch")
+        for name in ("statement_timeout", "lock_timeout", "idle_session_timeout"):
+            conn.execute(f"set {name} = 0".encode())
+        return conn
     except psycopg.Error as error:
         raise ScratchError(f"the scratch server cannot be reached: {ledger.brief(error)}") from None
 
 
 def _socket_url(folder: Path, name: str) -> str:
     # What is not said here would come from PG* variables, which are about another server.
-    said = {"host": str(folder), "port": "5432", "sslmode": "disable", "channel_binding": "disable"}
+    said = {"host": str(folder), "port": "5432", "hostaddr": "", "options": "", "sslmode": "disable"}
+    said |= {"channel_binding": "disable", "gssencmode": "disable", "target_session_attrs": "any"}
+    said |= {"client_encoding": "UTF8"}
     return f"postgresql://postgres@/{quote(name, safe='')}?{urlencode(said)}"
 
 

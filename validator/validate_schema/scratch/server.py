@@ -52,7 +52,8 @@ class Server:
         own_folder: Path | None = None,
     ) -> None:
         self.version_num = admin.info.server_version
-        self.label = f"PostgreSQL {admin.info.parameter_status('server_version')} ({label})"
+        version = (admin.info.parameter_status("server_version") or "?").split()[0]
+        self.label = f"PostgreSQL {version} ({label})"
         self.bin_dir = bin_dir
         self._admin = admin
         self._conninfo = conninfo

@@ -46,7 +46,7 @@ class Source:
     available: bool
     version: str = ""
     where: str = ""
-    reason: str = ""
+    why_not: str = ""
 
 
 def find_install(source: str) -> Install:
@@ -119,7 +119,7 @@ def _probe(name: str) -> Source:
         install = find_install(name)
         return Source(name, True, version_text(install.bin_dir), str(install.bin_dir))
     except ScratchError as error:
-        return Source(name, False, reason=str(error))
+        return Source(name, False, why_not=str(error))
 
 
 def _embedded() -> Install:

@@ -1,11 +1,12 @@
 """Stand-ins for extensions that a scratch server lacks."""
 
+import os
 import re
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ScratchError
+from .home import make_folder
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -19,10 +20,10 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
 def provide(folder: Path) -> None:
     """Put our own stand-ins where the server of this cluster finds them (`extension_control_path`)."""
     target = folder / FOLDER / "extension"
-    target.mkdir(mode=0o755, parents=True, exist_ok=True)
+    make_folder(target)
     for file in _OURS.iterdir():
         if file.suffix in (".control", ".sql"):
-            shutil.copyfile(file, target / file.name)
+            _put(target / file.name, file.read_text())
 
 
 def write(folder: Path, name: str, version: str | None = None) -> None:
@@ -36,8 +37,16 @@ def write(folder: Path, name: str, version: str | None = None) -> None:
             raise ScratchError(f"no stand-in can be made for the extension {text!r}: not an extension's name")
     target = folder / FOLDER / "extension"
     control = f"comment = '{COMMENT}: empty'\ndefault_version = '{version}'\nrelocatable = true\n"
-    (target / f"{name}--{version}.sql").write_text("")
-    (target / f"{name}.control").write_text(control)
+    _put(target / f"{name}--{version}.sql", "")
+    _put(target / f"{name}.control", control)
+
+
+def _put(file: Path, text: str) -> None:
+    """Write a file whole or not at all, readable by the server's user whatever the umask is."""
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+    unfinished.write_text(text)
+    unfinished.chmod(0o644)
+    unfinished.replace(file)
 
 
 def installed(conn: "Connection[Any]") -> set[str]:
