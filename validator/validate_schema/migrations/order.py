@@ -1,0 +1,60 @@
+"""The orders in which migration tools run their files."""
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+
+# Punctuation before symbols before digits before letters: the root collation of the CLDR, which
+# JavaScript's localeCompare uses.
+_MARKS = "_-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$"
+_RUN = re.compile(r"\d+|\D")
+
+
+def bytewise(name: str) -> bytes:
+    """Order by the bytes of the UTF-8 name, as a directory listing does."""
+    return name.encode()
+
+
+def locale(name: str) -> tuple[object, ...]:
+    """Order as `localeCompare` does: base letters first, then accents, then lower before upper case."""
+    plain = unicodedata.normalize("NFD", name)
+    base = [c for c in plain if not unicodedata.combining(c)]
+    return ([_weight(c) for c in base], plain.casefold(), [c.isupper() for c in base], name)
+
+
+def numeric_locale(name: str) -> tuple[object, ...]:
+    """Order as `localeCompare` with `numeric` and `ignorePunctuation`."""
+    runs = _RUN.findall("".join(c for c in name if c.isalnum()))
+    return ([(2, int(r), "") if r.isdecimal() else (*_weight(r)[:1], 0, r.casefold()) for r in runs], name)
+
+
+def _weight(char: str) -> tuple[int, int, str]:
+    if char.isspace():
+        return (0, 0, char)
+    if char in _MARKS:
+        return (1, _MARKS.index(char), "")
+    if char.isdecimal():
+        return (2, int(char), "")
+    return (3, 0, char.casefold())
+
+
+def flyway_version(text: str) -> tuple[int, ...]:
+    """Return the numbers of a Flyway version, without the trailing zeros that do not count.
+
+    Raises `ValueError` where `text` is no version.
+    """
+    parts = [int(part) for part in text.replace("_", ".").split(".")]
+    while parts and parts[-1] == 0:
+        parts.pop()
+    return tuple(parts)
+
+
+def timestamp_prefix(digits: str) -> int:
+    """Return node-pg-migrate's sort value: 17 digits are a UTC date, anything else a number."""
+    if len(digits) != 17:
+        return int(digits)
+    try:
+        second = datetime.strptime(digits[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return int(digits)
+    return int(second.timestamp()) * 1000 + int(digits[14:])

@@ -1,0 +1,86 @@
+"""What a folder of migrations holds, and what its replay had to make up."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+Mode = Literal["message", "transaction", "statements"]
+
+# Part of every digest: raised when the same files come to be replayed in another way.
+REPLAY_VERSION = 1
+
+
+@dataclass(frozen=True)
+class MigrationFile:
+    """One migration as its tool would run it.
+
+    `version` is what the tool orders and records by, `sql` the up section, `first_line` the line of
+    the file (from 1) on which `sql` begins. `mode` says how it is sent: as one message (an implicit
+    transaction), in an explicit transaction, or statement by statement.
+    """
+
+    version: str
+    name: str
+    path: Path
+    sql: str
+    first_line: int = 1
+    mode: Mode = "transaction"
+
+    @property
+    def transactional(self) -> bool:
+        """Whether all of the file happens or nothing, as long as it has no COMMIT of its own."""
+        return self.mode != "statements"
+
+
+@dataclass(frozen=True)
+class MigrationSet:
+    """The migrations of one folder in the order in which `tool` runs them on an empty database.
+
+    `stray` are SQL files below the folder that the tool never runs; undo scripts and seeds are not
+    counted. `shadowed` are files that it passes over because another has their version. `notes`
+    are sentences about what could not be taken from the files.
+    """
+
+    tool: str
+    folder: Path
+    files: tuple[MigrationFile, ...]
+    stray: tuple[Path, ...] = ()
+    shadowed: tuple[MigrationFile, ...] = ()
+    notes: tuple[str, ...] = ()
+    digest: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", self._digest())
+
+    def label(self, path: Path) -> str:
+        """Return `path` as messages and reports show it: relative to the folder, with slashes."""
+        return path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else str(path)
+
+    @property
+    def duplicates(self) -> tuple[tuple[MigrationFile, ...], ...]:
+        """Groups of files that share a version, in order of their first file."""
+        groups: dict[str, list[MigrationFile]] = {}
+        for file in (*self.files, *self.shadowed):
+            groups.setdefault(file.version, []).append(file)
+        return tuple(tuple(group) for group in groups.values() if len(group) > 1)
+
+    def _digest(self) -> str:
+        """Return the SHA-256 of everything that decides what a replay leaves behind."""
+        replayed = [(self.label(f.path), f.mode, f.sql) for f in self.files]
+        return hashlib.sha256(msgspec.json.encode((REPLAY_VERSION, self.tool, replayed))).hexdigest()
+
+
+class ReplayNotes(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What happened in a replay.
+
+    `applied` are the files' labels in order. `stand_in_roles` were named by the migrations and
+    created by none of them; `stand_in_extensions` are those that the scratch server lacks.
+    """
+
+    applied: tuple[str, ...] = ()
+    stand_in_roles: tuple[str, ...] = ()
+    stand_in_extensions: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,255 @@
+"""Run migrations on a scratch database as their tool would."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from ..errors import MigrationError
+from ..ident import quote_ident
+from . import cluster, platform, script
+from .records import MigrationFile, MigrationSet, ReplayNotes
+from .script import Piece
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from ..scratch import Database
+
+# What pg_dump writes for psql, and what changes only psql's own output.
+_IDLE_COMMANDS = re.compile(
+    r"\\(?:restrict|unrestrict|connect|c|encoding|echo|qecho|timing|pset|set\s+ON_ERROR_STOP)\b",
+    re.IGNORECASE,
+)
+_NO_ROLE = re.compile(r'role "(.+)" does not exist')
+_NO_EXTENSION = re.compile(r'extension "(.+)" (?:is not available|has no installation script)')
+_MAY_COMMIT = re.compile(
+    r"\b(?:commit|rollback|abort|begin|start\s+transaction|end|savepoint)\b", re.IGNORECASE
+)
+_WORDS = 60
+
+
+StandIn = Callable[[str, str | None], None]
+
+
+def replay(
+    database: "Database",
+    migrations: MigrationSet,
+    *,
+    stand_in: StandIn | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> ReplayNotes:
+    """Run all of `migrations` on the empty `database`; `progress` gets a line for each file.
+
+    A role that is missing is made up and reported, and so is an extension if `stand_in` (the
+    server's, called with name and version) can. Raises `MigrationError` (file, line, statement,
+    PostgreSQL's message) where a migration fails, and what `stand_in` raises.
+    """
+    wants_platform = platform.wanted(migrations)
+    options = {"options": f"-c search_path={platform.SEARCH_PATH.replace(' ', '')}"} if wants_platform else {}
+    with database.connect(autocommit=True, **options) as connection:
+        run = _Replay(connection, migrations, stand_in)
+        if wants_platform:
+            run.roles.update(platform.provide(connection))
+            run.notes.append("Supabase's own schemas, roles and functions are stand-ins")
+        for number, file in enumerate(migrations.files, 1):
+            if progress:
+                progress(f"replaying {number}/{len(migrations.files)} {file.name}")
+            run.file(file)
+        return run.result()
+
+
+class _Failure(Exception):  # noqa: N818 - carries a place to the one who words the error
+    """PostgreSQL refused something at `offset` of a file's up section."""
+
+    def __init__(self, offset: int, statement: str, message: str) -> None:
+        super().__init__(message)
+        self.offset, self.statement, self.message = offset, statement, message
+
+
+class _Replay:
+    """One replay: the connection, and what had to be made up so far."""
+
+    def __init__(
+        self, connection: "psycopg.Connection[Any]", migrations: MigrationSet, stand_in: StandIn | None
+    ) -> None:
+        self.connection, self.migrations, self._stand_in = connection, migrations, stand_in
+        self.roles: set[str] = set()
+        self.extensions: set[str] = set()
+        self.notes = list(migrations.notes)
+        self._own_roles = set().union(*(cluster.created_roles(f.sql) for f in migrations.files))
+        found = connection.execute("select rolname from pg_catalog.pg_roles")
+        self._present = {name for (name,) in found} & self._own_roles
+
+    def result(self) -> ReplayNotes:
+        applied = tuple(self.migrations.label(f.path) for f in self.migrations.files)
+        found = self.connection.execute(
+            "select extname from pg_catalog.pg_extension e join pg_catalog.pg_description d"
+            " on d.objoid = e.oid and d.classoid = 'pg_catalog.pg_extension'::pg_catalog.regclass"
+            " where d.description like 'stand-in by validate-schema%'"
+        )
+        extensions = self.extensions | {name for (name,) in found}
+        return ReplayNotes(applied, tuple(sorted(self.roles)), tuple(sorted(extensions)), tuple(self.notes))
+
+    def file(self, file: MigrationFile) -> None:
+        """Run one file; whatever is missing from the server is made up, then it is tried again."""
+        label = self.migrations.label(file.path)
+        sql, creations, skipped = cluster.spare_server(file.sql, self._present)
+        self.notes += [f"{label}: {words} … concerns the whole server and was left out" for words in skipped]
+        for piece in creations:
+            cluster.renew_role(self.connection, piece.text)
+            self._present -= cluster.created_roles(piece.text)
+        try:
+            if file.mode == "statements" or _piecemeal(sql):
+                self._statements(file, sql)
+            else:
+                self._whole(sql, wrapped=file.mode == "transaction")
+            if self.connection.info.transaction_status != 0:
+                raise _Failure(len(sql.rstrip()), "", "leaves a transaction open")
+        except _Failure as failure:
+            line = file.first_line + script.line_at(sql, failure.offset) - 1
+            excerpt = f" {_excerpt(failure.statement)}:" if failure.statement else ""
+            raise MigrationError(f"{file.path}:{line}:{excerpt} {failure.message}{self._hint()}") from None
+        self.connection.execute("reset session authorization")
+        self.connection.execute("reset all")
+
+    def _whole(self, sql: str, *, wrapped: bool) -> None:
+        """Send the text as one message, inside BEGIN and COMMIT if `wrapped`."""
+        while True:
+            if wrapped:
+                self.connection.execute("begin")
+            failure = self._send(sql)
+            if failure is None and wrapped:
+                failure = self._send("commit")
+            if failure is None:
+                return
+            if wrapped:
+                self.connection.execute("rollback")
+            if not self._supply(failure.message, sql):
+                raise failure
+
+    def _send(self, sql: str) -> _Failure | None:
+        """Send `sql` in the simple protocol; return where it failed, or None.
+
+        The server answers each statement in turn, so the answers before the error count how far it
+        came when the error has no position.
+        """
+        from psycopg import generators, pq
+
+        pgconn = self.connection.pgconn
+        with self.connection.lock:
+            pgconn.send_query(sql.encode())
+            results = self.connection.wait(generators.fetch_many(pgconn))
+        bad = results[-1]
+        if bad.status != pq.ExecStatus.FATAL_ERROR:
+            return None
+        position = bad.error_field(pq.DiagnosticField.STATEMENT_POSITION)
+        message = (bad.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"").decode(errors="replace")
+        message = message or "the connection was lost"
+        if sql == "commit":
+            return _Failure(0, "COMMIT", message)
+        parts = script.pieces(sql)
+        if position:
+            offset = int(position) - 1
+            piece = next((p for p in parts if p.start <= offset < p.end), None)
+            return _Failure(offset, piece.text if piece else "", message)
+        piece = parts[min(len(results) - 1, len(parts) - 1)]
+        return _Failure(piece.start, piece.text, message)
+
+    def _statements(self, file: MigrationFile, sql: str) -> None:
+        """Run the pieces one by one, as psql does; savepoints let one be tried again."""
+        wrapped = file.mode == "transaction"
+        if wrapped:
+            self.connection.execute("begin")
+        try:
+            for piece in script.pieces(sql):
+                while failure := self._piece(piece):
+                    if not self._supply(failure.message, piece.text):
+                        raise failure
+            if wrapped and self.connection.info.transaction_status != 0:
+                self.connection.execute("commit")
+        finally:
+            if self.connection.info.transaction_status != 0 and wrapped:
+                self.connection.execute("rollback")
+
+    def _piece(self, piece: Piece) -> _Failure | None:
+        import psycopg
+
+        if piece.kind == "psql":
+            return self._command(piece)
+        guarded = self.connection.info.transaction_status == 2 and not script.controls_transactions(piece)
+        if guarded:
+            self.connection.execute("savepoint validate_schema")
+        try:
+            if piece.kind == "copy":
+                self._copy(piece)
+            else:
+                self.connection.execute(piece.text.encode())
+        except psycopg.Error as error:
+            if guarded:
+                self.connection.execute("rollback to savepoint validate_schema")
+            position = error.diag.statement_position
+            offset = piece.start + (int(position) - 1 if position else 0)
+            return _Failure(offset, piece.text, error.diag.message_primary or str(error).strip())
+        if guarded:
+            self.connection.execute("release savepoint validate_schema")
+        return None
+
+    def _command(self, piece: Piece) -> _Failure | None:
+        if _IDLE_COMMANDS.match(piece.text):
+            return None
+        command = piece.text.split()[0]
+        return _Failure(piece.start, piece.text, f"{command} is a psql command that is not supported here")
+
+    def _copy(self, piece: Piece) -> None:
+        with self.connection.cursor() as cursor, cursor.copy(piece.text.encode()) as copy:
+            copy.write(piece.data.encode())
+
+    def _supply(self, message: str, sql: str) -> bool:
+        """Make up the role or extension whose absence `message` tells of; return whether it did."""
+        if (m := _NO_ROLE.fullmatch(message)) and m[1] not in self._own_roles | self.roles:
+            self._create_role(m[1])
+            return True
+        if self._stand_in and (m := _NO_EXTENSION.match(message)) and m[1] not in self.extensions:
+            self.extensions.add(m[1])
+            self._stand_in(m[1], _version_of(m[1], sql))
+            return True
+        return False
+
+    def _create_role(self, name: str) -> None:
+        import psycopg
+
+        self.roles.add(name)
+        try:
+            self.connection.execute(f"create role {quote_ident(name)} nologin".encode())
+        except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+            return  # another replay on this server was quicker
+
+    def _hint(self) -> str:
+        if not self.extensions:
+            return ""
+        return f" (stand-ins without content: {', '.join(sorted(self.extensions))})"
+
+
+def _piecemeal(sql: str) -> bool:
+    """Return whether the text cannot be one message: COPY data, psql commands, its own COMMIT."""
+    if not script.needs_psql(sql) and not _MAY_COMMIT.search(sql):
+        return False
+    return any(p.kind != "sql" or script.controls_transactions(p) for p in script.pieces(sql))
+
+
+def _version_of(extension: str, sql: str) -> str | None:
+    """Return the version that CREATE EXTENSION asks for, if it does."""
+    for piece in _extensions(sql):
+        if extension in piece and (m := re.search(r"\bversion\s+['\"]?([\w.-]+)", piece, re.IGNORECASE)):
+            return m[1]
+    return None
+
+
+def _extensions(sql: str) -> Iterator[str]:
+    return (p.text for p in script.pieces(sql) if re.match(r"create\s+extension\b", p.text, re.IGNORECASE))
+
+
+def _excerpt(statement: str) -> str:
+    """Return the beginning of a statement on one line."""
+    line = " ".join(statement.split())
+    return line if len(line) <= _WORDS else line[:_WORDS].rstrip() + "…"

@@ -1,0 +1,118 @@
+"""Layouts whose names carry everything: Flyway, refinery, and folders of numbered files."""
+
+import re
+from pathlib import Path
+
+from ..errors import MigrationError
+from . import order, script
+from .folder import Folder
+from .layouts import Loaded, only_sql, whole
+from .records import MigrationFile, Mode
+
+_FLYWAY = re.compile(r"(?:([VB])(\d+(?:[._]\d+)*)|R)__(.*)\.sql", re.IGNORECASE)
+_PLACEHOLDER = re.compile(r"\$\{([^}\n]+)\}")
+_REFINERY = re.compile(r"([UV])(\d+)__(\w+)\.sql")
+_NUMBERED = re.compile(r"[Vv]?(\d+(?:[.\-]\d+)*)[-_. ]*(.*)\.sql", re.IGNORECASE)
+_MAY_REFUSE = re.compile(
+    r"concurrently|vacuum|reindex|system|discard|database|tablespace|subscription", re.IGNORECASE
+)
+_STRUCTURE = re.compile(r"^-- PostgreSQL database dump|^\\restrict ", re.MULTILINE)
+
+
+def flyway(folder: Folder, chosen: bool) -> Loaded | None:
+    """``V<version>__<name>.sql`` by version, from the newest baseline on, then ``R__`` by name.
+
+    Each runs in a transaction unless a statement in it (or ``<file>.conf``) forbids that.
+    """
+    found = [(p, m) for p in folder.tree if (m := _FLYWAY.fullmatch(p.name)) and m[0][0] in "VBR"]
+    versioned = [(order.flyway_version(m[2]), m[1] == "V", p, m) for p, m in found if m[1]]
+    if not versioned and not (chosen and found):
+        return None
+    only_sql(folder, "Flyway", [".java"])
+    notes: list[str] = []
+    baseline = max((version for version, plain, *_ in versioned if not plain), default=())
+    files = []
+    for version, plain, path, m in sorted(versioned, key=lambda v: (v[0], v[2].as_posix())):
+        if version > baseline or (version == baseline and not plain):
+            files.append(_flyway_file(folder, path, ".".join(map(str, version)) or "0", m[3], notes))
+    repeatable = sorted(((m[3], p) for p, m in found if not m[1]), key=lambda r: (r[0], r[1].as_posix()))
+    files += [_flyway_file(folder, path, f"R:{name}", name, notes) for name, path in repeatable]
+    callbacks = [p.name for p in folder.tree if re.match(r"(?:before|after)[A-Z]", p.name)]
+    notes += [f"{name}: a Flyway callback; it was not run" for name in callbacks]
+    return Loaded(tuple(files), notes=tuple(notes))
+
+
+def _flyway_file(folder: Folder, path: Path, version: str, name: str, notes: list[str]) -> MigrationFile:
+    text = folder.text(path).replace("${flyway:defaultSchema}", "public")
+    if unknown := sorted(set(_PLACEHOLDER.findall(text))):
+        listed = ", ".join(f"${{{name}}}" for name in unknown)
+        notes.append(f"{path.relative_to(folder.path).as_posix()}: {listed} left as it stands")
+    conf = path.with_name(path.name + ".conf")
+    configured = conf.is_file() and re.search(
+        r"^\s*executeInTransaction\s*=\s*(true|false)", folder.text(conf), re.MULTILINE | re.IGNORECASE
+    )
+    alone = configured[1].lower() == "false" if configured else _refuses_transaction(text)
+    mode: Mode = "statements" if alone else "transaction"
+    return MigrationFile(version, name.replace("_", " "), path, text, 1, mode)
+
+
+def _refuses_transaction(text: str) -> bool:
+    words = re.search(
+        r"concurrently|vacuum|reindex|alter\s+system|discard|database|tablespace|subscription", text, re.I
+    )
+    return words is not None and any(map(script.outside_transaction, script.pieces(text)))
+
+
+def refinery(folder: Folder, chosen: bool) -> Loaded | None:
+    """``V<n>__<name>.sql`` and ``U<n>__<name>.sql`` by number; U may come late, it does not undo."""
+    found = [
+        (int(m[2]), p, m)
+        for p in folder.path.rglob("*.sql")
+        if not p.name.startswith(".") and (m := _REFINERY.fullmatch(p.name))
+    ]
+    if not found or not (chosen or folder.near("Cargo.toml", "refinery.toml")):
+        return None
+    only_sql(folder, "refinery", [".rs"])
+    found.sort(key=lambda f: (f[0], f[1].as_posix()))
+    return Loaded(tuple(whole(folder, p, str(n), m[3], "transaction") for n, p, m in found))
+
+
+def plain(folder: Folder, chosen: bool) -> Loaded | None:
+    """Numbered SQL files by number; or the only SQL file there is, as psql would run it.
+
+    Raises `MigrationError` for several files of which none has a number: nothing tells their order.
+    """
+    numbered = [m for n in folder.sql if (m := _NUMBERED.fullmatch(n))]
+    if not numbered:
+        if len(folder.sql) > 1 and chosen:
+            raise MigrationError(
+                f"{folder.path}: nothing tells the order of {', '.join(folder.sql[:3])}"
+                f"{' …' if len(folder.sql) > 3 else ''}; begin their names with numbers"
+            )
+        return Loaded((single(folder, folder.sql[0]),)) if len(folder.sql) == 1 else None
+    by_number = sorted(numbered, key=lambda m: (_numbers(m[1]), m[0]))
+    files = tuple(_plain_file(folder, m) for m in by_number)
+    notes: tuple[str, ...] = ()
+    if [m[0] for m in by_number] != [m[0] for m in numbered]:
+        notes = ("The order by number is not the order by name: psql loops and shells run it otherwise.",)
+    return Loaded(files, notes=notes)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(map(int, re.split(r"[.\-]", text)))
+
+
+def _plain_file(folder: Folder, match: re.Match[str]) -> MigrationFile:
+    version = ".".join(map(str, _numbers(match[1])))
+    return whole(folder, match[0], version, match[2] or match[0][:-4], plain_mode(folder.text(match[0])))
+
+
+def plain_mode(text: str) -> Mode:
+    """One message, unless only psql could run it or a statement in it refuses a transaction."""
+    alone = script.needs_psql(text) or _STRUCTURE.search(text) or _refuses_transaction(text)
+    return "statements" if alone else "message"
+
+
+def single(folder: Folder, name: str) -> MigrationFile:
+    """Return the migration that one file is: a dump such as ``structure.sql``, or a script."""
+    return whole(folder, name, name[:-4], name[:-4], plain_mode(folder.text(name)))
