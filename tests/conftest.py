@@ -1,3 +1,3 @@
 """Fixtures by topic."""
 
-pytest_plugins = ("tests.fix_server", "tests.fix_bench")
+pytest_plugins = ("tests.fix_server", "tests.fix_bench", "tests.fix_cli")

@@ -42,6 +42,8 @@ def validate(
 ) -> int:
     """Run the main job; return the exit status."""
     destinations = pair_formats(reports, formats)
+    for destination, _ in destinations:
+        require_folder(destination)
     config = load(config_path, Path.cwd())
     source = choose_source(
         database_url, migrations, snapshot, tool or config.config.migrations.tool, scratch, config
@@ -133,6 +135,14 @@ def pair_formats(reports: Sequence[str], formats: Sequence[str]) -> list[tuple[s
     if sum(destination == STDOUT for destination, _ in pairs) > 1:
         raise UsageError("standard output can hold one report: give the others a path")
     return pairs
+
+
+def require_folder(destination: str) -> None:
+    """Raise `UsageError` when a report could not be written there, before any work is done."""
+    folder = Path(destination).parent
+    if destination != STDOUT and not os.access(folder, os.W_OK | os.X_OK):
+        why = "is not writable" if folder.is_dir() else "is not a folder"
+        raise UsageError(f"cannot write {destination}: {folder} {why}")
 
 
 def deliver(
