@@ -62,7 +62,8 @@ def _foreign_key(key: ForeignKeyConfig, origin: str) -> ExpectedForeignKey:
     schema, name = parse_name(key.references)
     if key.referenced_columns and len(key.referenced_columns) != len(key.columns):
         raise ConfigError(
-            f"{origin} foreign_keys: {len(key.columns)} columns cannot reference {len(key.referenced_columns)}"
+            f"{origin} foreign_keys: {len(key.columns)} columns to {key.references}, "
+            f"but {len(key.referenced_columns)} in referenced_columns"
         )
     return ExpectedForeignKey(
         columns=key.columns,

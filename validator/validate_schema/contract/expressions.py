@@ -106,10 +106,9 @@ def _tree(text: str, default_schema: str) -> Node | None:
         parsed = postgast.parse(f"SELECT ({text}\n)")
     except postgast.PgQueryError:
         return None
-    targets = parsed.stmts[0].stmt.select_stmt.target_list if len(parsed.stmts) == 1 else ()
-    if len(targets) != 1:
+    if len(parsed.stmts) != 1 or len(parsed.stmts[0].stmt.select_stmt.target_list) != 1:
         return None
-    return _Reader(default_schema).node(targets[0].res_target.val)
+    return _Reader(default_schema).node(parsed.stmts[0].stmt.select_stmt.target_list[0].res_target.val)
 
 
 class _Reader:

@@ -40,19 +40,14 @@ _MULTI_WORD = frozenset(
     {"character varying", "double precision", "bit varying"}
     | {f"{base} {how} time zone" for base in ("timestamp", "time") for how in ("with", "without")}
 )
-_BUILT_IN = (
-    frozenset(_ALIASES)
-    | frozenset(_ALIASES.values())
-    | _MULTI_WORD
-    | frozenset(
-        "bit box bpchar bytea cidr circle date daterange datemultirange inet int4range int4multirange int8range "
-        "int8multirange interval json jsonb jsonpath line lseg macaddr macaddr8 money name numrange "
-        "nummultirange oid path pg_lsn point polygon refcursor regclass regcollation regconfig regdictionary "
-        "regnamespace regoper regoperator regproc regprocedure regrole regtype text tid tsquery tsrange "
-        "tsmultirange tstzrange tstzmultirange tsvector txid_snapshot pg_snapshot uuid xid xid8 cid xml "
-        "anyarray record trigger void".split()
-    )
-)
+_OTHERS = """
+    bit box bpchar bytea cidr circle date daterange datemultirange inet int4range int4multirange int8range
+    int8multirange interval json jsonb jsonpath line lseg macaddr macaddr8 money name numrange nummultirange
+    oid path pg_lsn pg_snapshot point polygon refcursor regclass regcollation regconfig regdictionary
+    regnamespace regoper regoperator regproc regprocedure regrole regtype text tid tsquery tsrange
+    tsmultirange tstzrange tstzmultirange tsvector txid_snapshot uuid xid xid8 cid xml
+"""
+_BUILT_IN = frozenset([*_ALIASES, *_ALIASES.values(), *_MULTI_WORD, *_OTHERS.split()])
 _ARRAY = re.compile(r"(?:\s*\[\s*\d*\s*\]|\s+array(?:\s*\[\s*\d+\s*\])?)+$", re.IGNORECASE)
 _MODIFIERS = re.compile(r"\s*\(([^()]*)\)")
 _PART = r'"(?:[^"]|"")+"|[^\s".()\[\]]+'
@@ -103,7 +98,7 @@ def _built_in(text: str, array: bool) -> TypeName | None:
     name = " ".join(_MODIFIERS.sub(" ", text).split())
     if name not in _BUILT_IN and not name.startswith("interval"):
         return None
-    if name == "float" and modifiers:
+    if name == "float" and modifiers and modifiers[0].isdigit():
         return TypeName("", "real" if int(modifiers[0]) <= 24 else "double precision", (), array)
     name = _ALIASES.get(name, name)
     if name == "bpchar" and modifiers:
