@@ -175,7 +175,7 @@ def app_role_owner(subject: TableRole, facts: Facts) -> Verdict:
     return Flaw(
         message=f"{owns}, so its policies do not hold for {role}"
         if unforced
-        else f"{owns} and can switch its row security off",
+        else f"{owns} and can change or drop its policies",
         expected="an owner that no app role is or can act as",
         observed=f"owner {table.owner}, row security {state}",
         severity=Severity.ERROR if unforced else Severity.WARNING,

@@ -133,7 +133,7 @@ def truncate(subject: TableRole, facts: Facts) -> Verdict:
     words = sorted({p.word for _, p in given})
     sources = sorted({g for g, _ in given} - {role})
     return Flaw(
-        message=f"App role {role} may {_listed(words)} {facts.show(table.qname)}, which no policy restrains",
+        message=f"App role {role} holds {_listed(words)} on {facts.show(table.qname)}, which no policy restrains",
         expected="at most SELECT, INSERT, UPDATE and DELETE",
         observed=_granted_line(given),
         remedy=Remedy(
@@ -183,7 +183,7 @@ def public_grant(table: cat.Table, facts: Facts) -> Verdict:
         if (lost := _lost_with_public(table, role, given, facts))
     ]
     return Flaw(
-        message=f"PUBLIC may {_listed(sorted({p.word for _, p in given}))} {facts.show(table.qname)}",
+        message=f"PUBLIC holds {_listed(sorted({p.word for _, p in given}))} on {facts.show(table.qname)}",
         expected="no privilege for PUBLIC",
         observed=_granted_line(given),
         remedy=Remedy(

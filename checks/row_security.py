@@ -106,7 +106,7 @@ def enabled(table: cat.Table, facts: Facts) -> Verdict:
     "RLS002",
     "Row security is not forced",
     subjects=forcible_tables,
-    severity=Severity.WARNING,
+    severity=Severity.ERROR,
     why="The owner of a table is not subject to its policies unless row security is forced: whatever runs as the owner sees every tenant.",
     bad="""
         create table invoice (

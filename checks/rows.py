@@ -146,7 +146,7 @@ def orphan_tenant_rows(subject: TableRows, facts: Facts) -> Verdict:
     return _flaw(
         subject,
         message=f"{count} of {facts.show(rows.table)} {_have(rows.orphan_rows)} a tenant that is not in {root}",
-        expected=f"every {rows.column} is a {level.key} of {root}",
+        expected=f"every {rows.column} stands in {root}.{level.key}",
         observed=f"{count} whose {rows.column} is not",
         condition=f"{column} IS NOT NULL AND {absent}",
         decision="Decide whether to restore the tenants, re-home the rows or delete them, then add the foreign key.",
@@ -184,14 +184,13 @@ def placeholder_tenant(subject: TableRows, facts: Facts) -> Verdict:
     if not rows.placeholder_rows:
         return None
     count = _count(rows.placeholder_rows, facts)
-    values = ", ".join(rows.placeholder_values)
-    literals = ", ".join(map(quote_literal, rows.placeholder_values))
+    values = ", ".join(map(quote_literal, rows.placeholder_values))
     return _flaw(
         subject,
         message=f"{count} of {facts.show(rows.table)} {_have(rows.placeholder_rows)} a placeholder as tenant: {values}",
         expected="every row belongs to a real tenant",
-        observed=f"{count} of {values}",
-        condition=f"{quote_ident(rows.column)}::text IN ({literals})",
+        observed=f"{count} with {rows.column} one of {values}",
+        condition=f"{quote_ident(rows.column)}::text IN ({values})",
         decision="Decide whose rows these are and set the column, then drop the default that wrote the placeholder.",
     )
 

@@ -1,5 +1,7 @@
 """What a check module may import: the model, the declaration, selectors, names and remedies."""
 
+from .contract.normal import same_expression as same_expression
+from .contract.types import parse_type as parse_type
 from .declare import Check as Check
 from .declare import Verdict as Verdict
 from .declare import check as check
@@ -27,6 +29,8 @@ from .model.finding import Unexamined as Unexamined
 from .model.tenancy import Ownership as Ownership
 from .model.tenancy import Standing as Standing
 from .model.tenancy import TableClass as TableClass
+from .names import parse_pattern as parse_pattern
+from .names import write_name as write_name
 from .remedy import add_foreign_key as add_foreign_key
 from .remedy import add_unique as add_unique
 from .remedy import create_index as create_index
@@ -37,12 +41,15 @@ from .remedy_keys import free_name as free_name
 from .remedy_keys import index_sql as index_sql
 from .remedy_keys import key_actions as key_actions
 from .remedy_keys import keys_of as keys_of
+from .remedy_keys import new_index as new_index
 from .remedy_keys import referring_keys as referring_keys
 from .remedy_keys import replace_foreign_key as replace_foreign_key
 from .remedy_keys import replace_primary_key as replace_primary_key
 from .remedy_keys import replace_unique as replace_unique
 from .remedy_policy import enable_row_security as enable_row_security
 from .remedy_policy import tenant_policy as tenant_policy
+from .remedy_type import change_type as change_type
+from .remedy_type import type_sql as type_sql
 from .scoping import Scope as Scope
 from .scoping import Tie as Tie
 from .scoping import holds_tie as holds_tie
@@ -68,3 +75,5 @@ from .subjects import tenant_tables_by_app_role as tenant_tables_by_app_role
 from .subjects import tenant_uniques as tenant_uniques
 from .subjects import uniques_of as uniques_of
 from .subjects import user_tables as user_tables
+from .tenancy.explain import toml_text as toml_text
+from .tenancy.words import key_name as key_name

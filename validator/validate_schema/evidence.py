@@ -9,7 +9,7 @@ documentation, `row_security`, `statement_timeout`, SET TRANSACTION.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .facts import Facts
 from .ident import quote_ident, quote_literal, quote_qname
@@ -291,7 +291,7 @@ def _run(
             with conn.pipeline():
                 for plan in plans:
                     cursors.append(conn.cursor())
-                    cursors[-1].execute(cast("LiteralString", plan.query))
+                    cursors[-1].execute(plan.query)
     except Error as error:
         failure = _reason(error, bounds)
     rows = []

@@ -18,7 +18,6 @@ SHARED_POLICY_NAME = "shared_rows"
 
 _TEXTUAL = ("text", "character", "name", '"char"')
 _TYPE_MODIFIER = re.compile(r"\([^)]*\)")
-_CALL = re.compile(r'(?:("(?:[^"]|"")+"|[\w$]+)\.)?("(?:[^"]|"")+"|[\w$]+)(?:\(\))?')
 
 
 def tenant_policy(table: Table, facts: Facts) -> tuple[str, ...]:
@@ -178,24 +177,22 @@ def _cast(column: Column | None, have: str | None) -> str:
 
 
 def _helper(configured: str, facts: Facts) -> tuple[str, str | None]:
-    """Return the helper's call and its return type, None where the catalog does not tell."""
-    parsed = _CALL.fullmatch(configured.strip())
-    if parsed is None:
-        return configured, None
-    schema, name = (_spellings(part) for part in parsed.groups())
+    """Return the helper's call, and its return type where the catalog tells.
+
+    The config may write the name as stored, as SQL would fold it, or quoted.
+    """
+    wanted = configured.strip().removesuffix("()")
     found = [
         f
         for f in facts.catalog.functions
-        if f.name in name and not f.arguments and (not schema or f.schema in schema)
+        if not f.arguments and {wanted, wanted.lower()} & {f.name, f"{f.schema}.{f.name}", *_quoted(f.qname)}
     ]
-    if len(found) != 1:
-        return configured if configured.rstrip().endswith(")") else f"{configured}()", None
-    return f"{quote_qname(found[0].qname)}()", found[0].returns
+    found.sort(key=lambda f: f.schema != facts.default_schema)
+    if found:
+        return f"{quote_qname(found[0].qname)}()", found[0].returns
+    return (configured if configured.rstrip().endswith(")") else f"{configured}()"), None
 
 
-def _spellings(part: str | None) -> frozenset[str]:
-    """Return the stored names that `part` of a call may mean: config names are as stored, SQL folds
-    unquoted ones to lower case."""
-    if part is None:
-        return frozenset()
-    return frozenset({part[1:-1].replace('""', '"')} if part.startswith('"') else {part, part.lower()})
+def _quoted(function: QName) -> tuple[str, ...]:
+    name = quote_ident(function.name)
+    return name, f"{function.schema}.{name}", quote_qname(function)
