@@ -67,9 +67,17 @@ def test_quiet_leaves_the_verdict_line(terminal: Terminal, shop: Database) -> No
 
 
 def test_selection_by_prefix_leaves_the_others_out(terminal: Terminal, shop: Database) -> None:
-    ran = terminal.run("--database-url", shop.conninfo, "--select", "UNQ,IDX001", "--ignore", "UNQ003", "--format", "json")
+    ran = terminal.run(
+        "--database-url", shop.conninfo, "--select", "UNQ,IDX001", "--ignore", "UNQ003", "--format", "json"
+    )
 
-    assert [c["id"] for c in json.loads(ran.out)["checks"]] == ["IDX001", "UNQ001", "UNQ002", "UNQ004", "UNQ005"]
+    assert [c["id"] for c in json.loads(ran.out)["checks"]] == [
+        "IDX001",
+        "UNQ001",
+        "UNQ002",
+        "UNQ004",
+        "UNQ005",
+    ]
 
 
 def test_the_same_database_gives_the_same_bytes(
@@ -118,7 +126,9 @@ def test_a_snapshot_gives_the_findings_of_the_live_database(terminal: Terminal, 
 
 
 def test_render_makes_one_format_from_anothers_json(terminal: Terminal, shop: Database) -> None:
-    terminal.run("--database-url", shop.conninfo, "--report", "a.json", "--report", "a.md", "--report", "a.html")
+    terminal.run(
+        "--database-url", shop.conninfo, "--report", "a.json", "--report", "a.md", "--report", "a.html"
+    )
     ran = terminal.run("render", "a.json", "--report", "b.md", "--report", "b.html")
 
     assert ran.status == 0
@@ -200,7 +210,8 @@ def test_scratch_lists_and_cleans(terminal: Terminal) -> None:
 def test_the_config_chooses_checks_and_their_severity(terminal: Terminal, shop: Database) -> None:
     terminal.write(
         "validate-schema.toml",
-        SHOP_CONFIG + '[checks]\nselect = ["FKY008", "UNQ001"]\nignore = ["FKY008"]\nseverity = { UNQ001 = "info" }\n',
+        SHOP_CONFIG
+        + '[checks]\nselect = ["FKY008", "UNQ001"]\nignore = ["FKY008"]\nseverity = { UNQ001 = "info" }\n',
     )
     ran = terminal.run("--database-url", shop.conninfo, "--format", "json")
     report = json.loads(ran.out)
@@ -211,7 +222,9 @@ def test_the_config_chooses_checks_and_their_severity(terminal: Terminal, shop: 
 
 def test_a_report_names_the_config_and_its_digest(terminal: Terminal, shop: Database) -> None:
     path: Path = terminal.write("validate-schema.toml", SHOP_CONFIG)
-    provenance = json.loads(terminal.run("--database-url", shop.conninfo, "--format", "json").out)["provenance"]
+    provenance = json.loads(terminal.run("--database-url", shop.conninfo, "--format", "json").out)[
+        "provenance"
+    ]
 
     assert provenance["config_path"] == path.name
     assert len(provenance["config_sha256"]) == 64

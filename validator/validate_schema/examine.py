@@ -29,20 +29,21 @@ from .tenancy import identify
 if TYPE_CHECKING:
     import psycopg
 
+    from .migrations import ReplayNotes
+
 NO_ROWS_IN_SNAPSHOT = "a snapshot holds no rows"
 ROWS_NOT_WANTED = "row counts are switched off"
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the catalog comes from: exactly one of the three is set.
+    """Where the catalog comes from: one of the three, or libpq's environment when none is set.
 
     `scratch` names the scratch server for `migrations`; `tool` the migration tool where the folder
     does not tell.
     """
 
     database_url: str | None = None
-    environment: bool = False
     migrations: Path | None = None
     snapshot: Path | None = None
     tool: str | None = None
@@ -185,7 +186,9 @@ def _open_migrations(source: Source, folder: Path, progress: Progress) -> Iterat
                 catalog = read_catalog(connection, default_schema="public")
             named = replace_database(catalog, folder.name)
             entries = tuple(
-                MigrationEntry(version=f.version, name=f.name, file=f.path.name, state="replayed")
+                MigrationEntry(
+                    version=f.version, name=f.name, file=migrations.label(f.path), state="replayed"
+                )
                 for f in migrations.files
             )
             yield Opened(
@@ -193,9 +196,15 @@ def _open_migrations(source: Source, folder: Path, progress: Progress) -> Iterat
                 "migrations",
                 f"scratch PostgreSQL ({source.scratch})",
                 connection,
-                notes.stand_ins,
+                _stand_ins(notes),
                 MigrationFacts(tool=migrations.tool, path=folder.name, entries=entries),
             )
+
+
+def _stand_ins(notes: "ReplayNotes") -> tuple[str, ...]:
+    """Return what the scratch server had to make up, in words."""
+    roles = (f"role {name}" for name in notes.stand_in_roles)
+    return (*roles, *(f"extension {name}" for name in notes.stand_in_extensions))
 
 
 def replace_database(catalog: Catalog, name: str) -> Catalog:

@@ -49,11 +49,11 @@ def _config(path: Path | None) -> Iterator[tuple[bool | None, str]]:
 
 
 def _database(url: str | None) -> Iterator[tuple[bool | None, str]]:
-    from ..config_file import LoadedConfig
+    from ..config import MigrationsConfig
     from .validate import choose_source
 
     try:
-        source = choose_source(url, None, None, None, "embedded", LoadedConfig())
+        source = choose_source(MigrationsConfig(), database_url=url)
     except ValidateSchemaError:
         yield None, "none named: give --database-url or set DATABASE_URL or PG*"
         return
@@ -75,10 +75,10 @@ def _database(url: str | None) -> Iterator[tuple[bool | None, str]]:
         yield False, f"{gap.what}: {gap.reason}"
     if role.superuser or role.bypassrls:
         yield None, f"role {role.name} bypasses row-level security: fine for reading, not for an app role"
-    yield from _rows(url, catalog.server.default_schema)
+    yield from _rows(url)
 
 
-def _rows(url: str | None, default_schema: str) -> Iterator[tuple[bool | None, str]]:
+def _rows(url: str | None) -> Iterator[tuple[bool | None, str]]:
     from ..target import connect
 
     query = (

@@ -1,6 +1,7 @@
 """`validate-schema init`: the first config, from what the database shows."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -22,15 +23,10 @@ FILE_NAME = "validate-schema.toml"
 )
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
 def command(
-    database_url: str | None,
-    migrations: Path | None,
-    tool: str | None,
-    snapshot: Path | None,
-    scratch: str,
-    statement_timeout: int,
     config_path: Path | None,
     output: Path,
     force: bool,
+    **target: Any,
 ) -> None:
     """Write a commented config from what was inferred. An existing file is left alone."""
     from ..config_file import load
@@ -39,15 +35,13 @@ def command(
     from ..report import write
     from ..tenancy import identify
     from ..tenancy.draft import draft_config
-    from .validate import choose_source, with_timeout
+    from .validate import choose_source
 
     if output.exists() and not force:
         raise UsageError(f"{output} exists: --force replaces it, --output names another file")
     config = load(config_path, Path.cwd())
-    source = choose_source(
-        database_url, migrations, snapshot, tool or config.config.migrations.tool, scratch, config
-    )
-    with open_source(with_timeout(source, statement_timeout), Progress()) as opened:
+    source = choose_source(config.config.migrations, **target)
+    with open_source(source, Progress()) as opened:
         tenancy = identify(opened.catalog, config.config.tenancy, today=run_time({}).date())
         text = draft_config(opened.catalog, tenancy)
     write(text, output)

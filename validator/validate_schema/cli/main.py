@@ -27,10 +27,10 @@ class LazyGroup(click.Group):
     `--help` must not pay for psycopg, Jinja2 and the rest: the help lines stand in `COMMANDS`.
     """
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"{__package__}.{cmd_name}")
@@ -44,7 +44,7 @@ class LazyGroup(click.Group):
             ctx.fail(f"no such command: {args[0]}{options.did_you_mean(args[0], COMMANDS)}")
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(sorted(COMMANDS.items()))
 
@@ -60,7 +60,7 @@ class LazyGroup(click.Group):
 @options.output
 @click.version_option(__version__, prog_name="validate-schema")
 @click.pass_context
-def cli(ctx: click.Context, **given: Any) -> int | None:
+def cli(ctx: click.Context, /, **given: Any) -> int | None:
     """Validate a multi-tenant PostgreSQL schema and report what was examined.
 
     \b

@@ -20,7 +20,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def _path(**checks: bool) -> click.Path:
-    return click.Path(path_type=Path, **checks)  # type: ignore[arg-type]
+    return click.Path(path_type=Path, **checks)
 
 
 def _together(*decorators: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:

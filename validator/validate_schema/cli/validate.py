@@ -2,12 +2,13 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from ..config_file import LoadedConfig, load
+from ..config import MigrationsConfig
+from ..config_file import load
 from ..engine import require_known, select_checks
 from ..errors import UsageError
 from ..examine import Request, Source, examine, run_time
@@ -46,14 +47,20 @@ def validate(
         require_folder(destination)
     config = load(config_path, Path.cwd())
     source = choose_source(
-        database_url, migrations, snapshot, tool or config.config.migrations.tool, scratch, config
+        config.config.migrations,
+        database_url=database_url,
+        migrations=migrations,
+        snapshot=snapshot,
+        tool=tool,
+        scratch=scratch,
+        statement_timeout=statement_timeout,
     )
     checks = builtin_checks()
     chosen = config.config.checks
     for id in chosen.severity:
         require_known(checks, id)
     request = Request(
-        source=with_timeout(source, statement_timeout),
+        source=source,
         config=config,
         checks=select_checks(
             checks, split_ids(select) or chosen.select, (*split_ids(ignore), *chosen.ignore)
@@ -75,13 +82,14 @@ def split_ids(given: Sequence[str]) -> tuple[str, ...]:
 
 
 def choose_source(
-    database_url: str | None,
-    migrations: Path | None,
-    snapshot: Path | None,
-    tool: str | None,
-    scratch: str,
-    config: LoadedConfig,
-    environ: Mapping[str, str] | None = None,
+    configured: MigrationsConfig,
+    *,
+    database_url: str | None = None,
+    migrations: Path | None = None,
+    snapshot: Path | None = None,
+    tool: str | None = None,
+    scratch: str = "embedded",
+    statement_timeout: int = 30_000,
 ) -> Source:
     """Return the one source that was named. Options win over DATABASE_URL, that over PG*.
 
@@ -89,36 +97,25 @@ def choose_source(
     missing would then pass without anything deployed having been looked at.
     Raises `UsageError` for none or several.
     """
-    env = os.environ if environ is None else environ
-    named = [
-        flag
-        for flag, value in (
-            ("--database-url", database_url),
-            ("--migrations", migrations),
-            ("--snapshot", snapshot),
-        )
-        if value is not None
-    ]
+    options = {"--database-url": database_url, "--migrations": migrations, "--snapshot": snapshot}
+    named = [flag for flag, value in options.items() if value is not None]
     if len(named) > 1:
         raise UsageError(f"{' and '.join(named)} name different targets: give one")
-    if migrations is not None:
-        return Source(migrations=migrations, tool=tool, scratch=scratch)
-    if snapshot is not None:
-        return Source(snapshot=snapshot)
-    url = database_url if database_url is not None else env.get("DATABASE_URL")
-    if url is not None:
-        return Source(database_url=url)
-    if any(env.get(name) for name in _PG_VARIABLES):
-        return Source(environment=True)
-    folder = config.config.migrations.path
-    hint = f" (the config names migrations: --migrations {folder})" if folder else ""
-    raise UsageError(f"no target: give --database-url, --migrations or --snapshot, or set DATABASE_URL{hint}")
-
-
-def with_timeout(source: Source, milliseconds: int) -> Source:
-    from dataclasses import replace
-
-    return replace(source, statement_timeout_ms=milliseconds)
+    if not named:
+        database_url = os.environ.get("DATABASE_URL")
+    if not named and database_url is None and not any(os.environ.get(name) for name in _PG_VARIABLES):
+        hint = f" (the config names migrations: --migrations {configured.path})" if configured.path else ""
+        raise UsageError(
+            f"no target: give --database-url, --migrations or --snapshot, or set DATABASE_URL{hint}"
+        )
+    return Source(
+        database_url=database_url,
+        migrations=migrations,
+        snapshot=snapshot,
+        tool=tool or configured.tool,
+        scratch=scratch,
+        statement_timeout_ms=statement_timeout,
+    )
 
 
 def pair_formats(reports: Sequence[str], formats: Sequence[str]) -> list[tuple[str, str]]:

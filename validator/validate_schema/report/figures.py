@@ -147,13 +147,24 @@ def enums(facts: Facts) -> tuple[EnumFacts, ...]:
         for column in table.columns:
             if column.type_name:
                 users[column.type_name].append(f"{facts.show(table.qname)}.{column.name}")
-    return tuple(EnumFacts(facts.show(e.qname), e.labels, tuple(users[e.qname])) for e in facts.catalog.enums)
+    return tuple(
+        EnumFacts(name=facts.show(e.qname), labels=e.labels, used_by=tuple(users[e.qname]))
+        for e in facts.catalog.enums
+    )
 
 
 def policies(facts: Facts) -> tuple[PolicyFacts, ...]:
     """Return every policy of user tables."""
     return tuple(
-        PolicyFacts(facts.show(t.qname), p.name, p.command, p.roles, p.permissive, p.using, p.check)
+        PolicyFacts(
+            table=facts.show(t.qname),
+            name=p.name,
+            command=p.command,
+            roles=p.roles,
+            permissive=p.permissive,
+            using=p.using,
+            check=p.check,
+        )
         for t in facts.tables
         for p in t.policies
     )
