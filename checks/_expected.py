@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from validate_schema.api import Facts, ObjectRef, catalog, contract
 
+from ._declared import declared_tables
+
 
 class ExpectedOf(NamedTuple):
     """A unique or an index that the contract declares; `kind` names it in the report."""
@@ -29,38 +31,31 @@ class ExpectedReference(NamedTuple):
         return ObjectRef.on_table("foreign key", self.table.qname, ", ".join(self.key.columns))
 
 
-def declared_tables(facts: Facts) -> Iterator[tuple[catalog.Table, contract.ExpectedTable]]:
-    """Yield the tables of the contract that exist: a missing table is one finding, of TBL001."""
-    for declared in facts.contract.tables:
-        name = catalog.QName(declared.schema or facts.default_schema, declared.name)
-        table = facts.tables_by_name.get(name)
-        if table is not None:
-            yield table, declared
+def _existing(facts: Facts) -> Iterator[tuple[catalog.Table, contract.ExpectedTable]]:
+    """Tables of the contract that exist: a missing table is one finding, of TBL001."""
+    for declared in declared_tables(facts):
+        if declared.table is not None:
+            yield declared.table, declared.expected
 
 
 def expected_uniques(facts: Facts) -> Iterator[ExpectedOf]:
     """Uniques of the contract whose table exists."""
-    for table, declared in declared_tables(facts):
+    for table, declared in _existing(facts):
         yield from (ExpectedOf(table, key, "unique") for key in declared.uniques)
 
 
 def expected_indexes(facts: Facts) -> Iterator[ExpectedOf]:
     """Indexes of the contract whose table exists."""
-    for table, declared in declared_tables(facts):
+    for table, declared in _existing(facts):
         yield from (ExpectedOf(table, key, "index") for key in declared.indexes)
 
 
 def expected_references(facts: Facts) -> Iterator[ExpectedReference]:
     """Foreign keys of the contract whose table exists."""
-    for table, declared in declared_tables(facts):
+    for table, declared in _existing(facts):
         yield from (ExpectedReference(table, key) for key in declared.foreign_keys)
 
 
 def missing_columns(table: catalog.Table, columns: tuple[str, ...]) -> str:
     """Return those of `columns` that the table does not have, listed; empty when it has all."""
     return ", ".join(c for c in columns if table.column(c) is None)
-
-
-def said_by(origin: str) -> str:
-    """Return where an expectation was written, to follow it in a sentence."""
-    return f" ({origin})" if origin else ""

@@ -22,7 +22,8 @@ from validate_schema.api import (
     tenant_tables,
 )
 
-from ._expected import ExpectedOf, expected_indexes, missing_columns, said_by
+from ._declared import written_in
+from ._expected import ExpectedOf, expected_indexes, missing_columns
 from ._overlaps import Habit, Overlap, by_habit, covering, drop, drop_lock, duplicates, habit_flaw, warning_of
 from ._rebuild import rebuild
 
@@ -401,7 +402,7 @@ def expected_index(subject: ExpectedOf, facts: Facts) -> Verdict:
     listed = ", ".join(columns)
     return Flaw(
         message=f"{facts.show(table.qname)} has no index that starts with ({listed})",
-        expected=f"an index on ({listed}){said_by(subject.key.origin)}",
+        expected=f"an index on ({listed}){written_in(subject.key.origin)}",
         observed="; ".join(f"{i.name}: {_words(i)}{'' if i.valid else ', invalid'}" for i in alike) or "none",
         remedy=_build(table, columns, facts),
     )

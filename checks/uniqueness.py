@@ -23,7 +23,8 @@ from validate_schema.api import (
     uniques_of,
 )
 
-from ._expected import ExpectedOf, expected_uniques, missing_columns, said_by
+from ._declared import written_in
+from ._expected import ExpectedOf, expected_uniques, missing_columns
 from ._null_gaps import close_gap, open_columns
 
 
@@ -269,7 +270,7 @@ def expected_unique(subject: ExpectedOf, facts: Facts) -> Verdict:
     listed = ", ".join(columns)
     return Flaw(
         message=f"{facts.show(table.qname)} has no unique on ({listed})",
-        expected=f"UNIQUE ({listed}){said_by(subject.key.origin)}",
+        expected=f"UNIQUE ({listed}){written_in(subject.key.origin)}",
         observed=_seen(others),
         remedy=_add_expected(table, columns),
     )

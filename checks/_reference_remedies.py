@@ -1,0 +1,183 @@
+"""How foreign keys are mended: the new one is added and validated before the old one goes."""
+
+from validate_schema.api import (
+    Facts,
+    Remedy,
+    Tie,
+    catalog,
+    contract,
+    free_name,
+    is_full,
+    key_actions,
+    nullable_columns,
+    quote_ident,
+    quote_idents,
+    quote_qname,
+    replace_foreign_key,
+    set_not_null,
+    validate_constraint,
+)
+
+from ._expected import missing_columns
+from ._references import referenced_columns, same_kind
+
+_LOCK = "SHARE ROW EXCLUSIVE for a moment; the rows are checked under SHARE UPDATE EXCLUSIVE"
+_NO_LIST = (
+    "The action would also set the tenant column: ON DELETE takes a column list from PostgreSQL 15 on, "
+    "ON UPDATE takes none. Choose another action."
+)
+
+
+def compose(table: catalog.Table, key: catalog.Constraint, tie: Tie, facts: Facts) -> Remedy:
+    """Return the statements that add the tenant column to both sides of a foreign key."""
+    target = facts.tables_by_name.get(key.references) if key.references else None
+    if target is None or tie.column is None or tie.referenced is None:
+        lacking = table if tie.column is None else target
+        name = facts.show(lacking.qname) if lacking else "the referenced table"
+        return Remedy(note=f"Give {name} the tenant column first; then make the key composite.")
+    if tie.column in key.columns or tie.referenced in key.referenced_columns:
+        return Remedy(note="The key holds a tenant column for another one: decide which it is meant to be.")
+    here, there = table.column(tie.column), target.column(tie.referenced)
+    if here is None or there is None or not same_kind(here, there):
+        return Remedy(note="Give the tenant column the same type in both tables first (TEN003).")
+    actions = key_actions(key, frozenset((tie.column,)), facts.catalog.server.version_num)
+    if actions is None:
+        return Remedy(note=_NO_LIST)
+    columns, referenced = (tie.column, *key.columns), (tie.referenced, *key.referenced_columns)
+    escapes = tie.column in nullable_columns(table)
+    note = (
+        f"Rows that reference another tenant's row make it fail: mend them first. {_kept(key, tie, escapes)}"
+    )
+    add = replace_foreign_key(table, key, columns, referenced, actions=actions, facts=facts, keep=escapes)
+    return Remedy((*_parent_key(target, referenced, facts), *add), note.rstrip(), _LOCK)
+
+
+def _kept(key: catalog.Constraint, tie: Tie, escapes: bool) -> str:
+    if not escapes:
+        return ""
+    return f"Make {tie.column} NOT NULL (TEN002), then drop {key.name}: until then a NULL there escapes the new key."
+
+
+def _parent_key(target: catalog.Table, columns: tuple[str, ...], facts: Facts) -> tuple[str, ...]:
+    """Return the statement that gives the referenced table a unique to reference, unless it has one.
+
+    Written so that it may be run for each of several keys to the same table.
+    """
+    deferrable = {c.name for c in target.constraints if c.deferrable}
+    fit = (i for i in target.indexes if i.unique and is_full(i) and i.constraint not in deferrable)
+    if any(set(index.columns) == set(columns) for index in fit):
+        return ()
+    how = "" if target.kind == "partitioned" else " CONCURRENTLY"
+    name = free_name(facts, target.schema, target.name, *columns, "key")
+    return (
+        f"CREATE UNIQUE INDEX{how} IF NOT EXISTS {quote_ident(name)} "
+        f"ON {quote_qname(target.qname)} ({quote_idents(columns)});",
+    )
+
+
+def spare_tenant(
+    table: catalog.Table, key: catalog.Constraint, tenant: frozenset[str], facts: Facts
+) -> Remedy:
+    """Return the statements that replace a key by one whose action spares the tenant columns."""
+    actions = key_actions(key, tenant, facts.catalog.server.version_num)
+    if actions is None:
+        return Remedy(note=_NO_LIST)
+    nullable = nullable_columns(table)
+    stuck = [c for c in key.set_columns or key.columns if c not in tenant and c not in nullable]
+    if stuck and key.on_delete == "set null":
+        return Remedy(
+            note=f"{', '.join(stuck)} is NOT NULL, so that SET NULL can never work: choose another action."
+        )
+    match = " MATCH FULL" if key.match == "full" else ""
+    if match:
+        return Remedy(
+            note="MATCH FULL wants all columns NULL or none: choose another action, or MATCH SIMPLE."
+        )
+    sql = replace_foreign_key(table, key, key.columns, key.referenced_columns, actions=actions, facts=facts)
+    return Remedy(sql, lock=_LOCK)
+
+
+def forbid_partial_null(
+    table: catalog.Table, escape: tuple[str, ...], tenant: frozenset[str], facts: Facts
+) -> Remedy:
+    """Return the statements after which a NULL can no longer switch the key off."""
+    if not tenant.isdisjoint(escape):
+        if table.qname in facts.tenancy.null_means_global:
+            return Remedy(
+                note="Rows without a tenant are shared by design here: check their references in the application."
+            )
+        columns = [c for c in table.columns if c.name in escape]
+        return Remedy(
+            tuple(statement for c in columns for statement in set_not_null(table, c)),
+            "Rows with NULL make it fail: give them their tenant first.",
+            "ACCESS EXCLUSIVE for a moment; the rows are checked under SHARE UPDATE EXCLUSIVE",
+        )
+    name = free_name(facts, table.schema, table.name, *escape, "together")
+    return Remedy(
+        (
+            f"ALTER TABLE {quote_qname(table.qname)} ADD CONSTRAINT {quote_ident(name)} "
+            f"CHECK (num_nulls({quote_idents(escape)}) IN (0, {len(escape)})) NOT VALID;",
+            validate_constraint(table.qname, name),
+        ),
+        "Rows where only some of them are NULL make the second statement fail: mend them first.",
+        "ACCESS EXCLUSIVE for a moment; the rows are checked under SHARE UPDATE EXCLUSIVE",
+    )
+
+
+def add_expected(table: catalog.Table, expected: contract.ExpectedForeignKey, facts: Facts) -> Remedy:
+    """Return the statements that add a declared foreign key."""
+    return _declared(table, None, expected, facts)
+
+
+def replace_expected(
+    table: catalog.Table, key: catalog.Constraint, expected: contract.ExpectedForeignKey, facts: Facts
+) -> Remedy:
+    """Return the statements that put a declared foreign key in the place of the one found."""
+    return _declared(table, key, expected, facts)
+
+
+def _declared(
+    table: catalog.Table,
+    key: catalog.Constraint | None,
+    expected: contract.ExpectedForeignKey,
+    facts: Facts,
+) -> Remedy:
+    name = catalog.QName(expected.references_schema or facts.default_schema, expected.references)
+    target = facts.tables_by_name.get(name)
+    referenced = referenced_columns(expected, facts)
+    if target is None or not referenced:
+        return Remedy(
+            note=f"{facts.show(name)} does not exist, or has no primary key to reference: add it first."
+        )
+    missing = missing_columns(table, expected.columns) or missing_columns(target, referenced)
+    if missing:
+        return Remedy(note=f"The column {missing} does not exist: add it first.")
+    wanted = catalog.Constraint(
+        key.name if key else "",
+        "foreign key",
+        expected.columns,
+        references=name,
+        referenced_columns=referenced,
+        on_delete=expected.on_delete or (key.on_delete if key else "no action"),
+        on_update=expected.on_update or (key.on_update if key else "no action"),
+        deferrable=key.deferrable if key else False,
+        deferred=key.deferred if key else False,
+    )
+    sql = replace_foreign_key(
+        table,
+        wanted,
+        wanted.columns,
+        referenced,
+        actions=_plain_actions(wanted, key),
+        facts=facts,
+        keep=key is None,
+    )
+    return Remedy(sql, "Rows that point at nothing make it fail: look for them first.", _LOCK)
+
+
+def _plain_actions(wanted: catalog.Constraint, key: catalog.Constraint | None) -> str:
+    text = "" if wanted.on_delete == "no action" else f" ON DELETE {wanted.on_delete.upper()}"
+    if key is not None and key.set_columns and key.on_delete == wanted.on_delete:
+        text += f" ({quote_idents(key.set_columns)})"
+    text += "" if wanted.on_update == "no action" else f" ON UPDATE {wanted.on_update.upper()}"
+    return text

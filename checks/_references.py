@@ -1,0 +1,135 @@
+"""What foreign keys say, compared and put into words."""
+
+import re
+
+from validate_schema.api import (
+    Facts,
+    TableClass,
+    TableConstraint,
+    Tie,
+    catalog,
+    contract,
+    holds_tie,
+    judged_name,
+    nullable_columns,
+)
+
+
+def name_of(subject: TableConstraint, facts: Facts) -> str:
+    """Return a foreign key's name after its table's."""
+    return f"{facts.show(subject.table.qname)}.{subject.constraint.name}"
+
+
+def words(key: catalog.Constraint, facts: Facts) -> str:
+    """Return a foreign key as people would write it, without the clauses that are the default."""
+    target = facts.show(key.references) if key.references else "?"
+    text = f"FOREIGN KEY ({', '.join(key.columns)}) REFERENCES {target} ({', '.join(key.referenced_columns)})"
+    if key.match == "full":
+        text += " MATCH FULL"
+    if key.on_delete != "no action":
+        text += f" ON DELETE {key.on_delete.upper()}"
+        text += f" ({', '.join(key.set_columns)})" if key.set_columns else ""
+    if key.on_update != "no action":
+        text += f" ON UPDATE {key.on_update.upper()}"
+    if not key.enforced:
+        return text + " NOT ENFORCED"
+    return text if key.validated else text + " NOT VALID"
+
+
+def is_companion(other: catalog.Constraint, key: catalog.Constraint, tie: Tie, table: catalog.Table) -> bool:
+    """Tell whether another key of the table ties every row that `key` references to its tenant: the
+    same reference with the tenant column on both sides, enforced, and never switched off."""
+    pairs = set(zip(other.columns, other.referenced_columns, strict=False))
+    return (
+        other.references == key.references
+        and pairs.issuperset(zip(key.columns, key.referenced_columns, strict=False))
+        and holds_tie(other, tie)
+        and other.enforced
+        and other.validated
+        and nullable_columns(table).isdisjoint(set(other.columns) - set(key.columns))
+    )
+
+
+def differences(
+    key: catalog.Constraint, expected: contract.ExpectedForeignKey, facts: Facts
+) -> tuple[str, ...]:
+    """Return in words how a foreign key on the expected columns differs from what was declared."""
+    found = []
+    target = catalog.QName(expected.references_schema or facts.default_schema, expected.references)
+    if key.references != target:
+        there = facts.show(key.references) if key.references else "nothing"
+        found.append(f"references {there} instead of {facts.show(target)}")
+    else:
+        wanted = referenced_columns(expected, facts)
+        actual = dict(zip(key.columns, key.referenced_columns, strict=False))
+        if wanted and actual != dict(zip(expected.columns, wanted, strict=False)):
+            found.append(f"references ({', '.join(key.referenced_columns)}) instead of ({', '.join(wanted)})")
+    if expected.on_delete is not None and key.on_delete != expected.on_delete:
+        found.append(f"ON DELETE {key.on_delete.upper()} instead of {expected.on_delete.upper()}")
+    if expected.on_update is not None and key.on_update != expected.on_update:
+        found.append(f"ON UPDATE {key.on_update.upper()} instead of {expected.on_update.upper()}")
+    return tuple(found)
+
+
+def referenced_columns(expected: contract.ExpectedForeignKey, facts: Facts) -> tuple[str, ...]:
+    """Return the declared referenced columns, else the target's primary key, as in SQL."""
+    if expected.referenced_columns:
+        return expected.referenced_columns
+    target = catalog.QName(expected.references_schema or facts.default_schema, expected.references)
+    table = facts.tables_by_name.get(target)
+    key = table.primary_key if table is not None else None
+    return key.columns if key is not None else ()
+
+
+def same_kind(one: catalog.Column, other: catalog.Column) -> bool:
+    """Tell whether two columns have one type, domains resolved and varchar without length as text."""
+    return _plain(one) == _plain(other)
+
+
+def _plain(column: catalog.Column) -> str:
+    return "text" if column.base_type == "character varying" else column.base_type
+
+
+def null_escape(nullable: tuple[str, ...], tenant: frozenset[str]) -> tuple[str, ...]:
+    """Return the members whose NULL is no mere absence of the reference: the tenant column, or all
+    nullable ones where there are several."""
+    tenants = tuple(c for c in nullable if c in tenant)
+    if tenants:
+        return tenants
+    return nullable if len(nullable) > 1 else ()
+
+
+def tied_together(table: catalog.Table, columns: tuple[str, ...]) -> bool:
+    """Tell whether a validated CHECK speaks of the NULLs of all these columns at once."""
+    for constraint in table.constraints:
+        text = constraint.definition or ""
+        if constraint.kind != "check" or not constraint.validated or not constraint.enforced:
+            continue
+        if re.search(r"num_(non)?nulls\(", text) and all(_mentions(text, c) for c in columns):
+            return True
+        if all(re.search(rf"{_written(c)}\)? IS (NOT )?NULL", text) for c in columns):
+            return True
+    return False
+
+
+def _mentions(text: str, column: str) -> bool:
+    return re.search(rf'(?<![\w"]){_written(column)}(?![\w"])', text) is not None
+
+
+def _written(column: str) -> str:
+    quoted = '"' + column.replace('"', '""') + '"'
+    return f"(?:{re.escape(column)}|{re.escape(quoted)})"
+
+
+def blocks_delete(key: catalog.Constraint) -> bool:
+    return key.on_delete in ("no action", "restrict") and key.enforced
+
+
+def has_cascade(table: catalog.Table, facts: Facts) -> bool:
+    """Tell whether rows of an owned table go with another of its owners."""
+    return any(
+        key.on_delete == "cascade"
+        and facts.class_of(judged_name(key.references, facts)) in (TableClass.TENANT, TableClass.INHERITED)
+        for key in table.foreign_keys
+        if key.references is not None
+    )

@@ -1,0 +1,399 @@
+"""FKY: foreign keys that lead out of the tenant, do not hold, or stand in a tenant's way."""
+
+from collections.abc import Iterator
+
+from validate_schema.api import (
+    Facts,
+    Flaw,
+    Remedy,
+    Severity,
+    TableClass,
+    TableConstraint,
+    Verdict,
+    catalog,
+    check,
+    foreign_keys,
+    holds_tie,
+    judged_name,
+    quote_ident,
+    quote_qname,
+    root_foreign_keys,
+    tie_of,
+    validate_constraint,
+)
+
+from ._declared import written_in
+from ._expected import ExpectedReference, expected_references
+from ._reference_remedies import (
+    add_expected,
+    compose,
+    replace_expected,
+)
+from ._references import (
+    blocks_delete,
+    differences,
+    has_cascade,
+    is_companion,
+    name_of,
+    same_kind,
+    words,
+)
+
+
+def _target(key: catalog.Constraint, facts: Facts) -> catalog.Table | None:
+    return facts.tables_by_name.get(key.references) if key.references else None
+
+
+def _between_tenant_tables(facts: Facts) -> Iterator[TableConstraint]:
+    """Foreign keys between two tables whose rows have tenants; a deeper level's root is one."""
+    facts.require_tenancy()
+    for pair in foreign_keys(facts):
+        if tie_of(pair.table, pair.constraint, facts) is not None:
+            yield pair
+
+
+@check(
+    "FKY001",
+    "Foreign key that may cross tenants",
+    subjects=_between_tenant_tables,
+    severity=Severity.ERROR,
+    why="A row may point into another tenant, and whoever follows the reference reads or changes it.",
+    bad="""
+        create table project (
+            id uuid primary key default gen_random_uuid(),
+            org_id uuid not null references organization (id)
+        );
+        create table task (
+            id uuid primary key default gen_random_uuid(),
+            org_id uuid not null references organization (id),
+            project_id uuid references project (id) on delete set null
+        );
+    """,
+    good="""
+        create table project (
+            id uuid primary key default gen_random_uuid(),
+            org_id uuid not null references organization (id),
+            unique (org_id, id)
+        );
+        create table task (
+            id uuid primary key default gen_random_uuid(),
+            org_id uuid not null references organization (id),
+            project_id uuid,
+            foreign key (org_id, project_id) references project (org_id, id) on delete set null (project_id)
+        );
+    """,
+)
+def same_tenant(subject: TableConstraint, facts: Facts) -> Verdict:
+    """A foreign key between two tenant tables does not hold the tenant column on both sides.
+
+    Examined are the foreign keys of tenant tables that reference a tenant table, itself included;
+    where tenancy has levels, the root of a deeper level is a tenant table of the level above, and
+    between tables of two levels the outer one's column counts. A single-column key passes when a
+    composite one beside it holds the tenant column and always applies.
+
+    Not covered: triggers that compare the tenants, and keys of tables owned through a parent.
+    """
+    table, key = subject.table, subject.constraint
+    tie = tie_of(table, key, facts)
+    if tie is None or holds_tie(key, tie):
+        return None
+    if any(is_companion(other, key, tie, table) for other in table.foreign_keys):
+        return None
+    mine = tie.column or f"a tenant column, which {table.name} lacks"
+    theirs = tie.referenced or "the same column there, which is lacking"
+    return Flaw(
+        message=f"{name_of(subject, facts)} may reference a row of another tenant",
+        expected=f"a composite key that holds {mine} and references {theirs}",
+        observed=words(key, facts),
+        remedy=compose(table, key, tie, facts),
+    )
+
+
+@check(
+    "FKY002",
+    "Expected foreign key missing or different",
+    subjects=expected_references,
+    severity=Severity.ERROR,
+    why="Rows are left pointing at nothing, or go when they should stay.",
+    bad="""
+        create table task (
+            id uuid primary key,
+            org_id uuid not null
+        );
+    """,
+    good="""
+        create table task (
+            id uuid primary key,
+            org_id uuid not null references organization (id) on delete cascade
+        );
+    """,
+    config="""
+        [tenancy]
+        root = "organization"
+        column = "org_id"
+
+        [[contract.tables.task.foreign_keys]]
+        columns = ["org_id"]
+        references = "organization"
+        on_delete = "cascade"
+    """,
+)
+def expected_fk(subject: ExpectedReference, facts: Facts) -> Verdict:
+    """A foreign key that the contract declares is missing, or has another target or action.
+
+    Examined are the foreign keys declared for tables that exist. The columns may come in another
+    order, as long as each references the same column. What the contract leaves open (referenced
+    columns, actions) is not compared; without referenced columns the primary key is meant.
+    """
+    table, expected = subject.table, subject.key
+    alike = [k for k in table.foreign_keys if set(k.columns) == set(expected.columns)]
+    compared = [(differences(k, expected, facts), k) for k in alike]
+    if any(not found for found, _ in compared):
+        return None
+    listed = ", ".join(expected.columns)
+    wanted = f"a foreign key ({listed}) to {expected.references}{written_in(expected.origin)}"
+    if not compared:
+        return Flaw(
+            message=f"{facts.show(table.qname)} has no foreign key on ({listed})",
+            expected=wanted,
+            observed="none",
+            remedy=add_expected(table, expected, facts),
+        )
+    found, key = min(compared, key=lambda pair: (len(pair[0]), pair[1].name))
+    return Flaw(
+        message=f"{facts.show(table.qname)}.{key.name} on ({listed}) is not as declared: {'; '.join(found)}",
+        expected=wanted,
+        observed=words(key, facts),
+        remedy=replace_expected(table, key, expected, facts),
+    )
+
+
+def _not_root_keys(facts: Facts) -> Iterator[TableConstraint]:
+    """Foreign keys of user tables, but for those to the tenant root, which TEN007 looks after."""
+    roots = set()
+    if facts.tenancy.identified:
+        roots = {(pair.table.qname, pair.constraint.name) for pair in root_foreign_keys(facts)}
+    for pair in foreign_keys(facts):
+        if (pair.table.qname, pair.constraint.name) not in roots:
+            yield pair
+
+
+@check(
+    "FKY003",
+    "Foreign key not validated",
+    subjects=_not_root_keys,
+    severity=Severity.ERROR,
+    why="Rows that were there before may point at nothing, though the key seems to forbid it.",
+    bad="""
+        create table project (id uuid primary key, org_id uuid not null references organization (id));
+        create table task (id uuid primary key, org_id uuid not null references organization (id), project_id uuid);
+        alter table task add constraint task_project_id_fkey
+            foreign key (project_id) references project (id) not valid;
+    """,
+    good="""
+        create table project (id uuid primary key, org_id uuid not null references organization (id));
+        create table task (id uuid primary key, org_id uuid not null references organization (id), project_id uuid);
+        alter table task add constraint task_project_id_fkey
+            foreign key (project_id) references project (id) not valid;
+        alter table task validate constraint task_project_id_fkey;
+    """,
+)
+def validated(subject: TableConstraint, facts: Facts) -> Verdict:
+    """A foreign key is NOT VALID, or NOT ENFORCED.
+
+    Examined are the foreign keys of user tables, but for those that tie a tenant table to its root:
+    TEN007 looks after these. NOT VALID spares the rows that were there before; NOT ENFORCED
+    (PostgreSQL 18) spares all.
+    """
+    table, key = subject.table, subject.constraint
+    if key.validated and key.enforced:
+        return None
+    if key.enforced:
+        sql = validate_constraint(table.qname, key.name)
+        lock = "SHARE UPDATE EXCLUSIVE: reads and writes go on"
+    else:
+        sql = f"ALTER TABLE {quote_qname(table.qname)} ALTER CONSTRAINT {quote_ident(key.name)} ENFORCED;"
+        lock = "SHARE ROW EXCLUSIVE while the rows are checked: writes wait"
+    return Flaw(
+        message=f"{name_of(subject, facts)} is {'NOT VALID' if key.enforced else 'NOT ENFORCED'}",
+        expected="a validated, enforced foreign key",
+        observed=words(key, facts),
+        remedy=Remedy((sql,), "Rows that point at nothing make it fail: look for them first.", lock),
+    )
+
+
+@check(
+    "FKY004",
+    "Foreign key between columns of different types",
+    subjects=foreign_keys,
+    severity=Severity.WARNING,
+    why="The narrower side overflows or cuts off first, and comparing the two may pass by an index.",
+    bad="""
+        create table project (id bigint generated always as identity primary key, org_id uuid not null references organization (id));
+        create table task (
+            id uuid primary key,
+            org_id uuid not null references organization (id),
+            project_id integer references project (id)
+        );
+    """,
+    good="""
+        create table project (id bigint generated always as identity primary key, org_id uuid not null references organization (id));
+        create table task (
+            id uuid primary key,
+            org_id uuid not null references organization (id),
+            project_id bigint references project (id)
+        );
+    """,
+    remediable=False,
+)
+def types_match(subject: TableConstraint, facts: Facts) -> Verdict:
+    """A column of a foreign key has another type than the column that it references.
+
+    Examined are the foreign keys of user tables. Domains count as what they are made of; varchar
+    without a length is text. The tenant column's type is compared with the root's key by TEN003 alone.
+    """
+    table, key = subject.table, subject.constraint
+    target = _target(key, facts)
+    if target is None:
+        return None
+    own = facts.tenant_column(table) if facts.class_of(target.qname) is TableClass.ROOT else None
+    found = []
+    for mine, theirs in zip(key.columns, key.referenced_columns, strict=False):
+        here, there = table.column(mine), target.column(theirs)
+        if here is None or there is None or mine == own or same_kind(here, there):
+            continue
+        found.append(f"{mine} {here.type} references {theirs} {there.type}")
+    if not found:
+        return None
+    return Flaw(
+        message=f"{name_of(subject, facts)} joins different types: {'; '.join(found)}",
+        expected="the same type on both sides",
+        observed="; ".join(found),
+        remedy=Remedy(
+            note="Changing a column's type rewrites its table under ACCESS EXCLUSIVE. On a large table add "
+            "a column of the right type, fill it in batches, and exchange the two."
+        ),
+    )
+
+
+def _of_global_tables(facts: Facts) -> Iterator[TableConstraint]:
+    """Foreign keys of global tables."""
+    facts.require_tenancy()
+    for pair in foreign_keys(facts):
+        if facts.class_of(pair.table.qname) is TableClass.GLOBAL:
+            yield pair
+
+
+@check(
+    "FKY007",
+    "Global table that references a tenant's rows",
+    subjects=_of_global_tables,
+    severity=Severity.ERROR,
+    why="A row that every tenant shares points at one tenant's data, and stops that tenant from leaving.",
+    bad="""
+        create table plan_note (
+            id uuid primary key,
+            org_id uuid not null references organization (id)
+        );
+        create table plan (
+            id uuid primary key,
+            note_id uuid references plan_note (id)
+        );
+    """,
+    good="""
+        create table price_list (id uuid primary key);
+        create table plan (
+            id uuid primary key,
+            list_id uuid references price_list (id)
+        );
+    """,
+    config="""
+        [tenancy]
+        root = "organization"
+        column = "org_id"
+        global = ["plan", "price_list"]
+    """,
+    remediable=False,
+)
+def global_to_tenant(subject: TableConstraint, facts: Facts) -> Verdict:
+    """A global table references a tenant table.
+
+    Examined are the foreign keys of global tables. It fails when the target is a tenant table or one
+    owned through a parent; a reference to the tenant root is not judged here.
+    """
+    target = subject.constraint.references
+    table_class = facts.class_of(judged_name(target, facts)) if target else None
+    if target is None or table_class not in (TableClass.TENANT, TableClass.INHERITED):
+        return None
+    return Flaw(
+        message=f"{name_of(subject, facts)} leads from a global table to {facts.show(target)}",
+        expected="a global table that references global tables only",
+        observed=f"{words(subject.constraint, facts)}; {facts.show(target)} holds rows of tenants",
+        remedy=Remedy(
+            note="Give the table the tenant column if its rows belong to tenants; else turn the reference "
+            "around, or keep it in a table of its own that has the tenant column."
+        ),
+    )
+
+
+def _offboarding_path(facts: Facts) -> Iterator[TableConstraint]:
+    """The keys along which a tenant's deletion travels: from the root to its tenant tables, and on
+    to the tables that they own."""
+    facts.require_tenancy()
+    direct = {(p.table.qname, p.constraint.name) for p in root_foreign_keys(facts)}
+    for pair in foreign_keys(facts):
+        target = pair.constraint.references
+        mine = facts.class_of(pair.table.qname)
+        theirs = facts.class_of(judged_name(target, facts)) if target else None
+        to_root = theirs is TableClass.ROOT and (
+            mine is TableClass.ROOT or (pair.table.qname, pair.constraint.name) in direct
+        )
+        owned = mine is TableClass.INHERITED and theirs in (TableClass.TENANT, TableClass.INHERITED)
+        if to_root or owned:
+            yield pair
+
+
+@check(
+    "FKY008",
+    "Foreign key that blocks a tenant's deletion",
+    subjects=_offboarding_path,
+    severity=Severity.INFO,
+    why="Deleting a tenant fails there until somebody deletes the rows by hand, in the right order.",
+    bad="""
+        create table note (
+            id uuid primary key,
+            org_id uuid not null references organization (id)
+        );
+    """,
+    good="""
+        create table note (
+            id uuid primary key,
+            org_id uuid not null references organization (id) on delete cascade
+        );
+    """,
+    remediable=False,
+)
+def offboarding(subject: TableConstraint, facts: Facts) -> Verdict:
+    """A foreign key on the way from the root to the tenants' rows is RESTRICT or NO ACTION.
+
+    Examined are the foreign keys of tenant tables to their root, and those by which a table is owned
+    through a tenant table. In a table with several owners one cascading key is enough.
+
+    Not covered: keys between two tenant tables, whose rows both go with their tenant, and deletions
+    that the application makes itself.
+    """
+    table, key = subject.table, subject.constraint
+    if not blocks_delete(key):
+        return None
+    owned = facts.class_of(table.qname) is TableClass.INHERITED
+    if owned and has_cascade(table, facts):
+        return None
+    return Flaw(
+        message=f"{name_of(subject, facts)} blocks the deletion of a tenant that has rows here",
+        expected="ON DELETE CASCADE, or a documented way for a tenant to leave",
+        observed=words(key, facts),
+        remedy=Remedy(
+            note="Decide how a tenant leaves. ON DELETE CASCADE deletes its rows with it; NO ACTION is "
+            "right where an archive or a job has to go first."
+        ),
+    )
