@@ -50,7 +50,7 @@ def grant(grantee: str, *privileges: str) -> Grant:
     return Grant(grantee, privileges)
 
 
-def world(  # noqa: PLR0913 - every part of a world has a default
+def world(
     *tables: Table,
     classes: Mapping[str, TableClass] | None = None,
     paths: Mapping[str, tuple[QName, ...]] | None = None,

@@ -190,7 +190,7 @@ def _helper(configured: str, facts: Facts) -> tuple[str, str | None]:
     found.sort(key=lambda f: f.schema != facts.default_schema)
     if found:
         return f"{quote_qname(found[0].qname)}()", found[0].returns
-    return (configured if configured.rstrip().endswith(")") else f"{configured}()"), None
+    return (configured if "(" in configured else f"{configured}()"), None
 
 
 def _quoted(function: QName) -> tuple[str, ...]:
