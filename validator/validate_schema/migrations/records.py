@@ -84,3 +84,8 @@ class ReplayNotes(msgspec.Struct, frozen=True, omit_defaults=True):
     stand_in_roles: tuple[str, ...] = ()
     stand_in_extensions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def stand_ins(self) -> tuple[str, ...]:
+        """Everything that was made up, in words: for the report's line about the server."""
+        return (*self.stand_in_extensions, *(f"role {name}" for name in self.stand_in_roles))
