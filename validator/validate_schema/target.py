@@ -96,7 +96,8 @@ def parse_url(url: str | None) -> Destination:
     if "://" in text:
         text, schema = _plain_uri(text)
     elif "=" not in text:
-        raise UsageError(f"{mask(text)!r} is not a database URL; write {_FORMS}")
+        shown = repr(text) if re.fullmatch(r"[\w.-]{1,63}", text) else "this"
+        raise UsageError(f"{shown} is not a database URL; write {_FORMS}")
     try:
         given = conninfo.conninfo_to_dict(text)
     except psycopg.Error as error:
@@ -218,29 +219,50 @@ def unsupported(version: str, version_num: int) -> str:
 
 # What libpq and the server say, and what to tell people. First match wins.
 _CAUSES = (
-    (r"could not translate host name|name or service not known|nodename nor servname|errno -[235]\b",
-     "there is no such host; check the host name"),
+    (
+        r"could not translate host name|name or service not known|nodename nor servname|errno -[235]\b",
+        "there is no such host; check the host name",
+    ),
     (r"connection refused", "nothing listens there; is PostgreSQL running, and is the port right?"),
     (r"no such file or directory", "there is no socket there; is PostgreSQL running, or is a host missing?"),
-    (r"password authentication failed|authentication failed", "user or password is wrong"),
+    (r"authentication failed", "user or password is wrong"),
     (r"no password supplied", "it asks for a password; put it in the URL, PGPASSWORD or a password file"),
     (r'database "[^"]*" does not exist', "there is no such database"),
     (r'role "[^"]*" does not exist', "there is no such role"),
-    (r"starting up|shutting down|in recovery mode|not yet accepting", "it is starting up or shutting down; try again"),
-    (r"too many clients|connection slots|too many connections", "all its connections are taken; try again"),
-    (r"no pg_hba\.conf entry.*no encryption|ssl (connection )?is required|requires ssl|ssl off",
-     "it accepts encrypted connections only; add ?sslmode=require"),
+    (
+        r"starting up|shutting down|in recovery mode|not yet accepting",
+        "it is starting up or shutting down; try again",
+    ),
+    (
+        r"too many clients|connection slots|too many connections",
+        "all its connections are taken; try again",
+    ),
+    (
+        r"no pg_hba\.conf entry.*no encryption|ssl (connection )?is required|requires ssl|ssl off",
+        "it accepts encrypted connections only; add ?sslmode=require",
+    ),
     (r"no pg_hba\.conf entry", "its pg_hba.conf lets nobody in from here as this user"),
     (r"does not support ssl", "it does not offer encryption; sslmode=disable would do without"),
-    (r"certificate verify failed|root certificate file", "its certificate cannot be verified; see sslrootcert"),
+    (
+        r"certificate verify failed|root certificate file",
+        "its certificate cannot be verified; see sslrootcert",
+    ),
     (r"timeout expired|timed out", "it did not answer in time"),
     (r"network is unreachable|no route to host", "the network does not lead there"),
-    (r"received invalid response|expected authentication request|invalid response|protocol error"
-     r"|error response during ssl exchange|unexpected response from server",
-     "what answers there is not PostgreSQL; is the port right?"),
-    (r"server closed the connection unexpectedly|connection reset", "it closed the connection; is it PostgreSQL?"),
-    (r"permission denied for database", "the role may not connect to this database; GRANT CONNECT would allow it"),
-)  # fmt: skip
+    (
+        r"received invalid response|expected authentication request|invalid response|protocol error"
+        r"|error response during ssl exchange|unexpected response from server",
+        "what answers there is not PostgreSQL; is the port right?",
+    ),
+    (
+        r"server closed the connection unexpectedly|connection reset",
+        "it closed the connection; is that PostgreSQL?",
+    ),
+    (
+        r"permission denied for database",
+        "the role may not connect to this database; GRANT CONNECT would allow it",
+    ),
+)
 
 
 def _refused(destination: Destination, error: psycopg.Error) -> ConnectError | UsageError:
@@ -248,6 +270,8 @@ def _refused(destination: Destination, error: psycopg.Error) -> ConnectError | U
     missing = re.search(r'(?:definition of service|service file) "([^"]*)" not found', text)
     if missing:
         return UsageError(f"service {missing[1]!r} is not defined; see ~/.pg_service.conf or PGSERVICEFILE")
+    if re.search(r"invalid port number|invalid integer value", text):
+        return UsageError(f"the database URL cannot be read: {mask(_first_line(error))}")
     for pattern, cause in _CAUSES:
         if re.search(pattern, text, re.I | re.S):
             return ConnectError(f"cannot connect to {destination.shown}: {cause}")

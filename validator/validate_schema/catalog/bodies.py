@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from typing import Any
 
-Named = tuple[str, str]
+from .names import Named
 
 _ROUTINE = (
     "create function f({}) returns {} language plpgsql as $validate_schema_body${}$validate_schema_body$"
@@ -28,8 +29,7 @@ def mentioned(language: str, body: str, arguments: str, returns: str) -> frozens
     them. Only SQL and PL/pgSQL can be parsed. A body that builds statements at run time (EXECUTE)
     could touch anything, so it is None as well.
     """
-    import postgast
-
+    postgast: Any = import_module("postgast")
     try:
         if language == "sql":
             return frozenset(_relations(postgast.parse(body), frozenset()))

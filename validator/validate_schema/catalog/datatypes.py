@@ -51,29 +51,27 @@ class Types:
     def domains(self) -> tuple[Domain, ...]:
         """Return the user's domains by name."""
         names = self._names
-        return tuple(
-            sorted(
-                (
-                    Domain(
-                        names.schemas[schema],
-                        name,
-                        names.role(owner),
-                        text,
-                        self._bottom(oid),
-                        names.qname(base_schema, base_name)
-                        if base_kind in _USER_KINDS and names.is_user(base_schema)
-                        else None,
-                        not_null,
-                        default,
-                        tuple(self._checks.get(oid, ())),
-                    )
-                    for oid, name, schema, owner, _, text, not_null, default, base_name, base_schema, base_kind in (
-                        self._domains.values()
-                    )
-                    if names.is_user(schema) and not names.belongs_to_extension("pg_type", oid)
-                ),
-                key=lambda d: (d.schema, d.name),
-            )
+        found = (
+            self._domain(row)
+            for oid, row in self._domains.items()
+            if names.is_user(row[2]) and not names.belongs_to_extension("pg_type", oid)
+        )
+        return tuple(sorted(found, key=lambda d: (d.schema, d.name)))
+
+    def _domain(self, row: Row) -> Domain:
+        oid, name, schema, owner, _, text, not_null, default, base, base_schema, base_kind = row
+        names = self._names
+        user = base_kind in _USER_KINDS and names.is_user(base_schema)
+        return Domain(
+            schema=names.schemas[schema],
+            name=name,
+            owner=names.role(owner),
+            type=text,
+            base_type=self._bottom(oid),
+            type_name=names.qname(base_schema, base) if user else None,
+            not_null=not_null,
+            default=default,
+            checks=tuple(self._checks.get(oid, ())),
         )
 
 

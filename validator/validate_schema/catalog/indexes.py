@@ -3,21 +3,20 @@
 from collections import defaultdict
 
 from ..model.catalog import Index
-from .names import Fetch, Names, numbers
+from .names import Names, Row, numbers
 
 _DEFAULT_COLLATION = 100
 
 
 def indexes(
-    fetch: Fetch, names: Names, attributes: dict[int, dict[int, str]], implements: dict[int, str]
+    rows: list[Row], names: Names, attributes: dict[int, dict[int, str]], implements: dict[int, str]
 ) -> defaultdict[int, list[Index]]:
-    """Return each table's indexes by name. `implements` maps an index to the constraint it serves."""
+    """Return each table's indexes. `implements` maps an index to the constraint it serves."""
     found: defaultdict[int, list[Index]] = defaultdict(list)
-    rows = fetch("indexes")
     classes = _NameLists(names.opclasses)
     collations = _NameLists(names.collations | {0: "", _DEFAULT_COLLATION: ""})
     methods, relations, vanished = names.methods, names.relations, names.vanished
-    shared: dict[tuple[str | None, ...], tuple[str | None, ...]] = {}
+    shared = names.shared
     for row in rows:
         (table, oid, name, method, unique, primary, valid, ready, nulls, child, keys, numbered) = row[:12]
         if table not in relations:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from ..model.catalog import Grant, QName
 from .acl import Acls
 
+T = TypeVar("T")
 Row = tuple[Any, ...]
+Named = tuple[str, str]  # schema or "", name
 Fetch = Callable[[str], list[Row]]
 
 
@@ -15,7 +17,8 @@ class Names:
     """Dictionaries from oid to name, shared by all builders, and what is to be left out.
 
     `vanished` collects tables, views and functions that another session dropped while they were
-    being read: they are left out, as if the reading had begun a moment later.
+    being read: they are left out, as if the reading had begun a moment later. `unproven` collects
+    (table, column number) of NOT NULL constraints that are NOT VALID: rows may still hold NULL.
     """
 
     def __init__(self, fetch: Fetch, version: int) -> None:
@@ -28,6 +31,8 @@ class Names:
         self.version = version
         self.relations: dict[int, QName] = {}
         self.vanished: set[int] = set()
+        self.unproven: set[tuple[int, int]] = set()
+        self.shared: dict[Any, Any] = {}  # equal tuples seen before: most tables repeat the same few
         self.owned: dict[str, set[int]] = {}
         self.qname = cache(self._qname)
 
@@ -42,6 +47,10 @@ class Names:
         self.methods: dict[int, str] = dict(methods)
         self.opclasses = {oid: self._qualified(schema, name) for oid, name, schema in opclasses}
         self.collations = {oid: self._qualified(schema, name) for oid, name, schema in collations}
+
+    def share(self, value: T) -> T:
+        """Return an equal value seen before."""
+        return cast(T, self.shared.setdefault(value, value))
 
     def is_user(self, schema: int) -> bool:
         name = self.schemas.get(schema)

@@ -1,6 +1,7 @@
 """Everything but tables and types: views, functions, sequences, roles, extensions and the rest."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any, cast
 
 from ..model.catalog import (
@@ -16,7 +17,7 @@ from ..model.catalog import (
     Sequence,
     View,
 )
-from .names import Names, Row
+from .names import Named, Names, Row
 from .tables import ENABLED, Tables
 
 _KINDS = {"f": "function", "p": "procedure", "a": "aggregate", "w": "window"}
@@ -60,17 +61,18 @@ def roles(names: Names, setting_rows: list[Row], membership_rows: list[Row]) -> 
         )
     return tuple(
         Role(
-            *row[1:],
-            settings=tuple(sorted(settings.get(row[0], {}).values())),
-            member_of=tuple(m for _, m in sorted(memberships.get(row[0], {}).items())),
+            name,
+            *attributes,
+            tuple(sorted(settings.get(oid, {}).values())),
+            tuple(membership for _, membership in sorted(memberships.get(oid, {}).items())),
         )
-        for row in names.role_rows
+        for oid, name, *attributes in names.role_rows
     )
 
 
 def views(names: Names, tables: Tables, definitions: list[Row], sources: list[Row]) -> tuple[View, ...]:
     """Return views and materialized views by name."""
-    texts = dict(definitions)
+    texts: dict[int, str] = dict(definitions)
     depends: dict[int, list[QName]] = defaultdict(list)
     for view, schema, name in sources:
         depends[view].append(names.qname(schema, name))
@@ -118,8 +120,9 @@ def functions(names: Names, rows: list[Row], sources: list[Row], default_schema:
         if standard:
             touches = recorded[oid]
         else:
+            named = _named(language, body, full_arguments or "", returns or "")
             path = _search_path(settings, default_schema)
-            touches = _touches(language, body, full_arguments or "", returns or "", path, known)
+            touches = None if named is None else _resolved(named, path, known)
         found.append(
             Function(
                 schema=names.schemas[schema],
@@ -141,17 +144,17 @@ def functions(names: Names, rows: list[Row], sources: list[Row], default_schema:
     return tuple(sorted(found, key=lambda f: (f.schema, f.name, f.arguments)))
 
 
-def _touches(
-    language: str, body: str, arguments: str, returns: str, path: tuple[str, ...], known: set[QName]
-) -> set[QName] | None:
-    """Return the known relations that a body names, unqualified ones looked up along `path`."""
+def _named(language: str, body: str, arguments: str, returns: str) -> frozenset[Named] | None:
+    """Return the relations that a body names; None where it cannot be read."""
     if language not in ("sql", "plpgsql"):
         return None
-    from .bodies import mentioned
+    from .bodies import mentioned  # the parser takes longer to import than most schemas to read
 
-    named = mentioned(language, body, arguments, returns)
-    if named is None:
-        return None
+    return mentioned(language, body, arguments, returns)
+
+
+def _resolved(named: Iterable[Named], path: tuple[str, ...], known: set[QName]) -> set[QName]:
+    """Return the known relations among `named`, unqualified ones looked up along `path`."""
     found = set()
     for schema, name in named:
         candidates = (QName(place, name) for place in ((schema,) if schema else path))
@@ -237,7 +240,7 @@ def default_privileges(names: Names, rows: list[Row]) -> tuple[DefaultPrivileges
         DefaultPrivileges(
             names.role(role),
             names.schemas.get(schema) if schema else None,
-            _OBJECT_TYPES.get(kind, kind),
+            _OBJECT_TYPES.get(kind, str(kind)),
             names.acls.parse(acl),
         )
         for role, schema, kind, acl in rows

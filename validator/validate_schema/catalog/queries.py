@@ -7,6 +7,7 @@ something that cannot be told from its columns.
 
 Functions such as ``pg_get_expr`` see the newest catalog, not the transaction's snapshot, and return
 NULL for an object that was dropped meanwhile: ``coalesce(…, '')`` tells that apart from "has none".
+A default that names no column is printed without its table, which spares the server opening it.
 
 Source: PostgreSQL documentation, "System Catalogs" of 14 to 18.
 """
@@ -62,7 +63,8 @@ _QUERIES = (
     Query(
         "memberships",
         """
-        select member, roleid, admin_option, {inherit_option}, {set_option} from pg_auth_members order by member, roleid""",
+        select member, roleid, admin_option, {inherit_option}, {set_option}
+        from pg_auth_members order by member, roleid""",
         "memberships of roles",
         ("pg_auth_members",),
     ),
@@ -123,7 +125,8 @@ _QUERIES = (
         """
         select contypid, conname, contype::text, convalidated, {enforced},
                coalesce(pg_get_constraintdef(oid), '')
-        from pg_constraint where contypid <> 0 order by contypid, conname""",
+        from pg_constraint where contypid in (select oid from pg_type where typtype = 'd')
+        order by contypid, conname""",
         "constraints of domains",
         ("pg_constraint",),
     ),
@@ -168,7 +171,9 @@ _QUERIES = (
     Query(
         "defaults",
         """
-        select adrelid, adnum, coalesce(pg_get_expr(adbin, adrelid), '')
+        select adrelid, adnum,
+               coalesce(pg_get_expr(
+                   adbin, case when strpos(adbin::text, '{{VAR ') > 0 then adrelid else 0 end), '')
         from pg_attrdef join pg_class c on c.oid = adrelid
         where relnamespace {in_user_schema} and relkind in ('r', 'p', 'f')
         order by adrelid, adnum""",
@@ -191,30 +196,41 @@ _QUERIES = (
         "constraints",
         """
         select conrelid, conname, contype::text, convalidated, {enforced}, condeferrable, condeferred,
-               conparentid <> 0 or (coninhcount > 0 and not conislocal), connoinherit, {period},
-               conkey::text, conindid, confrelid, confkey::text, confdeltype::text, confupdtype::text,
-               confmatchtype::text, {set_columns},
+               {inherited}, connoinherit, {period}, conkey::text, conindid,
                case when contype in ('c', 'x') or {period}
-                    then coalesce(pg_get_constraintdef(c.oid), '') end
-        from pg_constraint c
-        where conrelid <> 0 and contype <> 't' and connamespace {in_user_schema}
-        order by conrelid, conname""",
+                    then coalesce(pg_get_constraintdef(oid), '') end
+        from pg_constraint
+        where conrelid <> 0 and contype not in ('f', 't') and connamespace {in_user_schema}
+        order by conrelid""",
         "constraints",
+        ("pg_constraint",),
+    ),
+    Query(
+        "foreign_keys",
+        """
+        select conrelid, conname, convalidated, {enforced}, condeferrable, condeferred, {inherited},
+               {period}, conkey::text, confrelid, confkey::text, confdeltype::text, confupdtype::text,
+               confmatchtype::text, {set_columns},
+               case when {period} then coalesce(pg_get_constraintdef(oid), '') end
+        from pg_constraint
+        where contype = 'f' and connamespace {in_user_schema}
+        order by conrelid""",
+        "foreign keys",
         ("pg_constraint",),
     ),
     Query(
         "indexes",
         """
         select indrelid, indexrelid, relname, relam, indisunique, indisprimary, indisvalid, indisready,
-               {nulls_not_distinct}, relispartition, indnkeyatts, indkey::text, indclass::text, indcollation::text,
-               indoption::text,
+               {nulls_not_distinct}, relispartition, indnkeyatts, indkey::text, indclass::text,
+               indcollation::text, indoption::text,
                case when indexprs is not null then array(
                    select coalesce(pg_get_indexdef(indexrelid, k, false), '')
                    from generate_series(1, indnkeyatts) k where indkey[k - 1] = 0 order by k) end,
                case when indpred is not null then coalesce(pg_get_expr(indpred, indrelid), '') end
         from pg_index join pg_class c on c.oid = indexrelid
         where relnamespace {in_user_schema} and relkind in ('i', 'I')
-        order by indrelid, relname""",
+        order by indrelid""",
         "indexes",
         ("pg_index",),
     ),
@@ -376,5 +392,6 @@ def _words(version: int) -> dict[str, str]:
         "inherit_option": "inherit_option" if version >= 160000 else "null::bool",
         "set_option": "set_option" if version >= 160000 else "true",
         "enforced": "conenforced" if version >= 180000 else "true",
+        "inherited": "conparentid <> 0 or (coninhcount > 0 and not conislocal)",
         "period": "conperiod" if version >= 180000 else "false",
     }

@@ -1,37 +1,22 @@
 """Tables with their columns, constraints, indexes, policies and triggers."""
 
 from collections import defaultdict
+from operator import attrgetter
 from typing import Any, Literal, TypeVar, cast
 
+from msgspec.structs import replace
+
 from ..model.catalog import (
-    Action,
     Column,
-    Constraint,
-    ConstraintKind,
     Policy,
     Table,
     Trigger,
 )
+from .constraints import constraints
 from .datatypes import Types
 from .indexes import indexes
 from .names import Fetch, Names, Row, numbers
 
-_KINDS: dict[str, ConstraintKind] = {
-    "p": "primary key",
-    "u": "unique",
-    "f": "foreign key",
-    "c": "check",
-    "x": "exclusion",
-    "n": "not null",
-}
-_ACTIONS: dict[str, Action] = {
-    "a": "no action",
-    "r": "restrict",
-    "c": "cascade",
-    "n": "set null",
-    "d": "set default",
-}
-_MATCH = {"s": "simple", "f": "full", "p": "partial"}
 _TABLES = {"r": "table", "p": "partitioned", "f": "foreign"}
 _IDENTITY = {"a": "always", "d": "by default", "": None}
 _GENERATED = {"s": "stored", "v": "virtual", "": None}
@@ -43,7 +28,7 @@ ENABLED: dict[str, Literal["origin", "always", "replica", "disabled"]] = {
     "D": "disabled",
 }
 _EVENTS = ((4, "INSERT"), (16, "UPDATE"), (8, "DELETE"), (32, "TRUNCATE"))
-_IMPLEMENTED_BY_INDEX = frozenset("pux")
+_BY_NAME = attrgetter("name")
 
 T = TypeVar("T")
 Lists = defaultdict[int, list[T]]
@@ -59,7 +44,6 @@ class Tables:
     def __init__(self, fetch: Fetch, names: Names, types: Types) -> None:
         self._names = names
         self._types = types
-        self._shared: dict[Any, Any] = {}
         self.attributes: dict[int, dict[int, str]] = {}
         self.relation_rows = fetch("relations")
         for row in self.relation_rows:
@@ -71,11 +55,10 @@ class Tables:
             self._parents[child].append(parent)
         defaults = fetch("defaults")
         self._columns = self._read_columns(fetch("columns"), defaults)
-        constraints = fetch("constraints")
-        self._constraints = self._read_constraints(constraints)
-        implements = {row[11]: row[1] for row in constraints if row[2] in _IMPLEMENTED_BY_INDEX}
-        del constraints
-        self._indexes = indexes(fetch, names, self.attributes, implements)
+        self._constraints, implements = constraints(fetch, names, self.attributes)
+        for table, number in names.unproven:
+            self._forget_not_null(table, number)
+        self._indexes = indexes(fetch("indexes"), names, self.attributes, implements)
         self._policies = self._read_policies(fetch("policies"))
         self.triggers = self._read_triggers(fetch("triggers"))
 
@@ -104,19 +87,15 @@ class Tables:
             partition_key=key,
             partition_bound=bound,
             inherits=parents if bound is None else (),
-            options=self._share(tuple(options or ())),
+            options=names.share(tuple(options or ())),
             estimated_rows=None if estimate < 0 else int(estimate),
             columns=tuple(self._columns.get(oid, ())),
-            constraints=tuple(self._constraints.get(oid, ())),
-            indexes=tuple(self._indexes.get(oid, ())),
+            constraints=tuple(sorted(self._constraints.get(oid, ()), key=_BY_NAME)),
+            indexes=tuple(sorted(self._indexes.get(oid, ()), key=_BY_NAME)),
             policies=tuple(self._policies.get(oid, ())),
             grants=names.grants(acl, "table", owner),
             triggers=tuple(self.triggers.get(oid, ())),
         )
-
-    def _share(self, value: T) -> T:
-        """Return an equal value seen before: most tables repeat the same few."""
-        return cast(T, self._shared.setdefault(value, value))
 
     def _read_columns(self, rows: list[Row], default_rows: list[Row]) -> Lists[Column]:
         defaults = {(table, number): text for table, number, text in default_rows}
@@ -156,47 +135,10 @@ class Tables:
             () if acl is None else self._names.acls.parse(acl),
         )
 
-    def _key(self, table: int, text: str | None) -> tuple[str, ...]:
-        """Return the names of the columns that an array of column numbers stands for."""
-        if text is None:
-            return ()
-        names = self.attributes.get(table, {})
-        return self._share(tuple([names.get(number, "") for number in numbers(text)]))
-
-    def _read_constraints(self, rows: list[Row]) -> Lists[Constraint]:
-        found: Lists[Constraint] = defaultdict(list)
-        relations, key = self._names.relations, self._key
-        for row in rows:
-            table = row[0]
-            if table not in relations:
-                continue
-            kind, definition = row[2], row[18]
-            if definition == "":
-                self._names.vanished.add(table)
-            foreign = kind == "f"
-            found[table].append(
-                Constraint(
-                    row[1],
-                    _KINDS[kind],
-                    key(table, row[10]),
-                    definition,
-                    row[3],
-                    row[4],
-                    row[5],
-                    row[6],
-                    row[7],
-                    row[8] and not foreign and kind not in _IMPLEMENTED_BY_INDEX,
-                    row[9],
-                    row[1] if kind in _IMPLEMENTED_BY_INDEX else None,
-                    relations.get(row[12]) if foreign else None,
-                    key(row[12], row[13]),
-                    _ACTIONS[row[14]] if foreign else "no action",
-                    _ACTIONS[row[15]] if foreign else "no action",
-                    cast(Any, _MATCH[row[16]]) if foreign else "simple",
-                    key(table, row[17]),
-                )
-            )
-        return found
+    def _forget_not_null(self, table: int, number: int) -> None:
+        position = list(self.attributes[table]).index(number)
+        columns = self._columns[table]
+        columns[position] = replace(columns[position], not_null=False)
 
     def _read_policies(self, rows: list[Row]) -> Lists[Policy]:
         found: Lists[Policy] = defaultdict(list)
@@ -209,7 +151,7 @@ class Tables:
         return found
 
     def _role_names(self, text: str) -> tuple[str, ...]:
-        return self._share(tuple(sorted(self._names.role(oid) for oid in numbers(text))))
+        return self._names.share(tuple(sorted(self._names.role(oid) for oid in numbers(text))))
 
     def _read_triggers(self, rows: list[Row]) -> Lists[Trigger]:
         found: Lists[Trigger] = defaultdict(list)

@@ -1,0 +1,159 @@
+"""One snapshot of the catalog's rows: the transaction, the pipeline, and what to do when it fails."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from ..errors import ConnectError, ReadError, ValidateSchemaError
+from ..model.catalog import Unreadable
+from .names import Fetch, Row
+from .queries import Query, queries
+
+_BEGIN = "begin isolation level repeatable read, read only"
+_SET_TRANSACTION = "set transaction isolation level repeatable read, read only"
+_SAVEPOINT = "validate_schema_reading"
+_CURRENT = "select current_schema(), current_database(), current_user, current_setting('server_version')"
+# Whatever changes how the server prints types, expressions and constants; JIT costs more than it saves.
+_SETTINGS = {
+    "search_path": "'pg_catalog'",
+    "quote_all_identifiers": "'off'",
+    "DateStyle": "'ISO, YMD'",
+    "IntervalStyle": "'postgres'",
+    "TimeZone": "'UTC'",
+    "bytea_output": "'hex'",
+    "extra_float_digits": "'1'",
+    "jit": "'off'",
+}
+_LIMITS = {"statement_timeout": "30s", "lock_timeout": "2s"}  # where the session has none
+_ATTEMPTS = 20
+# What the server says when an object went away between two of its own look-ups. Source: PostgreSQL
+# documentation, "Error Codes"; XX000 is "cache lookup failed" and "could not open relation with OID".
+_MOVED = frozenset({"XX000", "42P01", "42704", "42703", "42883", "3F000", "40001", "40P01"})
+# Without these there is nothing to build the rest upon.
+_ESSENTIAL = frozenset({"schemas", "roles", "members", "types", "domains", "relations", "columns"})
+
+
+class Rows(NamedTuple):
+    """The rows of one snapshot: `fetch(name)` hands out each query's once. `denied` lists the queries
+    that this role may not run."""
+
+    fetch: Fetch
+    denied: tuple[Unreadable, ...] = ()
+
+
+def read_rows(conn: psycopg.Connection[Any], statement_timeout_ms: int | None) -> Rows:
+    """Run all queries in one transaction and return their rows.
+
+    A reading that meets an object in the middle of being dropped begins again. Raises `ReadError` or
+    `ConnectError`, as `read_catalog` says.
+    """
+    plan, settings = queries(conn.info.server_version), _settings(statement_timeout_ms)
+    moved: psycopg.Error | None = None
+    for _ in range(_ATTEMPTS):
+        try:
+            try:
+                with _snapshot(conn):
+                    return _pipelined(conn, settings, plan)
+            except psycopg.errors.InsufficientPrivilege:
+                with _snapshot(conn):
+                    return _one_by_one(conn, settings, plan)
+        except psycopg.Error as error:
+            if conn.broken or conn.closed or not _may_pass(error):
+                raise _explained(conn, error, statement_timeout_ms) from error
+            moved = error
+    raise ReadError(
+        f"the schema changed under each of {_ATTEMPTS} attempts to read it ({_line(moved)}); "
+        "try again when no migration is running"
+    ) from moved
+
+
+def _settings(statement_timeout_ms: int | None) -> str:
+    values = dict(_SETTINGS)
+    for name, limit in _LIMITS.items():
+        here = f"current_setting('{name}')"
+        values[name] = f"case {here} when '0' then '{limit}' else {here} end"
+    if statement_timeout_ms is not None:
+        values["statement_timeout"] = f"'{statement_timeout_ms}ms'"
+    return "select " + ", ".join(f"set_config('{name}', {value}, true)" for name, value in values.items())
+
+
+@contextmanager
+def _snapshot(conn: psycopg.Connection[Any]) -> Iterator[None]:
+    """Hold one snapshot for the reading and leave no trace of it."""
+    if conn.info.transaction_status is TransactionStatus.IDLE:
+        begin, end = (_BEGIN if conn.autocommit else _SET_TRANSACTION), "rollback"
+    else:
+        begin, end = f"savepoint {_SAVEPOINT}", f"rollback to {_SAVEPOINT}; release {_SAVEPOINT}"
+    conn.execute(begin)
+    try:
+        yield
+    finally:
+        if not (conn.broken or conn.closed):
+            conn.execute(end)
+
+
+def _pipelined(conn: psycopg.Connection[Any], settings: str, plan: tuple[Query, ...]) -> Rows:
+    """Send all queries at once and wait for all results."""
+    with conn.pipeline():
+        cursors = {"current": conn.execute(_CURRENT)}
+        conn.execute(settings)
+        for query in plan:
+            cursors[query.name] = conn.execute(query.sql, prepare=False)
+
+    def fetch(name: str) -> list[Row]:
+        return cursors.pop(name).fetchall()
+
+    return Rows(fetch)
+
+
+def _one_by_one(conn: psycopg.Connection[Any], settings: str, plan: tuple[Query, ...]) -> Rows:
+    """Run each query under a savepoint; those that are refused give no rows and are noted."""
+    rows = {"current": conn.execute(_CURRENT).fetchall()}
+    conn.execute(settings)
+    denied = []
+    for query in plan:
+        try:
+            with conn.transaction():
+                rows[query.name] = conn.execute(query.sql, prepare=False).fetchall()
+        except psycopg.errors.InsufficientPrivilege as error:
+            catalogs = ", ".join(f"pg_catalog.{name}" for name in query.catalogs)
+            reason = f"{_line(error)}; GRANT SELECT ON {catalogs} would allow it"
+            if query.name in _ESSENTIAL:
+                raise ReadError(f"{query.what} may not be read: {reason}") from error
+            denied.append(Unreadable(query.what, reason))
+            rows[query.name] = []
+    return Rows(rows.pop, tuple(denied))
+
+
+def _may_pass(error: psycopg.Error) -> bool:
+    """Tell whether the same reading may succeed a moment later."""
+    return error.sqlstate in _MOVED or isinstance(error, psycopg.errors.LockNotAvailable)
+
+
+def _explained(
+    conn: psycopg.Connection[Any], error: psycopg.Error, statement_timeout_ms: int | None
+) -> ValidateSchemaError:
+    if conn.broken or conn.closed:
+        return ConnectError(f"the server went away while the catalog was read: {_line(error)}")
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        return ReadError(
+            f"reading the catalog was cut short: {_line(error)} "
+            f"({_limit(conn, statement_timeout_ms)}); raise it with --statement-timeout"
+        )
+    return ReadError(f"the catalog could not be read: {_line(error)}")
+
+
+def _limit(conn: psycopg.Connection[Any], statement_timeout_ms: int | None) -> str:
+    if statement_timeout_ms is not None:
+        return f"statement_timeout is {statement_timeout_ms} ms"
+    row = conn.execute("show statement_timeout").fetchone()
+    value = row[0] if row and row[0] != "0" else _LIMITS["statement_timeout"]
+    return f"statement_timeout is {value}"
+
+
+def _line(error: BaseException | None) -> str:
+    """Return the first line of an error's message."""
+    return (str(error).splitlines() or [""])[0].strip()
