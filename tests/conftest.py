@@ -1,3 +1,5 @@
-"""Fixtures by topic."""
+"""Fixtures by topic: every `fix_<topic>.py` of this folder."""
 
-pytest_plugins = ("tests.fix_server", "tests.fix_bench", "tests.fix_cli")
+from pathlib import Path
+
+pytest_plugins = tuple(f"tests.{path.stem}" for path in sorted(Path(__file__).parent.glob("fix_*.py")))
