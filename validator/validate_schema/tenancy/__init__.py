@@ -26,15 +26,12 @@ def identify(catalog: Catalog, config: TenancyConfig, *, today: date) -> Tenancy
     """
     graph = Graph(catalog)
     reader = PolicyReader(catalog)
-    read = {
-        table.qname: frozenset(c.column for c in reader.comparisons(table))
-        for table in catalog.tables
-        if table.policies
-    }
+    compared = reader.by_table(catalog.tables)
+    read = {name: frozenset(c.column for c in found) for name, found in compared.items()}
     decision = decide(graph, config, read)
     standings = classify(graph, decision.levels, config, today, read)
     inferred = dict(decision.inferred)
-    context = find_context(catalog, config, decision.levels, reader)
+    context = find_context(catalog, config, decision.levels, reader.helpers, compared)
     app_roles, why = find_app_roles(catalog, config, standings)
     inferred |= context.inferred
     if why is not None:

@@ -52,7 +52,8 @@ class Evidence:
     def sentence(self, graph: Graph) -> str:
         """Return the reason in words, with the figures."""
         total, keyed = len(self.carriers), len(set().union(*self.keyed.values()))
-        said = f"{_tables(total)} of {len(graph.tables)} carry {' or '.join(self.columns)}"
+        carry = "carries" if total == 1 else "carry"
+        said = f"{total} of {len(graph.tables)} tables {carry} {' or '.join(self.columns)}"
         if self.root is not None:
             target = display(self.root, graph.default_schema)
             if keyed == 0:
@@ -62,7 +63,8 @@ class Evidence:
             else:
                 said += f"; in {keyed} of them it is a foreign key to {target}"
         if self.policies:
-            said += f"; policies of {_tables(self.policies)} compare it with a setting"
+            tables = "1 table" if self.policies == 1 else f"{self.policies} tables"
+            said += f"; policies of {tables} compare it with a setting"
         return said
 
     def candidate(self, graph: Graph) -> Candidate | None:
@@ -83,12 +85,13 @@ def gather(graph: Graph, read: dict[QName, frozenset[str]]) -> list[Evidence]:
     found: dict[QName, Evidence] = {}
     for column in interesting:
         for table in graph.carriers[column]:
-            for root, key in graph.ends(table, column):
+            for root, _ in graph.ends(table, column):
                 if root != table:
-                    evidence = found.setdefault(root, Evidence(root, key))
+                    evidence = found.setdefault(root, Evidence(root, None))
                     evidence.keyed.setdefault(column, set()).add(table)
-    for evidence in found.values():
+    for root, evidence in found.items():
         _settle_spellings(graph, evidence)
+        evidence.key = referenced_key(graph, root, evidence.columns)
     named = _by_name(graph, interesting, found)
     everything = [*found.values(), *named]
     for evidence in everything:
@@ -100,26 +103,23 @@ def gather(graph: Graph, read: dict[QName, frozenset[str]]) -> list[Evidence]:
 def for_root(graph: Graph, root: QName) -> Evidence:
     """Return the evidence for a root that was declared, whatever its columns are called."""
     evidence = Evidence(root, None)
-    keys: Counter[str] = Counter()
     for (table, column), targets in graph.pairs.items():
-        for target, key in targets:
-            if target == root and table != root:
-                evidence.keyed.setdefault(column, set()).add(table)
-                keys[key] += 1
-    if not keys:
+        if table != root and any(target == root for target, _ in targets):
+            evidence.keyed.setdefault(column, set()).add(table)
+    if not evidence.keyed:
         for column in graph.carriers:
             if key_name(column).keyed and agrees(column, root.name):
                 tables = set(graph.carriers[column]) - {root}
                 evidence.bare |= {column: tables} if tables else {}
         evidence.key = primary_column(graph, root)
         return evidence
-    evidence.key = max(sorted(keys), key=keys.__getitem__)
     _settle_spellings(graph, evidence)
     for column in evidence.columns:
         for table in graph.carriers[column]:
             if any(place[0] == root for place in graph.leads_to(table, column)):
                 evidence.keyed.setdefault(column, set()).add(table)
                 evidence.bare.get(column, set()).discard(table)
+    evidence.key = referenced_key(graph, root, evidence.columns)
     return evidence
 
 
@@ -127,6 +127,17 @@ def primary_column(graph: Graph, table: QName) -> str | None:
     """Return the column of a single-column primary key."""
     key = graph.tables[table].primary_key if table in graph.tables else None
     return key.columns[0] if key is not None and len(key.columns) == 1 else None
+
+
+def referenced_key(graph: Graph, root: QName, columns: tuple[str, ...]) -> str | None:
+    """Return the root's column that the tenant column references; its primary key without one."""
+    keys: Counter[str] = Counter()
+    for column in columns:
+        for table in graph.carriers.get(column, ()):
+            keys.update(key for target, key in graph.leads_to(table, column) if target == root)
+    if keys:
+        return max(sorted(keys), key=keys.__getitem__)
+    return primary_column(graph, root)
 
 
 def _settle_spellings(graph: Graph, evidence: Evidence) -> None:
@@ -198,7 +209,3 @@ def _stem(name: QName) -> str:
 def personal(evidence: Evidence) -> bool:
     """Tell whether the root would be a table of people: owners of rows, but rarely tenants."""
     return evidence.root is not None and of_people(evidence.root.name)
-
-
-def _tables(count: int) -> str:
-    return "1 table" if count == 1 else f"{count} tables"

@@ -29,8 +29,11 @@ class Declared(NamedTuple):
 
 
 class _Carried(NamedTuple):
+    """A table's tenant column; `keyed` tells that a foreign key leads from it to the level's root."""
+
     level: int
     column: str
+    keyed: bool
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,15 @@ class _Classifier:
         self.declared, self.lapsed = _declarations(graph, config, today)
         self.notes: dict[QName, str] = {}
         self.top = levels[0].root if levels else None
-        self.carried = {name: self._carried(name) for name in graph.tables} if levels else {}
+        self.roots = {level.root: index for index, level in enumerate(levels) if level.root is not None}
+        self.carried = self._all_carried() if levels else {}
+        self.stopped = frozenset(
+            n for n, d in self.declared.items() if d.table_class in (TableClass.GLOBAL, TableClass.EXEMPT)
+        )
+        self.owners = frozenset(name for name in graph.tables if self._owns(name)) if levels else frozenset()
         self.walks = self._reach() if levels else {}
-        self.shapes = Shapes(graph, self._owned(), {n: c.column for n, c in self.carried.items() if c})
+        columns = {name: carried.column for name, carried in self.carried.items()}
+        self.shapes = Shapes(graph, self.owners.union(self.walks), columns)
 
     def standings(self) -> tuple[Standing, ...]:
         found = {name: self._standing(name) for name in self.graph.tables}
@@ -101,6 +110,11 @@ class _Classifier:
             name = self.graph.partitions[name]
         return name
 
+    def _all_carried(self) -> dict[QName, _Carried]:
+        spelled = {column for level in self.levels for column in level.columns}
+        possible = dict.fromkeys(t for column in sorted(spelled) for t in self.graph.carriers.get(column, ()))
+        return {name: carried for name in possible if (carried := self._carried(name)) is not None}
+
     def _carried(self, name: QName) -> _Carried | None:
         """Return the tenant column of a table: the deepest level's that every row has.
 
@@ -118,7 +132,7 @@ class _Classifier:
                 if column not in columns or (keyed := self._keyed(name, column, level)) is None:
                     continue
                 compared = column in self.read.get(name, frozenset())
-                found.append(((compared, column in required, index, keyed), _Carried(index, column)))
+                found.append(((compared, column in required, index, keyed), _Carried(index, column, keyed)))
         return max(found, key=lambda item: item[0])[1] if found else None
 
     def _keyed(self, name: QName, column: str, level: Level) -> bool | None:
@@ -137,17 +151,9 @@ class _Classifier:
 
     def _owns(self, name: QName) -> bool:
         """Tell whether ownership starts at this table."""
-        declared = self.declared.get(name)
-        if declared is not None:
-            return declared.table_class is TableClass.TENANT or name == self.top
-        return name == self.top or self.carried.get(name) is not None or self._is_lower_root(name)
-
-    def _is_lower_root(self, name: QName) -> bool:
-        return any(level.root == name for level in self.levels) and self.carried.get(name) is None
-
-    def _stopped(self, name: QName) -> bool:
-        declared = self.declared.get(name)
-        return declared is not None and declared.table_class in (TableClass.GLOBAL, TableClass.EXEMPT)
+        if name in self.declared:
+            return name == self.top or self.declared[name].table_class is TableClass.TENANT
+        return name in self.carried or name in self.roots
 
     def _reach(self) -> dict[QName, _Walk]:
         """Walk foreign keys backwards from the owning tables: first by keys that every row has and
@@ -158,10 +164,11 @@ class _Classifier:
             for edge in edges:
                 if edge.strong:
                     incoming.setdefault(edge.target, []).append(edge)
-        owners = [name for name in self.graph.tables if self._owns(name) and not self._stopped(name)]
+        owners = [name for name in self.graph.tables if name in self.owners]
         walks: dict[QName, _Walk] = {}
         self._spread(owners, incoming, walks, valid_only=True)
-        self._spread([*owners, *sorted(walks)], incoming, walks, valid_only=False)
+        if any(not edge.valid for edges in incoming.values() for edge in edges):
+            self._spread([*owners, *sorted(walks)], incoming, walks, valid_only=False)
         declared = [
             n
             for n, d in self.declared.items()
@@ -184,15 +191,12 @@ class _Classifier:
             for target in layer:
                 onward = walks[target].path if target in walks else ()
                 for edge in incoming.get(target, ()):
-                    if edge.source in walks or self._owns(edge.source) or self._stopped(edge.source):
+                    if edge.source in self.owners or edge.source in walks or edge.source in self.stopped:
                         continue
                     if edge.valid or not valid_only:
                         walks[edge.source] = _Walk((target, *onward), edge)
                         reached.append(edge.source)
             layer = reached
-
-    def _owned(self) -> frozenset[QName]:
-        return frozenset(n for n in self.graph.tables if self.levels and (self._owns(n) or n in self.walks))
 
     def _standing(self, name: QName) -> Standing:
         declared = self.declared.get(name)
@@ -204,8 +208,8 @@ class _Classifier:
         carried = self.carried.get(name)
         if carried is not None:
             return self._tenant(name, carried)
-        if self._is_lower_root(name):
-            index = next(i for i, level in enumerate(self.levels) if level.root == name)
+        if name in self.roots:
+            index = self.roots[name]
             return Standing(name, TableClass.ROOT, Ownership.NONE, self._root_why(index), level=index)
         walk = self.walks.get(name)
         if walk is not None:
@@ -222,19 +226,13 @@ class _Classifier:
     def _tenant(self, name: QName, carried: _Carried) -> Standing:
         level, column = self.levels[carried.level], carried.column
         ownership = self._column_shape(name, column)
-        keyed = any(place[0] == level.root for place in self.graph.leads_to(name, column))
         why = f"carries {column}"
         if level.root is not None:
             root = self._show(level.root)
-            why += f", a foreign key to {root}" if keyed else f", without a foreign key to {root}"
-        others = [
-            c
-            for i, other in enumerate(self.levels)
-            for c in other.columns
-            if i != carried.level and c in self.graph.columns[name]
-        ]
+            why += f", a foreign key to {root}" if carried.keyed else f", without a foreign key to {root}"
+        others = self._of_other_levels(name, carried.level) if len(self.levels) > 1 else ()
         if others:
-            why += f"; also carries {', '.join(dict.fromkeys(others))} of another level"
+            why += f"; also carries {', '.join(others)} of another level"
         return Standing(
             name,
             TableClass.TENANT,
@@ -243,6 +241,10 @@ class _Classifier:
             column=column,
             level=carried.level,
         )
+
+    def _of_other_levels(self, name: QName, index: int) -> tuple[str, ...]:
+        others = (c for i, level in enumerate(self.levels) if i != index for c in level.columns)
+        return tuple(dict.fromkeys(c for c in others if c in self.graph.columns[name]))
 
     def _declared_standing(self, name: QName, declared: Declared) -> Standing:
         carried, walk = self.carried.get(name), self.walks.get(name)
@@ -294,8 +296,8 @@ class _Classifier:
         )
 
     def _noted(self, name: QName, why: str) -> str:
-        notes = [note for note in (self.notes.get(name), self.lapsed.get(name)) if note]
-        return "; ".join([why, *notes])
+        notes = [note[name] for note in (self.notes, self.lapsed) if name in note]
+        return "; ".join([why, *notes]) if notes else why
 
     def _show(self, name: QName) -> str:
         return display(name, self.graph.default_schema)

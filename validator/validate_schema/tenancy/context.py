@@ -1,14 +1,17 @@
 """The tenant context and the roles that the application connects as, from policies and grants."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..config import TenancyConfig
 from ..ident import display
 from ..model.catalog import Catalog, QName, Role, Table
 from ..model.tenancy import Level, Standing, TableClass
-from .policies import Comparison, PolicyReader
+from ..names import parse_pattern
+from .policies import Comparison
 
+Compared = Mapping[QName, frozenset[Comparison]]
 _USES = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
 
 
@@ -22,44 +25,94 @@ class Context:
 
 
 def find_context(
-    catalog: Catalog, config: TenancyConfig, levels: tuple[Level, ...], reader: PolicyReader
+    catalog: Catalog,
+    config: TenancyConfig,
+    levels: tuple[Level, ...],
+    helpers: Mapping[QName, str],
+    compared: Compared,
 ) -> Context:
-    """Return the setting or helper of the config, or what most policies compare with the tenant column."""
+    """Return the setting or helper of the config, or what most policies compare with the tenant column.
+
+    `helpers` are the functions that read a setting, `compared` what each table's policies compare.
+    """
+    if config.setting is not None and config.current_tenant is not None:
+        return Context(config.setting, config.current_tenant, {})
+    home = catalog.server.default_schema
+    if config.current_tenant is not None:
+        return _of_helper(config.current_tenant, helpers, home)
+    settings, called, total = _count(levels, compared)
     inferred: dict[str, str] = {}
-    if config.setting is not None or config.current_tenant is not None:
-        return Context(config.setting, config.current_tenant, inferred)
-    columns = {column for level in levels[:1] for column in level.columns}
-    deeper = {column for level in levels[1:] for column in level.columns}
-    settings: Counter[str] = Counter()
-    helpers: Counter[QName] = Counter()
-    total = 0
-    for wanted in (columns, deeper):
-        for table in catalog.tables:
-            found = [c for c in reader.comparisons(table) if _fits(c, table, wanted, levels)]
-            total += bool(found)
-            settings.update({c.setting for c in found})
-            helpers.update({c.helper for c in found if c.helper is not None})
-        if settings:
-            break
-    if not settings:
+    if not levels:
+        return Context(config.setting, None, inferred)
+    setting = config.setting
+    if setting is None and not settings:
         inferred["setting"] = "none: no policy compares the tenant column with a setting"
         return Context(None, None, inferred)
-    setting = max(sorted(settings), key=settings.__getitem__)
-    inferred["setting"] = (
-        f"policies of {settings[setting]} of {total} tables that read a setting read this one"
-    )
-    helper = max(sorted(helpers), key=helpers.__getitem__) if helpers else None
-    if helper is None or helpers[helper] < settings[setting] / 2:
+    if setting is None:
+        setting = max(sorted(settings), key=settings.__getitem__)
+        inferred["setting"] = (
+            f"policies of {_tables(settings[setting])} compare the tenant column with it, of {total} that "
+            "compare it with any setting"
+        )
+    fitting = {helper: count for (helper, read), count in called.items() if read == setting}
+    if not fitting:
         return Context(setting, None, inferred)
-    call = display(helper, catalog.server.default_schema) + "()"
-    inferred["current_tenant"] = f"policies of {helpers[helper]} tables call it, and its body reads {setting}"
-    return Context(setting, call, inferred)
+    helper = max(sorted(fitting), key=fitting.__getitem__)
+    inferred["current_tenant"] = (
+        f"policies of {_tables(fitting[helper])} call it, and its body reads {setting}"
+    )
+    return Context(setting, display(helper, home) + "()", inferred)
 
 
-def _fits(comparison: Comparison, table: Table, wanted: set[str], levels: tuple[Level, ...]) -> bool:
-    if comparison.column in wanted:
-        return True
-    return any(level.root == table.qname and level.key == comparison.column for level in levels[:1])
+def _of_helper(call: str, helpers: Mapping[QName, str], default_schema: str) -> Context:
+    """Return the context of a configured helper: the setting is what its body reads, if it does."""
+    try:
+        name = parse_pattern(call.strip().removesuffix("()")).qname(default_schema)
+    except ValueError:
+        return Context(None, call, {"setting": f"none: {call} is not a call without arguments"})
+    setting = helpers.get(name)
+    if setting is None:
+        return Context(None, call, {"setting": f"none: the body of {call} was not seen to read a setting"})
+    return Context(setting, call, {"setting": f"{call} reads it"})
+
+
+def _count(
+    levels: tuple[Level, ...], compared: Compared
+) -> tuple[Counter[str], Counter[tuple[QName, str]], int]:
+    """Count tables by the setting, and by the helper and its setting, that their policies compare
+    with the tenant column; of the deeper levels only where the first has none."""
+    for wanted in (levels[:1], levels[1:]):
+        columns = {column for level in wanted for column in level.columns}
+        settings: Counter[str] = Counter()
+        helpers: Counter[tuple[QName, str]] = Counter()
+        total = 0
+        for comparisons, tables in _alike(compared, wanted).items():
+            found = [c for c, of_root in comparisons if of_root or c.column in columns]
+            total += tables if found else 0
+            settings.update(dict.fromkeys({c.setting for c in found}, tables))
+            helpers.update(
+                dict.fromkeys({(c.helper, c.setting) for c in found if c.helper is not None}, tables)
+            )
+        if settings:
+            break
+    return settings, helpers, total
+
+
+def _tables(count: int) -> str:
+    return "1 table" if count == 1 else f"{count} tables"
+
+
+def _alike(compared: Compared, levels: tuple[Level, ...]) -> Counter[frozenset[tuple[Comparison, bool]]]:
+    """Count tables by what their policies compare; the flag tells that it is a root's own key."""
+    keys = {level.root: level.key for level in levels if level.root is not None}
+    plain = Counter(found for name, found in compared.items() if name not in keys)
+    counted = Counter({frozenset((c, False) for c in found): count for found, count in plain.items()})
+    counted.update(
+        frozenset((c, c.column == keys[name]) for c in found)
+        for name, found in compared.items()
+        if name in keys
+    )
+    return counted
 
 
 def find_app_roles(
@@ -73,14 +126,18 @@ def find_app_roles(
     """
     if config.app_roles is not None:
         return config.app_roles, None
+    if not any(s.table_class is TableClass.TENANT for s in standings):
+        return (), "none: there are no tenant tables to have privileges on"
     guarded = {s.table for s in standings if s.table_class in (TableClass.TENANT, TableClass.INHERITED)}
     tables = [t for t in catalog.tables if t.qname in guarded]
     owners = {t.owner for t in tables}
-    granted = {grantee for t in tables for grantee in _users(t)}
-    named = {role for t in tables for p in t.policies for role in p.roles}
+    granted = Counter(_users(t) for t in tables)
+    named = Counter(frozenset(role for p in t.policies for role in p.roles) for t in tables)
     roles = {r.name: r for r in catalog.roles}
     possible = {
-        name for name in granted | named if name in roles and name not in owners and _may_be_app(roles[name])
+        name
+        for name in frozenset().union(*granted, *named)
+        if name in roles and name not in owners and _may_be_app(roles[name])
     }
     chosen = sorted({login for name in possible for login in _logins(name, roles, owners)})
     if not chosen:
@@ -88,17 +145,19 @@ def find_app_roles(
     why = []
     for name in chosen:
         groups = _groups(name, roles)
-        count = sum(1 for t in tables if not groups.isdisjoint(_users(t)))
-        policies = sum(1 for t in tables if any(r in groups for p in t.policies for r in p.roles))
+        count = sum(granted[users] for users in granted if users & groups)
+        policies = sum(named[users] for users in named if users & groups)
         said = f"{name} has privileges on {count} of {len(tables)} tenant and inherited tables"
         why.append(said + (f" and policies of {policies} are for it" if policies else ""))
     return tuple(chosen), "; ".join(why)
 
 
-def _users(table: Table) -> set[str]:
+def _users(table: Table) -> frozenset[str]:
     """Return the grantees that may read or change rows, of the whole table or of some columns."""
-    grants = (*table.grants, *(g for column in table.columns for g in column.grants))
-    return {g.grantee for g in grants if not _USES.isdisjoint(g.privileges)}
+    grants = list(table.grants)
+    for column in table.columns:
+        grants += column.grants
+    return frozenset(g.grantee for g in grants if not _USES.isdisjoint(g.privileges))
 
 
 def _may_be_app(role: Role) -> bool:

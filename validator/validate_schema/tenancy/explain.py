@@ -15,16 +15,16 @@ def explain_unidentified(tenancy: Tenancy, default_schema: str = "public") -> st
         lines.append("Candidates:")
     for candidate in tenancy.candidates:
         lines.append(f"  {write_name(candidate.root, default_schema)} by {candidate.column}: {candidate.why}")
-    root, column = "Organization", "orgId"
+    lines += ["Write into validate-schema.toml:", "  [tenancy]"]
     if tenancy.candidates:
-        root = write_name(tenancy.candidates[0].root, default_schema)
-        column = tenancy.candidates[0].column
-    lines += [
-        "Write into validate-schema.toml:",
-        "  [tenancy]",
-        f"  root = {toml_text(root)}",
-        f"  column = {toml_text(column)}",
-    ]
+        best = tenancy.candidates[0]
+        lines.append(f"  root = {toml_text(write_name(best.root, default_schema))}")
+        lines.append(f"  column = {toml_text(best.column)}")
+    else:
+        lines.append(
+            '  root = "…"    # the table whose rows are tenants; leave it out if it is not in this database'
+        )
+        lines.append('  column = "…"  # the column that says whose a row is')
     return "\n".join(lines)
 
 

@@ -91,13 +91,18 @@ class Graph:
         start = (table, column)
         known = self._leads.get(start)
         if known is None:
-            seen, queue = {start}, [start]
-            while queue:
-                onward = [place for place in self.pairs.get(queue.pop(), ()) if place not in seen]
-                seen.update(onward)
-                queue += onward
-            known = self._leads[start] = frozenset(seen - {start})
+            first = self.pairs.get(start, ())
+            known = frozenset(first) if self.pairs.keys().isdisjoint(first) else self._follow(start)
+            self._leads[start] = known
         return known
+
+    def _follow(self, start: tuple[QName, str]) -> frozenset[tuple[QName, str]]:
+        seen, queue = {start}, [start]
+        while queue:
+            onward = [place for place in self.pairs.get(queue.pop(), ()) if place not in seen]
+            seen.update(onward)
+            queue += onward
+        return frozenset(seen - {start})
 
     def ends(self, table: QName, column: str) -> frozenset[tuple[QName, str]]:
         """Return the last places of `leads_to`: those that reference nothing further."""

@@ -9,7 +9,7 @@ from ..ident import display
 from ..model.catalog import QName
 from ..model.tenancy import Candidate, Level
 from ..names import parse_pattern
-from .candidates import Evidence, for_root, gather, personal, primary_column
+from .candidates import Evidence, for_root, gather, personal, primary_column, referenced_key
 from .graph import Graph
 from .words import agrees
 
@@ -31,12 +31,17 @@ def decide(graph: Graph, config: TenancyConfig, read: dict[QName, frozenset[str]
     """Return the levels of tenancy. `read` holds each table's columns that policies compare with a
     setting."""
     if config.levels:
-        return _declared_levels(graph, config)
-    if config.root is not None:
-        return _declared_root(graph, config, config.root, read)
-    if config.column is not None:
-        return _declared_column(graph, _columns(config.column))
-    return _inferred(graph, gather(graph, read), read)
+        decision = _declared_levels(graph, config)
+    elif config.root is not None:
+        decision = _declared_root(graph, config, config.root, read)
+    elif config.column is not None:
+        decision = _declared_column(graph, _columns(config.column))
+    else:
+        decision = _inferred(graph, gather(graph, read), read)
+    if decision.problem and not decision.candidates:
+        found = (evidence.candidate(graph) for evidence in gather(graph, read))
+        decision.candidates = tuple(c for c in found if c is not None)[:_SHOWN]
+    return decision
 
 
 def _columns(column: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -72,7 +77,7 @@ def _declared_levels(graph: Graph, config: TenancyConfig) -> Decision:
         while step is not None:
             depth, step = depth + 1, above.get(step)
         parent = parse_pattern(level.parent).qname(graph.default_schema) if level.parent is not None else None
-        key = _referenced_key(graph, root, columns) if root is not None else None
+        key = referenced_key(graph, root, columns) if root is not None else None
         levels.append((depth, Level(columns, root, key, parent)))
     ordered = tuple(level for _, level in sorted(levels, key=lambda pair: pair[0]))
     return Decision(ordered)
@@ -86,7 +91,7 @@ def _declared_root(
         return _missing_root(graph, root, "tenancy.root")
     if config.column is not None:
         columns = _columns(config.column)
-        return Decision((Level(columns, root, _referenced_key(graph, root, columns)),))
+        return Decision((Level(columns, root, referenced_key(graph, root, columns)),))
     evidence = for_root(graph, root)
     if not evidence.columns:
         shown = display(root, graph.default_schema)
@@ -136,17 +141,6 @@ def _declared_column(graph: Graph, columns: tuple[str, ...]) -> Decision:
     return Decision((Level(columns),), {"root": why})
 
 
-def _referenced_key(graph: Graph, root: QName, columns: tuple[str, ...]) -> str | None:
-    """Return the root's column that the tenant column references; its primary key without one."""
-    keys: Counter[str] = Counter()
-    for column in columns:
-        for table in graph.carriers.get(column, ()):
-            keys.update(key for target, key in graph.leads_to(table, column) if target == root)
-    if keys:
-        return max(sorted(keys), key=keys.__getitem__)
-    return primary_column(graph, root)
-
-
 @dataclass
 class _Group:
     """A possible top root with the possible roots below it; they do not compete with one another."""
@@ -165,16 +159,13 @@ def _inferred(graph: Graph, found: list[Evidence], read: dict[QName, frozenset[s
     if not any(e.consensus(tables) for e in serious):
         serious = [e for e in found if personal(e) and e.policies >= 2] or serious
     groups = sorted(_groups(graph, serious), key=lambda g: -g.weight)
-    shown = tuple(c for e in found if (c := e.candidate(graph)) is not None)[:_SHOWN]
     best = next((g for g in groups if any(e.consensus(tables) for e in g.members)), None)
     if best is None:
-        return Decision(candidates=shown, problem=_nothing(graph, found))
+        return Decision(problem=_nothing(graph, found))
     for rival in groups:
         if rival is not best and best.weight < _CLEAR * rival.weight and rival.weight >= 2:
             named = " or ".join(_named(graph, g.top) for g in (best, rival))
-            return Decision(
-                candidates=shown, problem=f"the tenant root could be {named}: neither is clearly it"
-            )
+            return Decision(problem=f"the tenant root could be {named}: neither is clearly it")
     return _chosen(graph, best.top, serious, read)
 
 
@@ -200,9 +191,10 @@ def _chosen(
     decision = Decision((Level(top.columns, top.root, top.key),))
     why = top.sentence(graph)
     decision.inferred["column"] = why
-    decision.inferred["root"] = (
-        why if top.root is not None else f"none: {why}; no table is named after it or referenced by it"
-    )
+    if top.root is not None:
+        decision.inferred["root"] = why
+    else:
+        decision.inferred["root"] = f"none: {why}; no table is named after it, and it references none"
     _add_deeper(graph, decision, [top, *(e for e in serious if e is not top)], read)
     return decision
 

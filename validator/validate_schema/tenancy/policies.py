@@ -4,7 +4,7 @@ This only supports the identification of the tenancy; whether a policy is right 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ..model.catalog import Catalog, QName, Table
@@ -30,20 +30,19 @@ class PolicyReader:
 
     def __init__(self, catalog: Catalog) -> None:
         self.helpers = _helpers(catalog)
-        self._known: dict[str, tuple[Comparison, ...]] = {}
+        self._known: dict[str, frozenset[Comparison]] = {}
 
-    def comparisons(self, table: Table) -> tuple[Comparison, ...]:
-        """Return what the policies of `table` compare with a setting, without repetition."""
-        found: dict[Comparison, None] = {}
-        for policy in table.policies:
-            for text in (policy.using, policy.check):
-                if text:
-                    found.update(dict.fromkeys(self._read(text)))
-        return tuple(found)
+    def by_table(self, tables: Iterable[Table]) -> dict[QName, frozenset[Comparison]]:
+        """Return what the policies of each table that has any compare with a setting."""
+        return {table.qname: self._of(table) for table in tables if table.policies}
 
-    def _read(self, text: str) -> tuple[Comparison, ...]:
+    def _of(self, table: Table) -> frozenset[Comparison]:
+        texts = [text for policy in table.policies for text in (policy.using, policy.check) if text]
+        return self._read(texts[0]) if len(texts) == 1 else frozenset().union(*map(self._read, texts))
+
+    def _read(self, text: str) -> frozenset[Comparison]:
         if text not in self._known:
-            self._known[text] = tuple(self._parse(text))
+            self._known[text] = frozenset(self._parse(text))
         return self._known[text]
 
     def _parse(self, text: str) -> Iterator[Comparison]:

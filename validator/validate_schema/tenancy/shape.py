@@ -79,8 +79,8 @@ class Shapes:
             if through is not None:
                 person = self._show(edge.target)
                 why = (
-                    f"belongs to {person} through {', '.join(edge.key.columns)}; a {person} "
-                    f"may be in several tenants ({self._show(through)})"
+                    f"belongs to {person} through {', '.join(edge.key.columns)}, "
+                    f"whose rows may be in several tenants ({self._show(through)})"
                 )
                 return Ownership.MEMBERSHIP, why, ()
         return None
