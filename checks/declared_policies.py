@@ -19,8 +19,6 @@ from validate_schema.api import (
 )
 from validate_schema.api import catalog as cat
 
-from ._expected import declared_tables
-
 _LOCK = "ACCESS EXCLUSIVE for a moment each: only the catalog changes, no row is read"
 
 
@@ -37,8 +35,10 @@ class TableExpectedPolicy(NamedTuple):
 
 def expected_policies(facts: Facts) -> Iterator[TableExpectedPolicy]:
     """Policies in the contract, on tables that exist (TBL001 reports the others)."""
-    for table, declared in declared_tables(facts):
-        yield from (TableExpectedPolicy(table, expected) for expected in declared.policies)
+    for qname, declared in facts.expected_tables.items():
+        table = facts.tables_by_name.get(qname)
+        if table is not None:
+            yield from (TableExpectedPolicy(table, expected) for expected in declared.policies)
 
 
 @check(

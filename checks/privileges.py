@@ -21,8 +21,6 @@ from validate_schema.api import (
 )
 from validate_schema.api import catalog as cat
 
-from ._expected import declared_tables
-
 _UNFILTERED = ("REFERENCES", "TRIGGER", "TRUNCATE")
 _ROW_PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE")
 _TABLE_PRIVILEGES = (*_ROW_PRIVILEGES, *_UNFILTERED)
@@ -89,8 +87,10 @@ def default_table_privileges(facts: Facts) -> Iterator[DefaultAcl]:
 
 def expected_grants(facts: Facts) -> Iterator[TableExpectedGrant]:
     """Grants in the contract, on tables that exist (TBL001 reports the others)."""
-    for table, declared in declared_tables(facts):
-        yield from (TableExpectedGrant(table, expected) for expected in declared.grants)
+    for qname, declared in facts.expected_tables.items():
+        table = facts.tables_by_name.get(qname)
+        if table is not None:
+            yield from (TableExpectedGrant(table, expected) for expected in declared.grants)
 
 
 @check(
