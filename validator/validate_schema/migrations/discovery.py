@@ -65,7 +65,7 @@ def discover(folder: Path, tool: str | None = None) -> MigrationSet:
         return _single_file(folder)
     if not folder.is_dir():
         raise MigrationError(f"{folder}: no such folder")
-    found = _in_folder(folder, tool) or _in_places(folder, tool)
+    found = _in_folder(folder, tool, deep=False) or _in_places(folder, tool) or _in_folder(folder, tool)
     if found is None and tool in (None, PLAIN.tool):
         found = _plain(folder) or _dump(folder)
     if found is None:
@@ -79,9 +79,9 @@ def _single_file(path: Path) -> MigrationSet:
     return MigrationSet(PLAIN.tool, path.parent, (versioned.single(folder, path.name),))
 
 
-def _in_folder(path: Path, tool: str | None) -> MigrationSet | None:
+def _in_folder(path: Path, tool: str | None, *, deep: bool = True) -> MigrationSet | None:
     """Return the migrations that lie in `path` itself, but for plain numbered files."""
-    folder = Folder(path)
+    folder = Folder(path, deep=deep)
     chosen = tool is not None
     tried = [layout for layout in LAYOUTS if tool in (None, layout.tool)]
     found = [(layout, loaded) for layout in tried if (loaded := layout.load(folder, chosen))]
@@ -132,7 +132,7 @@ def _in_places(path: Path, tool: str | None) -> MigrationSet | None:
     if not found and tool in (None, PLAIN.tool):
         found = [s for place in _PLACES if (path / place).is_dir() and (s := _plain(path / place))]
     if len(found) > 1:
-        listed = ", ".join(f"{s.label(s.folder) and s.folder.relative_to(path)} ({s.tool})" for s in found)
+        listed = ", ".join(f"{s.folder.relative_to(path).as_posix()} ({s.tool})" for s in found)
         raise MigrationError(f"{path}: holds several folders of migrations: {listed}; name one of them")
     return found[0] if found else None
 

@@ -1,16 +1,19 @@
 """A directory as the layouts look at it: listed once, each file read once."""
 
+import os
 import re
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
 from ..errors import MigrationError
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_NOT_OURS = {"node_modules", "vendor", "target", "build", "dist", "venv", "__pycache__"}
 # Undo scripts, checks after a deploy, and seeds: beside migrations by design, never part of them.
 _COMPANION = re.compile(
     r"(?:^|/)(?:down\.sql|[^/]*\.(?:down|rollback|undo|revert|drop)\.sql|seeds?[^/]*\.sql|U[^/]*__[^/]*\.sql)$"
-    r"|(?:^|/)(?:revert|verify|seeds?|snapshots|node_modules)/"
+    r"|(?:^|/)(?:revert|verify|seeds?|snapshots)/"
 )
 
 
@@ -39,10 +42,14 @@ def read_sql(path: Path) -> str:
 
 
 class Folder:
-    """One directory. Names are sorted bytewise; hidden ones are left out."""
+    """One directory. Names are sorted bytewise; hidden ones are left out.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Not `deep`: a layout that reaches into sub-directories wants a file of its own at the top, so
+    that a whole project is not taken for one folder of migrations.
+    """
+
+    def __init__(self, path: Path, *, deep: bool = True) -> None:
+        self.path, self.deep = path, deep
         self._texts: dict[Path, str] = {}
 
     @cached_property
@@ -66,13 +73,25 @@ class Folder:
         return tuple(n for n in self.files if n.lower().endswith(".sql") and not _COMPANION.search(n))
 
     @cached_property
+    def every_sql(self) -> tuple[Path, ...]:
+        """All SQL files at any depth, but for hidden ones and those in folders of tools; sorted."""
+        return tuple(sorted(self._walk(), key=lambda p: p.relative_to(self.path).as_posix()))
+
+    def _walk(self) -> Iterator[Path]:
+        for parent, directories, names in os.walk(self.path):
+            directories[:] = [d for d in directories if d not in _NOT_OURS and not d.startswith(".")]
+            yield from (Path(parent, n) for n in names if n.endswith(".sql") and not n.startswith("."))
+
+    @cached_property
     def tree(self) -> tuple[Path, ...]:
-        """All SQL files at any depth, but for undo scripts, seeds and what is hidden; sorted."""
-        found = (p.relative_to(self.path) for p in self.path.rglob("*.sql") if p.is_file())
-        kept = (p for p in found if not any(part.startswith(".") for part in p.parts))
-        return tuple(
-            self.path / p for p in sorted(kept, key=Path.as_posix) if not _COMPANION.search(p.as_posix())
-        )
+        """The SQL files at any depth, but for undo scripts and seeds."""
+        return tuple(p for p in self.every_sql if not _COMPANION.search(p.relative_to(self.path).as_posix()))
+
+    def reach(self, pattern: re.Pattern[str], paths: tuple[Path, ...]) -> list[tuple[Path, re.Match[str]]]:
+        """Return those of `paths` whose name matches; none if not `deep` and none lies at the top."""
+        if not self.deep and not any(map(pattern.fullmatch, self.files)):
+            return []
+        return [(p, m) for p in paths if (m := pattern.fullmatch(p.name))]
 
     def text(self, name: str | Path) -> str:
         """Return the text of a file, by name or path. Raises `MigrationError` as `read_sql` does."""

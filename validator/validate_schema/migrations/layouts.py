@@ -201,9 +201,7 @@ def pop(folder: Folder, chosen: bool) -> Loaded | None:
 def _rendered(folder: Folder, match: re.Match[str]) -> MigrationFile:
     path = folder.path / match[0]
     if match[4] == "fizz":
-        raise MigrationError(
-            f"{path}: fizz has to be translated first; run `soda fizz translate` or give a URL"
-        )
+        raise MigrationError(f"{path}: fizz is not SQL; translate it first, or give a URL")
     text = folder.text(match[0])
     if template := re.search(r"\{\{-?\s*[A-Za-z.$]", text):
         line = script.line_at(text, template.start())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 _GOOSE = re.compile(r"^--[ \t]*\+goose[ \t]+(up|down)\b[^\n]*\n?", re.IGNORECASE | re.MULTILINE)
 _GOOSE_ALONE = re.compile(r"^--[ \t]*\+goose[ \t]+no[ \t]+transaction\b", re.IGNORECASE | re.MULTILINE)
-_DBMATE = re.compile(r"^--\s*migrate:(up|down)(?:[ \t]+([^\n]*))?$", re.MULTILINE)
+_DBMATE = re.compile(r"^--\s*migrate:(up|down)(?:[ \t]+([^\r\n]*))?\r?$", re.MULTILINE)
 _NODE = re.compile(r"^[ \t]*--[\s-]*(up|down)\s+migration[^\n]*\n?", re.IGNORECASE | re.MULTILINE)
 _TERN = "---- create above / drop below ----"
 _TERN_ALONE = re.compile(r"^---- tern: disable-tx ----\r?$", re.MULTILINE)

@@ -24,7 +24,7 @@ def flyway(folder: Folder, chosen: bool) -> Loaded | None:
 
     Each runs in a transaction unless a statement in it (or ``<file>.conf``) forbids that.
     """
-    found = [(p, m) for p in folder.tree if (m := _FLYWAY.fullmatch(p.name)) and m[0][0] in "VBR"]
+    found = [(p, m) for p, m in folder.reach(_FLYWAY, folder.tree) if m[0][0] in "VBR"]
     versioned = [(order.flyway_version(m[2]), m[1] == "V", p, m) for p, m in found if m[1]]
     if not versioned and not (chosen and found):
         return None
@@ -65,12 +65,10 @@ def _refuses_transaction(text: str) -> bool:
 
 def refinery(folder: Folder, chosen: bool) -> Loaded | None:
     """``V<n>__<name>.sql`` and ``U<n>__<name>.sql`` by number; U may come late, it does not undo."""
-    found = [
-        (int(m[2]), p, m)
-        for p in folder.path.rglob("*.sql")
-        if not p.name.startswith(".") and (m := _REFINERY.fullmatch(p.name))
-    ]
-    if not found or not (chosen or folder.near("Cargo.toml", "refinery.toml")):
+    if not (chosen or folder.near("Cargo.toml", "refinery.toml")):
+        return None
+    found = [(int(m[2]), p, m) for p, m in folder.reach(_REFINERY, folder.every_sql)]
+    if not found:
         return None
     only_sql(folder, "refinery", [".rs"])
     found.sort(key=lambda f: (f[0], f[1].as_posix()))
