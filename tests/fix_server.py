@@ -119,6 +119,12 @@ def any_server(request: pytest.FixtureRequest, _server_of_tests: Opener) -> Serv
     return _server_of_tests(request.param)
 
 
+@pytest.fixture
+def key(request: pytest.FixtureRequest) -> str:
+    """The key of a cluster that no other test uses."""
+    return f"{request.node.name}-{os.environ[RUN]}"
+
+
 @contextmanager
 def fresh(server: Server, template: str | None = None) -> Iterator[Database]:
     """A new database; the roles that were created meanwhile go with it."""

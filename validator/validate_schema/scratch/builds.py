@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import ScratchError
 from . import home, locks
-from .sources import Install, major, one_line
+from .sources import Install, major, one_line, version_text
 
 _KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
 
@@ -50,6 +50,7 @@ def within_reach(install: Install, account: home.Account, say: Callable[[str], N
     root's home, that only root may enter."""
     if account.uid is None or _runnable(install.bin_dir):
         return install
+    version_text(install.bin_dir)  # raises before anything is copied that does not run
     folder = _folder("install", install)
     prefix = install.bin_dir.parent
     copied = folder / "tree" / prefix.parent.name / prefix.name / install.bin_dir.name

@@ -107,6 +107,7 @@ class Cluster:
         if not self._user:
             return
         with locks.hold(self.start_lock):
+            os.utime(self.folder)
             self._user.release()
             self._user = None
             self.stop_unused()
@@ -136,7 +137,7 @@ class Cluster:
             self._fill(install, key, say)
         try:
             self._launch(install)
-        except ScratchError:
+        except (ScratchError, OSError, ValueError):
             self._discard()
             if fresh:
                 builds.forget_blank(install)

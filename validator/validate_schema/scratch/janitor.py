@@ -49,7 +49,7 @@ def list_scratch() -> tuple[ScratchEntry, ...]:
 
 
 def clean_scratch() -> tuple[str, ...]:
-    """Stop and remove everything that nobody uses; return a line for each thing removed."""
+    """Stop and remove everything on disk that nobody uses; return a line for each thing removed."""
     removed = []
     for entry in list_scratch():
         if _stop(entry.folder, remove=True):

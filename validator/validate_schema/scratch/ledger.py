@@ -86,11 +86,6 @@ def drop_stale(conn: "Connection") -> tuple[str, ...]:
     return tuple(dropped)
 
 
-def drop_templates(conn: "Connection") -> tuple[str, ...]:
-    """Drop every template of ours; return their names."""
-    return tuple(n for n in notes(conn) if n.startswith(_TEMPLATE) and _drop(conn, n))
-
-
 def evict_templates(conn: "Connection", keep: str) -> None:
     """Drop all but the templates used last. One that is being cloned stays: DROP refuses."""
     others = {n: note for n, note in notes(conn).items() if n.startswith(_TEMPLATE) and n != keep}
@@ -116,11 +111,13 @@ def role_names(conn: "Connection") -> set[str]:
 
 def copy_settings(conn: "Connection", template: str, name: str) -> None:
     """Give a clone what CREATE DATABASE leaves out: ALTER DATABASE SET and the privileges on the
-    database. Only for superusers: it writes to the catalog."""
+    database. Only for superusers: it writes to the catalog. Settings of our own stay behind."""
     conn.execute(
-        "insert into pg_db_role_setting select d.oid, s.setrole, s.setconfig from pg_database d,"
-        " pg_db_role_setting s join pg_database t on t.oid = s.setdatabase"
-        " where t.datname = %s and d.datname = %s",
+        "insert into pg_db_role_setting select d.oid, s.setrole, kept from pg_database d,"
+        " pg_db_role_setting s join pg_database t on t.oid = s.setdatabase,"
+        " lateral (select array_agg(c) from unnest(s.setconfig) c"
+        " where not starts_with(c, 'validate_schema.')) as own (kept)"
+        " where kept is not null and t.datname = %s and d.datname = %s",
         [template, name],
     )
     conn.execute(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode
 
 from ..errors import ScratchError
 from . import janitor, ledger, sources
@@ -39,14 +39,18 @@ def _open_own(source: str, key: str, say: Callable[[str], None]) -> Iterator[Ser
     admin: list[psycopg.Connection[Any]] = []
 
     def ready(alone: bool) -> None:
-        conn = _connect(_socket_url(cluster.sockets, "postgres"))
+        conn = _connect(_socket_url(cluster.sockets, "postgres"), install.name)
         admin.append(conn)
         ledger.drop_stale(conn)
         if alone:
             ledger.drop_stray_roles(conn)
 
     try:
-        cluster.join(install, key, ready, say)
+        try:
+            cluster.join(install, key, ready, say)
+        except OSError as error:
+            where = f" ({error.filename})" if error.filename else ""
+            raise ScratchError(f"no scratch PostgreSQL: {error.strerror or error}{where}") from None
         sockets = cluster.sockets
         yield Server(
             admin[0],
@@ -64,12 +68,15 @@ def _open_own(source: str, key: str, say: Callable[[str], None]) -> Iterator[Ser
 
 @contextmanager
 def _open_url(url: str) -> Iterator[Server]:
-    with _connect(_normal(url)) as admin:
+    from ..target import parse_url
+
+    destination = parse_url(url)
+    with _connect(destination.conninfo, destination.shown) as admin:
         ledger.drop_stale(admin)
         yield Server(
             admin,
-            lambda name: _with_database(_normal(url), name),
-            label="at the URL given",
+            lambda name: _url_of(destination.conninfo, name),
+            label=destination.shown,
             bin_dir=sources.client_tools(admin.info.server_version),
         )
 
@@ -78,30 +85,36 @@ def _silent(_: str) -> None:
     """Report nothing."""
 
 
-def _connect(conninfo: str) -> "psycopg.Connection[Any]":
+def _connect(conninfo: str, shown: str) -> "psycopg.Connection[Any]":
     import psycopg
 
     try:
         conn = psycopg.connect(conninfo, autocommit=True, application_name="validate-schema scratch")
-        for name in ("statement_timeout", "lock_timeout", "idle_session_timeout"):
-            conn.execute(f"set {name} = 0".encode())
-        return conn
     except psycopg.Error as error:
-        raise ScratchError(f"the scratch server cannot be reached: {ledger.brief(error)}") from None
+        from ..target import mask
+
+        reason = mask(ledger.brief(error))
+        raise ScratchError(f"the scratch server {shown} cannot be reached: {reason}") from None
+    for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+        conn.execute(f"set {name} = 0".encode())
+    return conn
 
 
 def _socket_url(folder: Path, name: str) -> str:
     # What is not said here would come from PG* variables, which are about another server.
-    said = {"host": str(folder), "port": "5432", "hostaddr": "", "options": "", "sslmode": "disable"}
-    said |= {"channel_binding": "disable", "gssencmode": "disable", "target_session_attrs": "any"}
-    said |= {"client_encoding": "UTF8"}
-    return f"postgresql://postgres@/{quote(name, safe='')}?{urlencode(said)}"
+    said = {"user": "postgres", "host": str(folder), "port": "5432", "hostaddr": "", "options": ""}
+    said |= {"sslmode": "disable", "channel_binding": "disable", "gssencmode": "disable"}
+    said |= {"target_session_attrs": "any", "client_encoding": "UTF8"}
+    return _url(name, said)
 
 
-def _normal(url: str) -> str:
-    """Return the URL with the scheme that libpq knows; SQLAlchemy's names a driver too."""
-    return urlunsplit(urlsplit(url)._replace(scheme="postgresql"))
+def _url_of(conninfo: str, name: str) -> str:
+    from psycopg.conninfo import conninfo_to_dict
+
+    said = {k: str(v) for k, v in conninfo_to_dict(conninfo).items() if k != "dbname" and v is not None}
+    return _url(name, said)
 
 
-def _with_database(url: str, name: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path="/" + quote(name, safe="")))
+def _url(name: str, said: dict[str, str]) -> str:
+    """Return a URL with everything in the query, where hosts may be several or a socket's folder."""
+    return f"postgresql:///{quote(name, safe='')}?{urlencode(said, quote_via=quote)}"

@@ -28,6 +28,7 @@ class Database:
 
     name: str
     conninfo: str
+    server: "Server"
 
     def connect(self, **options: Any) -> "psycopg.Connection[Any]":
         """Return a new psycopg connection; `options` as for `psycopg.connect`."""
@@ -97,7 +98,7 @@ class Server:
         """
         self._count += 1
         name = ledger.database_name(self._token, self._count)
-        database = Database(name, self._conninfo(name))
+        database = Database(name, self._conninfo(name), self)
         try:
             self._create(name, template)
             self._open[name] = database

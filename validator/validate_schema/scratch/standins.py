@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
 def provide(folder: Path) -> None:
     """Put our own stand-ins where the server of this cluster finds them (`extension_control_path`)."""
     target = folder / FOLDER / "extension"
+    shutil.rmtree(target, ignore_errors=True)  # what earlier runs asked for
     make_folder(target)
     for file in _OURS.iterdir():
         if file.suffix in (".control", ".sql"):

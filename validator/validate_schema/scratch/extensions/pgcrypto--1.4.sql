@@ -35,19 +35,19 @@ begin
                 w[t] := ('x' || encode(substr(padded, block * 64 + t * 4 + 1, 4), 'hex'))::bit(32)::bigint;
             else
                 x := w[t - 3] # w[t - 8] # w[t - 14] # w[t - 16];
-                w[t] := (x << 1 | x >> 31) & mask;
+                w[t] := ((x << 1) | (x >> 31)) & mask;
             end if;
         end loop;
         a := h[1]; b := h[2]; c := h[3]; d := h[4]; e := h[5];
         for t in 0 .. 79 loop
             f := case
-                when t < 20 then ((b & c) | (~b & mask & d)) + 1518500249
+                when t < 20 then ((b & c) | ((~b) & mask & d)) + 1518500249
                 when t < 40 then (b # c # d) + 1859775393
                 when t < 60 then ((b & c) | (b & d) | (c & d)) + 2400959708
                 else (b # c # d) + 3395469782
             end;
-            x := (((a << 5 | a >> 27) & mask) + f + e + w[t]) & mask;
-            e := d; d := c; c := (b << 30 | b >> 2) & mask; b := a; a := x;
+            x := ((((a << 5) | (a >> 27)) & mask) + f + e + w[t]) & mask;
+            e := d; d := c; c := ((b << 30) | (b >> 2)) & mask; b := a; a := x;
         end loop;
         h := array[(h[1] + a) & mask, (h[2] + b) & mask, (h[3] + c) & mask, (h[4] + d) & mask, (h[5] + e) & mask];
     end loop;
