@@ -60,8 +60,11 @@ def spare_server(sql: str, roles: set[str]) -> tuple[str, list[Piece], list[str]
     return sql, creations, skipped
 
 
-def renew_role(connection: "psycopg.Connection[Any]", statement: str) -> None:
-    """Give a role that an earlier replay left on the server the attributes of this CREATE ROLE only."""
+def renew_role(connection: "psycopg.Connection[Any]", statement: str) -> list[str]:
+    """Give a role that an earlier replay left on the server the attributes of this CREATE ROLE only.
+
+    Returns the grants that make its memberships, for when the other roles are there too.
+    """
     import postgast
 
     create = postgast.parse(statement).stmts[0].stmt.create_role_stmt
@@ -79,8 +82,7 @@ def renew_role(connection: "psycopg.Connection[Any]", statement: str) -> None:
         alter.role.rolename = create.role
         alter.options.extend(attributes)
         connection.execute(postgast.deparse(tree).encode())
-    for option in memberships:
-        connection.execute(_membership(name, option.def_elem).encode())
+    return [_membership(name, option.def_elem) for option in memberships]
 
 
 def _membership(name: str, option: Any) -> str:

@@ -8,7 +8,7 @@ from ..errors import MigrationError
 from . import layouts, script, versioned
 from .folder import Folder
 from .layouts import Layout, Loaded
-from .records import MigrationFile, MigrationSet
+from .records import MigrationSet
 
 # In order of preference where two tools would do exactly the same with a folder.
 LAYOUTS = (
@@ -106,14 +106,8 @@ def _settle(folder: Folder, found: Sequence[tuple[Layout, Loaded]]) -> Migration
 
 
 def _effect(loaded: Loaded) -> list[tuple[Path, str, str]]:
-    """Return what a replay would do: the mode matters only to files that would notice."""
-    return [(f.path, f.sql, f.mode if _notices_mode(f) else "") for f in loaded.files]
-
-
-def _notices_mode(file: MigrationFile) -> bool:
-    return any(
-        script.controls_transactions(p) or script.outside_transaction(p) for p in script.pieces(file.sql)
-    )
+    """Return what decides the outcome: the mode does where a statement refuses a transaction."""
+    return [(f.path, f.sql, f.mode if script.refuses_transaction(f.sql) else "") for f in loaded.files]
 
 
 def _set(tool: str, folder: Folder, loaded: Loaded) -> MigrationSet:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from .records import MigrationSet
 if TYPE_CHECKING:
     import psycopg
 
+NOTE = "Supabase's own schemas, roles and functions are stand-ins"
 EXTENSION = "supabase_platform"
 SEARCH_PATH = '"$user", public, extensions'
 _USES = re.compile(r"\bauth\.(?:uid|jwt|role|users)\b|\bstorage\.(?:objects|buckets)\b", re.IGNORECASE)
@@ -33,8 +35,11 @@ def provide(connection: "psycopg.Connection[Any]") -> tuple[str, ...]:
 
     All but the roles and the publication become members of an extension of our own, so that whoever
     leaves extension-owned objects out leaves these out. PostgreSQL has no SQL for an extension
-    without files, hence the row in its catalog (a superuser may write there).
+    without files, hence the row in its catalog (a superuser may write there). The two extensions
+    that every project has are created where the server has them.
     """
+    import psycopg
+
     package = files(__package__)
     before = _roles(connection)
     connection.execute((package / "supabase_roles.sql").read_bytes())
@@ -44,6 +49,9 @@ def provide(connection: "psycopg.Connection[Any]") -> tuple[str, ...]:
         connection.execute(_REGISTER, {"name": EXTENSION})
         for (statement,) in _objects(connection) - known:
             connection.execute(statement.encode())
+    for name in ("uuid-ossp", "pgcrypto"):
+        with suppress(psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedFile):
+            connection.execute(f'create extension if not exists "{name}" with schema extensions'.encode())
     return tuple(sorted(_roles(connection) - before))
 
 

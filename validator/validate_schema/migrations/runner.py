@@ -28,29 +28,25 @@ _MAY_COMMIT = re.compile(
 _WORDS = 60
 
 
-StandIn = Callable[[str, str | None], None]
-
-
 def replay(
     database: "Database",
     migrations: MigrationSet,
     *,
-    stand_in: StandIn | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> ReplayNotes:
     """Run all of `migrations` on the empty `database`; `progress` gets a line for each file.
 
-    A role that is missing is made up and reported, and so is an extension if `stand_in` (the
-    server's, called with name and version) can. Raises `MigrationError` (file, line, statement,
-    PostgreSQL's message) where a migration fails, and what `stand_in` raises.
+    A role or an extension that is missing is made up and reported. Raises `MigrationError` (file,
+    line, statement, PostgreSQL's message) where a migration fails, and `ScratchError` where the
+    server cannot be given an extension.
     """
     wants_platform = platform.wanted(migrations)
     options = {"options": f"-c search_path={platform.SEARCH_PATH.replace(' ', '')}"} if wants_platform else {}
     with database.connect(autocommit=True, **options) as connection:
-        run = _Replay(connection, migrations, stand_in)
+        run = _Replay(database, connection, migrations)
         if wants_platform:
             run.roles.update(platform.provide(connection))
-            run.notes.append("Supabase's own schemas, roles and functions are stand-ins")
+            run.notes.append(platform.NOTE)
         for number, file in enumerate(migrations.files, 1):
             if progress:
                 progress(f"replaying {number}/{len(migrations.files)} {file.name}")
@@ -70,9 +66,9 @@ class _Replay:
     """One replay: the connection, and what had to be made up so far."""
 
     def __init__(
-        self, connection: "psycopg.Connection[Any]", migrations: MigrationSet, stand_in: StandIn | None
+        self, database: "Database", connection: "psycopg.Connection[Any]", migrations: MigrationSet
     ) -> None:
-        self.connection, self.migrations, self._stand_in = connection, migrations, stand_in
+        self.database, self.connection, self.migrations = database, connection, migrations
         self.roles: set[str] = set()
         self.extensions: set[str] = set()
         self.notes = list(migrations.notes)
@@ -95,14 +91,15 @@ class _Replay:
         label = self.migrations.label(file.path)
         sql, creations, skipped = cluster.spare_server(file.sql, self._present)
         self.notes += [f"{label}: {words} … concerns the whole server and was left out" for words in skipped]
-        for piece in creations:
-            cluster.renew_role(self.connection, piece.text)
-            self._present -= cluster.created_roles(piece.text)
+        memberships = [g for p in creations for g in cluster.renew_role(self.connection, p.text)]
+        self._present -= set().union(*(cluster.created_roles(p.text) for p in creations))
         try:
             if file.mode == "statements" or _piecemeal(sql):
                 self._statements(file, sql)
             else:
                 self._whole(sql, wrapped=file.mode == "transaction")
+            for grant in memberships:
+                self._whole(grant, wrapped=False)
             if self.connection.info.transaction_status != 0:
                 raise _Failure(len(sql.rstrip()), "", "leaves a transaction open")
         except _Failure as failure:
@@ -209,9 +206,9 @@ class _Replay:
         if (m := _NO_ROLE.fullmatch(message)) and m[1] not in self._own_roles | self.roles:
             self._create_role(m[1])
             return True
-        if self._stand_in and (m := _NO_EXTENSION.match(message)) and m[1] not in self.extensions:
+        if (m := _NO_EXTENSION.match(message)) and m[1] not in self.extensions:
             self.extensions.add(m[1])
-            self._stand_in(m[1], _version_of(m[1], sql))
+            self.database.server.stand_in(m[1], _version_of(m[1], sql))
             return True
         return False
 

@@ -18,7 +18,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL | re.IGNORECASE | re.MULTILINE,
 )
 _COMMENT_MARK = re.compile(r"/\*|\*/")
-_LEADING = re.compile(r"(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*", re.DOTALL)
+_LEADING = re.compile(r"(?:\s+|--[^\n]*(?:\n|\Z))*")
 _COPY_IN = re.compile(r"copy\b.*\bfrom\s+stdin\b", re.DOTALL | re.IGNORECASE)
 _COPY_END = re.compile(r"^\\\.[ \t]*\r?$", re.MULTILINE)
 _TRANSACTION = re.compile(
@@ -31,6 +31,9 @@ _OUTSIDE_TRANSACTION = re.compile(
     r"|(?:create|drop)\s+(?:database|tablespace|subscription)\b"
     r"|alter\s+table\b.*\bdetach\s+partition\b.*\bconcurrently\b)",
     re.IGNORECASE | re.DOTALL,
+)
+_MAY_REFUSE = re.compile(
+    r"\b(?:concurrently|vacuum|reindex|system|discard|database|tablespace|subscription)\b", re.IGNORECASE
 )
 _NEEDS_PSQL = re.compile(r"^[ \t]*\\|\bfrom\s+stdin\b", re.IGNORECASE | re.MULTILINE)
 
@@ -106,8 +109,7 @@ def _comment_end(script: str, at: int) -> int:
 
 def _statement(script: str, start: int, end: int) -> Iterator[Piece]:
     """Yield the statement of `script[start:end]`, with the data that follows where it is a COPY."""
-    skipped = _LEADING.match(script, start, end)
-    begin = skipped.end() if skipped else start
+    begin = _first_word(script, start, end)
     text = script[begin:end].rstrip().removesuffix(";").rstrip()
     if not text:
         return
@@ -120,6 +122,13 @@ def _statement(script: str, start: int, end: int) -> Iterator[Piece]:
     data_end = mark.start() if mark else len(script)
     data = script[data_start:data_end].replace("\r\n", "\n")
     yield Piece("copy", text, begin, mark.end() if mark else len(script), data)
+
+
+def _first_word(script: str, start: int, end: int) -> int:
+    """Return where the statement begins, past white space and comments."""
+    while (skipped := _LEADING.match(script, start, end)) and script.startswith("/*", skipped.end(), end):
+        start = min(_comment_end(script, skipped.end() + 2), end)
+    return skipped.end() if skipped else start
 
 
 def needs_psql(script: str) -> bool:
@@ -135,6 +144,11 @@ def controls_transactions(piece: Piece) -> bool:
 def outside_transaction(piece: Piece) -> bool:
     """Return whether PostgreSQL refuses the statement inside a transaction block."""
     return piece.kind == "sql" and _OUTSIDE_TRANSACTION.match(piece.text) is not None
+
+
+def refuses_transaction(script: str) -> bool:
+    """Return whether a statement of `script` cannot run inside a transaction block."""
+    return _MAY_REFUSE.search(script) is not None and any(map(outside_transaction, pieces(script)))
 
 
 def blank(script: str, piece: Piece) -> str:

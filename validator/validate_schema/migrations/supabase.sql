@@ -197,6 +197,4 @@ begin
 end
 $$;
 
-create extension if not exists "uuid-ossp" with schema extensions;
-create extension if not exists pgcrypto with schema extensions;
 create publication supabase_realtime;

@@ -25,7 +25,7 @@ def templated(
     """
 
     def build(database: "Database") -> None:
-        result = replay(database, migrations, stand_in=server.stand_in, progress=progress)
+        result = replay(database, migrations, progress=progress)
         notes = msgspec.json.encode(result).decode()
         with database.connect(autocommit=True) as connection:
             sql = f"alter database {quote_ident(database.name)} set {_SETTING} to {quote_literal(notes)}"

@@ -13,9 +13,6 @@ _FLYWAY = re.compile(r"(?:([VB])(\d+(?:[._]\d+)*)|R)__(.*)\.sql", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"\$\{([^}\n]+)\}")
 _REFINERY = re.compile(r"([UV])(\d+)__(\w+)\.sql")
 _NUMBERED = re.compile(r"[Vv]?(\d+(?:[.\-]\d+)*)[-_. ]*(.*)\.sql", re.IGNORECASE)
-_MAY_REFUSE = re.compile(
-    r"concurrently|vacuum|reindex|system|discard|database|tablespace|subscription", re.IGNORECASE
-)
 _STRUCTURE = re.compile(r"^-- PostgreSQL database dump|^\\restrict ", re.MULTILINE)
 
 
@@ -51,16 +48,9 @@ def _flyway_file(folder: Folder, path: Path, version: str, name: str, notes: lis
     configured = conf.is_file() and re.search(
         r"^\s*executeInTransaction\s*=\s*(true|false)", folder.text(conf), re.MULTILINE | re.IGNORECASE
     )
-    alone = configured[1].lower() == "false" if configured else _refuses_transaction(text)
+    alone = configured[1].lower() == "false" if configured else script.refuses_transaction(text)
     mode: Mode = "statements" if alone else "transaction"
     return MigrationFile(version, name.replace("_", " "), path, text, 1, mode)
-
-
-def _refuses_transaction(text: str) -> bool:
-    words = re.search(
-        r"concurrently|vacuum|reindex|alter\s+system|discard|database|tablespace|subscription", text, re.I
-    )
-    return words is not None and any(map(script.outside_transaction, script.pieces(text)))
 
 
 def refinery(folder: Folder, chosen: bool) -> Loaded | None:
@@ -107,7 +97,7 @@ def _plain_file(folder: Folder, match: re.Match[str]) -> MigrationFile:
 
 def plain_mode(text: str) -> Mode:
     """One message, unless only psql could run it or a statement in it refuses a transaction."""
-    alone = script.needs_psql(text) or _STRUCTURE.search(text) or _refuses_transaction(text)
+    alone = script.needs_psql(text) or _STRUCTURE.search(text) or script.refuses_transaction(text)
     return "statements" if alone else "message"
 
 
