@@ -67,6 +67,8 @@ def _explain_value(value: Any, kind: Any, said: str) -> str:
         return f"expected one of {', '.join(choices)}, got {value!r}{hint}"
     if isinstance(value, str) and "date" in said:
         return f"expected a date such as 2027-01-31, got {value!r}"
+    if isinstance(value, int) and (least := re.search(r">= (-?\d+)", said)):
+        return f"expected at least {least[1]}, got {value}"
     expected = _wanted(kind)
     return f"expected {expected}, got {_given(value)}"
 

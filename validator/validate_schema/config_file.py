@@ -100,20 +100,15 @@ def _convert(raw: dict[str, Any], name: str, prefix: str) -> Config:
     return config
 
 
-def _with_text_dates(value: Any, key: str = "") -> Any:
-    """Return `value` with every date as text, so that TOML dates and strings are one thing.
-
-    A number, too, is text where it stands for an SQL default.
-    """
+def _with_text_dates(value: Any) -> Any:
+    """Return `value` with every date as text, so that TOML dates and strings are one thing."""
     match value:
         case dict():
-            return {name: _with_text_dates(item, name) for name, item in value.items()}
+            return {name: _with_text_dates(item) for name, item in value.items()}
         case list():
             return [_with_text_dates(item) for item in value]
         case datetime():
             return value.date().isoformat()
         case date():
             return value.isoformat()
-        case int() | float() if key == "default" and not isinstance(value, bool):
-            return str(value)
     return value

@@ -52,7 +52,7 @@ def _column(name: str, spec: ColumnConfig, origin: str) -> ExpectedColumn:
         name=name,
         type=spec.type,
         nullable=spec.nullable,
-        default=spec.default if isinstance(spec.default, str) else None,
+        default=None if spec.default is None or spec.default is False else str(spec.default),
         default_declared=spec.default is not None,
         origin=origin,
     )

@@ -1,0 +1,123 @@
+"""The configuration that ``init`` writes: what was inferred, each line with its reason."""
+
+from collections.abc import Iterable, Iterator
+
+from ..model.catalog import Catalog
+from ..model.tenancy import Level, Ownership, Standing, TableClass, Tenancy
+from ..names import write_name
+from .explain import explain_unidentified, toml_text
+
+_HEAD = """\
+# validate-schema: what this database's tenancy is, as it was found in its catalog.
+# Every line may be changed; what is left out is inferred again on every run.
+"""
+_TAIL = """\
+# An accepted finding is listed here, with its reason; after `expires` it is a finding again.
+# [[checks.suppress]]
+# check = "UNQ001"
+# object = "User.User_email_key"
+# reason = "the login is global by design"
+# owner = "platform team"
+# expires = 2027-06-30
+"""
+
+
+def draft_config(catalog: Catalog, tenancy: Tenancy) -> str:
+    """Return a commented validate-schema.toml that says of `catalog` what was inferred as `tenancy`.
+
+    Loading it gives the same tenancy. Tables without a class are listed as commented choices. What
+    another config declared is not repeated: it has its own file.
+    """
+    home = catalog.server.default_schema
+    lines = [_HEAD, "[tenancy]"]
+    if tenancy.identified:
+        lines += _levels_inline(tenancy, home) if len(tenancy.levels) == 1 else []
+        lines += _context(tenancy)
+    else:
+        lines += [f"# {line}" for line in explain_unidentified(tenancy, home).splitlines()]
+    lines += _unclassified(tenancy, home)
+    if len(tenancy.levels) > 1:
+        lines += _levels_as_tables(tenancy, home)
+    return "\n".join([*lines, "", _TAIL])
+
+
+def _levels_inline(tenancy: Tenancy, home: str) -> Iterator[str]:
+    level = tenancy.levels[0]
+    yield from _reason(tenancy, "root")
+    if level.root is not None:
+        yield f"root = {toml_text(write_name(level.root, home))}"
+    if tenancy.inferred.get("column") != tenancy.inferred.get("root"):
+        yield from _reason(tenancy, "column")
+    yield f"column = {_columns(level)}"
+
+
+def _levels_as_tables(tenancy: Tenancy, home: str) -> Iterator[str]:
+    for index, level in enumerate(tenancy.levels):
+        yield ""
+        yield from _reason(tenancy, "root" if index == 0 else f"levels[{index}]")
+        yield "[[tenancy.levels]]"
+        if level.root is not None:
+            yield f"root = {toml_text(write_name(level.root, home))}"
+        yield f"column = {_columns(level)}"
+        if level.parent is not None:
+            yield f"parent = {toml_text(write_name(level.parent, home))}"
+
+
+def _context(tenancy: Tenancy) -> Iterator[str]:
+    yield from _reason(tenancy, "setting")
+    if tenancy.setting is not None:
+        yield f"setting = {toml_text(tenancy.setting)}"
+    else:
+        yield '# setting = "app.tenant_id"'
+    if tenancy.current_tenant is not None:
+        yield from _reason(tenancy, "current_tenant")
+        yield f"current_tenant = {toml_text(tenancy.current_tenant)}"
+    yield from _reason(tenancy, "app_roles")
+    if tenancy.app_roles:
+        yield f"app_roles = {_list(tenancy.app_roles)}"
+    else:
+        yield '# app_roles = ["app_user"]'
+
+
+def _unclassified(tenancy: Tenancy, home: str) -> Iterator[str]:
+    """List the tables that need a decision, as choices that only have to be uncommented."""
+    open_ones = [s for s in tenancy.standings if s.table_class is TableClass.UNCLASSIFIED]
+    if not tenancy.identified or not open_ones:
+        return
+    yield ""
+    yield "# These tables are nobody's yet. Decide for each: shared by all tenants (global), owned through"
+    yield "# a foreign key (inherited), outside the rules (exempt), or in need of the tenant column (tenant)."
+    shared = [s for s in open_ones if s.ownership in (Ownership.NONE, Ownership.MEMBERSHIP)]
+    owned = [s for s in open_ones if s not in shared]
+    yield from _choice("global", shared, home)
+    yield from _choice("inherited", owned, home)
+    yield "# exempt = ["
+    yield '#   { table = "job_queue", reason = "holds no tenant data", expires = 2027-01-01 },'
+    yield "# ]"
+
+
+def _choice(key: str, standings: Iterable[Standing], home: str) -> Iterator[str]:
+    found = list(standings)
+    if found:
+        yield f"# {key} = ["
+        for standing in found:
+            yield f"#   {toml_text(write_name(standing.table, home))},  # {_comment(standing.why)}"
+        yield "# ]"
+
+
+def _reason(tenancy: Tenancy, key: str) -> Iterator[str]:
+    if key in tenancy.inferred:
+        yield f"# {_comment(tenancy.inferred[key])}"
+
+
+def _comment(text: str) -> str:
+    """Return `text` on one line: names may hold line breaks and control characters."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _columns(level: Level) -> str:
+    return toml_text(level.columns[0]) if len(level.columns) == 1 else _list(level.columns)
+
+
+def _list(texts: Iterable[str]) -> str:
+    return "[" + ", ".join(map(toml_text, texts)) + "]"
