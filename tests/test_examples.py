@@ -3,8 +3,11 @@
 import pytest
 
 from tests.fix_bench import Bench, execute
-from tests.fix_examples import CHECKS, Judged, findings
+from tests.fix_examples import Judged, findings
 from validate_schema.declare import Check
+from validate_schema.packs import builtin_checks
+
+CHECKS = builtin_checks()
 
 every_schema = pytest.mark.parametrize("schema", ["public", "Mixed Schema"], ids=["public", "mixed"])
 

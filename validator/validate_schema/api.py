@@ -1,6 +1,7 @@
 """What a check module may import: the model, the declaration, selectors, names and remedies."""
 
 from .contract.normal import same_expression as same_expression
+from .contract.normal import same_type as same_type
 from .contract.types import parse_type as parse_type
 from .declare import Check as Check
 from .declare import Verdict as Verdict
@@ -9,6 +10,7 @@ from .facts import ConfigName as ConfigName
 from .facts import Facts as Facts
 from .facts import NotExamined as NotExamined
 from .facts import SuppressionUse as SuppressionUse
+from .formula import generates as generates
 from .formula import not_null_columns as not_null_columns
 from .formula import null_columns as null_columns
 from .formula import strict_column as strict_column
@@ -37,6 +39,7 @@ from .remedy import create_index as create_index
 from .remedy import drop_index as drop_index
 from .remedy import set_not_null as set_not_null
 from .remedy import validate_constraint as validate_constraint
+from .remedy_keys import deferral as deferral
 from .remedy_keys import free_name as free_name
 from .remedy_keys import index_sql as index_sql
 from .remedy_keys import key_actions as key_actions
@@ -60,6 +63,7 @@ from .scoping import level_columns as level_columns
 from .scoping import nullable_columns as nullable_columns
 from .scoping import scope_of as scope_of
 from .scoping import tie_of as tie_of
+from .subjects import TableColumn as TableColumn
 from .subjects import TableConstraint as TableConstraint
 from .subjects import TableIndex as TableIndex
 from .subjects import TableRole as TableRole
@@ -69,6 +73,7 @@ from .subjects import indexes as indexes
 from .subjects import inherited_tables as inherited_tables
 from .subjects import protected_tables as protected_tables
 from .subjects import root_foreign_keys as root_foreign_keys
+from .subjects import tenant_columns as tenant_columns
 from .subjects import tenant_primary_keys as tenant_primary_keys
 from .subjects import tenant_tables as tenant_tables
 from .subjects import tenant_tables_by_app_role as tenant_tables_by_app_role

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from .ident import display
 from .model.catalog import Catalog, Constraint, QName, Role, Table
-from .model.contract import Contract
+from .model.contract import Contract, ExpectedTable
 from .model.evidence import Evidence
 from .model.finding import ObjectRef
 from .model.tenancy import Level, Standing, TableClass, Tenancy
@@ -174,6 +174,20 @@ class Facts:
                 if key.references is not None and not key.inherited:
                     found.setdefault(key.references, []).append((table, key))
         return {name: tuple(keys) for name, keys in found.items()}
+
+    @cached_property
+    def expected_tables(self) -> Mapping[QName, ExpectedTable]:
+        """The contract's tables under the names that they would have in this database."""
+        return {QName(t.schema or self.default_schema, t.name): t for t in self.contract.tables}
+
+    @cached_property
+    def partitions(self) -> Mapping[QName, tuple[Table, ...]]:
+        """The direct partitions of each partitioned table."""
+        found: dict[QName, list[Table]] = {}
+        for table in self.catalog.tables:
+            if table.parent is not None:
+                found.setdefault(table.parent, []).append(table)
+        return {name: tuple(children) for name, children in found.items()}
 
     @cached_property
     def taken_names(self) -> Mapping[str, frozenset[str]]:

@@ -130,6 +130,15 @@ def tenant_tables(facts: Facts) -> tuple[Table, ...]:
     return facts.of_class(TableClass.TENANT)
 
 
+def tenant_columns(facts: Facts) -> Iterator[TableColumn]:
+    """Tenant columns of the tenant tables that have theirs."""
+    for table in tenant_tables(facts):
+        name = facts.tenant_column(table)
+        column = table.column(name) if name is not None else None
+        if column is not None:
+            yield TableColumn(table, column)
+
+
 def inherited_tables(facts: Facts) -> tuple[Table, ...]:
     """Tables owned through a foreign key."""
     return facts.of_class(TableClass.INHERITED)

@@ -1,0 +1,21 @@
+"""Whether a column may hold NULL, as far as constraints that hold say so."""
+
+from validate_schema.api import catalog, nullable_columns
+
+
+def unvalidated_not_null(table: catalog.Table, column: catalog.Column) -> str | None:
+    """Return the column's NOT NULL constraint where it was added NOT VALID (PostgreSQL 18): the
+    column is marked NOT NULL, and older rows may still hold NULL."""
+    for constraint in table.constraints:
+        if (
+            constraint.kind == "not null"
+            and constraint.columns == (column.name,)
+            and not constraint.validated
+        ):
+            return constraint.name
+    return None
+
+
+def lets_null_in(table: catalog.Table, column: catalog.Column) -> bool:
+    """Tell whether a row may hold NULL in the column: neither NOT NULL nor a valid CHECK forbids it."""
+    return column.name in nullable_columns(table) or unvalidated_not_null(table, column) is not None

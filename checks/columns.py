@@ -1,0 +1,354 @@
+"""COL: the columns that the contract declares exist as declared."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from validate_schema.api import (
+    Facts,
+    Flaw,
+    ObjectRef,
+    Remedy,
+    Severity,
+    Verdict,
+    catalog,
+    change_type,
+    check,
+    contract,
+    quote_ident,
+    quote_qname,
+    same_expression,
+    same_type,
+    set_not_null,
+    type_sql,
+    validate_constraint,
+)
+
+from ._declared import DeclaredColumn, declared_columns, declared_tables, without_tenant_column, written_in
+from ._nulls import lets_null_in, unvalidated_not_null
+
+_MOMENT = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
+_TENANCY = """
+    [tenancy]
+    root = "organization"
+    column = "org_id"
+"""
+
+
+class ExistingColumn(NamedTuple):
+    """A column of the contract that exists."""
+
+    table: catalog.Table
+    expected: contract.ExpectedColumn
+    column: catalog.Column
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef.on_table("column", self.table.qname, self.column.name)
+
+    def shown(self, facts: Facts) -> str:
+        return f"{facts.show(self.table.qname)}.{self.column.name}"
+
+
+class UndeclaredCandidate(NamedTuple):
+    """A column of a table whose columns the closed contract lists."""
+
+    table: catalog.Table
+    column: catalog.Column
+    expected: contract.ExpectedTable
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef.on_table("column", self.table.qname, self.column.name)
+
+
+def expected_columns(facts: Facts) -> Iterator[DeclaredColumn]:
+    """Columns of the contract, but for tenant columns that TEN001 reports as missing."""
+    reported = without_tenant_column(facts)
+    spellings = {name for level in facts.tenancy.levels for name in level.columns}
+    for declared in declared_columns(facts):
+        if declared.table.qname not in reported or declared.expected.name not in spellings:
+            yield declared
+
+
+def _existing(facts: Facts) -> Iterator[ExistingColumn]:
+    for table, expected, column in declared_columns(facts):
+        if column is not None:
+            yield ExistingColumn(table, expected, column)
+
+
+def typed_columns(facts: Facts) -> Iterator[ExistingColumn]:
+    """Existing columns whose type the contract gives."""
+    yield from (c for c in _existing(facts) if c.expected.type is not None)
+
+
+def columns_of_known_nullability(facts: Facts) -> Iterator[ExistingColumn]:
+    """Existing columns whose nullability the contract gives, but for tenant columns that TEN002 reports."""
+    for subject in _existing(facts):
+        expected, table = subject.expected, subject.table
+        tenant = subject.column.name == facts.tenant_column(table)
+        shared = table.qname in facts.tenancy.null_means_global
+        reported = (
+            tenant and not shared and expected.nullable is False and lets_null_in(table, subject.column)
+        )
+        if expected.nullable is not None and not reported:
+            yield subject
+
+
+def columns_of_known_default(facts: Facts) -> Iterator[ExistingColumn]:
+    """Existing columns whose default, or want of one, the contract gives; generated columns and
+    identities have none."""
+    for subject in _existing(facts):
+        made = subject.column.generated or subject.column.identity
+        if subject.expected.default_declared and not made:
+            yield subject
+
+
+def columns_under_closed_contract(facts: Facts) -> Iterator[UndeclaredCandidate]:
+    """Columns of the tables whose columns a closed contract lists."""
+    for expected, _, table in declared_tables(facts) if facts.contract.closed else ():
+        if table is not None and expected.columns:
+            yield from (UndeclaredCandidate(table, column, expected) for column in table.columns)
+
+
+@check(
+    "COL001",
+    "A declared column is missing",
+    subjects=expected_columns,
+    severity=Severity.ERROR,
+    why="Queries that name the column fail at run time, on a schema that was thought to be migrated.",
+    bad="create table invoice (id uuid primary key, org_id uuid not null references organization (id));",
+    good="""
+        create table invoice (
+            id uuid primary key,
+            org_id uuid not null references organization (id),
+            currency text not null default 'EUR'
+        );
+    """,
+    config=_TENANCY
+    + """
+    [contract.tables.invoice.columns]
+    currency = { type = "text", nullable = false, default = "'EUR'" }
+    """,
+)
+def expected_column(declared: DeclaredColumn, facts: Facts) -> Verdict:
+    """A column that the contract declares is missing.
+
+    Examined: the contract's columns on tables that exist. Fails when the table has no column of
+    exactly that name; one in another spelling is mentioned. The tenant column of a table that must
+    have it is left to TEN001. The remedy adds the column where the contract gives its type; without a default it may hold
+    NULL until the rows are filled.
+    """
+    table, expected, column = declared
+    if column is not None:
+        return None
+    near = [c.name for c in table.columns if _folded(c.name) == _folded(expected.name)]
+    return Flaw(
+        message=f"Column {facts.show(table.qname)}.{expected.name} does not exist",
+        expected=f"a column of that name{written_in(expected.origin)}",
+        observed=f"no such column; there is {', '.join(near)}" if near else "no such column",
+        remedy=_rename(near) if near else _add(table, expected, facts),
+    )
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "").casefold()
+
+
+def _rename(near: list[str]) -> Remedy:
+    return Remedy(note=f"Rename {' or '.join(near)}, or correct the contract, if the same column is meant.")
+
+
+def _add(table: catalog.Table, expected: contract.ExpectedColumn, facts: Facts) -> Remedy:
+    written = type_sql(expected.type, facts) if expected.type else None
+    if written is None or table.inherits:
+        return Remedy(
+            note="Apply the migration that adds it; the contract does not say enough to write it here."
+        )
+    default = f" DEFAULT {expected.default}" if expected.default is not None else ""
+    required = " NOT NULL" if expected.nullable is False and default else ""
+    late = expected.nullable is False and not default
+    return Remedy(
+        sql=(
+            f"ALTER TABLE {quote_qname(table.qname)} ADD COLUMN {quote_ident(expected.name)} "
+            f"{written}{default}{required};",
+        ),
+        note="It is added nullable: fill it, then COL003 has the statements that make it NOT NULL."
+        if late
+        else "",
+        lock=f"{_MOMENT}, unless the default is volatile: then the table is rewritten",
+    )
+
+
+@check(
+    "COL002",
+    "A column's type is not the declared one",
+    subjects=typed_columns,
+    severity=Severity.ERROR,
+    why="The application reads and writes another type than it was built for: values are cut, refused or overflow.",
+    bad="create table invoice (id uuid primary key, org_id uuid not null references organization (id), number varchar(10));",
+    good="create table invoice (id uuid primary key, org_id uuid not null references organization (id), number varchar(20));",
+    config=_TENANCY
+    + """
+    [contract.tables.invoice.columns]
+    number = { type = "varchar(20)" }
+    """,
+)
+def type(subject: ExistingColumn, facts: Facts) -> Verdict:
+    """A column has another type than the contract declares.
+
+    Examined: existing columns whose type the contract gives. Types are compared as the server would
+    store them: ``int4`` is ``integer``, ``varchar(10)`` is not ``varchar(20)``. A domain is a type of
+    its own, not the type below it.
+    """
+    table, expected, column = subject
+    wanted = expected.type or ""
+    if same_type(wanted, column.type, facts.default_schema):
+        return None
+    return Flaw(
+        message=f"Column {subject.shown(facts)} has another type than declared",
+        expected=f"{wanted}{written_in(expected.origin)}",
+        observed=column.type,
+        remedy=change_type(table, column, wanted, facts),
+    )
+
+
+@check(
+    "COL003",
+    "A column's nullability is not the declared one",
+    subjects=columns_of_known_nullability,
+    severity=Severity.ERROR,
+    why="Code that relies on a value meets NULL, or code that leaves the value out is refused.",
+    bad="create table invoice (id uuid primary key, org_id uuid not null references organization (id), number integer);",
+    good="create table invoice (id uuid primary key, org_id uuid not null references organization (id), number integer not null);",
+    config=_TENANCY
+    + """
+    [contract.tables.invoice.columns]
+    number = { nullable = false }
+    """,
+)
+def nullability(subject: ExistingColumn, facts: Facts) -> Verdict:
+    """A column may be NULL where the contract says it may not, or the other way round.
+
+    Examined: existing columns whose nullability the contract gives. Fails when the column's own
+    NOT NULL differs; one that was added NOT VALID does not hold yet. A tenant column that may be
+    NULL is left to TEN002.
+    """
+    table, expected, column = subject
+    waiting = unvalidated_not_null(table, column)
+    nullable = not column.not_null or waiting is not None
+    if nullable == expected.nullable:
+        return None
+    says = "nullable" if expected.nullable else "NOT NULL"
+    return Flaw(
+        message=f"Column {subject.shown(facts)} is {'nullable' if nullable else 'NOT NULL'}, and declared {says}",
+        expected=f"{says}{written_in(expected.origin)}",
+        observed="NOT NULL, but NOT VALID" if waiting else "nullable" if nullable else "NOT NULL",
+        remedy=_drop_not_null(table, column) if expected.nullable else _not_null(table, column),
+    )
+
+
+def _not_null(table: catalog.Table, column: catalog.Column) -> Remedy:
+    waiting = unvalidated_not_null(table, column)
+    return Remedy(
+        sql=(validate_constraint(table.qname, waiting),) if waiting else set_not_null(table, column),
+        note="Rows with NULL must be filled first: validation fails on them and changes nothing.",
+        lock="SHARE UPDATE EXCLUSIVE while the rows are validated: reads and writes go on",
+    )
+
+
+def _drop_not_null(table: catalog.Table, column: catalog.Column) -> Remedy:
+    key = table.primary_key
+    if (key is not None and column.name in key.columns) or column.identity:
+        return Remedy(
+            note="A primary key or identity column is always NOT NULL: correct the contract, or the key."
+        )
+    return Remedy(
+        sql=(
+            f"ALTER TABLE {quote_qname(table.qname)} ALTER COLUMN {quote_ident(column.name)} DROP NOT NULL;",
+        ),
+        lock=_MOMENT,
+    )
+
+
+@check(
+    "COL004",
+    "A column's default is not the declared one",
+    subjects=columns_of_known_default,
+    severity=Severity.WARNING,
+    why="Rows that leave the value out get another one than the application expects, without an error.",
+    bad="create table invoice (id uuid primary key, org_id uuid not null references organization (id), version integer default 2);",
+    good="create table invoice (id uuid primary key, org_id uuid not null references organization (id), version integer default '1'::integer);",
+    config=_TENANCY
+    + """
+    [contract.tables.invoice.columns]
+    version = { default = "1" }
+    """,
+)
+def default(subject: ExistingColumn, facts: Facts) -> Verdict:
+    """A column's default differs from the contract, is missing, or should not be there.
+
+    Examined: existing columns whose default (or ``default = false``) the contract gives, but for
+    generated columns and identities. Defaults are compared as parsed expressions: ``'1'::integer`` is
+    ``1``, ``now()`` is ``CURRENT_TIMESTAMP``.
+    """
+    table, expected, column = subject
+    wanted, observed = expected.default, column.default
+    if wanted is None and observed is None:
+        return None
+    if wanted is not None and observed is not None and same_expression(wanted, observed):
+        return None
+    change = f"SET DEFAULT {wanted}" if wanted is not None else "DROP DEFAULT"
+    return Flaw(
+        message=f"Column {subject.shown(facts)} {_differs(wanted, observed)}",
+        expected=f"{f'default {wanted}' if wanted is not None else 'no default'}{written_in(expected.origin)}",
+        observed=f"default {observed}" if observed is not None else "no default",
+        remedy=Remedy(
+            sql=(
+                f"ALTER TABLE {quote_qname(table.qname)} ALTER COLUMN {quote_ident(column.name)} {change};",
+            ),
+            note="Rows that are there keep their values.",
+            lock=_MOMENT,
+        ),
+    )
+
+
+def _differs(wanted: str | None, observed: str | None) -> str:
+    if observed is None:
+        return "has no default"
+    return "has a default, and none is declared" if wanted is None else "has another default than declared"
+
+
+@check(
+    "COL005",
+    "A column is not in the closed contract",
+    subjects=columns_under_closed_contract,
+    severity=Severity.INFO,
+    why="Nobody declared it, so nobody reviewed what it holds and who may read it.",
+    bad="alter table organization add column notes text;",
+    good="alter table organization alter column name set default '';",
+    config=_TENANCY
+    + """
+    [contract]
+    closed = true
+    [contract.tables.organization.columns]
+    id = { type = "uuid" }
+    name = { type = "text" }
+    """,
+    remediable=False,
+)
+def unexpected_column(subject: UndeclaredCandidate, facts: Facts) -> Verdict:
+    """A table has a column that the closed contract does not declare.
+
+    Examined: the columns of tables whose columns the contract lists, if it says ``closed = true``.
+    A table that the contract names without any column is not looked at; one that it does not name
+    is a finding of TBL002.
+    """
+    table, column, expected = subject
+    if any(c.name == column.name for c in expected.columns):
+        return None
+    return Flaw(
+        message=f"Column {facts.show(table.qname)}.{column.name} is not in the contract",
+        expected="only columns that the contract declares",
+        observed=f"an undeclared column of type {column.type}",
+        remedy=Remedy(note="Declare it in the contract, or drop it once nothing reads it."),
+    )

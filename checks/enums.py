@@ -1,0 +1,298 @@
+"""ENU: enums hold the labels that the contract gives them, and every enum is used."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from validate_schema.api import (
+    Facts,
+    Flaw,
+    ObjectRef,
+    Remedy,
+    Severity,
+    Verdict,
+    catalog,
+    check,
+    contract,
+    parse_type,
+    quote_ident,
+    quote_literal,
+    quote_qname,
+)
+
+from ._declared import declared_columns, written_in
+
+_TENANCY = """
+    [tenancy]
+    root = "organization"
+    column = "org_id"
+
+    [contract.enums]
+    task_status = ["open", "done"]
+"""
+_LITERAL = re.compile(r"'((?:[^']|'')*)'")
+_CAST = re.compile(r'::(?:"(?:[^"]|"")+"|[\w.]+(?: varying)?)(?:\(\d+\))?(?:\[\])*')
+
+
+class ListedColumn(NamedTuple):
+    """A column that stands for an enum by a CHECK on its values."""
+
+    table: catalog.Table
+    constraint: catalog.Constraint
+    labels: tuple[str, ...]
+
+
+class DeclaredEnum(NamedTuple):
+    """An enum of the contract. `enum` is None where no such type exists; then `columns` are those
+    that the contract gives the type, as far as a CHECK lists their values, and `unlisted` the others."""
+
+    expected: contract.ExpectedEnum
+    qname: catalog.QName
+    enum: catalog.Enum | None
+    columns: tuple[ListedColumn, ...]
+    unlisted: tuple[str, ...]
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef("enum", self.qname.schema, name=self.qname.name)
+
+    @property
+    def exists(self) -> bool:
+        return self.enum is not None or (bool(self.columns) and not self.unlisted)
+
+
+def declared_enums(facts: Facts) -> Iterator[DeclaredEnum]:
+    """Enums of the contract."""
+    known = {e.qname: e for e in facts.catalog.enums}
+    for expected in facts.contract.enums:
+        qname = catalog.QName(expected.schema or facts.default_schema, expected.name)
+        enum = known.get(qname)
+        listed, unlisted = ((), ()) if enum else _listed(qname, facts)
+        yield DeclaredEnum(expected, qname, enum, listed, unlisted)
+
+
+def existing_enums(facts: Facts) -> Iterator[DeclaredEnum]:
+    """Enums of the contract that exist, as a type or as a CHECK on every column declared with them."""
+    yield from (declared for declared in declared_enums(facts) if declared.exists)
+
+
+def _listed(qname: catalog.QName, facts: Facts) -> tuple[tuple[ListedColumn, ...], tuple[str, ...]]:
+    listed, unlisted = [], []
+    for table, expected, column in declared_columns(facts):
+        wanted = parse_type(expected.type, facts.default_schema) if expected.type else None
+        if column is None or wanted is None or (wanted.schema, wanted.name) != qname:
+            continue
+        found = next((c for c in table.constraints if _labels(c, column.name) is not None), None)
+        if found is None:
+            unlisted.append(f"{facts.show(table.qname)}.{column.name}")
+        else:
+            listed.append(ListedColumn(table, found, _labels(found, column.name) or ()))
+    return tuple(listed), tuple(unlisted)
+
+
+def _labels(constraint: catalog.Constraint, column: str) -> tuple[str, ...] | None:
+    """Return the values that a valid CHECK lists for a column, None where it says anything else.
+
+    The server prints ``col IN ('a', 'b')`` as ``((col)::text = ANY (ARRAY['a'::text, 'b'::text]))``.
+    """
+    if constraint.kind != "check" or constraint.columns != (column,) or not constraint.validated:
+        return None
+    labels = tuple(label.replace("''", "'") for label in _LITERAL.findall(constraint.definition or ""))
+    plain = _CAST.sub("", _LITERAL.sub("?", constraint.definition or ""))
+    words = re.sub(r"[\s()\[\],]+", " ", plain.removeprefix("CHECK")).strip()
+    names = {column, quote_ident(column)}
+    listed = [f"{name} = ANY ARRAY{' ?' * len(labels)}" for name in names] + [f"{name} = ?" for name in names]
+    allowed = {*listed, *(f"{text} OR {name} IS NULL" for text in listed for name in names)}
+    return labels if labels and words in {re.sub(r"[\s()\[\],]+", " ", text) for text in allowed} else None
+
+
+@check(
+    "ENU001",
+    "A declared enum does not exist",
+    subjects=declared_enums,
+    severity=Severity.ERROR,
+    why="Columns that should take one of a few values take any.",
+    bad="create table task (id uuid primary key, org_id uuid not null references organization (id), status text);",
+    good="create type task_status as enum ('open', 'done');",
+    config=_TENANCY,
+)
+def expected_enum(declared: DeclaredEnum, facts: Facts) -> Verdict:
+    """An enum that the contract declares is missing.
+
+    Examined: the contract's enums. Passes when the type exists, or when every column that the
+    contract gives this type has a valid ``CHECK (column IN (...))`` instead. Its labels are ENU002's question.
+    """
+    if declared.exists:
+        return None
+    near = [
+        facts.show(e.qname) for e in facts.catalog.enums if _folded(e.name) == _folded(declared.qname.name)
+    ]
+    observed = "no such enum" + (f"; there is {', '.join(near)}" if near else "")
+    if declared.unlisted:
+        observed += f"; no CHECK lists the values of {', '.join(declared.unlisted)}"
+    labels = ", ".join(map(quote_literal, declared.expected.labels))
+    return Flaw(
+        message=f"Enum {facts.show(declared.qname)} does not exist",
+        expected=f"an enum of that name, or a CHECK on its columns{written_in(declared.expected.origin)}",
+        observed=observed,
+        remedy=Remedy(note=f"Rename {' or '.join(near)}, or correct the contract, if the same enum is meant.")
+        if near
+        else Remedy(
+            sql=(f"CREATE TYPE {quote_qname(declared.qname)} AS ENUM ({labels});",),
+            note="The columns that should have the type still have another: COL002 reports them.",
+            lock="none on tables",
+        ),
+    )
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "").casefold()
+
+
+@check(
+    "ENU002",
+    "An enum's labels are not the declared ones",
+    subjects=existing_enums,
+    severity=Severity.ERROR,
+    why="The application writes a value that the database refuses, or reads one that it does not know.",
+    bad="create type task_status as enum ('open');",
+    good="create type task_status as enum ('open', 'done');",
+    config=_TENANCY,
+)
+def labels(declared: DeclaredEnum, facts: Facts) -> Verdict:
+    """An enum lacks a label that the contract gives it, or has another one.
+
+    Examined: enums of the contract that exist, as a type or as CHECKs. Fails for missing and extra
+    labels; labels in another order are a warning, because comparisons and sorting follow the order. The
+    remedy adds what is missing; a label cannot be dropped from an enum.
+    """
+    wanted = declared.expected.labels
+    if declared.enum is not None:
+        return _compare(declared, wanted, declared.enum.labels, facts)
+    for column in declared.columns:
+        if set(column.labels) != set(wanted):
+            return _compare(declared, wanted, column.labels, facts, column)
+    return None
+
+
+def _compare(
+    declared: DeclaredEnum,
+    wanted: tuple[str, ...],
+    observed: tuple[str, ...],
+    facts: Facts,
+    column: ListedColumn | None = None,
+) -> Flaw | None:
+    if observed == wanted:
+        return None
+    name = facts.show(declared.qname)
+    missing = [label for label in wanted if label not in observed]
+    extra = [label for label in observed if label not in wanted]
+    what = [f"lacks {', '.join(missing)}"] if missing else []
+    what += [f"has {', '.join(extra)} besides"] if extra else []
+    where = f" in {facts.show(column.table.qname)}.{column.constraint.name}" if column else ""
+    return Flaw(
+        message=f"Enum {name}{where} {' and '.join(what) or 'has its labels in another order'}",
+        expected=", ".join(wanted) + written_in(declared.expected.origin),
+        observed=", ".join(observed),
+        remedy=_list_again(column) if column else _add_labels(declared.qname, wanted, observed, bool(extra)),
+        severity=None if missing or extra else Severity.WARNING,
+    )
+
+
+def _list_again(column: ListedColumn) -> Remedy:
+    return Remedy(
+        note=f"Add a CHECK with the declared values as NOT VALID, validate it, then drop {column.constraint.name}. "
+        "Rows that hold other values must be changed first."
+    )
+
+
+def _add_labels(
+    qname: catalog.QName, wanted: tuple[str, ...], observed: tuple[str, ...], extra: bool
+) -> Remedy:
+    """Add each missing label after the one that precedes it in the contract."""
+    sql = []
+    there = list(observed)
+    for position, label in enumerate(wanted):
+        if label in there:
+            continue
+        following = next((w for w in wanted[position + 1 :] if w in there), None)
+        place = f" AFTER {quote_literal(wanted[position - 1])}" if position else ""
+        if not position and following is not None:
+            place = f" BEFORE {quote_literal(following)}"
+        sql.append(f"ALTER TYPE {quote_qname(qname)} ADD VALUE {quote_literal(label)}{place};")
+        there.append(label)
+    notes = (
+        ["Run each on its own: a new label cannot be used in the transaction that adds it."] if sql else []
+    )
+    if extra:
+        notes.append(
+            "A label cannot be dropped: change the rows that use it, make a new type, or add it to the contract."
+        )
+    if not sql and not extra:
+        notes.append(
+            "The order of labels cannot be changed: make a new type, or correct the contract if nothing sorts by it."
+        )
+    return Remedy(sql=tuple(sql), note=" ".join(notes), lock="none on tables" if sql else "")
+
+
+class EnumType(NamedTuple):
+    """An enum type of the database."""
+
+    enum: catalog.Enum
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef("enum", self.enum.schema, name=self.enum.name)
+
+
+def enum_types(facts: Facts) -> Iterator[EnumType]:
+    """Every enum type."""
+    yield from map(EnumType, facts.catalog.enums)
+
+
+@check(
+    "ENU003",
+    "Nothing uses an enum",
+    subjects=enum_types,
+    severity=Severity.INFO,
+    why="It is left over from a change, or a column that should have it takes any text.",
+    bad="create type task_status as enum ('open', 'done');",
+    good="""
+        create type task_status as enum ('open', 'done');
+        create table task (id uuid primary key, org_id uuid not null references organization (id), status task_status);
+    """,
+)
+def unused_enum(subject: EnumType, facts: Facts) -> Verdict:
+    """No column uses an enum type.
+
+    Examined: every enum type. Columns and arrays of it, domains over it, and functions and views
+    that name it all count as use. Composite types, ranges and casts in the application are not seen,
+    so that the statement of the remedy refuses to drop what still depends on the type.
+    """
+    qname = subject.enum.qname
+    if _used(qname, facts):
+        return None
+    declared = any(qname == d.qname for d in declared_enums(facts))
+    drop = f"DROP TYPE {quote_qname(qname)};"
+    return Flaw(
+        message=f"No column, domain, function or view uses the enum {facts.show(qname)}",
+        expected="an enum that a column uses",
+        observed=f"unused; labels: {', '.join(subject.enum.labels)}",
+        remedy=Remedy(note="The contract declares it: give it to the column that should have it.")
+        if declared
+        else Remedy(
+            sql=(drop,),
+            note="See first that no application casts to it. The statement fails if anything still depends on it.",
+            lock="none on tables",
+        ),
+    )
+
+
+def _used(qname: catalog.QName, facts: Facts) -> bool:
+    stored = any(c.type_name == qname for t in facts.catalog.tables for c in t.columns)
+    if stored or any(d.type_name == qname for d in facts.catalog.domains):
+        return True
+    name = re.compile(rf'(?<![\w"]){re.escape(qname.name)}(?![\w"])|{re.escape(quote_ident(qname.name))}')
+    texts = [v.definition for v in facts.catalog.views]
+    texts += [text or "" for f in facts.catalog.functions for text in (f.arguments, f.returns, f.body)]
+    return any(name.search(text) for text in texts)

@@ -1,0 +1,99 @@
+"""SUP: accepted findings are still accepted, and still there."""
+
+from collections.abc import Iterator
+
+from validate_schema.api import Facts, Flaw, Remedy, Severity, SuppressionUse, Verdict, check
+
+_ACCEPTED = """
+    [tenancy]
+    root = "organization"
+    column = "org_id"
+
+    [[checks.suppress]]
+    check = "TBL005"
+    object = "import_log"
+    reason = "written once, read by nobody"
+"""
+_LOG = "create table import_log (org_id uuid not null references organization (id), line text);"
+
+
+def suppressions(facts: Facts) -> tuple[SuppressionUse, ...]:
+    """The suppressions of the config."""
+    return facts.suppressions
+
+
+def judged_suppressions(facts: Facts) -> Iterator[SuppressionUse]:
+    """Suppressions that hold, of checks that ran: the others cannot be told to be unused."""
+    yield from (use for use in facts.suppressions if use.judged and not use.lapsed(facts.today))
+
+
+@check(
+    "SUP001",
+    "A suppression is past its date",
+    subjects=suppressions,
+    severity=Severity.ERROR,
+    why="Somebody accepted the risk until a day that has passed: it is open again, and nobody has decided anew.",
+    bad=_LOG,
+    good=_LOG,
+    config=_ACCEPTED + '    expires = "2020-01-31"',
+    good_config=_ACCEPTED + '    expires = "2999-12-31"',
+    remediable=False,
+)
+def expired(use: SuppressionUse, facts: Facts) -> Verdict:
+    """A suppression is past its date, or its date cannot be read.
+
+    Examined: every entry of ``checks.suppress``. On the day itself it still holds. Dates are written
+    ``2027-06-30``; one that cannot be read holds no longer, so that a slip of the pen cannot accept
+    a finding for ever. What it accepted is reported again.
+    """
+    if not use.lapsed(facts.today):
+        return None
+    if use.expires is None:
+        message = f"The date {use.expires_text!r} of the suppression {_name(use)} cannot be read"
+        observed, note = use.expires_text, "Write the date as 2027-06-30."
+    else:
+        message = f"The suppression {_name(use)} has expired"
+        observed, note = (
+            f"expired on {use.expires.isoformat()}",
+            "Mend what it accepts, or decide anew and set a later date.",
+        )
+    owner = f" {use.owner} accepted it." if use.owner else ""
+    return Flaw(
+        message=message,
+        expected="a date that is not past",
+        observed=observed,
+        remedy=Remedy(note=f"{note}{owner} The reason given: {use.reason}"),
+    )
+
+
+@check(
+    "SUP002",
+    "A suppression matches nothing",
+    subjects=judged_suppressions,
+    severity=Severity.WARNING,
+    why="It silences the next finding of that name, which nobody has looked at.",
+    bad=_LOG.replace("line text", "line text primary key"),
+    good=_LOG,
+    config=_ACCEPTED,
+    remediable=False,
+)
+def unused(use: SuppressionUse, _facts: Facts) -> Verdict:
+    """A suppression accepts nothing that was found.
+
+    Examined: entries of ``checks.suppress`` that hold, and whose check ran; what was not run cannot be
+    told to be unused. Fails when no finding matched, because the defect is mended or the name is wrong.
+    """
+    if use.matched:
+        return None
+    return Flaw(
+        message=f"The suppression {_name(use)} matches no finding",
+        expected="a finding that it accepts",
+        observed="no finding of that check and object",
+        remedy=Remedy(
+            note="Remove it, or correct its object: a name as the report writes it, * for any text."
+        ),
+    )
+
+
+def _name(use: SuppressionUse) -> str:
+    return f"{use.check} {use.object}"

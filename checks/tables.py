@@ -1,0 +1,411 @@
+"""TBL: the tables that should exist do, and each has a known owner, a key and durable rows."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from validate_schema.api import (
+    ConfigName,
+    Facts,
+    Flaw,
+    ObjectRef,
+    Remedy,
+    Severity,
+    TableClass,
+    Verdict,
+    catalog,
+    check,
+    derived_name,
+    parse_pattern,
+    quote_ident,
+    quote_idents,
+    quote_qname,
+    tenant_tables,
+    toml_text,
+    type_sql,
+    user_tables,
+    write_name,
+)
+
+from ._declared import DeclaredTable, declared_tables, without_tenant_column, written_in
+from ._look_alikes import look_alikes
+
+_BRIEF = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
+
+
+class ConfigEntry(NamedTuple):
+    """A name in the config."""
+
+    entry: ConfigName
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef("config", name=f"{self.entry.where}.{self.entry.name}")
+
+
+@check(
+    "TBL001",
+    "A declared table does not exist",
+    subjects=declared_tables,
+    severity=Severity.ERROR,
+    why="Code written against the contract fails at run time, and a migration that was thought applied was not.",
+    bad="create table invoice (id uuid primary key, org_id uuid not null references organization (id));",
+    good="""
+        create table invoice (id uuid primary key, org_id uuid not null references organization (id));
+        create table credit_note (id uuid not null, org_id uuid not null, number integer);
+    """,
+    config="""
+        [tenancy]
+        root = "organization"
+        column = "org_id"
+
+        [contract.tables.credit_note]
+        unique = [["org_id", "number"]]
+        [contract.tables.credit_note.columns]
+        id = { type = "uuid", nullable = false }
+        org_id = { type = "uuid", nullable = false }
+        number = { type = "integer" }
+    """,
+)
+def expected_table(declared: DeclaredTable, facts: Facts) -> Verdict:
+    """A table that the contract declares is missing.
+
+    Examined: every table of the contract. Fails when no table of exactly that name exists; a name
+    in another case or schema is another table, and is mentioned. What the contract says about the
+    table's columns, keys and policies is not judged until it exists. The remedy creates the table
+    where the contract gives the type of every column.
+    """
+    if declared.table is not None:
+        return None
+    return Flaw(
+        message=f"Table {facts.show(declared.qname)} does not exist",
+        expected=f"a table of that name{written_in(declared.expected.origin)}",
+        observed=_instead(declared.qname, facts),
+        remedy=_create_table(declared, facts),
+    )
+
+
+def _instead(missing: catalog.QName, facts: Facts) -> str:
+    if any(v.qname == missing for v in facts.catalog.views):
+        return "a view of that name, and no table"
+    near = [facts.show(t.qname) for t in facts.catalog.tables if _folded(t.name) == _folded(missing.name)]
+    return f"no such table; there is {', '.join(near)}" if near else "no such table"
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "").casefold()
+
+
+def _create_table(declared: DeclaredTable, facts: Facts) -> Remedy:
+    expected = declared.expected
+    types = {c.name: type_sql(c.type, facts) if c.type else None for c in expected.columns}
+    taken = any(v.qname == declared.qname for v in facts.catalog.views)
+    if not types or None in types.values() or taken:
+        return Remedy(
+            note="Apply the migration that creates it; the contract does not say enough to write CREATE TABLE."
+        )
+    lines = [
+        f"{quote_ident(c.name)} {types[c.name]}"
+        + (f" DEFAULT {c.default}" if c.default is not None else "")
+        + (" NOT NULL" if c.nullable is False else "")
+        for c in expected.columns
+    ]
+    lines += [
+        f"UNIQUE ({quote_idents(key.columns)})"
+        for key in expected.uniques
+        if types.keys() >= set(key.columns)
+    ]
+    return Remedy(
+        sql=(f"CREATE TABLE {quote_qname(declared.qname)} (\n    " + ",\n    ".join(lines) + "\n);",),
+        note="The contract's columns and uniques alone: primary key, foreign keys, policies and grants are "
+        "for the migration that should have created it.",
+        lock="none on other tables",
+    )
+
+
+def tables_under_closed_contract(facts: Facts) -> tuple[catalog.Table, ...]:
+    """User tables, when the contract is closed."""
+    return facts.tables if facts.contract.closed else ()
+
+
+@check(
+    "TBL002",
+    "A table is not in the closed contract",
+    subjects=tables_under_closed_contract,
+    severity=Severity.WARNING,
+    why="Nobody declared it, so nobody reviewed whose rows it holds or who may read them.",
+    bad="create table scratch_copy (id uuid primary key, payload text);",
+    good="alter table organization add column plan text;",
+    config="""
+        [tenancy]
+        root = "organization"
+        column = "org_id"
+
+        [contract]
+        closed = true
+        [contract.tables.organization]
+    """,
+    remediable=False,
+)
+def unexpected_table(table: catalog.Table, facts: Facts) -> Verdict:
+    """A table exists that the closed contract does not declare.
+
+    Examined: user tables, if the contract says ``closed = true``. Fails when the contract has no
+    table of that name. Partitions belong to their parent; migration ledgers and tables of extensions are not
+    looked at.
+    """
+    if table.qname in facts.expected_tables:
+        return None
+    key = toml_text(write_name(table.qname, facts.default_schema))
+    return Flaw(
+        message=f"Table {facts.show(table.qname)} is not in the contract",
+        expected="only tables that the contract declares",
+        observed="an undeclared table",
+        remedy=Remedy(note=f"Declare it, [contract.tables.{key}], or drop it once nothing needs it."),
+    )
+
+
+def classifiable_tables(facts: Facts) -> Iterator[catalog.Table]:
+    """User tables, but for those that TEN001 reports for want of the tenant column."""
+    facts.require_tenancy()
+    reported = without_tenant_column(facts)
+    yield from (t for t in facts.tables if t.qname not in reported)
+
+
+@check(
+    "TBL003",
+    "Nobody said whose rows a table holds",
+    subjects=classifiable_tables,
+    severity=Severity.ERROR,
+    why="A table without a known owner is one that no isolation rule covers, which is how a new table starts to leak.",
+    bad="""
+        create table country (code text primary key);
+        create table upload (id uuid primary key, file_name text not null);
+    """,
+    good="""
+        create table country (code text primary key);
+        create table upload (
+            id uuid primary key, file_name text not null,
+            org_id uuid not null references organization (id)
+        );
+    """,
+    config="""
+        [tenancy]
+        root = "organization"
+        column = "org_id"
+        global = ["country"]
+    """,
+    remediable=False,
+)
+def classified(table: catalog.Table, facts: Facts) -> Verdict:
+    """A table is neither root, tenant, inherited, global nor exempt.
+
+    Examined: user tables. A table is a tenant's when it carries the tenant column, inherited when
+    foreign keys that every row has lead to such a table, and global or exempt when the config says
+    so. Fails for all others: which of the four a table is meant to be only a person can say. A table
+    that was declared a tenant table and lacks the column is left to TEN001.
+    """
+    if facts.class_of(table.qname) is not TableClass.UNCLASSIFIED:
+        return None
+    name = facts.show(table.qname)
+    standing = facts.standings.get(table.qname)
+    alike = look_alikes(table, facts)
+    reads_like = f"; {', '.join(alike)} reads like the tenant column" if alike else ""
+    return Flaw(
+        message=f"Table {name} is neither root, tenant, inherited, global nor exempt",
+        expected="a table whose owner is known",
+        observed=(standing.why if standing else "nothing is known of its owner") + reads_like,
+        remedy=Remedy(note=_classify(table, facts)),
+    )
+
+
+def _classify(table: catalog.Table, facts: Facts) -> str:
+    entry = toml_text(write_name(table.qname, facts.default_schema))
+    column = facts.tenancy.levels[0].columns[0]
+    return (
+        f"Decide whose rows these are. A tenant's: add {column}, or a NOT NULL foreign key to the table that "
+        f"owns them. Otherwise write one line under [tenancy]: global = [{entry}] if every tenant shares them, "
+        f'or exempt = [{{ table = {entry}, reason = "…" }}] if the rules do not apply.'
+    )
+
+
+def config_entries(facts: Facts) -> Iterator[ConfigEntry]:
+    """Tables and roles that the config names."""
+    yield from (ConfigEntry(name) for name in facts.config_names if name.name != "PUBLIC")
+
+
+@check(
+    "TBL004",
+    "The config names what does not exist or need it",
+    subjects=config_entries,
+    severity=Severity.WARNING,
+    why="A line that no longer means anything hides that the table was renamed, and exempts whatever takes its name.",
+    bad="create table currency (code text primary key);",
+    good="create table currency (code text primary key); create table country (code text primary key);",
+    config="""
+        [tenancy]
+        root = "organization"
+        column = "org_id"
+        global = ["currency", "country"]
+    """,
+    remediable=False,
+)
+def stale_classification(subject: ConfigEntry, facts: Facts) -> Verdict:
+    """The config names a table or role that is not there, or an exemption that is over or unneeded.
+
+    Examined: every name under ``[tenancy]`` and ``report.groups``, and the roles of the contract's grants; tables of the contract are
+    left to TBL001. Fails when no table (or view) or role has that name, when nothing matches a
+    pattern, when an exemption is past its date, and when every table that it exempts has a NOT NULL
+    tenant column with a foreign key to the root.
+    """
+    entry = subject.entry
+    problem = _missing_role(entry, facts) if entry.kind == "role" else _stale_table(entry, facts)
+    if problem is None:
+        return None
+    says, observed = problem
+    return Flaw(
+        message=f"Config entry {subject.ref.name} {says}",
+        expected="names of what exists, and exemptions that hold and are needed",
+        observed=observed,
+        remedy=Remedy(note=f"Correct the name under {entry.where}, or remove it."),
+    )
+
+
+def _missing_role(entry: ConfigName, facts: Facts) -> tuple[str, str] | None:
+    known = entry.name in facts.roles
+    return None if known else ("names a role that does not exist", "no such role on this server")
+
+
+def _stale_table(entry: ConfigName, facts: Facts) -> tuple[str, str] | None:
+    pattern = parse_pattern(entry.name)
+    relations = [*facts.catalog.tables, *facts.catalog.views]
+    meant = [r for r in relations if pattern.matches(r.qname, facts.default_schema)]
+    if not meant:
+        return "names no table or view", f"nothing is called {entry.name}"
+    if entry.where != "tenancy.exempt":
+        return None
+    if entry.expires is not None and entry.expires < facts.today:
+        return "has expired", f"expired on {entry.expires.isoformat()}"
+    if all(isinstance(r, catalog.Table) and _ties_every_row(r, facts) for r in meant):
+        return "is no longer needed", "a NOT NULL tenant column with a foreign key to the root"
+    return None
+
+
+def _ties_every_row(table: catalog.Table, facts: Facts) -> bool:
+    """Tell whether a table has all that a tenant table needs to be judged as one."""
+    for level in facts.tenancy.levels:
+        for name in level.columns:
+            column = table.column(name)
+            keyed = any(k.references == level.root and name in k.columns for k in table.foreign_keys)
+            if column is not None and column.not_null and keyed:
+                return True
+    return False
+
+
+def keyable_tables(facts: Facts) -> Iterator[catalog.Table]:
+    """User tables that can have a primary key: a foreign table cannot."""
+    yield from (t for t in user_tables(facts) if t.kind != "foreign")
+
+
+@check(
+    "TBL005",
+    "A table has no primary key",
+    subjects=keyable_tables,
+    severity=Severity.WARNING,
+    why="Its rows cannot be told apart, referenced or replicated: logical replication refuses to update or delete them.",
+    bad="""
+        create table invoice (id uuid not null, org_id uuid not null references organization (id));
+        create unique index invoice_id_idx on invoice (id);
+    """,
+    good="create table invoice (id uuid primary key, org_id uuid not null references organization (id));",
+)
+def primary_key(table: catalog.Table, facts: Facts) -> Verdict:
+    """A table has no primary key.
+
+    Examined: user tables; a partitioned table stands for its partitions, a foreign table cannot
+    have one. Where a plain unique index on NOT NULL columns exists, the remedy promotes it; which
+    column should be the key is otherwise a decision.
+    """
+    if table.primary_key is not None:
+        return None
+    return Flaw(
+        message=f"Table {facts.show(table.qname)} has no primary key",
+        expected="a primary key",
+        observed=_other_uniques(table),
+        remedy=_promote(table),
+    )
+
+
+def _other_uniques(table: catalog.Table) -> str:
+    uniques = [i.name for i in table.indexes if i.unique]
+    return (
+        f"no primary key; unique: {', '.join(uniques)}" if uniques else "no primary key and no unique index"
+    )
+
+
+def _promote(table: catalog.Table) -> Remedy:
+    """Make a primary key of a unique index, under the conditions of ADD PRIMARY KEY USING INDEX.
+
+    Source: PostgreSQL documentation, ALTER TABLE: a B-tree with default ordering, neither partial
+    nor on expressions, of no constraint; not for partitioned tables.
+    """
+    required = {c.name for c in table.columns if c.not_null}
+    for index in table.indexes if table.kind == "table" else ():
+        plain = index.unique and index.valid and index.predicate is None and index.method == "btree"
+        columns = tuple(c for c in index.columns if c is not None)
+        ordered = not any(index.options) and not any("pattern" in name for name in index.opclasses)
+        complete = len(columns) == len(index.columns) and required.issuperset(columns)
+        if plain and ordered and complete and index.constraint is None:
+            name = quote_ident(derived_name(table.name, "pkey"))
+            return Remedy(
+                sql=(
+                    f"ALTER TABLE {quote_qname(table.qname)} ADD CONSTRAINT {name} "
+                    f"PRIMARY KEY USING INDEX {quote_ident(index.name)};",
+                ),
+                note=f"The unique index {index.name} becomes the primary key and takes its name.",
+                lock=_BRIEF,
+            )
+    return Remedy(
+        note="Choose the column that names a row for good, or add an identity or uuid column for it."
+    )
+
+
+@check(
+    "TBL006",
+    "A tenant table is UNLOGGED",
+    subjects=tenant_tables,
+    severity=Severity.WARNING,
+    why="After a crash the server empties it, and it is never replicated: every tenant's rows are gone.",
+    bad="create unlogged table invoice (id uuid primary key, org_id uuid not null references organization (id));",
+    good="create table invoice (id uuid primary key, org_id uuid not null references organization (id));",
+)
+def logged(table: catalog.Table, facts: Facts) -> Verdict:
+    """A table that holds tenants' rows is UNLOGGED.
+
+    Examined: tenant tables. The rows of a partitioned table are in its partitions, so that these are
+    looked at in its place.
+    """
+    holders = _partitions(table, facts) if table.kind == "partitioned" else (table,)
+    unlogged = tuple(t for t in holders if t.unlogged)
+    if not unlogged:
+        return None
+    name = facts.show(table.qname)
+    parts = ", ".join(facts.show(t.qname) for t in unlogged)
+    whole = unlogged == (table,)
+    return Flaw(
+        message=f"Table {name} is UNLOGGED" if whole else f"Partitions of {name} are UNLOGGED: {parts}",
+        expected="a table whose rows survive a crash",
+        observed="UNLOGGED" if whole else f"{len(unlogged)} of {len(holders)} partitions UNLOGGED",
+        remedy=Remedy(
+            sql=tuple(f"ALTER TABLE {quote_qname(t.qname)} SET LOGGED;" for t in unlogged),
+            note="A table cannot be logged while it references one that is not: begin with the referenced one.",
+            lock="ACCESS EXCLUSIVE while the table is rewritten and written to the log: choose a quiet hour",
+        ),
+    )
+
+
+def _partitions(table: catalog.Table, facts: Facts) -> tuple[catalog.Table, ...]:
+    """Return the partitions that hold rows, at any depth."""
+    found: list[catalog.Table] = []
+    for child in facts.partitions.get(table.qname, ()):
+        found += _partitions(child, facts) if child.kind == "partitioned" else (child,)
+    return tuple(found)

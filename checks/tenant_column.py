@@ -1,0 +1,349 @@
+"""TEN: the tenant column is there, holds a value, has the root's type, and comes from nowhere else.
+
+What ties it to the root is in `tenant_root`, tables without one of their own in `ownership`.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from validate_schema.api import (
+    Facts,
+    Flaw,
+    ObjectRef,
+    Remedy,
+    Severity,
+    TableClass,
+    TableColumn,
+    Verdict,
+    catalog,
+    change_type,
+    check,
+    generates,
+    parse_type,
+    quote_ident,
+    quote_qname,
+    set_not_null,
+    tenant_columns,
+    type_sql,
+    user_tables,
+    validate_constraint,
+)
+
+from ._declared import lacks_tenant_column, must_carry_tenant
+from ._look_alikes import look_alikes
+from ._nulls import lets_null_in, unvalidated_not_null
+
+_MOMENT = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
+_TEXTS = frozenset({"text", "character varying"})
+_LITERAL = re.compile(r"E?'(?:[^']|'')*'")
+_CALL = re.compile(r'([\w".]+)\(')
+_SESSION = re.compile(r"\b(current_setting\(|current_user\b|session_user\b|current_role\b)", re.IGNORECASE)
+
+
+class Carrier(NamedTuple):
+    """A table that must carry the tenant column, and the name of that column."""
+
+    table: catalog.Table
+    column: str
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef.on_table("column", self.table.qname, self.column)
+
+
+class TypedTenant(NamedTuple):
+    """A tenant column with the type that it should have, and whose type that is."""
+
+    table: catalog.Table
+    column: catalog.Column
+    wanted: str
+    model: str
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef.on_table("column", self.table.qname, self.column.name)
+
+
+def carriers(facts: Facts) -> Iterator[Carrier]:
+    """Tables that the config or the contract calls tenant tables."""
+    for table in must_carry_tenant(facts):
+        declared = facts.expected_tables.get(table.qname)
+        named = {c.name for c in declared.columns} if declared else set()
+        spellings = [c for level in facts.tenancy.levels for c in level.columns]
+        column = facts.tenant_column(table) or next((c for c in spellings if c in named), spellings[0])
+        yield Carrier(table, column)
+
+
+def required_columns(facts: Facts) -> Iterator[TableColumn]:
+    """Tenant columns, but for those whose NULL rows are shared by design."""
+    for subject in tenant_columns(facts):
+        if subject.table.qname not in facts.tenancy.null_means_global:
+            yield subject
+
+
+def typed_tenant_columns(facts: Facts) -> Iterator[TypedTenant]:
+    """Tenant columns with the type of the root's key; without a root, the most frequent type."""
+    subjects = list(tenant_columns(facts))
+    wanted = {i: _model(i, subjects, facts) for i in range(len(facts.tenancy.levels))}
+    for table, column in subjects:
+        model = wanted[facts.standings[table.qname].level]
+        if model is not None:
+            yield TypedTenant(table, column, *model)
+
+
+def _model(index: int, subjects: list[TableColumn], facts: Facts) -> tuple[str, str] | None:
+    """Return the type that the tenant columns of a level should have, and where it is from."""
+    level = facts.tenancy.levels[index]
+    if level.root is not None:
+        root = facts.tables_by_name.get(level.root)
+        key = root.column(level.key) if root is not None and level.key is not None else None
+        return (key.base_type, f"{facts.show(level.root)}.{level.key}") if key is not None else None
+    here = [c.base_type for t, c in subjects if facts.standings[t.qname].level == index]
+    if not here:
+        return None
+    counted = Counter(sorted(here)).most_common(1)[0]
+    return counted[0], f"{counted[1]} of {len(here)} tenant tables"
+
+
+@check(
+    "TEN001",
+    "A tenant table lacks the tenant column",
+    subjects=carriers,
+    severity=Severity.ERROR,
+    why="No row says whose it is, so that nothing can keep tenants apart.",
+    bad="create table invoice (id uuid primary key, number text not null);",
+    good="create table invoice (id uuid primary key, org_id uuid not null references organization (id), number text not null);",
+    config="""
+        [tenancy]
+        root = "organization"
+        column = "org_id"
+        tenant = ["invoice"]
+    """,
+)
+def present(subject: Carrier, facts: Facts) -> Verdict:
+    """A table that should carry the tenant column does not.
+
+    Examined: tables listed under ``tenancy.tenant``, and tables of the contract that say
+    ``tenant = true`` or declare the tenant column. Fails when none of the accepted spellings is a
+    column of the table, or when it is a key of something other than the tenant. The remedy adds
+    the column empty; what its rows belong to is for a person to fill in, and TEN002 then asks for NOT NULL.
+    """
+    table, column = subject
+    if not lacks_tenant_column(table, facts):
+        return None
+    name = facts.show(table.qname)
+    there = table.column(column)
+    alike = look_alikes(table, facts)
+    observed = "no such column" + (f"; {', '.join(alike)} reads like it" if alike else "")
+    return Flaw(
+        message=f"Tenant table {name} has no tenant column {column}",
+        expected=f"a column {column} that holds the tenant of each row",
+        observed=f"{column} is a key of another table" if there is not None else observed,
+        remedy=_add_tenant_column(subject, facts) if there is None and not alike else _which(column),
+    )
+
+
+def _which(column: str) -> Remedy:
+    return Remedy(
+        note=f"Rename the column that holds the tenant to {column}, or accept its spelling in tenancy.column."
+    )
+
+
+def _add_tenant_column(subject: Carrier, facts: Facts) -> Remedy:
+    levels = facts.tenancy.levels
+    index = next((i for i, level in enumerate(levels) if subject.column in level.columns), 0)
+    model = _model(index, list(tenant_columns(facts)), facts)
+    written = type_sql(model[0], facts) if model else None
+    note = "Fill it for the rows that are there; the next run then asks for NOT NULL and the foreign key."
+    if written is None or subject.table.inherits:
+        return Remedy(note=f"Add {subject.column} in a migration. {note}")
+    return Remedy(
+        sql=(
+            f"ALTER TABLE {quote_qname(subject.table.qname)} ADD COLUMN {quote_ident(subject.column)} {written};",
+        ),
+        note=note,
+        lock=_MOMENT,
+    )
+
+
+@check(
+    "TEN002",
+    "The tenant column may be NULL",
+    subjects=required_columns,
+    severity=Severity.ERROR,
+    why="A row without a tenant belongs to nobody: it is lost to its owner, or shown to everybody.",
+    bad="create table invoice (id uuid primary key, org_id uuid references organization (id));",
+    good="create table invoice (id uuid primary key, org_id uuid not null references organization (id));",
+)
+def not_null(subject: TableColumn, facts: Facts) -> Verdict:
+    """A tenant column may hold NULL.
+
+    Examined: the tenant column of every tenant table, but for tables under ``tenancy.null_rows``,
+    whose NULL rows are shared by design. Passes when the column is NOT NULL, or a valid CHECK
+    says IS NOT NULL. A NOT NULL constraint that was added NOT VALID does not hold for older rows
+    and fails. Rows that are NULL today are counted by DAT001.
+    """
+    table, column = subject
+    if not lets_null_in(table, column):
+        return None
+    waiting = unvalidated_not_null(table, column)
+    return Flaw(
+        message=f"Tenant column {facts.show(table.qname)}.{column.name} may be NULL",
+        expected="NOT NULL",
+        observed="NOT NULL, but NOT VALID: older rows may hold NULL" if waiting else "nullable",
+        remedy=Remedy(
+            sql=(validate_constraint(table.qname, waiting),) if waiting else set_not_null(table, column),
+            note="Give every row a tenant first: validation fails on NULL rows and changes nothing. If NULL means "
+            "that all tenants share the row, declare the table under [[tenancy.null_rows]].",
+            lock="SHARE UPDATE EXCLUSIVE while rows are validated: reads and writes go on; else ACCESS EXCLUSIVE for a moment",
+        ),
+    )
+
+
+@check(
+    "TEN003",
+    "The tenant column has another type than the root",
+    subjects=typed_tenant_columns,
+    severity=Severity.ERROR,
+    why="It cannot have a foreign key to the tenants, and every comparison with the tenant needs a cast, which is where policies go wrong.",
+    bad="create table invoice (id uuid primary key, org_id text not null);",
+    good="create table invoice (id uuid primary key, org_id uuid not null references organization (id));",
+)
+def type(subject: TypedTenant, facts: Facts) -> Verdict:
+    """A tenant column has another type than the key that it stands for.
+
+    Examined: the tenant column of every tenant table. Its type is compared with that of the root's
+    key, domains resolved; without a root in this database, with the type that most tenant tables of
+    the level use. Lengths do not count, nor does ``text`` against ``varchar``: they compare as the same.
+    """
+    table, column, wanted, model = subject
+    if _kind(column.base_type) == _kind(wanted):
+        return None
+    return Flaw(
+        message=f"Tenant column {facts.show(table.qname)}.{column.name} has another type than {model}",
+        expected=wanted,
+        observed=column.type
+        if column.domain_base is None
+        else f"{column.type} (a domain of {column.base_type})",
+        remedy=change_type(table, column, wanted, facts),
+    )
+
+
+def _kind(type_name: str) -> tuple[str, str, bool]:
+    read = parse_type(type_name)
+    return read.schema, "text" if read.name in _TEXTS else read.name, read.array
+
+
+@check(
+    "TEN006",
+    "The tenant column has a default",
+    subjects=tenant_columns,
+    severity=Severity.ERROR,
+    why="A statement that forgets the tenant does not fail: its rows are given to whichever tenant the default names.",
+    bad="create table invoice (id uuid primary key, org_id uuid not null default '00000000-0000-0000-0000-000000000001');",
+    good="create table invoice (id uuid primary key, org_id uuid not null references organization (id));",
+)
+def default(subject: TableColumn, facts: Facts) -> Verdict:
+    """A tenant column fills itself in when a statement leaves it out.
+
+    Examined: the tenant column of every tenant table; a default of its domain counts. Fails for a constant,
+    and for what makes a value of its own (an identity, ``gen_random_uuid()``), which is no tenant at all. A default
+    that reads the session, as ``current_setting(...)`` does, or calls any other function is mentioned as information: it is right as
+    long as the context is. NULL is no default.
+    """
+    table, column = subject
+    found = _default_of(column, facts)
+    if found is None or column.generated or re.fullmatch(r"NULL(::.+)?", found, re.DOTALL):
+        return None
+    severity, words = _judge_default(found, column)
+    act = (
+        "DROP IDENTITY"
+        if column.identity
+        else "SET DEFAULT NULL"
+        if column.default is None
+        else "DROP DEFAULT"
+    )
+    name = f"{facts.show(table.qname)}.{column.name}"
+    return Flaw(
+        message=f"Tenant column {name} {words}",
+        expected="no default: a statement must say whose row it writes",
+        observed=found if column.identity else f"default {found}",
+        remedy=Remedy(
+            sql=(f"ALTER TABLE {quote_qname(table.qname)} ALTER COLUMN {quote_ident(column.name)} {act};",),
+            note="Statements that leave the tenant out fail from then on: that is the point. Look for rows that "
+            "the default already gave away.",
+            lock=_MOMENT,
+        ),
+        severity=severity,
+    )
+
+
+def _default_of(column: catalog.Column, facts: Facts) -> str | None:
+    if column.identity:
+        return f"generated {column.identity} as identity"
+    if column.default is not None or column.type_name is None:
+        return column.default
+    return next((d.default for d in facts.catalog.domains if d.qname == column.type_name), None)
+
+
+def _judge_default(found: str, column: catalog.Column) -> tuple[Severity, str]:
+    text = _LITERAL.sub("''", found)
+    if column.identity or (generates(found) and _is_generator(text)):
+        return Severity.ERROR, f"makes its own values: {found}"
+    if _SESSION.search(text):
+        return Severity.INFO, "takes its default from the session"
+    if _CALL.search(text):
+        return Severity.INFO, "takes its default from a function"
+    return Severity.ERROR, f"has a constant default {found}"
+
+
+def _is_generator(text: str) -> bool:
+    """Tell whether a default calls one of the functions that make a new value for each row."""
+    return (
+        re.search(r"\b(nextval|random|(gen_random_)?uuid\w*|uuid_generate\w*|uuidv[47])\(", text) is not None
+    )
+
+
+def classified_tables(facts: Facts) -> Iterator[catalog.Table]:
+    """User tables, but for those that TBL003 reports, and exempt ones."""
+    facts.require_tenancy()
+    for table in user_tables(facts):
+        if facts.class_of(table.qname) not in (TableClass.UNCLASSIFIED, TableClass.EXEMPT):
+            yield table
+
+
+@check(
+    "TEN008",
+    "Another column reads like the tenant column",
+    subjects=classified_tables,
+    severity=Severity.WARNING,
+    why="Sooner or later a query filters by the wrong one, and nothing keeps the two in step.",
+    bad="""create table invoice (id uuid primary key, org_id uuid not null references organization (id), "orgId" uuid);""",
+    good="""create table invoice (id uuid primary key, org_id uuid not null references organization (id), billing_org_id uuid);""",
+    remediable=False,
+)
+def look_alike(table: catalog.Table, facts: Facts) -> Verdict:
+    """A table has a second column that reads like the tenant column.
+
+    Examined: root, tenant, inherited and global tables. Fails for a column whose name means the same
+    as the tenant column's (``orgId``, ``organization_id`` beside ``org_id``) or says "tenant", unless it
+    is the tenant column of another level, a foreign key to a table that is no root, or the table's
+    own key. A qualified name (``billing_org_id``) says what it is and passes.
+    """
+    alike = look_alikes(table, facts)
+    if not alike:
+        return None
+    own = facts.tenant_column(table)
+    names, reads = ", ".join(alike), "reads" if len(alike) == 1 else "read"
+    return Flaw(
+        message=f"{facts.show(table.qname)}: {names} {reads} like the tenant column"
+        + (f" {own}" if own else ""),
+        expected="one column that says whose a row is",
+        observed=f"{names} beside {own}" if own else f"{names}, and no tenant column",
+        remedy=Remedy(
+            note="If it holds the tenant, keep one of the two and drop the other; if it means something else, "
+            "rename it so that it says what."
+        ),
+    )

@@ -1,0 +1,228 @@
+"""TEN: what ties the tenant column to the tenants."""
+
+from collections.abc import Iterator
+
+from validate_schema.api import (
+    Facts,
+    Flaw,
+    Remedy,
+    Severity,
+    TableColumn,
+    TableConstraint,
+    Verdict,
+    add_foreign_key,
+    catalog,
+    check,
+    deferral,
+    parse_type,
+    quote_ident,
+    quote_idents,
+    quote_qname,
+    root_foreign_keys,
+    tenant_columns,
+    validate_constraint,
+)
+
+
+def rooted_columns(facts: Facts) -> Iterator[TableColumn]:
+    """Tenant columns that can have a foreign key: the tenants are a table here, the table is none elsewhere."""
+    for subject in tenant_columns(facts):
+        root = facts.level(subject.table).root
+        if root in facts.tables_by_name and subject.table.kind != "foreign":
+            yield subject
+
+
+def direct_root_keys(facts: Facts) -> Iterator[TableConstraint]:
+    """Foreign keys of the tenant column alone to its root; FKY005 looks after composite ones."""
+    for table, key in root_foreign_keys(facts):
+        if key.references == facts.level(table).root and len(key.columns) == 1:
+            yield TableConstraint(table, key)
+
+
+@check(
+    "TEN004",
+    "The tenant column has no foreign key to the tenants",
+    subjects=rooted_columns,
+    severity=Severity.ERROR,
+    why="Rows may name a tenant that does not exist, and stay behind when a tenant is deleted.",
+    bad="create table invoice (id uuid primary key, org_id uuid not null);",
+    good="""
+        create table invoice (
+            id uuid primary key,
+            org_id uuid not null references organization (id),
+            unique (org_id, id)
+        );
+        create table invoice_line (
+            id uuid primary key,
+            org_id uuid not null,
+            invoice_id uuid not null,
+            foreign key (org_id, invoice_id) references invoice (org_id, id)
+        );
+    """,
+)
+def root_fk(subject: TableColumn, facts: Facts) -> Verdict:
+    """A tenant column does not reference the tenants.
+
+    Examined: the tenant column of every tenant table, where the tenants are a table of this
+    database. Passes with a foreign key to the root of the table's level, and with a composite
+    one through which the tenant column is that of another tenant table; where that one lacks its
+    own, only it is reported. A table that references itself, or a circle of tables, leads nowhere.
+    Whether the key is validated is TEN007's question.
+    """
+    table, column = subject
+    if _leads_to_root(table, facts):
+        return None
+    level = facts.level(table)
+    root = facts.show(level.root) if level.root else ""
+    return Flaw(
+        message=f"Tenant column {facts.show(table.qname)}.{column.name} has no foreign key to {root}",
+        expected=f"a foreign key to {root}, directly or with a composite key of another tenant table",
+        observed="no foreign key leads there",
+        remedy=_reference_root(table, column, facts),
+    )
+
+
+def _leads_to_root(table: catalog.Table, facts: Facts) -> bool:
+    """Walk the keys that hold the tenant column until one reaches the root, or a table that has none
+    and so has a finding of its own."""
+    seen, queue = {table.qname}, [table]
+    while queue:
+        here = queue.pop()
+        keys = facts.root_keys(here)
+        root = facts.level(here).root
+        if any(key.references == root for key in keys) or (not keys and here is not table):
+            return True
+        for key in keys:
+            target = facts.tables_by_name.get(key.references) if key.references else None
+            if target is not None and target.qname not in seen:
+                seen.add(target.qname)
+                queue.append(target)
+    return False
+
+
+def _reference_root(table: catalog.Table, column: catalog.Column, facts: Facts) -> Remedy:
+    level = facts.level(table)
+    root = facts.tables_by_name[level.root] if level.root else None
+    key = root.column(level.key) if root is not None and level.key else None
+    if root is None or key is None or not _referenceable(root, key.name):
+        return Remedy(
+            note="Give the root a primary key or unique constraint on the column that names a tenant, then reference it."
+        )
+    if _kind(key.base_type) != _kind(column.base_type):
+        return Remedy(
+            note=f"First give {column.name} the type {key.base_type} (TEN003): the key cannot be made before."
+        )
+    partitioned = table.kind == "partitioned"
+    return Remedy(
+        sql=add_foreign_key(table, (column.name,), root.qname, (key.name,)),
+        note="Rows whose tenant does not exist make it fail and change nothing: find them first (DAT002). "
+        "Add ON DELETE CASCADE if deleting a tenant should delete its rows.",
+        lock="SHARE ROW EXCLUSIVE on both tables "
+        + (
+            "while the rows are checked: writes wait"
+            if partitioned
+            else "for a moment; validation lets reads and writes go on"
+        ),
+    )
+
+
+def _referenceable(root: catalog.Table, column: str) -> bool:
+    return any(i.unique and i.valid and i.columns == (column,) and i.predicate is None for i in root.indexes)
+
+
+def _kind(type_name: str) -> str:
+    name = parse_type(type_name).name
+    return "text" if name == "character varying" else name
+
+
+@check(
+    "TEN005",
+    "Deleting a tenant leaves its rows to nobody",
+    subjects=direct_root_keys,
+    severity=Severity.WARNING,
+    why="When a tenant is deleted its rows stay without an owner, or are given to another, instead of going with it or stopping it.",
+    bad="create table invoice (id uuid primary key, org_id uuid references organization (id) on delete set null);",
+    good="create table invoice (id uuid primary key, org_id uuid not null references organization (id) on delete cascade);",
+)
+def root_fk_action(subject: TableConstraint, facts: Facts) -> Verdict:
+    """The key to the tenants sets the tenant column to NULL or a default.
+
+    Examined: foreign keys of a tenant column to its root; composite ones are FKY005's. Fails for ON
+    DELETE and ON UPDATE with SET NULL or SET DEFAULT. The remedy puts NO ACTION in its place; CASCADE
+    is right where deleting a tenant should delete its rows.
+    """
+    table, key = subject
+    setting = ("set null", "set default")
+    actions = [
+        f"ON {on} {act.upper()}"
+        for on, act in (("DELETE", key.on_delete), ("UPDATE", key.on_update))
+        if act in setting
+    ]
+    if not actions:
+        return None
+    return Flaw(
+        message=f"Foreign key {facts.show(table.qname)}.{key.name} to the tenants has {' and '.join(actions)}",
+        expected="NO ACTION, RESTRICT or CASCADE",
+        observed=" and ".join(actions),
+        remedy=_without_setting(table, key),
+    )
+
+
+def _without_setting(table: catalog.Table, key: catalog.Constraint) -> Remedy:
+    if key.references is None or not key.enforced:
+        return Remedy(note="Drop the key and add it again without the action.")
+    name, target = quote_ident(key.name), quote_qname(table.qname)
+    kept = "".join(
+        f" ON {on} {act.upper()}"
+        for on, act in (("DELETE", key.on_delete), ("UPDATE", key.on_update))
+        if act in ("cascade", "restrict")
+    )
+    at_once = table.kind == "partitioned"
+    replace = (
+        f"ALTER TABLE {target} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} "
+        f"FOREIGN KEY ({quote_idents(key.columns)}) REFERENCES {quote_qname(key.references)} "
+        f"({quote_idents(key.referenced_columns)}){kept}{deferral(key)}{'' if at_once else ' NOT VALID'};"
+    )
+    return Remedy(
+        sql=(replace,) if at_once else (replace, validate_constraint(table.qname, key.name)),
+        note="Write ON DELETE CASCADE instead if deleting a tenant should delete these rows.",
+        lock="ACCESS EXCLUSIVE on both tables for a moment; validation lets reads and writes go on",
+    )
+
+
+@check(
+    "TEN007",
+    "The key to the tenants does not hold for all rows",
+    subjects=root_foreign_keys,
+    severity=Severity.ERROR,
+    why="The schema promises that every row has a tenant, and rows that break the promise may be there.",
+    bad="""
+        create table invoice (id uuid primary key, org_id uuid not null);
+        alter table invoice add foreign key (org_id) references organization (id) not valid;
+    """,
+    good="create table invoice (id uuid primary key, org_id uuid not null references organization (id));",
+)
+def root_fk_validated(subject: TableConstraint, facts: Facts) -> Verdict:
+    """The key to the tenants is NOT VALID or NOT ENFORCED.
+
+    Examined: foreign keys that hold a tenant column and lead to its root, directly or as the composite
+    key of another tenant table. NOT VALID spares the rows that were there before, NOT ENFORCED
+    (PostgreSQL 18) spares all.
+    """
+    table, key = subject
+    if key.validated and key.enforced:
+        return None
+    state = "NOT VALID" if key.enforced else "NOT ENFORCED"
+    enforce = f"ALTER TABLE {quote_qname(table.qname)} ALTER CONSTRAINT {quote_ident(key.name)} ENFORCED;"
+    return Flaw(
+        message=f"Foreign key {facts.show(table.qname)}.{key.name} to the tenants is {state}",
+        expected="a validated, enforced foreign key",
+        observed=state,
+        remedy=Remedy(
+            sql=(validate_constraint(table.qname, key.name) if key.enforced else enforce,),
+            note="Rows whose tenant does not exist make it fail and change nothing: find them first (DAT002).",
+            lock="SHARE UPDATE EXCLUSIVE: reads and writes go on"
+            if key.enforced
+            else "SHARE ROW EXCLUSIVE on both tables while the rows are checked: writes wait",
+        ),
+    )
