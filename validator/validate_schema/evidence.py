@@ -267,11 +267,11 @@ def _count(
         results.update(zip((p.table for p in rest), rows, strict=False))
         if failure is None:
             break
-        results[rest[len(rows)].table] = failure
-        rest = rest[len(rows) + 1 :]
+        rest = rest[len(rows) :]
         if conn.closed:
             results.update((p.table, "the connection was lost") for p in rest)
             break
+        results[rest.pop(0).table] = failure
     return results
 
 
@@ -281,7 +281,8 @@ def _run(
     """Return the rows of the leading plans that succeeded, and why the next one did not."""
     from psycopg import Error
 
-    timeouts = [f"{bounds.statement_timeout_ms}ms", f"{min(LOCK_TIMEOUT_MS, bounds.statement_timeout_ms)}ms"]
+    lock_ms = min(LOCK_TIMEOUT_MS, max(1, bounds.statement_timeout_ms // 2))
+    timeouts = [f"{bounds.statement_timeout_ms}ms", f"{lock_ms}ms"]
     cursors: list[psycopg.Cursor[Any]] = []
     failure = None
     try:
