@@ -26,7 +26,7 @@ FAMILIES = {
     "SUP": "suppressions",
 }
 _ACCEPT_DAYS = 90
-_ACCEPT_SHOWN = 12
+_ACCEPT_SHOWN = 3
 _QUOTED = re.compile(r"""\([^()]*\)|\[[^\[\]]*\]|"[^"]*"|'[^']*'|`[^`]*`|“[^”]*”""")
 _NAME = re.compile(r"[\w$]*(?:[\d_$.:=]|[a-zß-ÿ][A-ZÀ-Þ])[\w$.:=]*")
 _WORD = re.compile(r"[\w$]+")
@@ -73,6 +73,11 @@ class Card:
         return not any(o.expected or o.observed or o.evidence or o.note for o in self.objects)
 
     @property
+    def notes(self) -> bool:
+        """Whether objects have evidence or advice of their own."""
+        return any(o.evidence or o.note for o in self.objects)
+
+    @property
     def family_title(self) -> str:
         return FAMILIES.get(self.family, self.family)
 
@@ -105,15 +110,20 @@ def cards(report: Report) -> tuple[Card, ...]:
     return tuple(sorted(made, key=_order))
 
 
-def _order(card: Card) -> tuple[int, int, str, int, str]:
+def _order(card: Card) -> tuple[int, int, str, int, str, str]:
     families = list(FAMILIES)
     family = families.index(card.family) if card.family in FAMILIES else len(families)
-    return (-Severity(card.severity).rank, family, card.check, -len(card.objects), card.anchor)
+    return (
+        -Severity(card.severity).rank,
+        family,
+        card.check,
+        -len(card.objects),
+        card.objects[0].label,
+        card.anchor,
+    )
 
 
-def _card(
-    members: list[tuple[str, Finding]], results: dict[str, CheckResult], report: Report
-) -> Card:
+def _card(members: list[tuple[str, Finding]], results: dict[str, CheckResult], report: Report) -> Card:
     findings = [f for _, f in members]
     first = findings[0]
     result = results.get(first.check)
@@ -165,7 +175,8 @@ def _identifiers(report: Report) -> frozenset[str]:
     names: set[str] = {report.tenancy.column or "", report.tenancy.root or "", *report.tenancy.app_roles}
     for table in report.tables:
         names |= {table.schema, table.name, table.tenant_column or ""}
-        names.update(column for key in (*table.uniques, *table.fks) for column in key.columns)
+        names.update(column for unique in table.uniques for column in unique.columns)
+        names.update(column for key in table.fks for column in key.columns)
     for finding in report.findings:
         names |= {finding.object.schema, finding.object.table, finding.object.name}
     return frozenset(word for name in names for word in _WORD.findall(name))
@@ -195,7 +206,9 @@ def _accept(findings: list[Finding], report: Report) -> str:
         for finding, label in zip(findings[:_ACCEPT_SHOWN], labels, strict=False)
     ]
     rest = len(labels) - len(blocks)
-    return "\n\n".join(blocks) + (f"\n\n# and a block like these for each of the other {rest}" if rest else "")
+    return "\n\n".join(blocks) + (
+        f"\n\n# and a block like these for each of the other {rest}" if rest else ""
+    )
 
 
 def toml(text: str) -> str:

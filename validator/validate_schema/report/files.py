@@ -24,7 +24,9 @@ def format_of(destination: str) -> str:
     if suffix in FORMATS:
         return FORMATS[suffix]
     known = " ".join(s for s in FORMATS if s not in (".markdown", ".htm"))
-    raise UsageError(f"{destination}: cannot tell the format from the name; end it in {known}, or give --format")
+    raise UsageError(
+        f"{destination}: cannot tell the format from the name; end it in {known}, or give --format"
+    )
 
 
 def read_report(path: Path | str) -> Report:
@@ -41,7 +43,9 @@ def read_report(path: Path | str) -> Report:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SnapshotError(f"{path}: not a JSON report: {error}") from None
     if version is None:
-        raise SnapshotError(f"{path}: not a report: it has no schema_version (write one with --report x.json)")
+        raise SnapshotError(
+            f"{path}: not a report: it has no schema_version (write one with --report x.json)"
+        )
     if version != SCHEMA_VERSION:
         raise SnapshotError(
             f"{path}: report version {version}; this program reads version {SCHEMA_VERSION}: use the "

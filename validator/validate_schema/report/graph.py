@@ -67,7 +67,9 @@ def graph(report: Report) -> Graph:
         layer=_layers(owned, roots, drawn),
         edges=tuple(e for n in owned for e in drawn[n]),
         loops=tuple(loops),
-        untied=frozenset(n for n in owned if tables[n].table_class == "tenant" and tables[n].root_fk is False),
+        untied=frozenset(
+            n for n in owned if tables[n].table_class == "tenant" and tables[n].root_fk is False
+        ),
         apart={c: tuple(n for n, t in enumerate(tables) if t.table_class == c) for c in APART},
     )
 

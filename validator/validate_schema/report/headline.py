@@ -49,9 +49,9 @@ def figures(report: Report) -> tuple[Figure, ...]:
                 "row security on, with a policy"),
         _figure(report, "uniques tenant-scoped", counts.scoped_uniques, counts.tenant_table_uniques,
                 "of the uniques on tenant tables"),
-        _figure(report, "foreign keys tenant-safe", counts.tenant_safe_foreign_keys, counts.tenant_foreign_keys,
-                "of the keys between tenant tables"),
-        Figure("tenant tables proven isolated", "none", "not proven in this run"),
+        _figure(report, "foreign keys tenant-safe", counts.tenant_safe_foreign_keys,
+                counts.tenant_foreign_keys, "of the keys between tenant tables"),
+        Figure("tenant tables proven", "none", "not proven in this run"),
     )  # fmt: skip
 
 
@@ -90,7 +90,9 @@ def plate(report: Report) -> tuple[tuple[str, str], ...]:
 
 def _powers(report: Report) -> str:
     role = report.target.role
-    powers = [word for word, held in (("superuser", role.superuser), ("bypasses RLS", role.bypassrls)) if held]
+    powers = [
+        word for word, held in (("superuser", role.superuser), ("bypasses RLS", role.bypassrls)) if held
+    ]
     return f" ({', '.join(powers)})" if powers else ""
 
 
@@ -115,7 +117,7 @@ def summary(report: Report) -> tuple[str, ...]:
         sentences.append(f"{counts.tables} tables: {', '.join(classes)}.")
     else:
         sentences.append(
-            "The tenant root and the tenant column were not identified: what depends on them was not examined."
+            "The tenant root and column were not identified: what depends on them was not examined."
         )
     examined = report.statistics
     sentences.append(

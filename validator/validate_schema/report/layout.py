@@ -7,6 +7,7 @@ each layer between, and layers are sorted by the mean position of their neighbou
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from .graph import Graph
 
@@ -38,7 +39,7 @@ def arrange(graph: Graph) -> Layout:
     for edge in graph.edges:
         route = _route(edge.parent, edge.child, graph.layer)
         routes[edge.parent, edge.child] = route
-        for left, right in zip(route, route[1:], strict=False):
+        for left, right in pairwise(route):
             near[left].add(right)
             near[right].add(left)
         for node in route[1:-1]:
@@ -59,15 +60,13 @@ def _untangle(columns: list[list[Node]], near: Mapping[Node, set[Node]]) -> None
     for sweep in range(_SWEEPS):
         step = 1 if sweep % 2 == 0 else -1
         span = range(len(columns)) if step == 1 else range(len(columns) - 1, -1, -1)
-        place = {
-            node: (y + 0.5) / len(column) for column in columns for y, node in enumerate(column)
-        }
+        place = {node: (y + 0.5) / len(column) for column in columns for y, node in enumerate(column)}
         for x in span:
             column = columns[x]
             beside = {
                 node: [place[o] for o in near.get(node, ()) if layer_of[o] == x - step] for node in column
             }
-            column.sort(key=lambda node: (_mean(beside[node], place[node]), node))  # noqa: B023
+            column.sort(key=lambda node: (_mean(beside[node], place[node]), node))
             place.update({node: (y + 0.5) / len(column) for y, node in enumerate(column)})
 
 

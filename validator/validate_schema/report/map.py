@@ -4,9 +4,10 @@ Up to `FULL_TABLES` tables every key is drawn; beyond, tables are listed by dist
 and their keys are counted. Coordinates are in CSS pixels.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ..model.report import Report
 from .escape import visible
@@ -14,7 +15,7 @@ from .graph import Edge, Graph, graph
 from .layout import Layout, Node, arrange, is_slot
 
 FULL_TABLES = 60
-_WIDTH, _GAP_X, _GAP_Y = 172, 66, 14
+_WIDTH, _GAP_X, _GAP_Y = 164, 50, 14
 _HEAD, _KEY, _SLOT = 26, 16, 6
 _CHIP, _CHIP_GAP = 24, 8
 _LETTER = 6.7
@@ -138,17 +139,19 @@ def _sorted_keys(drawn: Graph) -> dict[int, list[Edge]]:
 def _picture(drawn: Graph) -> tuple[float, float, list[Box], list[Path], list[Caption]]:
     arranged = arrange(drawn)
     keys = _sorted_keys(drawn)
-    heights = {
+    heights: dict[Node, float] = {
         node: _SLOT if is_slot(node) else _HEAD + _KEY * len(keys[node[0]]) + 4 * bool(keys[node[0]])
         for column in arranged.columns
         for node in column
     }
     tops = _tops(arranged, heights)
-    lefts = {node: x * (_WIDTH + _GAP_X) for x, column in enumerate(arranged.columns) for node in column}
+    lefts: dict[Node, float] = {
+        node: x * (_WIDTH + _GAP_X) for x, column in enumerate(arranged.columns) for node in column
+    }
     for edges in keys.values():
-        edges.sort(key=lambda e: (tops[e.parent, -1], e.name))
+        edges.sort(key=lambda e: (e.child == e.parent, tops[e.parent, -1], e.name))
     boxes = [
-        _box(drawn, node[0], lefts[node], tops[node], heights[node], keys[node[0]])
+        _box(drawn, node[0], (lefts[node], tops[node], heights[node]), keys[node[0]])
         for column in arranged.columns
         for node in column
         if not is_slot(node)
@@ -173,7 +176,7 @@ def _tops(arranged: Layout, heights: dict[Node, float]) -> dict[Node, float]:
     """Return the top of every node: close to the mean of its neighbours, in order, without overlap."""
     near: dict[Node, list[Node]] = defaultdict(list)
     for route in arranged.routes.values():
-        for left, right in zip(route, route[1:], strict=False):
+        for left, right in pairwise(route):
             near[left].append(right)
             near[right].append(left)
     tops: dict[Node, float] = {}
@@ -201,7 +204,9 @@ def _beside(node: Node, near: list[Node], tops: dict[Node, float], heights: dict
     return sum(tops[n] + heights[n] / 2 for n in near) / len(near) - heights[node] / 2
 
 
-def _pushed(column: tuple[Node, ...], wanted: dict[Node, float], heights: dict[Node, float]) -> dict[Node, float]:
+def _pushed(
+    column: tuple[Node, ...], wanted: dict[Node, float], heights: dict[Node, float]
+) -> dict[Node, float]:
     out: dict[Node, float] = {}
     floor = float("-inf")
     for node in column:
@@ -211,12 +216,16 @@ def _pushed(column: tuple[Node, ...], wanted: dict[Node, float], heights: dict[N
     return {node: top + shift for node, top in out.items()}
 
 
-def _box(drawn: Graph, number: int, x: float, y: float, height: float, keys: list[Edge]) -> Box:
+def _box(drawn: Graph, number: int, place: tuple[float, float, float], keys: list[Edge]) -> Box:
+    """Return a table's box with a row for each key; `place` is left, top and height."""
+    x, y, height = place
     table = drawn.tables[number]
     rows = tuple(
         KeyRow(
             y=_round(y + _HEAD + _KEY * n + 11),
-            text=_short(f"{_SIGNS[e.safe]} {', '.join(e.columns)}{' ↺' if e.child == e.parent else ''}", _WIDTH - 14),
+            text=_short(
+                f"{_SIGNS[e.safe]} {', '.join(e.columns)}{' ↺' if e.child == e.parent else ''}", _WIDTH - 14
+            ),
             title=_key_title(drawn, e),
             state=_STATES[e.safe],
         )
@@ -263,29 +272,39 @@ def _round(value: float) -> float | int:
 
 def _register(drawn: Graph) -> tuple[float, float, list[Box], list[Path], list[Caption]]:
     """Return the tables of a large schema by distance, each with the number of its unsafe keys."""
-    keys = _sorted_keys(drawn)
+    unsafe = Counter(edge.child for edge in drawn.unsafe)
+    per_row = _CANVAS // (_SMALL + 4)
     y: float = 0
     boxes: list[Box] = []
     captions: list[Caption] = []
     for layer in range(max(drawn.layer.values(), default=-1) + 1):
         members = [n for n, at in sorted(drawn.layer.items()) if at == layer]
-        unsafe = sum(e.safe is False for n in members for e in keys[n])
-        crossing = f" · ✗ {unsafe} keys may cross tenants" if unsafe else ""
-        captions.append(Caption(0, y + 12, f"{_step(layer)} · {len(members)} tables{crossing}"))
+        crossing = sum(unsafe[n] for n in members)
+        warning = f" · ✗ {crossing} keys may cross tenants" if crossing else ""
+        captions.append(Caption(0, y + 12, f"{_step(layer)} · {len(members)} tables{warning}"))
         y += 20
-        per_row = _CANVAS // (_SMALL + 4)
         for place, number in enumerate(members):
-            bad = sum(e.safe is False for e in keys[number])
-            flag = f"✗ {bad}" if bad else ""
+            row, column = divmod(place, per_row)
             boxes.append(
-                Box(
-                    place % per_row * (_SMALL + 4), y + place // per_row * (_SMALL_HEIGHT + 3), _SMALL,
-                    _SMALL_HEIGHT, _short(drawn.tables[number].label, _SMALL - 12 - 26 * bool(flag)),
-                    _title(drawn, number), drawn.tables[number].table_class, f"#t-{number + 1}", flag,
-                )  # fmt: skip
+                _entry(drawn, number, column * (_SMALL + 4), y + row * (_SMALL_HEIGHT + 3), unsafe[number])
             )
         y += -(-len(members) // per_row) * (_SMALL_HEIGHT + 3) + 14
     return _CANVAS, y, boxes, [], captions
+
+
+def _entry(drawn: Graph, number: int, x: float, y: float, unsafe: int) -> Box:
+    table = drawn.tables[number]
+    return Box(
+        x=x,
+        y=y,
+        width=_SMALL,
+        height=_SMALL_HEIGHT,
+        text=_short(table.label, _SMALL - 12 - 26 * bool(unsafe)),
+        title=_title(drawn, number),
+        table_class=table.table_class,
+        href=f"#t-{number + 1}",
+        flag=f"✗ {unsafe}" if unsafe else "",
+    )
 
 
 def _apart(drawn: Graph, width: float, top: float) -> tuple[list[Box], list[Caption], float]:
@@ -305,7 +324,16 @@ def _apart(drawn: Graph, width: float, top: float) -> tuple[list[Box], list[Capt
             if x and x + wide > width:
                 x, top = 0, top + _CHIP + _CHIP_GAP
             boxes.append(
-                Box(_round(x), _round(top), wide, _CHIP, label, _title(drawn, number), table_class, f"#t-{number + 1}")
+                Box(
+                    _round(x),
+                    _round(top),
+                    wide,
+                    _CHIP,
+                    label,
+                    _title(drawn, number),
+                    table_class,
+                    f"#t-{number + 1}",
+                )
             )
             x += wide + _CHIP_GAP
         top += _CHIP

@@ -1,6 +1,6 @@
 """The tenant matrix: a row for each table, a column for each promise."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from ..model.report import Report, TableFacts
@@ -54,6 +54,13 @@ class Row:
     findings: tuple[tuple[str, str, str], ...]
     accepted: int
     rows: int | None
+
+    @property
+    def by_check(self) -> tuple[tuple[str, str, str, int], ...]:
+        """The findings once per check: check, anchor of the first, its severity, how many."""
+        number = Counter(check for check, _, _ in self.findings)
+        first = {check: (check, anchor, severity) for check, anchor, severity in reversed(self.findings)}
+        return tuple((*first[check], number[check]) for check in number)
 
     @property
     def worst(self) -> str:
@@ -124,7 +131,7 @@ def _cells(table: TableFacts, broken: set[str], settled: frozenset[str]) -> tupl
         _truth(table.forced, "yes", "no", guarded and table.rls),
         _bound(table, owned, _READS, broken, settled),
         _bound(table, owned, _WRITES, broken, settled),
-        _nothing("not proven" if owned else ""),
+        _nothing("no" if owned else ""),
     )
 
 
@@ -165,7 +172,7 @@ def _bound(
     if broken.intersection(checks):
         return Cell("bad", "open")
     decided = checks[1] in settled and settled.issuperset({"RLS007"})
-    return Cell("ok", "bound") if decided else _nothing("not examined")
+    return Cell("ok", "bound") if decided else _nothing("unknown")
 
 
 def by_group(report: Report) -> tuple[tuple[str, tuple[Row, ...]], ...]:

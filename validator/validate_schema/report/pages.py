@@ -16,7 +16,9 @@ from .view import View
 
 def markdown(report: Report) -> str:
     """Return the report as GitHub-flavoured Markdown."""
-    return _tidy(_markdown_environment().get_template("report.md.j2").render(view=View(report), report=report))
+    return _tidy(
+        _markdown_environment().get_template("report.md.j2").render(view=View(report), report=report)
+    )
 
 
 def html(report: Report) -> str:
@@ -28,8 +30,8 @@ def html(report: Report) -> str:
     return template.render(
         view=View(report),
         report=report,
-        style=Markup(style),  # noqa: S704 - our own file
-        script=Markup(script),  # noqa: S704 - our own file
+        style=Markup(style),
+        script=Markup(script),
         style_hash=_hash(style),
         script_hash=_hash(script),
     )
@@ -66,7 +68,7 @@ def _md_codes(names: tuple[str, ...]) -> Markup:
 
 def _md_raw(sign: str | int) -> Markup:
     """Return one of our own signs or numbers, which means what it means at the start of a line."""
-    return Markup(sign)  # noqa: S704 - never a text of the report
+    return Markup(sign)
 
 
 @cache

@@ -86,9 +86,13 @@ def _counted(report: Report) -> list[Line]:
         f"{counts.unique_indexes} other unique, {counts.plain_indexes} plain"
     )
     return [
-        _count(counts.tables, f"{_some(counts.tables, 'table')} exist{'s' * (counts.tables == 1)}", "no tables"),
+        _count(
+            counts.tables, f"{_some(counts.tables, 'table')} exist{'s' * (counts.tables == 1)}", "no tables"
+        ),
         _count(counts.indexes, indexes, "no indexes"),
-        _count(counts.foreign_keys, f"{_some(counts.foreign_keys, 'foreign key')} defined", "no foreign keys"),
+        _count(
+            counts.foreign_keys, f"{_some(counts.foreign_keys, 'foreign key')} defined", "no foreign keys"
+        ),
         _count(counts.enums, f"{_some(counts.enums, 'enum type')} defined", "no enum types"),
     ]
 
@@ -111,7 +115,7 @@ def _ratio(result: CheckResult, text: str, words: dict[str, str]) -> Line:
     notes = [f"{result.suppressed} accepted"] if result.suppressed else []
     if result.skipped:
         notes.append(f"{result.skipped} could not be examined: {result.reason}")
-    mark: Mark = "bad" if result.findings else "none" if result.skipped or result.reason else "ok"
+    mark: Mark = "bad" if result.failed else "none" if result.skipped or result.reason else "ok"
     return Line(mark, line, "; ".join(notes), result.id)
 
 
@@ -125,7 +129,9 @@ def _null_rows(report: Report, result: CheckResult | None, column: str) -> Line:
 
 
 def _proven(report: Report) -> Line:
-    return Line("none", "isolation proven with rows", report.isolation.get("reason") or "not proven in this run")
+    return Line(
+        "none", "isolation proven with rows", report.isolation.get("reason") or "not proven in this run"
+    )
 
 
 def _migrations(report: Report, results: dict[str, CheckResult]) -> Line:

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..model.report import CheckResult, EnumFacts, MigrationEntry, PolicyFacts, Report, Suppressed
-from . import cards as cards_, headline, map as map_, matrix, mermaid as mermaid_, promises as promises_
+from . import cards as cards_
+from . import headline, matrix
+from . import map as map_
+from . import mermaid as mermaid_
+from . import promises as promises_
 from .escape import visible
 from .rollback import Rollback, rollback
 
@@ -46,6 +50,7 @@ class PolicyGroup:
     """Policies that say the same, and where they stand."""
 
     policy: PolicyFacts
+    names: tuple[str, ...]
     tables: tuple[str, ...]
 
 
@@ -143,10 +148,7 @@ class View:
     def crossing(self) -> tuple[tuple[str, tuple[str, ...], str], ...]:
         """Keys that may cross tenants: table, columns, referenced table."""
         return tuple(
-            (t.label, k.columns, k.references)
-            for t in self.report.tables
-            for k in t.fks
-            if k.safe is False
+            (t.label, k.columns, k.references) for t in self.report.tables for k in t.fks if k.safe is False
         )
 
     @cached_property
@@ -162,9 +164,12 @@ class View:
     def policies(self) -> tuple[PolicyGroup, ...]:
         like: dict[tuple[object, ...], list[PolicyFacts]] = defaultdict(list)
         for policy in self.report.policies:
-            key = (policy.name, policy.command, policy.roles, policy.permissive, policy.using, policy.check)
+            key = (policy.command, policy.roles, policy.permissive, policy.using, policy.check)
             like[key].append(policy)
-        return tuple(PolicyGroup(group[0], tuple(p.table for p in group)) for group in like.values())
+        return tuple(
+            PolicyGroup(group[0], tuple(dict.fromkeys(p.name for p in group)), tuple(p.table for p in group))
+            for group in like.values()
+        )
 
     @cached_property
     def uniques(self) -> tuple[UniqueRow, ...]:
@@ -213,12 +218,13 @@ class View:
     @cached_property
     def migrations(self) -> tuple[tuple[int, str, MigrationEntry], ...]:
         return tuple(
-            (n, _MIGRATION_SIGNS.get(e.state, "–"), e) for n, e in enumerate(self.report.migrations.entries, 1)
+            (n, _MIGRATION_SIGNS.get(e.state, "–"), e)
+            for n, e in enumerate(self.report.migrations.entries, 1)
         )
 
     @cached_property
     def rollback(self) -> Rollback:
-        return rollback(s for f in self.report.findings for s in f.remedy.sql)
+        return rollback(f.remedy.sql for f in self.report.findings)
 
     @cached_property
     def revert(self) -> str:
@@ -229,7 +235,7 @@ class View:
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
-        return tuple([*self._tenancy_step(), *map(_step, self.cards), *self._unexamined_steps()])
+        return (*self._tenancy_step(), *map(_step, self.cards), *self._unexamined_steps())
 
     def _tenancy_step(self) -> list[Step]:
         if self.report.tenancy.identified:
