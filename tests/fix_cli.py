@@ -46,8 +46,8 @@ class Ran:
 
     @property
     def complaint(self) -> str:
-        """The one error line; fails when there is more or less than one."""
-        (line,) = self.err.splitlines()
+        """The one error line; fails when there is more or less than one. Progress does not count."""
+        (line,) = (text for text in self.err.splitlines() if not text.endswith("…"))
         return line
 
 

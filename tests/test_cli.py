@@ -99,7 +99,7 @@ def test_a_folder_of_migrations_needs_no_database(terminal: Terminal) -> None:
     assert ran.status == 1
     assert report["target"]["kind"] == "migrations"
     assert report["counts"]["tables"] == 3
-    assert [e["version"] for e in report["migrations"]["entries"]] == ["001"]
+    assert [e["file"] for e in report["migrations"]["entries"]] == ["001_shop.sql"]
 
 
 def test_two_runs_over_the_same_migrations_give_the_same_bytes(

@@ -1,7 +1,7 @@
 """Constraints of tables, their column numbers turned into names."""
 
 from collections import defaultdict
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from ..model.catalog import Action, Constraint, ConstraintKind
 from .names import Fetch, Names, Row, numbers
@@ -14,13 +14,9 @@ _KINDS: dict[str, ConstraintKind] = {
     "x": "exclusion",
     "n": "not null",
 }
-_ACTIONS: dict[str, Action] = {
-    "a": "no action",
-    "r": "restrict",
-    "c": "cascade",
-    "n": "set null",
-    "d": "set default",
-}
+# The model's own strings: msgspec leaves a default out of JSON by identity, and a snapshot read back
+# must encode to the same bytes.
+_ACTIONS: dict[str, Action] = dict(zip("arcnd", get_args(Action), strict=True))
 _MATCH = {"s": "simple", "f": "full", "p": "partial"}
 _IMPLEMENTED_BY_INDEX = frozenset("pux")
 _MAY_STAY_BEHIND = frozenset("cn")  # NO INHERIT says something of these kinds alone
