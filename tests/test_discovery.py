@@ -284,6 +284,15 @@ def test_stray_files_are_those_that_the_tool_never_runs(tmp_path: Path) -> None:
     assert [found.label(p) for p in found.stray] == ["1_a/extra.sql", "hand.sql"]
 
 
+def test_what_lies_outside_the_tools_own_folders_is_not_stray(tmp_path: Path) -> None:
+    plan = "a 2024-01-01T00:00:00Z A <a@b> #\n"
+    files = {"sqitch.plan": plan, "deploy/a.sql": "a", "deploy/b.sql": "x", "reports/c.sql": "x"}
+    found = discover(lay(tmp_path / "sqitch", files))
+    assert [found.label(p) for p in found.stray] == ["deploy/b.sql"]
+    assert discover(lay(tmp_path / "dump", {"schema.sql": "a", "reports/c.sql": "x"})).stray == ()
+    assert discover(lay(tmp_path / "plain", {"1_a.sql": "a", "schema.sql": "x"})).stray == ()
+
+
 def test_files_that_share_a_version_are_recorded(tmp_path: Path) -> None:
     found = discover(lay(tmp_path, {"1_a.up.sql": "a", "01_b.up.sql": "b", "2_c.up.sql": "c"}))
     assert [[found.label(f.path) for f in group] for group in found.duplicates] == [

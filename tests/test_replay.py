@@ -9,7 +9,7 @@ import pytest
 from tests.fix_server import fresh
 from tests.test_discovery import lay, lines
 from validate_schema.catalog import read_catalog
-from validate_schema.errors import MigrationError
+from validate_schema.errors import MigrationError, ScratchError
 from validate_schema.migrations import ReplayNotes, discover, replay, templated
 from validate_schema.scratch import Database, Server
 
@@ -279,6 +279,12 @@ def test_a_missing_extension_is_stood_in_and_reported(
     with fresh(server) as another:
         notes = replay(another, discover(tmp_path))
         assert notes.stand_in_extensions == notes.stand_ins == ("replay_geo",)
+
+
+@pytest.mark.pg("< 18")
+def test_a_server_that_cannot_stand_in_says_so(tmp_path: Path, any_database: Database) -> None:
+    with pytest.raises(ScratchError, match="lacks the extension replay_geo and cannot be given a stand-in"):
+        run(tmp_path, any_database, {"1_a.sql": "create extension replay_geo;"})
 
 
 SUPABASE = {

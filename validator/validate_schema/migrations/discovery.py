@@ -1,7 +1,6 @@
 """Find a folder's migrations and the tool that they were written for."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from ..errors import MigrationError
@@ -112,7 +111,9 @@ def _effect(loaded: Loaded) -> list[tuple[Path, str, str]]:
 
 def _set(tool: str, folder: Folder, loaded: Loaded) -> MigrationSet:
     used = {f.path for f in (*loaded.files, *loaded.shadowed)}
-    stray = tuple(path for path in folder.tree if path not in used)
+    territory = loaded.territory or folder.path
+    dumps = {Path(dump).name for dump in _DUMPS}
+    stray = tuple(p for p in folder.tree if p not in used and territory in p.parents and p.name not in dumps)
     return MigrationSet(tool, folder.path, loaded.files, stray, loaded.shadowed, loaded.notes)
 
 
@@ -141,7 +142,7 @@ def _plain(path: Path) -> MigrationSet | None:
 def _dump(path: Path) -> MigrationSet | None:
     """Return the structure dump that projects keep when their migrations are programs."""
     place = next((path / dump for dump in _DUMPS if (path / dump).is_file()), None)
-    return replace(_single_file(place), stray=()) if place else None
+    return _single_file(place) if place else None
 
 
 def _refuse_liquibase(folder: Folder, names: Sequence[str]) -> None:

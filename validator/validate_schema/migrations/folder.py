@@ -12,7 +12,7 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _NOT_OURS = {"node_modules", "vendor", "target", "build", "dist", "venv", "__pycache__"}
 # Undo scripts, checks after a deploy, and seeds: beside migrations by design, never part of them.
 _COMPANION = re.compile(
-    r"(?:^|/)(?:down\.sql|[^/]*\.(?:down|rollback|undo|revert|drop)\.sql|seeds?[^/]*\.sql|U[^/]*__[^/]*\.sql)$"
+    r"(?:^|/)(?:down\.sql|[^/]*\.(?:down|rollback|undo|revert|drop)\.sql|seeds?[^/]*\.sql|U\d[^/]*__[^/]*\.sql)$"
     r"|(?:^|/)(?:revert|verify|seeds?|snapshots)/"
 )
 

@@ -19,11 +19,15 @@ from .records import MigrationFile, Mode
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a layout found: files in order, those another one hides, and what must be said."""
+    """What a layout found: files in order, those another one hides, and what must be said.
+
+    SQL files below `territory` (None: the folder) that are not among them are stray.
+    """
 
     files: tuple[MigrationFile, ...]
     shadowed: tuple[MigrationFile, ...] = ()
     notes: tuple[str, ...] = ()
+    territory: Path | None = None
 
 
 Load = Callable[[Folder, bool], Loaded | None]
@@ -317,7 +321,7 @@ def sqitch(folder: Folder, chosen: bool) -> Loaded | None:
         files.append(whole(folder, path, m[2], m[2], "statements"))
     if not files and chosen:
         raise MigrationError(f"{folder.path / 'sqitch.plan'}: plans no change")
-    return Loaded(tuple(files))
+    return Loaded(tuple(files), territory=top / "deploy")
 
 
 def _deploy_name(entries: list[re.Match[str]], index: int) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..errors import MigrationError
+from ..errors import MigrationError, ScratchError
 from ..ident import quote_ident
 from . import cluster, platform, script
 from .records import MigrationFile, MigrationSet, ReplayNotes
@@ -45,8 +45,7 @@ def replay(
     with database.connect(autocommit=True, **options) as connection:
         run = _Replay(database, connection, migrations)
         if wants_platform:
-            run.roles.update(platform.provide(connection))
-            run.notes.append(platform.NOTE)
+            run.platform()
         for number, file in enumerate(migrations.files, 1):
             if progress:
                 progress(f"replaying {number}/{len(migrations.files)} {file.name}")
@@ -86,6 +85,17 @@ class _Replay:
         extensions = self.extensions | {name for (name,) in found}
         return ReplayNotes(applied, tuple(sorted(self.roles)), tuple(sorted(extensions)), tuple(self.notes))
 
+    def platform(self) -> None:
+        """Provide what Supabase's migrations expect to find."""
+        import psycopg
+
+        try:
+            self.roles.update(platform.provide(self.connection))
+        except psycopg.Error as error:
+            reason = error.diag.message_primary or str(error).strip()
+            raise ScratchError(f"the scratch server cannot be given Supabase's platform: {reason}") from None
+        self.notes.append(platform.NOTE)
+
     def file(self, file: MigrationFile) -> None:
         """Run one file; whatever is missing from the server is made up, then it is tried again."""
         label = self.migrations.label(file.path)
@@ -106,8 +116,7 @@ class _Replay:
             line = file.first_line + script.line_at(sql, failure.offset) - 1
             excerpt = f" {_excerpt(failure.statement)}:" if failure.statement else ""
             raise MigrationError(f"{file.path}:{line}:{excerpt} {failure.message}{self._hint()}") from None
-        self.connection.execute("reset session authorization")
-        self.connection.execute("reset all")
+        self.connection.execute("reset session authorization; reset all")
 
     def _whole(self, sql: str, *, wrapped: bool) -> None:
         """Send the text as one message, inside BEGIN and COMMIT if `wrapped`."""

@@ -77,7 +77,10 @@ def plain(folder: Folder, chosen: bool) -> Loaded | None:
                 f"{folder.path}: nothing tells the order of {', '.join(folder.sql[:3])}"
                 f"{' …' if len(folder.sql) > 3 else ''}; begin their names with numbers"
             )
-        return Loaded((single(folder, folder.sql[0]),)) if len(folder.sql) == 1 else None
+        if len(folder.sql) != 1:
+            return None
+        file = single(folder, folder.sql[0])
+        return Loaded((file,), territory=file.path)
     by_number = sorted(numbered, key=lambda m: (_numbers(m[1]), m[0]))
     files = tuple(_plain_file(folder, m) for m in by_number)
     notes: tuple[str, ...] = ()
