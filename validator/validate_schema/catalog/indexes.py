@@ -38,7 +38,7 @@ def indexes(
                 valid,
                 ready,
                 nulls,
-                tuple(expressions) if expressions else (),
+                tuple([_bare(text) for text in expressions]) if expressions else (),
                 predicate,
                 tuple([column or "" for column in all_columns[keys:]]) if has_include else (),
                 classes[row[12]],
@@ -49,6 +49,12 @@ def indexes(
             )
         )
     return found
+
+
+def _bare(expression: str) -> str:
+    """Return an expression without the parentheses that CREATE INDEX wants around all but function
+    calls; the printer adds exactly one pair, and what is no function call starts with it."""
+    return expression[1:-1] if expression.startswith("(") else expression
 
 
 class _NameLists(dict[str, tuple[str, ...]]):

@@ -61,12 +61,11 @@ def roles(names: Names, setting_rows: list[Row], membership_rows: list[Row]) -> 
         )
     return tuple(
         Role(
-            name,
-            *attributes,
-            tuple(sorted(settings.get(oid, {}).values())),
-            tuple(membership for _, membership in sorted(memberships.get(oid, {}).items())),
+            *(row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8]),
+            settings=tuple(sorted(settings.get(row[0], {}).values())),
+            member_of=tuple(m for _, m in sorted(memberships.get(row[0], {}).items())),
         )
-        for oid, name, *attributes in names.role_rows
+        for row in names.role_rows
     )
 
 

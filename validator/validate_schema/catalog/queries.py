@@ -145,7 +145,7 @@ _QUERIES = (
         join pg_type t on t.oid = a.atttypid
         left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'""",
         "types",
-        ("pg_type", "pg_attribute"),
+        ("pg_type", "pg_attribute", "pg_class"),
     ),
     Query(
         "relations",
