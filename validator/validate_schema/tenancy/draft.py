@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from ..config import TenancyConfig
 from ..model.catalog import Catalog
 from ..model.tenancy import Level, Ownership, Standing, TableClass, Tenancy
 from ..names import write_name
@@ -22,11 +23,11 @@ _TAIL = """\
 """
 
 
-def draft_config(catalog: Catalog, tenancy: Tenancy) -> str:
-    """Return a commented validate-schema.toml that says of `catalog` what was inferred as `tenancy`.
+def draft_config(catalog: Catalog, tenancy: Tenancy, declared: TenancyConfig | None = None) -> str:
+    """Return a commented validate-schema.toml that says of `catalog` what `tenancy` found.
 
-    Loading it gives the same tenancy. Tables without a class are listed as commented choices. What
-    another config declared is not repeated: it has its own file.
+    Loading it gives the same tenancy. Tables without a class are listed as commented choices.
+    `declared` is the config that the tenancy was identified with: its tables are written down again.
     """
     home = catalog.server.default_schema
     lines = [_HEAD, "[tenancy]"]
@@ -35,6 +36,7 @@ def draft_config(catalog: Catalog, tenancy: Tenancy) -> str:
         lines += _context(tenancy)
     else:
         lines += [f"# {line}" for line in explain_unidentified(tenancy, home).splitlines()]
+    lines += _declared(declared) if declared is not None else []
     lines += _unclassified(tenancy, home)
     if len(tenancy.levels) > 1:
         lines += _levels_as_tables(tenancy, home)
@@ -77,6 +79,29 @@ def _context(tenancy: Tenancy) -> Iterator[str]:
         yield f"app_roles = {_list(tenancy.app_roles)}"
     else:
         yield '# app_roles = ["app_user"]'
+
+
+def _declared(config: TenancyConfig) -> Iterator[str]:
+    for key, names in (
+        ("tenant", config.tenant),
+        ("inherited", config.inherited),
+        ("global", config.global_),
+        ("placeholders", config.placeholders),
+    ):
+        if names:
+            yield f"{key} = {_list(names)}"
+    if config.exempt:
+        yield "exempt = ["
+        for entry in config.exempt:
+            parts = [f"table = {toml_text(entry.table)}", f"reason = {toml_text(entry.reason)}"]
+            parts += [f"expires = {entry.expires.isoformat()}"] if entry.expires else []
+            parts += [f"owner = {toml_text(entry.owner)}"] if entry.owner else []
+            yield f"  {{ {', '.join(parts)} }},"
+        yield "]"
+    if config.null_rows:
+        yield (
+            "null_rows = [" + ", ".join(f"{{ table = {toml_text(r.table)} }}" for r in config.null_rows) + "]"
+        )
 
 
 def _unclassified(tenancy: Tenancy, home: str) -> Iterator[str]:

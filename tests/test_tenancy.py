@@ -1,0 +1,580 @@
+"""Who owns the rows, inferred from schemas as they are found, read from a real server."""
+
+from datetime import date
+from typing import Any, NamedTuple
+
+import psycopg
+import pytest
+
+from validate_schema.catalog import read_catalog
+from validate_schema.config import TenancyConfig
+from validate_schema.config_file import parse_toml
+from validate_schema.model.catalog import Catalog, QName
+from validate_schema.model.tenancy import Level, Tenancy
+from validate_schema.tenancy import draft_config, explain_unidentified, identify
+
+TODAY = date(2026, 1, 1)
+Connection = psycopg.Connection[Any]
+
+PRISMA = """
+create table "Organization" (id text primary key);
+create table "User" (id text primary key, email text unique);
+create table "Project" (id text primary key, "orgId" text not null references "Organization");
+create table "Task" (id text primary key, "orgId" text, "projectId" text not null references "Project");
+create table "Comment" (id text primary key, "taskId" text not null references "Task");
+create table "Membership" ("orgId" text not null references "Organization",
+  "userId" text not null references "User", primary key ("orgId", "userId"));
+create table "_ProjectToTask" ("A" text not null references "Project", "B" text not null references "Task");
+create table "Session" (id text primary key, "userId" text not null references "User");
+create table "Queue" (id text primary key, "taskId" text);
+create table _prisma_migrations (id varchar(36) primary key, checksum varchar(64) not null,
+  finished_at timestamptz, migration_name varchar(255) not null, logs text, rolled_back_at timestamptz,
+  started_at timestamptz not null default now(), applied_steps_count integer not null default 0)
+"""
+RAILS = """
+create table accounts (id bigserial primary key);
+create table users (id bigserial primary key, account_id bigint not null references accounts);
+create table posts (id bigserial primary key, account_id bigint not null, user_id bigint not null references users);
+create table tags (id bigserial primary key, account_id bigint not null references accounts);
+create table countries (id serial primary key);
+alter table posts add country_id integer references countries;
+create table schema_migrations (version varchar primary key);
+create table ar_internal_metadata (key varchar primary key, value varchar, created_at timestamp, updated_at timestamp)
+"""
+SUPABASE = """
+create schema auth;
+create table auth.users (id uuid primary key);
+create function auth.uid() returns uuid language sql stable
+  as $$ select nullif(current_setting('request.jwt.claim.sub', true), '')::uuid $$;
+create table teams (id uuid primary key);
+create table team_members (team_id uuid not null references teams,
+  user_id uuid not null references auth.users, primary key (team_id, user_id));
+create table documents (id uuid primary key, team_id uuid not null references teams);
+create table profiles (id uuid primary key references auth.users);
+create role t_anon; create role t_authenticated; create role t_authenticator login noinherit;
+grant t_anon, t_authenticated to t_authenticator;
+create policy p on documents to t_authenticated
+  using (team_id in (select team_id from team_members where user_id = auth.uid()));
+grant select, insert on documents to t_authenticated; grant select on documents to t_anon
+"""
+NESTED = """
+create table organization (id uuid primary key);
+create table workspace (id uuid primary key, organization_id uuid not null references organization);
+create table billing (id uuid primary key, organization_id uuid not null references organization);
+create table doc (id uuid primary key, workspace_id uuid not null references workspace);
+create table task (id uuid primary key, workspace_id uuid not null references workspace);
+create table file (id uuid primary key, workspace_id uuid not null references workspace,
+  organization_id uuid not null references organization);
+create table note (id uuid primary key, workspace_id uuid references workspace,
+  organization_id uuid not null references organization);
+create table page (id uuid primary key, doc_id uuid not null references doc)
+"""
+SHALLOW = """
+create table organization (id uuid primary key);
+create table workspace (id uuid primary key, organization_id uuid not null references organization);
+create table a (id int primary key, organization_id uuid not null references organization);
+create table b (id int primary key, organization_id uuid not null references organization);
+create table c (id int primary key, organization_id uuid not null references organization, workspace_id uuid references workspace);
+create table e (id int primary key, workspace_id uuid not null references workspace)
+"""
+SPELLINGS = """
+create table organization (id uuid primary key);
+create table a (org_id uuid not null references organization);
+create table b (org_id uuid not null references organization);
+create table c (organization_id uuid not null references organization);
+create table d (billing_org_id uuid not null references organization, org_id uuid not null references organization);
+create table e (parent_org_id uuid not null references organization)
+"""
+ROOTLESS = """
+create table a (id int primary key, tenant_id uuid not null);
+create table b (id int primary key, tenant_id uuid not null);
+create table c (tenant_id uuid);
+create table d (b_id int not null references b);
+create table e (id int);
+create role t_app login; create role t_boss superuser login; create role t_skip bypassrls login;
+grant select on a, b to t_app, t_boss, t_skip;
+create policy p on a using (tenant_id = current_setting('app.tenant')::uuid)
+"""
+DECOY = """
+create table organization (id uuid primary key);
+create table landlord (id uuid primary key);
+create table a (org_id uuid not null references organization);
+create table b (org_id uuid not null references organization);
+create table c (org_id uuid references landlord)
+"""
+COMPOSITE = """
+create table org (id uuid primary key);
+create table project (org_id uuid not null references org, id int, primary key (org_id, id));
+create table task (org_id uuid, project_id int, id int, primary key (org_id, id),
+  foreign key (org_id, project_id) references project);
+create table step (org_id uuid not null, task_id int not null, foreign key (org_id, task_id) references task)
+"""
+LEDGERS = """
+create schema supabase_migrations;
+create table tenants (id int primary key);
+create table x (tenant_id int not null references tenants);
+create table y (tenant_id int not null references tenants);
+create table alembic_version (version_num varchar(32) not null);
+create table supabase_migrations.schema_migrations (version text primary key, statements text[], name text);
+create table schema_migrations (version bigint primary key, dirty boolean not null);
+create table knex_migrations_lock (index serial primary key, is_locked int);
+create table "SequelizeMeta" (name text primary key);
+create table migrations (id int primary key, tenant_id int not null references tenants, name text);
+create table django_migrations (id int primary key, whale text)
+"""
+SHAPES = """
+create table settings (id int primary key);
+create table plan (id int primary key);
+create table organization (id int primary key, settings_id int unique references settings, plan_id int references plan);
+create table a (id int primary key, org_id int not null references organization);
+create table b (id int primary key, org_id int not null references organization);
+create table loose (id int primary key, a_id int references a);
+create table under_loose (loose_id int not null references loose);
+create table unchecked (a_id int not null);
+alter table unchecked add foreign key (a_id) references a not valid;
+create table checked (org_id int references organization, constraint there check (org_id is not null));
+create table event (owner_type text, owner_id int)
+"""
+HELPER = """
+create schema app;
+create function app.current_org() returns uuid language sql stable
+  as $$ select current_setting('app.org', true)::uuid $$;
+create table orgs (id uuid primary key);
+create table a (org_id uuid not null references orgs);
+create table b (org_id uuid not null references orgs);
+create role t_group; create role t_login login in role t_group;
+create policy p on a using (org_id = (select app.current_org()));
+create policy p on b to t_group using (org_id = app.current_org());
+grant update (org_id) on b to t_group
+"""
+PARTITIONS = """
+create table orgs (id uuid primary key);
+create table a (id int primary key, org_id uuid not null references orgs);
+create table ev (org_id uuid not null references orgs, d date) partition by range (d);
+create table ev1 partition of ev for values from ('2020-01-01') to ('2021-01-01') partition by range (d);
+create table ev11 partition of ev1 default;
+create table base (org_id uuid not null);
+create table kid () inherits (base)
+"""
+PERSONAL = """
+create table users (id int primary key);
+create table posts (user_id int not null references users);
+create table likes (user_id int not null references users)
+"""
+PERSONAL_POLICIES = """;
+create policy p on posts using (user_id = current_setting('app.u')::int);
+create policy p on likes using ((select current_setting('app.u'))::int = user_id)
+"""
+NAMES = """
+create schema "Mixed Schema";
+create table "Mixed Schema"."Org.anization" (id int primary key);
+create table "a""b
+c" ("orgId" int not null references "Mixed Schema"."Org.anization");
+create table "select" ("orgId" int not null references "Mixed Schema"."Org.anization");
+create table "left over" (id int)
+"""
+ALL = {
+    "prisma": PRISMA,
+    "rails": RAILS,
+    "supabase": SUPABASE,
+    "nested": NESTED,
+    "shallow": SHALLOW,
+    "spellings": SPELLINGS,
+    "rootless": ROOTLESS,
+    "decoy": DECOY,
+    "composite": COMPOSITE,
+    "ledgers": LEDGERS,
+    "shapes": SHAPES,
+    "helper": HELPER,
+    "partitions": PARTITIONS,
+    "personal": PERSONAL + PERSONAL_POLICIES,
+    "names": NAMES,
+}
+
+
+class Found(NamedTuple):
+    """A table's place, short enough to compare whole schemas."""
+
+    table_class: str
+    shape: str = "none"
+    column: str | None = None
+    path: str = ""
+    level: int = 0
+
+
+ROOT = Found("root")
+
+
+def owned(column: str, level: int = 0) -> Found:
+    return Found("tenant", "own column", column, level=level)
+
+
+def through(*path: str) -> Found:
+    return Found("inherited", "foreign-key path", path=" ".join(path))
+
+
+def open_(shape: str = "none", path: str = "") -> Found:
+    return Found("unclassified", shape, path=path)
+
+
+LEDGER = Found("ledger")
+
+
+def catalog_of(conn: Connection, sql: str) -> Catalog:
+    conn.execute(sql)
+    return read_catalog(conn)
+
+
+def tenancy_of(conn: Connection, sql: str, config: str = "") -> Tenancy:
+    return identify(catalog_of(conn, sql), parse_toml(config, "test").tenancy, today=TODAY)
+
+
+def found(tenancy: Tenancy) -> dict[str, Found]:
+    return {
+        s.table.name: Found(
+            s.table_class, s.ownership, s.column, " ".join(step.name for step in s.path), s.level
+        )
+        for s in tenancy.standings
+    }
+
+
+def public(name: str) -> QName:
+    return QName("public", name)
+
+
+def why(tenancy: Tenancy, table: str) -> str:
+    return next(s.why for s in tenancy.standings if s.table.name == table)
+
+
+def test_a_prisma_schema_is_understood_without_a_config(conn: Connection) -> None:
+    tenancy = tenancy_of(conn, PRISMA)
+    assert tenancy.levels == (Level(("orgId",), public("Organization"), "id"),)
+    assert tenancy.inferred["root"] == (
+        "3 of 9 tables carry orgId; in 2 of them it is a foreign key to Organization"
+    )
+    assert found(tenancy) == {
+        "Organization": ROOT,
+        "Project": owned("orgId"),
+        "Membership": owned("orgId"),
+        "Task": Found("tenant", "own nullable column", "orgId"),
+        "Comment": through("Task"),
+        "_ProjectToTask": through("Project"),
+        "User": open_("membership"),
+        "Session": open_("membership"),
+        "Queue": open_(),
+        "_prisma_migrations": LEDGER,
+    }
+    assert why(tenancy, "Queue") == (
+        "carries no tenant column and no foreign key to a table that has one; taskId reads like a key of "
+        "Task without a foreign key"
+    )
+
+
+def test_a_rails_schema_with_missing_foreign_keys_is_understood(conn: Connection) -> None:
+    tenancy = tenancy_of(conn, RAILS)
+    assert tenancy.levels == (Level(("account_id",), public("accounts"), "id"),)
+    assert found(tenancy) == {
+        "accounts": ROOT,
+        "users": owned("account_id"),
+        "posts": owned("account_id"),
+        "tags": owned("account_id"),
+        "countries": open_(),
+        "schema_migrations": LEDGER,
+        "ar_internal_metadata": LEDGER,
+    }
+    assert why(tenancy, "posts") == "carries account_id, without a foreign key to accounts"
+
+
+def test_without_any_foreign_key_the_root_is_the_table_that_the_column_is_named_after(
+    conn: Connection,
+) -> None:
+    sql = "create table accounts (id int primary key); create table a (account_id int); create table b (account_id int)"
+    tenancy = tenancy_of(conn, sql)
+    assert tenancy.levels == (Level(("account_id",), public("accounts"), "id"),)
+    assert tenancy.inferred["root"] == (
+        "2 of 3 tables carry account_id, which is named after accounts; none of them has a foreign key to it"
+    )
+
+
+def test_memberships_of_people_do_not_make_them_tenants(conn: Connection) -> None:
+    tenancy = tenancy_of(conn, SUPABASE)
+    assert tenancy.levels == (Level(("team_id",), public("teams"), "id"),)
+    assert found(tenancy) == {
+        "teams": ROOT,
+        "team_members": owned("team_id"),
+        "documents": owned("team_id"),
+        "users": open_("membership"),
+        "profiles": open_("membership"),
+    }
+    assert tenancy.app_roles == ("t_anon", "t_authenticated")
+    assert tenancy.inferred["app_roles"] == (
+        "t_anon has privileges on 1 of 2 tenant and inherited tables; t_authenticated has privileges on 1 of 2 "
+        "tenant and inherited tables and policies of 1 are for it"
+    )
+
+
+def test_a_workspace_in_an_organization_is_a_second_level(conn: Connection) -> None:
+    tenancy = tenancy_of(conn, NESTED)
+    assert tenancy.levels == (
+        Level(("organization_id",), public("organization"), "id"),
+        Level(("workspace_id",), public("workspace"), "id", public("organization")),
+    )
+    assert found(tenancy) == {
+        "organization": ROOT,
+        "workspace": owned("organization_id"),
+        "billing": owned("organization_id"),
+        "doc": owned("workspace_id", level=1),
+        "task": owned("workspace_id", level=1),
+        "file": owned("workspace_id", level=1),
+        "note": owned("organization_id"),
+        "page": through("doc"),
+    }
+    assert why(tenancy, "file") == (
+        "carries workspace_id, a foreign key to workspace; also carries organization_id of another level"
+    )
+
+
+def test_policies_decide_which_of_two_levels_scopes_a_table(conn: Connection) -> None:
+    policy = "; create policy p on file using (organization_id = current_setting('app.org')::uuid)"
+    assert found(tenancy_of(conn, NESTED + policy))["file"] == owned("organization_id")
+
+
+def test_an_organization_that_only_workspaces_reference_is_still_the_root(conn: Connection) -> None:
+    sql = """
+        create table organization (id int primary key);
+        create table workspace (id int primary key, organization_id int not null references organization);
+        create table a (workspace_id int not null references workspace);
+        create table b (workspace_id int not null references workspace)
+    """
+    tenancy = tenancy_of(conn, sql)
+    assert [level.root for level in tenancy.levels] == [public("organization"), public("workspace")]
+
+
+def test_an_entity_that_few_tables_hang_on_is_no_level(conn: Connection) -> None:
+    tenancy = tenancy_of(conn, SHALLOW)
+    assert tenancy.levels == (Level(("organization_id",), public("organization"), "id"),)
+    assert found(tenancy)["e"] == through("workspace")
+
+
+def test_spellings_are_accepted_and_second_keys_are_not(conn: Connection) -> None:
+    tenancy = tenancy_of(conn, SPELLINGS)
+    assert tenancy.levels == (Level(("org_id", "organization_id"), public("organization"), "id"),)
+    assert found(tenancy) == {
+        "organization": ROOT,
+        "a": owned("org_id"),
+        "b": owned("org_id"),
+        "c": owned("organization_id"),
+        "d": owned("org_id"),
+        "e": through("organization"),
+    }
+
+
+def test_tenants_may_live_outside_the_database(conn: Connection) -> None:
+    tenancy = tenancy_of(conn, ROOTLESS)
+    assert tenancy.levels == (Level(("tenant_id",)),)
+    assert (tenancy.setting, tenancy.app_roles) == ("app.tenant", ("t_app",))
+    assert tenancy.inferred["setting"] == (
+        "policies of 1 table compare the tenant column with it, of 1 that compare it with any setting"
+    )
+    assert found(tenancy) == {
+        "a": owned("tenant_id"),
+        "b": owned("tenant_id"),
+        "c": Found("tenant", "own nullable column", "tenant_id"),
+        "d": through("b"),
+        "e": open_(),
+    }
+
+
+def test_a_column_that_is_somebody_elses_key_is_not_the_tenant_column(conn: Connection) -> None:
+    tenancy = tenancy_of(conn, DECOY)
+    assert found(tenancy)["c"] == open_()
+    assert why(tenancy, "c") == (
+        "carries no tenant column and no foreign key to a table that has one; its org_id is a key of landlord, "
+        "not of a tenant"
+    )
+
+
+def test_composite_keys_lead_to_the_root(conn: Connection) -> None:
+    tenancy = tenancy_of(conn, COMPOSITE)
+    assert tenancy.levels == (Level(("org_id",), public("org"), "id"),)
+    assert found(tenancy) == {
+        "org": ROOT,
+        "project": owned("org_id"),
+        "task": owned("org_id"),
+        "step": owned("org_id"),
+    }
+
+
+def test_a_ledger_is_known_by_its_shape_and_not_by_its_name_alone(conn: Connection) -> None:
+    places = [(s.table.schema, s.table.name, str(s.table_class)) for s in tenancy_of(conn, LEDGERS).standings]
+    assert places == [
+        ("public", "SequelizeMeta", "ledger"),
+        ("public", "alembic_version", "ledger"),
+        ("public", "django_migrations", "unclassified"),
+        ("public", "knex_migrations_lock", "ledger"),
+        ("public", "migrations", "tenant"),
+        ("public", "schema_migrations", "ledger"),
+        ("public", "tenants", "root"),
+        ("public", "x", "tenant"),
+        ("public", "y", "tenant"),
+        ("supabase_migrations", "schema_migrations", "ledger"),
+    ]
+
+
+def test_every_shape_of_ownership_is_told_apart(conn: Connection) -> None:
+    tenancy = tenancy_of(conn, SHAPES)
+    assert found(tenancy) == {
+        "organization": ROOT,
+        "a": owned("org_id"),
+        "b": owned("org_id"),
+        "checked": owned("org_id"),
+        "unchecked": through("a"),
+        "settings": open_("key on the parent"),
+        "plan": open_(),
+        "loose": open_("nullable foreign-key path", "a"),
+        "under_loose": open_("nullable foreign-key path", "loose a"),
+        "event": open_(),
+    }
+    assert {table: why(tenancy, table) for table in ("settings", "loose", "under_loose", "unchecked")} == {
+        "settings": "its key sits on organization (settings_id), unique there",
+        "loose": "reaches a only through a_id, which may be NULL",
+        "under_loose": "reaches loose → a, but a key on the way may be NULL",
+        "unchecked": "owned through a_id → a; that foreign key is not validated",
+    }
+    assert why(tenancy, "event").endswith(
+        "owner_type and owner_id may name an owner, which no foreign key can hold"
+    )
+
+
+def test_the_context_may_be_a_helper_and_a_group_stands_for_its_logins(conn: Connection) -> None:
+    tenancy = tenancy_of(conn, HELPER)
+    assert (tenancy.setting, tenancy.current_tenant) == ("app.org", "app.current_org()")
+    assert tenancy.app_roles == ("t_login",)
+    assert tenancy.inferred["current_tenant"] == "policies of 2 tables call it, and its body reads app.org"
+
+
+def test_a_configured_helper_tells_the_setting(conn: Connection) -> None:
+    tenancy = tenancy_of(conn, HELPER, '[tenancy]\ncurrent_tenant = "app.current_org()"')
+    assert (tenancy.setting, tenancy.inferred["setting"]) == ("app.org", "app.current_org() reads it")
+
+
+def test_partitions_stand_where_their_parent_stands(conn: Connection) -> None:
+    tenancy = tenancy_of(conn, PARTITIONS)
+    assert found(tenancy) == {
+        "orgs": ROOT,
+        "a": owned("org_id"),
+        "ev": owned("org_id"),
+        "ev1": owned("org_id"),
+        "ev11": owned("org_id"),
+        "base": owned("org_id"),
+        "kid": owned("org_id"),
+    }
+
+
+def test_people_are_tenants_only_when_policies_say_so(conn: Connection) -> None:
+    assert not tenancy_of(conn, PERSONAL).identified
+    tenancy = tenancy_of(conn, PERSONAL_POLICIES.lstrip(";\n"))
+    assert tenancy.levels == (Level(("user_id",), public("users"), "id"),)
+
+
+def test_two_equal_candidates_are_reported_and_none_is_chosen(conn: Connection) -> None:
+    sql = """
+        create table organization (id int primary key); create table company (id int primary key);
+        create table a (organization_id int not null references organization);
+        create table b (organization_id int not null references organization);
+        create table c (company_id int not null references company);
+        create table d (company_id int not null references company)
+    """
+    tenancy = tenancy_of(conn, sql)
+    assert (tenancy.identified, {str(s.table_class) for s in tenancy.standings}) == (False, {"unclassified"})
+    assert explain_unidentified(tenancy) == (
+        "The tenant root was not identified: the tenant root could be company (company_id) or organization "
+        "(organization_id): neither is clearly it.\n"
+        "Looked for a table that several others reference by a column that reads like a tenant's key "
+        "(org_id, tenant_id, accountId, …), and for policies that compare such a column with a setting.\n"
+        "Candidates:\n"
+        "  company by company_id: 2 of 6 tables carry company_id, a foreign key to company\n"
+        "  organization by organization_id: 2 of 6 tables carry organization_id, a foreign key to organization\n"
+        "Write into validate-schema.toml:\n"
+        "  [tenancy]\n"
+        '  root = "company"\n'
+        '  column = "company_id"'
+    )
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "create table organization (id int primary key); create table a (organization_id int references organization)",
+        """create table customers (id int primary key);
+           create table orders (id int primary key, customer_id int not null references customers);
+           create table addresses (customer_id int not null references customers);
+           create table products (id int primary key); create table suppliers (id int primary key);
+           create table stock (product_id int references products); create table categories (id int)""",
+        "create table a (id int); create table b (name text)",
+    ],
+    ids=["one table", "customers of a shop", "nothing like a tenant"],
+)
+def test_weak_consensus_is_not_enough(conn: Connection, sql: str) -> None:
+    assert not tenancy_of(conn, sql).identified
+
+
+def test_an_empty_database_is_not_identified(conn: Connection) -> None:
+    tenancy = identify(read_catalog(conn), TenancyConfig(), today=TODAY)
+    assert (tenancy.identified, tenancy.problem, tenancy.standings) == (False, "there are no tables", ())
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_draft_parses_and_gives_the_same_tenancy(conn: Connection, name: str) -> None:
+    catalog = catalog_of(conn, ALL[name])
+    inferred = identify(catalog, TenancyConfig(), today=TODAY)
+    drafted = parse_toml(draft_config(catalog, inferred), "draft").tenancy
+    again = identify(catalog, drafted, today=TODAY)
+    assert (again.levels, found(again)) == (inferred.levels, found(inferred))
+    assert (again.setting, again.current_tenant, again.app_roles) == (
+        inferred.setting,
+        inferred.current_tenant,
+        inferred.app_roles,
+    )
+    assert drafted.root is not None or drafted.column is not None or drafted.levels
+
+
+def test_the_choices_of_a_draft_parse_once_uncommented(conn: Connection) -> None:
+    catalog = catalog_of(conn, SHAPES)
+    draft = draft_config(catalog, identify(catalog, TenancyConfig(), today=TODAY))
+    head, _, tail = draft.partition("# These tables are nobody's yet.")
+    choices, _, _ = tail.partition("# An accepted finding")
+    opened = "\n".join(line.removeprefix("# ") for line in choices.splitlines()[2:])
+    tenancy = parse_toml(head + opened, "draft").tenancy
+    assert (tenancy.global_, tenancy.inherited, [e.table for e in tenancy.exempt]) == (
+        ("event", "plan"),
+        ("loose", "settings", "under_loose"),
+        ["job_queue"],
+    )
+
+
+def test_the_draft_of_an_unidentified_tenancy_explains_itself(conn: Connection) -> None:
+    catalog = catalog_of(conn, PERSONAL)
+    draft = draft_config(catalog, identify(catalog, TenancyConfig(), today=TODAY))
+    assert parse_toml(draft, "draft").tenancy == TenancyConfig()
+    assert "# The tenant root was not identified: no column reads like a tenant's key" in draft
+
+
+def test_the_draft_keeps_what_was_declared(conn: Connection) -> None:
+    declared = parse_toml(
+        '[tenancy]\nroot = "organization"\nglobal = ["plan*"]\ninherited = ["loose"]\ntenant = ["b"]\n'
+        'placeholders = ["none"]\nnull_rows = [{ table = "a" }]\n'
+        'exempt = [{ table = "event", reason = "it\'s \\"odd\\"", expires = 2027-01-01, owner = "me" }]',
+        "declared",
+    ).tenancy
+    catalog = catalog_of(conn, SHAPES)
+    draft = draft_config(catalog, identify(catalog, declared, today=TODAY), declared)
+    drafted = parse_toml(draft, "draft").tenancy
+    assert identify(catalog, drafted, today=TODAY).standings == (
+        identify(catalog, declared, today=TODAY).standings
+    )
+    assert (drafted.exempt, drafted.null_rows, drafted.placeholders) == (
+        declared.exempt,
+        declared.null_rows,
+        declared.placeholders,
+    )
