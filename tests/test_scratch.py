@@ -210,4 +210,4 @@ def test_progress_names_the_slow_steps(key: str) -> None:
     lines: list[str] = []
     with open_server(key=key, progress=lines.append):
         pass
-    assert lines[-1] == "starting PostgreSQL (embedded)"
+    assert lines[0] == "starting PostgreSQL (embedded)"

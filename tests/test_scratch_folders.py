@@ -14,9 +14,10 @@ import pytest
 
 import validate_schema
 from tests.fix_children import Spawn
+from tests.fix_server import quick_folder
 from validate_schema.errors import ScratchError
 from validate_schema.scratch import clean_scratch, janitor, list_scratch, open_server
-from validate_schema.scratch.home import reachable
+from validate_schema.scratch.home import home, reachable
 from validate_schema.scratch.sources import find_install
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -39,11 +40,31 @@ PYTHON = _python_for_all()
 @pytest.fixture
 def own_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder for scratch servers that this test has to itself."""
-    with tempfile.TemporaryDirectory(prefix="vs-home-", dir="/tmp") as folder:
+    with tempfile.TemporaryDirectory(prefix="vs-home-", dir=quick_folder()) as folder:
         Path(folder).chmod(0o755)
         monkeypatch.setenv("VALIDATE_SCHEMA_SCRATCH", f"{folder}/scratch")
         yield Path(folder, "scratch")
         clean_scratch()
+
+
+@pytest.fixture(scope="session")
+def done_once() -> Path:
+    """What a first run of this test session prepared."""
+    with open_server(key="blank"):
+        return home() / "blank"
+
+
+@pytest.fixture
+def prepared_home(done_once: Path, own_home: Path) -> Path:
+    """The same after a first run: initdb's work is linked, not done again."""
+    own_home.mkdir()
+    own_home.chmod(0o711)
+    shutil.copytree(done_once, own_home / "blank", copy_function=os.link)
+    for folder in (own_home / "blank").rglob("*"):
+        if folder.is_dir():
+            owner = (done_once / folder.relative_to(own_home / "blank")).stat()
+            os.chown(folder, owner.st_uid, owner.st_gid)
+    return own_home
 
 
 def keys() -> list[str]:
@@ -59,15 +80,15 @@ def test_a_first_run_prepares_and_later_runs_reuse(own_home: Path) -> None:
     assert lines == [starting, "preparing PostgreSQL (embedded), once", starting, starting]
 
 
-def test_a_damaged_blank_cluster_is_made_again(own_home: Path) -> None:
+def test_a_damaged_blank_cluster_is_made_again(prepared_home: Path) -> None:
     with open_server(key="a"):
         pass
-    next(own_home.glob("blank/*/data/global/pg_control")).unlink()
+    next(prepared_home.glob("blank/*/data/global/pg_control")).unlink()
     with open_server(key="b") as server, server.connect() as conn:
         assert conn.execute("select 1").fetchone() == (1,)
 
 
-def test_the_list_tells_what_is_used(own_home: Path) -> None:
+def test_the_list_tells_what_is_used(prepared_home: Path) -> None:
     assert list_scratch() == ()
     with open_server(key="stopped"):
         pass
@@ -83,23 +104,22 @@ def test_the_list_tells_what_is_used(own_home: Path) -> None:
         assert two.line().split("  ")[1] == "stopped"
 
 
-def test_cleaning_spares_what_is_used(own_home: Path) -> None:
+def test_cleaning_spares_what_is_used(prepared_home: Path) -> None:
     with open_server(key="stopped"):
         pass
     with open_server(key="used") as server, server.connect() as conn:
+        version = list_scratch()[0].version
         removed = clean_scratch()
-        assert (
-            removed[0] == f"stopped ({server.label.removeprefix('PostgreSQL ').split()[0]} embedded)"
-            or removed
-        )
+        assert removed[0] == f"stopped (embedded {version})"
+        assert [line.split()[0] for line in removed[1:]] == ["blank"] * len(removed[1:])
         assert keys() == ["used"]
         assert conn.execute("select 1").fetchone() == (1,)
     clean_scratch()
     assert list_scratch() == ()
-    assert list(own_home.glob("*/*")) == []
+    assert list(prepared_home.glob("*/*")) == []
 
 
-def test_the_clusters_used_last_are_kept(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_clusters_used_last_are_kept(prepared_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(janitor, "_KEPT_CLUSTERS", 2)
     with open_server(key="oldest, in use"):
         for key in ("a", "b", "a", "c"):
