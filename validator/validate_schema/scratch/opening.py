@@ -1,7 +1,7 @@
 """Open a server from any source."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -63,7 +63,8 @@ def _open_own(source: str, key: str, say: Callable[[str], None]) -> Iterator[Ser
         for conn in admin:
             conn.close()
         cluster.leave()
-        janitor.sweep(keep=cluster.folder)
+        with suppress(OSError, ScratchError):  # other clusters' trouble is not this caller's
+            janitor.sweep(keep=cluster.folder)
 
 
 @contextmanager
