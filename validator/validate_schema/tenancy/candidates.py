@@ -44,10 +44,13 @@ class Evidence:
         named = 1.0 if self.strong or self.policies else 0.5
         return len(self.carriers) * named * (2.0 if self.policies else 1.0)
 
-    def consensus(self, tables: int) -> bool:
-        """Tell whether enough of `tables` tables carry the column."""
-        enough = len(self.carriers) >= _MAIN_SHARE[self.strong] * max(tables - 1, 1)
-        return len(self.carriers) >= 2 and (enough or self.policies >= 2)
+    def consensus(self, graph: Graph) -> bool:
+        """Tell whether enough of the tables carry the column; with a strong name, or hang on those."""
+        carriers = self.carriers
+        if len(carriers) < 2 or self.policies >= 2:
+            return len(carriers) >= 2
+        wanted = _MAIN_SHARE[self.strong] * (len(graph.tables) - 1)
+        return len(carriers) >= wanted or (self.strong and len(graph.hanging_on(carriers)) >= wanted)
 
     def sentence(self, graph: Graph) -> str:
         """Return the reason in words, with the figures."""

@@ -11,7 +11,7 @@ from ..model.catalog import QName
 from ..model.tenancy import Level, Ownership, Standing, TableClass
 from ..names import NamePattern, parse_pattern
 from .graph import Edge, Graph
-from .shape import Shapes
+from .shape import Shapes, steps
 
 _CLASSES = {
     "tenancy.tenant": TableClass.TENANT,
@@ -79,7 +79,8 @@ class _Classifier:
         self.owners = frozenset(name for name in graph.tables if self._owns(name)) if levels else frozenset()
         self.walks = self._reach() if levels else {}
         columns = {name: carried.column for name, carried in self.carried.items()}
-        self.shapes = Shapes(graph, self.owners.union(self.walks), columns)
+        paths = dict.fromkeys(self.owners, ()) | {name: walk.path for name, walk in self.walks.items()}
+        self.shapes = Shapes(graph, paths, columns)
 
     def standings(self) -> tuple[Standing, ...]:
         found = {name: self._standing(name) for name in self.graph.tables}
@@ -159,11 +160,7 @@ class _Classifier:
         """Walk foreign keys backwards from the owning tables: first by keys that every row has and
         the server vouches for, then by those it does not vouch for, then from tables declared as
         inherited that were not reached."""
-        incoming: dict[QName, list[Edge]] = {}
-        for edges in self.graph.edges.values():
-            for edge in edges:
-                if edge.strong:
-                    incoming.setdefault(edge.target, []).append(edge)
+        incoming = self.graph.required_edges
         owners = [name for name in self.graph.tables if name in self.owners]
         walks: dict[QName, _Walk] = {}
         self._spread(owners, incoming, walks, valid_only=True)
@@ -283,8 +280,7 @@ class _Classifier:
         return self.shapes.of(name)
 
     def _walk_why(self, walk: _Walk) -> str:
-        steps = " → ".join(self._show(step) for step in walk.path)
-        why = f"owned through {', '.join(walk.edge.key.columns)} → {steps}"
+        why = f"owned through {', '.join(walk.edge.key.columns)} → {steps(self.graph, walk.path)}"
         return why if walk.edge.valid else f"{why}; that foreign key is not validated"
 
     def _root_why(self, index: int) -> str:

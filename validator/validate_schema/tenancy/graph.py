@@ -82,6 +82,26 @@ class Graph:
                     found[place] = (*found.get(place, ()), (edge.target, referenced))
         return found
 
+    @cached_property
+    def required_edges(self) -> dict[QName, list[Edge]]:
+        """The foreign keys that every row of a table has, by the table that they reference."""
+        found: dict[QName, list[Edge]] = {}
+        for edges in self.edges.values():
+            for edge in edges:
+                if edge.strong:
+                    found.setdefault(edge.target, []).append(edge)
+        return found
+
+    def hanging_on(self, tables: set[QName]) -> set[QName]:
+        """Return `tables` and all whose every row references one of them, directly or on the way."""
+        seen, queue = set(tables), list(tables)
+        while queue:
+            for edge in self.required_edges.get(queue.pop(), ()):
+                if edge.source not in seen:
+                    seen.add(edge.source)
+                    queue.append(edge.source)
+        return seen
+
     def leads_to(self, table: QName, column: str) -> frozenset[tuple[QName, str]]:
         """Return every (table, column) that a column's value comes from, through foreign keys.
 

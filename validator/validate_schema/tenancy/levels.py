@@ -154,12 +154,11 @@ class _Group:
 
 
 def _inferred(graph: Graph, found: list[Evidence], read: dict[QName, frozenset[str]]) -> Decision:
-    tables = len(graph.tables)
     serious = [e for e in found if not personal(e)]
-    if not any(e.consensus(tables) for e in serious):
+    if not any(e.consensus(graph) for e in serious):
         serious = [e for e in found if personal(e) and e.policies >= 2] or serious
     groups = sorted(_groups(graph, serious), key=lambda g: -g.weight)
-    best = next((g for g in groups if any(e.consensus(tables) for e in g.members)), None)
+    best = next((g for g in groups if any(e.consensus(graph) for e in g.members)), None)
     if best is None:
         return Decision(problem=_nothing(graph, found))
     for rival in groups:
@@ -208,7 +207,7 @@ def _above(graph: Graph, evidence: Evidence, by_root: dict[QName, Evidence]) -> 
         if other.root is not None
         and evidence.root in other.carriers
         and other.root not in evidence.carriers
-        and (other.strong or other.consensus(len(graph.tables)))
+        and (other.strong or other.consensus(graph))
         and any(
             c in graph.required[evidence.root] for c in other.columns if c in graph.columns[evidence.root]
         )

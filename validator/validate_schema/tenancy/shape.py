@@ -1,5 +1,6 @@
 """Tables that nothing owns for certain: the shape in which they hang together with the tenants."""
 
+from collections.abc import Mapping
 from functools import cached_property
 
 from ..ident import display
@@ -12,9 +13,12 @@ _Shape = tuple[Ownership, str, tuple[QName, ...]]
 
 
 class Shapes:
-    """Describes unowned tables. `owned` are the tables with an owner; `columns` their tenant columns."""
+    """Describes unowned tables. `owned` maps the tables with an owner to the path to it, `columns`
+    those with a tenant column to that."""
 
-    def __init__(self, graph: Graph, owned: frozenset[QName], columns: dict[QName, str]) -> None:
+    def __init__(
+        self, graph: Graph, owned: Mapping[QName, tuple[QName, ...]], columns: Mapping[QName, str]
+    ) -> None:
         self.graph, self.owned, self.columns = graph, owned, columns
 
     def of(self, name: QName) -> _Shape:
@@ -31,10 +35,10 @@ class Shapes:
         if path is None:
             return None
         edge, tables = path
-        steps = " → ".join(self._show(step) for step in tables)
-        why = f"reaches {steps} only through {', '.join(edge.key.columns)}, which may be NULL"
+        way = steps(self.graph, tables)
+        why = f"reaches {way} only through {', '.join(edge.key.columns)}, which may be NULL"
         if edge.strong:
-            why = f"reaches {steps}, but a key on the way may be NULL"
+            why = f"reaches {way}, but a key on the way may be NULL"
         return Ownership.NULLABLE_PATH, why, tables
 
     @cached_property
@@ -45,7 +49,7 @@ class Shapes:
         while layer:
             reached = []
             for target in layer:
-                onward = found[target][1] if target in found else ()
+                onward = found[target][1] if target in found else self.owned[target]
                 for edge in self._incoming.get(target, ()):
                     if edge.source not in self.owned and edge.source not in found:
                         found[edge.source] = (edge, (target, *onward))
@@ -131,6 +135,12 @@ class Shapes:
 
     def _show(self, name: QName) -> str:
         return display(name, self.graph.default_schema)
+
+
+def steps(graph: Graph, path: tuple[QName, ...]) -> str:
+    """Return the tables of a path for people; of a long one the first and the last."""
+    shown = [display(name, graph.default_schema) for name in path]
+    return " → ".join([*shown[:4], "…", shown[-1]] if len(shown) > 5 else shown)
 
 
 def _is_unique(table: Table, columns: tuple[str, ...]) -> bool:
