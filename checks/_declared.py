@@ -78,6 +78,15 @@ def without_tenant_column(facts: Facts) -> frozenset[catalog.QName]:
     return frozenset(t.qname for t in must_carry_tenant(facts) if lacks_tenant_column(t, facts))
 
 
+def is_free(name: catalog.QName, facts: Facts) -> bool:
+    """Tell whether a table or type of that name could be created: tables, views, sequences, indexes
+    and types share their names, and the schema must be there."""
+    if not any(schema.name == name.schema for schema in facts.catalog.schemas):
+        return False
+    types = {t.qname for t in facts.catalog.enums} | {t.qname for t in facts.catalog.domains}
+    return name not in types and name.name not in facts.taken_names.get(name.schema, frozenset())
+
+
 def written_in(origin: str) -> str:
     """Return where an expectation was written, to follow it in a sentence."""
     return f" ({origin})" if origin else ""

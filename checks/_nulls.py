@@ -1,6 +1,6 @@
 """Whether a column may hold NULL, as far as constraints that hold say so."""
 
-from validate_schema.api import catalog, nullable_columns
+from validate_schema.api import Facts, catalog, free_name, nullable_columns, set_not_null, validate_constraint
 
 
 def unvalidated_not_null(table: catalog.Table, column: catalog.Column) -> str | None:
@@ -19,3 +19,11 @@ def unvalidated_not_null(table: catalog.Table, column: catalog.Column) -> str | 
 def lets_null_in(table: catalog.Table, column: catalog.Column) -> bool:
     """Tell whether a row may hold NULL in the column: neither NOT NULL nor a valid CHECK forbids it."""
     return column.name in nullable_columns(table) or unvalidated_not_null(table, column) is not None
+
+
+def forbid_null(table: catalog.Table, column: catalog.Column, facts: Facts) -> tuple[str, ...]:
+    """Return the statements that make the column NOT NULL for every row, without blocking writes."""
+    waiting = unvalidated_not_null(table, column)
+    if waiting is not None:
+        return (validate_constraint(table.qname, waiting),)
+    return set_not_null(table, column, free_name(facts, table.schema, table.name, column.name, "set"))

@@ -18,13 +18,11 @@ from validate_schema.api import (
     quote_qname,
     same_expression,
     same_type,
-    set_not_null,
     type_sql,
-    validate_constraint,
 )
 
 from ._declared import DeclaredColumn, declared_columns, declared_tables, without_tenant_column, written_in
-from ._nulls import lets_null_in, unvalidated_not_null
+from ._nulls import forbid_null, lets_null_in, unvalidated_not_null
 
 _MOMENT = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
 _TENANCY = """
@@ -243,16 +241,15 @@ def nullability(subject: ExistingColumn, facts: Facts) -> Verdict:
         message=f"Column {subject.shown(facts)} is {'nullable' if nullable else 'NOT NULL'}, and declared {says}",
         expected=f"{says}{written_in(expected.origin)}",
         observed="NOT NULL, but NOT VALID" if waiting else "nullable" if nullable else "NOT NULL",
-        remedy=_drop_not_null(table, column) if expected.nullable else _not_null(table, column),
+        remedy=_drop_not_null(table, column) if expected.nullable else _not_null(table, column, facts),
     )
 
 
-def _not_null(table: catalog.Table, column: catalog.Column) -> Remedy:
-    waiting = unvalidated_not_null(table, column)
+def _not_null(table: catalog.Table, column: catalog.Column, facts: Facts) -> Remedy:
     return Remedy(
-        sql=(validate_constraint(table.qname, waiting),) if waiting else set_not_null(table, column),
+        sql=forbid_null(table, column, facts),
         note="Rows with NULL must be filled first: validation fails on them and changes nothing.",
-        lock="SHARE UPDATE EXCLUSIVE while the rows are validated: reads and writes go on",
+        lock="SHARE UPDATE EXCLUSIVE while rows are validated: reads and writes go on; else ACCESS EXCLUSIVE for a moment",
     )
 
 
@@ -293,9 +290,7 @@ def default(subject: ExistingColumn, facts: Facts) -> Verdict:
     """
     table, expected, column = subject
     wanted, observed = expected.default, column.default
-    if wanted is None and observed is None:
-        return None
-    if wanted is not None and observed is not None and same_expression(wanted, observed):
+    if same_expression(wanted, observed, facts.default_schema, column.type):
         return None
     change = f"SET DEFAULT {wanted}" if wanted is not None else "DROP DEFAULT"
     return Flaw(

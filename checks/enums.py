@@ -20,7 +20,7 @@ from validate_schema.api import (
     quote_qname,
 )
 
-from ._declared import declared_columns, written_in
+from ._declared import declared_columns, is_free, written_in
 
 _TENANCY = """
     [tenancy]
@@ -130,18 +130,26 @@ def expected_enum(declared: DeclaredEnum, facts: Facts) -> Verdict:
     observed = "no such enum" + (f"; there is {', '.join(near)}" if near else "")
     if declared.unlisted:
         observed += f"; no CHECK lists the values of {', '.join(declared.unlisted)}"
-    labels = ", ".join(map(quote_literal, declared.expected.labels))
     return Flaw(
         message=f"Enum {facts.show(declared.qname)} does not exist",
         expected=f"an enum of that name, or a CHECK on its columns{written_in(declared.expected.origin)}",
         observed=observed,
-        remedy=Remedy(note=f"Rename {' or '.join(near)}, or correct the contract, if the same enum is meant.")
-        if near
-        else Remedy(
-            sql=(f"CREATE TYPE {quote_qname(declared.qname)} AS ENUM ({labels});",),
-            note="The columns that should have the type still have another: COL002 reports them.",
-            lock="none on tables",
-        ),
+        remedy=_create(declared, near, facts),
+    )
+
+
+def _create(declared: DeclaredEnum, near: list[str], facts: Facts) -> Remedy:
+    if near:
+        return Remedy(note=f"Rename {' or '.join(near)}, or correct the contract, if the same enum is meant.")
+    if not is_free(declared.qname, facts):
+        return Remedy(
+            note="Another object of that name is in the way, or the schema is missing: create the type in a migration."
+        )
+    labels = ", ".join(map(quote_literal, declared.expected.labels))
+    return Remedy(
+        sql=(f"CREATE TYPE {quote_qname(declared.qname)} AS ENUM ({labels});",),
+        note="The columns that should have the type still have another: COL002 reports them.",
+        lock="none on tables",
     )
 
 
@@ -236,9 +244,10 @@ def _add_labels(
 
 
 class EnumType(NamedTuple):
-    """An enum type of the database."""
+    """An enum type of the database, and whether anything uses it."""
 
     enum: catalog.Enum
+    used: bool
 
     @property
     def ref(self) -> ObjectRef:
@@ -247,7 +256,11 @@ class EnumType(NamedTuple):
 
 def enum_types(facts: Facts) -> Iterator[EnumType]:
     """Every enum type."""
-    yield from map(EnumType, facts.catalog.enums)
+    stored = {c.type_name for t in facts.catalog.tables for c in t.columns} | {
+        d.type_name for d in facts.catalog.domains
+    }
+    for enum in facts.catalog.enums:
+        yield EnumType(enum, enum.qname in stored or _is_named(enum, facts))
 
 
 @check(
@@ -270,7 +283,7 @@ def unused_enum(subject: EnumType, facts: Facts) -> Verdict:
     so that the statement of the remedy refuses to drop what still depends on the type.
     """
     qname = subject.enum.qname
-    if _used(qname, facts):
+    if subject.used:
         return None
     declared = any(qname == d.qname for d in declared_enums(facts))
     drop = f"DROP TYPE {quote_qname(qname)};"
@@ -288,11 +301,9 @@ def unused_enum(subject: EnumType, facts: Facts) -> Verdict:
     )
 
 
-def _used(qname: catalog.QName, facts: Facts) -> bool:
-    stored = any(c.type_name == qname for t in facts.catalog.tables for c in t.columns)
-    if stored or any(d.type_name == qname for d in facts.catalog.domains):
-        return True
-    name = re.compile(rf'(?<![\w"]){re.escape(qname.name)}(?![\w"])|{re.escape(quote_ident(qname.name))}')
+def _is_named(enum: catalog.Enum, facts: Facts) -> bool:
+    """Tell whether a view or function names the type; a namesake counts, so that nothing untrue is said."""
+    name = re.compile(rf'(?<![\w"]){re.escape(enum.name)}(?![\w"])|{re.escape(quote_ident(enum.name))}')
     texts = [v.definition for v in facts.catalog.views]
     texts += [text or "" for f in facts.catalog.functions for text in (f.arguments, f.returns, f.body)]
     return any(name.search(text) for text in texts)

@@ -13,11 +13,10 @@ from validate_schema.api import (
     judged_name,
     quote_ident,
     quote_qname,
-    set_not_null,
     validate_constraint,
 )
 
-from ._nulls import lets_null_in
+from ._nulls import forbid_null, lets_null_in
 
 _OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 _INVOICE = """
@@ -74,7 +73,7 @@ def inherited_path(table: catalog.Table, facts: Facts) -> Verdict:
         expected="NOT NULL, validated foreign keys all the way to a tenant table",
         observed=f"{key.name} to {facts.show(owner)} "
         + (" and ".join(faults) if faults else "leads back to the table itself"),
-        remedy=_mend(table, key)
+        remedy=_mend(table, key, facts)
         if faults
         else Remedy(note="Add a foreign key from one of these tables to a tenant table."),
     )
@@ -120,11 +119,11 @@ def _circles(start: catalog.QName, owner: catalog.QName, facts: Facts) -> bool:
     return True
 
 
-def _mend(table: catalog.Table, key: catalog.Constraint) -> Remedy:
+def _mend(table: catalog.Table, key: catalog.Constraint, facts: Facts) -> Remedy:
     sql: list[str] = []
     for column in table.columns:
-        if column.name in key.columns and not column.not_null:
-            sql += set_not_null(table, column)
+        if column.name in key.columns and lets_null_in(table, column):
+            sql += forbid_null(table, column, facts)
     if not key.enforced:
         sql.append(
             f"ALTER TABLE {quote_qname(table.qname)} ALTER CONSTRAINT {quote_ident(key.name)} ENFORCED;"

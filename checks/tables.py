@@ -26,7 +26,7 @@ from validate_schema.api import (
     write_name,
 )
 
-from ._declared import DeclaredTable, declared_tables, without_tenant_column, written_in
+from ._declared import DeclaredTable, declared_tables, is_free, without_tenant_column, written_in
 from ._look_alikes import look_alikes
 
 _BRIEF = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
@@ -97,9 +97,12 @@ def _folded(name: str) -> str:
 
 def _create_table(declared: DeclaredTable, facts: Facts) -> Remedy:
     expected = declared.expected
+    if not is_free(declared.qname, facts):
+        return Remedy(
+            note="Apply the migration that creates it; another object of that name is in the way, or its schema is missing."
+        )
     types = {c.name: type_sql(c.type, facts) if c.type else None for c in expected.columns}
-    taken = any(v.qname == declared.qname for v in facts.catalog.views)
-    if not types or None in types.values() or taken:
+    if not types or None in types.values():
         return Remedy(
             note="Apply the migration that creates it; the contract does not say enough to write CREATE TABLE."
         )
@@ -277,7 +280,7 @@ def _missing_role(entry: ConfigName, facts: Facts) -> tuple[str, str] | None:
 
 def _stale_table(entry: ConfigName, facts: Facts) -> tuple[str, str] | None:
     pattern = parse_pattern(entry.name)
-    relations = [*facts.catalog.tables, *facts.catalog.views]
+    relations: list[catalog.Table | catalog.View] = [*facts.catalog.tables, *facts.catalog.views]
     meant = [r for r in relations if pattern.matches(r.qname, facts.default_schema)]
     if not meant:
         return "names no table or view", f"nothing is called {entry.name}"

@@ -24,16 +24,14 @@ from validate_schema.api import (
     parse_type,
     quote_ident,
     quote_qname,
-    set_not_null,
     tenant_columns,
     type_sql,
     user_tables,
-    validate_constraint,
 )
 
 from ._declared import lacks_tenant_column, must_carry_tenant
 from ._look_alikes import look_alikes
-from ._nulls import lets_null_in, unvalidated_not_null
+from ._nulls import forbid_null, lets_null_in, unvalidated_not_null
 
 _MOMENT = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
 _TEXTS = frozenset({"text", "character varying"})
@@ -194,7 +192,7 @@ def not_null(subject: TableColumn, facts: Facts) -> Verdict:
         expected="NOT NULL",
         observed="NOT NULL, but NOT VALID: older rows may hold NULL" if waiting else "nullable",
         remedy=Remedy(
-            sql=(validate_constraint(table.qname, waiting),) if waiting else set_not_null(table, column),
+            sql=forbid_null(table, column, facts),
             note="Give every row a tenant first: validation fails on NULL rows and changes nothing. If NULL means "
             "that all tenants share the row, declare the table under [[tenancy.null_rows]].",
             lock="SHARE UPDATE EXCLUSIVE while rows are validated: reads and writes go on; else ACCESS EXCLUSIVE for a moment",
@@ -288,15 +286,15 @@ def _default_of(column: catalog.Column, facts: Facts) -> str | None:
     return next((d.default for d in facts.catalog.domains if d.qname == column.type_name), None)
 
 
-def _judge_default(found: str, column: catalog.Column) -> tuple[Severity, str]:
+def _judge_default(found: str, column: catalog.Column) -> tuple[Severity | None, str]:
     text = _LITERAL.sub("''", found)
     if column.identity or (generates(found) and _is_generator(text)):
-        return Severity.ERROR, f"makes its own values: {found}"
+        return None, f"makes its own values: {found}"
     if _SESSION.search(text):
         return Severity.INFO, "takes its default from the session"
     if _CALL.search(text):
         return Severity.INFO, "takes its default from a function"
-    return Severity.ERROR, f"has a constant default {found}"
+    return None, f"has a constant default {found}"
 
 
 def _is_generator(text: str) -> bool:

@@ -14,6 +14,7 @@ from validate_schema.api import (
     catalog,
     check,
     deferral,
+    free_name,
     parse_type,
     quote_ident,
     quote_idents,
@@ -113,8 +114,9 @@ def _reference_root(table: catalog.Table, column: catalog.Column, facts: Facts) 
             note=f"First give {column.name} the type {key.base_type} (TEN003): the key cannot be made before."
         )
     partitioned = table.kind == "partitioned"
+    name = free_name(facts, table.schema, table.name, column.name, "fkey")
     return Remedy(
-        sql=add_foreign_key(table, (column.name,), root.qname, (key.name,)),
+        sql=add_foreign_key(table, (column.name,), root.qname, (key.name,), name=name),
         note="Rows whose tenant does not exist make it fail and change nothing: find them first (DAT002). "
         "Add ON DELETE CASCADE if deleting a tenant should delete its rows.",
         lock="SHARE ROW EXCLUSIVE on both tables "

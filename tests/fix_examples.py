@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psycopg
 
+from tests.fix_bench import Bench, execute
 from validate_schema.catalog import read_catalog
 from validate_schema.config_file import parse_toml
 from validate_schema.config_names import config_names, suppression_uses
@@ -13,7 +14,7 @@ from validate_schema.contract import build_contract
 from validate_schema.declare import Check
 from validate_schema.engine import run
 from validate_schema.facts import Facts
-from validate_schema.model.finding import Finding
+from validate_schema.model.finding import Finding, Flaw
 from validate_schema.model.report import CheckResult
 from validate_schema.packs import builtin_checks
 from validate_schema.tenancy import identify
@@ -72,6 +73,13 @@ def facts_of(
     return replace(facts, evidence=gather(conn, facts, config.data))
 
 
+def flaws(id: str, facts: Facts) -> list[Flaw]:
+    """Return what a check says about each subject that fails, in the order of its subjects."""
+    check = check_of(id)
+    verdicts = [check(subject, facts) for subject in check.subjects(facts)]
+    return [verdict for verdict in verdicts if isinstance(verdict, Flaw)]
+
+
 def judge(check: Check, facts: Facts) -> Judged:
     """Run one check; suppressions are judged by what all the others found."""
     outcome = run(builtin_checks() if check.family == "SUP" else (check,), facts)
@@ -82,3 +90,27 @@ def judge(check: Check, facts: Facts) -> Judged:
 def findings(check: Check, conn: psycopg.Connection, toml: str = "", *, schema: str = "public") -> Judged:
     """Read the database and run one check over it."""
     return judge(check, facts_of(conn, toml, schema=schema, rows=check.needs == "rows"))
+
+
+def look(bench: Bench, id: str, script: str, toml: str = "") -> Judged:
+    """Run a script on the bench, and one check over what it made."""
+    with bench.open(script) as conn:
+        execute(conn, script)
+        return findings(check_of(id), conn, toml)
+
+
+def flaws_of(bench: Bench, id: str, script: str, toml: str = "") -> list[Flaw]:
+    """Run a script on the bench; return a check's flaws in full."""
+    with bench.open(script) as conn:
+        execute(conn, script)
+        return flaws(id, facts_of(conn, toml))
+
+
+def survives(bench: Bench, id: str, script: str, toml: str = "") -> list[str]:
+    """Run a script and then every statement of the check's remedies; return what it still says."""
+    found = look(bench, id, script, toml)
+    with bench.open(script, *found.cure) as conn:
+        execute(conn, script)
+        for statement in found.cure:
+            conn.execute(statement)
+        return findings(check_of(id), conn, toml).said

@@ -6,7 +6,7 @@ from datetime import date
 from functools import cached_property
 
 from .ident import display
-from .model.catalog import Catalog, Constraint, QName, Role, Table
+from .model.catalog import Catalog, Constraint, QName, Role, Sequence, Table, View
 from .model.contract import Contract, ExpectedTable
 from .model.evidence import Evidence
 from .model.finding import ObjectRef
@@ -198,7 +198,8 @@ class Facts:
             names.add(table.name)
             names.update(i.name for i in table.indexes)
             names.update(c.name for c in table.constraints)
-        for other in (*self.catalog.views, *self.catalog.sequences):
+        others: list[View | Sequence] = [*self.catalog.views, *self.catalog.sequences]
+        for other in others:
             taken.setdefault(other.schema, set()).add(other.name)
         return {schema: frozenset(names) for schema, names in taken.items()}
 

@@ -37,12 +37,13 @@ def add_foreign_key(
     references: QName,
     referenced_columns: tuple[str, ...],
     actions: str = "",
+    name: str = "",
 ) -> tuple[str, ...]:
     """Return the statements that add a foreign key NOT VALID and validate it afterwards.
 
-    A partitioned table takes the key in one step: before PostgreSQL 18 it refuses NOT VALID.
+    `name` is given where the usual one is taken. A partitioned table takes the key in one step: before PostgreSQL 18 it refuses NOT VALID.
     """
-    name = derived_name(table.name, *columns, "fkey")
+    name = name or derived_name(table.name, *columns, "fkey")
     add = (
         f"ALTER TABLE {quote_qname(table.qname)} ADD CONSTRAINT {quote_ident(name)} "
         f"FOREIGN KEY ({quote_idents(columns)}) "
@@ -57,9 +58,12 @@ def validate_constraint(table: QName, name: str) -> str:
     return f"ALTER TABLE {quote_qname(table)} VALIDATE CONSTRAINT {quote_ident(name)};"
 
 
-def set_not_null(table: Table, column: Column) -> tuple[str, ...]:
-    """Return the statements that make a column NOT NULL without scanning under an exclusive lock."""
-    name = derived_name(table.name, column.name, "not_null")
+def set_not_null(table: Table, column: Column, name: str = "") -> tuple[str, ...]:
+    """Return the statements that make a column NOT NULL without scanning under an exclusive lock.
+
+    `name` is the passing CHECK's, given where the usual one is taken.
+    """
+    name = name or derived_name(table.name, column.name, "not_null")
     target, col = quote_qname(table.qname), quote_ident(column.name)
     return (
         f"ALTER TABLE {target} ADD CONSTRAINT {quote_ident(name)} CHECK ({col} IS NOT NULL) NOT VALID;",

@@ -7,7 +7,7 @@ no rewrite) and "Data Types".
 from .contract.types import TypeName, parse_type
 from .facts import Facts
 from .ident import quote_ident, quote_qname
-from .model.catalog import Column, Table
+from .model.catalog import Column, Domain, Enum, Table
 from .model.finding import Remedy
 
 _TEXTS = frozenset({"text", "character varying"})
@@ -30,7 +30,8 @@ def type_sql(text: str, facts: Facts) -> str | None:
     wanted = parse_type(text, facts.default_schema)
     if not wanted.schema:
         return text.strip()
-    for known in (*facts.catalog.enums, *facts.catalog.domains):
+    types: list[Enum | Domain] = [*facts.catalog.enums, *facts.catalog.domains]
+    for known in types:
         if known.schema == wanted.schema and known.name in (wanted.name, wanted.folded):
             return quote_qname(known.qname) + ("[]" if wanted.array else "")
     return None

@@ -283,6 +283,10 @@ class Domain(_Record, frozen=True):
     default: str | None = None
     checks: tuple[Constraint, ...] = ()
 
+    @property
+    def qname(self) -> QName:
+        return QName(self.schema, self.name)
+
 
 class Sequence(_Record, frozen=True):
     """A sequence; `owned_by` is (schema, table, column) where a column owns it."""
