@@ -49,7 +49,8 @@
         item.toggleAttribute("data-out", !visible);
         shown += visible;
       }
-      output.value = shown === items.length ? `${shown} ${noun}` : `${shown} of ${items.length} ${noun}`;
+      const label = items.length === 1 ? noun : `${noun}s`;
+      output.value = shown === items.length ? `${shown} ${label}` : `${shown} of ${items.length} ${label}`;
     };
     form.hidden = false;
     form.addEventListener("input", apply);
@@ -66,14 +67,14 @@
     const wanted = all('[name="severity"]:checked', form).map((box) => box.value);
     const family = form.elements.family.value;
     return wanted.includes(card.dataset.severity) && (!family || card.dataset.family === family);
-  }, "cards");
+  }, "card");
   const tableForm = document.querySelector('[data-for="tables"]');
   const table = document.getElementById("tables");
   const rows = table ? Array.from(table.tBodies[0].rows) : [];
   filters(tableForm, rows, (form, row) => {
     const wanted = form.elements.class.value;
     return (!wanted || row.dataset.class === wanted) && (!form.elements.flawed.checked || "worst" in row.dataset);
-  }, "tables");
+  }, "table");
 
   const rank = (text) => ["✗", "–", "✓"].indexOf(text[0]);
   const collator = new Intl.Collator(undefined, { numeric: true });

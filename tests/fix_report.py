@@ -443,5 +443,5 @@ SAMPLES = {
     "small": small,
     "unidentified": unidentified,
     "hostile": hostile,
-    "large": large,
+    "large": lambda: large(120),
 }

@@ -223,6 +223,7 @@ shop on db.example.org:5432, PostgreSQL 18.6, as reader
 ✓ 14 indexes exist: 7 primary keys, 0 other unique, 7 plain
 ✓ 5 foreign keys defined
 – no enum types  (nothing to count)
+✓ 2 of 2 tenant tables have orgId
 ✗ 1 of 2 tenant columns are NOT NULL
 ✗ 0 of 1 uniques on tenant tables are scoped to the tenant  (1 accepted)
 ✗ 1 of 2 foreign keys between tenant tables carry the tenant

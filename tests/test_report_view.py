@@ -123,7 +123,7 @@ def test_promises_are_kept_broken_or_unexamined() -> None:
             "2 could not be examined: time-out",
             "FKY001",
         ),
-        Line("none", "– tenant and inherited tables have row-level security", "no tenancy", "RLS001"),
+        Line("none", "tenant and inherited tables have row-level security", "no tenancy", "RLS001"),
         Line(
             "none",
             "0 of 0 tables force row-level security on their owner",
@@ -147,9 +147,14 @@ def test_null_rows_are_a_promise_only_when_counted(rows_: int | None, mark: str,
     assert (line.mark, line.text) == (mark, text)
 
 
+def test_a_declared_tenant_table_without_its_column_breaks_the_promise() -> None:
+    lines = promises(report([table("a"), table("b", tenant_column=None, type=None)]))
+    assert Line("bad", "1 of 2 tenant tables have orgId", "", "TEN001") in lines
+
+
 def test_a_name_with_braces_is_printed_as_it_is() -> None:
     odd = TenancyFacts(identified=True, root="{n}", column="{0}", root_key="{x!r}")
-    lines = promises(report(checks=[result("TEN001", "t", 1), result("TEN003", "t", 1)], tenancy=odd))
+    lines = promises(report([table("a")], checks=[result("TEN003", "t", 1)], tenancy=odd))
     assert {"1 of 1 tenant tables have {0}", "1 of 1 tenant columns have the type of {n}.{x!r}"} <= {
         x.text for x in lines
     }
@@ -291,7 +296,7 @@ def test_a_large_map_lists_tables_by_distance_and_counts_unsafe_keys() -> None:
     assert not drawn.full
     assert drawn.paths == ()
     assert len(drawn.boxes) == 500
-    assert drawn.captions[0].text == "tenant root · 1 tables"
+    assert drawn.captions[0].text == "tenant root · 1 table"
     assert all(
         b.x >= 0 and b.x + b.width <= drawn.width and b.y + b.height <= drawn.height for b in drawn.boxes
     )

@@ -48,6 +48,11 @@ def shown_sql(sql: str) -> str:
     return "\n".join("\t".join(visible(part) for part in line.split("\t")) for line in lines)
 
 
+def one_line_sql(sql: str) -> str:
+    """Return SQL for display on one line, as the server's indented expressions are."""
+    return " ".join(line.strip() for line in shown_sql(sql).split("\n"))
+
+
 def md_text(text: str) -> Markup:
     """Return `text` as one line of Markdown that shows exactly these characters, also in a table."""
     escaped = _SPECIAL.sub(lambda m: "\\" + m[0], visible(text))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..model.report import Report
+from ..model.report import MigrationEntry, Report
 from .promises import SIGNS, WORDS, Mark
 
 SEVERITIES = ("error", "warning", "info")
@@ -77,15 +77,25 @@ def plate(report: Report) -> tuple[tuple[str, str], ...]:
     """Return the name plate: what was examined, as whom, when, by which version."""
     target, tool = report.target, report.tool
     entries = report.migrations.entries
-    head = f"{entries[-1].name} ({len(entries)} migrations)" if entries else "not part of this run"
+    head = f"{migration_label(entries[-1])} ({len(entries)} in all)" if entries else "not part of this run"
+    database = target.database if target.database == target.kind else f"{target.database} ({target.kind})"
     return (
-        ("Database", f"{target.database} ({target.kind})"),
+        ("Database", database),
         ("Server", f"{target.server} · PostgreSQL {target.server_version}"),
         ("Role", f"{target.role.name}{_powers(report)}"),
         ("Generated", report.generated_at or "time not recorded"),
         ("Validated by", f"{tool.name} {tool.version}".strip()),
         ("Migration head", head),
     )
+
+
+def migration_label(entry: MigrationEntry) -> str:
+    """Return version and name of a migration, the version once."""
+    if entry.name.startswith(entry.version):
+        return entry.name
+    if entry.version.endswith(entry.name):
+        return entry.version
+    return f"{entry.version} {entry.name}".strip()
 
 
 def _powers(report: Report) -> str:
@@ -121,7 +131,8 @@ def summary(report: Report) -> tuple[str, ...]:
         )
     examined = report.statistics
     sentences.append(
-        f"{examined.checks} checks looked at {examined.examined} objects: {examined.passed} passed, "
+        f"{examined.checks} {_plural('check', examined.checks)} looked at {examined.examined} "
+        f"{_plural('object', examined.examined)}: {examined.passed} passed, "
         f"{examined.failed} failed, {examined.not_applicable} not applicable, "
         f"{examined.skipped + examined.errors} could not run."
     )

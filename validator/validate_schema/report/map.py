@@ -107,12 +107,15 @@ def tenancy_map(report: Report) -> Map:
 
 
 def _description(drawn: Graph) -> str:
-    unsafe = len(drawn.unsafe)
     depth = max(drawn.layer.values(), default=0)
     return (
-        f"{len(drawn.layer)} owned tables up to {depth} steps from the tenant root. "
-        f"{unsafe} foreign {'key' if unsafe == 1 else 'keys'} may cross tenants."
+        f"{_some(len(drawn.layer), 'owned table')} up to {_some(depth, 'step')} from the tenant root. "
+        f"{_some(len(drawn.unsafe), 'foreign key')} may cross tenants."
     )
+
+
+def _some(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _short(text: str, width: float) -> str:
@@ -280,8 +283,8 @@ def _register(drawn: Graph) -> tuple[float, float, list[Box], list[Path], list[C
     for layer in range(max(drawn.layer.values(), default=-1) + 1):
         members = [n for n, at in sorted(drawn.layer.items()) if at == layer]
         crossing = sum(unsafe[n] for n in members)
-        warning = f" · ✗ {crossing} keys may cross tenants" if crossing else ""
-        captions.append(Caption(0, y + 12, f"{_step(layer)} · {len(members)} tables{warning}"))
+        warning = f" · ✗ {_some(crossing, 'key')} may cross tenants" if crossing else ""
+        captions.append(Caption(0, y + 12, f"{_step(layer)} · {_some(len(members), 'table')}{warning}"))
         y += 20
         for place, number in enumerate(members):
             row, column = divmod(place, per_row)

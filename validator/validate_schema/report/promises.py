@@ -28,16 +28,16 @@ class Line:
         return WORDS[self.mark]
 
 
+_OWNER = "{n} tables have a known owner"
 _RATIOS = (
-    ("TBL003", "{n} tables have a known owner"),
-    ("TEN001", "{n} tenant tables have {column}"),
     ("TEN002", "{n} tenant columns are NOT NULL"),
     ("TEN003", "{n} tenant columns have the type of {key}"),
     ("TEN004", "{n} tenant tables reference {root}"),
     ("TEN006", "{n} tenant columns have no constant default"),
     ("UNQ001", "{n} uniques on tenant tables are scoped to the tenant"),
     ("FKY001", "{n} foreign keys between tenant tables carry the tenant"),
-    ("FKY003", "{n} foreign keys are validated"),
+    ("TEN007", "{n} keys to {root} are validated"),
+    ("FKY003", "{n} other foreign keys are validated"),
     ("IDX001", "{n} tenant tables have an index led by {column}"),
     ("IDX003", "{n} indexes are valid"),
     ("RLS001", "{n} tenant and inherited tables have row-level security"),
@@ -68,12 +68,15 @@ def promises(report: Report) -> tuple[Line, ...]:
         for id, text in _DECLARED
         if id in results and results[id].status != "not_applicable"
     ]
+    owners = [_ratio(results["TBL003"], _OWNER, words)] if "TBL003" in results else []
     ratios = [_ratio(results[id], text, words) for id, text in _RATIOS if id in results]
     return (
         *_counted(report),
         *declared,
+        *owners,
+        _carriers(report, column),
         *ratios,
-        _null_rows(report, results.get("DAT001"), column),
+        _null_rows(report, results.get("DAT001")),
         _proven(report),
         _migrations(report, results),
     )
@@ -97,6 +100,18 @@ def _counted(report: Report) -> list[Line]:
     ]
 
 
+def _carriers(report: Report, column: str) -> Line:
+    """Say how many tenant tables carry their tenant column, counted in the catalog."""
+    tenant = [t for t in report.tables if t.table_class == "tenant"]
+    if not report.tenancy.identified:
+        return Line("none", f"tenant tables have {column}", "the tenancy was not identified")
+    if not tenant:
+        return Line("none", f"0 of 0 tenant tables have {column}", "there are none to examine")
+    carrying = sum(t.type is not None for t in tenant)
+    text = f"{carrying} of {len(tenant)} tenant tables have {column}"
+    return Line("ok" if carrying == len(tenant) else "bad", text, check="TEN001")
+
+
 def _count(number: int, text: str, none: str) -> Line:
     return Line("ok", text) if number else Line("none", none, "nothing to count")
 
@@ -110,7 +125,7 @@ def _ratio(result: CheckResult, text: str, words: dict[str, str]) -> Line:
     if result.status == "not_applicable":
         return Line("none", shown.format(n="0 of 0"), "there are none to examine", result.id)
     if result.status in ("skipped", "error") and not (result.passed or result.failed):
-        return Line("none", shown.format(n="–"), result.reason or "could not be examined", result.id)
+        return Line("none", shown.format(n="").strip(), result.reason or "could not be examined", result.id)
     line = shown.format(n=f"{result.passed} of {result.examined}")
     notes = [f"{result.suppressed} accepted"] if result.suppressed else []
     if result.skipped:
@@ -119,12 +134,13 @@ def _ratio(result: CheckResult, text: str, words: dict[str, str]) -> Line:
     return Line(mark, line, "; ".join(notes), result.id)
 
 
-def _null_rows(report: Report, result: CheckResult | None, column: str) -> Line:
+def _null_rows(report: Report, result: CheckResult | None) -> Line:
+    named = report.tenancy.column or "tenant"
     rows = report.counts.null_tenant_rows
     if rows is None or not report.counts.tenant_tables:
         why = (result.reason if result else "") or "rows were not counted in this run"
-        return Line("none", f"rows with a NULL {column}", why, "DAT001" if result else "")
-    text = f"{_some(rows, 'row')} with a NULL {column}"
+        return Line("none", f"rows with a NULL {named}", why, "DAT001" if result else "")
+    text = f"{_some(rows, 'row')} with a NULL {named}"
     return Line("bad" if rows else "ok", text, check="DAT001" if result else "")
 
 

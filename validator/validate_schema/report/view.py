@@ -10,7 +10,7 @@ from . import headline, matrix
 from . import map as map_
 from . import mermaid as mermaid_
 from . import promises as promises_
-from .escape import visible
+from .escape import one_line_sql, visible
 from .rollback import Rollback, rollback
 
 STATUS_SIGNS = {"passed": "✓", "failed": "✗", "not_applicable": "–", "skipped": "?", "error": "!"}
@@ -47,9 +47,11 @@ class Step:
 
 @dataclass(frozen=True)
 class PolicyGroup:
-    """Policies that say the same, and where they stand."""
+    """Policies that say the same, and where they stand. `check` is empty where USING stands for it."""
 
     policy: PolicyFacts
+    using: str
+    check: str
     names: tuple[str, ...]
     tables: tuple[str, ...]
 
@@ -167,7 +169,13 @@ class View:
             key = (policy.command, policy.roles, policy.permissive, policy.using, policy.check)
             like[key].append(policy)
         return tuple(
-            PolicyGroup(group[0], tuple(dict.fromkeys(p.name for p in group)), tuple(p.table for p in group))
+            PolicyGroup(
+                group[0],
+                one_line_sql(group[0].using or ""),
+                one_line_sql(group[0].check or "") if group[0].check != group[0].using else "",
+                tuple(dict.fromkeys(p.name for p in group)),
+                tuple(p.table for p in group),
+            )
             for group in like.values()
         )
 
@@ -216,10 +224,11 @@ class View:
         return tuple((s.object.label(schema), s) for s in self.report.suppressed)
 
     @cached_property
-    def migrations(self) -> tuple[tuple[int, str, MigrationEntry], ...]:
+    def migrations(self) -> tuple[tuple[str, str, MigrationEntry], ...]:
+        """In order: the label, the sign of the state, the entry."""
         return tuple(
-            (n, _MIGRATION_SIGNS.get(e.state, "–"), e)
-            for n, e in enumerate(self.report.migrations.entries, 1)
+            (headline.migration_label(e), _MIGRATION_SIGNS.get(e.state, "–"), e)
+            for e in self.report.migrations.entries
         )
 
     @cached_property
