@@ -102,7 +102,8 @@ def parse_url(url: str | None) -> Destination:
         given = conninfo.conninfo_to_dict(text)
     except psycopg.Error as error:
         # libpq quotes what it stumbled over, which may be a piece of the password
-        reason = re.sub(r'\s*"[^"]*"', " …", _first_line(error)).rstrip(": …")
+        reason = re.sub(r'"([^"]*)"', lambda m: '"="' if m[1] == "=" else "…", _first_line(error))
+        reason = reason.rstrip(": …")
         raise UsageError(f"the database URL cannot be read ({reason}); write {_FORMS}") from None
     return Destination(conninfo.make_conninfo("", **given), schema, _shown(given))
 
