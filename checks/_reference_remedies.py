@@ -101,25 +101,22 @@ def forbid_partial_null(
     table: catalog.Table, escape: tuple[str, ...], tenant: frozenset[str], facts: Facts
 ) -> Remedy:
     """Return the statements after which a NULL can no longer switch the key off."""
-    if not tenant.isdisjoint(escape):
-        if table.qname in facts.tenancy.null_means_global:
-            return Remedy(
-                note="Rows without a tenant are shared by design here: check their references in the application."
-            )
-        columns = [c for c in table.columns if c.name in escape]
+    if not tenant.isdisjoint(escape) and table.qname in facts.tenancy.null_means_global:
         return Remedy(
-            tuple(statement for c in columns for statement in set_not_null(table, c)),
-            "Rows with NULL make it fail: give them their tenant first.",
-            "ACCESS EXCLUSIVE for a moment; the rows are checked under SHARE UPDATE EXCLUSIVE",
+            note="Rows without a tenant are shared by design here: check their references in the application."
         )
-    name = free_name(facts, table.schema, table.name, *escape, "together")
-    return Remedy(
-        (
+    sql = [s for c in table.columns if c.name in escape and c.name in tenant for s in set_not_null(table, c)]
+    others = tuple(c for c in escape if c not in tenant)
+    if others:
+        name = free_name(facts, table.schema, table.name, *others, "together")
+        sql += [
             f"ALTER TABLE {quote_qname(table.qname)} ADD CONSTRAINT {quote_ident(name)} "
-            f"CHECK (num_nulls({quote_idents(escape)}) IN (0, {len(escape)})) NOT VALID;",
+            f"CHECK (num_nulls({quote_idents(others)}) IN (0, {len(others)})) NOT VALID;",
             validate_constraint(table.qname, name),
-        ),
-        "Rows where only some of them are NULL make the second statement fail: mend them first.",
+        ]
+    return Remedy(
+        tuple(sql),
+        "Rows without a tenant, or with only some of the others, make it fail: mend them first.",
         "ACCESS EXCLUSIVE for a moment; the rows are checked under SHARE UPDATE EXCLUSIVE",
     )
 

@@ -90,13 +90,13 @@ def _plain(column: catalog.Column) -> str:
     return "text" if column.base_type == "character varying" else column.base_type
 
 
-def null_escape(nullable: tuple[str, ...], tenant: frozenset[str]) -> tuple[str, ...]:
-    """Return the members whose NULL is no mere absence of the reference: the tenant column, or all
-    nullable ones where there are several."""
-    tenants = tuple(c for c in nullable if c in tenant)
-    if tenants:
-        return tenants
-    return nullable if len(nullable) > 1 else ()
+def null_escape(key: catalog.Constraint, table: catalog.Table, tenant: frozenset[str]) -> tuple[str, ...]:
+    """Return the members whose NULL is no mere absence of the reference: the tenant column, and all
+    others that may be NULL where there are several and nothing ties them together."""
+    nullable = nullable_columns(table)
+    others = tuple(c for c in key.columns if c in nullable and c not in tenant)
+    loose = len(others) > 1 and not tied_together(table, others)
+    return tuple(c for c in key.columns if c in nullable and (c in tenant or loose))
 
 
 def tied_together(table: catalog.Table, columns: tuple[str, ...]) -> bool:

@@ -12,11 +12,10 @@ from validate_schema.api import (
     check,
     foreign_keys,
     level_columns,
-    nullable_columns,
 )
 
 from ._reference_remedies import forbid_partial_null, spare_tenant
-from ._references import name_of, null_escape, tied_together, words
+from ._references import name_of, null_escape, words
 
 
 def _setting_composites(facts: Facts) -> Iterator[TableConstraint]:
@@ -144,15 +143,14 @@ def match_simple_escape(subject: TableConstraint, facts: Facts) -> Verdict:
     IS NULL) makes that impossible and passes.
     """
     table, key = subject.table, subject.constraint
-    nullable = tuple(c for c in key.columns if c in nullable_columns(table))
     own = frozenset(level_columns(table, facts).values())
-    escape = null_escape(nullable, own)
-    if not escape or (own.isdisjoint(escape) and tied_together(table, escape)):
+    escape = null_escape(key, table, own)
+    if not escape:
         return None
     listed = " or ".join(escape)
     return Flaw(
         message=f"{name_of(subject, facts)} is not checked where {listed} is NULL, whatever the rest holds",
         expected="NOT NULL members, or a CHECK that they are NULL together",
-        observed=f"{words(key, facts)} with nullable {', '.join(nullable)}",
+        observed=f"{words(key, facts)} with nullable {', '.join(escape)}",
         remedy=forbid_partial_null(table, escape, own, facts),
     )

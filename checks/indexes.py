@@ -94,7 +94,7 @@ def tenant_led(subject: catalog.Table, facts: Facts) -> Verdict:
     return Flaw(
         message=f"{facts.show(subject.qname)} has no index that starts with {column}",
         expected=f"a valid, full index that starts with {column}",
-        observed=f"only the invalid {', '.join(broken)}" if broken else _listed(subject),
+        observed=f"only the invalid {', '.join(broken)}" if broken else _nearest(subject, {column}),
         remedy=_build(subject, (column,), facts),
     )
 
@@ -108,8 +108,12 @@ def _is_led(index: catalog.Index, column: str, levels: set[str]) -> bool:
     return False
 
 
-def _listed(table: catalog.Table) -> str:
-    return "; ".join(f"{i.name}: {_words(i)}" for i in table.indexes) or "no index at all"
+def _nearest(table: catalog.Table, columns: set[str]) -> str:
+    """Return the indexes that hold one of these columns, in words."""
+    near = [i for i in table.indexes if not columns.isdisjoint(i.columns)]
+    invalid = {i.name for i in near if not i.valid}
+    listed = "; ".join(f"{i.name}: {_words(i)}{', invalid' if i.name in invalid else ''}" for i in near)
+    return listed or "no index holds it"
 
 
 def _build(table: catalog.Table, columns: tuple[str, ...], facts: Facts) -> Remedy:
@@ -139,7 +143,7 @@ def _indexable_keys(facts: Facts) -> Iterator[TableConstraint]:
     "Foreign key without an index",
     subjects=_indexable_keys,
     severity=Severity.WARNING,
-    why="Each delete or key change of a referenced row scans the whole referencing table.",
+    why="Each delete or key change of a referenced row searches the referencing table without an index for it.",
     bad="""
         create table task (
             id uuid primary key default gen_random_uuid(),
@@ -163,7 +167,8 @@ def fk_indexed(subject: TableConstraint, facts: Facts) -> Verdict:
 
     Examined are the foreign keys of user tables, but for those of a tenant table on its tenant
     column alone: IDX001 looks after these. The columns may lead the index in any order. A partial
-    index counts only when its predicate does no more than leave out the NULLs of these columns.
+    index counts only when its predicate does no more than leave out the NULLs of these columns. Where
+    only the tenant column of a composite key is missing from the index, the finding is an info.
     """
     table, key = subject.table, subject.constraint
     wanted = set(key.columns)
@@ -174,9 +179,20 @@ def fk_indexed(subject: TableConstraint, facts: Facts) -> Verdict:
     return Flaw(
         message=f"{facts.show(table.qname)}.{key.name} has no index that starts with ({listed})",
         expected=f"a valid, full index that starts with ({listed}), in any order",
-        observed=_listed(table),
+        observed=_nearest(table, wanted),
         remedy=_build(table, key.columns, facts),
+        severity=Severity.INFO if _finds_by_rest(subject, facts) else None,
     )
+
+
+def _finds_by_rest(subject: TableConstraint, facts: Facts) -> bool:
+    """Tell whether an index leads to the rows of a composite key by all but its tenant column, which
+    is nearly as good."""
+    table, key = subject.table, subject.constraint
+    rest = tuple(c for c in key.columns if c != facts.tenant_column(table))
+    if not rest or len(rest) == len(key.columns):
+        return False
+    return any(set(rest) == set(i.columns[: len(rest)]) and _serves(i, rest) for i in table.indexes)
 
 
 def _every_index(facts: Facts) -> Iterator[TableIndex]:
@@ -224,7 +240,7 @@ def valid(subject: TableIndex, facts: Facts) -> Verdict:
     if index.valid and index.ready:
         return None
     return Flaw(
-        message=f"{facts.show(table.qname)}.{index.name} is {'invalid' if index.ready else 'not ready'}",
+        message=f"{facts.show(table.qname)}.{index.name} is {'not ready' if index.valid else 'invalid'}",
         expected="a valid index, or none",
         observed=f"indisvalid = {_bit(index.valid)}, indisready = {_bit(index.ready)}; {_words(index)}",
         remedy=rebuild(table, index, facts),
@@ -403,6 +419,6 @@ def expected_index(subject: ExpectedOf, facts: Facts) -> Verdict:
     return Flaw(
         message=f"{facts.show(table.qname)} has no index that starts with ({listed})",
         expected=f"an index on ({listed}){written_in(subject.key.origin)}",
-        observed="; ".join(f"{i.name}: {_words(i)}{'' if i.valid else ', invalid'}" for i in alike) or "none",
+        observed=_nearest(table, set(columns[:1])),
         remedy=_build(table, columns, facts),
     )

@@ -300,8 +300,9 @@ def _home_level(table: Table, facts: Facts) -> int | None:
 
 
 def _ties_to_root(table: Table, key: Constraint, target: Table, facts: Facts) -> bool:
-    theirs = facts.standings[target.qname]
-    if theirs.table_class is not TableClass.ROOT:
-        return False
-    own = Tie(level_columns(table, facts).get(theirs.level), facts.tenancy.levels[theirs.level].key)
-    return target.qname != table.qname and holds_tie(key, own)
+    """Tell whether the key leads from a table's tenant column to the root of that level."""
+    mine = level_columns(table, facts) if target.qname != table.qname else {}
+    return any(
+        entry.root == target.qname and holds_tie(key, Tie(mine.get(i), entry.key))
+        for i, entry in enumerate(facts.tenancy.levels)
+    )
