@@ -29,8 +29,6 @@ from .tenancy import identify
 if TYPE_CHECKING:
     import psycopg
 
-    from .migrations import ReplayNotes
-
 NO_ROWS_IN_SNAPSHOT = "a snapshot holds no rows"
 ROWS_NOT_WANTED = "row counts are switched off"
 
@@ -196,15 +194,9 @@ def _open_migrations(source: Source, folder: Path, progress: Progress) -> Iterat
                 "migrations",
                 f"scratch PostgreSQL ({source.scratch})",
                 connection,
-                _stand_ins(notes),
+                notes.stand_ins,
                 MigrationFacts(tool=migrations.tool, path=folder.name, entries=entries),
             )
-
-
-def _stand_ins(notes: "ReplayNotes") -> tuple[str, ...]:
-    """Return what the scratch server had to make up, in words."""
-    roles = (f"role {name}" for name in notes.stand_in_roles)
-    return (*roles, *(f"extension {name}" for name in notes.stand_in_extensions))
 
 
 def replace_database(catalog: Catalog, name: str) -> Catalog:
