@@ -271,7 +271,8 @@ def _count(
         if conn.closed:
             results.update((p.table, "the connection was lost") for p in rest)
             break
-        results[rest.pop(0).table] = failure
+        if rest:
+            results[rest.pop(0).table] = failure
     return results
 
 
