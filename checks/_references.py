@@ -1,9 +1,11 @@
 """What foreign keys say, compared and put into words."""
 
 import re
+from typing import NamedTuple
 
 from validate_schema.api import (
     Facts,
+    ObjectRef,
     TableClass,
     TableConstraint,
     Tie,
@@ -15,7 +17,19 @@ from validate_schema.api import (
 )
 
 
-def name_of(subject: TableConstraint, facts: Facts) -> str:
+class TiedKey(NamedTuple):
+    """A foreign key between two tables whose rows have tenants, and what it must hold."""
+
+    table: catalog.Table
+    constraint: catalog.Constraint
+    tie: Tie
+
+    @property
+    def ref(self) -> ObjectRef:
+        return TableConstraint(self.table, self.constraint).ref
+
+
+def name_of(subject: TableConstraint | TiedKey, facts: Facts) -> str:
     """Return a foreign key's name after its table's."""
     return f"{facts.show(subject.table.qname)}.{subject.constraint.name}"
 

@@ -17,7 +17,6 @@ from validate_schema.api import (
     judged_name,
     quote_ident,
     quote_qname,
-    root_foreign_keys,
     tie_of,
     validate_constraint,
 )
@@ -30,6 +29,7 @@ from ._reference_remedies import (
     replace_expected,
 )
 from ._references import (
+    TiedKey,
     blocks_delete,
     differences,
     has_cascade,
@@ -44,12 +44,13 @@ def _target(key: catalog.Constraint, facts: Facts) -> catalog.Table | None:
     return facts.tables_by_name.get(key.references) if key.references else None
 
 
-def _between_tenant_tables(facts: Facts) -> Iterator[TableConstraint]:
-    """Foreign keys between two tables whose rows have tenants; a deeper level's root is one."""
+def _between_tenant_tables(facts: Facts) -> Iterator[TiedKey]:
+    """Foreign keys between two tenant tables; a deeper level's root is one too."""
     facts.require_tenancy()
-    for pair in foreign_keys(facts):
-        if tie_of(pair.table, pair.constraint, facts) is not None:
-            yield pair
+    for table, key in foreign_keys(facts):
+        tie = tie_of(table, key, facts)
+        if tie is not None:
+            yield TiedKey(table, key, tie)
 
 
 @check(
@@ -83,7 +84,7 @@ def _between_tenant_tables(facts: Facts) -> Iterator[TableConstraint]:
         );
     """,
 )
-def same_tenant(subject: TableConstraint, facts: Facts) -> Verdict:
+def same_tenant(subject: TiedKey, facts: Facts) -> Verdict:
     """A foreign key between two tenant tables does not hold the tenant column on both sides.
 
     Examined are the foreign keys of tenant tables that reference a tenant table, itself included;
@@ -93,9 +94,8 @@ def same_tenant(subject: TableConstraint, facts: Facts) -> Verdict:
 
     Not covered: triggers that compare the tenants, and keys of tables owned through a parent.
     """
-    table, key = subject.table, subject.constraint
-    tie = tie_of(table, key, facts)
-    if tie is None or holds_tie(key, tie):
+    table, key, tie = subject
+    if holds_tie(key, tie):
         return None
     if any(is_companion(other, key, tie, table) for other in table.foreign_keys):
         return None
@@ -170,12 +170,17 @@ def expected_fk(subject: ExpectedReference, facts: Facts) -> Verdict:
 
 def _not_root_keys(facts: Facts) -> Iterator[TableConstraint]:
     """Foreign keys of user tables, but for those to the tenant root, which TEN007 looks after."""
-    roots = set()
-    if facts.tenancy.identified:
-        roots = {(pair.table.qname, pair.constraint.name) for pair in root_foreign_keys(facts)}
-    for pair in foreign_keys(facts):
-        if (pair.table.qname, pair.constraint.name) not in roots:
-            yield pair
+    for table in facts.tables:
+        roots = _root_keys(table, facts)
+        for key in table.constraints:
+            if key.kind == "foreign key" and not key.inherited and key not in roots:
+                yield TableConstraint(table, key)
+
+
+def _root_keys(table: catalog.Table, facts: Facts) -> tuple[catalog.Constraint, ...]:
+    """Return the keys that tie a tenant table to its root; none of any other table."""
+    tenant = facts.tenancy.identified and facts.class_of(table.qname) is TableClass.TENANT
+    return facts.root_keys(table) if tenant else ()
 
 
 @check(
@@ -340,16 +345,17 @@ def _offboarding_path(facts: Facts) -> Iterator[TableConstraint]:
     """The keys along which a tenant's deletion travels: from the root to its tenant tables, and on
     to the tables that they own."""
     facts.require_tenancy()
-    direct = {(p.table.qname, p.constraint.name) for p in root_foreign_keys(facts)}
     for pair in foreign_keys(facts):
         target = pair.constraint.references
         mine = facts.class_of(pair.table.qname)
         theirs = facts.class_of(judged_name(target, facts)) if target else None
-        to_root = theirs is TableClass.ROOT and (
-            mine is TableClass.ROOT or (pair.table.qname, pair.constraint.name) in direct
-        )
-        owned = mine is TableClass.INHERITED and theirs in (TableClass.TENANT, TableClass.INHERITED)
-        if to_root or owned:
+        if mine is TableClass.INHERITED:
+            on_the_way = theirs in (TableClass.TENANT, TableClass.INHERITED)
+        elif theirs is TableClass.ROOT:
+            on_the_way = mine is TableClass.ROOT or pair.constraint in _root_keys(pair.table, facts)
+        else:
+            on_the_way = False
+        if on_the_way:
             yield pair
 
 

@@ -165,6 +165,31 @@ class Facts:
         return any(always_holds(key) for key in self.root_keys(table))
 
     @cached_property
+    def held_levels(self) -> Mapping[QName, Mapping[int, str]]:
+        """The tenant columns that each root or tenant table holds, by index of their level.
+
+        The root of a level stands in it by its own key.
+        """
+        levels = list(enumerate(self.tenancy.levels))
+        found: dict[QName, dict[int, str]] = {}
+        for name, standing in self.standings.items():
+            table = self.tables_by_name.get(name)
+            if table is None or standing.table_class not in (TableClass.TENANT, TableClass.ROOT):
+                continue
+            columns = {c.name for c in table.columns}
+            held = found[name] = {}
+            for i, level in levels:
+                spellings: tuple[str | None, ...] = level.columns
+                if level.root == name:
+                    spellings = (level.key,)
+                elif i == standing.level and standing.table_class is TableClass.TENANT:
+                    spellings = (standing.column,)
+                column = next((c for c in spellings if c in columns), None)
+                if column is not None:
+                    held[i] = column
+        return found
+
+    @cached_property
     def referrers(self) -> Mapping[QName, tuple[tuple[Table, Constraint], ...]]:
         """Foreign keys by the table that they reference, each with the table that it belongs to;
         the copies that partitions hold are left out."""

@@ -1,6 +1,7 @@
 """Whether a unique or a foreign key stays inside one tenant. Decides from the facts alone."""
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -76,26 +77,10 @@ def _scope_by_level(table: Table, columns: frozenset[str], facts: Facts) -> Scop
     return Scope.TENANT if deeper else Scope.OUTER
 
 
-def level_columns(table: Table, facts: Facts) -> dict[int, str]:
-    """Return the tenant columns that a root or tenant table holds, by index of their level.
-
-    The root of a level stands in it by its own key.
-    """
-    standing = facts.standings.get(table.qname)
-    if standing is None or standing.table_class not in (TableClass.TENANT, TableClass.ROOT):
-        return {}
-    names, found = {c.name for c in table.columns}, {}
-    for i, level in enumerate(facts.tenancy.levels):
-        if level.root == table.qname:
-            candidates: tuple[str | None, ...] = (level.key,)
-        elif i == standing.level and standing.table_class is TableClass.TENANT:
-            candidates = (standing.column,)
-        else:
-            candidates = level.columns
-        column = next((c for c in candidates if c in names), None)
-        if column is not None:
-            found[i] = column
-    return found
+def level_columns(table: Table, facts: Facts) -> Mapping[int, str]:
+    """Return the tenant columns that a root or tenant table holds, by index of their level; those of
+    any other table are none."""
+    return facts.held_levels.get(table.qname, {})
 
 
 def is_within(level: int, outer: int, facts: Facts) -> bool:
