@@ -182,7 +182,8 @@ def _open_migrations(source: Source, folder: Path, progress: Progress) -> Iterat
         with server.database(template) as database, database.connect() as connection:
             with progress.step("reading the catalog"):
                 catalog = read_catalog(connection, default_schema="public")
-            named = replace_database(catalog, folder.name)
+            shown = _shown_folder(folder)
+            named = replace_database(catalog, shown)
             entries = tuple(
                 MigrationEntry(
                     version=f.version, name=f.name, file=migrations.label(f.path), state="replayed"
@@ -195,8 +196,13 @@ def _open_migrations(source: Source, folder: Path, progress: Progress) -> Iterat
                 f"scratch PostgreSQL ({source.scratch})",
                 connection,
                 notes.stand_ins,
-                MigrationFacts(tool=migrations.tool, path=folder.name, entries=entries),
+                MigrationFacts(tool=migrations.tool, path=shown, entries=entries),
             )
+
+
+def _shown_folder(folder: Path) -> str:
+    """Return the last two names of the folder: enough to know it, nothing of the machine."""
+    return "/".join(folder.resolve().parts[-2:]).lstrip("/")
 
 
 def replace_database(catalog: Catalog, name: str) -> Catalog:

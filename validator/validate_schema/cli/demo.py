@@ -7,6 +7,8 @@ import click
 from ..packs import resource_dir
 from . import options
 
+MIGRATIONS = "prisma/migrations"
+
 
 @click.command("demo")
 @click.option(
@@ -27,11 +29,12 @@ def command(output: Path, scratch: str, color: bool | None) -> None:
     example has real findings on purpose; they do not fail the demo.
     """
     from ..errors import UsageError
-    from .validate import demonstrate
+    from .validate import deliver, example_report, pair_formats
 
-    example = resource_dir("examples") / "flakeguard"
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot create {output}: {error.strerror}") from None
-    demonstrate(example, output, scratch, color)
+    report = example_report(resource_dir("examples") / "flakeguard", MIGRATIONS, scratch)
+    paths = [str(output / f"flakeguard.{suffix}") for suffix in ("md", "html", "json")]
+    deliver(report, pair_formats(paths, ()), color=color)

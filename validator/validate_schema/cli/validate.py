@@ -181,16 +181,15 @@ def shown_command(arguments: Sequence[str]) -> str:
     return mask(shlex.join(["validate-schema", *arguments]))
 
 
-def demonstrate(example: Path, output: Path, scratch: str, color: bool | None) -> None:
-    """Examine the bundled example and write its reports into `output`."""
+def example_report(example: Path, migrations: str, scratch: str = "embedded") -> Report:
+    """Examine a bundled example: its config, and the folder of migrations below it."""
     config = load(example / "validate-schema.toml", example)
     request = Request(
-        source=Source(migrations=example / str(config.config.migrations.path), scratch=scratch),
+        source=Source(migrations=example / migrations, scratch=scratch),
         config=config,
         checks=builtin_checks(),
         now=run_time(os.environ),
         command="validate-schema demo",
+        environ=os.environ,
     )
-    report = examine(request, Progress())
-    names = [f"flakeguard.{format}" for format in ("md", "html", "json")]
-    deliver(report, pair_formats([str(output / name) for name in names], ()), color=color)
+    return examine(request, Progress())

@@ -1,0 +1,45 @@
+"""`make reports`: render the examples' reports anew. Their time is fixed, so that only the code changes them."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from validate_schema.cli.validate import example_report
+from validate_schema.model.report import Report
+from validate_schema.report import render
+
+ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "examples" / "flakeguard"
+REPORTS = ROOT / "reports"
+HISTORIES = {"flakeguard": "prisma/migrations", "flakeguard-broken": "broken/prisma/migrations"}
+FORMATS = ("md", "html", "json")
+MOMENT = "1767225600"  # 2026-01-01T00:00:00Z, as SOURCE_DATE_EPOCH
+_CI = ("GITHUB_SHA", "CI_COMMIT_SHA", "GIT_COMMIT", "GITHUB_RUN_ID", "CI_JOB_URL", "BUILD_URL")
+
+
+def reproducible(environ: dict[str, str]) -> dict[str, str]:
+    """Return the environment without what differs between two machines that run this."""
+    return {k: v for k, v in environ.items() if k not in _CI} | {"SOURCE_DATE_EPOCH": MOMENT}
+
+
+def reports() -> Iterator[tuple[str, Report]]:
+    """Yield each example's name and its report, as of `MOMENT`."""
+    for name, folder in HISTORIES.items():
+        yield name, example_report(EXAMPLE, folder)
+
+
+def main() -> None:
+    """Write every report of every example."""
+    kept = reproducible(dict(os.environ))
+    os.environ.clear()
+    os.environ.update(kept)
+    for name, report in reports():
+        for suffix in FORMATS:
+            path = REPORTS / f"{name}.{suffix}"
+            path.write_text(render(report, suffix), encoding="utf-8")
+            sys.stdout.write(f"{path.relative_to(ROOT)}\n")
+
+
+if __name__ == "__main__":
+    main()
