@@ -24,7 +24,8 @@ reports: $(READY)
 
 docs: $(READY)
 	$(BIN)/validate-schema explain --all > docs/checks.md
-	$(BIN)/python -m tests.schemas
+	$(BIN)/python -m validate_schema.config_schema > docs/validate-schema.schema.json
+	$(BIN)/python -m validate_schema.report.schema > docs/report.schema.json
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks

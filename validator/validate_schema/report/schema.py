@@ -1,6 +1,7 @@
 """The JSON Schema of a report, generated from the model."""
 
 import json
+import sys
 from typing import Any
 
 import msgspec
@@ -21,3 +22,7 @@ def report_schema() -> dict[str, Any]:
 def schema_text() -> str:
     """Return the schema as it is published in ``docs/report.schema.json``."""
     return json.dumps(report_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(schema_text())
