@@ -362,7 +362,8 @@ def test_a_remedy_that_drops_something_is_left_to_a_person_as_a_whole() -> None:
         'ALTER TABLE "s"."a" ADD CONSTRAINT "new" FOREIGN KEY ("x") REFERENCES "s"."b" ("y") NOT VALID;',
         'ALTER TABLE "s"."a" DROP CONSTRAINT "old";',
     )
-    assert rollback([swap]) == Rollback(sql=(), by_hand=swap)
+    plain = ('CREATE INDEX "i" ON "s"."a" ("x");',)
+    assert rollback([plain, swap]) == Rollback(sql=('DROP INDEX IF EXISTS "s"."i";',), by_hand=(1,))
 
 
 def test_next_steps_lead_from_the_worst_finding_to_what_was_not_examined() -> None:

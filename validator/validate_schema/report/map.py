@@ -20,7 +20,7 @@ _HEAD, _KEY, _SLOT = 26, 16, 6
 _CHIP, _CHIP_GAP = 24, 8
 _LETTER = 6.7
 _TOP, _MARGIN = 26, 8
-_SMALL, _SMALL_HEIGHT = 150, 20
+_SMALL, _SMALL_HEIGHT, _SMALL_LETTER = 184, 20, 6.1
 _CANVAS = 1130
 _RELAXATIONS = 10
 
@@ -118,8 +118,8 @@ def _some(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _short(text: str, width: float) -> str:
-    shown, room = visible(text), int(width / _LETTER)
+def _short(text: str, width: float, letter: float = _LETTER) -> str:
+    shown, room = visible(text), int(width / letter)
     return shown if len(shown) <= room else shown[: room - 1] + "…"
 
 
@@ -302,7 +302,7 @@ def _entry(drawn: Graph, number: int, x: float, y: float, unsafe: int) -> Box:
         y=y,
         width=_SMALL,
         height=_SMALL_HEIGHT,
-        text=_short(table.label, _SMALL - 12 - 26 * bool(unsafe)),
+        text=_short(table.label, _SMALL - 14 - 26 * bool(unsafe), _SMALL_LETTER),
         title=_title(drawn, number),
         table_class=table.table_class,
         href=f"#t-{number + 1}",

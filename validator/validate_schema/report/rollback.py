@@ -33,10 +33,10 @@ _DROP_CONSTRAINT = re.compile(rf"ALTER TABLE ({_TABLE}) DROP CONSTRAINT (?:IF EX
 
 @dataclass(frozen=True)
 class Rollback:
-    """`sql` undoes remedies, last first; `by_hand` are the statements of remedies without an inverse."""
+    """`sql` undoes remedies, last first; `by_hand` are the places of the remedies without an inverse."""
 
     sql: tuple[str, ...]
-    by_hand: tuple[str, ...]
+    by_hand: tuple[int, ...]
 
 
 def rollback(remedies: Iterable[tuple[str, ...]]) -> Rollback:
@@ -46,14 +46,14 @@ def rollback(remedies: Iterable[tuple[str, ...]]) -> Rollback:
     whole: undoing half of it would be worse than leaving it.
     """
     undone: list[str] = []
-    by_hand: list[str] = []
-    for remedy in remedies:
+    by_hand: list[int] = []
+    for place, remedy in enumerate(remedies):
         inverses = _inverses(remedy)
         if inverses is None:
-            by_hand += map(shown_sql, remedy)
+            by_hand.append(place)
         else:
             undone += map(shown_sql, inverses)
-    return Rollback(tuple(dict.fromkeys(reversed(undone))), tuple(dict.fromkeys(by_hand)))
+    return Rollback(tuple(dict.fromkeys(reversed(undone))), tuple(by_hand))
 
 
 def _inverses(remedy: tuple[str, ...]) -> list[str] | None:

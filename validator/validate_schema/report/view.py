@@ -236,6 +236,13 @@ class View:
         return rollback(f.remedy.sql for f in self.report.findings)
 
     @cached_property
+    def by_hand(self) -> tuple[tuple[str, str, int], ...]:
+        """Checks whose remedies have no computed inverse: check, title, how many remedies."""
+        number = Counter(self.report.findings[place].check for place in self.rollback.by_hand)
+        titles = {r.id: r.title for r in self.report.checks}
+        return tuple((check, titles.get(check, ""), number[check]) for check in sorted(number))
+
+    @cached_property
     def revert(self) -> str:
         """The migration tool's own command that takes back the head; empty where there is none."""
         entries = self.report.migrations.entries
