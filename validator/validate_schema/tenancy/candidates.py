@@ -106,9 +106,11 @@ def gather(graph: Graph, read: dict[QName, frozenset[str]]) -> list[Evidence]:
 def for_root(graph: Graph, root: QName) -> Evidence:
     """Return the evidence for a root that was declared, whatever its columns are called."""
     evidence = Evidence(root, None)
-    for (table, column), targets in graph.pairs.items():
-        if table != root and any(target == root for target, _ in targets):
-            evidence.keyed.setdefault(column, set()).add(table)
+    for table, edges in graph.edges.items():
+        for edge in edges:
+            if edge.target == root:
+                for column in edge.key.columns:
+                    evidence.keyed.setdefault(column, set()).add(table)
     if not evidence.keyed:
         for column in graph.carriers:
             if key_name(column).keyed and agrees(column, root.name):
@@ -171,7 +173,7 @@ def _settle_spellings(graph: Graph, evidence: Evidence) -> None:
         bare = {
             table
             for table in graph.carriers[column]
-            if table not in keyed and table != evidence.root and not graph.pairs.get((table, column))
+            if table not in keyed and table != evidence.root and not graph.targets(table, column)
         }
         if bare:
             evidence.bare[column] = bare

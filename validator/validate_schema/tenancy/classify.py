@@ -69,6 +69,7 @@ class _Classifier:
     ) -> None:
         self.graph, self.levels, self.read = graph, levels, read
         self.declared, self.lapsed = _declarations(graph, config, today)
+        self.said: dict[_Carried, str] = {}
         self.notes: dict[QName, str] = {}
         self.top = levels[0].root if levels else None
         self.roots = {level.root: index for index, level in enumerate(levels) if level.root is not None}
@@ -221,23 +222,25 @@ class _Classifier:
         return Standing(name, TableClass.UNCLASSIFIED, ownership, self._noted(name, why), path=path)
 
     def _tenant(self, name: QName, carried: _Carried) -> Standing:
-        level, column = self.levels[carried.level], carried.column
-        ownership = self._column_shape(name, column)
-        why = f"carries {column}"
-        if level.root is not None:
-            root = self._show(level.root)
-            why += f", a foreign key to {root}" if carried.keyed else f", without a foreign key to {root}"
+        why = self.said.get(carried) or self.said.setdefault(carried, self._carries(carried))
         others = self._of_other_levels(name, carried.level) if len(self.levels) > 1 else ()
         if others:
             why += f"; also carries {', '.join(others)} of another level"
         return Standing(
             name,
             TableClass.TENANT,
-            ownership,
+            self._column_shape(name, carried.column),
             self._noted(name, why),
-            column=column,
+            column=carried.column,
             level=carried.level,
         )
+
+    def _carries(self, carried: _Carried) -> str:
+        root = self.levels[carried.level].root
+        if root is None:
+            return f"carries {carried.column}"
+        how = "a foreign key" if carried.keyed else "without a foreign key"
+        return f"carries {carried.column}, {how} to {self._show(root)}"
 
     def _of_other_levels(self, name: QName, index: int) -> tuple[str, ...]:
         others = (c for i, level in enumerate(self.levels) if i != index for c in level.columns)

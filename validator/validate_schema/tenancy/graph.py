@@ -7,6 +7,8 @@ from typing import NamedTuple
 from ..model.catalog import Catalog, Column, Constraint, QName, Table
 from .ledger import ledger_tool
 
+_Place = tuple[QName, str]
+
 
 class Edge(NamedTuple):
     """A foreign key from `source` to `target`. `strong`: every row of the source is owned by it,
@@ -23,6 +25,8 @@ class Graph:
     """Tables by name, without partitions and ledgers, and the foreign keys between them."""
 
     def __init__(self, catalog: Catalog) -> None:
+        self._known_onward: dict[_Place, frozenset[_Place]] = {}
+        self._known_ends: dict[frozenset[_Place], frozenset[_Place]] = {}
         self.default_schema = catalog.server.default_schema
         self.ledgers: dict[QName, str] = {}
         self.partitions: dict[QName, QName] = {}
@@ -35,7 +39,6 @@ class Graph:
                 self.ledgers[name] = tool
             else:
                 self.tables[name] = table
-        self._leads: dict[tuple[QName, str], frozenset[tuple[QName, str]]] = {}
 
     @cached_property
     def columns(self) -> dict[QName, dict[str, Column]]:
@@ -71,15 +74,15 @@ class Graph:
         """The columns of each table that cannot be NULL."""
         return {name: _required(table) for name, table in self.tables.items()}
 
-    @cached_property
-    def pairs(self) -> dict[tuple[QName, str], tuple[tuple[QName, str], ...]]:
-        """(table, column) to the (table, column) it references, by every foreign key it is part of."""
-        found: dict[tuple[QName, str], tuple[tuple[QName, str], ...]] = {}
-        for name, edges in self.edges.items():
-            for edge in edges:
-                for column, referenced in zip(edge.key.columns, edge.key.referenced_columns, strict=False):
-                    place = (name, column)
-                    found[place] = (*found.get(place, ()), (edge.target, referenced))
+    def targets(self, table: QName, column: str) -> list[_Place]:
+        """Return the (table, column) that a column references, by every foreign key it is part of."""
+        found = []
+        for edge in self.edges[table]:
+            if column in edge.key.columns:
+                position = edge.key.columns.index(column)
+                found += [
+                    (edge.target, name) for name in edge.key.referenced_columns[position : position + 1]
+                ]
         return found
 
     @cached_property
@@ -102,31 +105,35 @@ class Graph:
                     queue.append(edge.source)
         return seen
 
-    def leads_to(self, table: QName, column: str) -> frozenset[tuple[QName, str]]:
+    def leads_to(self, table: QName, column: str) -> frozenset[_Place]:
         """Return every (table, column) that a column's value comes from, through foreign keys.
 
         A composite key ``(org_id, project_id)`` makes `org_id` lead to the project's `org_id`, and
         from there to the organization's `id`. Empty for a column without foreign key.
         """
-        start = (table, column)
-        known = self._leads.get(start)
+        found = [self._onward(place) for place in self.targets(table, column)]
+        return found[0] if len(found) == 1 else frozenset().union(*found)
+
+    def _onward(self, start: _Place) -> frozenset[_Place]:
+        """Return `start` and every place that it leads to."""
+        known = self._known_onward.get(start)
         if known is None:
-            first = self.pairs.get(start, ())
-            known = frozenset(first) if self.pairs.keys().isdisjoint(first) else self._follow(start)
-            self._leads[start] = known
+            seen, queue = {start}, [start]
+            while queue:
+                onward = [place for place in self.targets(*queue.pop()) if place not in seen]
+                seen.update(onward)
+                queue += onward
+            known = self._known_onward[start] = frozenset(seen)
         return known
 
-    def _follow(self, start: tuple[QName, str]) -> frozenset[tuple[QName, str]]:
-        seen, queue = {start}, [start]
-        while queue:
-            onward = [place for place in self.pairs.get(queue.pop(), ()) if place not in seen]
-            seen.update(onward)
-            queue += onward
-        return frozenset(seen - {start})
-
-    def ends(self, table: QName, column: str) -> frozenset[tuple[QName, str]]:
+    def ends(self, table: QName, column: str) -> frozenset[_Place]:
         """Return the last places of `leads_to`: those that reference nothing further."""
-        return frozenset(place for place in self.leads_to(table, column) if place not in self.pairs)
+        places = self.leads_to(table, column)
+        known = self._known_ends.get(places)
+        if known is None:
+            known = frozenset(place for place in places if not self.targets(*place))
+            self._known_ends[places] = known
+        return known
 
 
 def _required(table: Table) -> frozenset[str]:

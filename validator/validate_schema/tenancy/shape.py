@@ -125,7 +125,7 @@ class Shapes:
             if key_name(column).keyed
             and key_name(column).stem in self._by_stem
             and self._by_stem[key_name(column).stem] != name
-            and (name, column) not in self.graph.pairs
+            and not self.graph.targets(name, column)
         ]
         return f"{', '.join(found[:3])} without a foreign key" if found else ""
 
