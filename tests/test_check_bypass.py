@@ -1,9 +1,13 @@
 """What an app role can become, own or was granted; job roles that it cannot become are left in peace."""
 
+from typing import Any
+
+import psycopg
 import pytest
 
 from checks.bypass import app_role_owner, app_role_privileged, connected_role
 from checks.privileges import default_privileges, expected_grant, public_grant, schema_create, truncate
+from tests.fix_examples import facts_of
 from tests.fix_world import BOUND, KEY, counted, grant, judged, member, said, tenant_table, world
 from validate_schema.model.catalog import Column, ConnectedRole, DefaultPrivileges, QName, Role, Schema
 from validate_schema.model.contract import Contract, ExpectedGrant, ExpectedTable
@@ -136,7 +140,7 @@ def test_an_app_role_that_owns_a_table_under_unforced_row_security_is_an_error()
         pytest.param({}, "off", id="off: RLS001 says so"),
     ],
 )
-def test_owning_it_at_all_is_a_warning(fields: dict[str, bool], state: str) -> None:
+def test_owning_it_at_all_is_a_warning(fields: dict[str, Any], state: str) -> None:
     _, (finding,) = judged(app_role_owner, world(tenant_table(owner="app_user", **fields)))
 
     assert (finding.severity, finding.message, finding.observed) == (
@@ -490,3 +494,78 @@ def test_a_contract_for_a_table_in_another_schema_is_about_that_table() -> None:
 
     assert finding.message.startswith("Privileges of app_user on Billing.invoice: ")
     assert there.qname == QName("Billing", "invoice")
+
+
+# Real roles: what is said agrees with what the server lets them do.
+
+OWNED = """
+create table organization (id int primary key);
+create table invoice (id int primary key, org_id int not null references organization (id));
+insert into organization values (1);
+insert into invoice values (1, 1);
+create policy nobody on invoice using (false);
+alter table invoice enable row level security;
+create role app_user login;
+create role keeper noinherit;
+create role team;
+alter table invoice owner to keeper;
+grant select on invoice to app_user;
+"""
+INTEGERS = '[tenancy]\nroot = "organization"\ncolumn = "org_id"\napp_roles = ["app_user"]'
+
+
+@pytest.mark.parametrize(
+    "membership",
+    [
+        pytest.param("grant keeper to app_user", id="member"),
+        pytest.param("grant team to app_user; grant keeper to team", id="chain"),
+        pytest.param("alter role app_user noinherit; grant keeper to app_user", id="noinherit"),
+        pytest.param("select", id="no member"),
+        pytest.param("grant app_user to keeper", id="the other way round"),
+    ],
+)
+def test_whether_an_owners_rights_are_reached_agrees_with_the_server(
+    any_conn: "psycopg.Connection[Any]", membership: str
+) -> None:
+    any_conn.execute(OWNED)
+    any_conn.execute(membership)
+
+    assert bool(said(app_role_owner, facts_of(any_conn, INTEGERS))) == reaches_hidden_rows(any_conn)
+
+
+@pytest.mark.pg(">= 16")
+@pytest.mark.parametrize(
+    "options", ["set false, inherit true", "set true, inherit false", "set false, inherit false"]
+)
+def test_membership_options_agree_with_the_server(conn: "psycopg.Connection[Any]", options: str) -> None:
+    conn.execute(OWNED)
+    conn.execute(f"grant keeper to app_user with {options}")
+
+    assert bool(said(app_role_owner, facts_of(conn, INTEGERS))) == reaches_hidden_rows(conn)
+
+
+def reaches_hidden_rows(conn: "psycopg.Connection[Any]") -> bool:
+    """Tell whether a session of the app role gets at the row, as itself or as the owner."""
+    conn.execute("set session authorization app_user")
+    counts = [conn.execute("select count(*) from invoice").fetchone()]
+    try:
+        conn.execute("set role keeper")
+        counts.append(conn.execute("select count(*) from invoice").fetchone())
+    except psycopg.errors.InsufficientPrivilege:
+        pass
+    conn.execute("reset session authorization")
+    return (1,) in counts
+
+
+@pytest.mark.pg(">= 16")
+def test_a_bypassing_role_that_was_granted_without_set_cannot_be_become(
+    conn: "psycopg.Connection[Any]",
+) -> None:
+    conn.execute(OWNED)
+    conn.execute("create role admin bypassrls; grant admin to app_user with set false, inherit true")
+    assert said(app_role_privileged, facts_of(conn, INTEGERS)) == []
+
+    conn.execute("grant admin to app_user with set true")
+    assert said(app_role_privileged, facts_of(conn, INTEGERS)) == [
+        "error: app_user as admin has BYPASSRLS: the app role app_user may SET ROLE to admin"
+    ]

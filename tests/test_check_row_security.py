@@ -1,5 +1,7 @@
 """Row security is on, forced and has a policy; what is denied on purpose is left in peace."""
 
+from typing import Any
+
 import pytest
 
 from checks.declared_policies import expected_policy
@@ -11,7 +13,7 @@ from validate_schema.model.finding import Flaw, ObjectRef, Remedy, Severity
 from validate_schema.model.tenancy import TableClass
 
 LOCK = "ACCESS EXCLUSIVE for a moment each: only the catalog changes, no row is read"
-SECURED = {"row_security": True, "policies": (BOUND,)}
+SECURED: dict[str, Any] = {"row_security": True, "policies": (BOUND,)}
 CONTEXT = "(SELECT nullif(current_setting('app.tenant_id', true), '')::uuid)"
 
 
@@ -162,7 +164,7 @@ def test_a_table_denied_to_everybody_on_purpose_is_in_order() -> None:
         pytest.param({"owner": "app_user"}, "app_user", id="as owner"),
     ],
 )
-def test_a_table_in_use_needs_a_policy(fields: dict[str, object], users: str) -> None:
+def test_a_table_in_use_needs_a_policy(fields: dict[str, Any], users: str) -> None:
     roles = (Role("app_user", member_of=(member("readers"),)), Role("readers"), Role("app_owner"))
     facts = world(tenant_table(row_security=True, **fields), roles=roles)
 
@@ -207,7 +209,7 @@ def declared(**fields: object) -> Contract:
 
 
 def in_force(**fields: object) -> Table:
-    defaults: dict[str, object] = {
+    defaults: dict[str, Any] = {
         "command": "ALL",
         "roles": ("app_user",),
         "using": "(org_id = current_org())",
@@ -216,7 +218,7 @@ def in_force(**fields: object) -> Table:
     return tenant_table(row_security=True, policies=(policy,))
 
 
-EXPECTED = {"roles": ("app_user",), "using": "org_id = current_org()"}
+EXPECTED: dict[str, Any] = {"roles": ("app_user",), "using": "org_id = current_org()"}
 
 
 @pytest.mark.parametrize(
@@ -227,7 +229,7 @@ EXPECTED = {"roles": ("app_user",), "using": "org_id = current_org()"}
         pytest.param({"using": "((org_id) = (current_org()))"}, id="other parentheses"),
     ],
 )
-def test_a_policy_that_means_the_declared_one_passes(fields: dict[str, object]) -> None:
+def test_a_policy_that_means_the_declared_one_passes(fields: dict[str, Any]) -> None:
     assert said(expected_policy, world(in_force(**fields), contract=declared(**EXPECTED))) == []
 
 
@@ -270,7 +272,7 @@ ALTER = 'ALTER POLICY "tenant_isolation" ON "public"."invoice" TO "app_user" USI
     ],
 )
 def test_a_policy_that_differs_says_in_what(
-    fields: dict[str, object], difference: str, sql: tuple[str, ...]
+    fields: dict[str, Any], difference: str, sql: tuple[str, ...]
 ) -> None:
     _, (finding,) = judged(expected_policy, world(in_force(**fields), contract=declared(**EXPECTED)))
 

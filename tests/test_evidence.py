@@ -100,7 +100,7 @@ def test_orphans_are_looked_for_unless_a_validated_key_rules_them_out(
         conn.execute(f"insert into note values (1, '{B}')")
     if key:
         suffix = key.removeprefix("constraint loose ")
-        conn.execute(f"alter table note add constraint note_org foreign key (org_id) {suffix}")  # type: ignore[arg-type]
+        conn.execute(f"alter table note add constraint note_org foreign key (org_id) {suffix}")
 
     assert rows(conn)["note"].orphan_rows == orphans
 
@@ -140,7 +140,7 @@ def test_placeholders_are_recognised_in_every_type(
 ) -> None:
     conn.execute(PRELUDE)
     conn.execute("create type label as enum ('temp', 'acme'); create domain slug as varchar(20)")
-    conn.execute(sql.SQL("create table note (id int, org_id {})").format(sql.SQL(type)))  # type: ignore[arg-type]
+    conn.execute(sql.SQL("create table note (id int, org_id {})").format(sql.SQL(type)))
     conn.execute("insert into note values (1, %s)", [value])
 
     assert rows(conn)["note"].placeholder_rows == placeholders
@@ -183,8 +183,8 @@ def three(conn: Connection) -> Connection:
     """Tables a, b and c, each with one row that has no tenant, and one that is nobody's."""
     conn.execute(PRELUDE)
     for name in "abc":
-        conn.execute(f"create table {name} (id int, org_id uuid)")  # type: ignore[arg-type]
-        conn.execute(f"insert into {name} values (1, null), (2, '{B}')")  # type: ignore[arg-type]
+        conn.execute(f"create table {name} (id int, org_id uuid)")
+        conn.execute(f"insert into {name} values (1, null), (2, '{B}')")
     return conn
 
 
@@ -328,7 +328,7 @@ def test_many_tables_stay_below_the_lock_table(conn: Connection) -> None:
     conn.execute(PRELUDE)
     with conn.transaction():
         for number in range(200):
-            conn.execute(f"create table t{number} (id int, org_id uuid)")  # type: ignore[arg-type]
+            conn.execute(f"create table t{number} (id int, org_id uuid)")
 
     found = rows(conn)
 

@@ -69,7 +69,7 @@ def mend(conn: Connection, toml: str = "", schema: str = "public") -> None:
     """Run what the findings print, and see that nothing is left to find."""
     for finding in judged(enabled, facts_of(conn, toml, schema=schema))[1]:
         for statement in finding.remedy.sql:
-            conn.execute(statement)  # type: ignore[call-overload]
+            conn.execute(statement)
     assert judged(enabled, facts_of(conn, toml, schema=schema))[0].status == "passed"
 
 
@@ -89,7 +89,7 @@ def test_neither_tenant_can_see_or_change_the_others_rows(any_conn: Connection, 
     conn = any_conn
     protected(conn, ddl)
     insert = f"insert into note (id, {column}) values (%s, %s)"
-    conn.cursor().executemany(insert, [("a1", A), ("b1", B)])  # type: ignore[arg-type]
+    conn.cursor().executemany(insert, [("a1", A), ("b1", B)])
 
     as_app(conn, A)
 
