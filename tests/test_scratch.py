@@ -162,6 +162,7 @@ def test_a_clone_has_the_settings_and_privileges_of_its_template(any_server: Ser
         ]
 
 
+@pytest.mark.usefixtures("prepared_home")
 def test_only_the_templates_used_last_are_kept(key: str) -> None:
     with open_server(key=key) as server:
         names = [server.template(str(n), lambda _: None) for n in range(9)]
@@ -171,6 +172,7 @@ def test_only_the_templates_used_last_are_kept(key: str) -> None:
     assert kept == set(names) - {names[0], names[2]}
 
 
+@pytest.mark.usefixtures("prepared_home")
 def test_roles_last_as_long_as_the_template_that_brought_them(key: str) -> None:
     def build(database: Database) -> None:
         with database.connect() as conn:
@@ -186,6 +188,7 @@ def test_roles_last_as_long_as_the_template_that_brought_them(key: str) -> None:
         assert value(conn, ROLES) == ["brought"]
 
 
+@pytest.mark.usefixtures("prepared_home")
 def test_alter_system_does_not_outlive_the_server(key: str) -> None:
     with open_server(key=key) as server, server.connect(autocommit=True) as conn:
         conn.execute("alter system set shared_preload_libraries = 'nothing_like_it'")
@@ -206,6 +209,7 @@ def test_fixtures_leave_no_roles_behind(any_server: Server) -> None:
             conn.execute("grant create on schema public to app_user")
 
 
+@pytest.mark.usefixtures("prepared_home")
 def test_progress_names_the_slow_steps(key: str) -> None:
     lines: list[str] = []
     with open_server(key=key, progress=lines.append):

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,10 +13,9 @@ import pytest
 
 import validate_schema
 from tests.fix_children import Spawn
-from tests.fix_server import quick_folder
 from validate_schema.errors import ScratchError
 from validate_schema.scratch import clean_scratch, janitor, list_scratch, open_server
-from validate_schema.scratch.home import home, reachable
+from validate_schema.scratch.home import reachable
 from validate_schema.scratch.sources import find_install
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -35,36 +33,6 @@ def _python_for_all() -> str | None:
 
 
 PYTHON = _python_for_all()
-
-
-@pytest.fixture
-def own_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder for scratch servers that this test has to itself."""
-    with tempfile.TemporaryDirectory(prefix="vs-home-", dir=quick_folder()) as folder:
-        Path(folder).chmod(0o755)
-        monkeypatch.setenv("VALIDATE_SCHEMA_SCRATCH", f"{folder}/scratch")
-        yield Path(folder, "scratch")
-        clean_scratch()
-
-
-@pytest.fixture(scope="session")
-def done_once() -> Path:
-    """What a first run of this test session prepared."""
-    with open_server(key="blank"):
-        return home() / "blank"
-
-
-@pytest.fixture
-def prepared_home(done_once: Path, own_home: Path) -> Path:
-    """The same after a first run: initdb's work is linked, not done again."""
-    own_home.mkdir()
-    own_home.chmod(0o711)
-    shutil.copytree(done_once, own_home / "blank", copy_function=os.link)
-    for folder in (own_home / "blank").rglob("*"):
-        if folder.is_dir():
-            owner = (done_once / folder.relative_to(own_home / "blank")).stat()
-            os.chown(folder, owner.st_uid, owner.st_gid)
-    return own_home
 
 
 def keys() -> list[str]:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 
 from tests.fix_children import Spawn
 from validate_schema.scratch import ScratchEntry, Server, list_scratch, open_server
+
+pytestmark = pytest.mark.usefixtures("prepared_home")
 
 USE = """
 with open_server(key=sys.argv[1]) as server, server.database() as database:
@@ -54,8 +57,10 @@ def postmaster(key: str) -> int:
 
 
 def until(true: Callable[[], bool]) -> None:
-    """Look until it is so; the test runner's patience is the limit."""
+    """Look until it is so, for at most a minute."""
+    deadline = time.monotonic() + 60
     while not true():
+        assert time.monotonic() < deadline
         os.sched_yield()
 
 

@@ -65,6 +65,7 @@ def test_what_a_stand_in_cannot_do_it_says(database: Database) -> None:
             conn.execute("select digest('a', 'rot13')")
 
 
+@pytest.mark.usefixtures("prepared_home")
 def test_stand_ins_report_themselves(key: str) -> None:
     with open_server(key=key) as server:
         assert server.stand_ins == ()
@@ -75,6 +76,7 @@ def test_stand_ins_report_themselves(key: str) -> None:
         assert server.stand_ins == ("uuid-ossp",)
 
 
+@pytest.mark.usefixtures("prepared_home")
 def test_a_clone_of_a_finished_template_reports_them_too(key: str) -> None:
     def build(database: Database) -> None:
         with database.connect() as conn:
@@ -86,6 +88,7 @@ def test_a_clone_of_a_finished_template_reports_them_too(key: str) -> None:
             assert server.stand_ins == ("pgcrypto",)
 
 
+@pytest.mark.usefixtures("prepared_home")
 def test_any_extension_can_be_stood_in_for_on_purpose(key: str) -> None:
     create = "create extension \"Odd.Name-1\" version '1.4.2'"
     for _ in range(2):

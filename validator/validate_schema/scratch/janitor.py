@@ -62,7 +62,10 @@ def clean_scratch() -> tuple[str, ...]:
 
 
 def sweep(keep: Path) -> None:
-    """Stop servers that nobody uses, and remove all but the clusters and builds used last."""
+    """Stop servers that nobody uses, and remove all but the clusters and builds used last.
+
+    `keep` is the cluster that the caller has just used: it stays.
+    """
     for position, folder in enumerate(_by_use(keep.parent)):
         if folder == keep:
             continue
@@ -71,7 +74,7 @@ def sweep(keep: Path) -> None:
         elif locks.taken(folder / "server.lock"):
             _stop(folder)
     for kind in ("blank", "install"):
-        for folder in _by_use(home() / kind)[_KEPT_BUILDS:]:
+        for folder in _by_use(keep.parents[1] / kind)[_KEPT_BUILDS:]:
             _remove_cached(folder)
 
 
