@@ -214,7 +214,7 @@ def in_force(**fields: object) -> Table:
         "roles": ("app_user",),
         "using": "(org_id = current_org())",
     }
-    policy = Policy("tenant_isolation", **(defaults | fields))  # type: ignore[arg-type]
+    policy = Policy("tenant_isolation", **(defaults | fields))
     return tenant_table(row_security=True, policies=(policy,))
 
 

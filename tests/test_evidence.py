@@ -83,6 +83,15 @@ def test_what_a_constraint_proves_is_not_read(conn: Connection, database: Databa
     assert found == (TenantRows(QName("public", "note"), "org_id", null_rows=0, placeholder_rows=0),)
 
 
+@pytest.mark.pg(">= 18")
+def test_a_not_null_that_was_never_validated_proves_nothing(conn: Connection) -> None:
+    conn.execute(PRELUDE)
+    conn.execute("create table note (id int, org_id uuid); insert into note values (1, null)")
+    conn.execute("alter table note add constraint known not null org_id not valid")
+
+    assert rows(conn)["note"].null_rows == 1
+
+
 @pytest.mark.parametrize(
     ("key", "orphans"),
     [
