@@ -164,7 +164,10 @@ class Cluster:
         self._remove_sockets()
         sockets = home.socket_folder(self.account)
         try:
+            # Noted before it is made: whatever happens in between, somebody removes it.
             (self.folder / "sockets").write_text(str(sockets))
+            sockets.mkdir(mode=0o700)
+            self.account.own(sockets)
             (self.data / "postgresql.auto.conf").write_text("")  # ALTER SYSTEM of an earlier run
             standins.provide(self.folder)
             self._spawn(install, self._settings(sockets))

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import secrets
 import stat
 import tempfile
 from contextlib import suppress
@@ -122,13 +123,12 @@ def reachable(path: Path) -> bool:
 
 
 def socket_folder(account: Account) -> Path:
-    """Make a fresh private folder with a path that is short enough for a unix socket."""
+    """Return a new path, short enough for a unix socket, that nobody can guess; nothing is made."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "") if account.uid is None else ""
     for parent in (runtime, "/tmp", tempfile.gettempdir()):
-        fits = len(f"{parent}/vs-12345678/.s.PGSQL.5432") <= _SOCKET_LIMIT
+        folder = Path(parent, f"vs-{secrets.token_hex(6)}")
+        fits = len(os.fsencode(folder / ".s.PGSQL.5432")) <= _SOCKET_LIMIT
         if parent and fits and os.access(parent, os.W_OK | os.X_OK):
-            folder = Path(tempfile.mkdtemp(prefix="vs-", dir=parent))
-            account.own(folder)
             return folder
     raise ScratchError("no folder with a short path for the server's socket: let TMPDIR name one")
 
