@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import re
 from datetime import date
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from hypothesis import given
@@ -352,3 +354,17 @@ def test_a_written_name_is_read_back(schema: str, name: str) -> None:
     qname = QName(schema, name)
     read = parse_pattern(write_name(qname, "public"))
     assert (read.exact, read.qname("public")) == (True, qname)
+
+
+def test_the_examples_of_the_documentation_are_configs() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", text, re.MULTILINE)
+    assert len(blocks) == 6
+    for block in blocks:
+        parse_toml(dedent(block), "configuration.md")
+
+
+def test_the_documentation_names_every_key() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    keys = {key for definition in config_schema()["$defs"].values() for key in definition["properties"]}
+    assert {key for key in keys if not re.search(rf"\b{key}\b", text)} == set()

@@ -75,7 +75,9 @@ create table workspace (id uuid primary key, organization_id uuid not null refer
 create table a (id int primary key, organization_id uuid not null references organization);
 create table b (id int primary key, organization_id uuid not null references organization);
 create table c (id int primary key, organization_id uuid not null references organization, workspace_id uuid references workspace);
-create table e (id int primary key, workspace_id uuid not null references workspace)
+create table d (id int primary key, organization_id uuid not null references organization);
+create table e (id int primary key, workspace_id uuid not null references workspace);
+create table f (id int primary key, workspace_id uuid not null references workspace)
 """
 SPELLINGS = """
 create table organization (id uuid primary key);
@@ -356,6 +358,16 @@ def test_an_entity_that_few_tables_hang_on_is_no_level(conn: Connection) -> None
     assert found(tenancy)["e"] == through("workspace")
 
 
+def test_an_entity_whose_key_policies_compare_is_a_level_all_the_same(conn: Connection) -> None:
+    policies = "".join(
+        f"; create policy p on {table} using (workspace_id = current_setting('app.w')::uuid)"
+        for table in "ef"
+    )
+    tenancy = tenancy_of(conn, SHALLOW + policies)
+    assert [level.columns for level in tenancy.levels] == [("organization_id",), ("workspace_id",)]
+    assert found(tenancy)["e"] == owned("workspace_id", level=1)
+
+
 def test_spellings_are_accepted_and_second_keys_are_not(conn: Connection) -> None:
     tenancy = tenancy_of(conn, SPELLINGS)
     assert tenancy.levels == (Level(("org_id", "organization_id"), public("organization"), "id"),)
@@ -475,6 +487,16 @@ def test_people_are_tenants_only_when_policies_say_so(conn: Connection) -> None:
     assert not tenancy_of(conn, PERSONAL).identified
     tenancy = tenancy_of(conn, PERSONAL_POLICIES.lstrip(";\n"))
     assert tenancy.levels == (Level(("user_id",), public("users"), "id"),)
+
+
+def test_people_whose_key_policies_compare_do_not_outweigh_an_organization(conn: Connection) -> None:
+    sql = "create table users (id int primary key); create table org (id int primary key)"
+    for name in "abc":
+        sql += f"""
+            ; create table {name} (org_id int references org, user_id int references users)
+            ; create policy p on {name} using (user_id = current_setting('app.u')::int)
+        """
+    assert tenancy_of(conn, sql).levels == (Level(("org_id",), public("org"), "id"),)
 
 
 def test_two_equal_candidates_are_reported_and_none_is_chosen(conn: Connection) -> None:
