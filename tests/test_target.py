@@ -149,8 +149,8 @@ def test_a_folder_without_a_socket(tmp_path: Path) -> None:
 
 
 @contextmanager
-def answering(reply: bytes | None) -> Iterator[int]:
-    """Listen on a port and give everyone this answer; None keeps silent."""
+def answering(reply: bytes | None, heard: list[bytes] | None = None) -> Iterator[int]:
+    """Listen on a port and give everyone this answer; None keeps silent. `heard` collects what came."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(30)
         done = threading.Event()
@@ -163,7 +163,9 @@ def answering(reply: bytes | None) -> Iterator[int]:
                     return
                 visitor.settimeout(30)
                 with visitor:
-                    visitor.recv(8192)
+                    packet = visitor.recv(8192)
+                    if heard is not None and packet:
+                        heard.append(packet)
                     if reply is None:
                         done.wait(30)
                     else:
@@ -214,6 +216,15 @@ def test_what_a_server_answers_is_put_in_plain_words(reply: bytes, cause: str) -
 
     assert message.startswith(f"cannot connect to 127.0.0.1:{port}/app: ")
     assert message.endswith(cause)
+
+
+def test_a_pooler_that_refuses_options_is_asked_again_without_ours() -> None:
+    heard: list[bytes] = []
+    with answering(error_packet("08P01", "unsupported startup parameter: options"), heard) as port:
+        refusal(f"postgresql://127.0.0.1:{port}/app?sslmode=disable&gssencmode=disable")
+
+    assert [b"statement_timeout" in packet for packet in heard] == [True, False]
+    assert all(b"validate-schema" in packet for packet in heard)
 
 
 def test_a_server_that_keeps_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,8 @@ class Types:
         self._domains = {row[0]: row for row in fetch("domains")}
         self._checks: dict[int, list[Constraint]] = {}
         for oid, name, kind, validated, enforced, definition in fetch("domain_checks"):
+            if definition == "":
+                names.vanished.add(oid)
             self._checks.setdefault(oid, []).append(
                 Constraint(name, "check" if kind == "c" else "not null", (), definition, validated, enforced)
             )
@@ -54,7 +56,9 @@ class Types:
         found = (
             self._domain(row)
             for oid, row in self._domains.items()
-            if names.is_user(row[2]) and not names.belongs_to_extension("pg_type", oid)
+            if names.is_user(row[2])
+            and oid not in names.vanished
+            and not names.belongs_to_extension("pg_type", oid)
         )
         return tuple(sorted(found, key=lambda d: (d.schema, d.name)))
 

@@ -16,7 +16,7 @@ Fetch = Callable[[str], list[Row]]
 class Names:
     """Dictionaries from oid to name, shared by all builders, and what is to be left out.
 
-    `vanished` collects tables, views and functions that another session dropped while they were
+    `vanished` collects the oids of tables and domains that another session dropped while they were
     being read: they are left out, as if the reading had begun a moment later. `unproven` collects
     (table, column number) of NOT NULL constraints that are NOT VALID: rows may still hold NULL.
     """

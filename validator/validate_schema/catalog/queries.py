@@ -7,6 +7,7 @@ something that cannot be told from its columns.
 
 Functions such as ``pg_get_expr`` see the newest catalog, not the transaction's snapshot, and return
 NULL for an object that was dropped meanwhile: ``coalesce(…, '')`` tells that apart from "has none".
+Others fail instead; ``pg_table_is_visible`` is asked first, for it says NULL of what is gone.
 A default that names no column is printed without its table, which spares the server opening it.
 
 Source: PostgreSQL documentation, "System Catalogs" of 14 to 18.
@@ -124,7 +125,8 @@ _QUERIES = (
         "domain_checks",
         """
         select contypid, conname, contype::text, convalidated, {enforced},
-               coalesce(pg_get_constraintdef(oid), '')
+               case when pg_type_is_visible(contypid) is not null
+                    then coalesce(pg_get_constraintdef(oid), '') else '' end
         from pg_constraint where contypid in (select oid from pg_type where typtype = 'd')
         order by contypid, conname""",
         "constraints of domains",
@@ -197,8 +199,7 @@ _QUERIES = (
         """
         select conrelid, conname, contype::text, convalidated, {enforced}, condeferrable, condeferred,
                {inherited}, connoinherit, {period}, conkey::text, conindid,
-               case when contype in ('c', 'x') or {period}
-                    then coalesce(pg_get_constraintdef(oid), '') end
+               case when contype in ('c', 'x') or {period} then {constraint_definition} end
         from pg_constraint
         where conrelid <> 0 and contype not in ('f', 't') and connamespace {in_user_schema}
         order by conrelid""",
@@ -211,7 +212,7 @@ _QUERIES = (
         select conrelid, conname, convalidated, {enforced}, condeferrable, condeferred, {inherited},
                {period}, conkey::text, confrelid, confkey::text, confdeltype::text, confupdtype::text,
                confmatchtype::text, {set_columns},
-               case when {period} then coalesce(pg_get_constraintdef(oid), '') end
+               case when {period} then {constraint_definition} end
         from pg_constraint
         where contype = 'f' and connamespace {in_user_schema}
         order by conrelid""",
@@ -267,7 +268,9 @@ _QUERIES = (
     Query(
         "views",
         """
-        select oid, coalesce(pg_get_viewdef(oid), '') from pg_class
+        select oid, case when pg_table_is_visible(oid) is not null then coalesce(pg_get_viewdef(oid), '')
+                    else '' end
+        from pg_class
         where relkind in ('v', 'm') and relnamespace {in_user_schema} and oid not in {extension_relations}
         order by oid""",
         "definitions of views",
@@ -392,6 +395,8 @@ def _words(version: int) -> dict[str, str]:
         "inherit_option": "inherit_option" if version >= 160000 else "null::bool",
         "set_option": "set_option" if version >= 160000 else "true",
         "enforced": "conenforced" if version >= 180000 else "true",
+        "constraint_definition": "case when pg_table_is_visible(conrelid) is not null"
+        " then coalesce(pg_get_constraintdef(oid), '') else '' end",
         "inherited": "conparentid <> 0 or (coninhcount > 0 and not conislocal)",
         "period": "conperiod" if version >= 180000 else "false",
     }
