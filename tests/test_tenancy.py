@@ -156,7 +156,11 @@ create table ev (org_id uuid not null references orgs, d date) partition by rang
 create table ev1 partition of ev for values from ('2020-01-01') to ('2021-01-01') partition by range (d);
 create table ev11 partition of ev1 default;
 create table base (org_id uuid not null);
-create table kid () inherits (base)
+create table kid () inherits (base);
+create table part (id int, primary key (id)) partition by range (id);
+create table part1 partition of part default;
+alter table part add org_id uuid not null references orgs;
+create table of_part (part_id int not null references part1)
 """
 PERSONAL = """
 create table users (id int primary key);
@@ -480,6 +484,9 @@ def test_partitions_stand_where_their_parent_stands(conn: Connection) -> None:
         "ev11": owned("org_id"),
         "base": owned("org_id"),
         "kid": owned("org_id"),
+        "part": owned("org_id"),
+        "part1": owned("org_id"),
+        "of_part": through("part"),
     }
 
 
@@ -522,6 +529,18 @@ def test_two_equal_candidates_are_reported_and_none_is_chosen(conn: Connection) 
         '  root = "company"\n'
         '  column = "company_id"'
     )
+
+
+def test_what_is_said_of_hostile_names_stays_on_its_line(conn: Connection) -> None:
+    sql = """
+        create table "or\ng\x1b[31m" (id int primary key); create table "co\ng" (id int primary key);
+        create table a (org_id int references "or\ng\x1b[31m"); create table b (org_id int references "or\ng\x1b[31m");
+        create table c (company_id int references "co\ng"); create table d (company_id int references "co\ng")
+    """
+    said = explain_unidentified(tenancy_of(conn, sql))
+    assert len(said.splitlines()) == 9
+    assert "\x1b" not in said
+    assert parse_toml("\n".join(said.splitlines()[-3:]), "said").tenancy.root == "co\ng"
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ class _Classifier:
         for name, tool in self.graph.ledgers.items():
             found[name] = Standing(name, TableClass.LEDGER, Ownership.NONE, f"{tool}'s own book-keeping")
         for name in self.graph.partitions:
-            parent = self._partitioned(name)
+            parent = self.graph.whole(name)
             if parent in found:
                 above = found[parent]
                 found[name] = Standing(
@@ -106,11 +106,6 @@ class _Classifier:
                     name, TableClass.UNCLASSIFIED, Ownership.NONE, f"partition of {self._show(parent)}"
                 )
         return tuple(found[name] for name in sorted(found))
-
-    def _partitioned(self, name: QName) -> QName:
-        while name in self.graph.partitions:
-            name = self.graph.partitions[name]
-        return name
 
     def _all_carried(self) -> dict[QName, _Carried]:
         spelled = {column for level in self.levels for column in level.columns}

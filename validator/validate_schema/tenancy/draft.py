@@ -6,7 +6,7 @@ from ..config import TenancyConfig
 from ..model.catalog import Catalog
 from ..model.tenancy import Level, Ownership, Standing, TableClass, Tenancy
 from ..names import write_name
-from .explain import explain_unidentified, toml_text
+from .explain import explain_unidentified, one_line, toml_text
 
 _HEAD = """\
 # validate-schema: what this database's tenancy is, as it was found in its catalog.
@@ -126,18 +126,13 @@ def _choice(key: str, standings: Iterable[Standing], home: str) -> Iterator[str]
     if found:
         yield f"# {key} = ["
         for standing in found:
-            yield f"#   {toml_text(write_name(standing.table, home))},  # {_comment(standing.why)}"
+            yield f"#   {toml_text(write_name(standing.table, home))},  # {one_line(standing.why)}"
         yield "# ]"
 
 
 def _reason(tenancy: Tenancy, key: str) -> Iterator[str]:
     if key in tenancy.inferred:
-        yield f"# {_comment(tenancy.inferred[key])}"
-
-
-def _comment(text: str) -> str:
-    """Return `text` on one line: names may hold line breaks and control characters."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+        yield f"# {one_line(tenancy.inferred[key])}"
 
 
 def _columns(level: Level) -> str:

@@ -25,7 +25,12 @@ def explain_unidentified(tenancy: Tenancy, default_schema: str = "public") -> st
             '  root = "…"    # the table whose rows are tenants; leave it out if it is not in this database'
         )
         lines.append('  column = "…"  # the column that says whose a row is')
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))
+
+
+def one_line(text: str) -> str:
+    """Return `text` without line breaks and control characters, which names may hold."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def toml_text(text: str) -> str:

@@ -40,6 +40,12 @@ class Graph:
             else:
                 self.tables[name] = table
 
+    def whole(self, name: QName) -> QName:
+        """Return the table that a partition is part of in the end; any other table is itself."""
+        while name in self.partitions:
+            name = self.partitions[name]
+        return name
+
     @cached_property
     def columns(self) -> dict[QName, dict[str, Column]]:
         return {name: {c.name: c for c in table.columns} for name, table in self.tables.items()}
@@ -63,7 +69,7 @@ class Graph:
         for key in table.constraints:
             if key.kind != "foreign key" or key.references is None:
                 continue
-            target = self.partitions.get(key.references, key.references)
+            target = self.whole(key.references)
             if target == name or target not in self.tables:
                 continue
             strong = required.issuperset(key.columns)
