@@ -35,7 +35,8 @@ def prepared_home(done_once: Path, own_home: Path) -> Path:
     """The same after a first run: initdb's work is linked, not done again."""
     own_home.mkdir()
     own_home.chmod(0o711)
-    shutil.copytree(done_once, own_home / "blank", copy_function=os.link)
+    busy = shutil.ignore_patterns("lock", "data.new")
+    shutil.copytree(done_once, own_home / "blank", copy_function=os.link, ignore=busy)
     for folder in (own_home / "blank").rglob("*"):
         if folder.is_dir():
             owner = (done_once / folder.relative_to(own_home / "blank")).stat()
