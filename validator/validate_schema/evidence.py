@@ -124,13 +124,9 @@ def _plan(table: Table, facts: Facts, limit: int) -> _Plan | None:
 
 
 def _never_null(table: Table, column: Column) -> bool:
-    """Tell whether PostgreSQL has checked every row for NULL. A foreign table's constraints are only
-    promises, and PostgreSQL 18 has NOT NULL constraints that are NOT VALID."""
-    doubtful = any(
-        c.kind == "not null" and column.name in c.columns and not (c.validated and c.enforced)
-        for c in table.constraints
-    )
-    return column.not_null and not doubtful and table.kind != "foreign"
+    """Tell whether PostgreSQL has checked every row for NULL: a foreign table's constraints are only
+    promises."""
+    return column.not_null and table.kind != "foreign"
 
 
 def _col(column: Column) -> str:
