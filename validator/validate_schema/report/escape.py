@@ -71,11 +71,14 @@ def md_code(text: str) -> Markup:
     character references instead.
     """
     shown = visible(text)
+    if not shown:
+        return Markup()
     if "|" in shown:
         body = "".join(c if c.isalnum() or c in " ." else f"&#{ord(c)};" for c in shown)
         return Markup(f"<code>{body}</code>")
     fence = "`" * (_longest_run(shown) + 1)
-    pad = " " if shown[:1] in ("`", " ") or shown[-1:] in ("`", " ") else ""
+    ends = (shown[:1], shown[-1:])
+    pad = " " if shown.strip(" ") and ("`" in ends or " " in ends) else ""
     return Markup(f"{fence}{pad}{shown}{pad}{fence}")
 
 
