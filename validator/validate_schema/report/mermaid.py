@@ -7,12 +7,12 @@ from .graph import Graph, graph
 MAX_CHARACTERS = 50_000
 MAX_EDGES = 500
 _CLASSES = (
-    "classDef root fill:#1f3a5f,color:#ffffff,stroke:#1f3a5f",
-    "classDef tenant fill:#eef3f8,color:#14202e,stroke:#1f3a5f",
-    "classDef inherited fill:#ffffff,color:#14202e,stroke:#1f3a5f,stroke-dasharray:4 3",
-    "classDef global fill:#f1f1ee,color:#14202e,stroke:#8a8a84",
-    "classDef exempt fill:#f1f1ee,color:#14202e,stroke:#8a8a84,stroke-dasharray:2 2",
-    "classDef unclassified fill:#fdecea,color:#7d1007,stroke:#b3261e,stroke-width:2px",
+    "classDef rootTable fill:#1f3a5f,color:#ffffff,stroke:#1f3a5f",
+    "classDef tenantTable fill:#eef3f8,color:#14202e,stroke:#1f3a5f",
+    "classDef inheritedTable fill:#ffffff,color:#14202e,stroke:#1f3a5f,stroke-dasharray:4 3",
+    "classDef globalTable fill:#f1f1ee,color:#14202e,stroke:#8a8a84",
+    "classDef exemptTable fill:#f1f1ee,color:#14202e,stroke:#8a8a84,stroke-dasharray:2 2",
+    "classDef unclassifiedTable fill:#fdecea,color:#7d1007,stroke:#b3261e,stroke-width:2px",
 )
 
 
@@ -58,4 +58,6 @@ def _node(drawn: Graph, number: int) -> str:
 
 
 def _class(name: str) -> str:
-    return name if name in ("root", "tenant", "inherited", "global", "exempt") else "unclassified"
+    """Return a style name; a bare ``root`` would restyle Mermaid's own elements of that class."""
+    known = ("root", "tenant", "inherited", "global", "exempt")
+    return (name if name in known else "unclassified") + "Table"
