@@ -126,6 +126,7 @@ def test_indexes_of_a_partitioned_table_are_judged_on_the_parent(bench: Bench) -
         pytest.param("(x)", Severity.WARNING, id="only the first"),
         pytest.param("(x, y) where a = ''", Severity.WARNING, id="partial"),
         pytest.param("(x, y) where x is not null or a = ''", Severity.WARNING, id="an alternative"),
+        pytest.param("(x, y) where a is not null", Severity.WARNING, id="without another column's NULLs"),
         pytest.param(
             "(x, y) where x is not null and gone is null", Severity.WARNING, id="partial beside NULLs"
         ),

@@ -295,6 +295,23 @@ def test_the_remedy_of_a_global_unique_works_as_printed(bench: Bench, script: st
     assert (len(before), after) == (1, [])
 
 
+def test_the_new_index_is_the_old_one_led_by_the_tenant(bench: Bench) -> None:
+    script = f"""create table t ({ID}, {TENANT}, "E""mail" text, gone date, a text, b text);
+        create unique index old on t (lower("E""mail") desc nulls last, gone nulls first, a collate "C" text_pattern_ops, b desc)
+            include (id) where gone is null"""
+    with bench.open(script, "concurrently") as conn:
+        execute(conn, script)
+        read = "select replace(indexdef, indexname, 'i') from pg_indexes where tablename = 't' and indexname <> 't_pkey'"
+        (old,) = conn.execute(read).fetchone() or ("",)
+        for statement in findings(check_of("UNQ001"), conn).cure:
+            conn.execute(statement)
+        new = conn.execute(read).fetchall()
+
+    assert [(text.replace('"', ""),) for (text,) in new] == [
+        (old.replace('"', "").replace("(lower", "(org_id, lower"),)
+    ]
+
+
 def test_the_tenant_moves_to_the_front_of_uniques_and_primary_keys(bench: Bench) -> None:
     script = f"""create table a ({ID}, {TENANT}, slug text, unique (slug, org_id));
         create table b ({TENANT}, code text, primary key (code, org_id));
@@ -368,6 +385,11 @@ def test_duplicates_slip_through(bench: Bench, rest: str, message: str) -> None:
         pytest.param(["(org_id, a) where b is not null"], ["u0 a"], id="a predicate about something else"),
         pytest.param(["(org_id, b, a)", "(org_id, b) where a is null"], [], id="the NULL rows are covered"),
         pytest.param(["(org_id, a)", "(org_id) where a is null and b = 'x'"], ["u0 a"], id="covered in part"),
+        pytest.param(
+            ["(org_id, c, a)", "(org_id, c) where a is null"],
+            ["u0 c or a", "u1 c"],
+            id="covered but for another NULL",
+        ),
         pytest.param(["(org_id, coalesce(a, ''))"], [], id="coalesce"),
         pytest.param(["(org_id, lower(a))"], ["u0 a"], id="a strict expression"),
     ],
@@ -376,10 +398,15 @@ def test_duplicates_slip_through_an_index(bench: Bench, indexes: list[str], foun
     made = "".join(f"create unique index u{i} on t {index};" for i, index in enumerate(indexes))
 
     messages = said(
-        bench, "UNQ003", f"create table t ({ID}, {TENANT}, a text, b text not null default ''); {made}"
+        bench,
+        "UNQ003",
+        f"create table t ({ID}, {TENANT}, a text, b text not null default '', c text); {made}",
     )
 
-    assert messages == [f"t.{f.split()[0]} accepts duplicates where {f.split()[1]} is NULL" for f in found]
+    assert messages == [
+        f"t.{name} accepts duplicates where {columns} is NULL"
+        for name, _, columns in (f.partition(" ") for f in found)
+    ]
 
 
 @pytest.mark.parametrize(
