@@ -23,6 +23,7 @@ from validate_schema.api import (
 
 from ._declared import DeclaredColumn, declared_columns, declared_tables, without_tenant_column, written_in
 from ._nulls import forbid_null, lets_null_in, unvalidated_not_null
+from ._tenant_values import TypedTenant, default_of, judge_default, kind_of, typed_tenant_columns
 
 _MOMENT = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
 _TENANCY = """
@@ -75,8 +76,20 @@ def _existing(facts: Facts) -> Iterator[ExistingColumn]:
 
 
 def typed_columns(facts: Facts) -> Iterator[ExistingColumn]:
-    """Existing columns whose type the contract gives."""
-    yield from (c for c in _existing(facts) if c.expected.type is not None)
+    """Existing columns whose type the contract gives, but for tenant columns that TEN003 reports."""
+    models = {(t.table.qname, t.column.name): kind_of(t.wanted) for t in _typed_tenants(facts)}
+    for subject in _existing(facts):
+        declared = subject.expected.type
+        if declared is None:
+            continue
+        kind = models.get((subject.table.qname, subject.column.name))
+        reported = kind is not None and kind != kind_of(subject.column.base_type)
+        if not (reported and kind_of(declared) == kind):
+            yield subject
+
+
+def _typed_tenants(facts: Facts) -> Iterator[TypedTenant]:
+    return typed_tenant_columns(facts) if facts.tenancy.identified else iter(())
 
 
 def columns_of_known_nullability(facts: Facts) -> Iterator[ExistingColumn]:
@@ -94,11 +107,19 @@ def columns_of_known_nullability(facts: Facts) -> Iterator[ExistingColumn]:
 
 def columns_of_known_default(facts: Facts) -> Iterator[ExistingColumn]:
     """Existing columns whose default, or want of one, the contract gives; generated columns and
-    identities have none."""
+    identities have none. Tenant columns that TEN006 reports as an error are left to it."""
     for subject in _existing(facts):
         made = subject.column.generated or subject.column.identity
-        if subject.expected.default_declared and not made:
+        if subject.expected.default_declared and not made and not _is_ten006(subject, facts):
             yield subject
+
+
+def _is_ten006(subject: ExistingColumn, facts: Facts) -> bool:
+    column = subject.column
+    if subject.expected.default is not None or column.name != facts.tenant_column(subject.table):
+        return False
+    found = default_of(column, facts)
+    return found is not None and judge_default(found, column)[0] is None
 
 
 def columns_under_closed_contract(facts: Facts) -> Iterator[UndeclaredCandidate]:

@@ -3,8 +3,6 @@
 What ties it to the root is in `tenant_root`, tables without one of their own in `ownership`.
 """
 
-import re
-from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -20,8 +18,6 @@ from validate_schema.api import (
     catalog,
     change_type,
     check,
-    generates,
-    parse_type,
     quote_ident,
     quote_qname,
     tenant_columns,
@@ -32,12 +28,9 @@ from validate_schema.api import (
 from ._declared import lacks_tenant_column, must_carry_tenant
 from ._look_alikes import look_alikes
 from ._nulls import forbid_null, lets_null_in, unvalidated_not_null
+from ._tenant_values import TypedTenant, default_of, judge_default, kind_of, model_of, typed_tenant_columns
 
 _MOMENT = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
-_TEXTS = frozenset({"text", "character varying"})
-_LITERAL = re.compile(r"E?'(?:[^']|'')*'")
-_CALL = re.compile(r'([\w".]+)\(')
-_SESSION = re.compile(r"\b(current_setting\(|current_user\b|session_user\b|current_role\b)", re.IGNORECASE)
 
 
 class Carrier(NamedTuple):
@@ -49,19 +42,6 @@ class Carrier(NamedTuple):
     @property
     def ref(self) -> ObjectRef:
         return ObjectRef.on_table("column", self.table.qname, self.column)
-
-
-class TypedTenant(NamedTuple):
-    """A tenant column with the type that it should have, and whose type that is."""
-
-    table: catalog.Table
-    column: catalog.Column
-    wanted: str
-    model: str
-
-    @property
-    def ref(self) -> ObjectRef:
-        return ObjectRef.on_table("column", self.table.qname, self.column.name)
 
 
 def carriers(facts: Facts) -> Iterator[Carrier]:
@@ -79,30 +59,6 @@ def required_columns(facts: Facts) -> Iterator[TableColumn]:
     for subject in tenant_columns(facts):
         if subject.table.qname not in facts.tenancy.null_means_global:
             yield subject
-
-
-def typed_tenant_columns(facts: Facts) -> Iterator[TypedTenant]:
-    """Tenant columns with the type of the root's key; without a root, the most frequent type."""
-    subjects = list(tenant_columns(facts))
-    wanted = {i: _model(i, subjects, facts) for i in range(len(facts.tenancy.levels))}
-    for table, column in subjects:
-        model = wanted[facts.standings[table.qname].level]
-        if model is not None:
-            yield TypedTenant(table, column, *model)
-
-
-def _model(index: int, subjects: list[TableColumn], facts: Facts) -> tuple[str, str] | None:
-    """Return the type that the tenant columns of a level should have, and where it is from."""
-    level = facts.tenancy.levels[index]
-    if level.root is not None:
-        root = facts.tables_by_name.get(level.root)
-        key = root.column(level.key) if root is not None and level.key is not None else None
-        return (key.base_type, f"{facts.show(level.root)}.{level.key}") if key is not None else None
-    here = [c.base_type for t, c in subjects if facts.standings[t.qname].level == index]
-    if not here:
-        return None
-    counted = Counter(sorted(here)).most_common(1)[0]
-    return counted[0], f"{counted[1]} of {len(here)} tenant tables"
 
 
 @check(
@@ -152,7 +108,7 @@ def _which(column: str) -> Remedy:
 def _add_tenant_column(subject: Carrier, facts: Facts) -> Remedy:
     levels = facts.tenancy.levels
     index = next((i for i, level in enumerate(levels) if subject.column in level.columns), 0)
-    model = _model(index, list(tenant_columns(facts)), facts)
+    model = model_of(index, list(tenant_columns(facts)), facts)
     written = type_sql(model[0], facts) if model else None
     note = "Fill it for the rows that are there; the next run then asks for NOT NULL and the foreign key."
     if written is None or subject.table.inherits:
@@ -217,7 +173,7 @@ def type(subject: TypedTenant, facts: Facts) -> Verdict:
     the level use. Lengths do not count, nor does ``text`` against ``varchar``: they compare as the same.
     """
     table, column, wanted, model = subject
-    if _kind(column.base_type) == _kind(wanted):
+    if kind_of(column.base_type) == kind_of(wanted):
         return None
     return Flaw(
         message=f"Tenant column {facts.show(table.qname)}.{column.name} has another type than {model}",
@@ -227,11 +183,6 @@ def type(subject: TypedTenant, facts: Facts) -> Verdict:
         else f"{column.type} (a domain of {column.base_type})",
         remedy=change_type(table, column, wanted, facts),
     )
-
-
-def _kind(type_name: str) -> tuple[str, str, bool]:
-    read = parse_type(type_name)
-    return read.schema, "text" if read.name in _TEXTS else read.name, read.array
 
 
 @check(
@@ -252,10 +203,10 @@ def default(subject: TableColumn, facts: Facts) -> Verdict:
     long as the context is. NULL is no default.
     """
     table, column = subject
-    found = _default_of(column, facts)
-    if found is None or column.generated or re.fullmatch(r"NULL(::.+)?", found, re.DOTALL):
+    found = default_of(column, facts)
+    if found is None:
         return None
-    severity, words = _judge_default(found, column)
+    severity, words = judge_default(found, column)
     act = (
         "DROP IDENTITY"
         if column.identity
@@ -275,32 +226,6 @@ def default(subject: TableColumn, facts: Facts) -> Verdict:
             lock=_MOMENT,
         ),
         severity=severity,
-    )
-
-
-def _default_of(column: catalog.Column, facts: Facts) -> str | None:
-    if column.identity:
-        return f"generated {column.identity} as identity"
-    if column.default is not None or column.type_name is None:
-        return column.default
-    return next((d.default for d in facts.catalog.domains if d.qname == column.type_name), None)
-
-
-def _judge_default(found: str, column: catalog.Column) -> tuple[Severity | None, str]:
-    text = _LITERAL.sub("''", found)
-    if column.identity or (generates(found) and _is_generator(text)):
-        return None, f"makes its own values: {found}"
-    if _SESSION.search(text):
-        return Severity.INFO, "takes its default from the session"
-    if _CALL.search(text):
-        return Severity.INFO, "takes its default from a function"
-    return None, f"has a constant default {found}"
-
-
-def _is_generator(text: str) -> bool:
-    """Tell whether a default calls one of the functions that make a new value for each row."""
-    return (
-        re.search(r"\b(nextval|random|(gen_random_)?uuid\w*|uuid_generate\w*|uuidv[47])\(", text) is not None
     )
 
 

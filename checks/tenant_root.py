@@ -15,7 +15,6 @@ from validate_schema.api import (
     check,
     deferral,
     free_name,
-    parse_type,
     quote_ident,
     quote_idents,
     quote_qname,
@@ -23,6 +22,8 @@ from validate_schema.api import (
     tenant_columns,
     validate_constraint,
 )
+
+from ._tenant_values import kind_of
 
 
 def rooted_columns(facts: Facts) -> Iterator[TableColumn]:
@@ -109,7 +110,7 @@ def _reference_root(table: catalog.Table, column: catalog.Column, facts: Facts) 
         return Remedy(
             note="Give the root a primary key or unique constraint on the column that names a tenant, then reference it."
         )
-    if _kind(key.base_type) != _kind(column.base_type):
+    if kind_of(key.base_type) != kind_of(column.base_type):
         return Remedy(
             note=f"First give {column.name} the type {key.base_type} (TEN003): the key cannot be made before."
         )
@@ -130,11 +131,6 @@ def _reference_root(table: catalog.Table, column: catalog.Column, facts: Facts) 
 
 def _referenceable(root: catalog.Table, column: str) -> bool:
     return any(i.unique and i.valid and i.columns == (column,) and i.predicate is None for i in root.indexes)
-
-
-def _kind(type_name: str) -> str:
-    name = parse_type(type_name).name
-    return "text" if name == "character varying" else name
 
 
 @check(

@@ -251,3 +251,34 @@ def test_a_not_null_that_was_never_validated_does_not_hold(bench: Bench) -> None
         ('ALTER TABLE "public"."task" VALIDATE CONSTRAINT "x_set";',),
     )
     assert survives(bench, "COL003", script, toml) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "declared", "check", "other"),
+    [
+        ("org_id text not null", 'type = "uuid"', "COL002", "TEN003"),
+        ("org_id uuid default '00000000-0000-0000-0000-000000000000'", "default = false", "COL004", "TEN006"),
+    ],
+)
+def test_a_wrong_tenant_column_is_one_finding(
+    bench: Bench, column: str, declared: str, check: str, other: str
+) -> None:
+    script, toml = (
+        f"create table task (id uuid primary key, {column})",
+        declares(f"org_id = {{ {declared} }}"),
+    )
+
+    assert look(bench, check, script, toml).result.status == "not_applicable"
+    assert len(look(bench, other, script, toml).findings) == 1
+
+
+def test_what_only_the_contract_asks_of_a_tenant_column_is_a_finding_of_the_contract(bench: Bench) -> None:
+    script = "create table task (id uuid primary key, org_id uuid default gen_random_uuid())"
+    wants_text = declares('org_id = { type = "text", default = "\'x\'" }')
+
+    assert look(bench, "COL002", script, wants_text).said == [
+        "Column task.org_id has another type than declared"
+    ]
+    assert look(bench, "COL004", script, wants_text).said == [
+        "Column task.org_id has another default than declared"
+    ]

@@ -71,6 +71,19 @@ def test_a_check_that_says_something_else_lists_no_values(bench: Bench, conditio
     assert flaw.observed == "no such enum; no CHECK lists the values of task.status"
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        "alter table task add check (status in ('open')) not valid",
+        "alter table task add other text check (other in ('open'))",
+    ],
+)
+def test_only_a_valid_check_of_the_column_itself_counts(bench: Bench, more: str) -> None:
+    (flaw,) = flaws_of(bench, "ENU001", f"create table task (id int primary key, status text); {more}", TYPED)
+
+    assert flaw.observed == "no such enum; no CHECK lists the values of task.status"
+
+
 @pytest.mark.parametrize("condition", ["status = 'open'", "status in ('open') or status is null"])
 def test_the_labels_of_a_check_are_compared_too(bench: Bench, condition: str) -> None:
     (flaw,) = flaws_of(bench, "ENU002", LISTED.format("text", condition), TYPED)

@@ -158,6 +158,13 @@ TWO = """
             id="tied by the tenant column",
         ),
         pytest.param(
+            TWO.replace(" references organization (id)", "")
+            + "create table pair (owner uuid, a int, b int, foreign key (owner, a) references a (org_id, id), "
+            "foreign key (owner, b) references b (org_id, id));",
+            False,
+            id="tied by a tenant column that nothing ties to the root",
+        ),
+        pytest.param(
             TWO
             + "create table pair (mine uuid, yours uuid, a int, b int, foreign key (mine, a) references a (org_id, id), "
             "foreign key (yours, b) references b (org_id, id));",

@@ -143,6 +143,22 @@ def test_a_check_that_was_not_validated_does_not_hold_and_its_name_is_not_taken_
     assert survives(bench, "TEN002", script) == []
 
 
+def test_a_not_null_that_was_never_validated_lets_older_rows_be_null(bench: Bench) -> None:
+    if bench.idle.info.server_version < 180000:
+        pytest.skip("NOT NULL ... NOT VALID needs PostgreSQL 18")
+    script = (
+        task("uuid references organization (id)")
+        + "; alter table task add constraint org_set not null org_id not valid"
+    )
+    (flaw,) = flaws_of(bench, "TEN002", script)
+
+    assert (flaw.observed, flaw.remedy.sql) == (
+        "NOT NULL, but NOT VALID: older rows may hold NULL",
+        ('ALTER TABLE "public"."task" VALIDATE CONSTRAINT "org_set";',),
+    )
+    assert survives(bench, "TEN002", script) == []
+
+
 def test_null_rows_that_are_shared_by_design_are_not_examined(bench: Bench) -> None:
     toml = CONFIG + '[[tenancy.null_rows]]\ntable = "task"'
 
@@ -234,6 +250,9 @@ def test_each_level_has_the_type_of_its_own_root(bench: Bench) -> None:
         ("current_user", Severity.INFO),
         ("my_tenant()", Severity.INFO),
         ("'current_setting(x)'", Severity.ERROR),
+        ("nullif(current_setting('app.tenant_id', true), '')", Severity.INFO),
+        ("coalesce(nullif(current_setting('app.tenant_id', true), ''), 'temp')", Severity.ERROR),
+        ("coalesce(current_setting('app.tenant_id', true), current_user)", Severity.INFO),
     ],
 )
 def test_a_default_is_judged_by_where_its_value_comes_from(
