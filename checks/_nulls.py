@@ -5,7 +5,7 @@ from validate_schema.api import Facts, catalog, free_name, nullable_columns, set
 
 def unvalidated_not_null(table: catalog.Table, column: catalog.Column) -> str | None:
     """Return the column's NOT NULL constraint where it was added NOT VALID (PostgreSQL 18): the
-    column is marked NOT NULL, and older rows may still hold NULL."""
+    catalog gives the column as nullable, because older rows may still hold NULL."""
     for constraint in table.constraints:
         if (
             constraint.kind == "not null"
@@ -18,7 +18,7 @@ def unvalidated_not_null(table: catalog.Table, column: catalog.Column) -> str | 
 
 def lets_null_in(table: catalog.Table, column: catalog.Column) -> bool:
     """Tell whether a row may hold NULL in the column: neither NOT NULL nor a valid CHECK forbids it."""
-    return column.name in nullable_columns(table) or unvalidated_not_null(table, column) is not None
+    return column.name in nullable_columns(table)
 
 
 def forbid_null(table: catalog.Table, column: catalog.Column, facts: Facts) -> tuple[str, ...]:

@@ -254,7 +254,7 @@ def nullability(subject: ExistingColumn, facts: Facts) -> Verdict:
     """
     table, expected, column = subject
     waiting = unvalidated_not_null(table, column)
-    nullable = not column.not_null or waiting is not None
+    nullable = not column.not_null
     if nullable == expected.nullable:
         return None
     says = "nullable" if expected.nullable else "NOT NULL"

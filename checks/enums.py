@@ -91,11 +91,11 @@ def _listed(qname: catalog.QName, facts: Facts) -> tuple[tuple[ListedColumn, ...
 
 
 def _labels(constraint: catalog.Constraint, column: str) -> tuple[str, ...] | None:
-    """Return the values that a valid CHECK lists for a column, None where it says anything else.
+    """Return the values that a CHECK lists for a column, None where it says anything else, as NOT VALID.
 
     The server prints ``col IN ('a', 'b')`` as ``((col)::text = ANY (ARRAY['a'::text, 'b'::text]))``.
     """
-    if constraint.kind != "check" or constraint.columns != (column,) or not constraint.validated:
+    if constraint.kind != "check":
         return None
     labels = tuple(label.replace("''", "'") for label in _LITERAL.findall(constraint.definition or ""))
     plain = _CAST.sub("", _LITERAL.sub("?", constraint.definition or ""))
