@@ -53,6 +53,8 @@ def check_page(check: Check, level: int = 1) -> str:
         parts.append(f"Config of the examples:\n\n```toml\n{check.config}\n```")
     parts.append(f"Fails:\n\n```sql\n{check.bad}\n```")
     parts.append(f"Passes:\n\n```sql\n{check.good}\n```")
+    if check.good_config:
+        parts.append(f"With this config:\n\n```toml\n{check.good_config}\n```")
     parts.append(
         "The finding carries SQL that mends it."
         if check.remediable
