@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
@@ -232,6 +233,7 @@ def test_the_config_adds_to_a_snapshot_and_replaces_what_both_name(conn: Connect
         enums.mood = ["sad", "ok", "glad"]
         [contract.tables.task]
         columns.name = { default = false }
+        columns.mood = { type = "text" }
         columns.extra = { type = "text" }
         indexes = [["org_id", "mood"]]
         grants.t_reader = ["SELECT"]
@@ -249,7 +251,8 @@ def test_the_config_adds_to_a_snapshot_and_replaces_what_both_name(conn: Connect
         columns=(
             *before.columns[:2],
             name,
-            *before.columns[3:],
+            msgspec.structs.replace(before.columns[3], type="text", origin=origin),
+            before.columns[4],
             ExpectedColumn(name="extra", type="text", origin=origin),
         ),
         indexes=(*before.indexes, ExpectedKey(columns=("org_id", "mood"), origin=origin)),

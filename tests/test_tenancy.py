@@ -122,7 +122,9 @@ create table schema_migrations (version bigint primary key, dirty boolean not nu
 create table knex_migrations_lock (index serial primary key, is_locked int);
 create table "SequelizeMeta" (name text primary key);
 create table migrations (id int primary key, tenant_id int not null references tenants, name text);
-create table django_migrations (id int primary key, whale text)
+create table django_migrations (id int primary key, whale text);
+create table knex_migrations (id int primary key, name text, batch int, migration_time timestamptz, note text);
+create table pgmigrations (id int references tenants, name text, run_on timestamp)
 """
 SHAPES = """
 create table settings (id int primary key);
@@ -427,8 +429,10 @@ def test_a_ledger_is_known_by_its_shape_and_not_by_its_name_alone(conn: Connecti
         ("public", "SequelizeMeta", "ledger"),
         ("public", "alembic_version", "ledger"),
         ("public", "django_migrations", "unclassified"),
+        ("public", "knex_migrations", "unclassified"),
         ("public", "knex_migrations_lock", "ledger"),
         ("public", "migrations", "tenant"),
+        ("public", "pgmigrations", "unclassified"),
         ("public", "schema_migrations", "ledger"),
         ("public", "tenants", "root"),
         ("public", "x", "tenant"),
