@@ -136,7 +136,7 @@ class _Classifier:
         """Tell whether a column is a foreign key to the root of `level`; None where it leads
         elsewhere and so is not the tenant column at all."""
         places = self.graph.leads_to(name, column)
-        if any(place[0] == level.root for place in places):
+        if any(table == level.root for table, _ in places):
             return True
         if not places or any(spelled in level.columns for _, spelled in places):
             return False

@@ -25,6 +25,7 @@ class Graph:
     """Tables by name, without partitions and ledgers, and the foreign keys between them."""
 
     def __init__(self, catalog: Catalog) -> None:
+        self._known_leads: dict[str, dict[QName, frozenset[_Place]]] = {}
         self._known_onward: dict[_Place, frozenset[_Place]] = {}
         self._known_ends: dict[frozenset[_Place], frozenset[_Place]] = {}
         self.default_schema = catalog.server.default_schema
@@ -117,8 +118,11 @@ class Graph:
         A composite key ``(org_id, project_id)`` makes `org_id` lead to the project's `org_id`, and
         from there to the organization's `id`. Empty for a column without foreign key.
         """
-        found = [self._onward(place) for place in self.targets(table, column)]
-        return found[0] if len(found) == 1 else frozenset().union(*found)
+        known = self._known_leads.setdefault(column, {})
+        if table not in known:
+            found = [self._onward(place) for place in self.targets(table, column)]
+            known[table] = found[0] if len(found) == 1 else frozenset().union(*found)
+        return known[table]
 
     def _onward(self, start: _Place) -> frozenset[_Place]:
         """Return `start` and every place that it leads to."""

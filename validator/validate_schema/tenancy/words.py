@@ -79,11 +79,10 @@ def key_name(column: str) -> KeyName:
 @lru_cache(maxsize=65536)
 def table_stem(table: str) -> str:
     """Return a table's name in the singular, as one lower-case word."""
-    parts = list(words(table))
-    if not parts:
-        return table
-    parts[-1] = singular(parts[-1])
-    return "".join(parts)
+    plain = table.replace("_", "").lower()
+    if not plain.isalnum():
+        plain = "".join(filter(str.isalnum, plain))
+    return singular(plain) or table
 
 
 def singular(word: str) -> str:
