@@ -47,7 +47,7 @@ class Ran:
     @property
     def complaint(self) -> str:
         """The one error line; fails when there is more or less than one. Progress does not count."""
-        (line,) = (text for text in self.err.splitlines() if not text.endswith("…"))
+        (line,) = (text for text in self.err.splitlines() if not text.endswith(" …"))
         return line
 
 
@@ -85,13 +85,15 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Terminal:
+def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
     """A terminal in an empty directory."""
     monkeypatch.chdir(tmp_path)
     for name in tuple(os.environ):
-        if name.startswith(("PG", "GITHUB_", "CI")) or name in ("DATABASE_URL", "SOURCE_DATE_EPOCH", "NO_COLOR"):
+        if name.startswith(("PG", "GITHUB_", "CI")) or name in (
+            "DATABASE_URL",
+            "SOURCE_DATE_EPOCH",
+            "NO_COLOR",
+        ):
             monkeypatch.delenv(name)
     return Terminal(tmp_path, capsys)
 

@@ -67,7 +67,8 @@ def checks_reference(checks: Sequence[Check]) -> str:
     """Return all pages, by family, with a table of contents."""
     ordered = sorted(checks, key=lambda c: (list(FAMILIES).index(c.family), c.id))
     rows = [f"| [{c.id}](#{anchor(c)}) | {c.name} | {c.severity.value} | {c.title} |" for c in ordered]
-    parts = [_INTRODUCTION, "| id | name | severity | fails on |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"]
+    contents = ["| id | name | severity | fails on |", "|---|---|---|---|", *rows, ""]
+    parts = [_INTRODUCTION, "\n".join(contents)]
     for family, members in groupby(ordered, key=lambda c: c.family):
         parts.append(f"## {family} {FAMILIES[family]}\n")
         parts += [check_page(check, level=3) for check in members]

@@ -36,12 +36,14 @@ def add_foreign_key(
     columns: tuple[str, ...],
     references: QName,
     referenced_columns: tuple[str, ...],
+    *,
     actions: str = "",
     name: str = "",
 ) -> tuple[str, ...]:
     """Return the statements that add a foreign key NOT VALID and validate it afterwards.
 
-    `name` is given where the usual one is taken. A partitioned table takes the key in one step: before PostgreSQL 18 it refuses NOT VALID.
+    `name` is given where the usual one is taken. A partitioned table takes the key in one step:
+    before PostgreSQL 18 it refuses NOT VALID.
     """
     name = name or derived_name(table.name, *columns, "fkey")
     add = (

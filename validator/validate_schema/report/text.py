@@ -1,6 +1,6 @@
 """The terminal summary: verdict, the ✓/✗ lines, then the findings in a few lines each."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from textwrap import wrap
 
 from ..model.finding import Severity
@@ -8,6 +8,8 @@ from ..model.report import Report
 from .cards import Card
 from .escape import visible
 from .view import View
+
+Paint = Callable[[str, str], str]
 
 _SHOWN = 5
 _COLORS = {
@@ -37,7 +39,9 @@ def render_text(
             note = f"  ({visible(line.note)})" if line.note else ""
             text = _wrapped(visible(line.text) + note, width, "  ", first="")
             out += [f"{paint(line.sign, line.mark)} {text[0]}", *text[1:]]
+        out += list(_unidentified(view, width))
         out += list(_findings(view, paint, width, Severity(min_severity)))
+        out += list(_unexamined(report, width))
     return "\n".join(out) + "\n"
 
 
@@ -48,7 +52,35 @@ def _subject(report: Report) -> str:
     )
 
 
-def _findings(view: View, paint, width: int, least: Severity) -> Iterator[str]:  # type: ignore[no-untyped-def]
+def _unidentified(view: View, width: int) -> Iterator[str]:
+    """What to write when nobody knows which table holds the tenants."""
+    tenancy = view.report.tenancy
+    if tenancy.identified:
+        return
+    yield ""
+    yield "Which table holds the tenants? Write these lines to validate-schema.toml:"
+    yield from (f"  {visible(line)}" for line in view.tenancy_lines.split("\n"))
+    for candidate in tenancy.candidates:
+        words = f"candidate: {candidate.root} by {candidate.column}, {candidate.why}"
+        yield from _wrapped(visible(words), width, "    ", first="  ")
+    if not tenancy.candidates:
+        yield "  No table looked like a tenant root: put your own names."
+
+
+def _unexamined(report: Report, width: int) -> Iterator[str]:
+    """What could not be looked at, by reason."""
+    by_reason: dict[str, list[str]] = {}
+    for result in report.checks:
+        if result.status in ("skipped", "error") or result.skipped:
+            by_reason.setdefault(result.reason, []).append(result.id)
+    for reason, ids in by_reason.items():
+        yield ""
+        yield f"not examined ({len(ids)} {'check' if len(ids) == 1 else 'checks'})"
+        yield from _wrapped(visible(reason), width, "  ")
+        yield from _wrapped(", ".join(ids), width, "  ")
+
+
+def _findings(view: View, paint: Paint, width: int, least: Severity) -> Iterator[str]:
     shown = [c for c in view.cards if Severity(c.severity).rank >= least.rank]
     hidden = sum(len(c.objects) for c in view.cards) - sum(len(c.objects) for c in shown)
     for card in shown:
