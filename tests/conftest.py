@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-_FOUND = sorted(Path(__file__).parent.glob("fix_*.py"))
+import pytest
 
-# fix_server first: others import it, and pytest must be the first to do so to rewrite its asserts.
-pytest_plugins = tuple(f"tests.{p.stem}" for p in sorted(_FOUND, key=lambda p: p.stem != "fix_server"))
+pytest_plugins = tuple(f"tests.{path.stem}" for path in sorted(Path(__file__).parent.glob("fix_*.py")))
+
+# They import each other: pytest must know them all before the first is imported, to rewrite its asserts.
+pytest.register_assert_rewrite(*pytest_plugins)
