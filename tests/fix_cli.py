@@ -45,9 +45,14 @@ class Ran:
     err: str
 
     @property
+    def complaints(self) -> list[str]:
+        """The lines of standard error but for progress, which a slow machine shows."""
+        return [line for line in self.err.splitlines() if not line.endswith(" …")]
+
+    @property
     def complaint(self) -> str:
-        """The one error line; fails when there is more or less than one. Progress does not count."""
-        (line,) = (text for text in self.err.splitlines() if not text.endswith(" …"))
+        """The one error line; fails when there is more or less than one."""
+        (line,) = self.complaints
         return line
 
 

@@ -15,7 +15,7 @@ def test_the_bare_run_prints_a_summary_and_fails_on_an_error(terminal: Terminal,
     ran = terminal.run("--database-url", shop.conninfo)
 
     assert ran.status == 1
-    assert ran.err == ""
+    assert ran.complaints == []
     assert "FAIL" in ran.out.splitlines()[0]
     assert "UNQ001" in ran.out
 
