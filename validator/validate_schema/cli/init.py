@@ -43,6 +43,6 @@ def command(
     source = choose_source(config.config.migrations, **target)
     with open_source(source, Progress()) as opened:
         tenancy = identify(opened.catalog, config.config.tenancy, today=run_time({}).date())
-        text = draft_config(opened.catalog, tenancy)
+        text = draft_config(opened.catalog, tenancy, config.config.tenancy)
     write(text, output)
     click.echo(f"wrote {output}: read it, settle what is commented out, commit it", err=True)
