@@ -51,6 +51,13 @@ def churn(database: Database, number: int, stop: threading.Event, failures: list
         failures.append(error)
 
 
+def tidy(database: Database, stop: threading.Event) -> None:
+    """Vacuum the catalogs, which the scratch server's switched-off autovacuum would do."""
+    with database.connect(autocommit=True) as connection:
+        while not stop.wait(0.5):
+            connection.execute("vacuum")
+
+
 @contextmanager
 def changing(database: Database) -> Iterator[list[BaseException]]:
     """Keep `SESSIONS` sessions at work for the length of the block."""
@@ -58,6 +65,7 @@ def changing(database: Database) -> Iterator[list[BaseException]]:
     sessions = [
         threading.Thread(target=churn, args=(database, number, stop, failures)) for number in range(SESSIONS)
     ]
+    sessions.append(threading.Thread(target=tidy, args=(database, stop)))
     for session in sessions:
         session.start()
     try:
