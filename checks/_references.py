@@ -11,7 +11,6 @@ from validate_schema.api import (
     Tie,
     catalog,
     contract,
-    holds_tie,
     judged_name,
     nullable_columns,
 )
@@ -48,20 +47,6 @@ def words(key: catalog.Constraint, facts: Facts) -> str:
     if not key.enforced:
         return text + " NOT ENFORCED"
     return text if key.validated else text + " NOT VALID"
-
-
-def is_companion(other: catalog.Constraint, key: catalog.Constraint, tie: Tie, table: catalog.Table) -> bool:
-    """Tell whether another key of the table ties every row that `key` references to its tenant: the
-    same reference with the tenant column on both sides, enforced, and never switched off."""
-    pairs = set(zip(other.columns, other.referenced_columns, strict=False))
-    return (
-        other.references == key.references
-        and pairs.issuperset(zip(key.columns, key.referenced_columns, strict=False))
-        and holds_tie(other, tie)
-        and other.enforced
-        and other.validated
-        and nullable_columns(table).isdisjoint(set(other.columns) - set(key.columns))
-    )
 
 
 def differences(

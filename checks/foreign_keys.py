@@ -13,10 +13,10 @@ from validate_schema.api import (
     catalog,
     check,
     foreign_keys,
-    holds_tie,
     judged_name,
     quote_ident,
     quote_qname,
+    stays_in_tenant,
     tie_of,
     validate_constraint,
 )
@@ -33,7 +33,6 @@ from ._references import (
     blocks_delete,
     differences,
     has_cascade,
-    is_companion,
     name_of,
     same_kind,
     words,
@@ -95,9 +94,7 @@ def same_tenant(subject: TiedKey, facts: Facts) -> Verdict:
     Not covered: triggers that compare the tenants, and keys of tables owned through a parent.
     """
     table, key, tie = subject
-    if holds_tie(key, tie):
-        return None
-    if any(is_companion(other, key, tie, table) for other in table.foreign_keys):
+    if stays_in_tenant(table, key, tie):
         return None
     mine = tie.column or f"a tenant column, which {table.name} lacks"
     theirs = tie.referenced or "the same column there, which is lacking"

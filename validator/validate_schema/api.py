@@ -55,13 +55,13 @@ from .remedy_type import change_type as change_type
 from .remedy_type import type_sql as type_sql
 from .scoping import Scope as Scope
 from .scoping import Tie as Tie
-from .scoping import holds_tie as holds_tie
 from .scoping import is_full as is_full
 from .scoping import is_scoped as is_scoped
 from .scoping import judged_name as judged_name
 from .scoping import level_columns as level_columns
 from .scoping import nullable_columns as nullable_columns
 from .scoping import scope_of as scope_of
+from .scoping import stays_in_tenant as stays_in_tenant
 from .scoping import tie_of as tie_of
 from .subjects import TableColumn as TableColumn
 from .subjects import TableConstraint as TableConstraint

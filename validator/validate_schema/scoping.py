@@ -269,6 +269,26 @@ def holds_tie(key: Constraint, tie: Tie) -> bool:
     return tie in list(zip(key.columns, key.referenced_columns, strict=False))
 
 
+def stays_in_tenant(table: Table, key: Constraint, tie: Tie) -> bool:
+    """Tell whether the rows that a foreign key references are always of the same tenant: it holds the
+    tenant column itself, or a companion beside it does."""
+    return holds_tie(key, tie) or any(_is_companion(other, key, tie, table) for other in table.foreign_keys)
+
+
+def _is_companion(other: Constraint, key: Constraint, tie: Tie, table: Table) -> bool:
+    """Tell whether another key makes the same reference with the tenant column on both sides, is
+    enforced, and is never switched off by a NULL."""
+    pairs = set(zip(other.columns, other.referenced_columns, strict=False))
+    return (
+        other.references == key.references
+        and pairs.issuperset(zip(key.columns, key.referenced_columns, strict=False))
+        and holds_tie(other, tie)
+        and other.enforced
+        and other.validated
+        and nullable_columns(table).isdisjoint(set(other.columns) - set(key.columns))
+    )
+
+
 def _home_level(table: Table, facts: Facts) -> int | None:
     """Return the level whose tenants own the rows of a table; None for no tenant table."""
     standing = facts.standings.get(table.qname)

@@ -9,7 +9,7 @@ from ..model.evidence import Evidence
 from ..model.finding import Finding
 from ..model.report import Counts, EnumFacts, PolicyFacts, TableFacts, TableKeyFacts, TableUniqueFacts
 from ..model.tenancy import Ownership, Standing, TableClass
-from ..scoping import holds_tie, is_scoped, tie_of
+from ..scoping import is_scoped, stays_in_tenant, tie_of
 from ..subjects import TableUnique, uniques_of
 
 _UNKNOWN = "the tenancy was not identified"
@@ -79,9 +79,9 @@ def _key(key: Constraint, table: Table, facts: Facts) -> TableKeyFacts:
 
 
 def key_is_safe(key: Constraint, table: Table, facts: Facts) -> bool | None:
-    """Tell whether a key between two tenant tables carries the tenant on both sides; else None."""
+    """Tell whether a key between two tenant tables keeps to one tenant; None for any other key."""
     tie = tie_of(table, key, facts)
-    return None if tie is None else holds_tie(key, tie)
+    return None if tie is None else stays_in_tenant(table, key, tie)
 
 
 def _tenant_led(table: Table, column: str | None) -> bool:
