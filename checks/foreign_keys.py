@@ -169,8 +169,8 @@ def _not_root_keys(facts: Facts) -> Iterator[TableConstraint]:
     """Foreign keys of user tables, but for those to the tenant root, which TEN007 looks after."""
     for table in facts.tables:
         roots = _root_keys(table, facts)
-        for key in table.constraints:
-            if key.kind == "foreign key" and not key.inherited and key not in roots:
+        for key in table.foreign_keys:
+            if not key.inherited and key not in roots:
                 yield TableConstraint(table, key)
 
 

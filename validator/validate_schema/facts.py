@@ -1,5 +1,6 @@
 """Everything a check may look at, with the look-ups that several checks share."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -110,7 +111,16 @@ class Facts:
         Raises `NotExamined` when the tenancy was not identified: nobody knows which they are.
         """
         self.require_tenancy()
+        if len(classes) == 1:
+            return self._tables_by_class.get(classes[0], ())
         return tuple(t for t in self.tables if self.class_of(t.qname) in classes)
+
+    @cached_property
+    def _tables_by_class(self) -> Mapping[TableClass, tuple[Table, ...]]:
+        found: dict[TableClass, list[Table]] = defaultdict(list)
+        for table in self.tables:
+            found[self.class_of(table.qname)].append(table)
+        return {table_class: tuple(tables) for table_class, tables in found.items()}
 
     def require_tenancy(self) -> None:
         if not self.tenancy.identified:
@@ -137,6 +147,16 @@ class Facts:
     def root_keys(self, table: Table) -> tuple[Constraint, ...]:
         """Return the table's own foreign keys that hold its tenant column and lead to its root,
         or to a tenant-scoped parent's same column (a composite key)."""
+        known = self._root_keys.get(table.qname)
+        if known is None:
+            known = self._root_keys[table.qname] = self._find_root_keys(table)
+        return known
+
+    @cached_property
+    def _root_keys(self) -> dict[QName, tuple[Constraint, ...]]:
+        return {}  # what `root_keys` found so far
+
+    def _find_root_keys(self, table: Table) -> tuple[Constraint, ...]:
         column, level = self.tenant_column(table), self.level(table)
         found = []
         for key in table.foreign_keys:
@@ -163,6 +183,12 @@ class Facts:
             return key.validated and key.enforced and all(c is not None and c.not_null for c in others)
 
         return any(always_holds(key) for key in self.root_keys(table))
+
+    @cached_property
+    def level_of_root(self) -> Mapping[QName, int]:
+        """The index of the level that each root stands for."""
+        levels = enumerate(self.tenancy.levels)
+        return {entry.root: i for i, entry in levels if entry.root is not None}
 
     @cached_property
     def held_levels(self) -> Mapping[QName, Mapping[int, str]]:

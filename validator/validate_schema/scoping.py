@@ -86,14 +86,13 @@ def level_columns(table: Table, facts: Facts) -> Mapping[int, str]:
 def is_within(level: int, outer: int, facts: Facts) -> bool:
     """Tell whether one level of tenancy is the other, or lies inside it."""
     levels = facts.tenancy.levels
-    index_of = {entry.root: i for i, entry in enumerate(levels) if entry.root is not None}
     for _ in levels:
         if level == outer:
             return True
         parent = levels[level].parent
-        if parent is None or parent not in index_of:
+        if parent is None or parent not in facts.level_of_root:
             return False
-        level = index_of[parent]
+        level = facts.level_of_root[parent]
     return False
 
 
@@ -306,7 +305,9 @@ def _home_level(table: Table, facts: Facts) -> int | None:
 
 def _ties_to_root(table: Table, key: Constraint, target: Table, facts: Facts) -> bool:
     """Tell whether the key leads from a table's tenant column to the root of that level."""
-    mine = level_columns(table, facts) if target.qname != table.qname else {}
+    if target.qname not in facts.level_of_root or target.qname == table.qname:
+        return False
+    mine = level_columns(table, facts)
     return any(
         entry.root == target.qname and holds_tie(key, Tie(mine.get(i), entry.key))
         for i, entry in enumerate(facts.tenancy.levels)

@@ -152,9 +152,9 @@ def protected_tables(facts: Facts) -> tuple[Table, ...]:
 def foreign_keys(facts: Facts) -> Iterator[TableConstraint]:
     """Foreign keys of user tables."""
     for table in facts.tables:
-        for constraint in table.constraints:
-            if constraint.kind == "foreign key" and not constraint.inherited:
-                yield TableConstraint(table, constraint)
+        for key in table.foreign_keys:
+            if not key.inherited:
+                yield TableConstraint(table, key)
 
 
 def tenant_foreign_keys(facts: Facts) -> Iterator[TableConstraint]:

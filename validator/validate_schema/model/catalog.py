@@ -6,6 +6,7 @@ printed by the server under ``search_path = pg_catalog``, so user types are alwa
 left out; `Extension.members` lists the former.
 """
 
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -138,7 +139,7 @@ class Trigger(_Record, frozen=True):
     inherited: bool = False
 
 
-class Table(_Record, frozen=True):
+class Table(_Record, frozen=True, dict=True, gc=True):
     """An ordinary, partitioned or foreign table with everything that hangs on it.
 
     `estimated_rows` is the planner's estimate, None when it was never analysed. `parent` is the
@@ -165,19 +166,25 @@ class Table(_Record, frozen=True):
     grants: tuple[Grant, ...] = ()
     triggers: tuple[Trigger, ...] = ()
 
-    @property
+    # Nearly every check asks for these, of every table. What is kept is no field: it takes no part in
+    # comparisons, and stands in no file.
+    @cached_property
     def qname(self) -> QName:
         return QName(self.schema, self.name)
 
     def column(self, name: str) -> Column | None:
         """Return the column of that exact name, or None."""
-        return next((c for c in self.columns if c.name == name), None)
+        return self._columns_by_name.get(name)
 
-    @property
+    @cached_property
+    def _columns_by_name(self) -> dict[str, Column]:
+        return {c.name: c for c in self.columns}
+
+    @cached_property
     def primary_key(self) -> Constraint | None:
         return next((c for c in self.constraints if c.kind == "primary key"), None)
 
-    @property
+    @cached_property
     def foreign_keys(self) -> tuple[Constraint, ...]:
         return tuple(c for c in self.constraints if c.kind == "foreign key")
 
