@@ -2,6 +2,8 @@
 
 from .model.catalog import QName
 
+_LONGEST = 63  # bytes: NAMEDATALEN - 1
+
 
 def quote_ident(name: str) -> str:
     """Return `name` as a quoted SQL identifier, always quoted so that keywords and case are safe.
@@ -34,14 +36,17 @@ def quote_literal(text: str) -> str:
 
 
 def derived_name(*parts: str) -> str:
-    """Join `parts` into an object name of at most 63 bytes, cutting the first part if need be.
+    """Join `parts` into an object name of at most 63 bytes.
 
-    Source: PostgreSQL documentation, NAMEDATALEN: longer names are silently truncated.
+    What is too long is cut from the first part; where that leaves nothing of it, from the end of all
+    but the last, which tells names apart. Source: PostgreSQL documentation, "Identifiers and Key
+    Words": longer names are silently truncated.
     """
     head, tail = parts[0], "_".join(parts[1:])
-    room = 63 - len(tail.encode()) - 1
+    room = _LONGEST - len(tail.encode()) - 1
     if room < 1:
-        return tail.encode()[:63].decode(errors="ignore")
+        head, tail = "_".join(parts[:-1]), parts[-1]
+        room = _LONGEST - len(tail.encode()) - 1
     return f"{head.encode()[:room].decode(errors='ignore')}_{tail}"
 
 
