@@ -4,15 +4,16 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 PATIENCE_SECONDS = 1.0
 
 
 class Progress:
-    """Names the running step after `PATIENCE_SECONDS`. Silent when `enabled` is False."""
+    """Names the running step after `PATIENCE_SECONDS`, on `stream` (standard error)."""
 
-    def __init__(self, *, enabled: bool = True) -> None:
-        self._enabled = enabled
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
         self._label = ""
         self._lock = threading.Lock()
 
@@ -27,8 +28,7 @@ class Progress:
         self(label)
         timer = threading.Timer(PATIENCE_SECONDS, self._say)
         timer.daemon = True
-        if self._enabled:
-            timer.start()
+        timer.start()
         try:
             yield
         finally:
@@ -36,5 +36,5 @@ class Progress:
 
     def _say(self) -> None:
         with self._lock:
-            sys.stderr.write(f"{self._label} …\n")
-            sys.stderr.flush()
+            self._stream.write(f"{self._label} …\n")
+            self._stream.flush()
