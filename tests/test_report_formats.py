@@ -244,6 +244,14 @@ warning FKY001 Reference may cross tenants
 
 info ENU003 Unused enum type
   no column uses Mood
+
+not examined (1 check)
+  permission denied: GRANT SELECT
+  DAT001
+
+not examined (1 check)
+  internal error in TBL005: KeyError
+  TBL005
 """
     )
 
@@ -272,12 +280,14 @@ def test_a_quiet_summary_is_the_verdict_line() -> None:
 def test_hidden_findings_are_counted_in_the_summary() -> None:
     text = render_text(fix_report.small(), min_severity="error")
     assert "FKY001" not in text
-    assert text.endswith("\n2 findings below error not shown\n")
+    assert "\n\n2 findings below error not shown\n\n" in text
 
 
 def test_without_a_tenancy_the_report_asks_for_it_and_claims_nothing() -> None:
     report = fix_report.unidentified()
     html, markdown = unescape(render(report, "html")), render(report, "md")
+    summary = render(report, "txt")
+    assert '  [tenancy]\n  root = "org"\n  column = "org_id"\n  setting = "app.tenant_id"\n  candidate: ' in summary
     for text in (html, markdown):
         assert '[tenancy]\nroot = "org"\ncolumn = "org_id"\nsetting = "app.tenant_id"' in text
         assert "account" in text
