@@ -18,6 +18,8 @@ from validate_schema.api import (
 
 def key_columns(unique: TableUnique) -> tuple[str | None, ...]:
     """Return for each key the column without which it is NULL; None where that cannot be seen."""
+    if None not in unique.columns:
+        return unique.columns
     return tuple(
         column if column is not None else strict_column(key)
         for column, key in zip(unique.columns, keys_of(unique.idx), strict=True)

@@ -100,9 +100,9 @@ def null_escape(key: catalog.Constraint, table: catalog.Table, tenant: frozenset
 
 def tied_together(table: catalog.Table, columns: tuple[str, ...]) -> bool:
     """Tell whether a validated CHECK speaks of the NULLs of all these columns at once."""
-    for constraint in table.constraints:
+    for constraint in table.checks:
         text = constraint.definition or ""
-        if constraint.kind != "check" or not constraint.validated or not constraint.enforced:
+        if not constraint.validated or not constraint.enforced:
             continue
         if re.search(r"num_(non)?nulls\(", text) and all(_mentions(text, c) for c in columns):
             return True

@@ -98,11 +98,11 @@ def is_within(level: int, outer: int, facts: Facts) -> bool:
 
 def nullable_columns(table: Table) -> frozenset[str]:
     """Return the columns that may hold NULL: neither NOT NULL nor kept from it by a valid CHECK."""
-    nullable = {c.name for c in table.columns if not c.not_null}
-    for constraint in table.constraints if nullable else ():
-        if constraint.kind == "check" and constraint.validated and constraint.enforced:
+    nullable = table.without_not_null
+    for constraint in table.checks if nullable else ():
+        if constraint.validated and constraint.enforced:
             nullable -= never_null(constraint)
-    return frozenset(nullable)
+    return nullable
 
 
 def never_null(constraint: Constraint) -> frozenset[str]:
@@ -167,8 +167,8 @@ def _names_own_key(column: str, table: str) -> bool:
 def _mirrors(table: Table, own: str) -> set[str]:
     """Return the columns that always equal the tenant column: by CHECK, or generated from it."""
     found = set()
-    for constraint in table.constraints:
-        if constraint.kind == "check" and constraint.definition and constraint.validated:
+    for constraint in table.checks:
+        if constraint.definition and constraint.validated:
             pair = equal_columns(check_expression(constraint.definition))
             if pair is not None and own in pair:
                 found |= set(pair) - {own}

@@ -186,23 +186,19 @@ def uniques_of(table: Table) -> Iterator[TableUnique]:
 
 def tenant_uniques(facts: Facts) -> Iterator[TableUnique]:
     """Valid uniques of tenant tables that have their tenant column, but for primary keys."""
-    for unique in _uniques_of_tenant_tables(facts):
-        if not unique.idx.primary:
-            yield unique
+    return _uniques_of_tenant_tables(facts, primary=False)
 
 
 def tenant_primary_keys(facts: Facts) -> Iterator[TableUnique]:
     """Primary keys of tenant tables that have their tenant column."""
-    for unique in _uniques_of_tenant_tables(facts):
-        if unique.idx.primary:
-            yield unique
+    return _uniques_of_tenant_tables(facts, primary=True)
 
 
-def _uniques_of_tenant_tables(facts: Facts) -> Iterator[TableUnique]:
-    for table in tenant_tables(facts):
-        column = facts.tenant_column(table)
-        if column is not None and table.column(column) is not None:
-            yield from (u for u in uniques_of(table) if u.valid)
+def _uniques_of_tenant_tables(facts: Facts, *, primary: bool) -> Iterator[TableUnique]:
+    for table, _ in tenant_columns(facts):
+        for unique in uniques_of(table):
+            if unique.idx.valid and unique.idx.primary is primary:
+                yield unique
 
 
 def root_foreign_keys(facts: Facts) -> Iterator[TableConstraint]:

@@ -37,8 +37,7 @@ Lists = defaultdict[int, list[T]]
 class Tables:
     """Builds the tables; `attributes` maps each relation to its column names by number.
 
-    Rows come in the order of the queries, ordered by table, so that a group can be built while the
-    server is still answering the next query.
+    The queries give their rows ordered by table.
     """
 
     def __init__(self, fetch: Fetch, names: Names, types: Types) -> None:

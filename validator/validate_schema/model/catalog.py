@@ -188,6 +188,15 @@ class Table(_Record, frozen=True, dict=True, gc=True):
     def foreign_keys(self) -> tuple[Constraint, ...]:
         return tuple(c for c in self.constraints if c.kind == "foreign key")
 
+    @cached_property
+    def checks(self) -> tuple[Constraint, ...]:
+        return tuple(c for c in self.constraints if c.kind == "check")
+
+    @cached_property
+    def without_not_null(self) -> frozenset[str]:
+        """The columns that are not NOT NULL; a CHECK may still keep NULL from them."""
+        return frozenset(c.name for c in self.columns if not c.not_null)
+
 
 class View(_Record, frozen=True):
     """A view or materialized view; `depends_on` lists the relations that its query names."""

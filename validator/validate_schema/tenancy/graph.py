@@ -67,8 +67,8 @@ class Graph:
 
     def _edges_of(self, name: QName, table: Table) -> Iterator[Edge]:
         required = self.required[name]
-        for key in table.constraints:
-            if key.kind != "foreign key" or key.references is None:
+        for key in table.foreign_keys:
+            if key.references is None:
                 continue
             target = self.whole(key.references)
             if target == name or target not in self.tables:
@@ -148,8 +148,8 @@ class Graph:
 
 def _required(table: Table) -> frozenset[str]:
     names = {c.name for c in table.columns if c.not_null}
-    for check in table.constraints:
-        if check.kind == "check" and len(check.columns) == 1 and check.validated and check.enforced:
+    for check in table.checks:
+        if len(check.columns) == 1 and check.validated and check.enforced:
             column = check.columns[0]
             plain = (check.definition or "").replace('"', "").replace("(", "").replace(")", "")
             if plain.removesuffix(" NO INHERIT") == f"CHECK {column.replace(chr(34), '')} IS NOT NULL":
