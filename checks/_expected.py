@@ -1,11 +1,14 @@
 """Keys that the contract declares, paired with the table that exists for them."""
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from validate_schema.api import Facts, ObjectRef, catalog, contract
 
 from ._declared import declared_tables
+
+_WORD = re.compile(r'"((?:[^"]|"")+)"|([\w$]+)')
 
 
 class ExpectedOf(NamedTuple):
@@ -59,3 +62,13 @@ def expected_references(facts: Facts) -> Iterator[ExpectedReference]:
 def missing_columns(table: catalog.Table, columns: tuple[str, ...]) -> str:
     """Return those of `columns` that the table does not have, listed; empty when it has all."""
     return ", ".join(c for c in columns if table.column(c) is None)
+
+
+def partition_columns(table: catalog.Table) -> tuple[str, ...]:
+    """Return the columns that the partition key names; none where the table is not partitioned.
+
+    Every unique of a partitioned table must hold them. Source: PostgreSQL documentation, "Table
+    Partitioning", limitations.
+    """
+    words = {quoted.replace('""', '"') or plain for quoted, plain in _WORD.findall(table.partition_key or "")}
+    return tuple(c.name for c in table.columns if c.name in words)

@@ -24,7 +24,7 @@ from validate_schema.api import (
 )
 
 from ._declared import written_in
-from ._expected import ExpectedOf, expected_uniques, missing_columns
+from ._expected import ExpectedOf, expected_uniques, missing_columns, partition_columns
 from ._null_gaps import close_gap, open_columns
 
 
@@ -286,6 +286,12 @@ def _add_expected(table: catalog.Table, columns: tuple[str, ...]) -> Remedy:
     missing = missing_columns(table, columns)
     if missing:
         return Remedy(note=f"The table has no {missing}: add it first.")
+    apart = [c for c in partition_columns(table) if c not in columns]
+    if apart:
+        return Remedy(
+            note=f"The table is partitioned by {', '.join(apart)}, which every unique of it must hold: "
+            "declare the unique with them, or partition by the columns of the unique."
+        )
     return Remedy(
         add_unique(table, columns),
         "Duplicate rows make the new index fail: look for them first.",

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.fix_bench import Bench, execute
-from tests.fix_examples import CONFIG, check_of, facts_of, findings
+from tests.fix_examples import CONFIG, check_of, facts_of, findings, look
 from validate_schema.formula import conjuncts, fixed_columns, generates, not_null_columns, strict_column
 from validate_schema.model.finding import Finding, ObjectRef, Remedy, Severity
 from validate_schema.scoping import Scope, scope_of, uniques_of
@@ -522,6 +522,21 @@ def test_what_is_nearest_to_the_expected_unique_is_shown(bench: Bench) -> None:
         ("t_b_a_key: UNIQUE (b, a)", "Duplicate rows make the new index fail: look for them first."),
         ("none", "The table has no zip: add it first."),
     ]
+
+
+def test_a_unique_that_a_partitioned_table_cannot_have_is_left_to_a_person(bench: Bench) -> None:
+    script = 'create table t (a int, b int, "A ""t" date) partition by range (a, "A ""t")'
+    toml = CONFIG + '[contract.tables.t]\nunique = [["b"], ["b", "a", \'A "t\']]\n'
+    first, second = (f.remedy for f in look(bench, "UNQ004", script, toml).findings)
+
+    assert (first.sql, first.note) == (
+        (),
+        'The table is partitioned by a, A "t, which every unique of it must hold: '
+        "declare the unique with them, or partition by the columns of the unique.",
+    )
+    assert second.sql == (
+        'ALTER TABLE "public"."t" ADD CONSTRAINT "t_b_a_A ""t_key" UNIQUE ("b", "a", "A ""t");',
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from difflib import get_close_matches
 from .declare import Check
 from .errors import UsageError
 from .facts import Facts, NotExamined, SuppressionUse
-from .model.finding import Finding, Flaw, ObjectRef, Severity, Unexamined
+from .ident import visible
+from .model.finding import Finding, Flaw, ObjectRef, Remedy, Severity, Unexamined
 from .model.report import CheckResult, CheckStatus, Suppressed
 from .subjects import ref_of
 
@@ -148,16 +149,19 @@ def _order(finding: Finding) -> tuple[int, str, ObjectRef, str]:
 
 
 def _finding(tally: _Tally, ref: ObjectRef, flaw: Flaw) -> Finding:
+    """Return the finding. Its words are safe to print anywhere: only the object's name and the SQL
+    keep the control characters that names may hold."""
+    mend = flaw.remedy
     return Finding(
         fingerprint=fingerprint(tally.check.id, ref),
         check=tally.check.id,
         severity=flaw.severity or tally.severity,
         object=ref,
-        message=flaw.message,
-        expected=flaw.expected,
-        observed=flaw.observed,
-        evidence=flaw.evidence,
-        remedy=flaw.remedy,
+        message=visible(flaw.message),
+        expected=visible(flaw.expected),
+        observed=visible(flaw.observed),
+        evidence=visible(flaw.evidence),
+        remedy=Remedy(mend.sql, visible(mend.note), visible(mend.lock)),
     )
 
 
@@ -178,7 +182,7 @@ def _result(tally: _Tally, open_findings: int, facts: Facts) -> CheckResult:
         suppressed=failed - open_findings,
         findings=open_findings,
         why=check.why,
-        reason=tally.reason or _reasons(tally.unexamined) or no_rows,
+        reason=visible(tally.reason or _reasons(tally.unexamined) or no_rows),
     )
 
 

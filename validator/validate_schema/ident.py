@@ -1,6 +1,13 @@
 """Quote identifiers and literals for SQL; print names for people."""
 
+import re
+
 from .model.catalog import QName
+
+_PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\u2421"}
+UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]"
+)
 
 _LONGEST = 63  # bytes: NAMEDATALEN - 1
 
@@ -53,3 +60,11 @@ def derived_name(*parts: str) -> str:
 def display(name: QName, default_schema: str = "public") -> str:
     """Return the name as people write it: without the default schema."""
     return name.name if name.schema == default_schema else f"{name.schema}.{name.name}"
+
+
+def visible(text: str) -> str:
+    """Return `text` with control, direction and zero-width characters replaced by visible signs.
+
+    C0 controls become their Unicode control pictures (a newline is ␊), the others ``⟨U+202E⟩``.
+    """
+    return UNSEEN.sub(lambda m: _PICTURES.get(ord(m[0]), f"⟨U+{ord(m[0]):04X}⟩"), text)

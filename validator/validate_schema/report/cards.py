@@ -187,7 +187,7 @@ def _pattern(message: str, finding: Finding, known: frozenset[str]) -> str:
     ref = finding.object
     for name in sorted({ref.table, ref.name, ref.schema} - {""}, key=len, reverse=True):
         if not _WORD.fullmatch(name):
-            message = message.replace(name, "·")
+            message = message.replace(visible(name), "·")
     blotted = _NAME.sub("·", _QUOTED.sub("·", message))
     blotted = _WORD.sub(lambda m: "·" if m[0] in known else m[0], blotted)
     return re.sub(r"·(?:(?:\s|,|and|·|[.])*·)?", "·", blotted)

@@ -7,21 +7,12 @@ import re
 
 from markupsafe import Markup
 
-_PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\u2421"}
-_UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]"
-)
+from ..ident import UNSEEN as _UNSEEN
+from ..ident import visible as visible
+
 _QUOTED = re.compile(r"""(?<![eEbBxXnN&])(?:"(?:[^"]|"")*"|'(?:[^']|'')*')""")
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~]|&(?=[#\w])|(?<!\w)_|_(?!\w)")
 _BLOCK_START = re.compile(r"^(\s*)(?:([-+=#])|(\d+)([.)]))")
-
-
-def visible(text: str) -> str:
-    """Return `text` with control, direction and zero-width characters replaced by visible signs.
-
-    C0 controls become their Unicode control pictures (a newline is ␊), the others ``⟨U+202E⟩``.
-    """
-    return _UNSEEN.sub(lambda m: _PICTURES.get(ord(m[0]), f"⟨U+{ord(m[0]):04X}⟩"), text)
 
 
 def printable_sql(sql: str) -> str:
