@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tests.rerender import FORMATS, HISTORIES, REPORTS, reports, reproducible
+from tests.rerender import FORMATS, HISTORIES, REPORTS, ROOT, readme, reports, reproducible
 from validate_schema.model.report import Report
 from validate_schema.report import render
 
@@ -26,6 +26,12 @@ def test_the_committed_report_is_current(rendered: dict[str, Report], name: str,
     committed = (REPORTS / f"{name}.{suffix}").read_text(encoding="utf-8")
 
     assert render(rendered[name], suffix) == committed, "run `make reports` and look at the difference"
+
+
+def test_the_readme_shows_the_head_of_the_examples_summary(rendered: dict[str, Report]) -> None:
+    assert readme(rendered["flakeguard"]) == (ROOT / "README.md").read_text(encoding="utf-8"), (
+        "run `make reports`"
+    )
 
 
 def test_no_report_is_left_that_nothing_renders() -> None:
