@@ -34,7 +34,8 @@ def compose(table: catalog.Table, key: catalog.Constraint, tie: Tie, facts: Fact
     if target is None or tie.column is None or tie.referenced is None:
         lacking = table if tie.column is None else target
         name = facts.show(lacking.qname) if lacking else "the referenced table"
-        return Remedy(note=f"Give {name} the tenant column first; then make the key composite.")
+        column = tie.column or tie.referenced or "the tenant column"
+        return Remedy(note=f"Give {name} {column} first; then make the key composite.")
     if tie.column in key.columns or tie.referenced in key.referenced_columns:
         return Remedy(note="The key holds a tenant column for another one: decide which it is meant to be.")
     here, there = table.column(tie.column), target.column(tie.referenced)
@@ -105,7 +106,9 @@ def forbid_partial_null(
         return Remedy(
             note="Rows without a tenant are shared by design here: check their references in the application."
         )
-    sql = [s for c in table.columns if c.name in escape and c.name in tenant for s in set_not_null(table, c)]
+    sql = []
+    for column in (c for c in table.columns if c.name in escape and c.name in tenant):
+        sql += set_not_null(table, column, free_name(facts, table.schema, table.name, column.name, "set"))
     others = tuple(c for c in escape if c not in tenant)
     if others:
         name = free_name(facts, table.schema, table.name, *others, "together")

@@ -10,7 +10,7 @@ from validate_schema.api import (
     Verdict,
     catalog,
     check,
-    derived_name,
+    free_name,
     quote_ident,
     quote_idents,
     quote_qname,
@@ -181,7 +181,7 @@ def primary_key(table: catalog.Table, facts: Facts) -> Verdict:
         message=f"Table {facts.show(table.qname)} has no primary key",
         expected="a primary key",
         observed=_other_uniques(table),
-        remedy=_promote(table),
+        remedy=_promote(table, facts),
     )
 
 
@@ -192,20 +192,20 @@ def _other_uniques(table: catalog.Table) -> str:
     )
 
 
-def _promote(table: catalog.Table) -> Remedy:
+def _promote(table: catalog.Table, facts: Facts) -> Remedy:
     """Make a primary key of a unique index, under the conditions of ADD PRIMARY KEY USING INDEX.
 
     Source: PostgreSQL documentation, ALTER TABLE: a B-tree with default ordering, neither partial
-    nor on expressions, of no constraint; not for partitioned tables.
+    nor on expressions, of no constraint; not for partitioned tables, nor with NULLS NOT DISTINCT.
     """
     required = {c.name for c in table.columns if c.not_null}
     for index in table.indexes if table.kind == "table" else ():
-        plain = index.unique and index.valid and index.predicate is None and index.method == "btree"
+        plain = index.unique and index.valid and index.predicate is None and not index.nulls_not_distinct
         columns = tuple(c for c in index.columns if c is not None)
-        ordered = not any(index.options) and not any("pattern" in name for name in index.opclasses)
+        ordered = not (any(index.options) or any("pattern" in name for name in index.opclasses))
         complete = len(columns) == len(index.columns) and required.issuperset(columns)
-        if plain and ordered and complete and index.constraint is None:
-            name = quote_ident(derived_name(table.name, "pkey"))
+        if plain and index.method == "btree" and ordered and complete and index.constraint is None:
+            name = quote_ident(free_name(facts, table.schema, table.name, "pkey"))
             return Remedy(
                 sql=(
                     f"ALTER TABLE {quote_qname(table.qname)} ADD CONSTRAINT {name} "

@@ -13,8 +13,10 @@ from validate_schema.api import (
     add_unique,
     catalog,
     check,
+    free_name,
     keys_of,
     level_columns,
+    referring_keys,
     replace_primary_key,
     replace_unique,
     scope_of,
@@ -25,7 +27,7 @@ from validate_schema.api import (
 
 from ._declared import written_in
 from ._expected import ExpectedOf, expected_uniques, missing_columns, partition_columns
-from ._null_gaps import close_gap, open_columns
+from ._null_gaps import close_gap, is_optional, open_columns, say_optional
 
 
 def _words(unique: TableUnique) -> str:
@@ -73,8 +75,9 @@ def tenant_scoped(subject: TableUnique, facts: Facts) -> Verdict:
     expressions and partial ones too; primary keys are judged by UNQ005. It passes when it holds
 
     - the tenant column of the table, or of a deeper level;
-    - a value that the database generates (identity, or a default such as gen_random_uuid()), or all
-      of a surrogate primary key: nobody competes for those;
+    - a value that the database generates (identity, or a default such as gen_random_uuid()), a token
+      of the application (``token``, ``reset_password_token``, ``hashed_secret_key``), or all of a
+      surrogate primary key: nobody competes for those;
     - a foreign key to the key of a tenant-scoped table: it is scoped through that parent. Under
       NULLS NOT DISTINCT the reference must be NOT NULL for that;
     - a column that a constraint ties to the tenant column: a CHECK of equality, a generated copy, or
@@ -142,14 +145,15 @@ def tenant_first(subject: TableUnique, facts: Facts) -> Verdict:
     """A unique holds the tenant column, but not as its first.
 
     Examined are the valid uniques and primary keys of tenant tables that hold the tenant column.
-    Where tenancy has levels, the columns of other levels may stand before it.
+    Where tenancy has levels, the columns of other levels may stand before it. A unique that holds
+    the primary key as well, and that foreign keys reference, passes: it is there for them alone.
     """
     column = _own_column(subject, facts)
     if subject.columns[0] == column:
         return None
     levels = set(level_columns(subject.table, facts).values())
     leading = subject.columns[: subject.columns.index(column)]
-    if levels.issuperset(leading):
+    if levels.issuperset(leading) or _serves_references(subject, facts):
         return None
     keys = (column, *(k for k in keys_of(subject.idx) if k != column))
     if subject.idx.primary:
@@ -162,6 +166,12 @@ def tenant_first(subject: TableUnique, facts: Facts) -> Verdict:
         observed=_words(subject),
         remedy=remedy,
     )
+
+
+def _serves_references(unique: TableUnique, facts: Facts) -> bool:
+    key = unique.table.primary_key
+    wider = key is not None and set(key.columns) < set(unique.columns)
+    return wider and bool(referring_keys(unique, facts))
 
 
 def _scoped_uniques(facts: Facts) -> Iterator[TableUnique]:
@@ -205,7 +215,9 @@ def nulls_distinct(subject: TableUnique, facts: Facts) -> Verdict:
     by the predicate of the index; or when another unique covers the rows that have the NULL, such
     as UNIQUE (a) WHERE b IS NULL beside UNIQUE (a, b). An expression is judged when it is plainly
     strict, such as lower(email). A unique on one optional foreign key alone passes: it says "at
-    most one each", and a row without the reference has nothing to repeat.
+    most one each", and a row without the reference has nothing to repeat. Where only the value is
+    optional, as in UNIQUE (org_id, email), the finding is an info: rows without an email are no
+    duplicates of each other.
 
     Not covered: expressions whose NULL handling cannot be seen.
     """
@@ -217,6 +229,14 @@ def nulls_distinct(subject: TableUnique, facts: Facts) -> Verdict:
     if not found or optional_reference:
         return None
     names = " or ".join(found)
+    if is_optional(subject, column):
+        return Flaw(
+            message=f"{_name(subject, facts)} accepts any number of rows without {names}",
+            expected="a predicate that leaves out the NULLs, or NULLS NOT DISTINCT",
+            observed=f"{_words(subject)} with nullable {' and '.join(found)}",
+            remedy=say_optional(subject),
+            severity=Severity.INFO,
+        )
     return Flaw(
         message=f"{_name(subject, facts)} accepts duplicates where {names} is NULL",
         expected="NULLS NOT DISTINCT, NOT NULL columns, or a predicate that leaves out the NULLs",
@@ -272,7 +292,7 @@ def expected_unique(subject: ExpectedOf, facts: Facts) -> Verdict:
         message=f"{facts.show(table.qname)} has no unique on ({listed})",
         expected=f"UNIQUE ({listed}){written_in(subject.key.origin)}",
         observed=_seen(others),
-        remedy=_add_expected(table, columns),
+        remedy=_add_expected(table, columns, facts),
     )
 
 
@@ -282,7 +302,7 @@ def _seen(others: list[TableUnique]) -> str:
     return "; ".join(f"{u.name}: {_words(u)}" + ("" if u.valid else ", invalid") for u in others)
 
 
-def _add_expected(table: catalog.Table, columns: tuple[str, ...]) -> Remedy:
+def _add_expected(table: catalog.Table, columns: tuple[str, ...], facts: Facts) -> Remedy:
     missing = missing_columns(table, columns)
     if missing:
         return Remedy(note=f"The table has no {missing}: add it first.")
@@ -293,7 +313,7 @@ def _add_expected(table: catalog.Table, columns: tuple[str, ...]) -> Remedy:
             "declare the unique with them, or partition by the columns of the unique."
         )
     return Remedy(
-        add_unique(table, columns),
+        add_unique(table, columns, free_name(facts, table.schema, table.name, *columns, "key")),
         "Duplicate rows make the new index fail: look for them first.",
     )
 

@@ -10,23 +10,29 @@ from .model.catalog import Column, QName, Table
 
 
 def create_index(
-    table: QName, columns: tuple[str, ...], *, unique: bool = False, partitioned: bool = False
+    table: QName, columns: tuple[str, ...], name: str = "", *, unique: bool = False, partitioned: bool = False
 ) -> str:
-    """Return CREATE INDEX CONCURRENTLY; without CONCURRENTLY on a partitioned table, which refuses it."""
-    name = derived_name(table.name, *columns, "key" if unique else "idx")
+    """Return CREATE INDEX CONCURRENTLY; without CONCURRENTLY on a partitioned table, which refuses it.
+
+    `name` is given where the usual one is taken.
+    """
+    name = name or derived_name(table.name, *columns, "key" if unique else "idx")
     how = "" if partitioned else " CONCURRENTLY"
     kind = "UNIQUE INDEX" if unique else "INDEX"
     return f"CREATE {kind}{how} {quote_ident(name)} ON {quote_qname(table)} ({quote_idents(columns)});"
 
 
-def add_unique(table: Table, columns: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the statements that add a unique constraint without a long lock."""
-    name = derived_name(table.name, *columns, "key")
+def add_unique(table: Table, columns: tuple[str, ...], name: str = "") -> tuple[str, ...]:
+    """Return the statements that add a unique constraint without a long lock.
+
+    `name` is given where the usual one is taken.
+    """
+    name = name or derived_name(table.name, *columns, "key")
     add = f"ALTER TABLE {quote_qname(table.qname)} ADD CONSTRAINT {quote_ident(name)}"
     if table.kind == "partitioned":
         return (f"{add} UNIQUE ({quote_idents(columns)});",)
     return (
-        create_index(table.qname, columns, unique=True),
+        create_index(table.qname, columns, name, unique=True),
         f"{add} UNIQUE USING INDEX {quote_ident(name)};",
     )
 
