@@ -24,7 +24,7 @@ reports: $(READY)
 
 docs: $(READY)
 	$(BIN)/validate-schema explain --all > docs/checks.md
-	$(BIN)/python -m validate_schema.config_schema > docs/validate-schema.schema.json
+	$(BIN)/python -m validate_schema.config.schema > docs/validate-schema.schema.json
 	$(BIN)/python -m validate_schema.report.schema > docs/report.schema.json
 
 bench: $(READY)

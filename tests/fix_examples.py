@@ -8,8 +8,7 @@ import psycopg
 
 from tests.fix_bench import Bench, execute
 from validate_schema.catalog import read_catalog
-from validate_schema.config_file import parse_toml
-from validate_schema.config_names import config_names, suppression_uses
+from validate_schema.config import config_names, parse_toml, suppression_uses
 from validate_schema.contract import build_contract
 from validate_schema.declare import Check
 from validate_schema.engine import run

@@ -17,13 +17,16 @@ from validate_schema.config import (
     Config,
     ExemptConfig,
     LevelConfig,
+    LoadedConfig,
     NullMeansConfig,
     SuppressConfig,
     TenancyConfig,
+    config_names,
+    load,
+    parse_toml,
+    suppression_uses,
 )
-from validate_schema.config_file import LoadedConfig, load, parse_toml
-from validate_schema.config_names import config_names, suppression_uses
-from validate_schema.config_schema import config_schema, schema_text
+from validate_schema.config.schema import config_schema, schema_text
 from validate_schema.errors import ConfigError
 from validate_schema.facts import ConfigName, SuppressionUse
 from validate_schema.model.catalog import QName
@@ -209,8 +212,8 @@ def test_a_mistake_in_pyproject_is_named_with_its_whole_key(tmp_path: Path) -> N
 
 
 def test_without_any_file_the_config_is_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("validate_schema.config_file.FILE_NAME", "no-such-config.toml")
-    monkeypatch.setattr("validate_schema.config_file._TABLE", "no-such-table")
+    monkeypatch.setattr("validate_schema.config.file.FILE_NAME", "no-such-config.toml")
+    monkeypatch.setattr("validate_schema.config.file._TABLE", "no-such-table")
     assert load(None, tmp_path) == LoadedConfig(Config(), None, "")
 
 
@@ -298,7 +301,7 @@ def test_levels_are_read_and_their_roots_known() -> None:
 def test_the_published_schema_is_current() -> None:
     published = (ROOT / "docs" / "validate-schema.schema.json").read_text(encoding="utf-8")
     assert published == schema_text(), (
-        "python -m validate_schema.config_schema > docs/validate-schema.schema.json"
+        "python -m validate_schema.config.schema > docs/validate-schema.schema.json"
     )
 
 

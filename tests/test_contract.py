@@ -9,7 +9,7 @@ import pytest
 
 from validate_schema.catalog import read_catalog
 from validate_schema.catalog.snapshot import dump_snapshot
-from validate_schema.config_file import parse_toml
+from validate_schema.config import parse_toml
 from validate_schema.contract import build_contract
 from validate_schema.errors import ConfigError, SnapshotError
 from validate_schema.model.contract import (

@@ -31,7 +31,9 @@ def flaw(severity: Severity | None = None) -> Flaw:
     return Flaw("is bad", "good", "bad", severity=severity)
 
 
-def declared(id: str, judge: Judge, subjects: Selector = all_tables, severity: Severity = Severity.ERROR) -> Check:
+def declared(
+    id: str, judge: Judge, subjects: Selector = all_tables, severity: Severity = Severity.ERROR
+) -> Check:
     judge.__doc__ = "Says something."
     return check(id, "Title", subjects=subjects, severity=severity, why="Harm.", bad="x", good="y")(judge)
 
@@ -163,7 +165,9 @@ def test_a_suppressed_finding_leaves_the_findings_and_keeps_its_reason() -> None
     assert outcome.results[0].suppressed == 1
 
 
-@pytest.mark.parametrize("lapsed", [use("AAA001", "banana", date(2026, 1, 14)), use("AAA001", "banana", None, "soon")])
+@pytest.mark.parametrize(
+    "lapsed", [use("AAA001", "banana", date(2026, 1, 14)), use("AAA001", "banana", None, "soon")]
+)
 def test_a_lapsed_suppression_no_longer_holds(lapsed: SuppressionUse) -> None:
     outcome = run([declared("AAA001", starting_with("b"))], facts("banana", suppressions=(lapsed,)))
 
@@ -218,7 +222,9 @@ CHECKS = [declared(id, starting_with("b")) for id in ("RLS001", "RLS002", "UNQ00
         ((), ("RLS",), ["UNQ001"]),
     ],
 )
-def test_checks_are_selected_by_prefix(select: tuple[str, ...], ignore: tuple[str, ...], chosen: list[str]) -> None:
+def test_checks_are_selected_by_prefix(
+    select: tuple[str, ...], ignore: tuple[str, ...], chosen: list[str]
+) -> None:
     assert [c.id for c in select_checks(CHECKS, select, ignore)] == chosen
 
 

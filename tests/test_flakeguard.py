@@ -10,7 +10,7 @@ import pytest
 
 from tests.fix_server import fresh
 from validate_schema.catalog import read_catalog
-from validate_schema.config_file import load
+from validate_schema.config import load
 from validate_schema.ident import quote_ident
 from validate_schema.migrations import discover, replay
 from validate_schema.model.catalog import Catalog, Table

@@ -21,8 +21,7 @@ from tests.fix_server import Opener, fresh, server_versions
 from tests.test_report_formats import parse
 from validate_schema.catalog import read_catalog
 from validate_schema.catalog.snapshot import dump_snapshot, load_snapshot
-from validate_schema.config import Config, DataConfig, TenancyConfig
-from validate_schema.config_file import parse_toml
+from validate_schema.config import Config, DataConfig, TenancyConfig, parse_toml
 from validate_schema.contract import build_contract
 from validate_schema.engine import Outcome, run
 from validate_schema.evidence import gather

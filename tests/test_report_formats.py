@@ -287,7 +287,10 @@ def test_without_a_tenancy_the_report_asks_for_it_and_claims_nothing() -> None:
     report = fix_report.unidentified()
     html, markdown = unescape(render(report, "html")), render(report, "md")
     summary = render(report, "txt")
-    assert '  [tenancy]\n  root = "org"\n  column = "org_id"\n  setting = "app.tenant_id"\n  candidate: ' in summary
+    assert (
+        '  [tenancy]\n  root = "org"\n  column = "org_id"\n  setting = "app.tenant_id"\n  candidate: '
+        in summary
+    )
     for text in (html, markdown):
         assert '[tenancy]\nroot = "org"\ncolumn = "org_id"\nsetting = "app.tenant_id"' in text
         assert "account" in text

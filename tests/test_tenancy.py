@@ -7,8 +7,7 @@ import psycopg
 import pytest
 
 from validate_schema.catalog import read_catalog
-from validate_schema.config import TenancyConfig
-from validate_schema.config_file import parse_toml
+from validate_schema.config import TenancyConfig, parse_toml
 from validate_schema.model.catalog import Catalog, QName
 from validate_schema.model.tenancy import Level, Tenancy
 from validate_schema.tenancy import draft_config, explain_unidentified, identify

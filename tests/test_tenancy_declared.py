@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from validate_schema.config_file import parse_toml
+from validate_schema.config import parse_toml
 from validate_schema.model.catalog import (
     Catalog,
     Column,

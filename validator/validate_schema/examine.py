@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 
 from .catalog import read_catalog
 from .catalog.snapshot import fingerprint, load_snapshot
-from .config import Config
-from .config_file import LoadedConfig
-from .config_names import config_names, suppression_uses
+from .config import Config, LoadedConfig, config_names, suppression_uses
 from .contract import build_contract
 from .declare import Check
 from .engine import run

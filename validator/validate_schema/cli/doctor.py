@@ -35,7 +35,7 @@ def command(database_url: str | None, config_path: Path | None) -> int:
 
 
 def _config(path: Path | None) -> Iterator[tuple[bool | None, str]]:
-    from ..config_file import load
+    from ..config import load
 
     try:
         loaded = load(path, Path.cwd())

@@ -29,7 +29,7 @@ def command(
     **target: Any,
 ) -> None:
     """Write a commented config from what was inferred. An existing file is left alone."""
-    from ..config_file import load
+    from ..config import load
     from ..examine import open_source, run_time
     from ..progress import Progress
     from ..report import write

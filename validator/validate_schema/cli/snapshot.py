@@ -20,7 +20,7 @@ def command(
 ) -> None:
     """Write the catalog as JSON. Checking it later gives the same findings as the database."""
     from ..catalog.snapshot import dump_snapshot
-    from ..config_file import load
+    from ..config import load
     from ..examine import open_source
     from ..progress import Progress
     from ..report import write

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from ..config import MigrationsConfig
-from ..config_file import load
+from ..config import MigrationsConfig, load
 from ..engine import require_known, select_checks
 from ..errors import UsageError
 from ..examine import Request, Source, examine, run_time

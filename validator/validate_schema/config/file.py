@@ -1,0 +1,114 @@
+"""Find, read and explain validate-schema.toml, or the ``[tool.validate-schema]`` table."""
+
+import hashlib
+import re
+import tomllib
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ..errors import ConfigError
+from .explain import explain_error
+from .rules import broken_rule
+from .shape import Config
+
+FILE_NAME = "validate-schema.toml"
+_TABLE = "validate-schema"
+
+
+class LoadedConfig(NamedTuple):
+    """A configuration and where it was read.
+
+    `path` is None when there is no file and all is inferred; then `text_sha256` is empty. Otherwise
+    it is the SHA-256 of the file's bytes, in hex.
+    """
+
+    config: Config
+    path: Path | None
+    text_sha256: str
+
+
+def load(path: Path | None, start: Path) -> LoadedConfig:
+    """Read the config at `path`, or the nearest one at or above the directory `start`.
+
+    In each directory ``validate-schema.toml`` comes before ``pyproject.toml``; one of the latter
+    without a ``[tool.validate-schema]`` table is passed over. Raises `ConfigError` when a file
+    cannot be read or used.
+    """
+    if path is not None:
+        loaded = _read(path)
+        if loaded is None:
+            raise ConfigError(f"{path} has no [tool.{_TABLE}] table")
+        return loaded
+    here = start.resolve()
+    for folder in (here, *here.parents):
+        for name in (FILE_NAME, "pyproject.toml"):
+            if (folder / name).is_file() and (loaded := _read(folder / name)) is not None:
+                return loaded
+    return LoadedConfig(Config(), None, "")
+
+
+def parse_toml(text: str, name: str) -> Config:
+    """Return the config written in `text`; `name` is the file's, for messages. Raises `ConfigError`."""
+    return _convert(_toml(text, name), name, "")
+
+
+def _read(path: Path) -> LoadedConfig | None:
+    try:
+        raw = path.read_bytes()
+        text = raw.decode("utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text (byte {error.start})") from None
+    digest = hashlib.sha256(raw).hexdigest()
+    if path.name != "pyproject.toml":
+        return LoadedConfig(parse_toml(text, str(path)), path, digest)
+    tool = _toml(text, str(path)).get("tool")
+    table = tool.get(_TABLE) if isinstance(tool, dict) else None
+    if not isinstance(table, dict):
+        return None
+    return LoadedConfig(_convert(table, str(path), f"tool.{_TABLE}."), path, digest)
+
+
+def _toml(text: str, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        said = str(error)
+        place = re.search(r" \(at line (\d+), column (\d+)\)$", said)
+        if place is None:
+            lines = text.splitlines() or [""]
+            line, column = str(len(lines)), str(len(lines[-1]) + 1)
+            said = said.removesuffix(" (at end of document)")
+        else:
+            line, column = place.groups()
+            said = said[: place.start()]
+        raise ConfigError(f"{name}:{line}:{column}: {said}") from None
+
+
+def _convert(raw: dict[str, Any], name: str, prefix: str) -> Config:
+    plain = _with_text_dates(raw)
+    try:
+        config = msgspec.convert(plain, Config)
+    except msgspec.ValidationError:
+        raise ConfigError(f"{name}: {explain_error(plain, prefix)}") from None
+    if (broken := broken_rule(config)) is not None:
+        raise ConfigError(f"{name}: {prefix}{broken}")
+    return config
+
+
+def _with_text_dates(value: Any) -> Any:
+    """Return `value` with every date as text, so that TOML dates and strings are one thing."""
+    match value:
+        case dict():
+            return {name: _with_text_dates(item) for name, item in value.items()}
+        case list():
+            return [_with_text_dates(item) for item in value]
+        case datetime():
+            return value.date().isoformat()
+        case date():
+            return value.isoformat()
+    return value

@@ -1,0 +1,231 @@
+"""The shape of validate-schema.toml. Loading lives in `file`, messages in `explain`.
+
+The descriptions appear in the published JSON Schema, and so in editors.
+"""
+
+from datetime import date
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from ..model.catalog import Action
+
+_Text = Annotated[str, Meta(min_length=1)]
+SeverityName = Literal["error", "warning", "info"]
+Command = Literal["ALL", "SELECT", "INSERT", "UPDATE", "DELETE"]
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of the sections: an unknown key is an error."""
+
+
+class LevelConfig(_Section, frozen=True, kw_only=True):
+    """One level of nested tenancy (`[[tenancy.levels]]`)."""
+
+    column: Annotated[
+        _Text | tuple[_Text, ...],
+        Meta(description="The column that names this level's tenant, or its spellings."),
+    ]
+    root: Annotated[
+        str | None,
+        Meta(description="The table whose rows are this level's tenants, if it is in the database."),
+    ] = None
+    parent: Annotated[str | None, Meta(description="The root of the level above.")] = None
+
+
+class ExemptConfig(_Section, frozen=True, kw_only=True):
+    """A table outside the rules, with the reason. An expired exemption no longer holds."""
+
+    table: Annotated[_Text, Meta(description="A table, or a pattern with *.")]
+    reason: Annotated[_Text, Meta(description="Why no tenant owns its rows; shown in the report.")]
+    expires: Annotated[date | None, Meta(description="The last day on which the exemption holds.")] = None
+    owner: Annotated[str, Meta(description="Who answers for it.")] = ""
+
+
+class NullMeansConfig(_Section, frozen=True, kw_only=True):
+    """`[[tenancy.null_rows]]`: tables whose NULL tenant rows are shared by design."""
+
+    table: Annotated[_Text, Meta(description="A table, or a pattern with *.")]
+    null_means: Annotated[
+        Literal["global"], Meta(description="A row whose tenant column is NULL belongs to everybody.")
+    ] = "global"
+
+
+class TenancyConfig(_Section, frozen=True, kw_only=True):
+    """`[tenancy]`. All of it is optional; what is left out is inferred."""
+
+    root: Annotated[str | None, Meta(description="The table whose rows are tenants.")] = None
+    column: Annotated[
+        _Text | tuple[_Text, ...] | None,
+        Meta(description="The column that says which tenant a row belongs to, or its spellings."),
+    ] = None
+    levels: Annotated[
+        tuple[LevelConfig, ...],
+        Meta(description="Levels of nested tenancy, such as workspaces in organizations."),
+    ] = ()
+    setting: Annotated[
+        str | None,
+        Meta(description="The setting that policies compare the tenant column with: app.tenant_id."),
+    ] = None
+    current_tenant: Annotated[
+        str | None,
+        Meta(description="The function that policies call for the tenant instead: current_org_id()."),
+    ] = None
+    app_roles: Annotated[
+        tuple[str, ...] | None, Meta(description="The roles that the application connects as.")
+    ] = None
+    tenant: Annotated[
+        tuple[str, ...],
+        Meta(description="Tables that must carry the tenant column, even if they do not yet."),
+    ] = ()
+    global_: Annotated[
+        tuple[str, ...],
+        Meta(description="Tables that all tenants share by design; patterns with * are allowed."),
+    ] = msgspec.field(name="global", default=())
+    inherited: Annotated[
+        tuple[str, ...],
+        Meta(description="Tables owned through a foreign key; normally found without being named."),
+    ] = ()
+    exempt: Annotated[
+        tuple[ExemptConfig, ...], Meta(description="Tables outside the rules, each with its reason.")
+    ] = ()
+    null_rows: Annotated[
+        tuple[NullMeansConfig, ...],
+        Meta(description="Tables whose rows without a tenant are meant to be so."),
+    ] = ()
+    placeholders: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Values of the tenant column that stand for no tenant, besides the well-known ones."
+        ),
+    ] = ()
+
+
+class ColumnConfig(_Section, frozen=True, kw_only=True):
+    """A column of the contract: only what is written is compared."""
+
+    type: Annotated[str | None, Meta(description="The SQL type; aliases such as int4 are understood.")] = None
+    nullable: Annotated[bool | None, Meta(description="Whether the column may be NULL.")] = None
+    default: Annotated[
+        str | int | float | bool | None,
+        Meta(description="The default as an SQL expression; false declares that there is none."),
+    ] = None
+
+
+class ForeignKeyConfig(_Section, frozen=True, kw_only=True):
+    """A foreign key of the contract."""
+
+    columns: tuple[_Text, ...]
+    references: Annotated[_Text, Meta(description="The referenced table.")]
+    referenced_columns: tuple[str, ...] = ()
+    on_delete: Action | None = None
+    on_update: Action | None = None
+
+
+class PolicyConfig(_Section, frozen=True, kw_only=True):
+    """A row-level security policy of the contract. Expressions are compared by meaning, not text."""
+
+    command: Command = "ALL"
+    permissive: bool = True
+    roles: tuple[str, ...] = ("PUBLIC",)
+    using: str | None = None
+    check: str | None = None
+
+
+class TableConfig(_Section, frozen=True, kw_only=True):
+    """A table of the contract: only what is written is compared."""
+
+    unique: Annotated[
+        tuple[tuple[_Text, ...], ...],
+        Meta(description="Columns that must be unique together, in this order."),
+    ] = ()
+    indexes: Annotated[
+        tuple[tuple[_Text, ...], ...], Meta(description="Columns that an index must start with.")
+    ] = ()
+    foreign_keys: tuple[ForeignKeyConfig, ...] = ()
+    columns: dict[str, ColumnConfig] = {}
+    policies: dict[str, PolicyConfig] = {}
+    grants: Annotated[
+        dict[str, tuple[str, ...]],
+        Meta(description="By role, exactly the privileges that it has on the table."),
+    ] = {}
+    tenant: Annotated[bool | None, Meta(description="Whether the table must carry the tenant column.")] = None
+
+
+class ContractConfig(_Section, frozen=True, kw_only=True):
+    """`[contract]`: the declared state, here or in the files that `from` names."""
+
+    from_: Annotated[
+        tuple[_Text, ...], Meta(description="Files that hold the declared state, relative to this one.")
+    ] = msgspec.field(name="from", default=())
+    closed: Annotated[bool, Meta(description="Whether what is not declared is a finding.")] = False
+    enums: Annotated[dict[str, tuple[str, ...]], Meta(description="The labels of each enum, in order.")] = {}
+    tables: dict[str, TableConfig] = {}
+
+
+class MigrationsConfig(_Section, frozen=True, kw_only=True):
+    """`[migrations]`"""
+
+    path: Annotated[str | None, Meta(description="The folder that holds the migrations.")] = None
+    tool: Annotated[
+        str | None, Meta(description="The tool that they are written for; normally detected.")
+    ] = None
+    replay: Annotated[bool, Meta(description="Replay them on a scratch database and compare.")] = False
+
+
+class ReportConfig(_Section, frozen=True, kw_only=True):
+    """`[report]`"""
+
+    title: Annotated[str | None, Meta(description="The report's title.")] = None
+    groups: Annotated[
+        dict[str, tuple[str, ...]],
+        Meta(description="Headings, each with the tables that the report lists there."),
+    ] = {}
+
+
+class SuppressConfig(_Section, frozen=True, kw_only=True):
+    """An accepted finding. `expires` is checked by SUP001, so a date that cannot be read is a
+    finding, not a crash."""
+
+    check: Annotated[_Text, Meta(description="The check's id: UNQ001.")]
+    object: Annotated[_Text, Meta(description="The object's name as in the finding, or a pattern with *.")]
+    reason: Annotated[_Text, Meta(description="Why it is accepted; shown in the report.")]
+    owner: Annotated[str, Meta(description="Who accepted it.")] = ""
+    expires: Annotated[str | None, Meta(description="The last day on which it is accepted: 2027-06-30.")] = (
+        None
+    )
+
+
+class ChecksConfig(_Section, frozen=True, kw_only=True):
+    """`[checks]`"""
+
+    select: Annotated[
+        tuple[str, ...], Meta(description="Ids or families to run: RLS, UNQ001. Empty: all.")
+    ] = ()
+    ignore: Annotated[tuple[str, ...], Meta(description="Ids or families not to run.")] = ()
+    severity: Annotated[
+        dict[str, SeverityName], Meta(description="Another severity for a check, by id.")
+    ] = {}
+    suppress: tuple[SuppressConfig, ...] = ()
+
+
+class DataConfig(_Section, frozen=True, kw_only=True):
+    """`[data]`: bounds of the row counts. `statement_timeout_ms` in milliseconds."""
+
+    enabled: Annotated[bool, Meta(description="Whether rows are counted at all.")] = True
+    limit: Annotated[int, Meta(description="Counting a table stops at this many rows.", ge=1)] = 100_000
+    statement_timeout_ms: Annotated[
+        int, Meta(description="No count takes longer than this, in milliseconds.", ge=1)
+    ] = 5_000
+
+
+class Config(_Section, frozen=True, kw_only=True):
+    """The configuration of validate-schema. Every key is optional; what is left out is inferred."""
+
+    tenancy: TenancyConfig = TenancyConfig()
+    contract: ContractConfig = ContractConfig()
+    migrations: MigrationsConfig = MigrationsConfig()
+    report: ReportConfig = ReportConfig()
+    checks: ChecksConfig = ChecksConfig()
+    data: DataConfig = DataConfig()
