@@ -106,7 +106,7 @@ def forbid_partial_null(
         return Remedy(
             note="Rows without a tenant are shared by design here: check their references in the application."
         )
-    sql = []
+    sql: list[str] = []
     for column in (c for c in table.columns if c.name in escape and c.name in tenant):
         sql += set_not_null(table, column, free_name(facts, table.schema, table.name, column.name, "set"))
     others = tuple(c for c in escape if c not in tenant)
