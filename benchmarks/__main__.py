@@ -1,28 +1,31 @@
-"""`make bench`: one table of ratios.
+"""`make bench`: one table of ratios within one run; docs/benchmarks.md says what each row means.
 
-Each row is a synthetic database of N tenant tables on one scratch server. Every figure is a whole
-process: the product, `pg_dump --schema-only`, the bare fetch of the same catalog rows with psycopg,
-SQLAlchemy's reflection. The best of three runs counts, except for reflection, which runs once.
+Every figure is a whole process. The commands that are compared take turns, so that a busy moment of
+the machine meets all of them, and the best of their runs counts.
 """
 
 import os
-import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
 import psycopg
 
 from validate_schema.scratch import Server, open_server
 
+from .cost import Cost, costs
 from .synthetic import create
+from .table import Row, header
 
 SIZES = (500, 5_000, 10_000)
 REFLECTED = (500, 5_000)  # reflection of more takes minutes and says nothing new
+JUDGED = 5_000  # the size that the budgets are for
 RUNS = 3
 
+ROOT = Path(__file__).parents[1]
+PROGRAM = str(Path(sys.executable).with_name("validate-schema"))
+FLAKEGUARD = ROOT / "examples/flakeguard"
 BARE = "from benchmarks.bare import main; import sys; main(sys.argv[1])"
 REFLECT = """
 import sys, sqlalchemy
@@ -31,83 +34,78 @@ sqlalchemy.MetaData().reflect(engine)
 """
 
 
-class Cost(NamedTuple):
-    """Wall-clock seconds of a process and its peak resident memory in MiB."""
-
-    seconds: float
-    mebibytes: float
-
-
-def cost(command: list[str], runs: int = RUNS) -> Cost:
-    """Run `command` and return its best time and largest memory. Raises when it fails."""
-    seconds, memory = [], []
-    for _ in range(runs):
-        started = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds.append(time.perf_counter() - started)
-        memory.append(usage.ru_maxrss / 1024)
-        code = os.waitstatus_to_exitcode(status)
-        if code not in (0, 1):
-            message = process.stderr.read().decode() if process.stderr else ""
-            raise SystemExit(f"{command[0]} failed with {code}: {message}")
-        if process.stderr:
-            process.stderr.close()
-    return Cost(min(seconds), max(memory))
-
-
-def measure(server: Server, tables: int) -> None:
-    """Print the rows of one database size."""
+def sized(server: Server, tables: int) -> Iterator[Row]:
+    """Measure a synthetic database of that many tenant tables; the first row is the product's own."""
     with server.database() as database, TemporaryDirectory() as folder:
         with psycopg.connect(database.conninfo, autocommit=True) as connection:
             create(connection, tables)
-        report = Path(folder) / "report.json"
-        product = cost(
+        url, report = database.conninfo, Path(folder) / "report.json"
+        pg_dump = str((server.bin_dir or Path()) / "pg_dump")
+        product, bare = costs(
             [
-                str(Path(sys.executable).with_name("validate-schema")),
-                f"--database-url={database.conninfo}",
-                f"--report={report}",
-                "--quiet",
-                "--no-data",
-            ]
+                [PROGRAM, f"--database-url={url}", f"--report={report}", "--quiet", "--no-data"],
+                [sys.executable, "-c", BARE, url],
+            ],
+            RUNS,
         )
         if f'"tenant_tables": {tables}' not in report.read_text():
             raise SystemExit(f"the report does not count {tables} tenant tables")
-        bare = cost([sys.executable, "-c", BARE, database.conninfo])
-        pg_dump = str((server.bin_dir or Path()) / "pg_dump")
-        dump = cost([pg_dump, "--schema-only", "--dbname", database.conninfo], runs=1)
-        row("whole process", tables, product, 1.0)
-        row("pg_dump --schema-only", tables, dump, product.seconds / dump.seconds)
-        row("bare fetch", tables, bare, product.seconds / bare.seconds)
+        judged = tables == JUDGED
+        yield Row("validate-schema", product, tables, product.mebibytes, 250 if judged else None, "MiB")
+        yield Row("bare fetch", bare, tables, product.seconds / bare.seconds, 2 if judged else None)
+        (dump,) = costs([[pg_dump, "--schema-only", "--dbname", url]], 1)
+        yield Row(
+            "pg_dump --schema-only", dump, tables, product.seconds / dump.seconds, 0.5 if judged else None
+        )
         if tables in REFLECTED:
-            reflect = cost([sys.executable, "-c", REFLECT, database.conninfo], runs=1)
-            row("SQLAlchemy reflect", tables, reflect, product.seconds / reflect.seconds)
+            (reflect,) = costs([[sys.executable, "-c", REFLECT, url]], 1)
+            yield Row("SQLAlchemy reflect", reflect, tables, product.seconds / reflect.seconds)
 
 
-def row(what: str, tables: int, spent: Cost, ratio: float) -> None:
-    sys.stdout.write(
-        f"{tables:>7}  {what:<24} {spent.seconds:>8.2f} s  {spent.mebibytes:>6.0f} MiB  {ratio:>6.2f}\n"
-    )
-    sys.stdout.flush()
+def grown(products: dict[int, Cost]) -> Iterator[Row]:
+    """Compare twice the size with the size that the budgets are for."""
+    if {JUDGED, 2 * JUDGED} <= products.keys():
+        large, small = products[2 * JUDGED], products[JUDGED]
+        yield Row("twice the tables", large, 2 * JUDGED, large.seconds / small.seconds, 2.2)
 
 
-def startup() -> None:
-    """Print what `--help` costs beside importing click alone."""
-    program = str(Path(sys.executable).with_name("validate-schema"))
-    help_ = cost([program, "--help"], runs=10)
-    click = cost([sys.executable, "-c", "import click"], runs=10)
-    sys.stdout.write(f"\n--help {help_.seconds:.3f} s, import click {click.seconds:.3f} s: ")
-    sys.stdout.write(f"ratio {help_.seconds / click.seconds:.2f} (budget 3)\n")
+def startup() -> Iterator[Row]:
+    """Measure `--help` beside importing click alone."""
+    helped, click = costs([[PROGRAM, "--help"], [sys.executable, "-c", "import click"]], 10)
+    yield Row("import click", click)
+    yield Row("validate-schema --help", helped, None, helped.seconds / click.seconds, 3)
+
+
+def flakeguard() -> Iterator[Row]:
+    """Replay the bundled example on a server that has never been prepared, then on one that has."""
+    command = [PROGRAM, f"--migrations={FLAKEGUARD / 'prisma/migrations'}"]
+    command += [f"--config={FLAKEGUARD / 'validate-schema.toml'}", "--quiet"]
+    with TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)  # root starts the server as another user, who must get in
+        place = {"VALIDATE_SCHEMA_SCRATCH": folder}
+        (cold,) = costs([command], 1, place)
+        (warm,) = costs([command], RUNS, place)
+    yield Row("FlakeGuard, first run", cold, None, cold.seconds, 3, "s")
+    yield Row("FlakeGuard, later runs", warm, None, warm.seconds, 1, "s")
 
 
 def main() -> None:
     """Run everything; sizes may be given as arguments."""
     sizes = [int(size) for size in sys.argv[1:]] or list(SIZES)
-    sys.stdout.write(f"{'tables':>7}  {'process':<24} {'best':>10}  {'peak':>10}  product / this\n")
+    products: dict[int, Cost] = {}
+    show(header())
     with open_server("embedded", key="benchmark") as server:
         for tables in sizes:
-            measure(server, tables)
-    startup()
+            for row in sized(server, tables):
+                products.setdefault(tables, row.cost)
+                show(str(row))
+    for row in (*grown(products), *startup(), *flakeguard()):
+        show(str(row))
+
+
+def show(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
