@@ -11,6 +11,8 @@ from .model.catalog import Catalog, Constraint, QName, Role, Sequence, Table, Vi
 from .model.contract import Contract, ExpectedTable
 from .model.evidence import Evidence
 from .model.finding import ObjectRef
+from .model.isolation import Isolation
+from .model.reading import Analysis
 from .model.tenancy import Level, Standing, TableClass, Tenancy
 
 
@@ -67,6 +69,8 @@ class Facts:
     tenancy: Tenancy
     contract: Contract = Contract()
     evidence: Evidence = Evidence()
+    analysis: Analysis = Analysis()
+    isolation: Isolation = Isolation()
     suppressions: tuple[SuppressionUse, ...] = ()
     config_names: tuple[ConfigName, ...] = ()
     today: date = date(1970, 1, 1)

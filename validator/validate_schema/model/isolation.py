@@ -1,0 +1,73 @@
+"""What two tenants could do to each other on a copy of the schema, with real rows as the app role."""
+
+from enum import StrEnum
+
+import msgspec
+
+from .catalog import QName
+
+
+class Probe(StrEnum):
+    """What was tried as tenant A. `NO_CONTEXT`: any verb with the context unset, empty or malformed."""
+
+    READ = "read"
+    INSERT = "insert"
+    UPDATE = "update"
+    DELETE = "delete"
+    REHOME = "re-home"
+    NO_CONTEXT = "no context"
+    OWN = "own rows"
+    REFERENCE = "references"
+    SURFACE = "surface"
+
+
+class Outcome(StrEnum):
+    """`ISOLATED`: the policy held. `DENIED`: the role lacks the privilege, so it held too. `LEAK`: it
+    did not. `INCONCLUSIVE`: something else got in the way, or the self-check failed: never a pass."""
+
+    ISOLATED = "isolated"
+    DENIED = "denied"
+    LEAK = "leak"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Cell(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One probe of one object as one role. `object` is the table, or for a surface the view or the
+    function (with its arguments); `detail` the foreign key of a reference. `statements` reproduce the
+    outcome as a psql script; `observed` is what the server answered; `why` explains it in a sentence."""
+
+    role: str
+    table: QName
+    probe: Probe
+    outcome: Outcome
+    why: str
+    detail: str = ""
+    kind: str = "table"
+    observed: str = ""
+    statements: tuple[str, ...] = ()
+
+
+class AppRole(msgspec.Struct, frozen=True):
+    """A role that was probed, and how it was chosen: configured, inferred, or made up on the copy."""
+
+    name: str
+    how: str
+    made_up: bool = False
+
+
+class Isolation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The proof. Not `attempted`: `reason` says why there is none.
+
+    `tables` are those that were to be proven; `relaxed` says what was dropped or changed on the copy so
+    that rows could be made (a CHECK, an exclusion constraint); `notes` what a reader must know (missing
+    extensions, stand-in roles). `live` marks the read-only count among real rows.
+    """
+
+    attempted: bool = False
+    reason: str = ""
+    live: bool = False
+    roles: tuple[AppRole, ...] = ()
+    tables: tuple[QName, ...] = ()
+    cells: tuple[Cell, ...] = ()
+    relaxed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

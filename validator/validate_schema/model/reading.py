@@ -1,0 +1,70 @@
+"""What the static analysis says of row-level security, table by table, role by role."""
+
+from enum import StrEnum
+
+import msgspec
+
+from .catalog import QName
+
+
+class Reach(StrEnum):
+    """Whether a role can reach another tenant's rows through the policies, as far as they tell.
+
+    `SAFE`: every branch binds the tenant. `UNSAFE`: a branch demonstrably does not. `UNVERIFIED`: the
+    text does not decide it. `CLOSED`: no policy lets the role in at all.
+    """
+
+    SAFE = "safe"
+    UNSAFE = "unsafe"
+    UNVERIFIED = "unverified"
+    CLOSED = "closed"
+
+
+class Flow(StrEnum):
+    """What makes an unsafe branch unsafe; each belongs to one check."""
+
+    READ = "read"
+    WRITE = "write"
+    FAIL_OPEN = "fail open"
+    NULL_TENANT = "null tenant"
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """One table × role × command. `half` is "using" (rows seen or touched) or "check" (rows written).
+
+    `policy` and `branch` name what opens or hides the answer: the policy and the branch in SQL.
+    `reason` is one sentence. `flow` is set for UNSAFE.
+    """
+
+    table: QName
+    role: str
+    command: str
+    half: str
+    reach: Reach
+    reason: str
+    policy: str | None = None
+    branch: str = ""
+    flow: Flow | None = None
+
+
+class PolicyReading(msgspec.Struct, frozen=True):
+    """One policy by itself. `settings` are the settings it reads, with whether `missing_ok` is given.
+
+    `undecided` names what stopped the analysis (an opaque function, a construct). `unwrapped` lists
+    stable function calls that are evaluated once per row. `brittle` says why a fresh or a pooled
+    session gets an error from it.
+    """
+
+    table: QName
+    policy: str
+    settings: tuple[tuple[str, bool], ...] = ()
+    undecided: tuple[str, ...] = ()
+    unwrapped: tuple[str, ...] = ()
+    brittle: tuple[str, ...] = ()
+
+
+class Analysis(msgspec.Struct, frozen=True):
+    """All judgements, sorted by table, role, command, half; and each policy's reading."""
+
+    judgements: tuple[Judgement, ...] = ()
+    policies: tuple[PolicyReading, ...] = ()
