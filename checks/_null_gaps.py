@@ -15,6 +15,15 @@ from validate_schema.api import (
     uniques_of,
 )
 
+OPTIONAL = Remedy(
+    note="Nothing to do where any number of rows may go without the value; a predicate, WHERE … IS NOT NULL, "
+    "says so. Where only one may, add NULLS NOT DISTINCT."
+)
+"""The decision that a unique on an optional value leaves open."""
+_LEAVE_OUT = (
+    "If rows with that NULL may repeat by design, leave them out of the index instead: WHERE … IS NOT NULL."
+)
+
 
 def key_columns(unique: TableUnique) -> tuple[str | None, ...]:
     """Return for each key the column without which it is NULL; None where that cannot be seen."""
@@ -66,4 +75,17 @@ def close_gap(unique: TableUnique, column: str, facts: Facts) -> Remedy:
             "unique index over the other columns WHERE it IS NULL."
         )
     first = () if column in unique.columns else (column,)
-    return replace_unique(unique, facts, first=first, nulls_not_distinct=True)
+    remedy = replace_unique(unique, facts, first=first, nulls_not_distinct=True)
+    if open_columns(unique) == (column,):
+        return remedy
+    note = f"{_LEAVE_OUT} {remedy.note}"
+    return Remedy(remedy.sql, note, remedy.lock)
+
+
+def is_optional(unique: TableUnique, column: str) -> bool:
+    """Tell whether the value itself may be absent: beside the one column that may be NULL the unique
+    holds no more than the tenant column and one reference, so that a row without a value repeats nothing."""
+    found = open_columns(unique)
+    rest = [c for c in key_columns(unique) if c != column and c not in found]
+    references = {c for key in unique.table.foreign_keys for c in key.columns}
+    return len(found) == 1 and column not in found and len(rest) <= 1 and references.issuperset(rest)

@@ -50,7 +50,7 @@ def duplicates(table: catalog.Table) -> dict[str, catalog.Index]:
     included columns and uniqueness. The primary key stays, else a constraint's index, else the first
     by name. Exclusion constraints are left alone: their operators are not in the catalog record.
     """
-    if len(table.indexes) < 2:
+    if len({index.columns for index in table.indexes}) == len(table.indexes):
         return {}
     by_columns: dict[tuple[str | None, ...], list[catalog.Index]] = defaultdict(list)
     for index in table.indexes:

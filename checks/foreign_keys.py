@@ -96,14 +96,22 @@ def same_tenant(subject: TiedKey, facts: Facts) -> Verdict:
     table, key, tie = subject
     if stays_in_tenant(table, key, tie):
         return None
-    mine = tie.column or f"a tenant column, which {table.name} lacks"
-    theirs = tie.referenced or "the same column there, which is lacking"
     return Flaw(
         message=f"{name_of(subject, facts)} may reference a row of another tenant",
-        expected=f"a composite key that holds {mine} and references {theirs}",
+        expected=_composite(subject, facts),
         observed=words(key, facts),
         remedy=compose(table, key, tie, facts),
     )
+
+
+def _composite(subject: TiedKey, facts: Facts) -> str:
+    """Return in words the key that would stay in the tenant."""
+    mine, theirs = subject.tie
+    if mine and theirs:
+        return f"a composite key that holds {mine} and references {theirs}"
+    target = subject.constraint.references
+    lacking = facts.show(subject.table.qname if mine is None or target is None else target)
+    return f"a composite key that holds {mine or theirs or 'the tenant column'} on both sides; {lacking} lacks it"
 
 
 @check(

@@ -27,7 +27,7 @@ from validate_schema.api import (
 
 from ._declared import written_in
 from ._expected import ExpectedOf, expected_uniques, missing_columns, partition_columns
-from ._null_gaps import close_gap, is_optional, open_columns, say_optional
+from ._null_gaps import OPTIONAL, close_gap, is_optional, open_columns
 
 
 def _words(unique: TableUnique) -> str:
@@ -234,7 +234,7 @@ def nulls_distinct(subject: TableUnique, facts: Facts) -> Verdict:
             message=f"{_name(subject, facts)} accepts any number of rows without {names}",
             expected="a predicate that leaves out the NULLs, or NULLS NOT DISTINCT",
             observed=f"{_words(subject)} with nullable {' and '.join(found)}",
-            remedy=say_optional(subject),
+            remedy=OPTIONAL,
             severity=Severity.INFO,
         )
     return Flaw(

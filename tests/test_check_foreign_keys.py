@@ -131,6 +131,18 @@ def test_a_key_between_tenant_tables_crosses_unless_it_holds_the_tenant(
     assert len(messages) == (1 if crossing else 0)
 
 
+def test_a_key_to_a_table_of_the_outer_level_says_which_column_is_lacking(bench: Bench) -> None:
+    script = f"""{PROJECT} create table team ({ID}, {TENANT});
+        create table task ({ID}, project_id uuid not null references project, team_id uuid references team)"""
+
+    (finding,) = found(bench, "FKY001", script, LEVELS)
+
+    assert (finding.expected, finding.remedy.note) == (
+        "a composite key that holds org_id on both sides; task lacks it",
+        "Give task org_id first; then make the key composite.",
+    )
+
+
 def test_a_composite_key_beside_it_counts_only_when_it_always_holds(bench: Bench) -> None:
     script = f"""{PROJECT}
         create table maybe ({ID}, org_id uuid references organization (id), p uuid references project,

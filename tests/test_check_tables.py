@@ -179,6 +179,7 @@ def test_a_pattern_that_matches_nothing_and_a_role_that_is_gone_are_stale(bench:
         ),
         ("create table t (a int); create unique index u on t (a)", False),
         ("create table t (a int not null unique)", False),
+        ("create table t (a int not null); create unique index u on t (a) nulls not distinct", False),
         ("create table t (a int not null); create unique index u on t (a) where a > 0", False),
         ("create table t (a int not null); create unique index u on t ((a + 1))", False),
         ("create table t (a int not null); create unique index u on t (a desc)", False),
@@ -194,6 +195,12 @@ def test_a_plain_unique_index_on_required_columns_becomes_the_key(
     assert finding.message == "Table t has no primary key"
     assert bool(finding.remedy.sql) is promoted
     assert survives(bench, "TBL005", script) == ([] if promoted else [finding.message])
+
+
+def test_a_promoted_key_has_a_name_that_is_free(bench: Bench) -> None:
+    script = "create table t (a int not null); create unique index on t (a); create sequence t_pkey"
+
+    assert survives(bench, "TBL005", script) == []
 
 
 def test_the_missing_key_in_full(bench: Bench) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.fix_bench import Bench, execute
-from tests.fix_examples import CONFIG, check_of, facts_of, findings, look
+from tests.fix_examples import CONFIG, check_of, facts_of, findings, look, survives
 from validate_schema.formula import conjuncts, fixed_columns, generates, not_null_columns, strict_column
 from validate_schema.model.finding import Finding, ObjectRef, Remedy, Severity
 from validate_schema.scoping import Scope, scope_of, uniques_of
@@ -119,11 +119,19 @@ def cured(bench: Bench, id: str, script: str, toml: str = CONFIG) -> tuple[list[
             id="another tenant's id",
         ),
         pytest.param("person_id uuid references person unique", Scope.GLOBAL, id="one per global row"),
+        pytest.param(
+            "settings_id uuid references settings unique", Scope.PARENT, id="the key of what it owns"
+        ),
+        pytest.param("token text unique", Scope.SURROGATE, id="a token"),
+        pytest.param('"hashedSecretKey" text unique', Scope.SURROGATE, id="the hash of a secret"),
+        pytest.param("token text default 'x' unique", Scope.GLOBAL, id="a token with a default"),
+        pytest.param("device_token text unique", Scope.GLOBAL, id="a token made elsewhere"),
+        pytest.param("content_hash text unique", Scope.GLOBAL, id="the hash of something known"),
     ],
 )
 def test_a_unique_is_scoped_by(bench: Bench, rest: str, scope: Scope) -> None:
     script = f"""{PROJECT}
-        create table person ({ID});
+        create table person ({ID}); create table settings ({ID});
         create table label ({TENANT}, code text not null, primary key (org_id, code));
         create table member ({ID}, {TENANT}, {rest})"""
 
@@ -346,14 +354,31 @@ def test_a_referenced_primary_key_is_left_to_a_person(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("rest", "message"),
     [
-        pytest.param("a text, unique (org_id, a)", "t.u accepts duplicates where a is NULL", id="nullable"),
+        pytest.param(
+            "a text, b int not null, unique (org_id, b, a)",
+            "t.u accepts duplicates where a is NULL",
+            id="nullable",
+        ),
+        pytest.param(
+            "a text, unique (org_id, a)", "t.u accepts any number of rows without a", id="an optional value"
+        ),
+        pytest.param(
+            "p uuid not null references project, a text, unique (p, a)",
+            "t.u accepts any number of rows without a",
+            id="an optional value within a parent",
+        ),
+        pytest.param(
+            "p uuid not null references project, q uuid not null references project, a text, unique (p, q, a)",
+            "t.u accepts duplicates where a is NULL",
+            id="an optional qualifier of a pair",
+        ),
         pytest.param(
             "a text, b text, unique (org_id, a, b)", "t.u accepts duplicates where a or b is NULL", id="two"
         ),
         pytest.param("a text not null, unique (org_id, a)", "", id="not null"),
         pytest.param("a text check (a is not null), unique (org_id, a)", "", id="kept from it by a check"),
         pytest.param(
-            "a text check (a <> ''), unique (org_id, a)",
+            "a text check (a <> ''), b int not null, unique (org_id, b, a)",
             "t.u accepts duplicates where a is NULL",
             id="a check that NULL satisfies",
         ),
@@ -382,16 +407,18 @@ def test_duplicates_slip_through(bench: Bench, rest: str, message: str) -> None:
     [
         pytest.param(["(org_id, a) where a is not null"], [], id="the predicate leaves NULL out"),
         pytest.param(["(org_id, a) where a > ''"], [], id="a strict comparison leaves NULL out"),
-        pytest.param(["(org_id, a) where b is not null"], ["u0 a"], id="a predicate about something else"),
+        pytest.param(["(org_id, b, a) where b <> 'x'"], ["u0 a"], id="a predicate about something else"),
         pytest.param(["(org_id, b, a)", "(org_id, b) where a is null"], [], id="the NULL rows are covered"),
-        pytest.param(["(org_id, a)", "(org_id) where a is null and b = 'x'"], ["u0 a"], id="covered in part"),
         pytest.param(
-            ["(org_id, c, a)", "(org_id, c) where a is null"],
+            ["(org_id, b, a)", "(org_id, b) where a is null and b = 'x'"], ["u0 a"], id="covered in part"
+        ),
+        pytest.param(
+            ["(org_id, b, c, a)", "(org_id, b, c) where a is null"],
             ["u0 c or a", "u1 c"],
             id="covered but for another NULL",
         ),
         pytest.param(["(org_id, coalesce(a, ''))"], [], id="coalesce"),
-        pytest.param(["(org_id, lower(a))"], ["u0 a"], id="a strict expression"),
+        pytest.param(["(org_id, b, lower(a))"], ["u0 a"], id="a strict expression"),
     ],
 )
 def test_duplicates_slip_through_an_index(bench: Bench, indexes: list[str], found: list[str]) -> None:
@@ -409,12 +436,45 @@ def test_duplicates_slip_through_an_index(bench: Bench, indexes: list[str], foun
     ]
 
 
+def test_a_unique_that_is_there_for_foreign_keys_may_end_with_the_tenant(bench: Bench) -> None:
+    script = f"""create table a ({ID}, {TENANT}, unique (id, org_id)); create table b ({ID}, {TENANT}, a_id uuid,
+        unique (id, org_id), foreign key (a_id, org_id) references a (id, org_id))"""
+
+    assert said(bench, "UNQ002", script) == ["b.b_id_org_id_key holds org_id, but not first"]
+
+
+def test_an_optional_value_is_left_to_a_person(bench: Bench) -> None:
+    (finding,) = look(
+        bench, "UNQ003", f"create table t ({ID}, {TENANT}, a text, unique (org_id, a))"
+    ).findings
+
+    assert (finding.severity, finding.remedy) == (
+        Severity.INFO,
+        Remedy(
+            note="Nothing to do where any number of rows may go without the value; a predicate, WHERE … IS NOT "
+            "NULL, says so. Where only one may, add NULLS NOT DISTINCT."
+        ),
+    )
+
+
+def test_uniques_over_the_same_columns_get_different_names(bench: Bench) -> None:
+    script = f"""create table t ({ID}, {TENANT}, a text not null, b jsonb not null);
+        create unique index u1 on t (a) where a < 'm'; create unique index u2 on t (a) where a > 'm';
+        create unique index u3 on t ((b ->> 'x')); create unique index u4 on t ((b ->> 'y'))"""
+    before, after = cured(bench, "UNQ001", script)
+
+    assert (len(before), after) == (4, [])
+
+
 @pytest.mark.parametrize(
     "script",
     [
-        pytest.param(f"create table t ({ID}, {TENANT}, a text, unique (org_id, a))", id="constraint"),
         pytest.param(
-            f"create table t ({ID}, {TENANT}, a text); create unique index on t (org_id, lower(a)) where a <> '' or a is null",
+            f"create table t ({ID}, {TENANT}, n int not null, a text, unique (org_id, n, a))", id="constraint"
+        ),
+        pytest.param(
+            f"create table t ({ID}, {TENANT}, n int not null, a text); "
+            "create unique index on t (org_id, n, lower(a)) where a <> '' or a is null",
             id="index",
         ),
         pytest.param(
@@ -522,6 +582,13 @@ def test_what_is_nearest_to_the_expected_unique_is_shown(bench: Bench) -> None:
         ("t_b_a_key: UNIQUE (b, a)", "Duplicate rows make the new index fail: look for them first."),
         ("none", "The table has no zip: add it first."),
     ]
+
+
+def test_the_added_unique_has_a_name_that_is_free(bench: Bench) -> None:
+    script = "create table t (a int, b int); create sequence t_a_b_key"
+    toml = CONFIG + '[contract.tables.t]\nunique = [["a", "b"]]\n'
+
+    assert survives(bench, "UNQ004", script, toml) == []
 
 
 def test_a_unique_that_a_partitioned_table_cannot_have_is_left_to_a_person(bench: Bench) -> None:

@@ -10,7 +10,7 @@ from validate_schema.engine import Outcome, fingerprint, matches, run, select_ch
 from validate_schema.errors import UsageError
 from validate_schema.facts import Facts, NotExamined, SuppressionUse
 from validate_schema.model.catalog import Catalog, ConnectedRole, Server, Table
-from validate_schema.model.finding import Flaw, ObjectRef, Severity, Unexamined
+from validate_schema.model.finding import Flaw, ObjectRef, Remedy, Severity, Unexamined
 from validate_schema.model.tenancy import Tenancy
 from validate_schema.verdict import decide
 
@@ -80,6 +80,20 @@ def test_a_selector_that_cannot_know_its_subjects_skips_the_check() -> None:
 
     assert only(outcome) == ("skipped", 0, 0, 0, 0)
     assert not outcome.complete
+
+
+def test_the_words_of_a_finding_are_safe_to_print_and_its_name_and_sql_are_exact() -> None:
+    def judge(table: Table, _facts: Facts) -> Flaw:
+        sql = (f'DROP TABLE "{table.name}";',)
+        return Flaw(*(f"{table.name}!",) * 3, Remedy(sql, *(f"{table.name}?",) * 2), evidence=table.name)
+
+    (finding,) = run([declared("AAA001", judge)], facts("a\n\x9b\u202e")).findings
+
+    safe = "a␊⟨U+009B⟩⟨U+202E⟩"
+    assert (finding.message, finding.expected, finding.observed) == (f"{safe}!",) * 3
+    assert (finding.evidence, finding.remedy.note, finding.remedy.lock) == (safe, f"{safe}?", f"{safe}?")
+    assert finding.object.table == "a\n\x9b\u202e"
+    assert finding.remedy.sql == ('DROP TABLE "a\n\x9b\u202e";',)
 
 
 def test_a_check_that_raises_is_an_error_and_the_others_still_run() -> None:

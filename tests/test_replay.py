@@ -200,6 +200,14 @@ def test_crlf_copy_data_and_a_byte_order_mark_are_read(tmp_path: Path, database:
     assert ask(database, "select a, b from t") == [(1, "x")]
 
 
+def test_a_migration_may_set_the_isolation_of_its_own_transaction(
+    tmp_path: Path, any_database: Database
+) -> None:
+    sql = "begin;\n-- one snapshot\nset transaction isolation level repeatable read;\ncreate table a ();\ncommit;"
+    run(tmp_path, any_database, {"1_a/migration.sql": sql}, "prisma")
+    assert ask(any_database, "select from a") == []
+
+
 def test_a_files_settings_end_with_it(tmp_path: Path, any_database: Database) -> None:
     files = {
         "1_a.sql": "create schema s; create role replay_owner; set search_path = s; set role replay_owner;",

@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any, NamedTuple
 
+import msgspec
 import psycopg
 import pytest
 
@@ -507,6 +508,105 @@ def test_people_whose_key_policies_compare_do_not_outweigh_an_organization(conn:
             ; create policy p on {name} using (user_id = current_setting('app.u')::int)
         """
     assert tenancy_of(conn, sql).levels == (Level(("org_id",), public("org"), "id"),)
+
+
+USERS_OWN = """
+    create schema auth; create table workspaces (id uuid primary key, user_id uuid not null);
+    create table chats (id uuid primary key, user_id uuid not null, workspace_id uuid not null references workspaces);
+    create table folders (id uuid primary key, user_id uuid not null, workspace_id uuid not null references workspaces);
+    create table files (id uuid primary key, user_id uuid not null);
+    create table tools (id uuid primary key, user_id uuid not null);
+    create function auth.uid() returns uuid language sql as
+      $$ select nullif(current_setting('request.jwt.claim.sub', true), '')::uuid $$
+"""
+
+
+def _policies(tables: str, expression: str) -> str:
+    return "".join(f"; create policy p on {table} using ({expression})" for table in tables.split())
+
+
+def test_people_are_the_tenants_where_policies_compare_them_and_workspaces_belong_to_them(
+    conn: Connection,
+) -> None:
+    policies = _policies("workspaces chats folders files tools", "user_id = (select auth.uid())")
+    tenancy = tenancy_of(conn, USERS_OWN + policies)
+    assert tenancy.levels == (Level(("user_id",)),)
+    assert found(tenancy) == dict.fromkeys(
+        ("workspaces", "chats", "folders", "files", "tools"), owned("user_id")
+    )
+
+
+def test_a_workspace_that_a_few_policies_of_people_concern_is_still_the_root(conn: Connection) -> None:
+    tenancy = tenancy_of(conn, USERS_OWN + _policies("chats files", "user_id = auth.uid()"))
+    assert tenancy.levels == (Level(("workspace_id",), public("workspaces"), "id"),)
+
+
+def test_the_platforms_function_that_a_replay_leaves_out_is_a_context(conn: Connection) -> None:
+    policies = _policies("workspaces chats folders files tools", "user_id = auth.uid()")
+    catalog = catalog_of(conn, USERS_OWN + policies)
+    with_it, without_it = (
+        identify(c, parse_toml("", "test").tenancy, today=TODAY)
+        for c in (catalog, msgspec.structs.replace(catalog, functions=()))
+    )
+    assert without_it == with_it
+    assert with_it.setting == "request.jwt.claim.sub"
+
+
+def test_a_second_spelling_without_a_foreign_key_is_no_rival_of_the_first(conn: Connection) -> None:
+    sql = """create table "Organization" (id text primary key);
+        create table "Project" (id text primary key, "organizationId" text not null references "Organization")"""
+    for name in "abcdef":
+        sql += (
+            f"""; create table {name} (id text primary key, "projectId" text not null references "Project")"""
+        )
+    sql += """; create table u ("organizationId" text not null references "Organization")
+        ; create table v (organization_id text not null, project_id text not null)
+        ; create table w (organization_id text not null, "projectRef" text not null)"""
+    tenancy = tenancy_of(conn, sql)
+    assert tenancy.levels == (
+        Level(("organizationId", "organization_id"), public("Organization"), "id"),
+        Level(("projectId", "project_id"), public("Project"), "id", public("Organization")),
+    )
+    assert {t: f for t, f in found(tenancy).items() if t in "uvw"} == {
+        "u": owned("organizationId"),
+        "v": owned("project_id", 1),
+        "w": owned("organization_id"),
+    }
+
+
+def test_what_a_tenant_table_points_at_alone_is_told_before_what_it_may_reference(conn: Connection) -> None:
+    sql = """create table organization (id int primary key);
+        create table mail (id int primary key, org_id int not null references organization);
+        create table settings (id int primary key, mail_id int references mail);
+        create table team (id int primary key, org_id int not null references organization,
+          settings_id int not null unique references settings);
+        create table users (id int primary key);
+        create table member (org_id int not null references organization, user_id int not null unique references users,
+          revoked_at timestamptz);
+        create unique index on member (org_id, user_id) where revoked_at is null;
+        create table device (id int primary key, user_id int not null references users)"""
+    assert {
+        t: f for t, f in found(tenancy_of(conn, sql)).items() if t in ("settings", "users", "device")
+    } == {
+        "settings": open_("key on the parent"),
+        "users": open_("membership"),
+        "device": open_("membership"),
+    }
+
+
+def test_a_partition_template_holds_nobodys_rows(conn: Connection) -> None:
+    sql = """create schema partman; create table organization (id int primary key);
+        create table a (org_id int not null references organization);
+        create table event (org_id int not null references organization, at date not null) partition by range (at);
+        create table partman.template_public_event (like event);
+        create table partman.template_public_a (like a)"""
+    assert found(tenancy_of(conn, sql)) == {
+        "organization": ROOT,
+        "a": owned("org_id"),
+        "event": owned("org_id"),
+        "template_public_event": LEDGER,
+        "template_public_a": owned("org_id"),
+    }
 
 
 def test_two_equal_candidates_are_reported_and_none_is_chosen(conn: Connection) -> None:

@@ -92,8 +92,7 @@ def _examine(check: Check, facts: Facts, overrides: Mapping[str, Severity]) -> _
     tally = _Tally(check, overrides.get(check.id, check.severity))
     judge, overridden = check.judge, check.id in overrides
     try:
-        for subject in check.subjects(facts):
-            tally.examined += 1
+        for tally.examined, subject in enumerate(check.subjects(facts), 1):
             verdict = judge(subject, facts)
             if verdict is None:
                 continue

@@ -141,8 +141,11 @@ class Facts:
 
     def tenant_column(self, table: Table) -> str | None:
         """Return the tenant column of a tenant table, None where it has none."""
-        standing = self.standings.get(table.qname)
-        return standing.column if standing else None
+        return self._tenant_columns.get(table.qname)
+
+    @cached_property
+    def _tenant_columns(self) -> Mapping[QName, str | None]:
+        return {name: standing.column for name, standing in self.standings.items()}
 
     def level(self, table: Table) -> Level:
         """Return the level of tenancy that a root or tenant table belongs to."""

@@ -147,10 +147,18 @@ def _exists(table: Table, like: Index, keys: tuple[str, ...], apart: bool) -> bo
     )
 
 
+def _told_by_columns(unique: TableUnique) -> bool:
+    """Tell whether no other unique of the table is to be made over the same columns."""
+    columns = set(unique.columns)
+    alike = [i for i in unique.table.indexes if i.unique and set(i.columns) == columns]
+    return None not in columns and len(alike) == 1
+
+
 def _create(unique: TableUnique, facts: Facts, first: tuple[str, ...], apart: bool) -> list[str]:
     table, index, constraint = unique.table, unique.idx, unique.constraint
     plain = (c for c in index.columns if c is not None and c not in first)
-    name = free_name(facts, table.schema, table.name, *first, *plain, "key")
+    parts = (table.name, *first, *plain) if _told_by_columns(unique) else (unique.name, *first)
+    name = free_name(facts, table.schema, *parts, "key")
     build = index_sql(table, index, name, first=first, nulls_not_distinct=apart)
     if constraint is None:
         return [build]

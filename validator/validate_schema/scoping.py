@@ -8,9 +8,10 @@ from typing import NamedTuple
 from .facts import Facts
 from .formula import check_expression, conjuncts, equal_columns, fixed_columns, generates, not_null_columns
 from .model.catalog import Column, Constraint, Index, QName, Table
-from .model.tenancy import TableClass
+from .model.tenancy import Ownership, TableClass
 from .subjects import TableUnique as TableUnique
 from .subjects import uniques_of as uniques_of
+from .tenancy.words import reads_as_token
 
 
 class Scope(StrEnum):
@@ -46,10 +47,11 @@ def scope_of(unique: TableUnique, facts: Facts) -> Scope:
     """Return how a unique of a tenant (or inherited) table is scoped.
 
     `TENANT`: it holds the tenant column of the table's own level or a deeper one. `SURROGATE`: it
-    holds a generated column, or all of a surrogate primary key. `PARENT`: it holds a foreign key to
-    a tenant-scoped table's own key. `EQUIVALENT`: it holds a column that a constraint ties to the
-    tenant column. `ONE_TENANT`: its predicate leaves the rows of one tenant, or of none. `OUTER`: it
-    is scoped by an outer level of tenancy, not by the table's own. Otherwise `GLOBAL`.
+    holds a generated column, a token, or all of a surrogate primary key. `PARENT`: it holds a foreign
+    key to a tenant-scoped table's own key, or to that of a table which only such a key owns.
+    `EQUIVALENT`: it holds a column that a constraint ties to the tenant column. `ONE_TENANT`: its
+    predicate leaves the rows of one tenant, or of none. `OUTER`: it is scoped by an outer level of
+    tenancy, not by the table's own. Otherwise `GLOBAL`.
     """
     table, columns = unique.table, frozenset(c for c in unique.columns if c is not None)
     own = facts.tenant_column(table)
@@ -118,7 +120,10 @@ def never_null(constraint: Constraint) -> frozenset[str]:
 
 
 def _holds_surrogate(table: Table, columns: frozenset[str]) -> bool:
-    if any(c.name in columns and is_generated(c) for c in table.columns):
+    if any(
+        c.name in columns and (is_generated(c) or (c.default is None and reads_as_token(c.name)))
+        for c in table.columns
+    ):
         return True
     key = table.primary_key
     return key is not None and columns.issuperset(key.columns) and is_surrogate(table, key)
@@ -207,6 +212,8 @@ def _scope_of_target(table: Table, key: Constraint, target: Table, facts: Facts)
     if theirs is None:
         return None
     if theirs.table_class is TableClass.INHERITED:
+        return Scope.PARENT
+    if theirs.table_class is TableClass.UNCLASSIFIED and theirs.ownership is Ownership.REVERSE:
         return Scope.PARENT
     if mine is None or theirs.table_class not in (TableClass.TENANT, TableClass.ROOT):
         return None

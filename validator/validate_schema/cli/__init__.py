@@ -21,9 +21,11 @@ def main() -> None:
     """
     signal.signal(signal.SIGTERM, _terminate)
     # One run and out: what a run makes it keeps to the end, and hardly any of it is cyclic. Looking for
-    # garbage in a hundred thousand records would only cost time.
+    # garbage in a hundred thousand records would only cost time, at the exit too.
     gc.disable()
-    sys.exit(run(sys.argv[1:]))
+    status = run(sys.argv[1:])
+    gc.freeze()
+    sys.exit(status)
 
 
 def run(arguments: list[str]) -> int:

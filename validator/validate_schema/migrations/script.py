@@ -22,7 +22,8 @@ _LEADING = re.compile(r"(?:\s+|--[^\n]*(?:\n|\Z))*")
 _COPY_IN = re.compile(r"copy\b.*\bfrom\s+stdin\b", re.DOTALL | re.IGNORECASE)
 _COPY_END = re.compile(r"^\\\.[ \t]*\r?$", re.MULTILINE)
 _TRANSACTION = re.compile(
-    r"(?:begin(?!\s+atomic)|start\s+transaction|commit|end|rollback|abort|savepoint|prepare\s+transaction)\b",
+    r"(?:begin(?!\s+atomic)|start\s+transaction|commit|end|rollback|abort|savepoint|prepare\s+transaction"
+    r"|set\s+transaction)\b",
     re.IGNORECASE,
 )
 _OUTSIDE_TRANSACTION = re.compile(
@@ -137,7 +138,7 @@ def needs_psql(script: str) -> bool:
 
 
 def controls_transactions(piece: Piece) -> bool:
-    """Return whether the statement begins or ends a transaction."""
+    """Return whether the statement begins or ends a transaction, or must come first in it."""
     return piece.kind == "sql" and _TRANSACTION.match(piece.text) is not None
 
 

@@ -47,7 +47,7 @@ def _row(table: Table, facts: Facts, findings: tuple[str, ...], group_of: Mappin
         nullable=not column.not_null if column else None,
         default=column.default if column else None,
         root_fk=bool(facts.root_keys(table)) if is_tenant and facts.level(table).root else None,
-        uniques=tuple(_unique(u, facts) for u in uniques_of(table) if u.kind != "primary key"),
+        uniques=tuple(_unique(u, facts) for u in uniques_of(table) if not u.idx.primary),
         fks=tuple(_key(k, table, facts) for k in table.foreign_keys if not k.inherited),
         tenant_index=_tenant_led(table, standing.column) if is_tenant else None,
         rls=table.row_security,

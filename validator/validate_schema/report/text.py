@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from textwrap import wrap
+from typing import TYPE_CHECKING
 
+from ..ident import visible
 from ..model.finding import Severity
 from ..model.report import Report
-from .cards import Card
-from .escape import visible
-from .view import View
+
+if TYPE_CHECKING:
+    from .cards import Card
+    from .view import View
 
 Paint = Callable[[str, str], str]
 
@@ -27,13 +30,15 @@ def render_text(
     `min_severity` hides findings below it and says how many; `quiet` leaves only the verdict line.
     Colour is ANSI escapes, never the only sign.
     """
-    view = View(report)
 
     def paint(text: str, kind: str) -> str:
         return f"\x1b[{_COLORS[kind]}m{text}\x1b[0m" if color else text
 
     out = [f"{paint(report.verdict, report.verdict)}  {visible(report.gate)}"]
     if not quiet:
+        from .view import View  # a quiet run has no use for what the other formats show
+
+        view = View(report)
         out += ["", *_wrapped(_subject(report), width, ""), ""]
         for line in view.lines:
             note = f"  ({visible(line.note)})" if line.note else ""
@@ -52,7 +57,7 @@ def _subject(report: Report) -> str:
     )
 
 
-def _unidentified(view: View, width: int) -> Iterator[str]:
+def _unidentified(view: "View", width: int) -> Iterator[str]:
     """What to write when nobody knows which table holds the tenants."""
     tenancy = view.report.tenancy
     if tenancy.identified:
@@ -80,7 +85,7 @@ def _unexamined(report: Report, width: int) -> Iterator[str]:
         yield from _wrapped(", ".join(ids), width, "  ")
 
 
-def _findings(view: View, paint: Paint, width: int, least: Severity) -> Iterator[str]:
+def _findings(view: "View", paint: Paint, width: int, least: Severity) -> Iterator[str]:
     shown = [c for c in view.cards if Severity(c.severity).rank >= least.rank]
     hidden = sum(len(c.objects) for c in view.cards) - sum(len(c.objects) for c in shown)
     for card in shown:
@@ -94,7 +99,7 @@ def _findings(view: View, paint: Paint, width: int, least: Severity) -> Iterator
         yield f"{hidden} {'finding' if hidden == 1 else 'findings'} below {least.value} not shown"
 
 
-def _what(card: Card) -> str:
+def _what(card: "Card") -> str:
     if card.message:
         return visible(card.message)
     names = ", ".join(visible(o.label) for o in card.objects[:_SHOWN])

@@ -7,7 +7,7 @@ from ..ident import display
 from ..model.catalog import QName
 from ..model.tenancy import Candidate
 from .graph import Graph
-from .words import agrees, key_name, of_people
+from .words import agrees, key_name, of_people, words
 
 _MAIN_SHARE = {True: 0.1, False: 0.4}  # by strength of the name: the share of all tables it must reach
 
@@ -177,6 +177,17 @@ def _settle_spellings(graph: Graph, evidence: Evidence) -> None:
         }
         if bare:
             evidence.bare[column] = bare
+    _add_unkeyed_spellings(graph, evidence)
+
+
+def _add_unkeyed_spellings(graph: Graph, evidence: Evidence) -> None:
+    """Accept a column of the same words (``organization_id`` beside ``organizationId``) that is nowhere
+    a foreign key, when no table has both."""
+    said = {words(column) for column in evidence.keyed}
+    for column in [c for c in graph.carriers if c not in evidence.keyed and words(c) in said]:
+        tables = set(graph.carriers[column]) - {evidence.root}
+        if tables.isdisjoint(evidence.carriers) and not any(graph.targets(t, column) for t in tables):
+            evidence.bare |= {column: tables} if tables else {}
 
 
 def _by_name(graph: Graph, interesting: list[str], found: dict[QName, Evidence]) -> list[Evidence]:
@@ -212,5 +223,7 @@ def _stem(name: QName) -> str:
 
 
 def personal(evidence: Evidence) -> bool:
-    """Tell whether the root would be a table of people: owners of rows, but rarely tenants."""
-    return evidence.root is not None and of_people(evidence.root.name)
+    """Tell whether the root would be people: owners of rows, but rarely tenants. Where their table is
+    not in the catalog, the column's name tells."""
+    name = evidence.root.name if evidence.root is not None else key_name((*evidence.columns, "")[0]).stem
+    return of_people(name)

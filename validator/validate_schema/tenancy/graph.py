@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from ..model.catalog import Catalog, Column, Constraint, QName, Table
-from .ledger import ledger_tool
+from .ledger import ledger_tool, partition_templates
 
 _Place = tuple[QName, str]
 
@@ -32,11 +32,12 @@ class Graph:
         self.ledgers: dict[QName, str] = {}
         self.partitions: dict[QName, QName] = {}
         self.tables: dict[QName, Table] = {}
+        templates = partition_templates(catalog)
         for table in catalog.tables:
             name = table.qname
             if table.parent is not None:
                 self.partitions[name] = table.parent
-            elif (tool := ledger_tool(table)) is not None:
+            elif (tool := ledger_tool(table) or templates.get(name)) is not None:
                 self.ledgers[name] = tool
             else:
                 self.tables[name] = table

@@ -7,7 +7,7 @@ Atlas, TypeORM, Sequelize, Sqitch, yoyo). A user's table that merely has such a 
 
 from typing import NamedTuple
 
-from ..model.catalog import Table
+from ..model.catalog import Catalog, QName, Table
 
 
 class _Shape(NamedTuple):
@@ -110,6 +110,21 @@ _SQITCH = {
     "dependencies": "change_id type dependency dependency_id",
     "events": "event change_id change project note",
 }
+
+
+def partition_templates(catalog: Catalog) -> dict[QName, str]:
+    """Return the tables that hold no rows but lend their indexes to new partitions, with their tool.
+
+    Known by name and columns together: ``template_<schema>_<table>`` beside the partitioned table.
+    Source: pg_partman's documentation, "Template Tables".
+    """
+    parted = {f"template_{t.schema}_{t.name}": t for t in catalog.tables if t.kind == "partitioned"}
+    return {
+        table.qname: "pg_partman"
+        for table in (catalog.tables if parted else ())
+        if table.name in parted
+        and {c.name for c in table.columns} <= {c.name for c in parted[table.name].columns}
+    }
 
 
 def ledger_tool(table: Table) -> str | None:

@@ -155,6 +155,7 @@ class _Group:
 
 def _inferred(graph: Graph, found: list[Evidence], read: dict[QName, frozenset[str]]) -> Decision:
     serious = [e for e in found if not personal(e)]
+    serious = _people_alone(graph, found, serious) or serious
     if not any(e.consensus(graph) for e in serious):
         serious = [e for e in found if personal(e) and e.policies >= 2] or serious
     groups = sorted(_groups(graph, serious), key=lambda g: -g.weight)
@@ -168,8 +169,25 @@ def _inferred(graph: Graph, found: list[Evidence], read: dict[QName, frozenset[s
     return _chosen(graph, best.top, serious, read)
 
 
+def _people_alone(graph: Graph, found: list[Evidence], serious: list[Evidence]) -> list[Evidence]:
+    """Return the people whose own key the policies of half of all tables compare, where whatever
+    else could be the root belongs to them and is compared nowhere."""
+    rivals = [e for e in serious if e.consensus(graph)]
+    return [
+        people
+        for people in found
+        if personal(people)
+        and people.policies >= 2
+        and 2 * people.policies >= len(graph.tables)
+        and all(e.root in people.carriers and not e.policies for e in rivals)
+    ]
+
+
 def _groups(graph: Graph, serious: list[Evidence]) -> list[_Group]:
-    by_root = {e.root: e for e in serious if e.root is not None}
+    by_root: dict[QName | None, Evidence] = {}
+    for evidence in serious:  # the strongest first; the rest are other spellings of a key to the same root
+        if evidence.root is not None:
+            by_root.setdefault(evidence.root, evidence)
     above = {root: _above(graph, e, by_root) for root, e in by_root.items()}
     groups: dict[int, _Group] = {}
     for evidence in serious:
@@ -198,7 +216,7 @@ def _chosen(
     return decision
 
 
-def _above(graph: Graph, evidence: Evidence, by_root: dict[QName, Evidence]) -> QName | None:
+def _above(graph: Graph, evidence: Evidence, by_root: dict[QName | None, Evidence]) -> QName | None:
     """Return the root whose key this possible root itself must carry."""
     assert evidence.root is not None
     found = [
@@ -217,8 +235,10 @@ def _above(graph: Graph, evidence: Evidence, by_root: dict[QName, Evidence]) -> 
     return max(found, key=lambda e: (e.weight, e.root or QName("", ""))).root
 
 
-def _top(evidence: Evidence, above: dict[QName, QName | None], by_root: dict[QName, Evidence]) -> Evidence:
-    seen, step = {evidence.root}, evidence
+def _top(
+    evidence: Evidence, above: dict[QName | None, QName | None], by_root: dict[QName | None, Evidence]
+) -> Evidence:
+    seen, step = {evidence.root}, by_root.get(evidence.root, evidence)
     while step.root is not None:
         higher = above.get(step.root)
         if higher is None or higher in seen:

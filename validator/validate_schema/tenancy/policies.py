@@ -14,6 +14,8 @@ _CONTEXT = re.compile(rf"current_setting\('((?:[^']|'')+)'|(?<![\w.\"])(?:({_IDE
 _BEFORE = re.compile(rf"({_IDENT})\)*(?:::[\w \".]+(?:\([\d,]+\))?)?\)*\s*(?:=|IN|= ANY)\s*[^=<>]*$")
 _AFTER = re.compile(rf"^[^=<>]*?=\s*\(*(?:{_IDENT}\.)?({_IDENT})")
 _SETTING = re.compile(r"current_setting\s*\(\s*'((?:[^']|'')+)'", re.IGNORECASE)
+# Supabase's own function, which a replay leaves out of the catalog. Source: its migrations of `auth`.
+_PLATFORM = {QName("auth", "uid"): "request.jwt.claim.sub"}
 _CALL = re.compile(rf"(?:({_IDENT})\.)?({_IDENT})\s*\(\s*\)")
 
 
@@ -64,7 +66,7 @@ class PolicyReader:
 def _helpers(catalog: Catalog) -> dict[QName, str]:
     """Functions without arguments that read a setting, themselves or through one another."""
     bodies = {f.qname: f.body for f in catalog.functions if f.body and not f.arguments}
-    found = {}
+    found = dict(_PLATFORM)
     for name, body in bodies.items():
         if (setting := _SETTING.search(body)) is not None:
             found[name] = setting[1]

@@ -7,7 +7,7 @@ from ..ident import display
 from ..model.catalog import QName, Table
 from ..model.tenancy import Ownership
 from .graph import Edge, Graph
-from .words import key_name, table_stem
+from .words import key_name, of_people, table_stem
 
 _Shape = tuple[Ownership, str, tuple[QName, ...]]
 
@@ -24,8 +24,8 @@ class Shapes:
     def of(self, name: QName) -> _Shape:
         """Return (shape, the reason in words, path): the path only for a nullable one."""
         return (
-            self._nullable_path(name)
-            or self._reverse(name)
+            self._reverse(name)
+            or self._nullable_path(name)
             or self._membership(name)
             or (Ownership.NONE, self._nothing(name), ())
         )
@@ -66,6 +66,8 @@ class Shapes:
         return found
 
     def _reverse(self, name: QName) -> _Shape | None:
+        if of_people(name.name):
+            return None
         for edge in self._incoming.get(name, ()):
             if edge.source in self.owned and _is_unique(self.graph.tables[edge.source], edge.key.columns):
                 parent = self._show(edge.source)
@@ -98,7 +100,7 @@ class Shapes:
             for edge in self.graph.edges[member]:
                 if edge.target in self.owned or edge.target in found or column in edge.key.columns:
                     continue
-                if _is_unique(table, (column, *edge.key.columns)):
+                if _is_unique(table, (column, *edge.key.columns), partial=True):
                     found[edge.target] = member
         return found
 
@@ -143,11 +145,12 @@ def steps(graph: Graph, path: tuple[QName, ...]) -> str:
     return " → ".join([*shown[:4], "…", shown[-1]] if len(shown) > 5 else shown)
 
 
-def _is_unique(table: Table, columns: tuple[str, ...]) -> bool:
-    """Tell whether a whole, valid unique index holds exactly these columns in any order."""
+def _is_unique(table: Table, columns: tuple[str, ...], *, partial: bool = False) -> bool:
+    """Tell whether a valid unique index holds exactly these columns in any order: a whole one, or a
+    `partial` one too, such as that of the memberships not yet revoked."""
     wanted = set(columns)
     return any(
-        index.unique and index.valid and index.predicate is None and set(index.columns) == wanted
+        index.unique and index.valid and (partial or index.predicate is None) and set(index.columns) == wanted
         for index in table.indexes
     ) or any(
         key.kind in ("primary key", "unique") and set(key.columns) == wanted for key in table.constraints

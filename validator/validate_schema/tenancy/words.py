@@ -27,6 +27,7 @@ _WEAK = {
     "site": ("site", "website"),
     "application": ("app", "application"),
     "agency": ("agency",),
+    "group": ("group",),
     "firm": ("firm",),
     "merchant": ("merchant",),
     "school": ("school",),
@@ -108,3 +109,20 @@ def agrees(column: str, table: str) -> bool:
 def of_people(table: str) -> bool:
     """Tell whether a table's name is that of people rather than of tenants."""
     return table_stem(table) in _PEOPLE or (bool(words(table)) and singular(words(table)[-1]) in _PEOPLE)
+
+
+_TOKEN_WORDS = frozenset(
+    words(
+        "token secret hash hashed digest fast encrypted key api access refresh session auth bearer reset password "
+        "recovery verification verify confirmation confirm activation invite invitation magic link login logout "
+        "unsubscribe unlock remember signing share"
+    )
+)
+
+
+def reads_as_token(column: str) -> bool:
+    """Tell whether a column's name is that of a secret of the application's own making, or of its hash:
+    ``token``, ``reset_password_token``, ``hashed_secret_key``. Nobody can guess it, and it is looked up
+    before the tenant is known. ``device_token`` and ``content_hash`` are made elsewhere."""
+    parts = frozenset(words(column))
+    return not parts.isdisjoint({"token", "secret"}) and parts <= _TOKEN_WORDS
