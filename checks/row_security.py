@@ -15,6 +15,8 @@ from validate_schema.api import (
 )
 from validate_schema.api import catalog as cat
 
+from ._access import is_guarded
+
 _LOCK = "ACCESS EXCLUSIVE for a moment each: only the catalog changes, no row is read"
 _NO_CONTEXT = (
     "Set tenancy.setting (or tenancy.current_tenant) in the config to have the policy written, or write "
@@ -27,8 +29,13 @@ def _in_scope(facts: Facts) -> Iterator[cat.Table]:
 
 
 def unprotected_candidates(facts: Facts) -> tuple[cat.Table, ...]:
-    """Tenant and inherited tables, but for those whose policies are switched off (RLS004)."""
-    return tuple(t for t in facts.protected_tables if t.row_security or not t.policies)
+    """Tenant and inherited tables, but for those whose policies are switched off (RLS004) and the
+    inheritance children of protected tables (RLS013)."""
+    return tuple(
+        t
+        for t in facts.protected_tables
+        if t.row_security or not (t.policies or (t.inherits and is_guarded(t, facts)))
+    )
 
 
 def row_security_tables(facts: Facts) -> tuple[cat.Table, ...]:
@@ -84,7 +91,8 @@ def enabled(table: cat.Table, facts: Facts) -> Verdict:
 
     Examined: tenant and inherited tables; a partitioned table stands for its partitions. Fails when
     row security is off, even where privileges keep the app out today: the finding says who may use
-    the table. Tables that have policies are left to RLS004, which says that these do nothing.
+    the table. Tables that have policies are left to RLS004, which says that these do nothing, and
+    inheritance children of a table whose row security is on to RLS013.
     A foreign table cannot have row security: it fails only while somebody but its owner may use it.
     """
     if table.row_security:

@@ -31,7 +31,8 @@ FKY004 types-match warning         FKY005 set-null-spares-tenant error FKY006 ma
 FKY007 global-to-tenant error      FKY008 offboarding info
 ENU001 expected-enum error         ENU002 labels error                 ENU003 unused-enum info
 RLS001 enabled error               RLS002 forced error                 RLS003 has-policy error
-RLS004 policy-enabled error        RLS015 expected-policy error
+RLS004 policy-enabled error        RLS012 applies-to-app error         RLS013 partition-child error
+RLS015 expected-policy error
 BYP001 app-role-privileged error   BYP002 app-role-owner error         BYP007 truncate warning
 BYP008 public-grant error          BYP009 connected-role warning       BYP010 schema-create warning
 BYP011 default-privileges warning  BYP012 expected-grant warning

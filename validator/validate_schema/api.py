@@ -23,6 +23,7 @@ from .ident import quote_role as quote_role
 from .model import catalog as catalog
 from .model import contract as contract
 from .model import evidence as evidence
+from .model import reading as reading
 from .model.finding import Flaw as Flaw
 from .model.finding import ObjectRef as ObjectRef
 from .model.finding import Remedy as Remedy
@@ -50,6 +51,7 @@ from .remedy_keys import replace_foreign_key as replace_foreign_key
 from .remedy_keys import replace_primary_key as replace_primary_key
 from .remedy_keys import replace_unique as replace_unique
 from .remedy_policy import enable_row_security as enable_row_security
+from .remedy_policy import tenant_condition as tenant_condition
 from .remedy_policy import tenant_policy as tenant_policy
 from .remedy_type import change_type as change_type
 from .remedy_type import type_sql as type_sql
@@ -66,6 +68,7 @@ from .scoping import tie_of as tie_of
 from .subjects import TableColumn as TableColumn
 from .subjects import TableConstraint as TableConstraint
 from .subjects import TableIndex as TableIndex
+from .subjects import TablePolicy as TablePolicy
 from .subjects import TableRole as TableRole
 from .subjects import TableUnique as TableUnique
 from .subjects import foreign_keys as foreign_keys

@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple
 
 from .facts import Facts
-from .ident import quote_ident, quote_literal, quote_qname
+from .ident import quote_ident, quote_literal, quote_qname, quote_role
 from .model.catalog import Column, Constraint, QName, Table
 from .model.tenancy import Level, TableClass
 
@@ -20,26 +20,36 @@ _TEXTUAL = ("text", "character", "name", '"char"')
 _TYPE_MODIFIER = re.compile(r"\([^)]*\)")
 
 
-def tenant_policy(table: Table, facts: Facts) -> tuple[str, ...]:
-    """Return the CREATE POLICY statements that confine `table` to the current tenant.
+def tenant_policy(table: Table, facts: Facts, role: str = "PUBLIC") -> tuple[str, ...]:
+    """Return the CREATE POLICY statements that confine `table` to the current tenant, for `role`.
 
     A table with the tenant column is bound by it, the root by its own key, an inherited table by
     EXISTS over the tables on its path (whoever queries it needs SELECT on those). Where NULL means
     a shared row, a second policy lets everybody read such rows and nobody change them. Empty when
     the tenant context is unknown or no foreign key leads to an owner: then only a person can say.
     """
-    if not facts.tenancy.identified or _context(None, facts) is None:
-        return ()
-    condition = _owned(_Row(table), facts)
+    condition = tenant_condition(table, facts)
     if condition is None:
         return ()
-    create = f"CREATE POLICY {_free_name(POLICY_NAME, table)} ON {quote_qname(table.qname)}"
+    create = f"CREATE POLICY {_free_name(POLICY_NAME, table)} ON {quote_qname(table.qname)}{_to(role)}"
     statements = [f"{create} USING ({condition}) WITH CHECK ({condition});"]
     column = facts.tenant_column(table)
     if column is not None and table.qname in facts.tenancy.null_means_global:
         shared = f"CREATE POLICY {_free_name(SHARED_POLICY_NAME, table)} ON {quote_qname(table.qname)}"
-        statements.append(f"{shared} FOR SELECT USING ({quote_ident(column)} IS NULL);")
+        statements.append(f"{shared} FOR SELECT{_to(role)} USING ({quote_ident(column)} IS NULL);")
     return tuple(statements)
+
+
+def _to(role: str) -> str:
+    return "" if role == "PUBLIC" else f" TO {quote_role(role)}"
+
+
+def tenant_condition(table: Table, facts: Facts) -> str | None:
+    """Return the condition under which a row of `table` belongs to the current tenant; None where
+    `tenant_policy` returns nothing."""
+    if not facts.tenancy.identified or _context(None, facts) is None:
+        return None
+    return _owned(_Row(table), facts)
 
 
 def enable_row_security(table: Table) -> tuple[str, ...]:
