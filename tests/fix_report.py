@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
+from tests.fix_isolation import hostile_isolation, isolation
 from validate_schema.engine import fingerprint
 from validate_schema.model.finding import Finding, ObjectRef, Remedy, Severity
 from validate_schema.model.report import (
@@ -417,7 +420,7 @@ def hostile() -> Report:
             note=nasty,
             entries=tuple(MigrationEntry(version=n, name=n, file=n, state=n, creates=(n, n)) for n in HOSTILE),
         ),
-        isolation={nasty: nasty},
+        isolation=hostile_isolation(HOSTILE),
     )  # fmt: skip
 
 
@@ -438,7 +441,13 @@ def large(number: int = 500) -> Report:
     return report(tables, findings, [result("RLS001", "Row security off", len(names), len(findings))])
 
 
+def tried() -> Report:
+    """The small sample after a proof."""
+    return msgspec.structs.replace(small(), isolation=isolation())
+
+
 SAMPLES = {
+    "tried": tried,
     "empty": empty,
     "small": small,
     "unidentified": unidentified,

@@ -236,6 +236,92 @@ class MigrationFacts(_Part, frozen=True, kw_only=True):
     note: str = ""
 
 
+class ProofRole(_Part, frozen=True, kw_only=True):
+    """A role that was probed, and how it was chosen; `made_up`: it exists on the copy alone."""
+
+    name: str
+    how: str
+    made_up: bool = False
+
+
+class ProofCell(_Part, frozen=True, kw_only=True):
+    """One probe of one table (for a surface: of a view or function) as one role.
+
+    `outcome` is isolated, denied, leak or inconclusive. `statements` reproduce it as a psql script.
+    """
+
+    role: str
+    schema: str
+    name: str
+    label: str
+    kind: str = "table"
+    probe: str
+    detail: str = ""
+    outcome: str
+    why: str
+    observed: str = ""
+    statements: tuple[str, ...] = ()
+
+
+class StaticFacts(_Part, frozen=True, kw_only=True):
+    """What the policies say of one table × role × command, by the half that decides it: `reach` is
+    safe, closed (no policy lets the role in), unsafe or unverified."""
+
+    table: str
+    role: str
+    command: str
+    reach: str
+    reason: str
+    flow: str = ""
+    policy: str = ""
+    branch: str = ""
+
+
+class Disagreement(_Part, frozen=True, kw_only=True):
+    """Where policies as read and rows as tried say different things: one of them is wrong."""
+
+    table: str
+    role: str
+    probe: str
+    static: str
+    proven: str
+    why: str
+
+
+class ProofCoverage(_Part, frozen=True, kw_only=True):
+    """The proof in figures. A table is `proven` when every probe of it, as every role, was isolated or
+    denied. `cells` = `isolated` + `denied` + `leaks` + `inconclusive`."""
+
+    tables: int = 0
+    proven: int = 0
+    cells: int = 0
+    isolated: int = 0
+    denied: int = 0
+    leaks: int = 0
+    inconclusive: int = 0
+
+
+class IsolationFacts(_Part, frozen=True, kw_only=True):
+    """Both lines of evidence: the proof with rows, and the policies as read (`static`).
+
+    Not `attempted`: `reason` says why. `live`: other tenants' rows were only counted, among real ones.
+    `proven` are the labels of the proven tables.
+    """
+
+    attempted: bool = False
+    reason: str = ""
+    live: bool = False
+    roles: tuple[ProofRole, ...] = ()
+    tables: tuple[str, ...] = ()
+    proven: tuple[str, ...] = ()
+    coverage: ProofCoverage = ProofCoverage()
+    cells: tuple[ProofCell, ...] = ()
+    static: tuple[StaticFacts, ...] = ()
+    disagreements: tuple[Disagreement, ...] = ()
+    relaxed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 class Statistics(_Part, frozen=True, kw_only=True):
     checks: int = 0
     passed: int = 0
@@ -270,5 +356,5 @@ class Report(_Part, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     suppressed: tuple[Suppressed, ...] = ()
     migrations: MigrationFacts = MigrationFacts()
-    isolation: dict[str, str] = {}
+    isolation: IsolationFacts = IsolationFacts()
     statistics: Statistics = Statistics()

@@ -22,6 +22,7 @@ from ..model.report import (
 )
 from ..verdict import EXIT_CODES, decide
 from . import figures
+from .isolation import isolation_facts
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def build_report(facts: Facts, outcome: Outcome, fail_on: str, given: Circumstan
         findings=outcome.findings,
         suppressed=outcome.suppressed,
         migrations=given.migrations,
+        isolation=isolation_facts(facts),
         statistics=statistics(outcome),
     )
 

@@ -51,7 +51,7 @@ def figures(report: Report) -> tuple[Figure, ...]:
                 "of the uniques on tenant tables"),
         _figure(report, "foreign keys tenant-safe", counts.tenant_safe_foreign_keys,
                 counts.tenant_foreign_keys, "of the keys between tenant tables"),
-        Figure("tenant tables proven", "none", "not proven in this run"),
+        _proven(report),
     )  # fmt: skip
 
 
@@ -61,6 +61,23 @@ def _figure(report: Report, label: str, part: int, whole: int, note: str) -> Fig
     if not whole:
         return Figure(label, "none", "none in this schema", part, whole)
     return Figure(label, "ok" if part == whole else "bad", note, part, whole)
+
+
+def _proven(report: Report) -> Figure:
+    """Say how many tables the proof covers; ✗ only where a row got through."""
+    label, proof = "tables proven isolated", report.isolation
+    if not proof.attempted:
+        return Figure(label, "none", proof.reason or "not proven in this run")
+    if proof.live:
+        return Figure(label, "none", "live rows were counted, which proves no table")
+    if not proof.coverage.tables:
+        return Figure(label, "none", "none in this schema", 0, 0)
+    mark: Mark = "ok" if proof.coverage.proven == proof.coverage.tables else "none"
+    if proof.coverage.leaks:
+        mark = "bad"
+    roles = ", ".join(r.name for r in proof.roles)
+    note = f"two tenants' rows, as {roles}"
+    return Figure(label, mark, note, proof.coverage.proven, proof.coverage.tables)
 
 
 def verdict_words(report: Report) -> str:

@@ -3,10 +3,11 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
-from ..model.report import Report, TableFacts
+from ..model.report import IsolationFacts, Report, StaticFacts, TableFacts
 from .cards import anchors
 from .headline import SEVERITIES
 from .promises import SIGNS, Mark
+from .proof import reading_of
 
 CLASSES = ("root", "tenant", "inherited", "global", "exempt", "unclassified")
 COLUMNS = (
@@ -79,8 +80,9 @@ def rows(report: Report) -> tuple[Row, ...]:
     for finding in report.suppressed:
         accepted[finding.object.schema, finding.object.table].append(finding.check)
     settled = _settled(report)
+    evidence = _Evidence.of(report.isolation)
     return tuple(
-        _row(n, t, found[t.schema, t.name], accepted[t.schema, t.name], settled)
+        _row(f"t-{n}", t, found[t.schema, t.name], accepted[t.schema, t.name], (settled, evidence))
         for n, t in enumerate(report.tables, 1)
     )
 
@@ -93,28 +95,30 @@ def _settled(report: Report) -> frozenset[str]:
 
 
 def _row(
-    number: int,
+    anchor: str,
     table: TableFacts,
     findings: list[tuple[str, str, str]],
     accepted: list[str],
-    settled: frozenset[str],
+    known: "tuple[frozenset[str], _Evidence]",
 ) -> Row:
     broken = {check for check, _, _ in findings} | set(accepted)
     return Row(
-        anchor=f"t-{number}",
+        anchor=anchor,
         label=table.label,
         table_class=table.table_class,
         ownership=table.ownership,
         why=table.why,
         group=table.group,
-        cells=_cells(table, broken, settled),
+        cells=_cells(table, broken, *known),
         findings=tuple(findings),
         accepted=len(accepted),
         rows=table.estimated_rows,
     )
 
 
-def _cells(table: TableFacts, broken: set[str], settled: frozenset[str]) -> tuple[Cell, ...]:
+def _cells(
+    table: TableFacts, broken: set[str], settled: frozenset[str], evidence: "_Evidence"
+) -> tuple[Cell, ...]:
     owned = table.table_class in ("tenant", "inherited")
     tenant = table.table_class == "tenant"
     keys = [k.safe for k in table.fks if k.safe is not None]
@@ -129,10 +133,56 @@ def _cells(table: TableFacts, broken: set[str], settled: frozenset[str]) -> tupl
         _truth(table.tenant_index, "yes", "no", tenant),
         _truth(table.rls, "on", "off", guarded),
         _truth(table.forced, "yes", "no", guarded and table.rls),
-        _bound(table, owned, _READS, broken, settled),
-        _bound(table, owned, _WRITES, broken, settled),
-        _nothing("no" if owned else ""),
+        evidence.reads(table, owned) or _bound(table, owned, _READS, broken, settled),
+        evidence.writes(table, owned) or _bound(table, owned, _WRITES, broken, settled),
+        evidence.proven(table.label) if owned or table.label in evidence.tried else _nothing(""),
     )
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """What isolation rests on, by the tables' labels."""
+
+    static: dict[str, list[StaticFacts]]
+    tried: frozenset[str]
+    held: frozenset[str]
+    worst: dict[str, str]
+
+    @classmethod
+    def of(cls, facts: IsolationFacts) -> "_Evidence":
+        static: dict[str, list[StaticFacts]] = defaultdict(list)
+        for reading in facts.static:
+            static[reading.table].append(reading)
+        worst: dict[str, str] = {}
+        for outcome in ("inconclusive", "leak"):
+            worst |= {c.label: outcome for c in facts.cells if c.outcome == outcome and c.probe != "surface"}
+        tried = frozenset(facts.tables) if facts.attempted and not facts.live else frozenset()
+        return cls(static, tried, frozenset(facts.proven), worst)
+
+    def reads(self, table: TableFacts, owned: bool) -> Cell | None:
+        return self._read(table, owned, ("SELECT",))
+
+    def writes(self, table: TableFacts, owned: bool) -> Cell | None:
+        return self._read(table, owned, ("INSERT", "UPDATE", "DELETE"))
+
+    def _read(self, table: TableFacts, owned: bool, commands: tuple[str, ...]) -> Cell | None:
+        """Say what the policies of a table with row security say; None where they were not read."""
+        known = [s for s in self.static.get(table.label, ()) if s.command in commands]
+        if not (owned and table.rls and table.policies and known):
+            return None
+        reading = reading_of("", known)
+        return Cell(reading.mark, _REACH_WORDS[reading.word])
+
+    def proven(self, label: str) -> Cell:
+        if label not in self.tried:
+            return _nothing("no")
+        if label in self.held:
+            return Cell("ok", "proven")
+        outcome = self.worst.get(label, "not tried")
+        return Cell("bad" if outcome == "leak" else "none", outcome)
+
+
+_REACH_WORDS = {"safe": "bound", "closed": "closed", "unsafe": "open", "unverified": "unverified"}
 
 
 def _nothing(text: str) -> Cell:

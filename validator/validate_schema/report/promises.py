@@ -145,9 +145,29 @@ def _null_rows(report: Report, result: CheckResult | None) -> Line:
 
 
 def _proven(report: Report) -> Line:
-    return Line(
-        "none", "isolation proven with rows", report.isolation.get("reason") or "not proven in this run"
-    )
+    """Say what rows of two tenants showed: ✓ only when every probe of every table held."""
+    proof, found = report.isolation, report.isolation.coverage
+    if not proof.attempted:
+        return Line("none", "isolation proven with rows", proof.reason or "not proven in this run")
+    roles = ", ".join(r.name for r in proof.roles) or "no role"
+    if not found.tables:
+        return Line("none", "0 of 0 tables proven isolated", "there are none to examine")
+    doubts = [
+        f"{n} {word}"
+        for n, word in ((found.leaks, _leaks(found.leaks)), (found.inconclusive, "inconclusive"))
+        if n
+    ]
+    if proof.live:
+        text = f"no row of another tenant among the live rows of {_some(found.tables, 'table')} (as {roles})"
+        proven = found.cells > 0 and not doubts
+    else:
+        text = f"{found.proven} of {found.tables} tenant and inherited tables proven isolated (as {roles})"
+        proven = found.proven == found.tables and not doubts
+    return Line("ok" if proven else "bad" if found.leaks else "none", text, ", ".join(doubts))
+
+
+def _leaks(number: int) -> str:
+    return "leak" if number == 1 else "leaks"
 
 
 def _migrations(report: Report, results: dict[str, CheckResult]) -> Line:

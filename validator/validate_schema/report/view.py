@@ -10,6 +10,7 @@ from . import headline, matrix
 from . import map as map_
 from . import mermaid as mermaid_
 from . import promises as promises_
+from . import proof as proof_
 from .escape import one_line_sql, visible
 from .rollback import Rollback, rollback
 
@@ -145,6 +146,10 @@ class View:
     @cached_property
     def mermaid(self) -> str:
         return mermaid_.mermaid(self.report)
+
+    @cached_property
+    def proof(self) -> proof_.Proof:
+        return proof_.Proof(self.report.isolation)
 
     @cached_property
     def crossing(self) -> tuple[tuple[str, tuple[str, ...], str], ...]:

@@ -1,0 +1,171 @@
+"""Isolation as the report holds it: the proof's cells, the policies as read, where the two disagree."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from ..facts import Facts
+from ..model.catalog import QName
+from ..model.isolation import Cell, Isolation, Outcome, Probe
+from ..model.reading import Flow, Judgement, Reach
+from ..model.report import (
+    Disagreement,
+    IsolationFacts,
+    ProofCell,
+    ProofCoverage,
+    ProofRole,
+    StaticFacts,
+)
+
+_PROBES = tuple(Probe)
+_WORST = (Reach.UNSAFE, Reach.UNVERIFIED, Reach.SAFE, Reach.CLOSED)
+_HELD = (Outcome.ISOLATED, Outcome.DENIED)
+_HALVES = {
+    Probe.READ: ("SELECT", "using"),
+    Probe.INSERT: ("INSERT", "check"),
+    Probe.UPDATE: ("UPDATE", "using"),
+    Probe.DELETE: ("DELETE", "using"),
+    Probe.REHOME: ("UPDATE", "check"),
+}
+_THROUGH_READS = (Probe.UPDATE, Probe.DELETE)
+
+_Key = tuple[str, str]  # label, role
+
+
+def isolation_facts(facts: Facts) -> IsolationFacts:
+    """Return what was proven and what was read, sorted, under the names that people use."""
+    proof = facts.isolation
+    cells = tuple(_cell(c, facts) for c in sorted(proof.cells, key=_order))
+    proven = _proven(proof)
+    return IsolationFacts(
+        attempted=proof.attempted,
+        reason=proof.reason,
+        live=proof.live,
+        roles=tuple(ProofRole(name=r.name, how=r.how, made_up=r.made_up) for r in proof.roles),
+        tables=tuple(facts.show(t) for t in sorted(proof.tables)),
+        proven=tuple(facts.show(t) for t in sorted(proven)),
+        coverage=_coverage(proof, len(proven)),
+        cells=cells,
+        static=tuple(_static(facts)),
+        disagreements=tuple(_disagreements(facts)),
+        relaxed=proof.relaxed,
+        notes=proof.notes,
+    )
+
+
+def _order(cell: Cell) -> tuple[object, ...]:
+    return (cell.role, cell.table.schema, cell.table.name, _PROBES.index(cell.probe), cell.kind, cell.detail)
+
+
+def _cell(cell: Cell, facts: Facts) -> ProofCell:
+    return ProofCell(
+        role=cell.role,
+        schema=cell.table.schema,
+        name=cell.table.name,
+        label=facts.show(cell.table),
+        kind=cell.kind,
+        probe=cell.probe.value,
+        detail=cell.detail,
+        outcome=cell.outcome.value,
+        why=cell.why,
+        observed=cell.observed,
+        statements=cell.statements,
+    )
+
+
+def _proven(proof: Isolation) -> set[QName]:
+    """Return the tables that every role was kept out of. Counting live rows proves no table."""
+    if not proof.attempted or proof.live:
+        return set()
+    tried: dict[QName, set[str]] = defaultdict(set)
+    broken: set[QName] = set()
+    for cell in proof.cells:
+        if cell.probe is Probe.SURFACE:
+            continue
+        tried[cell.table].add(cell.role)
+        if cell.outcome not in _HELD:
+            broken.add(cell.table)
+    roles = {r.name for r in proof.roles}
+    return {t for t in proof.tables if tried[t] and tried[t] >= roles and t not in broken}
+
+
+def _coverage(proof: Isolation, proven: int) -> ProofCoverage:
+    outcomes = Counter(c.outcome for c in proof.cells)
+    return ProofCoverage(
+        tables=len(proof.tables),
+        proven=proven,
+        cells=len(proof.cells),
+        isolated=outcomes[Outcome.ISOLATED],
+        denied=outcomes[Outcome.DENIED],
+        leaks=outcomes[Outcome.LEAK],
+        inconclusive=outcomes[Outcome.INCONCLUSIVE],
+    )
+
+
+def worst(judgements: Iterable[Judgement]) -> Judgement:
+    """Return the judgement that decides for all: the least safe; raises ValueError without any."""
+    return min(judgements, key=lambda j: _WORST.index(j.reach))
+
+
+def _static(facts: Facts) -> Iterator[StaticFacts]:
+    """Yield one reading per table × role × command: the worse of its halves."""
+    by_command: dict[tuple[str, str, str], list[Judgement]] = defaultdict(list)
+    for judgement in facts.analysis.judgements:
+        by_command[facts.show(judgement.table), judgement.role, judgement.command].append(judgement)
+    for (label, role, command), judgements in sorted(by_command.items()):
+        decisive = worst(judgements)
+        yield StaticFacts(
+            table=label,
+            role=role,
+            command=command,
+            reach=decisive.reach.value,
+            reason=decisive.reason,
+            flow=decisive.flow.value if decisive.flow else "",
+            policy=decisive.policy or "",
+            branch=decisive.branch,
+        )
+
+
+def _disagreements(facts: Facts) -> Iterator[Disagreement]:
+    """Yield where a probe contradicts the reading of the half of the policies that guards it."""
+    if not facts.isolation.attempted:
+        return
+    read: dict[_Key, dict[tuple[str, str], Judgement]] = defaultdict(dict)
+    for judgement in facts.analysis.judgements:
+        key = (facts.show(judgement.table), judgement.role)
+        read[key][judgement.command, judgement.half] = judgement
+    for cell in sorted(facts.isolation.cells, key=_order):
+        label = facts.show(cell.table)
+        halves = read.get((label, cell.role), {})
+        guard = halves.get(_HALVES.get(cell.probe, ("", "")))
+        why = _contradiction(cell, guard, halves.values()) if guard else ""
+        if guard and why:
+            yield Disagreement(
+                table=label,
+                role=cell.role,
+                probe=cell.probe.value,
+                static=guard.reach.value,
+                proven=cell.outcome.value,
+                why=why,
+            )
+
+
+def _contradiction(cell: Cell, judgement: Judgement, others: Iterable[Judgement]) -> str:
+    if cell.outcome is Outcome.LEAK and judgement.reach in (Reach.SAFE, Reach.CLOSED):
+        return (
+            f"the policies read as {judgement.reach.value} ({judgement.reason}), yet a row got through: "
+            "believe the row"
+        )
+    opened = judgement.reach is Reach.UNSAFE and judgement.flow in (Flow.READ, Flow.WRITE)
+    if cell.outcome is not Outcome.ISOLATED or not opened or _hidden_by_reads(cell.probe, list(others)):
+        return ""
+    return (
+        f"the policies read as unsafe ({judgement.reason}), yet no row got through: something else holds "
+        "it, or no row met that branch"
+    )
+
+
+def _hidden_by_reads(probe: Probe, judgements: Sequence[Judgement]) -> bool:
+    """Tell whether the policies for SELECT already hide the rows: an UPDATE or DELETE with a WHERE
+    sees only what its role may read (PostgreSQL documentation, CREATE POLICY)."""
+    reads = [j for j in judgements if (j.command, j.half) == ("SELECT", "using")]
+    return probe in _THROUGH_READS and any(j.reach in (Reach.SAFE, Reach.CLOSED) for j in reads)
