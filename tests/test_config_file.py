@@ -107,7 +107,7 @@ def test_an_empty_file_leaves_everything_to_be_inferred() -> None:
     [
         ('[tenancy]\nglobl = ["x"]', 'tenancy.globl: unknown key; did you mean "global"?'),
         ('app_roles = ["x"]', 'app_roles: unknown key; did you mean "tenancy.app_roles"?'),
-        ("zzz = 1", "zzz: unknown key; known here: checks, contract, data, migrations, report, tenancy"),
+        ("zzz = 1", "zzz: unknown key; known here: checks, contract, data, migrations, prove, report, tenancy"),
         (
             '[contract.tables."a.b"]\ncolumns.x = { defalt = 1 }',
             'contract.tables."a.b".columns.x.defalt: unknown key; did you mean "default"?',
@@ -155,6 +155,14 @@ def test_an_empty_file_leaves_everything_to_be_inferred() -> None:
             '[[tenancy.levels]]\nroot = "a"\ncolumn = "x"\nparent = "b"\n'
             '[[tenancy.levels]]\nroot = "b"\ncolumn = "y"\nparent = "a"',
             "tenancy.levels[0].parent: the levels form a circle at 'a'",
+        ),
+        (
+            "[prove]\ncontext = [\"select set_config('app.tenant', '1', false)\", 'select 1::tenant']",
+            "prove.context: no statement says :tenant, which stands for the tenant's key",
+        ),
+        (
+            "[prove]\ncontext = ['call enter(:tenant)']\nuser = '7'",
+            "prove.user: no statement of prove.context says :user",
         ),
     ],
 )
@@ -362,7 +370,7 @@ def test_a_written_name_is_read_back(schema: str, name: str) -> None:
 def test_the_examples_of_the_documentation_are_configs() -> None:
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", text, re.MULTILINE)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     for block in blocks:
         parse_toml(dedent(block), "configuration.md")
 

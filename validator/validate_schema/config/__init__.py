@@ -16,6 +16,7 @@ from .shape import LevelConfig as LevelConfig
 from .shape import MigrationsConfig as MigrationsConfig
 from .shape import NullMeansConfig as NullMeansConfig
 from .shape import PolicyConfig as PolicyConfig
+from .shape import ProveConfig as ProveConfig
 from .shape import ReportConfig as ReportConfig
 from .shape import SuppressConfig as SuppressConfig
 from .shape import TableConfig as TableConfig

@@ -1,14 +1,21 @@
 """What a config must satisfy beyond its shape: names that can be read, no contradictions."""
 
+import re
 from collections.abc import Iterator
 
 from ..names import parse_pattern
-from .shape import Config, TenancyConfig
+from .shape import Config, ProveConfig, TenancyConfig
+
+_PLACEHOLDER = re.compile(r"(?<!:):(tenant|user)\b")
 
 
 def broken_rule(config: Config) -> str | None:
     """Return the first contradiction as ``key: what is wrong``, or None."""
-    return next(_unreadable_names(config), None) or next(_contradictions(config.tenancy), None)
+    return (
+        next(_unreadable_names(config), None)
+        or next(_contradictions(config.tenancy), None)
+        or next(_without_placeholder(config.prove), None)
+    )
 
 
 def named_tables(config: Config) -> Iterator[tuple[str, str]]:
@@ -56,6 +63,15 @@ def _unreadable_names(config: Config) -> Iterator[str]:
                     f'contract.tables.{table}.columns.{column}.default: write default = "true"; '
                     "without quotes only false is known, and means that there is no default"
                 )
+
+
+def _without_placeholder(prove: ProveConfig) -> Iterator[str]:
+    """A context that does not say the tenant would be the same for both: nothing could be proven."""
+    said = {name for statement in prove.context for name in _PLACEHOLDER.findall(statement)}
+    if prove.context and "tenant" not in said:
+        yield "prove.context: no statement says :tenant, which stands for the tenant's key"
+    if prove.user is not None and "user" not in said:
+        yield "prove.user: no statement of prove.context says :user"
 
 
 def _contradictions(tenancy: TenancyConfig) -> Iterator[str]:

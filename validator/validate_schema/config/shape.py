@@ -220,6 +220,17 @@ class DataConfig(_Section, frozen=True, kw_only=True):
     ] = 5_000
 
 
+class ProveConfig(_Section, frozen=True, kw_only=True):
+    """`[prove]`: how a session of the application says which tenant it works for, where that is not
+    one setting (`tenancy.setting`)."""
+
+    context: Annotated[
+        tuple[_Text, ...],
+        Meta(description="SQL that sets the tenant context; :tenant and :user are the quoted values."),
+    ] = ()
+    user: Annotated[str | None, Meta(description="The value that stands for :user.")] = None
+
+
 class Config(_Section, frozen=True, kw_only=True):
     """The configuration of validate-schema. Every key is optional; what is left out is inferred."""
 
@@ -229,3 +240,4 @@ class Config(_Section, frozen=True, kw_only=True):
     report: ReportConfig = ReportConfig()
     checks: ChecksConfig = ChecksConfig()
     data: DataConfig = DataConfig()
+    prove: ProveConfig = ProveConfig()
