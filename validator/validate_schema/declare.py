@@ -20,7 +20,7 @@ class Check:
     `judge` looks at one subject and returns a `Flaw`, `Unexamined`, or None when it passes.
     `bad` and `good` are SQL examples; `config` is the TOML that both need, `good_config` that of
     the good one where it differs (what is judged may be the config itself). `remediable` is False
-    where only a person can decide. `needs` names evidence beyond the catalog (``rows``).
+    where only a person can decide. `needs` names evidence beyond the catalog (``rows``, ``proof``).
     """
 
     id: str

@@ -166,7 +166,8 @@ def _finding(tally: _Tally, ref: ObjectRef, flaw: Flaw) -> Finding:
 
 def _result(tally: _Tally, open_findings: int, facts: Facts) -> CheckResult:
     check, failed, skipped = tally.check, len(tally.flaws), len(tally.unexamined)
-    no_rows = facts.evidence.reason if check.needs == "rows" and not tally.examined else ""
+    reasons = {"rows": facts.evidence.reason, "proof": facts.isolation.reason}
+    missing = "" if tally.examined else reasons.get(check.needs, "")
     return CheckResult(
         id=check.id,
         name=check.name,
@@ -181,7 +182,7 @@ def _result(tally: _Tally, open_findings: int, facts: Facts) -> CheckResult:
         suppressed=failed - open_findings,
         findings=open_findings,
         why=check.why,
-        reason=visible(tally.reason or _reasons(tally.unexamined) or no_rows),
+        reason=visible(tally.reason or _reasons(tally.unexamined) or missing),
     )
 
 

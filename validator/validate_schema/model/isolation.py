@@ -60,7 +60,8 @@ class Isolation(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `tables` are those that were to be proven; `relaxed` says what was dropped or changed on the copy so
     that rows could be made (a CHECK, an exclusion constraint); `notes` what a reader must know (missing
-    extensions, stand-in roles). `live` marks the read-only count among real rows.
+    extensions, stand-in roles). `live` marks the read-only count among real rows. `wanted`: a proof was
+    asked for, so that none is no pass.
     """
 
     attempted: bool = False
@@ -71,3 +72,4 @@ class Isolation(msgspec.Struct, frozen=True, omit_defaults=True):
     cells: tuple[Cell, ...] = ()
     relaxed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    wanted: bool = False
