@@ -33,7 +33,9 @@ ENU001 expected-enum error         ENU002 labels error                 ENU003 un
 RLS001 enabled error               RLS002 forced error                 RLS003 has-policy error
 RLS004 policy-enabled error        RLS012 applies-to-app error         RLS013 partition-child error
 RLS015 expected-policy error
-BYP001 app-role-privileged error   BYP002 app-role-owner error         BYP007 truncate warning
+BYP001 app-role-privileged error   BYP002 app-role-owner error         BYP003 view error
+BYP004 materialized-view error     BYP005 security-definer error       BYP006 search-path warning
+BYP007 truncate warning
 BYP008 public-grant error          BYP009 connected-role warning       BYP010 schema-create warning
 BYP011 default-privileges warning  BYP012 expected-grant warning
 DAT001 null-tenant-rows error      DAT002 orphan-tenant-rows error     DAT003 placeholder-tenant error

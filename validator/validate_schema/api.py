@@ -1,5 +1,6 @@
 """What a check module may import: the model, the declaration, selectors, names and remedies."""
 
+from .confinement import keeps_to_tenant as keeps_to_tenant
 from .contract.normal import same_expression as same_expression
 from .contract.normal import same_type as same_type
 from .contract.types import parse_type as parse_type
@@ -23,6 +24,7 @@ from .ident import quote_role as quote_role
 from .model import catalog as catalog
 from .model import contract as contract
 from .model import evidence as evidence
+from .model import isolation as isolation
 from .model import reading as reading
 from .model.finding import Flaw as Flaw
 from .model.finding import ObjectRef as ObjectRef

@@ -1,0 +1,209 @@
+"""BYP: functions that run with their owner's rights."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from validate_schema.api import (
+    Facts,
+    Flaw,
+    ObjectRef,
+    Remedy,
+    Severity,
+    Verdict,
+    check,
+    keeps_to_tenant,
+    quote_ident,
+    quote_qname,
+)
+from validate_schema.api import catalog as cat
+
+from ._access import escapes, is_guarded, sources, users_of, why_escapes
+
+_NO_LOCK = "none on rows"
+_TRIGGERS = ("trigger", "event_trigger")
+
+
+class Definer(NamedTuple):
+    """A function that runs as its owner, and the guarded tables that it touches (None: not known)."""
+
+    function: cat.Function
+    tables: tuple[cat.Table, ...] | None = None
+
+    @property
+    def ref(self) -> ObjectRef:
+        function = self.function
+        return ObjectRef("function", function.schema, name=f"{function.name}({function.arguments})")
+
+
+def definers(facts: Facts) -> Iterator[Definer]:
+    """SECURITY DEFINER functions and procedures."""
+    return (Definer(f) for f in facts.catalog.functions if f.security_definer)
+
+
+def touching_definers(facts: Facts) -> Iterator[Definer]:
+    """SECURITY DEFINER functions that touch guarded tables, or whose body cannot be read."""
+    facts.require_tenancy()
+    for function, _ in definers(facts):
+        if function.touches is None:
+            yield Definer(function)
+        elif tables := sources(function.touches, facts):
+            yield Definer(function, tables)
+
+
+@check(
+    "BYP005",
+    "SECURITY DEFINER function past the policies",
+    subjects=touching_definers,
+    severity=Severity.ERROR,
+    why="Such a function runs with its owner's rights: where no policy holds for the owner, whoever may call it reaches every tenant.",
+    bad="""
+        create table invoice (
+            id uuid primary key default gen_random_uuid(),
+            org_id uuid not null references organization (id),
+            amount numeric not null
+        );
+        create policy tenant_isolation on invoice
+            using (org_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+        alter table invoice enable row level security;
+        alter table invoice force row level security;
+        grant select on invoice to app_user;
+        create function invoice_total(wanted uuid) returns numeric language sql stable security definer
+            as 'select amount from invoice where id = wanted';
+    """,
+    good="""
+        create table invoice (
+            id uuid primary key default gen_random_uuid(),
+            org_id uuid not null references organization (id),
+            amount numeric not null
+        );
+        create policy tenant_isolation on invoice
+            using (org_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+        alter table invoice enable row level security;
+        alter table invoice force row level security;
+        grant select on invoice to app_user;
+        create function invoice_total(wanted uuid) returns numeric language sql stable security definer as $$
+            select amount from invoice
+            where id = wanted and org_id = nullif(current_setting('app.tenant_id', true), '')::uuid
+        $$;
+    """,
+)
+def security_definer(subject: Definer, facts: Facts) -> Verdict:
+    """A SECURITY DEFINER function reaches protected tables with rights for which no policy holds.
+
+    Examined: SECURITY DEFINER functions and procedures whose body names a table of the tenants whose
+    row security is on, directly or through views, and those whose body cannot be read (another
+    language, or statements built at run time). Fails when an app role or PUBLIC may execute it and its
+    owner is a superuser, has BYPASSRLS, or has the rights of a table's owner where row security is
+    not forced.
+
+    - It passes when every statement ties the protected tables to the tenant context by conditions
+      of its own; a parameter is no context, for the caller chooses it.
+    - A trigger function passes: nobody can call it directly.
+    - An info where policies call it: they need a helper that sees past them.
+    - A warning where the body cannot be read: only a person can say what it reaches.
+
+    Not covered: what a function does through other functions that it calls.
+    Source: PostgreSQL documentation, CREATE FUNCTION, "Writing SECURITY DEFINER Functions Safely".
+    """
+    function, tables = subject
+    users = users_of(function.owner, function.grants, facts, ("EXECUTE",))
+    if function.returns in _TRIGGERS or not users:
+        return None
+    if tables is None:
+        return _unread(subject, users, facts)
+    escaped = tuple(t for t in tables if escapes(function.owner, t, facts))
+    if not escaped or keeps_to_tenant(function, facts):
+        return None
+    name, listed = _name(subject, facts), ", ".join(facts.show(t.qname) for t in escaped)
+    observed = f"runs as {function.owner}, {why_escapes(function.owner, escaped, facts)}"
+    if _in_policies(function, facts):
+        return Flaw(
+            message=f"{name} reads {listed} past the policies, for the policies that call it; {', '.join(users)} may call it too",
+            expected="a helper that tells no more than whether the caller belongs to the tenant",
+            observed=observed,
+            severity=Severity.INFO,
+            remedy=Remedy(note="See that it returns nothing about other tenants, whatever it is asked."),
+        )
+    return Flaw(
+        message=f"{name} reaches every tenant's rows of {listed} for {', '.join(users)}",
+        expected="SECURITY INVOKER, conditions on the tenant context, or an owner for whom the policies hold",
+        observed=observed,
+        remedy=Remedy(
+            sql=(f"ALTER ROUTINE {_signature(function)} SECURITY INVOKER;",),
+            note=f"It then runs with the caller's rights and needs them on {listed}. Where it must see past the "
+            "policies, revoke EXECUTE from the app and PUBLIC, or add the tenant context to its conditions.",
+            lock=_NO_LOCK,
+        ),
+    )
+
+
+def _unread(subject: Definer, users: tuple[str, ...], facts: Facts) -> Verdict:
+    """A function whose body cannot be read could reach whatever its owner can."""
+    function = subject.function
+    guarded = [t for t in facts.catalog.tables if is_guarded(t, facts)]
+    escaped = [t for t in guarded if escapes(function.owner, t, facts)]
+    if not escaped:
+        return None
+    return Flaw(
+        message=f"What {_name(subject, facts)} reaches cannot be read, and {', '.join(users)} may call it with the "
+        f"rights of {function.owner}",
+        expected="a body that can be read, SECURITY INVOKER, or an owner for whom the policies hold",
+        observed=f"{function.language}, runs as {function.owner}, {why_escapes(function.owner, escaped, facts)}",
+        severity=Severity.WARNING,
+        remedy=Remedy(note="Look at what it does with the tables of the tenants, or revoke EXECUTE on it."),
+    )
+
+
+def _in_policies(function: cat.Function, facts: Facts) -> bool:
+    called = re.compile(rf'(?<![\w$]){re.escape(function.name)}(?![\w$])"?\(')
+    policies = (p for t in facts.catalog.tables for p in t.policies)
+    return any(called.search(text) for p in policies for text in (p.using, p.check) if text)
+
+
+def _name(subject: Definer, facts: Facts) -> str:
+    function = subject.function
+    return f"{facts.show(function.qname)}({function.arguments})"
+
+
+def _signature(function: cat.Function) -> str:
+    return f"{quote_qname(function.qname)}({function.arguments})"
+
+
+@check(
+    "BYP006",
+    "SECURITY DEFINER function without a search path",
+    subjects=definers,
+    severity=Severity.WARNING,
+    why="The caller's search path decides which tables, operators and functions it uses: a caller who may create one can have it run with the owner's rights.",
+    bad="""
+        create function server_note() returns text language sql stable security definer
+            as $$ select upper('none') $$;
+    """,
+    good="""
+        create function server_note() returns text language sql stable security definer
+            set search_path = pg_catalog, pg_temp as $$ select upper('none') $$;
+    """,
+)
+def search_path(subject: Definer, facts: Facts) -> Verdict:
+    """A SECURITY DEFINER function runs with the search path of its caller.
+
+    Examined: SECURITY DEFINER functions and procedures. Passes when the function sets search_path
+    for itself; which schemas stand there is not judged.
+    Source: PostgreSQL documentation, CREATE FUNCTION, "Writing SECURITY DEFINER Functions Safely".
+    """
+    function = subject.function
+    if any(s.partition("=")[0] == "search_path" for s in function.settings):
+        return None
+    schemas = list(dict.fromkeys((function.schema, facts.default_schema)))
+    path = ", ".join(("pg_catalog", *map(quote_ident, schemas), "pg_temp"))
+    return Flaw(
+        message=f"{_name(subject, facts)} runs as {function.owner} with the search path of whoever calls it",
+        expected="SET search_path on the function, pg_temp last",
+        observed="no search_path of its own",
+        remedy=Remedy(
+            sql=(f"ALTER ROUTINE {_signature(function)} SET search_path = {path};",),
+            note="Make sure that it needs no other schema, and that no app role may create objects in these.",
+            lock=_NO_LOCK,
+        ),
+    )

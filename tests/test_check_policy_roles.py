@@ -1,0 +1,67 @@
+"""Whom policies let in, and what stands open beside a protected table."""
+
+import pytest
+
+from tests.fix_bench import Bench
+from tests.fix_policies import CONTEXT, TABLE, found
+
+OWN = f"using (org_id = (select {CONTEXT}));"
+LEFT_OUT = "error: No permissive policy on invoice applies to app_user, who may use it: it sees no row and can write none"
+LEAVES_OUT = {
+    "another role": f"create policy own on invoice to app_owner {OWN}",
+    "restrictive only": f"create policy own on invoice as restrictive {OWN}",
+}
+LETS_IN = {
+    "public": f"create policy own on invoice {OWN}",
+    "the role": f"create policy own on invoice to app_user {OWN}",
+    "a group": f"create role staff; grant staff to app_user; create policy own on invoice to staff {OWN}",
+    "one command": f"create policy own on invoice for select {OWN}",
+    "nobody uses it": f"revoke all on invoice from app_user; create policy own on invoice to app_owner {OWN}",
+    "no policy at all": "",
+}
+PARTITIONED = f"""
+create table event (id bigint, org_id uuid not null references organization (id), at date) partition by range (at);
+create table event_1 partition of event for values from ('2026-01-01') to ('2027-01-01') partition by list (id);
+create table event_1_a partition of event_1 default;
+alter table event enable row level security;
+alter table event force row level security;
+create policy own on event {OWN}
+grant select on event to app_user;
+"""
+CHILD = "create table archived () inherits (invoice);"
+
+
+@pytest.mark.parametrize("script", LEAVES_OUT.values(), ids=LEAVES_OUT)
+def test_a_role_that_no_policy_admits_is_one_error(bench: Bench, script: str) -> None:
+    assert found(bench, "RLS012", script, TABLE) == [LEFT_OUT]
+
+
+@pytest.mark.parametrize("script", LETS_IN.values(), ids=LETS_IN)
+def test_a_role_that_is_let_in_or_not_meant_to_be_is_no_finding(bench: Bench, script: str) -> None:
+    assert found(bench, "RLS012", script, TABLE) == []
+
+
+def test_a_partition_that_the_app_may_use_is_one_error_at_any_depth(bench: Bench) -> None:
+    script = PARTITIONED + "grant select (id) on event_1_a to app_user;"
+
+    assert found(bench, "RLS013", script, "") == [
+        "error: event_1_a, a partition of event, is open to app_user past the policies of event"
+    ]
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["", "grant select on event_1 to app_user; alter table event_1 enable row level security;"],
+    ids=["no privilege", "row security of its own"],
+)
+def test_a_partition_behind_its_table_is_no_finding(bench: Bench, script: str) -> None:
+    assert found(bench, "RLS013", PARTITIONED + script, "") == []
+
+
+def test_an_open_inheritance_child_is_one_error_of_this_check_alone(bench: Bench) -> None:
+    script = f"create policy own on invoice {OWN} {CHILD} grant select on archived to public;"
+
+    assert found(bench, "RLS013", script, TABLE) == [
+        "error: archived, an inheritance child of invoice, is open to app_user past the policies of invoice"
+    ]
+    assert found(bench, "RLS001", script, TABLE) == []
