@@ -14,8 +14,10 @@ from validate_schema.api import (
     catalog,
     check,
     free_name,
+    is_optional,
     keys_of,
     level_columns,
+    open_columns,
     referring_keys,
     replace_primary_key,
     replace_unique,
@@ -27,7 +29,7 @@ from validate_schema.api import (
 
 from ._declared import written_in
 from ._expected import ExpectedOf, expected_uniques, missing_columns, partition_columns
-from ._null_gaps import OPTIONAL, close_gap, is_optional, open_columns
+from ._null_gaps import OPTIONAL, close_gap
 
 
 def _words(unique: TableUnique) -> str:

@@ -39,6 +39,7 @@ BYP007 truncate warning
 BYP008 public-grant error          BYP009 connected-role warning       BYP010 schema-create warning
 BYP011 default-privileges warning  BYP012 expected-grant warning
 DAT001 null-tenant-rows error      DAT002 orphan-tenant-rows error     DAT003 placeholder-tenant error
+DAT004 cross-tenant-rows error     DAT005 hidden-duplicates warning
 SUP001 expired error               SUP002 unused warning
 """
 PUBLISHED = {

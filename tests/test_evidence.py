@@ -13,7 +13,7 @@ from tests.fix_examples import facts_of
 from validate_schema.config import DataConfig
 from validate_schema.evidence import gather
 from validate_schema.model.catalog import QName
-from validate_schema.model.evidence import Evidence, TenantRows
+from validate_schema.model.evidence import Evidence, HiddenDuplicates, StrayReferences, TenantRows
 from validate_schema.scratch import Database
 
 A, B = "00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000b"
@@ -351,3 +351,72 @@ def test_without_a_tenancy_no_table_is_read(conn: Connection) -> None:
     conn.execute("create table note (id int)")
 
     assert evidence(conn) == Evidence(gathered=True, limit=100_000)
+
+
+STRAYS = """
+create table project (id int primary key, org_id uuid not null references organization (id));
+create table task (id int primary key, org_id {type} not null, project_id int, {key});
+"""
+
+
+@pytest.mark.parametrize("type", ["uuid", "text"])
+def test_references_into_another_tenant_are_counted(any_conn: Connection, type: str) -> None:
+    any_conn.execute(PRELUDE)
+    any_conn.execute(f"insert into organization values ('{B}', 'b')")
+    any_conn.execute(
+        STRAYS.format(type=type, key="constraint in_project foreign key (project_id) references project")
+    )
+    any_conn.execute(
+        f"""
+        insert into project values (1, '{A}'), (2, '{B}');
+        insert into task values (1, '{A}', 1), (2, '{A}', 2), (3, '{B}', 1), (4, '{B}', null);
+        """
+    )
+
+    assert evidence(any_conn).stray_references == (
+        StrayReferences(QName("public", "task"), "in_project", 2, ("1", "2")),
+    )
+
+
+def test_references_that_the_key_itself_keeps_in_the_tenant_are_not_read(conn: Connection) -> None:
+    conn.execute(PRELUDE)
+    conn.execute(
+        "create table project (id int primary key, org_id uuid not null references organization (id), unique (org_id, id))"
+    )
+    conn.execute(
+        "create table task (id int primary key, org_id uuid not null, project_id int,"
+        " foreign key (org_id, project_id) references project (org_id, id))"
+    )
+
+    assert evidence(conn).stray_references == ()
+
+
+def test_rows_that_differ_in_nothing_but_a_null_are_counted_in_groups(any_conn: Connection) -> None:
+    any_conn.execute(PRELUDE)
+    any_conn.execute(
+        f"""
+        create table run (id int primary key, org_id uuid not null references organization (id), name text not null,
+                          attempt int, gone boolean not null default false);
+        create unique index once on run (org_id, lower(name), attempt) where not gone;
+        insert into run values (1, '{A}', 'x', null), (2, '{A}', 'X', null), (3, '{A}', 'y', null), (4, '{A}', 'x', 1);
+        insert into run values (5, '{A}', 'y', null, true);
+        """
+    )
+
+    assert evidence(any_conn).hidden_duplicates == (
+        HiddenDuplicates(QName("public", "run"), "once", 1, (f"{A}, x, NULL",)),
+    )
+
+
+def test_keys_of_a_table_that_may_not_be_read_say_so(conn: Connection) -> None:
+    conn.execute(PRELUDE)
+    conn.execute(STRAYS.format(type="uuid", key="foreign key (project_id) references project"))
+    facts = facts_of(conn)
+    conn.execute("drop table task")
+
+    (found,) = gather(conn, facts, BOUNDS).stray_references
+
+    assert (found.rows, found.unreadable) == (
+        None,
+        "task.org_id no longer exists; task.project_id no longer exists",
+    )

@@ -36,6 +36,8 @@ from .model.tenancy import Standing as Standing
 from .model.tenancy import TableClass as TableClass
 from .names import parse_pattern as parse_pattern
 from .names import write_name as write_name
+from .null_gaps import is_optional as is_optional
+from .null_gaps import open_columns as open_columns
 from .remedy import add_foreign_key as add_foreign_key
 from .remedy import add_unique as add_unique
 from .remedy import create_index as create_index

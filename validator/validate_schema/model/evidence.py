@@ -23,6 +23,28 @@ class TenantRows(msgspec.Struct, frozen=True, omit_defaults=True):
     unreadable: str = ""
 
 
+class StrayReferences(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Rows of one foreign key between tenant tables whose own tenant is not that of the row they
+    reference; `rows` is None where they were not counted, and `unreadable` says why."""
+
+    table: QName
+    constraint: str
+    rows: int | None = None
+    sample: tuple[str, ...] = ()
+    unreadable: str = ""
+
+
+class HiddenDuplicates(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Groups of rows that one unique would refuse if NULLs were equal; `groups` is None where they
+    were not counted, and `unreadable` says why."""
+
+    table: QName
+    unique: str
+    groups: int | None = None
+    sample: tuple[str, ...] = ()
+    unreadable: str = ""
+
+
 class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
     """All data evidence. `gathered` is False when rows were not looked at; then `reason` says why."""
 
@@ -30,3 +52,5 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
     limit: int = 0
     tenant_rows: tuple[TenantRows, ...] = ()
+    stray_references: tuple[StrayReferences, ...] = ()
+    hidden_duplicates: tuple[HiddenDuplicates, ...] = ()
