@@ -1,0 +1,138 @@
+"""Every way in is found by the probe that takes it, and its script shows it again."""
+
+import pytest
+
+from tests.fix_proof import HEALTHY, NOTE, PROTECTED, TENANT, Bed
+from validate_schema.model.isolation import Outcome, Probe
+
+LEAK = Outcome.LEAK
+LEAKS = {
+    "no row security": (NOTE, {Probe.READ, Probe.INSERT, Probe.UPDATE, Probe.DELETE, Probe.REHOME, Probe.NO_CONTEXT}),
+    "using true": (
+        f"{PROTECTED} create policy p on note using (true);",
+        {Probe.READ, Probe.INSERT, Probe.UPDATE, Probe.DELETE, Probe.REHOME, Probe.NO_CONTEXT},
+    ),
+    "check true": (
+        f"{PROTECTED} create policy p on note using ({TENANT}) with check (true);",
+        {Probe.INSERT, Probe.REHOME, Probe.NO_CONTEXT},
+    ),
+    "using true with a check": (
+        f"{PROTECTED} create policy p on note using (true) with check ({TENANT});",
+        {Probe.READ, Probe.DELETE, Probe.REHOME, Probe.NO_CONTEXT},
+    ),
+    "is public": (
+        f"{PROTECTED} alter table note add is_public boolean not null default false;"
+        f" create policy p on note using ({TENANT} or is_public);",
+        {Probe.READ, Probe.INSERT, Probe.UPDATE, Probe.DELETE, Probe.REHOME, Probe.NO_CONTEXT},
+    ),
+    "a label opens it": (
+        "create type state as enum ('draft', 'sent', 'shared');" + PROTECTED + "alter table note add state state;"
+        f" create policy p on note for select using ({TENANT} or state = 'shared');"
+        f" create policy w on note for insert with check ({TENANT});",
+        {Probe.READ, Probe.NO_CONTEXT},
+    ),
+    "open without context": (
+        f"{PROTECTED} create policy p on note using (coalesce(nullif(current_setting('app.tenant_id', true), '')::uuid, org_id) = org_id);",
+        {Probe.NO_CONTEXT},
+    ),
+    "open to the empty context": (
+        f"{PROTECTED} create policy p on note using ({TENANT} or current_setting('app.tenant_id', true) = '');",
+        {Probe.NO_CONTEXT},
+    ),
+    "blind update": (
+        f"{PROTECTED} create policy r on note for select using ({TENANT});"
+        " create policy u on note for update using (true) with check (true);",
+        {Probe.UPDATE, Probe.REHOME, Probe.NO_CONTEXT},
+    ),
+    "blind delete": (
+        f"{PROTECTED} create policy r on note for select using ({TENANT}); create policy d on note for delete using (true);",
+        {Probe.DELETE, Probe.NO_CONTEXT},
+    ),
+    "inverted": (
+        f"{PROTECTED} create policy p on note using (not ({TENANT}));",
+        {Probe.READ, Probe.INSERT, Probe.UPDATE, Probe.DELETE, Probe.OWN},
+    ),
+    "a tenant that is named": (
+        f"{PROTECTED} create policy p on note for select"
+        f" using ({TENANT} or org_id = '11111111-1111-4111-8111-111111111111');",
+        {Probe.READ, Probe.NO_CONTEXT, Probe.OWN},
+    ),
+    "rows without a tenant": (
+        f"{PROTECTED} alter table note alter org_id drop not null;"
+        f" create policy p on note for select using ({TENANT} or org_id is null);",
+        {Probe.READ, Probe.NO_CONTEXT, Probe.OWN},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LEAKS)
+def test_a_leak_is_found_where_it_is_and_its_script_shows_it_again(bed: Bed, name: str) -> None:
+    script, expected = LEAKS[name]
+
+    cells = bed.cells(script)
+
+    leaks = {probe for probe, cell in cells.items() if cell.outcome is LEAK}
+    assert leaks - {Probe.OWN} == expected - {Probe.OWN}
+    for probe in leaks - {Probe.OWN}:
+        assert bed.repeats(cells[probe], script) > 0
+
+
+def test_an_owner_that_is_not_forced_leaks(bed: Bed) -> None:
+    script = HEALTHY + "alter table note owner to app_user;"
+
+    assert bed.outcomes(script)[Probe.READ] is LEAK
+    assert bed.outcomes(script + "alter table note force row level security;")[Probe.READ] is Outcome.ISOLATED
+
+
+def test_a_key_that_crosses_tenants_leaks_and_a_composite_one_does_not(bed: Bed) -> None:
+    comment = (
+        "create table comment (id int primary key, org_id uuid not null references organization (id), note_id uuid not null{});"
+        " grant select, insert, update, delete on comment to app_user; alter table comment enable row level security;"
+        f" create policy own on comment using ({TENANT});"
+    )
+    simple = HEALTHY + comment.format(" references note (id)")
+    tied = (
+        HEALTHY
+        + "alter table note add unique (org_id, id);"
+        + comment.format(", foreign key (org_id, note_id) references note (org_id, id)")
+    )
+
+    found = bed.cells(simple, table="comment")[Probe.REFERENCE]
+
+    assert (found.outcome, found.detail) == (LEAK, "comment_note_id_fkey")
+    assert bed.repeats(found, simple) == 1
+    assert bed.outcomes(tied, table="comment")[Probe.REFERENCE] is Outcome.ISOLATED
+
+
+SURFACES = {
+    "a view as its owner": "create view seen as select * from note; grant select on seen to app_user;",
+    "a count": "create view seen as select count(*) from note; grant select on seen to app_user;",
+    "a materialized view": "create materialized view seen as select * from note; grant select on seen to app_user;",
+    "a definer function": "create function seen(org uuid) returns setof note language sql security definer"
+    " as 'select * from note where org_id = org';",
+}
+
+
+@pytest.mark.parametrize("name", SURFACES)
+def test_rows_that_come_out_another_way_are_found(bed: Bed, name: str) -> None:
+    script = HEALTHY + SURFACES[name]
+
+    surfaces = [c for c in bed.prove(script).cells if c.probe is Probe.SURFACE]
+
+    assert [c.outcome for c in surfaces] == [LEAK]
+    assert bed.repeats(surfaces[0], script) > 0
+
+
+def test_a_partition_without_its_own_protection_is_found(bed: Bed) -> None:
+    script = (
+        "create table event (id int, org_id uuid not null references organization (id), at date, primary key (id, at))"
+        " partition by range (at); create table event_2024 partition of event"
+        " for values from ('2024-01-01') to ('2025-01-01'); alter table event enable row level security;"
+        f" create policy own on event using ({TENANT});"
+        " grant select, insert, update, delete on event to app_user; grant select on event_2024 to app_user;"
+    )
+
+    cells = bed.prove(script).cells
+
+    assert [(c.table.name, c.outcome) for c in cells if c.probe is Probe.SURFACE] == [("event_2024", LEAK)]
+    assert {c.outcome for c in cells if c.table.name == "event"} == {Outcome.ISOLATED}

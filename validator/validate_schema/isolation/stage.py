@@ -1,0 +1,127 @@
+"""One connection, one transaction that is never committed, and attempts inside savepoints of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..ident import quote_ident, quote_literal, quote_qname
+from ..model.catalog import QName
+from .repair import brief
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+_QUIET = "set local session_replication_role = replica"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One statement as the app role. `before` runs as superuser with triggers and keys off.
+
+    What it achieved is read in one of three ways: the rows that it returned are in `wanted`; rows that
+    `present` lists are gone from `missing_from` (touched or deleted); the superuser's `count` grew.
+    `shown` is the statement for a reproduction where it reads better; `again` replaces the attempt
+    when a unique constraint was in the way.
+    """
+
+    statement: str
+    label: str
+    wanted: frozenset[str] = frozenset()
+    present: str = ""
+    count: str = ""
+    before: tuple[str, ...] = ()
+    shown: str = ""
+    again: "Attempt | None" = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the server did: nothing of the kind (`hits` 0), the other's rows (`hits`), or an error."""
+
+    hits: int = 0
+    state: str = ""
+    message: str = ""
+    source: str = ""
+    rows: tuple[Any, ...] = ()
+
+    @property
+    def by_policy(self) -> bool:
+        return self.state == "42501" and self.source == "ExecWithCheckOptions"
+
+    def denied(self, name: QName) -> bool:
+        """Tell whether the role lacks a privilege on this very object or its schema."""
+        said = self.message.removeprefix("permission denied for ").partition(" ")[2]
+        acl = self.state == "42501" and self.source.startswith("aclcheck_error")
+        return acl and said in (name.name, name.schema)
+
+    @property
+    def said(self) -> str:
+        return f"{self.state} {self.message}" if self.state else f"{self.hits} rows"
+
+
+@dataclass
+class Stage:
+    """The connection. `settings` are what ALTER ROLE gives each role for its sessions."""
+
+    conn: "psycopg.Connection[Any]"
+    settings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def run(
+        self,
+        attempt: Attempt,
+        role: str,
+        context: Sequence[str],
+        *,
+        quiet: bool = False,
+        opened: QName | None = None,
+    ) -> Answer:
+        """Run an attempt and undo it. `quiet`: foreign keys and triggers off; `opened`: the table whose
+        row security is switched off, for the self-check."""
+        import psycopg
+
+        prepared = ["savepoint attempt"]
+        if opened is not None:
+            prepared.append(f"alter table {quote_qname(opened)} disable row level security")
+        if attempt.before:
+            prepared += [_QUIET, *attempt.before, "set local session_replication_role = origin"]
+        if attempt.count:
+            prepared.append(attempt.count)
+        try:
+            base = self._last(prepared)
+            quietly = [_QUIET] if quiet else []
+            try:
+                rows = self._last([*quietly, *self._become(role, context), attempt.statement])
+            except psycopg.Error as error:
+                return Answer(0, error.sqlstate or "", _line(error), error.diag.source_function or "")
+            return Answer(self._hits(attempt, rows, base), rows=tuple(rows))
+        finally:
+            self._last(["rollback to savepoint attempt", "release savepoint attempt"])
+
+    def _hits(self, attempt: Attempt, rows: list[Any], base: list[Any]) -> int:
+        if attempt.present:
+            left = {row[0] for row in self._last(["reset session authorization", attempt.present])}
+            return len(attempt.wanted - left)
+        if attempt.count:
+            now = self._last(["reset session authorization", attempt.count])
+            return max(0, int(now[0][0]) - int(base[0][0]))
+        return len(attempt.wanted & {str(row[0]) for row in rows})
+
+    def _become(self, role: str, context: Sequence[str]) -> list[str]:
+        """Return what makes the session the role's, with its own settings and the tenant context."""
+        found = ["set constraints all immediate", f"set local session authorization {quote_ident(role)}"]
+        for setting in self.settings.get(role, ()):
+            name, _, value = setting.partition("=")
+            found.append(f"select pg_catalog.set_config({quote_literal(name)}, {quote_literal(value)}, true)")
+        return [*found, *context]
+
+    def _last(self, statements: list[str]) -> list[Any]:
+        """Run the statements in one round trip; return the rows of the last."""
+        cursor = self.conn.execute(";\n".join(statements).encode())
+        while cursor.nextset():
+            pass
+        return cursor.fetchall() if cursor.description else []
+
+
+def _line(error: "psycopg.Error") -> str:
+    return error.diag.message_primary or brief(error)
