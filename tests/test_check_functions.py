@@ -3,7 +3,7 @@
 import pytest
 
 from tests.fix_bench import Bench
-from tests.fix_policies import CONTEXT, found
+from tests.fix_guarded import CONTEXT, found
 
 HEAD = "create function lookup(wanted uuid) returns setof uuid language {} security definer as $f$ {} $f$;"
 REACHES = "error: lookup(wanted uuid) reaches every tenant's rows of invoice for app_user"

@@ -12,7 +12,7 @@ from .model.contract import Contract, ExpectedTable
 from .model.evidence import Evidence
 from .model.finding import ObjectRef
 from .model.isolation import Isolation
-from .model.reading import Analysis
+from .model.reading import Analysis, Judgement, PolicyReading
 from .model.tenancy import Level, Standing, TableClass, Tenancy
 
 
@@ -232,6 +232,19 @@ class Facts:
                 if key.references is not None and not key.inherited:
                     found.setdefault(key.references, []).append((table, key))
         return {name: tuple(keys) for name, keys in found.items()}
+
+    @cached_property
+    def judgements(self) -> Mapping[QName, tuple[Judgement, ...]]:
+        """What the analysis says of row-level security, by table."""
+        found: dict[QName, list[Judgement]] = {}
+        for judgement in self.analysis.judgements:
+            found.setdefault(judgement.table, []).append(judgement)
+        return {name: tuple(judgements) for name, judgements in found.items()}
+
+    @cached_property
+    def policy_readings(self) -> Mapping[tuple[QName, str], PolicyReading]:
+        """What the analysis says of each policy by itself, by table and name."""
+        return {(r.table, r.policy): r for r in self.analysis.policies}
 
     @cached_property
     def expected_tables(self) -> Mapping[QName, ExpectedTable]:
