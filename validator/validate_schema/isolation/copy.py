@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..scratch import Database, Server
 
-_EXTENSION = re.compile(r"extension|control file", re.IGNORECASE)
+_ROLES = "select rolname, rolsuper, rolbypassrls, rolcanlogin from pg_catalog.pg_roles"
 _SETTING_OF_PSQL = re.compile(r"^\\(?:un)?restrict .*$", re.MULTILINE)
 
 
@@ -71,13 +71,16 @@ def _dump(server: "Server", source: Destination) -> str:
 
 def _make_roles(admin: "psycopg.Connection[Any]", catalog: Catalog, made: list[str]) -> list[str]:
     """Create the roles that the scratch server lacks, then their memberships and settings."""
-    here = {name for (name,) in admin.execute("select rolname from pg_catalog.pg_roles")}
+    here = {row[0]: row[1:] for row in admin.execute(_ROLES.encode())}
     notes = []
     for role in catalog.roles:
         if role.name.startswith("pg_"):
             continue
         if role.name in here:
-            notes.append(f"the role {role.name} was on the scratch server already and is used as it is there")
+            if here[role.name] != (role.superuser, role.bypassrls, role.login):
+                notes.append(
+                    f"the role {role.name} is another on the scratch server and was left as it is there"
+                )
             continue
         admin.execute(f"create role {quote_ident(role.name)} {_attributes(role)}".encode())
         made.append(role.name)

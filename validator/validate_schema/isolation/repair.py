@@ -61,6 +61,8 @@ _ANYTHING = ("{n}", "0", "1", "a", "", "{}", "[]", "()", "(0,0)")
 _QUOTED = re.compile(r"'((?:[^']|'')*)'")
 _NUMBER = re.compile(r"(?<![\w.'])-?\d+(?:\.\d+)?(?![\w.'])")
 _MOST = 3_000
+_NUMBERS_TRIED = (7, 187_654)
+_TRIES = 4  # of one constraint, before it is dropped
 
 
 def brief(error: BaseException) -> str:
@@ -95,11 +97,12 @@ def settle_types(seeder: "Seeder", rows: Rows) -> None:
 
 
 def _works(seeder: "Seeder", column: Column) -> bool:
+    """Tell whether the values that are made for the type are taken, low and high numbers."""
     known, place = seeder.settled, (column.type, column.modifier)
-    if place not in known and casts(
-        seeder.conn, seeder.values.make(column.type, column.modifier, 7), column.type_text
-    ):
-        known.add(place)
+    if place not in known:
+        made = (seeder.values.make(column.type, column.modifier, n) for n in _NUMBERS_TRIED)
+        if all(casts(seeder.conn, text, column.type_text) for text in made):
+            known.add(place)
     return place in known
 
 
@@ -142,7 +145,8 @@ def mend(seeder: "Seeder", rows: Rows, row: Row, error: "psycopg.Error") -> bool
     if state == "23514" and diag.constraint_name is None:
         return _place_in_partition(seeder, rows)
     if state in ("23514", "23P01") and diag.constraint_name is not None and diag.table_name:
-        if state == "23514" and _satisfy(seeder, rows, row):
+        rows.tries[diag.constraint_name] = rows.tries.get(diag.constraint_name, 0) + 1
+        if state == "23514" and rows.tries[diag.constraint_name] <= _TRIES and _satisfy(seeder, rows, row):
             return True
         table = QName(diag.schema_name or "", diag.table_name)
         return _drop_constraint(seeder, rows, table, diag.constraint_name)
@@ -198,37 +202,42 @@ def _place_in_partition(seeder: "Seeder", rows: Rows) -> bool:
 
 
 def _satisfy(seeder: "Seeder", rows: Rows, row: Row) -> bool:
-    """Look for values of the columns in unmet CHECKs with which all CHECKs hold; keep them as patterns."""
+    """Look, for each unmet CHECK, for values with which it and those that share columns with it hold;
+    keep them as patterns. Tell whether any was found."""
     checks = [c for c in rows.table.checks if c.definition and not _was_dropped(rows, c)]
-    mentioned = {name for c in checks for name in c.columns}
-    free = [c for c in seeder.usable(rows.name) if c.name in mentioned and not seeder.binds(rows.table, c)]
-    unmet = _unmet(seeder, rows, row, checks)
-    free = [c for c in free if any(c.name in check.columns for check in unmet)]
+    solved = False
+    for check in checks:
+        if _first_that_holds(seeder, rows, row, [check], [{}]) is not None:
+            continue
+        found = _solution(seeder, rows, row, check, checks)
+        for name, pattern in (found or {}).items():
+            row.values[name] = None if pattern is None else _filled(pattern)
+            solved = True
+            if pattern is None:
+                seeder.omitted.add((rows.name, name))
+            else:
+                seeder.patterns[rows.name, name] = pattern
+    return solved
+
+
+def _solution(
+    seeder: "Seeder", rows: Rows, row: Row, check: Constraint, checks: list[Constraint]
+) -> dict[str, str | None] | None:
+    usable = [c for c in seeder.usable(rows.name) if c.name in check.columns]
+    free = [c for c in usable if not seeder.binds(rows.table, c)]
     if not free or len(free) > 5:
-        return False
-    text = " ".join(c.definition or "" for c in unmet)
+        return None
+    near = [c for c in checks if not {x.name for x in free}.isdisjoint(c.columns)]
     share = max(4, int(_MOST ** (1 / len(free))))
-    options = [[*_candidates(seeder, c, text)][:share] for c in free]
-    tried = [
-        dict(zip((c.name for c in free), values, strict=True)) for values in islice(product(*options), _MOST)
-    ]
-    found = _first_that_holds(seeder, rows, row, checks, tried)
-    if found is None:
-        return False
-    for name, pattern in found.items():
-        if pattern is not None:
-            seeder.patterns[rows.name, name] = pattern
-        else:
-            seeder.omitted.add((rows.name, name))
-    return True
+    text = " ".join(c.definition or "" for c in near)
+    options = [_candidates(seeder, c, text)[:share] for c in free]
+    names = [c.name for c in free]
+    tried = [dict(zip(names, v, strict=True)) for v in islice(product(*options), _MOST)]
+    return _first_that_holds(seeder, rows, row, near, tried)
 
 
 def _was_dropped(rows: Rows, check: Constraint) -> bool:
     return any(s.endswith(f"drop constraint {quote_ident(check.name)}") for s in rows.relaxed)
-
-
-def _unmet(seeder: "Seeder", rows: Rows, row: Row, checks: list[Constraint]) -> list[Constraint]:
-    return [c for c in checks if _first_that_holds(seeder, rows, row, [c], [{}]) is None]
 
 
 def _first_that_holds(
@@ -265,7 +274,7 @@ def _first_that_holds(
 
 
 def _filled(pattern: str) -> str:
-    return pattern.replace("{n}", "7")
+    return pattern.replace("{n}", str(_NUMBERS_TRIED[-1]))
 
 
 def _candidates(seeder: "Seeder", column: Column, definition: str) -> list[str | None]:
@@ -304,7 +313,8 @@ def _candidates(seeder: "Seeder", column: Column, definition: str) -> list[str |
 def _reads(seeder: "Seeder", pattern: str, column: Column) -> bool:
     known, place = seeder.readable, (column.type, column.modifier, pattern)
     if place not in known:
-        known[place] = casts(seeder.conn, _filled(pattern), column.type_text)
+        texts = {pattern.replace("{n}", str(n)) for n in _NUMBERS_TRIED}
+        known[place] = all(casts(seeder.conn, text, column.type_text) for text in texts)
     return known[place]
 
 

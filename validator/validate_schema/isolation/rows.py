@@ -39,7 +39,7 @@ class Row:
 @dataclass
 class Rows:
     """The rows of one table. `failed` says why there are none; `relaxed` are the statements that were
-    needed on the copy first, `notes` what they mean."""
+    needed on the copy first, `notes` what they mean; `tries` counts repairs by constraint."""
 
     table: Table
     columns: tuple[Column, ...]
@@ -47,6 +47,7 @@ class Rows:
     relaxed: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     failed: str = ""
+    tries: dict[str, int] = field(default_factory=dict)
 
     @property
     def name(self) -> QName:
