@@ -1,0 +1,36 @@
+"""Row-level security read statically: what the policies let each app role reach, table by table."""
+
+from ..model.catalog import Catalog, Table
+from ..model.reading import Analysis
+from ..model.tenancy import TableClass, Tenancy
+from .judge import PUBLIC, Judge
+from .readings import Reader
+from .world import Schema
+
+_GUARDED = (TableClass.TENANT, TableClass.INHERITED, TableClass.ROOT)
+
+
+def analyse(catalog: Catalog, tenancy: Tenancy) -> Analysis:
+    """Judge every tenant, inherited and root table with row security on, for every app role.
+
+    Roles are the app roles that exist; PUBLIC alone stands for them where none is known. Empty where
+    the tenancy was not identified. Reads the catalog alone: no connection, no clock.
+    """
+    if not tenancy.identified or not any(t.policies or t.row_security for t in catalog.tables):
+        return Analysis()
+    schema = Schema(catalog, tenancy)
+    judge, reader = Judge(schema), Reader(schema)
+    tables = [t for t in catalog.tables if _guarded(t, schema)]
+    known = {role.name for role in catalog.roles}
+    roles = sorted(r for r in tenancy.app_roles if r in known) or [PUBLIC]
+    judgements = [j for t in tables for role in roles for j in judge.judge(t, role)]
+    judgements.sort(key=lambda j: (j.table, j.role, j.command, j.half))
+    readings = [reader.read(t, p) for t in tables for p in t.policies]
+    return Analysis(tuple(judgements), tuple(readings))
+
+
+def _guarded(table: Table, schema: Schema) -> bool:
+    if not table.row_security or table.parent is not None:
+        return False
+    standing = schema.standings.get(table.qname)
+    return standing is not None and standing.table_class in _GUARDED

@@ -1,0 +1,74 @@
+"""The small tree that a policy's expression is read into."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+
+class Relation(NamedTuple):
+    """A table in a FROM clause; `alias` is the name that columns are qualified with. `call` is set
+    where the rows come from a function."""
+
+    schema: str
+    name: str
+    alias: str
+    call: "Node | None" = None
+
+
+class Select(NamedTuple):
+    """A sub-select: what is compared (`target`), the tables joined, and the condition on them."""
+
+    relations: tuple[Relation, ...]
+    where: "Node | None"
+    target: "Node | None"
+
+
+class Node(NamedTuple):
+    """One operation. `op` says which, `args` its operands, `value` what else it needs to know.
+
+    `source` is the parser's own message for a truth value, from which its SQL can be printed.
+    """
+
+    op: str
+    args: tuple["Node", ...] = ()
+    value: Any = None
+    source: Any = None
+
+
+TRUE = Node("const", value=True)
+FALSE = Node("const", value=False)
+CONTEXT = Node("context")
+
+
+def opaque(what: str, args: tuple[Node, ...] = ()) -> Node:
+    """Return a node of which nothing is known but what it is called."""
+    return Node("opaque", args, what)
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """Yield the node and all below it, those in sub-selects too."""
+    yield node
+    for arg in node.args:
+        yield from walk(arg)
+    if node.op in ("exists", "in", "scalar"):
+        for part in (node.value.where, node.value.target):
+            if part is not None:
+                yield from walk(part)
+
+
+def conjuncts(node: Node | None) -> tuple[Node, ...]:
+    """Split a condition at its outermost ANDs."""
+    if node is None:
+        return ()
+    if node.op == "and":
+        return tuple(part for arg in node.args for part in conjuncts(arg))
+    return (node,)
+
+
+def every(parts: tuple[Node, ...]) -> Node:
+    """Join conditions by AND."""
+    return parts[0] if len(parts) == 1 else Node("and", parts) if parts else TRUE
+
+
+def some(parts: tuple[Node, ...]) -> Node:
+    """Join conditions by OR."""
+    return parts[0] if len(parts) == 1 else Node("or", parts) if parts else FALSE
