@@ -20,11 +20,10 @@ def analyse(catalog: Catalog, tenancy: Tenancy) -> Analysis:
         return Analysis()
     schema = Schema(catalog, tenancy)
     judge, reader = Judge(schema), Reader(schema)
-    tables = [t for t in catalog.tables if _guarded(t, schema)]
+    tables = sorted((t for t in catalog.tables if _guarded(t, schema)), key=lambda t: t.qname)
     known = {role.name for role in catalog.roles}
     roles = sorted(r for r in tenancy.app_roles if r in known) or [PUBLIC]
     judgements = [j for t in tables for role in roles for j in judge.judge(t, role)]
-    judgements.sort(key=lambda j: (j.table, j.role, j.command, j.half))
     readings = [reader.read(t, p) for t in tables for p in t.policies]
     return Analysis(tuple(judgements), tuple(readings))
 

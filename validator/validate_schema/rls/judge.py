@@ -21,11 +21,11 @@ from .why import explain
 from .world import Schema
 
 HALVES = (
-    ("SELECT", "using"),
-    ("INSERT", "check"),
-    ("UPDATE", "using"),
-    ("UPDATE", "check"),
     ("DELETE", "using"),
+    ("INSERT", "check"),
+    ("SELECT", "using"),
+    ("UPDATE", "check"),
+    ("UPDATE", "using"),
 )
 PUBLIC = "PUBLIC"
 
