@@ -16,6 +16,7 @@ from validate_schema.facts import Facts
 from validate_schema.model.finding import Finding, Flaw
 from validate_schema.model.report import CheckResult
 from validate_schema.packs import builtin_checks
+from validate_schema.rls import analyse
 from validate_schema.tenancy import identify
 
 TODAY = date(2026, 7, 1)
@@ -57,10 +58,12 @@ def facts_of(
     """Read what stands in the database now; `rows` takes the bounded counts as well."""
     config = parse_toml(toml or CONFIG, "example")
     catalog = read_catalog(conn, default_schema=schema)
+    tenancy = identify(catalog, config.tenancy, today=TODAY)
     facts = Facts(
         catalog,
-        identify(catalog, config.tenancy, today=TODAY),
+        tenancy,
         build_contract(config, Path()),
+        analysis=analyse(catalog, tenancy),
         suppressions=suppression_uses(config),
         config_names=config_names(config),
         today=TODAY,

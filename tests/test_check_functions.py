@@ -37,6 +37,12 @@ PAST = {
     "writes for another": plpgsql("insert into invoice (org_id) values (wanted);"),
     "gives rows away": plpgsql(f"update invoice set org_id = wanted where org_id = {CONTEXT};"),
     "open with query": sql("with every as (select * from invoice) select id from every"),
+    "join over a value that tenants share": sql(
+        f"select b.id from invoice a join invoice b on b.is_public = a.is_public where a.org_id = {CONTEXT}"
+    ),
+    "in over a value that tenants share": sql(
+        f"select id from invoice where amount in (select amount from invoice where org_id = {CONTEXT})"
+    ),
     "uncorrelated exists": sql(
         f"select id from invoice where exists (select 1 from invoice i where i.org_id = {CONTEXT})"
     ),

@@ -50,12 +50,13 @@ def keeps_to_tenant(subject: Function | View, facts: Facts) -> bool:
 
 @dataclass(frozen=True)
 class _Item:
-    """A relation in FROM: whether it holds tenants' rows, its columns (None: not known), and those
-    that hold the tenant."""
+    """A relation in FROM: whether it holds tenants' rows, its columns (None: not known), those that
+    hold the tenant, and its name."""
 
     owned: bool
     columns: frozenset[str] | None = None
     keys: frozenset[str] = frozenset()
+    name: QName | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,9 @@ class _Scope:
 
 
 _Condition = tuple[Any, frozenset[str] | None]  # an expression; the aliases that it confines, None: all
+
+
+_Place = tuple[tuple[_Scope, str], str]  # where a relation stands, its alias, and a column of it
 
 
 class _Reader:
@@ -221,7 +225,7 @@ class _Reader:
         columns = frozenset(view.columns if view else (c.name for c in table.columns) if table else ())
         keys = set(self._tenant_columns)
         keys.update(level.key for level in self.facts.tenancy.levels if level.root == name and level.key)
-        return _Item(self._owned(name), columns, frozenset(keys))
+        return _Item(self._owned(name), columns, frozenset(keys), name)
 
     def _owned(self, name: QName, seen: frozenset[QName] = frozenset()) -> bool:
         if name in seen:
@@ -269,9 +273,37 @@ class _Reader:
             if (home is not scope and not scope.ties_outer) or not (confines is None or alias in confines):
                 continue
             theirs = self._place(other, scope)
-            joined = theirs is not None and theirs[0] != place[0] and theirs[0][1] in theirs[0][0].bound
+            joined = theirs is not None and theirs[0] != place[0] and self._follows(place, theirs)
             if joined or (column in home.items[alias].keys and self._is_context(other)):
                 home.bound.add(alias)
+
+    def _follows(self, place: _Place, other: _Place) -> bool:
+        """Tell whether equality with a tied relation's column ties this one: both hold the tenant, or
+        a foreign key leads from one to the other, or it is the same row's key."""
+        ((scope, alias), column), ((their_scope, their_alias), their_column) = place, other
+        if their_alias not in their_scope.bound:
+            return False
+        mine, theirs = scope.items[alias], their_scope.items[their_alias]
+        if column in mine.keys and their_column in theirs.keys:
+            return True
+        return (
+            self._refers(mine, column, theirs, their_column)
+            or self._refers(theirs, their_column, mine, column)
+            or (mine.name == theirs.name and column == their_column and self._is_key(mine, column))
+        )
+
+    def _refers(self, item: _Item, column: str, target: _Item, referenced: str) -> bool:
+        table = self.facts.tables_by_name.get(item.name) if item.name else None
+        return table is not None and any(
+            key.references == target.name
+            and (column, referenced) in zip(key.columns, key.referenced_columns, strict=False)
+            for key in table.foreign_keys
+        )
+
+    def _is_key(self, item: _Item, column: str) -> bool:
+        table = self.facts.tables_by_name.get(item.name) if item.name else None
+        key = table.primary_key if table is not None else None
+        return key is not None and key.columns == (column,)
 
     def _tie_link(self, link: Any, scope: _Scope, confines: frozenset[str] | None) -> None:
         """EXISTS over a tied relation ties what it is correlated with; so does IN."""
@@ -287,11 +319,11 @@ class _Reader:
         elif link.sub_link_type == _ANY and not link.oper_name:
             place = self._place(link.testexpr, scope)
             self._bind(conditions, inner)
-            owned = [alias for alias, item in inner.items.items() if item.owned]
-            if place is not None and owned and inner.bound.issuperset(owned):
+            source = self._place(select.target_list[0].res_target.val, inner) if select.target_list else None
+            if place is not None and source is not None and self._follows(place, source):
                 place[0][0].bound.add(place[0][1])
 
-    def _place(self, node: Any, scope: _Scope) -> tuple[tuple[_Scope, str], str] | None:
+    def _place(self, node: Any, scope: _Scope) -> _Place | None:
         node = _uncast(node)
         if node.WhichOneof("node") != "column_ref":
             return None

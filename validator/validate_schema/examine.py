@@ -22,6 +22,7 @@ from .model.finding import Severity
 from .model.report import MigrationEntry, MigrationFacts, Provenance, Report, RoleFacts, Target
 from .progress import Progress
 from .report.build import Circumstances, build_report
+from .rls import analyse
 from .tenancy import identify
 
 if TYPE_CHECKING:
@@ -90,10 +91,13 @@ def examine(request: Request, progress: Progress) -> Report:
     with open_source(request.source, progress) as opened:
         with progress.step("identifying the tenancy"):
             tenancy = identify(opened.catalog, config.tenancy, today=request.now.date())
+        with progress.step("reading the policies"):
+            analysis = analyse(opened.catalog, tenancy)
         facts = Facts(
             opened.catalog,
             tenancy,
             contract,
+            analysis=analysis,
             suppressions=suppression_uses(config),
             config_names=config_names(config),
             today=request.now.date(),

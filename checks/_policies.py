@@ -1,0 +1,193 @@
+"""What the analysis says of each policy, and how a policy is mended."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from validate_schema.api import (
+    Facts,
+    Flaw,
+    ObjectRef,
+    Remedy,
+    TablePolicy,
+    quote_ident,
+    quote_qname,
+    reading,
+    tenant_condition,
+)
+from validate_schema.api import catalog as cat
+
+LOCK = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
+_CHECKS = {
+    reading.Flow.READ: "RLS005",
+    reading.Flow.WRITE: "RLS006",
+    reading.Flow.FAIL_OPEN: "RLS007",
+    reading.Flow.NULL_TENANT: "RLS008",
+}
+_COMMANDS = ("SELECT", "INSERT", "UPDATE", "DELETE")
+
+
+class Combination(NamedTuple):
+    """The policies of a table together, where none of them alone opens it for a command."""
+
+    table: cat.Table
+    command: str
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef.on_table("policies", self.table.qname, f"for {self.command}")
+
+
+Subject = TablePolicy | Combination
+
+
+def policies_of(facts: Facts) -> Iterator[TablePolicy]:
+    """Policies of the tables of the tenants whose row security is on, as far as they were analysed."""
+    facts.require_tenancy()
+    for table in facts.tables:
+        if table.qname in facts.judgements:
+            yield from (TablePolicy(table, p) for p in table.policies)
+
+
+def judgements_of(
+    table: cat.Table, policy: str | None, facts: Facts, reach: reading.Reach
+) -> list[reading.Judgement]:
+    """Return the judgements of that reach that name the policy (None: that name none), in the order of
+    the commands, the half that reads first."""
+    of_table = facts.judgements.get(table.qname, ())
+    found = [j for j in of_table if j.policy == policy and j.reach is reach]
+    return sorted(found, key=lambda j: (j.half != "using", _COMMANDS.index(j.command), j.role))
+
+
+def defects(subject: Subject, facts: Facts) -> dict[str, reading.Judgement]:
+    """Return the judgement behind each check that the policy, or the combination, fails.
+
+    What is wrong with USING is reported once, also where it stands in for WITH CHECK.
+    """
+    of_table = facts.judgements.get(subject.table.qname, ())
+    if not any(j.reach is reading.Reach.UNSAFE for j in of_table):
+        return {}
+    if isinstance(subject, Combination):
+        found = judgements_of(subject.table, None, facts, reading.Reach.UNSAFE)
+        return _first(j for j in found if j.command == subject.command)
+    table, policy = subject
+    unsafe = judgements_of(table, policy.name, facts, reading.Reach.UNSAFE)
+    reads = [j for j in unsafe if j.half == "using"]
+    writes = [j for j in unsafe if j.half == "check"]
+    if policy.command in ("UPDATE", "DELETE"):
+        reads = [j for j in reads if j.command == policy.command]
+    result = _first(reads[:1])
+    if policy.command in ("UPDATE", "DELETE") and "RLS005" in result:
+        result = {"RLS006": result["RLS005"]}
+    own_check = policy.check is not None and policy.check != policy.using
+    if writes and (own_check or not reads):
+        for id, judgement in _first(writes[:1]).items():
+            result.setdefault(id, judgement)
+    return result
+
+
+def _first(judgements: Iterator[reading.Judgement] | list[reading.Judgement]) -> dict[str, reading.Judgement]:
+    found: dict[str, reading.Judgement] = {}
+    for judgement in judgements:
+        if judgement.flow is not None:
+            found.setdefault(_CHECKS[judgement.flow], judgement)
+    return dict(list(found.items())[:1])
+
+
+def combinations(facts: Facts) -> Iterator[Combination]:
+    """Tables × commands that are open though no single policy opens them: once for each table."""
+    tables = dict.fromkeys(
+        j.table for j in facts.analysis.judgements if j.reach is reading.Reach.UNSAFE and j.policy is None
+    )
+    for name in tables:
+        table = facts.tables_by_name[name]
+        first = judgements_of(table, None, facts, reading.Reach.UNSAFE)[0]
+        yield Combination(table, first.command)
+
+
+def decided(facts: Facts, id: str, commands: tuple[str, ...]) -> Iterator[Subject]:
+    """Permissive policies for one of these commands that the analysis could decide, and the
+    combinations that fail check `id`."""
+    stuck = {j.table for j in facts.analysis.judgements if j.reach is reading.Reach.UNVERIFIED}
+    for subject in policies_of(facts):
+        if subject.policy.permissive and subject.policy.command in commands:
+            failing = id in defects(subject, facts)
+            if failing or subject.table.qname not in stuck:
+                yield subject
+    yield from (c for c in combinations(facts) if id in defects(c, facts))
+
+
+def flaw(subject: Subject, id: str, facts: Facts, effect: str) -> Flaw | None:
+    """Return the flaw that check `id` finds in the subject; `effect` completes "… lets app_user"."""
+    judgement = defects(subject, facts).get(id)
+    if judgement is None:
+        return None
+    name = facts.show(subject.table.qname)
+    if isinstance(subject, TablePolicy):
+        who = f"Policy {subject.policy.name} on {name}"
+        remedy = bind(subject, facts)
+    else:
+        who = f"The policies on {name} together"
+        remedy = Remedy(
+            note="Add the tenant to each permissive policy, or one restrictive policy that binds it."
+        )
+    branch = judgement.branch or "the whole expression"
+    return Flaw(
+        message=f"{who}{' let' if isinstance(subject, Combination) else ' lets'} {judgement.role} {effect}: {branch}",
+        expected="every branch compares the tenant column with the tenant of the session",
+        observed=f"{judgement.command}: {branch}",
+        evidence=judgement.reason,
+        remedy=remedy,
+    )
+
+
+def bind(subject: TablePolicy, facts: Facts) -> Remedy:
+    """Return the remedy: the tenant condition instead of what the policy says where that is about no
+    other column, else beside it."""
+    table, policy = subject
+    condition = tenant_condition(table, facts)
+    if condition is None:
+        return Remedy(
+            note="Have every branch compare the tenant column with the tenant context of the session."
+        )
+    unsafe = judgements_of(table, policy.name, facts, reading.Reach.UNSAFE)
+    halves = {j.half for j in unsafe}
+    parts = []
+    kept = False
+    for word, text, half in (("USING", policy.using, "using"), ("WITH CHECK", policy.check, "check")):
+        if text is None or (half not in halves and not (half == "using" and policy.check is None)):
+            continue
+        beside = _looks_at_more(text, table, facts)
+        kept = kept or beside
+        parts.append(f"{word} (({text}) AND ({condition}))" if beside else f"{word} ({condition})")
+    note = "Rows that the policy meant to share with other tenants, if any, are closed with it."
+    if kept:
+        note += " What it said is kept beside the tenant: see that it still lets a tenant's own rows in."
+    return Remedy(sql=(alter(table, policy, *parts),), note=note, lock=LOCK)
+
+
+def _looks_at_more(text: str, table: cat.Table, facts: Facts) -> bool:
+    own = facts.tenant_column(table)
+    return any(mentions(text, c.name) for c in table.columns if c.name != own)
+
+
+def mentions(text: str, name: str) -> bool:
+    """Tell whether an expression names the column, outside string literals."""
+    plain = re.sub(r"'(?:[^']|'')*'", "''", text)
+    return re.search(rf"(?<![\w$]){re.escape(name)}(?![\w$(])", plain) is not None
+
+
+def alter(table: cat.Table, policy: cat.Policy, *parts: str) -> str:
+    """Return ALTER POLICY with these USING and WITH CHECK parts."""
+    return f"ALTER POLICY {quote_ident(policy.name)} ON {quote_qname(table.qname)} {' '.join(parts)};"
+
+
+def rewritten(subject: TablePolicy, texts: dict[str, str]) -> Remedy | None:
+    """Return the remedy that gives the policy new expressions (old → new); None where nothing changes."""
+    table, policy = subject
+    parts = [
+        f"{word} ({texts[text]})"
+        for word, text in (("USING", policy.using), ("WITH CHECK", policy.check))
+        if text is not None and texts[text] != text
+    ]
+    return Remedy(sql=(alter(table, policy, *parts),), lock=LOCK) if parts else None
