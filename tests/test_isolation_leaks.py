@@ -57,6 +57,31 @@ LEAKS = {
         f" using ({TENANT} or org_id = '11111111-1111-4111-8111-111111111111');",
         {Probe.READ, Probe.NO_CONTEXT, Probe.OWN},
     ),
+    "a flag that any session can set": (
+        f"{PROTECTED} create policy p on note for select"
+        f" using ({TENANT} or current_setting('app.admin', true) = 'yes');",
+        {Probe.READ},
+    ),
+    "the wrong column": (
+        f"{PROTECTED} create policy p on note for select using (body = current_setting('app.tenant_id', true));",
+        {Probe.READ},
+    ),
+    "an uncorrelated sub-select": (
+        f"{PROTECTED} create policy p on note for select using (exists (select from organization o"
+        " where o.id::text = current_setting('app.tenant_id', true)));",
+        {Probe.READ},
+    ),
+    "a captured column": (
+        f"{PROTECTED} create policy p on note for select using (org_id in (select org_id from organization"
+        " where id::text = current_setting('app.tenant_id', true)));",
+        {Probe.READ},
+    ),
+    "a helper with a default": (
+        "create function org() returns uuid stable language sql as $$ select"
+        " coalesce(nullif(current_setting('app.tenant_id', true), ''), '11111111-1111-4111-8111-111111111111')::uuid $$;"
+        f"{PROTECTED} create policy p on note for select using (org_id = org());",
+        {Probe.NO_CONTEXT},
+    ),
     "rows without a tenant": (
         f"{PROTECTED} alter table note alter org_id drop not null;"
         f" create policy p on note for select using ({TENANT} or org_id is null);",

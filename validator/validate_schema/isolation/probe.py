@@ -14,6 +14,7 @@ from ..model.isolation import Cell, Outcome, Probe
 from ..model.tenancy import TableClass
 from .attempts import Target
 from .context import ContextSetup
+from .hints import forged
 from .rows import A, B
 from .script import Script
 from .stage import Answer, Attempt, Stage
@@ -144,13 +145,14 @@ class Prober:
     def with_context(self, context: Context) -> list[Cell]:
         """Try everything as tenant A."""
         target, foreign = self.target, self.target.rows.foreign(self.target.shared)
-        cells = [self.cell(Probe.READ, self._read(context))]
         inserts = target.insert_root() if target.is_root else target.insert(B)
-        cells.append(
-            self.cell(Probe.INSERT, self.settle(inserts, context), "tenant A inserts a row of another tenant")
-        )
-        cells.append(self.cell(Probe.UPDATE, self._update(context)))
-        cells.append(self.cell(Probe.DELETE, self.settle(target.delete(foreign), context)))
+        said = "tenant A inserts a row of another tenant"
+        cells = [
+            self._guarded(Probe.READ, self.settle(target.read(foreign), context), target.read(foreign)),
+            self._guarded(Probe.INSERT, self.settle(inserts, context), inserts, said),
+            self._guarded(Probe.UPDATE, self._update(context), target.update(foreign)),
+            self._guarded(Probe.DELETE, self.settle(target.delete(foreign), context), target.delete(foreign)),
+        ]
         moves = target.rehome()
         if moves:
             found = self.settle(moves, context)
@@ -163,9 +165,21 @@ class Prober:
         cells += [c for key in target.table.foreign_keys if (c := self._reference(key, context)) is not None]
         return cells
 
-    def _read(self, context: Context) -> Found:
-        foreign = self.target.rows.foreign(self.target.shared)
-        return self.settle(self.target.read(foreign), context)
+    def _guarded(self, probe: Probe, found: Found, attempts: list[Attempt], said: str = "") -> Cell:
+        """Return the cell; what held is tried again with the other settings that the policies read."""
+        seeder = self.target.seeder
+        text = seeder.policy_text(self.target.table) if found.outcome is Outcome.ISOLATED else ""
+        for statement in forged(text, seeder.facts.tenancy.setting):
+            context = (*found.context, statement)
+            attempts, answers = self._all(attempts, context, False)
+            hit = next((i for i, a in enumerate(answers) if a.hits), None)
+            if hit is not None:
+                leak = Found(Outcome.LEAK, "", attempts[hit], answers[hit], context)
+                doing = said or f"tenant A {attempts[hit].label} rows of another tenant"
+                return self.cell(
+                    probe, leak, f"{doing} once its session sets another setting that a policy reads"
+                )
+        return self.cell(probe, found, said)
 
     def _update(self, context: Context) -> Found:
         foreign = self.target.rows.foreign(self.target.shared)

@@ -9,6 +9,7 @@ from ..facts import Facts
 from ..ident import quote_ident, quote_qname
 from ..model.catalog import Constraint, QName, Table
 from . import repair
+from .hints import literals
 from .rows import FRESH, NOBODY, OTHERS, SPARE, A, B, Column, Row, Rows, inserts, literal
 from .values import Values
 
@@ -24,8 +25,6 @@ where c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped
   and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
 order by 1, 2, a.attnum
 """
-_LITERAL = re.compile(r"'((?:[^']|'')*)'")
-_SETTING_NAME = re.compile(r"current_setting\(\s*'[^']*'(?:::text)?", re.IGNORECASE)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 Planned = tuple[str, int, dict[str, str | None] | None]  # whose, its number, what is varied
 _MOST_VARIANTS = 12
@@ -76,8 +75,10 @@ class Seeder:
 
     def _in_order(self) -> list[Table]:
         tables = {t.qname: t for t in self.facts.catalog.tables if t.kind != "foreign" and t.parent is None}
-        edges = {
-            name: {k.references for k in t.foreign_keys if k.references in tables and k.references != name}
+        edges = {  # in the order of the keys: the same schema gives the same script
+            name: dict.fromkeys(
+                k.references for k in t.foreign_keys if k.references in tables and k.references != name
+            )
             for name, t in tables.items()
         }
         while True:
@@ -85,7 +86,7 @@ class Seeder:
                 return [tables[n] for n in TopologicalSorter(edges).static_order() if n in tables]
             except CycleError as error:
                 cycle = error.args[1]
-                edges[cycle[1]].discard(cycle[0])
+                edges[cycle[1]].pop(cycle[0], None)
 
     # Tenants
 
@@ -131,10 +132,7 @@ class Seeder:
     def _named_tenants(self) -> list[str]:
         """Return the literals of policies and of the functions they call: one may be a tenant's key."""
         texts = {self.policy_text(t) for t in self.facts.tables if t.policies}
-        found = {
-            s.replace("''", "'") for text in texts for s in _LITERAL.findall(_SETTING_NAME.sub("", text))
-        }
-        return sorted(found)
+        return sorted({found for text in texts for found in literals(text)})
 
     def _fits(self, text: str, column: Column) -> bool:
         kind, _ = self.values.bottom(column.type, column.modifier)
@@ -309,11 +307,11 @@ class Seeder:
         text = self.policy_text(table)
         if not table.policies:
             return []
-        literals = _literals(text)
+        named = literals(text)
         choices: dict[str, list[str | None]] = {}
         for column in self.usable(table.qname):
             if re.search(rf"(?<!\w){re.escape(column.name)}(?!\w)", text) and not self.binds(table, column):
-                choices[column.name] = self._choices(column, literals)
+                choices[column.name] = self._choices(column, [*named, *self._key_of_a(table, column)])
         choices = {name: found for name, found in choices.items() if found}
         found = [dict(zip(choices, values, strict=True)) for values in product(*choices.values())]
         if len(found) > _MOST_VARIANTS:
@@ -323,6 +321,12 @@ class Seeder:
     def binds(self, table: Table, column: Column) -> bool:
         held = self.facts.held_levels.get(table.qname, {}).values()
         return column.name in held or self.reference(table.qname, column.name) is not None
+
+    def _key_of_a(self, table: Table, column: Column) -> list[str]:
+        """Return tenant A's keys for a column that no key is made of: a policy may compare the wrong one."""
+        keyed = {c for k in table.constraints if k.kind in ("primary key", "unique") for c in k.columns}
+        keyed |= {c for i in table.indexes if i.unique for c in i.columns if c is not None}
+        return [] if column.name in keyed else sorted({keys[A] for keys in self.keys.values()})
 
     def _choices(self, column: Column, literals: list[str]) -> list[str | None]:
         kind, _ = self.values.bottom(column.type, column.modifier)
@@ -362,8 +366,3 @@ class Seeder:
             for a, b in pairs
         )
         return f"exists (select from {quote_qname(parent)} where {joined} and {above})"
-
-
-def _literals(text: str) -> list[str]:
-    """Return the texts in quotes, without empty ones and the names of settings."""
-    return [s.replace("''", "'") for s in _LITERAL.findall(_SETTING_NAME.sub("", text)) if s]
