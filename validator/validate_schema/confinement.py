@@ -4,7 +4,6 @@ A reading on the safe side: every relation with tenants' rows must be tied to th
 directly (tenant column = context) or by a join to one that is. What is not understood is not tied.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,13 +11,14 @@ from typing import Any
 from .facts import Facts
 from .model.catalog import Function, QName, View
 from .model.tenancy import TableClass
+from .parse_nodes import conjuncts, name_parts, range_vars, sublinks, uncast
 from .routines import given_values, sql_statements
+from .tenant_context import ContextReader
 
 _OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 _JOIN_INNER, _JOIN_LEFT, _JOIN_RIGHT = 1, 2, 4
-_EXISTS, _ANY, _EXPR = 1, 3, 5
-_AND = 1
-_OPERATOR, _NULLIF = 1, 6
+_EXISTS, _ANY = 1, 3
+_OPERATOR = 1
 _NO_SETOP = 1
 
 
@@ -38,8 +38,10 @@ def keeps_to_tenant(subject: Function | View, facts: Facts) -> bool:
             told = (subject.language, subject.body or "", subject.arguments, subject.returns or "")
             texts, variables = sql_statements(*told), given_values(*told)
         reader = _Reader(facts)
-        reader.variables = frozenset(
-            name for name, given in variables.items() if all(reader.gives_context(text) for text in given)
+        reader.context.variables = frozenset(
+            name
+            for name, given in variables.items()
+            if all(reader.context.gives_context(text) for text in given)
         )
         return "set_config" not in "".join(texts) and all(
             reader.statement(parsed.stmt) for text in texts for parsed in postgast.parse(text).stmts
@@ -90,8 +92,7 @@ _Place = tuple[tuple[_Scope, str], str]  # where a relation stands, its alias, a
 class _Reader:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
-        self.variables: frozenset[str] = frozenset()
-        self._helpers: set[str] = set()
+        self.context = ContextReader(facts)
 
     @cached_property
     def _relations(self) -> dict[str, list[QName]]:
@@ -120,7 +121,7 @@ class _Reader:
             return self._write(kind, message, outer)
         if kind == "variable_set_stmt" and message.name.lower() == (self.facts.tenancy.setting or "").lower():
             return False
-        return not any(self._item(r).owned for r in _range_vars(node))
+        return not any(self._item(r).owned for r in range_vars(node))
 
     def _select(self, message: Any, outer: _Scope | None) -> bool:
         scope = self._scope(message, outer)
@@ -143,7 +144,7 @@ class _Reader:
         target = self._item(message.relation)
         if kind == "update_stmt" and target.owned:
             for entry in message.target_list:
-                if entry.res_target.name in target.keys and not self._is_context(entry.res_target.val):
+                if entry.res_target.name in target.keys and not self.context.is_context(entry.res_target.val):
                     return False
         return self._confined(message, scope, conditions)
 
@@ -156,7 +157,7 @@ class _Reader:
         places = [n for n, c in enumerate(message.cols) if c.res_target.name in target.keys]
         rows = [list(v.list.items) for v in source.values_lists]
         rows = rows or [[t.res_target.val for t in source.target_list]]
-        return bool(places) and all(self._is_context(row[p]) for row in rows for p in places)
+        return bool(places) and all(self.context.is_context(row[p]) for row in rows for p in places)
 
     def _scope(self, message: Any, outer: _Scope | None, *, ties_outer: bool = False) -> _Scope | None:
         """Open a block; None where a WITH query writes more than the tenant's rows."""
@@ -248,11 +249,11 @@ class _Reader:
         elsewhere = ("with_clause", "larg", "rarg", "from_clause", "where_clause")
         parts = [value for spec, value in message.ListFields() if spec.name not in elsewhere]
         parts += [expression for expression, _ in conditions]
-        return all(self.statement(link.subselect, scope) for part in parts for link in _sublinks(part))
+        return all(self.statement(link.subselect, scope) for part in parts for link in sublinks(part))
 
     def _bind(self, conditions: list[_Condition], scope: _Scope) -> None:
         """Add to `scope.bound`, and to those around it, what the conditions tie to the tenant."""
-        parts = [(c, confines) for expr, confines in conditions for c in _conjuncts(expr)]
+        parts = [(c, confines) for expr, confines in conditions for c in conjuncts(expr)]
         before = -1
         while before != (before := _count(scope)):
             for part, confines in parts:
@@ -274,7 +275,7 @@ class _Reader:
                 continue
             theirs = self._place(other, scope)
             joined = theirs is not None and theirs[0] != place[0] and self._follows(place, theirs)
-            if joined or (column in home.items[alias].keys and self._is_context(other)):
+            if joined or (column in home.items[alias].keys and self.context.is_context(other)):
                 home.bound.add(alias)
 
     def _follows(self, place: _Place, other: _Place) -> bool:
@@ -324,117 +325,13 @@ class _Reader:
                 place[0][0].bound.add(place[0][1])
 
     def _place(self, node: Any, scope: _Scope) -> _Place | None:
-        node = _uncast(node)
+        node = uncast(node)
         if node.WhichOneof("node") != "column_ref":
             return None
-        parts = _parts(node.column_ref)
+        parts = name_parts(node.column_ref)
         owner = scope.owner(parts) if parts else None
         return (owner, parts[-1]) if owner is not None else None
-
-    # the tenant context
-
-    def gives_context(self, text: str | None) -> bool:
-        """Tell whether an expression is the tenant context and nothing else."""
-        import postgast
-
-        if text is None:
-            return False
-        return self._only_context(postgast.parse(f"select {text}").stmts[0].stmt.select_stmt)
-
-    def _only_context(self, select: Any) -> bool:
-        targets = select.target_list
-        if select.from_clause or select.HasField("where_clause") or len(targets) != 1:
-            return False
-        return self._is_context(targets[0].res_target.val)
-
-    def _is_context(self, node: Any) -> bool:
-        node = _uncast(node)
-        kind = node.WhichOneof("node")
-        if kind == "a_expr" and node.a_expr.kind == _NULLIF:
-            return self._is_context(node.a_expr.lexpr)
-        if kind == "sub_link" and node.sub_link.sub_link_type == _EXPR:
-            return self._only_context(node.sub_link.subselect.select_stmt)
-        if kind == "column_ref":
-            return _parts(node.column_ref)[-1:] != () and ".".join(_parts(node.column_ref)) in self.variables
-        return kind == "func_call" and self._is_context_call(node.func_call)
-
-    def _is_context_call(self, call: Any) -> bool:
-        name = tuple(part.string.sval for part in call.funcname)
-        if name[-1] == "current_setting" and call.args:
-            setting = _uncast(call.args[0]).a_const.sval.sval
-            return bool(setting) and setting.lower() == (self.facts.tenancy.setting or "").lower()
-        if call.args:
-            return False
-        configured = (self.facts.tenancy.current_tenant or "").removesuffix("()").replace('"', "")
-        if configured and configured in (name[-1], ".".join(name)):
-            return True
-        return any(self._is_helper(f) for f in self._functions(name))
-
-    def _functions(self, name: tuple[str, ...]) -> Iterator[Function]:
-        for function in self.facts.catalog.functions:
-            if function.name == name[-1] and name[:-1] in ((), (function.schema,)):
-                yield function
-
-    def _is_helper(self, function: Function) -> bool:
-        """Tell whether a function without arguments returns the tenant context and does nothing else."""
-        import postgast
-
-        if function.arguments or not function.body or function.name in self._helpers:
-            return False
-        self._helpers.add(function.name)
-        try:
-            texts = sql_statements(function.language, function.body, "", function.returns or "")
-            statements = [s.stmt for text in texts for s in postgast.parse(text).stmts]
-        finally:
-            self._helpers.discard(function.name)
-        one = len(statements) == 1 and statements[0].WhichOneof("node") == "select_stmt"
-        return one and self._only_context(statements[0].select_stmt)
 
 
 def _count(scope: _Scope | None) -> int:
     return 0 if scope is None else len(scope.bound) + _count(scope.outer)
-
-
-def _parts(message: Any) -> tuple[str, ...]:
-    return tuple(f.string.sval for f in message.fields if f.WhichOneof("node") == "string")
-
-
-def _uncast(node: Any) -> Any:
-    while node.WhichOneof("node") == "type_cast":
-        node = node.type_cast.arg
-    return node
-
-
-def _conjuncts(node: Any) -> Iterator[Any]:
-    if node.WhichOneof("node") == "bool_expr" and node.bool_expr.boolop == _AND:
-        for arg in node.bool_expr.args:
-            yield from _conjuncts(arg)
-    else:
-        yield node
-
-
-def _messages(value: Any) -> Iterator[Any]:
-    """Yield a message, or those in a repeated field; nothing for plain values."""
-    if hasattr(value, "ListFields"):
-        yield value
-    elif not isinstance(value, (str, bytes, int, float)):
-        yield from (v for v in value if hasattr(v, "ListFields"))
-
-
-def _sublinks(value: Any) -> Iterator[Any]:
-    """Yield the outermost sub-selects in expressions below."""
-    for message in _messages(value):
-        for spec, inner in message.ListFields():
-            if spec.name == "sub_link":
-                yield inner
-            else:
-                yield from _sublinks(inner)
-
-
-def _range_vars(value: Any) -> Iterator[Any]:
-    for message in _messages(value):
-        for spec, inner in message.ListFields():
-            if spec.message_type is not None and spec.message_type.name == "RangeVar":
-                yield from _messages(inner)
-            else:
-                yield from _range_vars(inner)
