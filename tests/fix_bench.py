@@ -30,14 +30,21 @@ class Bench:
     idle: psycopg.Connection
 
     @contextmanager
-    def open(self, *scripts: str, schema: str = "public") -> Iterator[psycopg.Connection]:
+    def open(
+        self, *scripts: str, schema: str = "public", committed: bool = False
+    ) -> Iterator[psycopg.Connection]:
         """Yield a connection whose current schema is `schema` and holds the prelude alone.
 
-        `scripts` are what will be run: they decide whether a transaction will do.
+        `scripts` are what will be run: they decide whether a transaction will do. `committed`: other
+        connections must see what they make, and the app role must get at it.
         """
-        if any(_REFUSES_TRANSACTION.search(script) for script in scripts):
+        if committed or any(_REFUSES_TRANSACTION.search(script) for script in scripts):
             with fresh(self.server) as database, database.connect(autocommit=True) as conn:
                 _prepare(conn, schema)
+                if committed:
+                    conn.execute(
+                        sql.SQL("grant usage on schema {} to app_user").format(sql.Identifier(schema))
+                    )
                 yield conn
         else:
             with self.idle.transaction(force_rollback=True):

@@ -13,10 +13,12 @@ from validate_schema.contract import build_contract
 from validate_schema.declare import Check
 from validate_schema.engine import run
 from validate_schema.facts import Facts
+from validate_schema.isolation import prove
 from validate_schema.model.finding import Finding, Flaw
 from validate_schema.model.report import CheckResult
 from validate_schema.packs import builtin_checks
 from validate_schema.rls import analyse
+from validate_schema.scratch import Database
 from validate_schema.tenancy import identify
 
 TODAY = date(2026, 7, 1)
@@ -91,14 +93,22 @@ def judge(check: Check, facts: Facts) -> Judged:
 
 def findings(check: Check, conn: psycopg.Connection, toml: str = "", *, schema: str = "public") -> Judged:
     """Read the database and run one check over it."""
-    return judge(check, facts_of(conn, toml, schema=schema, rows=check.needs == "rows"))
+    facts = facts_of(conn, toml, schema=schema, rows=check.needs == "rows")
+    return judge(check, proven(conn, facts) if check.needs == "proof" else facts)
+
+
+def proven(conn: psycopg.Connection, facts: Facts) -> Facts:
+    """Return the facts with the proof made in the connection's database, which must be committed."""
+    database = Database(conn.info.dbname, conn.info.dsn, None)  # type: ignore[arg-type]
+    return replace(facts, isolation=prove(database, facts))
 
 
 def look(bench: Bench, id: str, script: str, toml: str = "") -> Judged:
     """Run a script on the bench, and one check over what it made."""
-    with bench.open(script) as conn:
+    check = check_of(id)
+    with bench.open(script, committed=check.needs == "proof") as conn:
         execute(conn, script)
-        return findings(check_of(id), conn, toml)
+        return findings(check, conn, toml)
 
 
 def flaws_of(bench: Bench, id: str, script: str, toml: str = "") -> list[Flaw]:

@@ -43,6 +43,9 @@ BYP008 public-grant error          BYP009 connected-role warning       BYP010 sc
 BYP011 default-privileges warning  BYP012 expected-grant warning
 DAT001 null-tenant-rows error      DAT002 orphan-tenant-rows error     DAT003 placeholder-tenant error
 DAT004 cross-tenant-rows error     DAT005 hidden-duplicates warning
+ISO001 read error                  ISO002 insert error                ISO003 update error
+ISO004 delete error                ISO005 re-home error               ISO006 no-context error
+ISO007 own-rows error              ISO008 cross-reference error       ISO009 surface error
 SUP001 expired error               SUP002 unused warning
 """
 PUBLISHED = {

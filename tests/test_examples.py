@@ -18,7 +18,7 @@ def checks(*, remediable: bool | None = None) -> pytest.MarkDecorator:
 
 
 def found_in(bench: Bench, check: Check, schema: str, script: str, config: str) -> Judged:
-    with bench.open(script, schema=schema) as conn:
+    with bench.open(script, schema=schema, committed=check.needs == "proof") as conn:
         execute(conn, script)
         return findings(check, conn, config, schema=schema)
 
@@ -53,7 +53,7 @@ def test_the_remedy_cures_the_bad_example(check: Check, bench: Bench, schema: st
     found = found_in(bench, check, schema, check.bad, check.config)
     assert all(f.remedy.sql for f in found.findings), "no SQL for a finding of a remediable check"
 
-    with bench.open(check.bad, *found.cure, schema=schema) as conn:
+    with bench.open(check.bad, *found.cure, schema=schema, committed=check.needs == "proof") as conn:
         execute(conn, check.bad)
         for statement in found.cure:
             assert statement.endswith(";"), statement

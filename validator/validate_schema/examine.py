@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -21,12 +22,16 @@ from .model.evidence import Evidence
 from .model.finding import Severity
 from .model.report import MigrationEntry, MigrationFacts, Provenance, Report, RoleFacts, Target
 from .progress import Progress
+from .proving import Copy, Proving, prove_isolation, require_provable
 from .report.build import Circumstances, build_report
 from .rls import analyse
 from .tenancy import identify
 
 if TYPE_CHECKING:
     import psycopg
+
+    from .scratch import Database, Server
+    from .target import Destination
 
 NO_ROWS_IN_SNAPSHOT = "a snapshot holds no rows"
 ROWS_NOT_WANTED = "row counts are switched off"
@@ -47,6 +52,12 @@ class Source:
     scratch: str = "embedded"
     statement_timeout_ms: int = 30_000
 
+    @property
+    def kind(self) -> str:
+        if self.snapshot is not None:
+            return "snapshot"
+        return "migrations" if self.migrations is not None else "database"
+
 
 @dataclass(frozen=True)
 class Request:
@@ -58,6 +69,7 @@ class Request:
     now: datetime
     fail_on: str = "error"
     rows: bool = True
+    proving: Proving = Proving.NO
     command: str = ""
     environ: Mapping[str, str] = field(default_factory=dict)
 
@@ -69,7 +81,8 @@ class Request:
 
 @dataclass(frozen=True)
 class Opened:
-    """An opened source: its catalog, the connection while it lasts, and how to call it."""
+    """An opened source: its catalog, the connection while it lasts, and how to call it. `copy` opens
+    a throwaway database with the same schema."""
 
     catalog: Catalog
     kind: str
@@ -77,6 +90,7 @@ class Opened:
     connection: "psycopg.Connection | None" = None
     stand_ins: tuple[str, ...] = ()
     migrations: MigrationFacts = MigrationFacts()
+    copy: Copy | None = None
 
 
 def examine(request: Request, progress: Progress) -> Report:
@@ -87,6 +101,7 @@ def examine(request: Request, progress: Progress) -> Report:
     """
     started = monotonic()
     config = request.config.config
+    require_provable(request.proving, request.source.kind)
     contract = build_contract(config, request.base)
     with open_source(request.source, progress) as opened:
         with progress.step("identifying the tenancy"):
@@ -104,6 +119,15 @@ def examine(request: Request, progress: Progress) -> Report:
         )
         with progress.step("counting rows in tenant tables"):
             facts = replace(facts, evidence=_rows(opened, facts, config, request))
+        proof = prove_isolation(
+            request.proving,
+            facts,
+            config.prove,
+            copy=opened.copy,
+            connection=opened.connection,
+            progress=progress,
+        )
+        facts = replace(facts, isolation=proof)
     with progress.step("running the checks"):
         outcome = run(request.checks, facts, severities=_severities(config))
     given = Circumstances(
@@ -166,7 +190,29 @@ def _open_database(source: Source, progress: Progress) -> Iterator[Opened]:
     with connection:
         with progress.step("reading the catalog"):
             catalog = read_catalog(connection, default_schema=destination.default_schema)
-        yield Opened(catalog, "database", destination.shown, connection)
+        copy = partial(_copy, source, destination, catalog, progress)
+        yield Opened(catalog, "database", destination.shown, connection, copy=copy)
+
+
+@contextmanager
+def _copy(
+    source: Source, destination: "Destination", catalog: Catalog, progress: Progress
+) -> Iterator[tuple["Database", tuple[str, ...]]]:
+    """Open a database on a scratch server with the schema of a live one, without its rows."""
+    from .isolation import copy_schema
+    from .scratch import open_server
+
+    with (
+        open_server(source.scratch, key=fingerprint(catalog), progress=progress) as server,
+        copy_schema(server, destination, catalog, progress) as copied,
+    ):
+        yield copied
+
+
+@contextmanager
+def _clone(server: "Server", template: str) -> Iterator[tuple["Database", tuple[str, ...]]]:
+    with server.database(template) as database:
+        yield database, ()
 
 
 @contextmanager
@@ -199,6 +245,7 @@ def _open_migrations(source: Source, folder: Path, progress: Progress) -> Iterat
                 connection,
                 notes.stand_ins,
                 MigrationFacts(tool=migrations.tool, path=shown, entries=entries),
+                copy=lambda: _clone(server, template),
             )
 
 

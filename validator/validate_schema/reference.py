@@ -16,6 +16,7 @@ FAMILIES = {
     "RLS": "Row-level security",
     "BYP": "Ways around row-level security",
     "DAT": "Data",
+    "ISO": "Isolation proof",
     "SUP": "Suppressions",
 }
 

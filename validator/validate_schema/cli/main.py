@@ -15,6 +15,7 @@ COMMANDS = {
     "doctor": "Say what can be connected to, read and started here.",
     "explain": "Explain a check: what it examines, why, bad and good SQL.",
     "init": "Write a commented validate-schema.toml from what was inferred.",
+    "prove": "Prove with two tenants' rows that they are kept apart; print the matrix.",
     "render": "Render a saved JSON report in another format.",
     "scratch": "List or remove throwaway PostgreSQL servers and databases.",
     "snapshot": "Save the catalog as JSON, to be checked or compared later.",
@@ -57,6 +58,8 @@ class LazyGroup(click.Group):
 )
 @options.target
 @options.selection
+@options.proof
+@options.repro
 @options.output
 @click.version_option(__version__, prog_name="validate-schema")
 @click.pass_context

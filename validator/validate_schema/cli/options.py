@@ -84,6 +84,19 @@ selection = _together(
     click.option("--data/--no-data", default=None, help="Count rows in tenant tables (default: on)."),
 )
 
+proof = _together(
+    click.option(
+        "--prove", is_flag=True, help="Prove isolation with two tenants' rows on a copy of the schema."
+    ),
+    click.option(
+        "--prove-live", is_flag=True, help="Count other tenants' rows in the live database, read only."
+    ),
+)
+
+repro = click.option(
+    "--repro", type=_path(file_okay=False), metavar="DIR", help="Write a psql script for each leak to DIR."
+)
+
 output_files = _together(
     click.option(
         "--report", "reports", multiple=True, metavar="PATH", help="Write a report; - is stdout. Repeatable."

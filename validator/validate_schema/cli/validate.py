@@ -14,8 +14,10 @@ from ..examine import Request, Source, examine, run_time
 from ..model.report import Report
 from ..packs import builtin_checks
 from ..progress import Progress
+from ..proving import Proving
 from ..report import format_of, render, render_text, write
 from ..target import mask
+from .repro import require_repro_folder, write_scripts
 
 STDOUT = "-"
 _PG_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE", "PGUSER", "PGPORT")
@@ -33,6 +35,9 @@ def validate(
     select: Sequence[str],
     ignore: Sequence[str],
     data: bool | None,
+    prove: bool,
+    prove_live: bool,
+    repro: Path | None,
     reports: Sequence[str],
     formats: Sequence[str],
     fail_on: str,
@@ -44,6 +49,7 @@ def validate(
     destinations = pair_formats(reports, formats)
     for destination, _ in destinations:
         require_folder(destination)
+    proving = choose_proving(prove=prove, live=prove_live, repro=repro)
     config = load(config_path, Path.cwd())
     source = choose_source(
         config.config.migrations,
@@ -67,12 +73,36 @@ def validate(
         now=run_time(os.environ),
         fail_on=fail_on,
         rows=data is not False,
+        proving=proving,
         command=shown_command(sys.argv[1:]),
         environ=os.environ,
     )
     report = examine(request, Progress())
     deliver(report, destinations, min_severity=min_severity, quiet=quiet, color=color)
+    if repro is not None:
+        say_scripts(report, repro)
     return report.exit_code
+
+
+def choose_proving(*, prove: bool, live: bool, repro: Path | None) -> Proving:
+    """Return what kind of proof the options ask for; make the folder for its scripts.
+
+    Raises `UsageError` for two kinds, for scripts without a proof, and for a folder that cannot be.
+    """
+    if prove and live:
+        raise UsageError("--prove works on a copy, --prove-live counts live rows: give one")
+    if repro is not None and not (prove or live):
+        raise UsageError("--repro writes the leaks of a proof: add --prove")
+    if repro is not None:
+        require_repro_folder(repro)
+    return Proving.LIVE if live else Proving.COPY if prove else Proving.NO
+
+
+def say_scripts(report: Report, folder: Path) -> None:
+    """Write the scripts of the leaks and say on standard error what was written."""
+    written = write_scripts(report, folder)
+    noun = "script" if len(written) == 1 else "scripts"
+    click.echo(f"{len(written)} {noun} of leaks in {folder}", err=True)
 
 
 def split_ids(given: Sequence[str]) -> tuple[str, ...]:
@@ -148,8 +178,10 @@ def deliver(
     min_severity: str = "info",
     quiet: bool = False,
     color: bool | None = None,
+    summary: str | None = None,
 ) -> None:
-    """Write every report, then the summary on standard output unless a report goes there."""
+    """Write every report, then the summary (the report's own unless another is given) on standard output,
+    unless a report goes there."""
     rendered = {format: render(report, format) for _, format in destinations}
     for destination, format in destinations:
         if destination != STDOUT:
@@ -159,7 +191,7 @@ def deliver(
         click.echo(rendered[to_stdout[0]], nl=False)
         return
     colored = use_color(color)
-    text = render_text(report, color=colored, min_severity=min_severity, quiet=quiet)
+    text = summary or render_text(report, color=colored, min_severity=min_severity, quiet=quiet)
     click.echo(text, nl=False, color=colored)
     for destination, _ in destinations:
         if not quiet:
@@ -181,13 +213,14 @@ def shown_command(arguments: Sequence[str]) -> str:
 
 
 def example_report(example: Path, migrations: str, scratch: str = "embedded") -> Report:
-    """Examine a bundled example: its config, and the folder of migrations below it."""
+    """Examine a bundled example, proof included: its config, and the folder of migrations below it."""
     config = load(example / "validate-schema.toml", example)
     request = Request(
         source=Source(migrations=example / migrations, scratch=scratch),
         config=config,
         checks=builtin_checks(),
         now=run_time(os.environ),
+        proving=Proving.COPY,
         command="validate-schema demo",
         environ=os.environ,
     )

@@ -33,8 +33,9 @@ class Outcome(StrEnum):
 
 class Cell(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One probe of one object as one role. `object` is the table, or for a surface the view or the
-    function (with its arguments); `detail` the foreign key of a reference. `statements` reproduce the
-    outcome as a psql script; `observed` is what the server answered; `why` explains it in a sentence."""
+    function (with its arguments); `detail` the foreign key of a reference. `statements` (without
+    semicolons) reproduce the outcome in psql; `observed` is what the server answered; `why` explains it
+    in a sentence."""
 
     role: str
     table: QName
@@ -45,6 +46,17 @@ class Cell(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     kind: str = "table"
     observed: str = ""
     statements: tuple[str, ...] = ()
+
+
+def psql_script(statements: tuple[str, ...]) -> str:
+    """Return the statements as psql takes them: each ended by a semicolon, on lines of its own."""
+    return "\n".join(f"{s.rstrip().removesuffix(';')};" for s in statements)
+
+
+def essence(statements: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what the role itself did: the statements after those that made the rows and became it."""
+    become = [n for n, s in enumerate(statements) if "session authorization" in s.lower()]
+    return statements[become[0] :] if become else statements
 
 
 class AppRole(msgspec.Struct, frozen=True):

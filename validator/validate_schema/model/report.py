@@ -247,7 +247,8 @@ class ProofRole(_Part, frozen=True, kw_only=True):
 class ProofCell(_Part, frozen=True, kw_only=True):
     """One probe of one table (for a surface: of a view or function) as one role.
 
-    `outcome` is isolated, denied, leak or inconclusive. `statements` reproduce it as a psql script.
+    `outcome` is isolated, denied, leak or inconclusive. `statements` are what the role did; those of a leak
+    also make the rows, so that they reproduce it wherever the schema is.
     """
 
     role: str

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ..facts import Facts
 from ..model.catalog import QName
-from ..model.isolation import Cell, Isolation, Outcome, Probe
+from ..model.isolation import Cell, Isolation, Outcome, Probe, essence
 from ..model.reading import Flow, Judgement, Reach
 from ..model.report import (
     Disagreement,
@@ -68,7 +68,7 @@ def _cell(cell: Cell, facts: Facts) -> ProofCell:
         outcome=cell.outcome.value,
         why=cell.why,
         observed=cell.observed,
-        statements=cell.statements,
+        statements=cell.statements if cell.outcome is Outcome.LEAK else essence(cell.statements),
     )
 
 

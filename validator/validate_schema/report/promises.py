@@ -77,7 +77,7 @@ def promises(report: Report) -> tuple[Line, ...]:
         _carriers(report, column),
         *ratios,
         _null_rows(report, results.get("DAT001")),
-        _proven(report),
+        proven(report),
         _migrations(report, results),
     )
 
@@ -144,7 +144,7 @@ def _null_rows(report: Report, result: CheckResult | None) -> Line:
     return Line("bad" if rows else "ok", text, check="DAT001" if result else "")
 
 
-def _proven(report: Report) -> Line:
+def proven(report: Report) -> Line:
     """Say what rows of two tenants showed: ✓ only when every probe of every table held."""
     proof, found = report.isolation, report.isolation.coverage
     if not proof.attempted:
@@ -159,11 +159,11 @@ def _proven(report: Report) -> Line:
     ]
     if proof.live:
         text = f"no row of another tenant among the live rows of {_some(found.tables, 'table')} (as {roles})"
-        proven = found.cells > 0 and not doubts
+        held = found.cells > 0 and not doubts
     else:
-        text = f"{found.proven} of {found.tables} tenant and inherited tables proven isolated (as {roles})"
-        proven = found.proven == found.tables and not doubts
-    return Line("ok" if proven else "bad" if found.leaks else "none", text, ", ".join(doubts))
+        text = f"{found.proven} of {found.tables} tables with tenants' rows proven isolated (as {roles})"
+        held = found.proven == found.tables and not doubts
+    return Line("ok" if held else "bad" if found.leaks else "none", text, ", ".join(doubts))
 
 
 def _leaks(number: int) -> str:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..model.isolation import Outcome, Probe
+from ..model.isolation import Outcome, Probe, essence, psql_script
 from ..model.reading import Reach
 from ..model.report import IsolationFacts, ProofCell, StaticFacts
 from .promises import SIGNS, Mark
@@ -19,7 +19,10 @@ PROBES = (
     (Probe.REFERENCE, "a row of A that refers to a row of B"),
     (Probe.OWN, "A reads and writes its own rows"),
 )
-LARGE = 60
+LARGE = 60  # lines of the matrix
+CUT = 150  # characters of a statement in a field
+MOST = 40  # scripts on a page
+LONG = 64_000  # characters of all scripts
 COMMANDS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 _WORST = (Outcome.LEAK, Outcome.INCONCLUSIVE, Outcome.ISOLATED, Outcome.DENIED)
 _MARKS: dict[str, Mark] = {
@@ -92,7 +95,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Leak:
-    """Cells to reproduce, with the psql script; `what` is the object as people call it."""
+    """A leak with its psql script; `what` is the object as people call it."""
 
     what: str
     cell: ProofCell
@@ -108,17 +111,24 @@ class Proof:
         self.commands = COMMANDS
         self.lines = _lines(facts)
         self.surfaces = tuple(c for c in facts.cells if c.probe == Probe.SURFACE)
-        self.leaks = _with_script(facts.cells, Outcome.LEAK)
+        self.leaks, self.abridged = _leaks(facts.cells)
+        self.scripts = self.leaks[:MOST]
+        self.unshown = len(self.leaks) - len(self.scripts)
         self.inconclusive = tuple(c for c in facts.cells if c.outcome == Outcome.INCONCLUSIVE)
 
     def mark(self, cell: ProofCell) -> str:
         """Return the sign of one cell's outcome."""
         return SIGNS[_MARKS[cell.outcome]]
 
-    def spelled(self, square: Square) -> bool:
-        """Tell whether the statements of a field are spelled out: a large report leaves those that
-        held to the JSON."""
-        return len(self.lines) <= LARGE or square.mark != "ok"
+    def spelled(self, cell: ProofCell) -> bool:
+        """Tell whether a field spells out its statements: those of a leak stand below the matrix, and a
+        large report leaves the rest to the JSON."""
+        return cell.outcome != Outcome.LEAK and bool(cell.statements) and len(self.lines) <= LARGE
+
+    def done(self, cell: ProofCell) -> str:
+        """Return what the role did, without the rows that were made for it; long statements are cut."""
+        shown = (s if len(s) <= CUT else f"{s[:CUT]} …" for s in essence(cell.statements))
+        return psql_script(tuple(shown))
 
     @property
     def by_role(self) -> tuple[tuple[str, tuple[Line, ...]], ...]:
@@ -194,8 +204,12 @@ def reading_of(command: str, static: Iterable[StaticFacts]) -> Reading:
     return Reading(command, "none", "")
 
 
-def _with_script(cells: Iterable[ProofCell], outcome: Outcome) -> tuple[Leak, ...]:
-    return tuple(Leak(object_label(c), c, "\n".join(c.statements)) for c in cells if c.outcome == outcome)
+def _leaks(cells: Iterable[ProofCell]) -> tuple[tuple[Leak, ...], bool]:
+    """Return the leaks, and whether their scripts leave out the rows because they would fill the page."""
+    found = [c for c in cells if c.outcome == Outcome.LEAK]
+    abridged = sum(len(s) for c in found for s in c.statements) > LONG
+    scripts = (psql_script(essence(c.statements) if abridged else c.statements) for c in found)
+    return tuple(Leak(object_label(c), c, s) for c, s in zip(found, scripts, strict=True)), abridged
 
 
 def object_label(cell: ProofCell) -> str:

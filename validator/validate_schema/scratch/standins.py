@@ -23,6 +23,7 @@ def provide(folder: Path) -> None:
     target = folder / FOLDER / "extension"
     shutil.rmtree(target, ignore_errors=True)  # what earlier runs asked for
     make_folder(target)
+    target.chmod(0o755)  # pg_available_extensions lists it, as the server's user
     for file in _OURS.iterdir():
         if file.suffix in (".control", ".sql"):
             _put(target / file.name, file.read_text())

@@ -1,0 +1,309 @@
+"""ISO: what two tenants could do to each other, on a copy of the schema, with real rows as the app role."""
+
+from validate_schema.api import Facts, Remedy, Severity, Verdict, check
+from validate_schema.api import isolation as iso
+
+from ._floor import floor
+from ._probed import Probed, judge, probed
+
+_TABLE = """
+        create table invoice (
+            id uuid primary key default gen_random_uuid(),
+            org_id uuid not null references organization (id),
+            number text
+        );
+        alter table invoice enable row level security;
+        alter table invoice force row level security;
+        grant select, insert, update, delete on invoice to app_user;
+"""
+_BOUND = "org_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)"
+_GOOD = f"""{_TABLE}
+        create policy tenant_isolation on invoice using ({_BOUND});
+"""
+
+
+@check(
+    "ISO001",
+    "Reads another tenant's rows",
+    subjects=probed(iso.Probe.READ),
+    severity=Severity.ERROR,
+    needs="proof",
+    why="With real rows of two tenants, one tenant's session read the other's.",
+    bad=f"""{_TABLE}
+        create policy open_reads on invoice for select using (true);
+    """,
+    good=_GOOD,
+)
+def read(subject: Probed, facts: Facts) -> Verdict:
+    """A session of one tenant reads a row of another.
+
+    Examined: every tenant and inherited table as every app role. Both tenants have rows on a copy of the
+    schema; the role reads with its own tenant's context (SELECT, COPY). Fails when a row of the other tenant
+    comes back. Not a pass: a table that could not be filled, or whose probe found nothing even with
+    row security off.
+    """
+    return judge(
+        subject,
+        facts,
+        "As {role}, a session of one tenant reads the rows of another in {name}",
+        "no row of another tenant",
+        floor(subject.object, subject.role, facts),
+    )
+
+
+@check(
+    "ISO002",
+    "Inserts a row for another tenant",
+    subjects=probed(iso.Probe.INSERT),
+    severity=Severity.ERROR,
+    needs="proof",
+    why="One tenant's session planted a row that the other takes for its own.",
+    bad=f"""{_TABLE}
+        create policy tenant_reads on invoice for select using ({_BOUND});
+        create policy open_inserts on invoice for insert with check (true);
+    """,
+    good=_GOOD,
+)
+def insert(subject: Probed, facts: Facts) -> Verdict:
+    """A session of one tenant inserts a row that belongs to another.
+
+    Examined: tables as every app role. Fails when the server accepts the row. A role that may not insert at
+    all passes; a row that a constraint or a trigger refuses is inconclusive.
+    """
+    return judge(
+        subject,
+        facts,
+        "As {role}, a session of one tenant inserts a row for another into {name}",
+        "the row is refused",
+        floor(subject.object, subject.role, facts),
+    )
+
+
+@check(
+    "ISO003",
+    "Changes another tenant's rows",
+    subjects=probed(iso.Probe.UPDATE),
+    severity=Severity.ERROR,
+    needs="proof",
+    why="One tenant's session overwrote the other's data.",
+    bad=f"""{_TABLE}
+        create policy open_reads on invoice for select using (true);
+        create policy open_updates on invoice for update using (true);
+    """,
+    good=_GOOD,
+)
+def update(subject: Probed, facts: Facts) -> Verdict:
+    """A session of one tenant updates a row of another.
+
+    Examined: tables as every app role. Fails when an UPDATE reaches a row of the other tenant. The tenant
+    column itself is ISO005's.
+    """
+    return judge(
+        subject,
+        facts,
+        "As {role}, a session of one tenant changes the rows of another in {name}",
+        "no row of another tenant changes",
+        floor(subject.object, subject.role, facts),
+    )
+
+
+@check(
+    "ISO004",
+    "Deletes another tenant's rows",
+    subjects=probed(iso.Probe.DELETE),
+    severity=Severity.ERROR,
+    needs="proof",
+    why="One tenant's session destroyed the other's data.",
+    bad=f"""{_TABLE}
+        create policy open_reads on invoice for select using (true);
+        create policy open_deletes on invoice for delete using (true);
+    """,
+    good=_GOOD,
+)
+def delete(subject: Probed, facts: Facts) -> Verdict:
+    """A session of one tenant deletes a row of another.
+
+    Examined: tables as every app role. Fails when a DELETE reaches a row of the other tenant.
+    """
+    return judge(
+        subject,
+        facts,
+        "As {role}, a session of one tenant deletes the rows of another from {name}",
+        "no row of another tenant goes",
+        floor(subject.object, subject.role, facts),
+    )
+
+
+@check(
+    "ISO005",
+    "Moves a row to another tenant",
+    subjects=probed(iso.Probe.REHOME),
+    severity=Severity.ERROR,
+    needs="proof",
+    why="A row that changes its tenant hands data over, or plants it, past every check on inserts.",
+    bad=f"""{_TABLE}
+        create policy tenant_rows on invoice for select using (true);
+        create policy tenant_updates on invoice for update using ({_BOUND}) with check (true);
+    """,
+    good=_GOOD,
+)
+def re_home(subject: Probed, facts: Facts) -> Verdict:
+    """A session of one tenant gives its row to another, or takes one.
+
+    Examined: tables with a tenant column as every app role. Fails when an UPDATE of the tenant column is
+    accepted.
+    """
+    return judge(
+        subject,
+        facts,
+        "As {role}, a session of one tenant moves a row of {name} to another tenant",
+        "the tenant column cannot be changed to another tenant",
+        floor(subject.object, subject.role, facts),
+    )
+
+
+@check(
+    "ISO006",
+    "Open without a tenant context",
+    subjects=probed(iso.Probe.NO_CONTEXT),
+    severity=Severity.ERROR,
+    needs="proof",
+    why="A session that forgot to say its tenant, or was reset by a pool, saw or changed everybody's rows.",
+    bad=f"""{_TABLE}
+        create policy tenant_isolation on invoice
+            using (nullif(current_setting('app.tenant_id', true), '') is null or {_BOUND});
+    """,
+    good=_GOOD,
+)
+def no_context(subject: Probed, facts: Facts) -> Verdict:
+    """A session without a tenant context reaches rows.
+
+    Examined: tables as every app role, with the context unset, empty and malformed. Fails when a row is
+    visible, changes or is accepted. An error of the server is no leak (RLS010 names the brittle policy).
+    """
+    return judge(
+        subject,
+        facts,
+        "As {role}, a session without a tenant context reaches the rows of {name}",
+        "no row is visible and none changes",
+        floor(subject.object, subject.role, facts),
+    )
+
+
+@check(
+    "ISO007",
+    "A tenant cannot work with its own rows",
+    subjects=probed(iso.Probe.OWN),
+    severity=Severity.ERROR,
+    remediable=False,
+    needs="proof",
+    why="Isolation that also keeps the owner out is an outage, and soon somebody switches it off.",
+    bad=f"""{_TABLE}
+        create policy tenant_isolation on invoice
+            using (org_id = (select nullif(current_setting('app.other_id', true), '')::uuid));
+    """,
+    good=_GOOD,
+)
+def own_rows(subject: Probed, facts: Facts) -> Verdict:
+    """A tenant's session cannot use the rows of its own tenant.
+
+    Examined: tables as every app role, each verb that the role has the privilege for, with the role's own
+    context. Fails when the policies refuse it or hide the row. A verb without a privilege is not tried.
+    """
+    note = "Compare what the policies read with what the session sets: another setting, a role that no policy names."
+    return judge(
+        subject,
+        facts,
+        "As {role}, a tenant cannot work with its own rows in {name}",
+        "its own rows can be read and written, as far as the role's privileges go",
+        Remedy(note=note),
+    )
+
+
+@check(
+    "ISO008",
+    "A row may refer to another tenant's row",
+    subjects=probed(iso.Probe.REFERENCE),
+    severity=Severity.ERROR,
+    remediable=False,
+    needs="proof",
+    why="Foreign keys are checked past row security, so a row of one tenant was tied to a row of the other.",
+    bad=f"""{_TABLE}
+        create policy tenant_isolation on invoice using ({_BOUND});
+        create table line (
+            id uuid primary key default gen_random_uuid(),
+            org_id uuid not null references organization (id),
+            invoice_id uuid not null references invoice (id)
+        );
+        create policy tenant_isolation on line using ({_BOUND});
+        alter table line enable row level security;
+        alter table line force row level security;
+        grant select, insert, update, delete on line to app_user;
+    """,
+    good=f"""{_TABLE}
+        create policy tenant_isolation on invoice using ({_BOUND});
+        alter table invoice add unique (org_id, id);
+        create table line (
+            id uuid primary key default gen_random_uuid(),
+            org_id uuid not null references organization (id),
+            invoice_id uuid not null,
+            foreign key (org_id, invoice_id) references invoice (org_id, id)
+        );
+        create policy tenant_isolation on line using ({_BOUND});
+        alter table line enable row level security;
+        alter table line force row level security;
+        grant select, insert, update, delete on line to app_user;
+    """,
+)
+def cross_reference(subject: Probed, facts: Facts) -> Verdict:
+    """A session of one tenant ties its row to a row of another.
+
+    Examined: foreign keys between tenant tables as every app role. Fails when the server accepts a row of
+    one tenant that refers to a row of the other. FKY001 says the same of the key's columns.
+    Source: PostgreSQL documentation, "Row Security Policies": referential integrity checks bypass
+    row security.
+    """
+    return judge(
+        subject,
+        facts,
+        "As {role}, a row of {name} may refer to another tenant's row by {detail}",
+        "the reference is refused",
+        Remedy(note="Carry the tenant in the foreign key: FKY001 has the statements for this key."),
+    )
+
+
+@check(
+    "ISO009",
+    "A view or function gives out other tenants' rows",
+    subjects=probed(iso.Probe.SURFACE),
+    severity=Severity.ERROR,
+    remediable=False,
+    needs="proof",
+    why="What runs with its owner's rights reads past the policies, and the app role may use it.",
+    bad=f"""{_TABLE}
+        create policy tenant_isolation on invoice using ({_BOUND});
+        create view invoices as select * from invoice;
+        grant select on invoices to app_user;
+    """,
+    good=f"""{_TABLE}
+        create policy tenant_isolation on invoice using ({_BOUND});
+        create view invoices as select * from invoice where {_BOUND};
+        grant select on invoices to app_user;
+    """,
+)
+def surface(subject: Probed, facts: Facts) -> Verdict:
+    """A view, materialized view or function that an app role may use returns rows of another tenant.
+
+    Examined: what the app role may select from or execute, called with the other tenant's ids where
+    it takes arguments. Fails when a row of the other tenant comes out. Not covered: functions that write, and
+    arguments that no made-up row matches.
+    """
+    return judge(
+        subject,
+        facts,
+        f"As {{role}}, the {subject.kind} {{name}} gives out rows of another tenant",
+        "rows of the session's own tenant at most",
+        Remedy(
+            note="Make a view security_invoker, filter by the tenant inside, or REVOKE it from the app role."
+        ),
+    )

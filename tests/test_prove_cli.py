@@ -1,0 +1,249 @@
+"""`prove`, `--prove`, `--prove-live` and `--repro`: what they print, write, refuse and leave alone."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fix_cli import Terminal
+from tests.fix_server import fresh
+from validate_schema.scratch import Database, Server
+
+BOUND = "org_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)"
+SCHEMA = f"""
+do $$ begin create role shop_app login; exception when duplicate_object then null; end $$;
+create table organization (id uuid primary key default gen_random_uuid(), name text not null);
+create table customer (
+    id uuid primary key default gen_random_uuid(),
+    org_id uuid not null references organization (id),
+    email text not null,
+    unique (org_id, email),
+    unique (org_id, id)
+);
+create table purchase (
+    id uuid primary key default gen_random_uuid(),
+    org_id uuid not null references organization (id),
+    customer_id uuid not null,
+    total integer not null check (total > 0),
+    foreign key (org_id, customer_id) references customer (org_id, id)
+);
+create policy own on organization
+    using (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy own on customer using ({BOUND});
+create policy own on purchase using ({BOUND});
+alter table organization enable row level security;
+alter table organization force row level security;
+alter table customer enable row level security;
+alter table customer force row level security;
+alter table purchase enable row level security;
+alter table purchase force row level security;
+grant select, insert, update, delete on customer, purchase to shop_app;
+grant select on organization to shop_app;
+"""
+LEAK = """
+create policy public_customers on customer for select
+    using (nullif(current_setting('app.tenant_id', true), '')::uuid is not null);
+"""
+CONFIG = """
+[tenancy]
+root = "organization"
+column = "org_id"
+setting = "app.tenant_id"
+app_roles = ["shop_app"]
+"""
+
+
+def migrations(terminal: Terminal, sql: str = SCHEMA, config: str = CONFIG) -> tuple[str, ...]:
+    """Write the schema as a migration and the config; return the options that name them."""
+    terminal.write("db/001_shop.sql", sql)
+    terminal.write("validate-schema.toml", config)
+    return "--migrations", "db"
+
+
+@pytest.fixture
+def shop(server: Server, terminal: Terminal) -> Iterator[Database]:
+    """A live shop that leaks, with rows of two tenants."""
+    terminal.write("validate-schema.toml", CONFIG)
+    with fresh(server) as database:
+        with database.connect(autocommit=True) as conn:
+            conn.execute((SCHEMA + LEAK).encode())
+            conn.execute(
+                "with org as (insert into organization (name) values ('a'), ('b') returning id)"
+                " insert into customer (org_id, email) select id, 'a@example.org' from org"
+            )
+        yield database
+
+
+def traces(database: Database) -> list[tuple[object, ...]]:
+    """Every row of every table with where it stands (its place changes with any write), and its roles."""
+    with database.connect(autocommit=True) as conn:
+        tables = ("organization", "customer", "purchase")
+        found = [conn.execute(f"select ctid, xmin, t from {t} as t order by 1".encode()) for t in tables]
+        roles = conn.execute("select rolname from pg_catalog.pg_roles order by 1")
+        names = conn.execute("select oid, relname from pg_catalog.pg_class order by 1")
+        return [tuple(map(str, row)) for cursor in (*found, roles, names) for row in cursor]
+
+
+def test_a_healthy_schema_is_proven_table_by_table(terminal: Terminal) -> None:
+    ran = terminal.run("prove", *migrations(terminal))
+
+    assert (ran.status, ran.complaints) == (0, [])
+    assert ran.out.splitlines()[0].startswith("PASS")
+    assert "✓ 3 of 3 tables with tenants' rows proven isolated (as shop_app)" in ran.out
+    assert "customer      ✓     ✓       ✓       ✓       ✓        ✓" in ran.out
+    assert "organization  ✓     ◦       ◦       ◦       ◦        ✓" in ran.out
+
+
+def test_a_leak_fails_and_names_table_role_and_probe(terminal: Terminal) -> None:
+    ran = terminal.run("prove", *migrations(terminal, SCHEMA + LEAK))
+
+    assert ran.status == 1
+    assert ran.out.splitlines()[0].startswith("FAIL")
+    assert "customer      ✗     ✓" in ran.out
+    assert "read as shop_app, table customer:" in ran.out
+
+
+def psql(database: Database, script: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script as its heading says."""
+    binary = database.server.bin_dir / "psql" if database.server.bin_dir else Path()
+    if not binary.exists():
+        pytest.skip("these binaries have no psql")
+    command = [str(binary), "-X", "-v", "ON_ERROR_STOP=1", "-d", database.conninfo, "-f", str(script)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_script_of_a_leak_shows_it_in_psql_and_leaves_nothing_behind(
+    terminal: Terminal, server: Server
+) -> None:
+    ran = terminal.run("prove", *migrations(terminal, SCHEMA + LEAK), "--repro", "leaks")
+    (script,) = (terminal.folder / "leaks").iterdir()
+
+    assert ran.complaint == "1 script of leaks in leaks"
+    assert script.name == "1-read-shop_app-customer.sql"
+    with fresh(server) as database:
+        with database.connect(autocommit=True) as conn:
+            conn.execute((SCHEMA + LEAK).encode())
+        before = traces(database)
+        leaking = psql(database, script)
+        assert traces(database) == before
+        with database.connect(autocommit=True) as conn:
+            conn.execute("drop policy public_customers on customer")
+        mended = psql(database, script)
+    assert (leaking.returncode, leaking.stderr) == (0, "")
+    assert "(0 rows)" not in leaking.stdout
+    assert (mended.returncode, mended.stdout.count("(0 rows)")) == (0, 1)
+
+
+def test_a_full_run_with_the_proof_judges_its_cells(terminal: Terminal) -> None:
+    chosen = migrations(terminal, SCHEMA + LEAK)
+    report = json.loads(terminal.run(*chosen, "--prove", "--format", "json").out)
+
+    found = {f["check"]: f["object"] for f in report["findings"] if f["check"].startswith("ISO")}
+    assert found == {"ISO001": {"kind": "probe", "schema": "public", "table": "customer", "name": "shop_app"}}
+    assert report["isolation"]["attempted"]
+    assert report["isolation"]["proven"] == ["organization", "purchase"]
+    assert {(c["id"], c["status"]) for c in report["checks"] if c["id"] in ("ISO001", "ISO002")} == {
+        ("ISO001", "failed"),
+        ("ISO002", "passed"),
+    }
+
+
+def test_without_the_option_nothing_is_proven_and_the_checks_say_so(terminal: Terminal) -> None:
+    report = json.loads(terminal.run(*migrations(terminal), "--format", "json").out)
+
+    assert not report["isolation"]["attempted"]
+    proof = [(c["status"], c["examined"], c["reason"]) for c in report["checks"] if c["family"] == "ISO"]
+    assert proof == [("not_applicable", 0, "not proven in this run (--prove)")] * 9
+
+
+def test_an_accepted_leak_does_not_fail_the_proof(terminal: Terminal) -> None:
+    accepted = (
+        '[[checks.suppress]]\ncheck = "ISO001"\nobject = "customer.shop_app"\nreason = "public directory"\n'
+    )
+    ran = terminal.run("prove", *migrations(terminal, SCHEMA + LEAK, CONFIG + accepted))
+
+    assert ran.status == 0
+    assert "✗ 2 of 3 tables" in ran.out
+
+
+def test_a_context_of_several_statements_is_set_as_configured(terminal: Terminal) -> None:
+    claims = "(select (nullif(current_setting('request.jwt.claims', true), '')::json ->> 'org_id')::uuid)"
+    setting = "(select nullif(current_setting('app.tenant_id', true), '')::uuid)"
+    context = (
+        "[prove]\ncontext = [\"select set_config('request.jwt.claims', "
+        "json_build_object('org_id', :tenant, 'sub', :user)::text, false)\"]\nuser = \"it's me\"\n"
+    )
+    schema = SCHEMA.replace(setting, claims)
+    assert schema.count(claims) == 3
+
+    told = terminal.run("prove", *migrations(terminal, schema, CONFIG + context))
+    untold = terminal.run("prove", *migrations(terminal, schema))
+
+    assert (told.status, untold.status) == (0, 1)
+    assert "cannot work with its own rows" in terminal.run(*migrations(terminal, schema), "--prove").out
+
+
+def test_a_live_database_is_proven_on_a_copy_and_stays_as_it_is(terminal: Terminal, shop: Database) -> None:
+    before = traces(shop)
+    ran = terminal.run("prove", "--database-url", shop.conninfo)
+
+    assert traces(shop) == before
+    assert ran.status == 1
+    assert "customer      ✗     ✓" in ran.out
+
+
+def test_live_rows_are_counted_and_stay_as_they_are(terminal: Terminal, shop: Database) -> None:
+    before = traces(shop)
+    ran = terminal.run("prove", "--live", "--database-url", shop.conninfo)
+    report = json.loads(terminal.run("--prove-live", "--database-url", shop.conninfo, "--format", "json").out)
+
+    assert traces(shop) == before
+    assert ran.status == 1
+    assert "✗ no row of another tenant among the live rows" in ran.out
+    assert report["isolation"]["live"]
+    assert report["isolation"]["proven"] == []
+
+
+def test_two_runs_give_the_same_bytes(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767225600")
+    monkeypatch.setattr("sys.argv", ["validate-schema"])
+    chosen = migrations(terminal, SCHEMA + LEAK)
+    first, second = (terminal.run("prove", *chosen, "--format", "json").out for _ in range(2))
+
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (("prove", "--snapshot", "s.json"), 2, "a snapshot holds no database to prove isolation on"),
+        (("--prove", "--snapshot", "s.json"), 2, "a snapshot holds no database to prove isolation on"),
+        (("--prove-live", "--migrations", "db"), 2, "--prove-live counts the rows of a live database"),
+        (("prove", "--live", "--migrations", "db"), 2, "counts the rows of a live database"),
+        (("--prove", "--prove-live", "--migrations", "db"), 2, "give one"),
+        (("--repro", "out", "--migrations", "db"), 2, "add --prove"),
+        (("prove", "--migrations", "db", "--repro", "db/001_shop.sql/x"), 2, "cannot write scripts to"),
+        (("prove",), 2, "no target"),
+        (("prove", "--database-url", "postgresql://ana:s3cr3t@127.0.0.1:1/shop"), 3, "127.0.0.1"),
+        (("prove", "--migrations", "db", "--select", "RLS"), 2, "--select"),
+    ],
+)
+def test_what_cannot_be_proven_is_one_line(
+    terminal: Terminal, arguments: tuple[str, ...], status: int, says: str
+) -> None:
+    migrations(terminal)
+    ran = terminal.run(*arguments)
+
+    assert (ran.status, ran.out) == (status, "")
+    assert says in ran.complaint
+    assert "s3cr3t" not in ran.complaint
+
+
+def test_a_schema_without_tenants_is_no_pass(terminal: Terminal) -> None:
+    ran = terminal.run("prove", *migrations(terminal, "create table note (id int primary key);", ""))
+
+    assert ran.status == 3
+    assert ran.out.splitlines()[0].startswith("INCOMPLETE")
+    assert "not identified" in ran.out
