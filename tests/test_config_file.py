@@ -107,7 +107,10 @@ def test_an_empty_file_leaves_everything_to_be_inferred() -> None:
     [
         ('[tenancy]\nglobl = ["x"]', 'tenancy.globl: unknown key; did you mean "global"?'),
         ('app_roles = ["x"]', 'app_roles: unknown key; did you mean "tenancy.app_roles"?'),
-        ("zzz = 1", "zzz: unknown key; known here: checks, contract, data, migrations, prove, report, tenancy"),
+        (
+            "zzz = 1",
+            "zzz: unknown key; known here: checks, contract, data, migrations, prove, report, tenancy",
+        ),
         (
             '[contract.tables."a.b"]\ncolumns.x = { defalt = 1 }',
             'contract.tables."a.b".columns.x.defalt: unknown key; did you mean "default"?',
