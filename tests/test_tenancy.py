@@ -598,7 +598,7 @@ def test_a_partition_template_holds_nobodys_rows(conn: Connection) -> None:
     sql = """create schema partman; create table organization (id int primary key);
         create table a (org_id int not null references organization);
         create table event (org_id int not null references organization, at date not null) partition by range (at);
-        create table partman.template_public_event (like event);
+        create table partman.template_public_event (like event, dropped_there int);
         create table partman.template_public_a (like a)"""
     assert found(tenancy_of(conn, sql)) == {
         "organization": ROOT,
