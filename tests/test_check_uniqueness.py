@@ -124,6 +124,7 @@ def cured(bench: Bench, id: str, script: str, toml: str = CONFIG) -> tuple[list[
             "settings_id uuid references settings unique", Scope.PARENT, id="the key of what it owns"
         ),
         pytest.param("token text unique", Scope.SURROGATE, id="a token"),
+        pytest.param('"oneTimeUseToken" text unique', Scope.SURROGATE, id="a token of several words"),
         pytest.param('"hashedSecretKey" text unique', Scope.SURROGATE, id="the hash of a secret"),
         pytest.param("token text default 'x' unique", Scope.GLOBAL, id="a token with a default"),
         pytest.param("device_token text unique", Scope.GLOBAL, id="a token made elsewhere"),
