@@ -10,6 +10,7 @@ from validate_schema.scoping import Scope, scope_of, uniques_of
 
 TENANT = "org_id uuid not null references organization (id)"
 ID = "id uuid primary key default gen_random_uuid()"
+LONG = "a_column_whose_name_leaves_no_room_for_that_of_another_one"
 PROJECT = f"create table project ({ID}, {TENANT}, unique (org_id, id));"
 ONLINE = (
     "SHARE UPDATE EXCLUSIVE while the index is built: reads and writes go on; "
@@ -123,6 +124,7 @@ def cured(bench: Bench, id: str, script: str, toml: str = CONFIG) -> tuple[list[
             "settings_id uuid references settings unique", Scope.PARENT, id="the key of what it owns"
         ),
         pytest.param("token text unique", Scope.SURROGATE, id="a token"),
+        pytest.param('"oneTimeUseToken" text unique', Scope.SURROGATE, id="a token of several words"),
         pytest.param('"hashedSecretKey" text unique', Scope.SURROGATE, id="the hash of a secret"),
         pytest.param("token text default 'x' unique", Scope.GLOBAL, id="a token with a default"),
         pytest.param("device_token text unique", Scope.GLOBAL, id="a token made elsewhere"),
@@ -443,6 +445,38 @@ def test_a_unique_that_is_there_for_foreign_keys_may_end_with_the_tenant(bench: 
     assert said(bench, "UNQ002", script) == ["b.b_id_org_id_key holds org_id, but not first"]
 
 
+@pytest.mark.parametrize(
+    ("id", "rest"),
+    [
+        pytest.param("UNQ001", "unique (person_id)", id="a global unique"),
+        pytest.param("UNQ002", "unique (person_id, org_id)", id="a unique led by something else"),
+        pytest.param("UNQ002", "primary key (person_id, org_id)", id="a primary key led by something else"),
+    ],
+)
+def test_a_foreign_key_keeps_an_index_when_a_unique_is_replaced(bench: Bench, id: str, rest: str) -> None:
+    script = f"""create table person ({ID});
+        create table member ({TENANT}, person_id uuid not null references person, {rest})"""
+    cure = look(bench, id, script, CONFIG + 'global = ["person"]').cure
+
+    with bench.open(script, *cure) as conn:
+        execute(conn, script)
+        for statement in cure:
+            conn.execute(statement)
+        found = {i: findings(check_of(i), conn, CONFIG + 'global = ["person"]').said for i in (id, "IDX002")}
+
+    assert found == {id: [], "IDX002": []}
+
+
+def test_an_index_that_another_one_serves_is_not_made_again(bench: Bench) -> None:
+    script = f"""create table person ({ID});
+        create table member ({TENANT}, person_id uuid not null references person, unique (person_id, org_id));
+        create index on member (person_id)"""
+
+    assert [s.partition(" ON ")[0] for s in look(bench, "UNQ002", script).cure][:1] == [
+        'CREATE UNIQUE INDEX CONCURRENTLY "member_org_id_person_id_key"'
+    ]
+
+
 def test_an_optional_value_is_left_to_a_person(bench: Bench) -> None:
     (finding,) = look(
         bench, "UNQ003", f"create table t ({ID}, {TENANT}, a text, unique (org_id, a))"
@@ -460,10 +494,12 @@ def test_an_optional_value_is_left_to_a_person(bench: Bench) -> None:
 def test_uniques_over_the_same_columns_get_different_names(bench: Bench) -> None:
     script = f"""create table t ({ID}, {TENANT}, a text not null, b jsonb not null);
         create unique index u1 on t (a) where a < 'm'; create unique index u2 on t (a) where a > 'm';
+        alter table t add {LONG} text, add {LONG}2 text;
+        create unique index u5 on t ({LONG}, a); create unique index u6 on t ({LONG}, a, {LONG}2);
         create unique index u3 on t ((b ->> 'x')); create unique index u4 on t ((b ->> 'y'))"""
     before, after = cured(bench, "UNQ001", script)
 
-    assert (len(before), after) == (4, [])
+    assert (len(before), after) == (6, [])
 
 
 @pytest.mark.parametrize(

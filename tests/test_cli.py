@@ -199,7 +199,7 @@ def test_help_and_version_need_nothing(terminal: Terminal) -> None:
     assert terminal.run("--version").out.startswith("validate-schema, version ")
 
 
-def test_scratch_lists_and_cleans(terminal: Terminal) -> None:
+def test_scratch_lists_and_cleans(terminal: Terminal, prepared_home: Path) -> None:
     terminal.write("db/001_shop.sql", SHOP)
     terminal.run("--migrations", "db")
 

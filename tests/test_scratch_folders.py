@@ -45,6 +45,9 @@ def test_a_first_run_prepares_and_later_runs_reuse(own_home: Path) -> None:
         with open_server(key=key, progress=lines.append):
             pass
     starting = "starting PostgreSQL (embedded)"
+    lines = [
+        line for line in lines if not line.startswith("copying ")
+    ]  # where only root may enter the install
     assert lines == [starting, "preparing PostgreSQL (embedded), once", starting, starting]
 
 
@@ -151,20 +154,35 @@ def test_other_users_cannot_reach_the_server(key: str) -> None:
             pwd.getpwuid(owner)
 
 
+def private_install(folder: Path) -> str:
+    """Put the embedded PostgreSQL where only root may enter; return its folder of binaries."""
+    package = find_install("embedded").bin_dir.parents[1]
+    for part in (package, package.with_name(f"{package.name}.libs")):
+        if part.exists():
+            shutil.copytree(part, folder / part.name, symlinks=True)
+    folder.chmod(0o700)
+    return str(folder / package.name / "pginstall" / "bin")
+
+
 @as_root
 def test_binaries_in_a_private_folder_of_root_are_copied_once(own_home: Path, tmp_path: Path) -> None:
-    package = find_install("embedded").bin_dir.parents[1]
-    for folder in (package, package.with_name(f"{package.name}.libs")):
-        if folder.exists():
-            shutil.copytree(folder, tmp_path / folder.name, symlinks=True)
-    tmp_path.chmod(0o700)
-    source = str(tmp_path / package.name / "pginstall" / "bin")
+    source = private_install(tmp_path)
     lines: list[str] = []
     for key in ("a", "b"):
         with open_server(source, key=key, progress=lines.append) as server, server.connect() as conn:
             assert conn.execute("select 1").fetchone() == (1,)
     copying = f"copying PostgreSQL ({source}) out of a private folder, once"
     assert lines.count(copying) == 1
+
+
+@as_root
+def test_cleaning_spares_the_binaries_of_a_running_server(own_home: Path, tmp_path: Path) -> None:
+    with open_server(private_install(tmp_path), key="a") as server:
+        clean_scratch()
+        with server.database() as database, database.connect() as conn:
+            conn.execute("do $$ begin null; end $$")  # loads a library of the install
+    clean_scratch()
+    assert list(own_home.glob("install/*/tree")) == []
 
 
 @as_root

@@ -13,12 +13,14 @@ from .ident import derived_name, quote_ident, quote_idents, quote_qname
 from .model.catalog import Constraint, Index, QName, Table
 from .model.finding import Remedy
 from .remedy import drop_index
+from .scoping import is_full
 from .subjects import TableUnique
 
 ONLINE = (
     "SHARE UPDATE EXCLUSIVE while the index is built: reads and writes go on; "
     "then ACCESS EXCLUSIVE for a moment"
 )
+_ROOM = 60  # bytes: beyond it the columns of a name are cut, and it tells nothing apart
 BLOCKING = "ACCESS EXCLUSIVE while the index is built: a partitioned table cannot build one CONCURRENTLY"
 
 
@@ -131,6 +133,8 @@ def replace_unique(
         sql.append(f"ALTER TABLE {quote_qname(table.qname)} DROP CONSTRAINT {quote_ident(constraint.name)};")
     else:
         sql.append(drop_index(table.schema, index.name, partitioned=table.kind == "partitioned"))
+    if not referring and is_full(index):
+        sql[:0] = _left_unindexed(unique, keys, facts)
     return Remedy(tuple(sql), note, BLOCKING if table.kind == "partitioned" else ONLINE)
 
 
@@ -147,6 +151,21 @@ def _exists(table: Table, like: Index, keys: tuple[str, ...], apart: bool) -> bo
     )
 
 
+def _left_unindexed(unique: TableUnique, keys: tuple[str, ...], facts: Facts) -> list[str]:
+    """Return the statements that index the foreign keys which only this unique's index serves, and an
+    index of `keys` in its place would not."""
+    table, index = unique.table, unique.idx
+    found = []
+    for key in table.foreign_keys:
+        wanted, count = set(key.columns), len(key.columns)
+        if wanted != set(index.columns[:count]) or wanted == set(keys[:count]):
+            continue
+        others = (i for i in table.indexes if i is not index and is_full(i))
+        if not any(wanted == set(i.columns[:count]) for i in others):
+            found.append(new_index(table, key.columns, facts))
+    return list(dict.fromkeys(found))
+
+
 def _told_by_columns(unique: TableUnique) -> bool:
     """Tell whether no other unique of the table is to be made over the same columns."""
     columns = set(unique.columns)
@@ -157,8 +176,9 @@ def _told_by_columns(unique: TableUnique) -> bool:
 def _create(unique: TableUnique, facts: Facts, first: tuple[str, ...], apart: bool) -> list[str]:
     table, index, constraint = unique.table, unique.idx, unique.constraint
     plain = (c for c in index.columns if c is not None and c not in first)
-    parts = (table.name, *first, *plain) if _told_by_columns(unique) else (unique.name, *first)
-    name = free_name(facts, table.schema, *parts, "key")
+    parts = (*first, *plain, "key")
+    told = _told_by_columns(unique) and len("_".join(parts).encode()) < _ROOM
+    name = free_name(facts, table.schema, *((table.name, *parts) if told else (unique.name, "key")))
     build = index_sql(table, index, name, first=first, nulls_not_distinct=apart)
     if constraint is None:
         return [build]
@@ -181,11 +201,13 @@ def replace_primary_key(unique: TableUnique, columns: tuple[str, ...], facts: Fa
     note = "Moves the primary key: make sure that the application's model says the same."
     name = free_name(facts, table.schema, table.name, *columns, "key")
     include = _include(unique.idx)
+    indexes = _left_unindexed(unique, columns, facts)
     if table.kind == "partitioned":
         swap = f"ALTER TABLE {target} DROP CONSTRAINT {old}, ADD CONSTRAINT {quote_ident(name)} PRIMARY KEY "
-        return Remedy((f"{swap}({quote_idents(columns)}){include};",), note, BLOCKING)
+        return Remedy((*indexes, f"{swap}({quote_idents(columns)}){include};"), note, BLOCKING)
     return Remedy(
         (
+            *indexes,
             f"CREATE UNIQUE INDEX CONCURRENTLY {quote_ident(name)} ON {target} "
             f"({quote_idents(columns)}){include};",
             f"ALTER TABLE {target} DROP CONSTRAINT {old}, "

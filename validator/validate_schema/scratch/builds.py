@@ -4,7 +4,8 @@ import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import ScratchError
@@ -63,6 +64,23 @@ def within_reach(install: Install, account: home.Account, say: Callable[[str], N
             unfinished.rename(folder / "tree")
         os.utime(folder)
     return Install(install.name, copied)
+
+
+@contextmanager
+def kept(install: Install, account: home.Account) -> Iterator[None]:
+    """Keep the copy of an install, where it needs one, from being removed while the block runs.
+
+    A server loads libraries from it as long as it lives, not only when it starts.
+    """
+    if account.uid is None or _runnable(install.bin_dir):
+        yield
+        return
+    lock = locks.acquire(_folder("install", install) / "users.lock", shared=True)
+    assert lock is not None  # it waited
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def copy_tree(source: Path, target: Path, account: home.Account) -> None:

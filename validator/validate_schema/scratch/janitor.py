@@ -144,11 +144,16 @@ def _stop(folder: Path, *, remove: bool = False) -> bool:
 
 
 def _remove_cached(folder: Path) -> bool:
-    lock = locks.acquire(folder / "lock", wait=False)
-    if not lock:
-        return False
+    """Remove what was made once for a build, unless somebody makes it or a server runs from it."""
+    held = []
     try:
+        for name in ("lock", "users.lock"):
+            lock = locks.acquire(folder / name, wait=False)
+            if not lock:
+                return False
+            held.append(lock)
         shutil.rmtree(folder, ignore_errors=True)
         return True
     finally:
-        lock.release()
+        for lock in held:
+            lock.release()

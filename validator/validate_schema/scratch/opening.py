@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from ..errors import ScratchError
-from . import janitor, ledger, sources
+from . import builds, janitor, ledger, sources
 from .cluster import cluster_for
+from .home import server_account
 from .server import Server
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ def open_server(
 @contextmanager
 def _open_own(source: str, key: str, say: Callable[[str], None]) -> Iterator[Server]:
     install = sources.find_install(source)
+    with builds.kept(install, server_account()):
+        yield from _open_cluster(install, key, say)
+
+
+def _open_cluster(install: sources.Install, key: str, say: Callable[[str], None]) -> Iterator[Server]:
     cluster = cluster_for(install, key)
     admin: list[psycopg.Connection[Any]] = []
 

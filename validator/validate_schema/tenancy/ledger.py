@@ -115,16 +115,18 @@ _SQITCH = {
 def partition_templates(catalog: Catalog) -> dict[QName, str]:
     """Return the tables that hold no rows but lend their indexes to new partitions, with their tool.
 
-    Known by name and columns together: ``template_<schema>_<table>`` beside the partitioned table.
+    Known by name and columns together: ``template_<schema>_<table>`` beside the partitioned table, most
+    of its columns there too; they drift apart, as changes of the table never reach its template.
     Source: pg_partman's documentation, "Template Tables".
     """
     parted = {f"template_{t.schema}_{t.name}": t for t in catalog.tables if t.kind == "partitioned"}
-    return {
-        table.qname: "pg_partman"
-        for table in (catalog.tables if parted else ())
-        if table.name in parted
-        and {c.name for c in table.columns} <= {c.name for c in parted[table.name].columns}
-    }
+    named = [t for t in catalog.tables if t.name in parted] if parted else []
+    return {t.qname: "pg_partman" for t in named if _mostly(t, parted[t.name])}
+
+
+def _mostly(table: Table, other: Table) -> bool:
+    shared = {c.name for c in table.columns} & {c.name for c in other.columns}
+    return 2 * len(shared) > len(table.columns)
 
 
 def ledger_tool(table: Table) -> str | None:

@@ -39,6 +39,8 @@ class Shapes:
         why = f"reaches {way} only through {', '.join(edge.key.columns)}, which may be NULL"
         if edge.strong:
             why = f"reaches {way}, but a key on the way may be NULL"
+        if unkeyed := self._unkeyed(name):
+            why += f"; {unkeyed}"
         return Ownership.NULLABLE_PATH, why, tables
 
     @cached_property

@@ -113,9 +113,9 @@ def of_people(table: str) -> bool:
 
 _TOKEN_WORDS = frozenset(
     words(
-        "token secret hash hashed digest fast encrypted key api access refresh session auth bearer reset password "
-        "recovery verification verify confirmation confirm activation invite invitation magic link login logout "
-        "unsubscribe unlock remember signing share"
+        "token secret hash hashed digest fast encrypted key api access refresh session auth bearer "
+        "reset password recovery verification verify confirmation confirm activation invite invitation "
+        "magic link login logout unsubscribe unlock remember signing share one time use"
     )
 )
 
