@@ -11,6 +11,7 @@ from .model.catalog import Catalog, Constraint, QName, Role, Sequence, Table, Vi
 from .model.contract import Contract, ExpectedTable
 from .model.evidence import Evidence
 from .model.finding import ObjectRef
+from .model.history import History
 from .model.isolation import Isolation
 from .model.reading import Analysis, Judgement, PolicyReading
 from .model.tenancy import Level, Standing, TableClass, Tenancy
@@ -71,6 +72,7 @@ class Facts:
     evidence: Evidence = Evidence()
     analysis: Analysis = Analysis()
     isolation: Isolation = Isolation()
+    history: History = History()
     suppressions: tuple[SuppressionUse, ...] = ()
     config_names: tuple[ConfigName, ...] = ()
     today: date = date(1970, 1, 1)

@@ -172,6 +172,13 @@ class MigrationsConfig(_Section, frozen=True, kw_only=True):
         str | None, Meta(description="The tool that they are written for; normally detected.")
     ] = None
     replay: Annotated[bool, Meta(description="Replay them on a scratch database and compare.")] = False
+    command: Annotated[
+        str | None,
+        Meta(description="Where migrations are programs: the command that migrates DATABASE_URL."),
+    ] = None
+    ledger: Annotated[
+        str | None, Meta(description="The ledger's table, where there are several: schema.name.")
+    ] = None
 
 
 class ReportConfig(_Section, frozen=True, kw_only=True):

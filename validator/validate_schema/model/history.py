@@ -1,0 +1,197 @@
+"""Migrations as they are on disk, in the ledger, and as they ran: the evidence of the MIG checks."""
+
+from typing import Literal
+
+import msgspec
+
+from .difference import Change
+
+LedgerState = Literal["applied", "failed", "running", "rolled_back", "baseline", "superseded"]
+
+# What files and ledger together say of one version; docs/migrations.md explains each.
+Status = Literal[
+    "applied",  # in both, and the checksum, where one is recorded, agrees
+    "unverifiable",  # in both; the ledger records no checksum of it
+    "baseline",  # below the version at which the ledger began
+    "pending",  # a file after everything that was applied
+    "gap",  # a file that was not applied, though a later one was
+    "missing",  # applied, without a file
+    "edited",  # applied, and the file's checksum differs
+    "line_endings",  # applied, and the file differs by line ends or a byte-order mark alone
+    "renamed",  # applied under another name, with the same content as far as is known
+    "reused",  # applied under another name and with other content
+    "renumbered",  # applied under another version: the checksum is that of this file
+    "failed",  # the ledger says that it failed, or that it never ended
+    "rolled_back",  # taken back, and not applied again
+    "replayed",  # no ledger: the file ran on the scratch server
+    "on_disk",  # no ledger, and it was not run
+]
+
+
+class LedgerEntry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One version in a ledger, the effective state of all rows about it.
+
+    `version` and `name` are written as the tool's files write them, so that they compare with
+    `MigrationFile`. `checksum` is the recorded one as text, `applied_at` an ISO 8601 time in UTC or "",
+    `rank` the order in which it was applied where that is known.
+    """
+
+    version: str
+    name: str = ""
+    state: LedgerState = "applied"
+    checksum: str = ""
+    applied_at: str = ""
+    rank: int | None = None
+    message: str = ""
+
+
+class Ledger(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A tracker table. `table` is its name as people write it. Not `complete`: it records the current
+    version alone, so that nothing below it can be proven."""
+
+    tool: str
+    table: str
+    entries: tuple[LedgerEntry, ...] = ()
+    complete: bool = True
+    notes: tuple[str, ...] = ()
+
+
+class HistoryEntry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One version, from files and ledger together; in the tool's order, versions without a file at the
+    place where they belong.
+
+    `file` is relative to the folder, "" without one. `checksum` is the file's in the ledger's format,
+    `recorded_checksum` and `recorded_name` are the ledger's. `late`: applied after a later version.
+    `verified`: the recorded checksum was compared. `why` explains the status in a sentence. `creates`
+    says what its step of the replay changed in the catalog, in words; None: not replayed. `undo` is the
+    file or section that takes it back, `loses` what data that would lose.
+    """
+
+    version: str
+    name: str = ""
+    file: str = ""
+    status: Status
+    checksum: str = ""
+    recorded_checksum: str = ""
+    recorded_name: str = ""
+    applied_at: str = ""
+    late: bool = False
+    verified: bool = False
+    why: str = ""
+    creates: tuple[str, ...] | None = None
+    undo: str = ""
+    loses: tuple[str, ...] = ()
+
+
+class SharedVersion(msgspec.Struct, frozen=True):
+    """A version that several files claim."""
+
+    version: str
+    files: tuple[str, ...]
+
+
+class Statement(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A statement of a migration: its file, the line on which it begins (from 1), its first words."""
+
+    file: str
+    line: int
+    text: str = ""
+
+
+class RepeatedDdl(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The same object created by several migrations. `object` is in words (`column "Task"."orgId"`),
+    `hidden`: IF NOT EXISTS keeps the later ones from failing."""
+
+    object: str
+    statements: tuple[Statement, ...]
+    hidden: bool = False
+
+
+class Failure(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Where a migration failed: PostgreSQL's message, and its detail or hint."""
+
+    statement: Statement
+    message: str
+    detail: str = ""
+
+
+class Replay(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The files run on a fresh database. Not `attempted`: `reason` says why. `applied` are the files
+    that ran, in order."""
+
+    attempted: bool = False
+    reason: str = ""
+    applied: tuple[str, ...] = ()
+    failure: Failure | None = None
+    stand_ins: tuple[str, ...] = ()
+
+
+class Drift(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The replayed schema (before) against the live one (after). `objects` is how many were compared."""
+
+    examined: bool = False
+    reason: str = ""
+    objects: int = 0
+    changes: tuple[Change, ...] = ()
+
+
+class DryRun(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One pending file on a copy of the target's schema. `transactional` False: it could not be run
+    inside BEGIN … ROLLBACK, so it was run for good, on the copy."""
+
+    file: str
+    transactional: bool = True
+    failure: Failure | None = None
+
+
+class DryRuns(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The pending files in order; a file after one that failed was not run and is not listed."""
+
+    examined: bool = False
+    reason: str = ""
+    runs: tuple[DryRun, ...] = ()
+
+
+class RowLoss(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One way up that a fixture's rows did not survive: rows put in after version `start`, the table,
+    the difference in words, and the `culprit` migration that made it."""
+
+    start: str
+    table: str
+    difference: str
+    culprit: str = ""
+
+
+class UpgradePaths(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Rows put in at each version that has a fixture, then taken to the head. `paths` are the start
+    versions that were tried."""
+
+    examined: bool = False
+    reason: str = "no fixtures (--fixtures)"
+    paths: tuple[str, ...] = ()
+    losses: tuple[RowLoss, ...] = ()
+
+
+class History(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """All that is known of a project's migrations.
+
+    Not `examined`: there are none to look at, `reason` says why. `tool` and `folder` are those of the
+    files; `ledger` is None without one, and `ledger_reason` says why.
+    """
+
+    examined: bool = False
+    reason: str = "no migrations were given ([migrations] path, --migrations)"
+    tool: str = ""
+    folder: str = ""
+    ledger: Ledger | None = None
+    ledger_reason: str = ""
+    entries: tuple[HistoryEntry, ...] = ()
+    shared: tuple[SharedVersion, ...] = ()
+    stray: tuple[str, ...] = ()
+    statements: int = 0
+    repeated: tuple[RepeatedDdl, ...] = ()
+    replay: Replay = Replay()
+    drift: Drift = Drift()
+    dry_run: DryRuns = DryRuns()
+    paths: UpgradePaths = UpgradePaths()
+    notes: tuple[str, ...] = ()
