@@ -63,9 +63,24 @@ def replay(conn: psycopg.Connection[Any], cell: Cell) -> int:
     """Run a reproduction statement by statement; return the row count of the last but the rollback."""
     count = 0
     for statement in cell.statements[:-1]:
-        count = conn.execute(statement.encode()).rowcount
+        if statement.startswith("copy "):
+            count = _copy(conn, statement)
+        else:
+            count = conn.execute(statement.encode()).rowcount
     conn.execute(cell.statements[-1].encode())
     return count
+
+
+def _copy(conn: psycopg.Connection[Any], statement: str) -> int:
+    """Run a COPY as psql does, with the lines that follow it; return how many rows went through."""
+    command, _, lines = statement.partition(";\n")
+    with conn.cursor() as cursor:
+        with cursor.copy(command.encode()) as copy:
+            if lines:
+                copy.write(lines.removesuffix("\\.").encode())
+            else:
+                list(copy)
+        return cursor.rowcount
 
 
 def prove_here(

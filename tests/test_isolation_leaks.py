@@ -161,3 +161,11 @@ def test_a_partition_without_its_own_protection_is_found(bed: Bed) -> None:
 
     assert [(c.table.name, c.outcome) for c in cells if c.probe is Probe.SURFACE] == [("event_2024", LEAK)]
     assert {c.outcome for c in cells if c.table.name == "event"} == {Outcome.ISOLATED}
+
+
+def test_a_row_that_a_child_refers_to_is_no_cover_for_one_that_none_does(bed: Bed) -> None:
+    line = "create table line (id int primary key, note_id uuid not null references note (id));"
+
+    cell = bed.cells(NOTE, line)[Probe.DELETE]
+
+    assert (cell.outcome, bed.repeats(cell, NOTE, line)) == (LEAK, 1)

@@ -69,8 +69,7 @@ def prove_isolation(
     else:
         assert copy is not None, "what is no snapshot can be copied"
         with progress.step("copying the schema to prove isolation"), copy() as (database, lacks):
-            proof = prove(database, facts, context=context_of(config), progress=progress)
-            found = msgspec.structs.replace(proof, notes=(*lacks, *proof.notes))
+            found = prove(database, facts, context=context_of(config), lacks=lacks, progress=progress)
     return msgspec.structs.replace(found, wanted=True)
 
 

@@ -6,11 +6,13 @@ from ..ident import quote_ident, quote_qname
 from ..model.catalog import Constraint, QName, Table
 from ..model.tenancy import TableClass
 from .roles import Rights
-from .rows import FRESH, A, B, Row, Rows, insert, literal, where
+from .routes import copies, insertions, returning, upserts
+from .rows import FRESH, SPARE, A, B, Row, Rows, insert, literal, tid_of, tids, where
 from .seed import Seeder
 from .stage import Attempt
+from .variety import policy_text, variants
 
-_TID = "tableoid::int8 || ':' || ctid::text"
+_TID = tid_of()
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,11 @@ class Target:
     def is_root(self) -> bool:
         return self.seeder.facts.class_of(self.table.qname) is TableClass.ROOT
 
+    @property
+    def readable(self) -> str:
+        """Return the columns that the role may read, as a list in SQL; "" if none."""
+        return "*" if self.rights.whole else ", ".join(map(quote_ident, self.rights.select))
+
     def everyone(self) -> list[Row]:
         """Return A's rows and the foreign ones."""
         return self.rows.of(A) + self.rows.foreign(self.shared)
@@ -44,7 +51,8 @@ class Target:
         """Return a SELECT of the rows; by the columns that may be read where that is not all of them."""
         shown = f"select * from {self.sql} where {self._keys(rows)}"
         if self.rights.whole or not self.rights.select:
-            return [Attempt(f"select {_TID} from {self.sql}", "reads", _tids(rows), shown=shown)]
+            plain = Attempt(f"select {_TID} from {self.sql}", "reads", tids(rows), shown=shown)
+            return [plain, *copies(self, rows)]
         columns = self.rights.select
         names = ", ".join(map(quote_ident, columns))
         theirs = self._texts(names, rows)
@@ -55,11 +63,12 @@ class Target:
                 "reads",
                 theirs - others,
                 shown=f"select {names} from {self.sql}",
-            )
+            ),
+            *copies(self, rows),
         ]
 
     def _texts(self, names: str, rows: list[Row]) -> frozenset[str]:
-        wanted = _tids(rows)
+        wanted = tids(rows)
         query = f"select {_TID}, row({names})::text from {self.sql}"
         return frozenset(t for tid, t in self.seeder.conn.execute(query.encode()) if tid in wanted)
 
@@ -68,14 +77,16 @@ class Target:
         owned = self.seeder.owned_by(self.table.qname, label)
         if self.is_root:
             return []
-        found = []
-        for i, varied in enumerate([{}, *self.seeder.variants(self.table)]):
+        found, others = [], []
+        for i, varied in enumerate([{}, *variants(self.seeder, self.table)]):
             row = self.seeder.row(self.table.qname, label, FRESH + first + i, varied)
-            values = {c: v for c, v in row.values.items() if c in self._insertable()}
-            found.append(
-                self._insert_of(values, f"select count(*) from {self.sql} where {owned or 'true'}", label)
-            )
-        return found
+            values = {c: v for c, v in row.values.items() if c in self.insertable()}
+            count = f"select count(*) from {self.sql} where {owned or 'true'}"
+            plain = self._insert_of(values, count, label)
+            found.append(plain)
+            if i == 0:
+                others = insertions(self, plain, values, plain.again.before if plain.again else ())
+        return found + others
 
     def _insert_of(self, values: dict[str, str | None], count: str, label: str) -> Attempt:
         statement = insert(self.table.qname, values).replace(
@@ -93,7 +104,7 @@ class Target:
         for column in self.rows.columns:
             if column.name in values and not self._held(column.name):
                 values[column.name] = self.seeder.own(self.table.qname, column)
-        kept = {c: v for c, v in values.items() if c in self._insertable()}
+        kept = {c: v for c, v in values.items() if c in self.insertable()}
         attempt = self._insert_of(kept, f"select count(*) from {self.sql}", B)
         clear = f"delete from {self.sql} where {self.seeder.owned_by(self.table.qname, B)}"
         return [replace(attempt, before=(clear,), again=None, label="inserts another tenant")]
@@ -101,7 +112,7 @@ class Target:
     def _held(self, column: str) -> bool:
         return column in self.seeder.facts.held_levels.get(self.table.qname, {}).values()
 
-    def _insertable(self) -> set[str]:
+    def insertable(self) -> set[str]:
         always = {c.name for c in self.rows.columns if c.identity == "a" or c.generated}
         allowed = set(self.rights.insert) or {c.name for c in self.rows.columns}
         return allowed - always
@@ -109,18 +120,18 @@ class Target:
     def update(self, rows: list[Row], *, each: bool = False) -> list[Attempt]:
         """Return UPDATEs that touch the rows: of all rows at once, of theirs by key, through an upsert."""
         if each:
-            return [self._touching(f"{self._keep()} where {self._keys([r])}", "changes", [r]) for r in rows]
-        found = [self._touching(self._set(), "changes", rows)]
+            return [self.touching(f"{self._keep()} where {self._keys([r])}", "changes", [r]) for r in rows]
+        found = [self.touching(self._set(), "changes", rows)]
         if self.rights.select:
-            found.append(self._touching(f"{self._keep()} where {self._keys(rows)}", "changes", rows))
-        return found + self._upsert(rows)
+            found.append(self.touching(f"{self._keep()} where {self._keys(rows)}", "changes", rows))
+        return [*found, *returning(self, found[-1:]), *upserts(self, rows)]
 
-    def _touching(self, statement: str, label: str, rows: list[Row]) -> Attempt:
-        return Attempt(statement, label, _tids(rows), present=f"select {_TID} from {self.sql}")
+    def touching(self, statement: str, label: str, rows: list[Row]) -> Attempt:
+        return Attempt(statement, label, tids(rows), present=f"select {_TID} from {self.sql}")
 
     def _set(self) -> str:
         """Return an UPDATE of all rows that reads no column, so that only UPDATE policies apply."""
-        column = self._plain_column()
+        column = self.plain_column()
         own = next((r for r in self.rows.of(A) if column is not None and column in r.values), None)
         if column is None or own is None:
             return self._keep()
@@ -137,39 +148,22 @@ class Target:
             c.name for c in self.rows.columns if c.name in allowed and not c.generated and c.identity != "a"
         ]
 
-    def _plain_column(self) -> str | None:
-        table, text = self.table, self.seeder.policy_text(self.table)
+    def plain_column(self) -> str | None:
+        table, text = self.table, policy_text(self.seeder, self.table)
         kinds = ("foreign key", "primary key", "unique", "exclusion")
         keyed = {c for k in table.constraints if k.kind in kinds for c in k.columns}
         keyed |= {c for i in table.indexes if i.unique for c in i.columns if c is not None}
         plain = [c for c in self._updatable() if c not in keyed and not self._held(c)]
         return next((c for c in plain if c not in text), None)
 
-    def _upsert(self, rows: list[Row]) -> list[Attempt]:
-        key = self.table.primary_key
-        column = self._plain_column()
-        if key is None or column is None or not rows or self.is_root or not self.rights.insert:
-            return []
-        values = dict(self.seeder.row(self.table.qname, A, FRESH + 40).values)
-        if any(self._held(c) or c not in rows[0].values for c in key.columns):
-            return []
-        values |= {c: rows[0].values[c] for c in key.columns}
-        kept = {c: v for c, v in values.items() if c in self._insertable()}
-        if not set(key.columns) <= set(kept):
-            return []
-        statement = insert(self.table.qname, kept).replace(
-            ") overriding system value values (", ") values (", 1
-        )
-        names = ", ".join(map(quote_ident, key.columns))
-        name = quote_ident(column)
-        upsert = f"{statement} on conflict ({names}) do update set {name} = excluded.{name}"
-        return [self._touching(upsert, "changes, by INSERT … ON CONFLICT,", rows[:1])]
-
     def delete(self, rows: list[Row]) -> list[Attempt]:
-        found = [self._touching(f"delete from {self.sql}", "deletes", rows)]
+        found = [self.touching(f"delete from {self.sql}", "deletes", rows)]
         if self.rights.select:
-            found.append(self._touching(f"delete from {self.sql} where {self._keys(rows)}", "deletes", rows))
-        return found
+            unused = [r for r in rows if r.number == SPARE]  # no key is in their way
+            for some in (rows, unused):
+                statement = f"delete from {self.sql} where {self._keys(some)}"
+                found += [self.touching(statement, "deletes", some)] if some else []
+        return [*found, *returning(self, found[:1])]
 
     def rehome(self) -> list[Attempt]:
         """Return UPDATEs that give A's row to B, and B's rows to A, with the references that go along."""
@@ -183,8 +177,8 @@ class Target:
         count = f"select count(*) from {self.sql} where {owned[B]}"
         give = Attempt(f"update {self.sql} set {to_b} where {self._keys(own[:1])}", "gives away", count=count)
         give_all = Attempt(f"update {self.sql} set {to_b}", "gives away", count=count)
-        take = self._touching(f"update {self.sql} set {to_a} where {self._keys(theirs[:1])}", "takes", theirs)
-        take_all = self._touching(f"update {self.sql} set {to_a}", "takes", theirs)
+        take = self.touching(f"update {self.sql} set {to_a} where {self._keys(theirs[:1])}", "takes", theirs)
+        take_all = self.touching(f"update {self.sql} set {to_a}", "takes", theirs)
         clear = {label: (f"delete from {self.sql} where {owned[label]}",) for label in (A, B)}
         give, give_all = (replace(x, again=replace(x, before=clear[B])) for x in (give, give_all))
         take, take_all = (replace(x, again=replace(x, before=clear[A])) for x in (take, take_all))
@@ -214,7 +208,7 @@ class Target:
         mine = self.seeder.row(table, A, FRESH + 32).values
         moved = [c for c in key.columns if not self._held(c)]
         values = {label: {c: other.get(c) for c in moved} for label, other in ((A, mine), (B, theirs))}
-        insertable = self._insertable()
+        insertable = self.insertable()
         found: dict[str, list[Attempt]] = {}
         owned = self.seeder.owned_by(table, A)
         for label in (A, B):
@@ -257,7 +251,3 @@ class Target:
             "bool",
             "date",
         )
-
-
-def _tids(rows: list[Row]) -> frozenset[str]:
-    return frozenset(f"{r.tid[0]}:{r.tid[1]}" for r in rows if r.tid is not None)

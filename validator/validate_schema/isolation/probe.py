@@ -18,6 +18,7 @@ from .hints import forged
 from .rows import A, B
 from .script import Script
 from .stage import Answer, Attempt, Stage
+from .variety import policy_text
 
 Context = tuple[str, ...]
 
@@ -43,8 +44,8 @@ class Prober:
     script: Script
     setup: ContextSetup | None
 
-    def context(self, tenant: str, user: str = "") -> Context:
-        return self.setup.of(tenant, user) if self.setup else ()
+    def context(self, tenant: str, user: str = "", below: tuple[str, ...] = ()) -> Context:
+        return self.setup.of(tenant, user, below) if self.setup else ()
 
     # Reading outcomes
 
@@ -133,11 +134,13 @@ class Prober:
     def without_context(self, context: Context) -> list[tuple[str, Found]]:
         """Try the four verbs on everybody's rows; what raises an error closed it, if it was the policy."""
         target, rows = self.target, self.target.everyone()
-        inserts = target.insert_root() if target.is_root else target.insert(A)[:1] + target.insert(B)[:1]
+        theirs = target.insert(B)
+        copied = [a for a in theirs if a.copied is not None]
+        inserts = target.insert_root() if target.is_root else target.insert(A)[:1] + theirs[:1] + copied
         verbs = {
             "SELECT": target.read(rows),
             "INSERT": inserts,
-            "UPDATE": target.update(rows)[:2],
+            "UPDATE": target.update(rows),
             "DELETE": target.delete(rows),
         }
         return [(verb, self.settle(attempts, context)) for verb, attempts in verbs.items()]
@@ -165,10 +168,31 @@ class Prober:
         cells += [c for key in target.table.foreign_keys if (c := self._reference(key, context)) is not None]
         return cells
 
+    def within(self, label: str, tenant: str, context: Context) -> list[Cell]:
+        """Try the four verbs on the rows of another sub-tenant of A, whose they are says `label`;
+        `tenant` is what both belong to."""
+        target, rows = self.target, self.target.rows.of(label)
+        if not rows:
+            return []
+        verbs = {
+            Probe.READ: target.read(rows),
+            Probe.INSERT: target.insert(label),
+            Probe.UPDATE: target.update(rows),
+            Probe.DELETE: target.delete(rows),
+        }
+        cells = []
+        for probe, attempts in verbs.items():
+            if attempts:
+                found = self.settle(attempts, context)
+                done = found.attempt.label if found.attempt else ""
+                said = f"a session {done} rows of another sub-tenant of its {tenant}"
+                cells.append(self.cell(probe, found, said, f"within one {tenant}"))
+        return cells
+
     def _guarded(self, probe: Probe, found: Found, attempts: list[Attempt], said: str = "") -> Cell:
         """Return the cell; what held is tried again with the other settings that the policies read."""
         seeder = self.target.seeder
-        text = seeder.policy_text(self.target.table) if found.outcome is Outcome.ISOLATED else ""
+        text = policy_text(seeder, self.target.table) if found.outcome is Outcome.ISOLATED else ""
         for statement in forged(text, seeder.facts.tenancy.setting):
             context = (*found.context, statement)
             attempts, answers = self._all(attempts, context, False)

@@ -11,13 +11,14 @@ from ..model.isolation import AppRole, Cell, Isolation, Outcome, Probe
 from ..model.tenancy import TableClass
 from .attempts import Target
 from .context import ContextSetup, default_context
+from .gaps import Gaps, find_gaps
 from .probe import Found, Prober
 from .roles import app_roles, rights_of
-from .rows import A, B
+from .rows import A, B, sibling
 from .script import Script
 from .seed import Seeder
 from .stage import Stage
-from .surfaces import probe_surfaces
+from .surfaces import missing_surfaces, probe_surfaces
 
 if TYPE_CHECKING:
     import psycopg
@@ -32,13 +33,15 @@ def prove(
     facts: Facts,
     *,
     context: ContextSetup | None = None,
+    lacks: tuple[str, ...] = (),
     progress: Callable[[str], None] | None = None,
 ) -> Isolation:
     """Prove the isolation of tenants on `database`, a private copy of the schema that `facts` describe.
 
     Connects as the copy's superuser; everything happens in one transaction that is rolled back.
-    `context` replaces the setting that was inferred. `progress` gets a line per step. Not identified
-    tenancy, or no way to set the context: not attempted, with the reason.
+    `context` replaces the setting that was inferred. `lacks` are notes on what could not be copied: with
+    any, an object that is not all there is inconclusive. `progress` gets a line per step. Not identified
+    tenancy, or no tables: not attempted, with the reason.
     """
     setup = context or default_context(facts)
     try:
@@ -50,7 +53,8 @@ def prove(
     say = progress or _silent
     with database.connect() as conn:
         try:
-            return _Proof(conn, facts, tables, setup, say).run()
+            gaps = find_gaps(conn, facts) if lacks else Gaps()
+            return _Proof(conn, facts, tables, setup, say, gaps, lacks).run()
         finally:
             conn.rollback()
 
@@ -66,6 +70,8 @@ class _Proof:
     tables: tuple[Table, ...]
     setup: ContextSetup | None
     say: Callable[[str], None]
+    gaps: Gaps
+    lacks: tuple[str, ...]
 
     def run(self) -> Isolation:
         self.conn.execute("set local lc_messages = 'C'")
@@ -80,20 +86,18 @@ class _Proof:
         self.say(f"probing {len(self.tables)} tables as {', '.join(r.name for r in roles)}")
         # A setting that was once set is '' afterwards, not unset: so what needs it unset comes first.
         open_ended = [(p, [("unset", p.without_context(()))]) for p in probers]
-        tenant, user = self._tenant(seeder, A), self._user(seeder, A)
+        contexts = {x: self._context(seeder, x) for x in (A, B)}
         cells = list(bare)
         for prober, states in open_ended:
             if self.setup is not None:
                 states.append(("empty", prober.without_context(prober.context(""))))
                 states += [(repr(m), prober.without_context(prober.context(m, m))) for m in _MALFORMED]
             cells.append(_summed(prober, states))
-            cells += prober.with_context(prober.context(tenant, user))
+            cells += prober.with_context(contexts[A])
+            cells += self._within(prober, contexts[A])
         self.say("reading views and calling functions")
-        context = {
-            x: self.setup.of(self._tenant(seeder, x), self._user(seeder, x)) if self.setup else ()
-            for x in (A, B)
-        }
-        cells += probe_surfaces(stage, seeder, roles, context)
+        cells += probe_surfaces(stage, seeder, roles, contexts)
+        cells += missing_surfaces(seeder.facts, self.gaps, roles)
         return Isolation(
             attempted=True,
             roles=roles,
@@ -118,7 +122,30 @@ class _Proof:
             if not self._unprovable(seeder, t)
         ]
 
+    def _context(self, seeder: Seeder, label: str) -> tuple[str, ...]:
+        """Return what a tenant's session says of itself: the first level's key, a user, deeper keys."""
+        if self.setup is None:
+            return ()
+        below = tuple(seeder.keys.get(n, {}).get(label, "") for n in self._deeper())
+        return self.setup.of(self._tenant(seeder, label), self._user(seeder, label), below)
+
+    def _deeper(self) -> range:
+        return range(1, len(self.facts.tenancy.levels))
+
+    def _within(self, prober: Prober, context: tuple[str, ...]) -> list[Cell]:
+        """Probe the boundaries inside one tenant that the context names."""
+        if self.setup is None:
+            return []
+        named = [n for n in self._deeper() if self.setup.names(n)]
+        return [c for n in named for c in prober.within(sibling(n), self._called(n - 1), context)]
+
+    def _called(self, level: int) -> str:
+        root = self.facts.tenancy.levels[level].root
+        return self.facts.show(root) if root else f"tenant of level {level + 1}"
+
     def _unprovable(self, seeder: Seeder, table: Table) -> str:
+        if table.qname in self.gaps.tables:
+            return f"the copy is not whole: {self.gaps.tables[table.qname]}"
         rows = seeder.seeded.get(table.qname)
         if rows is None:
             return "it is a foreign table or a partition: its rows are made elsewhere"
@@ -172,7 +199,13 @@ class _Proof:
         return ""
 
     def _notes(self, seeder: Seeder) -> tuple[str, ...]:
-        found = []
+        found = list(self.lacks)
+        for level in self._deeper():
+            if self.setup is None or not self.setup.names(level):
+                found.append(
+                    f"not probed: whether one {self._called(level)} reaches another of the same"
+                    f" {self._called(level - 1)}; name it by :tenant{level + 1} in [prove] context"
+                )
         if self.setup is None:
             found.append(
                 "no setting or statement that sets the tenant context is known: every probe ran without one"

@@ -6,11 +6,18 @@ from ..ident import quote_ident, quote_idents, quote_literal, quote_qname
 from ..model.catalog import QName, Table
 
 A, B, NOBODY = "A", "B", "nobody"
+SIBLING = "A's other"  # + the number of a deeper level: of tenant A, but of another sub-tenant there
 OTHERS = ("C", "D", "E")  # tenants that a policy or a function names
 SPARE = 2  # the row of a parent that no made-up row refers to
 FRESH = 50  # the number of the first row that is not inserted beforehand
 
 Tid = tuple[int, str]
+
+
+def sibling(level: int) -> str:
+    """Return whose the rows are that tenant A's session may not reach from within another sub-tenant of
+    that level (1 is the level below the first)."""
+    return f"{SIBLING}{level}"
 
 
 @dataclass(frozen=True)
@@ -59,8 +66,22 @@ class Rows:
     def foreign(self, shared: bool) -> list[Row]:
         """Return the rows that tenant A must not reach; rows of nobody only where they are not shared."""
         return [
-            r for r in self.rows if r.tid is not None and r.label != A and not (shared and r.label == NOBODY)
+            r
+            for r in self.rows
+            if r.tid is not None
+            and r.label != A
+            and not r.label.startswith(SIBLING)
+            and not (shared and r.label == NOBODY)
         ]
+
+
+def tid_of() -> str:
+    """Return the SQL expression that tells where a row lies, as `tids` has it."""
+    return "tableoid::int8 || ':' || ctid::text"
+
+
+def tids(rows: list[Row]) -> frozenset[str]:
+    return frozenset(f"{r.tid[0]}:{r.tid[1]}" for r in rows if r.tid is not None)
 
 
 def insert(table: QName, values: dict[str, str | None]) -> str:

@@ -5,6 +5,7 @@ from ..model.catalog import QName
 from .rows import NOBODY, A, B, inserts
 from .seed import Seeder
 from .stage import Attempt
+from .variety import policy_text
 
 
 class Script:
@@ -56,7 +57,7 @@ class Script:
                 continue
             wanted.add(name)
             queue += [k.references for k in tables[name].foreign_keys if k.references is not None]
-            text = self._seeder.policy_text(tables[name])
+            text = policy_text(self._seeder, tables[name])
             queue += [t for t in self._seeder.seeded if t.name in text]
         return [name for name in self._seeder.seeded if name in wanted]
 

@@ -2,16 +2,16 @@
 
 import re
 from graphlib import CycleError, TopologicalSorter
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from ..facts import Facts
 from ..ident import quote_ident, quote_qname
 from ..model.catalog import Constraint, QName, Table
 from . import repair
-from .hints import literals
-from .rows import FRESH, NOBODY, OTHERS, SPARE, A, B, Column, Row, Rows, inserts, literal
+from .rows import FRESH, NOBODY, OTHERS, SIBLING, SPARE, A, B, Column, Row, Rows, inserts, literal, sibling
+from .tenant_keys import Keys, find_keys
 from .values import Values
+from .variety import variants
 
 if TYPE_CHECKING:
     import psycopg
@@ -27,13 +27,6 @@ order by 1, 2, a.attnum
 """
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 Planned = tuple[str, int, dict[str, str | None] | None]  # whose, its number, what is varied
-_MOST_VARIANTS = 12
-_KEYS = {  # two keys by the kind of type; text ones share a prefix, which a LIKE falls for
-    "uuid": ("aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa", "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"),
-    "number": ("1001", "10012"),
-    "text": ("tenant1", "tenant12"),
-    "short": ("a", "ab"),
-}
 
 
 class Seeder:
@@ -48,17 +41,17 @@ class Seeder:
         self.patterns: dict[tuple[QName, str], str] = {}
         self.omitted: set[tuple[QName, str]] = set()
         self._columns = self._read_columns()
-        self._texts: dict[QName, str] = {}
+        self.texts: dict[QName, str] = {}
         self._made: dict[tuple[QName, str, str, int], str | None] = {}
         self._count: dict[tuple[QName, str], int] = {}
         self._place = {t.qname: i for i, t in enumerate(facts.catalog.tables)}
         self._keys_of: dict[QName, dict[str, tuple[Constraint, str]]] = {}
         self.seeded: dict[QName, Rows] = {}
-        self.keys: dict[int, dict[str, str]] = {}
+        self.keys: Keys = {}
 
     def seed(self) -> dict[QName, Rows]:
         """Insert rows into every table, parents first as far as cycles allow."""
-        self._find_keys()
+        self.keys = find_keys(self)
         self.conn.execute("set local session_replication_role = replica")
         for table in self._in_order():
             rows = Rows(table, self._columns.get(table.qname, ()))
@@ -66,6 +59,18 @@ class Seeder:
             self._fill(rows)
         self.conn.execute("set local session_replication_role = origin")
         return self.seeded
+
+    def columns_of(self, table: QName) -> tuple[Column, ...]:
+        return self._columns.get(table, ())
+
+    def fits(self, text: str, column: Column) -> bool:
+        """Tell whether the column takes the text as a value that stays what it is."""
+        kind, _ = self.values.bottom(column.type, column.modifier)
+        if kind.name == "uuid" and not _UUID.fullmatch(text):
+            return False
+        if kind.category == "N" and not re.fullmatch(r"\d{1,9}", text):
+            return False
+        return repair.casts(self.conn, text, column.type_text)
 
     def _read_columns(self) -> dict[QName, tuple[Column, ...]]:
         found: dict[QName, list[Column]] = {}
@@ -87,60 +92,6 @@ class Seeder:
             except CycleError as error:
                 cycle = error.args[1]
                 edges[cycle[1]].pop(cycle[0], None)
-
-    # Tenants
-
-    def _find_keys(self) -> None:
-        for i in range(len(self.facts.tenancy.levels)):
-            column = self._key_column(i)
-            if column is None:
-                continue
-            pair = self._pair(column)
-            self.keys[i] = {A: pair[0], B: pair[1]}
-            named = [t for t in self._named_tenants() if self._fits(t, column) and t not in pair]
-            self.keys[i] |= dict(zip(OTHERS, named, strict=False))
-
-    def _key_column(self, index: int) -> Column | None:
-        level = self.facts.tenancy.levels[index]
-        if level.root is not None:
-            return next((c for c in self._columns.get(level.root, ()) if c.name == level.key), None)
-        for table, held in self.facts.held_levels.items():
-            if index in held:
-                return next((c for c in self._columns.get(table, ()) if c.name == held[index]), None)
-        return None
-
-    def _pair(self, column: Column) -> tuple[str, str]:
-        for name in self._kinds(column):
-            if all(self._fits(key, column) for key in _KEYS[name]):
-                return _KEYS[name]
-        made = (self.values.make(column.type, column.modifier, n) for n in (1, 2))
-        return next(made), next(made)
-
-    def _kinds(self, column: Column) -> tuple[str, ...]:
-        kind, modifier = self.values.bottom(column.type, column.modifier)
-        if kind.name == "uuid":
-            return ("uuid",)
-        if kind.category == "N":
-            return ("number",)
-        if 4 < modifier < 12:
-            return ("short",)
-        wants = any(
-            "uuid" in (p.using or "") + (p.check or "") for t in self.facts.tables for p in t.policies
-        )
-        return ("uuid", "text", "number") if wants else ("text", "uuid", "number")
-
-    def _named_tenants(self) -> list[str]:
-        """Return the literals of policies and of the functions they call: one may be a tenant's key."""
-        texts = {self.policy_text(t) for t in self.facts.tables if t.policies}
-        return sorted({found for text in texts for found in literals(text)})
-
-    def _fits(self, text: str, column: Column) -> bool:
-        kind, _ = self.values.bottom(column.type, column.modifier)
-        if kind.name == "uuid" and not _UUID.fullmatch(text):
-            return False
-        if kind.category == "N" and not re.fullmatch(r"\d{1,9}", text):
-            return False
-        return repair.casts(self.conn, text, column.type_text)
 
     # Values
 
@@ -192,6 +143,8 @@ class Seeder:
         if target is None or parent not in self._place:
             return None
         label = B if label == NOBODY else label
+        if label.startswith(SIBLING) and label not in self.siblings_in(parent):
+            label = A
         wanted = SPARE if number >= SPARE and parent != child else number % 2
         if number in range(SPARE, FRESH):
             wanted = number % 2
@@ -223,8 +176,10 @@ class Seeder:
         if name in self.facts.level_of_root:
             planned = [(label, 0, None) for label in labels]
         else:
-            variants = self.variants(rows.table)
-            planned += [(label, 3 + i, v) for i, v in enumerate(variants) for label in labels]
+            found = variants(self, rows.table)
+            planned += [(label, 3 + i, v) for i, v in enumerate(found) for label in labels]
+        numbers = (0,) if name in self.facts.level_of_root else (0, SPARE)
+        planned += [(label, n, None) for label in self.siblings_in(name) for n in numbers]
         extra = [label for label in OTHERS if any(label in keys for keys in self.keys.values())]
         planned += [(label, 0, None) for label in extra]
         if self._may_lack_tenant(rows.table):
@@ -235,6 +190,15 @@ class Seeder:
             return
         for label, number, varied in planned:
             self._insert_one(rows, label, number, varied)
+
+    def siblings_in(self, table: QName, depth: int = 0) -> tuple[str, ...]:
+        """Return the sub-tenants of A, besides its session's, whose rows the table can tell apart."""
+        held = self.facts.held_levels.get(table, {})
+        found = [sibling(n) for n in self.keys if n and n in held]
+        standing = self.facts.standings.get(table)
+        if not held and standing is not None and standing.path and depth < 8:
+            return self.siblings_in(standing.path[0], depth + 1)
+        return tuple(found)
 
     def _may_lack_tenant(self, table: Table) -> bool:
         column = self.facts.tenant_column(table)
@@ -288,68 +252,16 @@ class Seeder:
         kept = {(r.label, r.number) for r in self.seeded[table].rows}
         self._made = {p: v for p, v in self._made.items() if p[0] != table or (p[2], p[3]) in kept}
 
-    # What policies look at
-
-    def policy_text(self, table: Table) -> str:
-        """Return the table's policies and the bodies of the functions they name, as one text."""
-        if table.qname not in self._texts:
-            text = " ".join(f"{p.using or ''} {p.check or ''}" for p in table.policies)
-            bodies = [
-                f.body
-                for f in self.facts.catalog.functions
-                if f.body and re.search(rf"\b{re.escape(f.name)}\b", text)
-            ]
-            self._texts[table.qname] = " ".join([text, *bodies])
-        return self._texts[table.qname]
-
-    def variants(self, table: Table) -> list[dict[str, str | None]]:
-        """Return what to change in further rows so that every branch of a policy may meet one."""
-        text = self.policy_text(table)
-        if not table.policies:
-            return []
-        named = literals(text)
-        choices: dict[str, list[str | None]] = {}
-        for column in self.usable(table.qname):
-            if re.search(rf"(?<!\w){re.escape(column.name)}(?!\w)", text) and not self.binds(table, column):
-                choices[column.name] = self._choices(column, [*named, *self._key_of_a(table, column)])
-        choices = {name: found for name, found in choices.items() if found}
-        found = [dict(zip(choices, values, strict=True)) for values in product(*choices.values())]
-        if len(found) > _MOST_VARIANTS:
-            found = [{name: value} for name, values in choices.items() for value in values][:_MOST_VARIANTS]
-        return [v for v in found if v]
-
     def binds(self, table: Table, column: Column) -> bool:
         held = self.facts.held_levels.get(table.qname, {}).values()
         return column.name in held or self.reference(table.qname, column.name) is not None
-
-    def _key_of_a(self, table: Table, column: Column) -> list[str]:
-        """Return tenant A's keys for a column that no key is made of: a policy may compare the wrong one."""
-        keyed = {c for k in table.constraints if k.kind in ("primary key", "unique") for c in k.columns}
-        keyed |= {c for i in table.indexes if i.unique for c in i.columns if c is not None}
-        return [] if column.name in keyed else sorted({keys[A] for keys in self.keys.values()})
-
-    def _choices(self, column: Column, literals: list[str]) -> list[str | None]:
-        kind, _ = self.values.bottom(column.type, column.modifier)
-        found: list[str | None] = []
-        if kind.name == "bool":
-            found = ["true", "false"]
-        elif kind.kind == "e":
-            named = [label for label in kind.labels if label in literals]
-            found += [*named, *(label for label in kind.labels if label not in named)][
-                : max(2, len(named) + 1)
-            ]
-        elif kind.category in "SNUD":
-            found += [s for s in literals if self._fits(s, column)][:4]
-        if not column.not_null:
-            found.append(None)
-        return found
 
     # SQL about rows
 
     def owned_by(self, table: QName, label: str, depth: int = 0) -> str:
         """Return a condition on `table` that holds for the rows of a tenant; "" if none can be said."""
         held = self.facts.held_levels.get(table, {})
-        for level, column in sorted(held.items()):
+        for level, column in sorted(held.items(), reverse=True):  # the deepest tells most
             if level in self.keys and label in self.keys[level]:
                 return f"{quote_qname(table)}.{quote_ident(column)} = {literal(self.keys[level][label])}"
         standing = self.facts.standings.get(table)

@@ -22,7 +22,7 @@ class Attempt:
     What it achieved is read in one of three ways: the rows that it returned are in `wanted`; rows that
     `present` lists are gone from `missing_from` (touched or deleted); the superuser's `count` grew.
     `shown` is the statement for a reproduction where it reads better; `again` replaces the attempt
-    when a unique constraint was in the way.
+    when a unique constraint was in the way. `copied` marks a COPY: what is fed to it, "" for COPY … TO.
     """
 
     statement: str
@@ -33,6 +33,7 @@ class Attempt:
     before: tuple[str, ...] = ()
     shown: str = ""
     again: "Attempt | None" = None
+    copied: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,12 +92,23 @@ class Stage:
             base = self._last(prepared)
             quietly = [_QUIET] if quiet else []
             try:
-                rows = self._last([*quietly, *self._become(role, context), attempt.statement])
+                rows = self._do([*quietly, *self._become(role, context)], attempt)
             except psycopg.Error as error:
                 return Answer(0, error.sqlstate or "", _line(error), error.diag.source_function or "")
             return Answer(self._hits(attempt, rows, base), rows=tuple(rows))
         finally:
             self._last(["rollback to savepoint attempt", "release savepoint attempt"])
+
+    def _do(self, before: list[str], attempt: Attempt) -> list[Any]:
+        if attempt.copied is None:
+            return self._last([*before, attempt.statement])
+        self._last(before)
+        with self.conn.cursor() as cursor, cursor.copy(attempt.statement.encode()) as copy:
+            if attempt.copied:
+                copy.write(attempt.copied.encode())
+                return []
+            text = b"".join(bytes(block) for block in copy).decode()
+        return [(line,) for line in text.split("\n") if line]
 
     def _hits(self, attempt: Attempt, rows: list[Any], base: list[Any]) -> int:
         if attempt.present:

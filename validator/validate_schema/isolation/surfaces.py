@@ -15,6 +15,7 @@ from ..ident import quote_ident, quote_literal, quote_qname
 from ..model.catalog import Function, QName, Table, View
 from ..model.isolation import AppRole, Cell, Outcome, Probe
 from ..model.tenancy import TableClass
+from .gaps import Gaps
 from .roles import Rights, rights_of
 from .rows import A, B
 from .script import all_rows, view_script
@@ -67,6 +68,29 @@ def probe_surfaces(
             pairs = {x: [(there[x][s], gone[x][s]) for s in surface.statements] for x in (A, B)}
             cells.append(_judge(role.name, surface, pairs, context[A], rows))
     return cells
+
+
+def missing_surfaces(facts: Facts, gaps: Gaps, roles: tuple[AppRole, ...]) -> list[Cell]:
+    """Return a cell for each view and function that would be probed, were it on the copy."""
+    guarded = _guarded(facts)
+    found: list[tuple[QName, str]] = [(v.qname, v.kind) for v in gaps.views if _leads_to(facts, v, guarded)]
+    found += [
+        (QName(f.schema, f"{f.name}({f.arguments})"), "function")
+        for f in gaps.functions
+        if _reaches(facts, f, guarded)
+    ]
+    return [
+        Cell(
+            role=role.name,
+            table=name,
+            probe=Probe.SURFACE,
+            outcome=Outcome.INCONCLUSIVE,
+            why=f"the {kind} could not be copied",
+            kind=kind,
+        )
+        for role in roles
+        for name, kind in found
+    ]
 
 
 def _judge(
@@ -151,18 +175,25 @@ def _guarded(facts: Facts) -> set[QName]:
     return found | {p.qname for name in found for p in facts.partitions.get(name, ())}
 
 
-def _views(facts: Facts, guarded: set[QName], rights: dict[QName, Rights]) -> Iterator[Surface]:
+def _leads_to(facts: Facts, view: View, guarded: set[QName]) -> bool:
+    """Tell whether a view reads protected tables, be it through other views."""
     known = {v.qname: v for v in facts.catalog.views}
+    seen: set[QName] = set()
+    queue = [view.qname]
+    while queue:
+        name = queue.pop()
+        if name in guarded:
+            return True
+        if name in known and name not in seen:
+            seen.add(name)
+            queue += known[name].depends_on
+    return False
 
-    def reaches(view: View, seen: frozenset[QName] = frozenset()) -> bool:
-        return any(
-            name in guarded or (name in known and name not in seen and reaches(known[name], seen | {name}))
-            for name in view.depends_on
-        )
 
+def _views(facts: Facts, guarded: set[QName], rights: dict[QName, Rights]) -> Iterator[Surface]:
     for view in facts.catalog.views:
         held = rights.get(view.qname, Rights())
-        if reaches(view) and (held.whole or held.select):
+        if _leads_to(facts, view, guarded) and (held.whole or held.select):
             names = "*" if held.whole else ", ".join(map(quote_ident, held.select))
             yield Surface(view.qname, view.kind, (f"select {names} from {quote_qname(view.qname)}",))
 

@@ -49,8 +49,9 @@ class Cell(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 def psql_script(statements: tuple[str, ...]) -> str:
-    """Return the statements as psql takes them: each ended by a semicolon, on lines of its own."""
-    return "\n".join(f"{s.rstrip().removesuffix(';')};" for s in statements)
+    """Return the statements as psql takes them: each ended by a semicolon, on lines of its own; the rows
+    that follow a COPY … FROM end themselves."""
+    return "\n".join(s if s.endswith("\n\\.") else f"{s.rstrip().removesuffix(';')};" for s in statements)
 
 
 def essence(statements: tuple[str, ...]) -> tuple[str, ...]:

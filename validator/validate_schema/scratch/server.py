@@ -65,6 +65,11 @@ class Server:
         self._token = self._take_token()
 
     @property
+    def is_own(self) -> bool:
+        """Tell whether the server is ours alone: its roles may be changed."""
+        return self._own_folder is not None
+
+    @property
     def stand_ins(self) -> tuple[str, ...]:
         """Names of the extensions that databases of this server had as stand-ins, sorted."""
         for database in tuple(self._open.values()):
