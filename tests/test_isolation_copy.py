@@ -133,3 +133,64 @@ def test_a_live_count_that_may_not_become_the_app_role_proves_nothing(
 
     assert {c.outcome for c in found.cells} == {Outcome.INCONCLUSIVE}
     assert all("permission denied to set role" in c.why for c in found.cells)
+
+
+LINE = """
+create table line (id int primary key, note_id uuid not null references note (id), body text);
+create table part (id int primary key, line_id int not null references line (id));
+alter table line enable row level security;
+alter table part enable row level security;
+grant select on line, part to app_user;
+insert into line select row_number() over (order by body), id, body from note;
+insert into part select id, id from line;
+"""
+
+
+@pytest.mark.parametrize(("policy", "expected"), [("true", Outcome.LEAK), ("{}", Outcome.ISOLATED)])
+def test_live_rows_of_an_inherited_table_belong_to_the_tenant_of_its_parent(
+    conn: psycopg.Connection[Any], policy: str, expected: Outcome
+) -> None:
+    script = "create policy own on line using (exists (select from note where note.id = line.note_id));"
+    bound = "exists (select from line where line.id = part.line_id)"
+    script += f" create policy own on part using ({policy.format(bound)});"
+    execute(conn, ORGANIZATION, HEALTHY, ROWS, LINE, script)
+
+    cells = live_counts(conn, facts_of(conn)).cells
+
+    assert {c.table.name: c.outcome for c in cells} == {
+        "organization": Outcome.ISOLATED,
+        "note": Outcome.ISOLATED,
+        "line": Outcome.ISOLATED,
+        "part": expected,
+    }
+
+
+LEVELS = """
+[tenancy]
+setting = "app.tenant_id"
+app_roles = ["app_user"]
+[[tenancy.levels]]
+root = "organization"
+column = "org_id"
+[[tenancy.levels]]
+root = "project"
+column = "project_id"
+parent = "organization"
+"""
+
+
+def test_live_rows_of_a_table_without_the_first_levels_tenant_are_said_not_to_be_counted(
+    conn: psycopg.Connection[Any],
+) -> None:
+    script = (
+        "create table project (id int primary key, org_id uuid not null references organization (id));"
+        " create table task (id int primary key, project_id int not null references project (id));"
+        " grant select on project, task to app_user;"
+    )
+    execute(conn, ORGANIZATION, HEALTHY, ROWS, script)
+
+    cells = live_counts(conn, facts_of(conn, LEVELS)).cells
+
+    assert {c.why for c in cells if c.table.name == "task"} == {
+        "not counted: neither the table nor its path names the tenant"
+    }
