@@ -24,6 +24,7 @@ _CHECKS = {
     reading.Flow.FAIL_OPEN: "RLS007",
     reading.Flow.NULL_TENANT: "RLS008",
 }
+_CALLED = re.compile(r'([\w$]+)"?\(\)')
 _COMMANDS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
@@ -146,11 +147,16 @@ def bind(subject: TablePolicy, facts: Facts) -> Remedy:
     other column, else beside it."""
     table, policy = subject
     condition = tenant_condition(table, facts)
+    unsafe = judgements_of(table, policy.name, facts, reading.Reach.UNSAFE)
     if condition is None:
         return Remedy(
             note="Have every branch compare the tenant column with the tenant context of the session."
         )
-    unsafe = judgements_of(table, policy.name, facts, reading.Reach.UNSAFE)
+    helper = next((h for h in _CALLED.findall(condition) if any(h in j.branch for j in unsafe)), None)
+    if helper is not None:
+        return Remedy(
+            note=f"Have {helper}() return the tenant of the session alone, and NULL while none is set."
+        )
     halves = {j.half for j in unsafe}
     parts = []
     kept = False

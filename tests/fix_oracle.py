@@ -86,19 +86,9 @@ class Oracle:
         self._seed(nullable)
 
     def _seed(self, nullable: bool) -> None:
-        owners = [*self.keys, *([None] if nullable else [])]
-        rest = (
-            (*self.keys[:2], None),
-            (True, False, None),
-            ("open", "shut", None),
-            (1, 5, None),
-            ("u1", None),
-        )
-        rows = [(owner, *values) for values in product(*rest) for owner in owners]
-        rows += [(owner, other, True, "open", 5, "u1") for owner in owners for other in self.keys[2:]]
         with self.admin.cursor() as cursor:
             for table in ("item", "staged"):
-                cursor.executemany(f"insert into {table} values (%s, %s, %s, %s, %s, %s)", rows)
+                fill_item(cursor, table, self.keys, nullable=nullable)
             for n, key in enumerate(self.keys):
                 for is_open in (True, False):
                     number = 2 * n + is_open
@@ -169,6 +159,15 @@ class Oracle:
                 }
         except psycopg.Error:
             return set()
+
+
+def fill_item(cursor: psycopg.Cursor[Any], table: str, keys: tuple[str, ...], *, nullable: bool) -> None:
+    """Fill a table of the shape of `item` with every combination of values that policies look at."""
+    owners = [*keys, *([None] if nullable else [])]
+    rest = ((*keys[:2], None), (True, False, None), ("open", "shut", None), (1, 5, None), ("u1", None))
+    rows = [(owner, *values) for values in product(*rest) for owner in owners]
+    rows += [(owner, other, True, "open", 5, "u1") for owner in owners for other in keys[2:]]
+    cursor.executemany(f"insert into {table} values (%s, %s, %s, %s, %s, %s)", rows)
 
 
 @contextmanager

@@ -48,6 +48,7 @@ inherited = ["child"]
 """
 OPEN_PARENT = "create policy pp on parent using (true)"
 TIGHT_PARENT = f"create policy pp on parent using (org_id = {CONTEXT})"
+NAMING_PARENT = f"create policy pp on parent using (org_id = {CONTEXT} or org_id = 'special')"
 MINE = "select from parent p where p.id = child.parent_id"
 
 
@@ -66,6 +67,7 @@ MINE = "select from parent p where p.id = child.parent_id"
         (OPEN_PARENT, f"parent_id is null or exists ({MINE} and p.org_id = {CONTEXT})", Reach.UNSAFE),
         (OPEN_PARENT, f"not exists ({MINE} and p.org_id = {CONTEXT})", Reach.UNSAFE),
         (OPEN_PARENT, "n > 0", Reach.UNSAFE),
+        (NAMING_PARENT, f"exists ({MINE})", Reach.UNSAFE),
     ],
 )  # fmt: skip
 def test_a_child_is_bound_through_its_parent(family: Oracle, parent: str, using: str, reach: Reach) -> None:

@@ -42,6 +42,8 @@ def select_of(oracle: Oracle, *statements: str, command: str = "SELECT", half: s
         f"coalesce({BOUND}, false)",
         f"org_id in (select o.id from organization o where o.id = {CONTEXT})",
         f"exists (select from organization o where o.id = item.org_id and o.id = {CONTEXT})",
+        f"org_id in (select p.org_id from parent p where p.org_id = {CONTEXT})",
+        f"org_id = (select o.id from organization o where o.id = {CONTEXT})",
         f"{BOUND} and level between 1 and 3",
         f"{BOUND} or (is_public and not is_public)",
         "false",
@@ -86,6 +88,10 @@ def test_an_open_branch_is_unsafe_and_named(oracle: Oracle, using: str, branch: 
         (f"exists (select from organization o where o.id = {CONTEXT})", Flow.READ),
         (f"exists (select from parent p where p.org_id = {CONTEXT} and p.id = p.id)", Flow.READ),
         (f"not ({BOUND})", Flow.READ),
+        (
+            "org_id in (select o.id from organization o where o.id = current_setting('app.org', true))",
+            Flow.READ,
+        ),
         (f"org_id is distinct from {CONTEXT}", Flow.READ),
     ],
 )

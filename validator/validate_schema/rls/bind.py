@@ -95,6 +95,7 @@ class Binder:
             return self._give_up("a sub-select over something that is no table")
         parts = conjuncts(select.where)
         outer = self._bind(node.args[0], scopes) if node.op == "in" else None
+        asked = parts
         if node.op == "in" and select.target is not None:
             parts = (*parts, Node("compare", (node.args[0], select.target), "="))
         pairs = [(r, t) for r, t in zip(select.relations, tables, strict=True) if t is not None]
@@ -103,16 +104,20 @@ class Binder:
         guards = [self._guard(row) for row in scope.values()]
         if None in guards:
             return self._give_up("policies that look at one another")
-        bound = tuple(self._bind(part, inner) for part in parts)
+        bound = tuple(self._bind(part, inner) for part in asked)
+        wanted = select.target if node.op != "exists" else None
+        target = self._bind(wanted, inner) if wanted is not None else opaque("a row")
+        if outer is not None:  # what stands before IN is not in the sub-select's scope
+            bound = (*bound, Node("compare", (outer, target), "="))
         where = every((*bound, *(g for g in guards if g is not None)))
-        footing = self._data(where, footing)
+        if not self._looked_up(pairs, parts):
+            footing = self._data(where, footing)
         if node.op == "exists":
             return Node("rows", (where,), footing, node.source)
-        target = self._bind(select.target, inner) if select.target is not None else opaque("a row")
-        if node.op == "in" and outer is not None:
+        if outer is not None:
             return Node("row in", (where, outer, target), footing, node.source)
-        if footing != "sure":
-            return self._give_up("a sub-select that any row may answer")
+        if footing == "crowded" and self._looked_up(pairs, parts):
+            footing = "looked up"
         return Node("row value", (where, target), footing, node.source)
 
     def _give_up(self, why: str) -> Node:
@@ -173,6 +178,20 @@ class Binder:
             scope[relation.alias] = self._row(table, name, known or {})
         return scope, footing
 
+    def _looked_up(self, pairs: list[tuple[Relation, Table]], parts: tuple[Node, ...]) -> bool:
+        """Tell whether the one table is the root, asked for one row by its key."""
+        relation, table = pairs[0]
+        standing = self.schema.standings.get(table.qname)
+        is_root = standing is not None and standing.table_class is TableClass.ROOT
+        key = table.primary_key
+        return (
+            len(pairs) == 1
+            and is_root
+            and key is not None
+            and len(key.columns) == 1
+            and any(_finds(part, relation.alias, key.columns[0]) for part in parts)
+        )
+
     def _crowded(self, table: Table) -> bool:
         """Tell whether rows of the table must be there, or are spoken of elsewhere."""
         standing = self.schema.standings.get(table.qname)
@@ -228,6 +247,15 @@ def _equated(parts: tuple[Node, ...], alias: str, column: str, other: str, their
             if len(sides) == 2 and plain == wanted:
                 return True
     return False
+
+
+def _finds(part: Node, alias: str, column: str) -> bool:
+    """Tell whether a condition gives the column a value that comes from elsewhere."""
+    if part.op != "compare" or part.value != "=":
+        return False
+    mine = [_bare(side).op == "column" and _bare(side).value == (alias, column) for side in part.args]
+    other = part.args[mine.index(True) - 1] if sum(mine) == 1 else None
+    return other is not None and not any(n.op == "column" and n.value[0] == alias for n in walk(other))
 
 
 def _bare(node: Node) -> Node:

@@ -4,7 +4,7 @@ Source: PostgreSQL documentation, "Logical Operators", "Comparison Functions and
 "Conditional Expressions": three-valued logic, and which operands of CASE and COALESCE are evaluated.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import reduce
 from typing import NamedTuple
 
@@ -30,17 +30,45 @@ from .values import (
 
 
 class World(NamedTuple):
-    """The possible values of each variable, and the literals that tokens differ from."""
+    """The possible values of each variable, and the literals that tokens differ from. `known` holds what
+    was worked out already, by node; nodes are compared by identity and outlive the world."""
 
     values: Mapping[str, Values]
     literals: Literals
+    known: dict[int, Values]
 
     def truth(self, node: Node) -> Values:
         return truths(self.of(node))
 
     def of(self, node: Node) -> Values:
-        handler = _HANDLERS.get(node.op)
-        return handler(node, self) if handler is not None else UNKNOWN
+        found = self.known.get(id(node))
+        if found is None:
+            handler = _HANDLERS.get(node.op)
+            found = handler(node, self) if handler is not None else UNKNOWN
+            self.known[id(node)] = found
+        return found
+
+
+def in_play(node: Node, world: World) -> Iterator[str]:
+    """Yield the variables that an open outcome may still hang on: none below what is decided."""
+    if node.op == "variable":
+        yield node.value[0]
+    for arg in _reached(node, world) if node.op == "case" else node.args:
+        values = world.of(arg)
+        if len(values) > 1 or SOME in values:
+            yield from in_play(arg, world)
+
+
+def _reached(node: Node, world: World) -> Iterator[Node]:
+    """Yield the conditions and results of a CASE that can be evaluated."""
+    for i in range(0, len(node.args) - 1, 2):
+        when = world.truth(node.args[i])
+        yield node.args[i]
+        if True in when:
+            yield node.args[i + 1]
+        if not when & {False, None}:
+            return
+    yield node.args[-1]
 
 
 def _all(node: Node, world: World) -> Values:
@@ -147,13 +175,22 @@ def _row_in(node: Node, world: World) -> Values:
 
 
 def _row_value(node: Node, world: World) -> Values:
-    """The value of a scalar sub-select: NULL where no row fits."""
+    """The value of a scalar sub-select: NULL where no row fits, an error where several do.
+
+    `value` as for `_rows`; ``looked up``: the root's row by its key, so at most one.
+    """
     where, target = world.truth(node.args[0]), node.args[1]
     found: set[object] = {FAILS} if FAILS in where else set()
     if True in where:
         found |= world.of(target)
+        if node.value == "data":
+            found.add(None)
+        if node.value in ("data", "crowded"):
+            found.add(FAILS)
     if where & {False, None}:
         found.add(None)
+        if node.value in ("crowded", "looked up"):
+            found.add(FAILS)
     return bounded(found)
 
 

@@ -14,7 +14,7 @@ from ..model.reading import Flow, Judgement, Reach
 from ..model.tenancy import Standing, TableClass
 from .bind import Binder
 from .parse import parse, print_sql
-from .search import Answer, Case, Found, Question, explore, other_tenants, whole_domain
+from .search import Answer, Budget, Case, Found, Question, explore, other_tenants, whole_domain
 from .tree import TRUE, Node, every, some, walk
 from .values import Token, Values
 from .why import explain
@@ -143,6 +143,8 @@ class Judge:
                 answer = answer._replace(reason=f"after SET ROLE {name}: {answer.reason}")
             if worst is None or _BADNESS[answer.reach] > _BADNESS[worst.reach]:
                 worst = answer
+            if answer.reach is Reach.UNSAFE:
+                break  # nothing is worse
         if worst is None:
             raise ValueError(f"no role to judge: {role}")
         return worst
@@ -203,15 +205,16 @@ class _Filter:
         if not permissive:
             return Answered(Reach.CLOSED, "no permissive policy for this command applies to the role")
         undecided: list[str] = []
+        budget = Budget()
         for scenario in self._scenarios():
             open_ended = []
             for case in scenario.cases:
-                found = explore(self.question, case, scenario.fixed)
+                found = explore(self.question, case, scenario.fixed, budget)
                 if found.answer is Answer.YES:
                     return self._unsafe(found, scenario.flow)
                 open_ended += [found.why] if found.answer is Answer.UNDECIDED else []
             for case in scenario.spelled if open_ended else ():
-                found = explore(self.question, case, scenario.fixed)
+                found = explore(self.question, case, scenario.fixed, budget)
                 if found.answer is Answer.YES:
                     return self._unsafe(found, scenario.flow)
             undecided += open_ended
@@ -231,10 +234,18 @@ class _Filter:
     def question(self) -> Question:
         bound = self.binder.bind(self.owner.joined(self.policies, self.half))
         checks = tuple(self._checks())
-        own = self.owner.schema.tenant_columns(self.table)
-        column = next((c for c in self.table.columns if c.name in self._tenant_names(own)), None)
-        kind = self.owner.schema.kind(column.base_type) if column is not None else "uuid"
-        return Question(bound, self.binder.variables, kind, self.role, checks)
+        return Question(bound, self.binder.variables, self._key_kind(), self.role, checks)
+
+    def _key_kind(self) -> str:
+        """Return the kind of the tenant's key: the table's own, or that of the tables it hangs from."""
+        schema = self.owner.schema
+        for name in (self.table.qname, *self.standing.path):
+            table = schema.tables.get(name)
+            names = self._tenant_names(schema.tenant_columns(table)) if table is not None else frozenset()
+            for column in table.columns if table is not None else ():
+                if column.name in names:
+                    return schema.kind(column.base_type)
+        return "uuid"
 
     def _tenant_names(self, own: frozenset[str]) -> frozenset[str]:
         standing = self.standing

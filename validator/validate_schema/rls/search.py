@@ -10,11 +10,12 @@ from enum import Enum
 from typing import NamedTuple
 
 from .bind import TENANT, Variable
-from .evaluate import World
+from .evaluate import World, in_play
 from .tree import Node, walk
 from .values import FAILS, SOME, Literals, Number, Token, Values, is_uuid, one
 
 MOST_STEPS = 1500
+MOST_IN_ALL = 4 * MOST_STEPS
 _MOST_LITERALS = 6
 _UUID = "11111111-1111-4111-8111-11111111111"
 _CONCRETE: dict[str, tuple[tuple[object, object], ...]] = {
@@ -109,11 +110,25 @@ def _shown(value: object, kind: str) -> object:
     return str(value.number) if isinstance(value, Number) and kind == "int" else value
 
 
-def explore(question: Question, case: Case, fixed: Mapping[str, Values] | None = None) -> Found:
-    """Search one case. `fixed` gives the values of variables that the case decides."""
+class Budget:
+    """How many combinations may still be looked at for one verdict."""
+
+    def __init__(self, steps: int = MOST_IN_ALL) -> None:
+        self.left = steps
+
+    def spend(self) -> bool:
+        self.left -= 1
+        return self.left >= 0
+
+
+def explore(
+    question: Question, case: Case, fixed: Mapping[str, Values] | None = None, budget: Budget | None = None
+) -> Found:
+    """Search one case. `fixed` gives the values of variables that the case decides; `budget` is shared
+    by the cases of one verdict."""
     literals = literals_of((question.condition, *question.checks))
     values = _domains(question, case, literals) | dict(fixed or {})
-    return _Search(question, literals).run(values)
+    return _Search(question, literals, budget or Budget()).run(values)
 
 
 def whole_domain(question: Question, name: str) -> Values:
@@ -123,41 +138,44 @@ def whole_domain(question: Question, name: str) -> Values:
 
 
 class _Search:
-    def __init__(self, question: Question, literals: Literals) -> None:
+    def __init__(self, question: Question, literals: Literals, budget: Budget) -> None:
         self.question = question
         self.literals = literals
+        self.budget = budget
         self.order = _order(question.condition)
         self.steps = 0
         self.why = ""
 
     def run(self, values: dict[str, Values]) -> Found:
-        found = self._split(values, 0)
+        found = self._split(values)
         if found is not None:
             return Found(Answer.YES, found)
         return Found(Answer.UNDECIDED, why=self.why) if self.why else Found(Answer.NO)
 
-    def _split(self, values: dict[str, Values], depth: int) -> World | None:
+    def _split(self, values: dict[str, Values]) -> World | None:
         self.steps += 1
-        if self.steps > MOST_STEPS:
+        if self.steps > MOST_STEPS or not self.budget.spend():
             self.why = f"more than {MOST_STEPS} combinations of values"
             return None
-        world = World(values, self.literals)
+        world = World(values, self.literals, {})
         outcome = world.truth(self.question.condition)
         if True not in outcome:
             return None
-        if outcome == {True} and self._possible(world):
+        certain = outcome == {True}
+        if certain and self._possible(world):
             return world
-        for at in range(depth, len(self.order)):
-            name = self.order[at]
+        # A CHECK may hang on any variable; an open outcome on those alone that are still in play.
+        names = self.order if certain else in_play(self.question.condition, world)
+        for name in names:
             if len(values.get(name, ())) > 1:
-                return self._each(values, name, at + 1)
-        if outcome != {True}:
+                return self._each(values, name)
+        if not certain:
             self.why = self.why or "values that only the server could compare"
         return None
 
-    def _each(self, values: dict[str, Values], name: str, depth: int) -> World | None:
+    def _each(self, values: dict[str, Values], name: str) -> World | None:
         for value in sorted(values[name], key=_rank):
-            found = self._split({**values, name: frozenset({value})}, depth)
+            found = self._split({**values, name: frozenset({value})})
             if found is not None:
                 return found
         return None
