@@ -3,7 +3,19 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from validate_schema.api import Facts, Flaw, NotExamined, ObjectRef, Remedy, Unexamined, Verdict
+from validate_schema.api import (
+    Check,
+    Facts,
+    Flaw,
+    NotExamined,
+    ObjectRef,
+    Remedy,
+    Severity,
+    Unexamined,
+    Verdict,
+    reading,
+    ref_of,
+)
 from validate_schema.api import catalog as cat
 from validate_schema.api import isolation as iso
 
@@ -11,18 +23,43 @@ _LONGEST = 160  # characters of a statement in a finding
 _WORST = (iso.Outcome.LEAK, iso.Outcome.INCONCLUSIVE, iso.Outcome.ISOLATED, iso.Outcome.DENIED)
 
 
+# What the rows of one table are open to by one defect, the plainest first: one finding holds them all.
+_FOLDED = (
+    iso.Probe.READ,
+    iso.Probe.INSERT,
+    iso.Probe.UPDATE,
+    iso.Probe.DELETE,
+    iso.Probe.REHOME,
+    iso.Probe.NO_CONTEXT,
+)
+_GUARDS = {
+    iso.Probe.READ: ("SELECT", "using"),
+    iso.Probe.INSERT: ("INSERT", "check"),
+    iso.Probe.UPDATE: ("UPDATE", "using"),
+    iso.Probe.DELETE: ("DELETE", "using"),
+    iso.Probe.REHOME: ("UPDATE", "check"),
+}
+_HELD = (reading.Reach.SAFE, reading.Reach.CLOSED)
+
+_Key = tuple[cat.QName, str, str, str]  # object, role, kind, detail
+
+
 class Probed(NamedTuple):
-    """One object as one role; no cells: it was to be tried and was not."""
+    """One object as one role; no cells: it was to be tried and was not. `also` are the leaks of the
+    same table by other statements, which this finding tells."""
 
     object: cat.QName
     role: str
     kind: str
     detail: str
     cells: tuple[iso.Cell, ...]
+    also: tuple[iso.Cell, ...] = ()
 
     @property
     def ref(self) -> ObjectRef:
         name = f"{self.detail} as {self.role}" if self.detail else self.role
+        if self.also:  # accepting one leak accepts no other: the object says which there are
+            name += f": {', '.join(str(c.probe) for c in (self.cells[0], *self.also))}"
         return ObjectRef.on_table("probe", self.object, name)
 
     @property
@@ -32,7 +69,8 @@ class Probed(NamedTuple):
 
 
 def probed(probe: iso.Probe) -> Callable[[Facts], Iterator[Probed]]:
-    """Return the selector of what was probed that way; none when no proof was asked for."""
+    """Return the selector of what was probed that way; none when no proof was asked for. Leaks that
+    another finding of the run tells are left out: see `_told`."""
 
     def select(facts: Facts) -> Iterator[Probed]:
         proof = facts.isolation
@@ -40,16 +78,97 @@ def probed(probe: iso.Probe) -> Callable[[Facts], Iterator[Probed]]:
             if proof.wanted:
                 raise NotExamined(proof.reason or "isolation could not be tried")
             return
-        found: dict[tuple[cat.QName, str, str, str], list[iso.Cell]] = {}
+        found: dict[_Key, list[iso.Cell]] = {}
         if probe is iso.Probe.READ:
             found = {(table, role.name, "table", ""): [] for table in proof.tables for role in proof.roles}
+        leaks: dict[_Key, list[iso.Cell]] = {}
         for cell in proof.cells:
+            key = (cell.table, cell.role, cell.kind, cell.detail)
             if cell.probe is probe:
-                found.setdefault((cell.table, cell.role, cell.kind, cell.detail), []).append(cell)
-        for (name, role, kind, detail), cells in found.items():
-            yield Probed(name, role, kind, detail, tuple(cells))
+                found.setdefault(key, []).append(cell)
+            if cell.outcome is iso.Outcome.LEAK and cell.probe in _FOLDED:
+                leaks.setdefault(key, []).append(cell)
+        static = _reports(facts) if any(c.outcome is iso.Outcome.LEAK for c in proof.cells) else ()
+        for key, cells in found.items():
+            together = sorted(leaks.get(key, ()), key=lambda c: _FOLDED.index(c.probe))
+            subject = Probed(*key, tuple(cells))
+            if subject.worst is None or subject.worst.outcome is not iso.Outcome.LEAK:
+                yield subject
+            elif probe not in _FOLDED:
+                if not _told_of_object(subject, static, leaks, facts):
+                    yield subject
+            elif together[0].probe is probe and not _told_of_rows(subject, together, static, facts):
+                yield subject._replace(also=tuple(together[1:]))
 
     return select
+
+
+def _reports(facts: Facts) -> tuple[tuple[str, ObjectRef], ...]:
+    """Return the errors of this run's static checks that say why rows are open, each with its object."""
+    from . import bypass, foreign_keys, functions, policy_branches, row_security, views
+
+    modules = (bypass, foreign_keys, functions, policy_branches, row_security, views)
+    known = [c for m in modules for c in vars(m).values() if isinstance(c, Check)]
+    found: list[tuple[str, ObjectRef]] = []
+    for one in known:
+        if one.id not in facts.isolation.beside or one.severity is not Severity.ERROR:
+            continue
+        try:
+            subjects = list(one.subjects(facts))
+        except NotExamined:
+            continue
+        for subject in subjects:
+            verdict = one.judge(subject, facts)
+            if isinstance(verdict, Flaw) and verdict.severity in (None, Severity.ERROR):
+                found.append((one.id, verdict.ref or ref_of(subject)))
+    return tuple(found)
+
+
+def _told_of_rows(
+    subject: Probed, leaks: list[iso.Cell], static: tuple[tuple[str, ObjectRef], ...], facts: Facts
+) -> bool:
+    """Tell whether a static finding explains the open table: row security is off or a policy is open. Not
+    where the policies for one of the leaking verbs were read as safe: that is a disagreement."""
+    mine = [(id, ref) for id, ref in static if _is_of(ref, subject.object)]
+    roles = [ref for id, ref in static if id.startswith("BYP") and ref.name == subject.role]
+    if any(ref.kind == "role" or _is_of(ref, subject.object) for ref in roles):
+        return True  # policies do not bind the role at all
+    judged = [j for j in facts.judgements.get(subject.object, ()) if j.role == subject.role]
+    read = {(j.command, j.half): j.reach for j in judged}
+    if any(read.get(_GUARDS.get(c.probe, ("", ""))) in _HELD for c in leaks):
+        return False
+    return any(id.startswith("RLS") for id, _ in mine)
+
+
+def _told_of_object(
+    subject: Probed,
+    static: tuple[tuple[str, ObjectRef], ...],
+    leaks: dict[_Key, list[iso.Cell]],
+    facts: Facts,
+) -> bool:
+    """Tell whether a static finding names the foreign key, the view or the function, or the rows that
+    come out of it are open to the role in their own table."""
+    if subject.cells[0].probe is iso.Probe.REFERENCE:
+        return any(
+            id.startswith("FKY") and _is_of(ref, subject.object) and ref.name == subject.detail
+            for id, ref in static
+        )
+    if subject.cells[0].probe is not iso.Probe.SURFACE:
+        return False
+    if any(_is_of(ref, subject.object) for _, ref in static):
+        return True
+    views = {v.qname: v.depends_on for v in facts.catalog.views}
+    routines = {
+        cat.QName(f.schema, f"{f.name}({f.arguments})"): f.touches or () for f in facts.catalog.functions
+    }
+    below = (*views.get(subject.object, ()), *routines.get(subject.object, ()))
+    return any(
+        c.probe is iso.Probe.READ for name in below for c in leaks.get((name, subject.role, "table", ""), ())
+    )
+
+
+def _is_of(ref: ObjectRef, name: cat.QName) -> bool:
+    return ref.schema == name.schema and name.name in (ref.table, ref.name)
 
 
 def _deed(cell: iso.Cell) -> str:
@@ -70,11 +189,13 @@ def judge(subject: Probed, facts: Facts, leak: str, expected: str, remedy: Remed
         case iso.Outcome.INCONCLUSIVE:
             return Unexamined(f"{cell.probe} of {name} as {subject.role}: {cell.why}")
         case iso.Outcome.LEAK:
+            more = ", ".join(f"{c.probe}" for c in subject.also)
+            said = leak.format(role=subject.role, name=name, detail=subject.detail)
             return Flaw(
-                message=leak.format(role=subject.role, name=name, detail=subject.detail),
+                message=f"{said}; it leaks by {more} as well" if more else said,
                 expected=expected,
                 observed=cell.observed or cell.why,
-                evidence=_deed(cell),
+                evidence="; ".join(filter(None, map(_deed, (cell, *subject.also)))),
                 remedy=remedy,
             )
     return None

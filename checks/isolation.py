@@ -37,6 +37,9 @@ _GOOD = f"""{_TABLE}
 def read(subject: Probed, facts: Facts) -> Verdict:
     """A session of one tenant reads a row of another.
 
+    One finding for a table and role tells all its leaks, under the first of ISO001 to ISO006 that fails.
+    Where a static check of the run explains the open table (RLS, BYP), its finding stands for the leak, and
+    the rows are shown in the isolation section; but not where the policies were read as safe.
     Examined: every tenant and inherited table as every app role. Both tenants have rows on a copy of the
     schema; the role reads with its own tenant's context (SELECT, COPY). Fails when a row of the other tenant
     comes back. Not a pass: a table that could not be filled, or whose probe found nothing even with
@@ -87,7 +90,7 @@ def insert(subject: Probed, facts: Facts) -> Verdict:
     needs="proof",
     why="One tenant's session overwrote the other's data.",
     bad=f"""{_TABLE}
-        create policy open_reads on invoice for select using (true);
+        create policy own_reads on invoice for select using ({_BOUND});
         create policy open_updates on invoice for update using (true);
     """,
     good=_GOOD,
@@ -115,7 +118,7 @@ def update(subject: Probed, facts: Facts) -> Verdict:
     needs="proof",
     why="One tenant's session destroyed the other's data.",
     bad=f"""{_TABLE}
-        create policy open_reads on invoice for select using (true);
+        create policy own_reads on invoice for select using ({_BOUND});
         create policy open_deletes on invoice for delete using (true);
     """,
     good=_GOOD,
@@ -142,7 +145,7 @@ def delete(subject: Probed, facts: Facts) -> Verdict:
     needs="proof",
     why="A row that changes its tenant hands data over, or plants it, past every check on inserts.",
     bad=f"""{_TABLE}
-        create policy tenant_rows on invoice for select using (true);
+        create policy own_reads on invoice for select using ({_BOUND});
         create policy tenant_updates on invoice for update using ({_BOUND}) with check (true);
     """,
     good=_GOOD,
@@ -259,7 +262,7 @@ def cross_reference(subject: Probed, facts: Facts) -> Verdict:
     """A session of one tenant ties its row to a row of another.
 
     Examined: foreign keys between tenant tables as every app role. Fails when the server accepts a row of
-    one tenant that refers to a row of the other. FKY001 says the same of the key's columns.
+    one tenant that refers to a row of the other. Silent where FKY001 reports the same key in the same run.
     Source: PostgreSQL documentation, "Row Security Policies": referential integrity checks bypass
     row security.
     """
@@ -295,8 +298,9 @@ def surface(subject: Probed, facts: Facts) -> Verdict:
     """A view, materialized view or function that an app role may use returns rows of another tenant.
 
     Examined: what the app role may select from or execute, called with the other tenant's ids where
-    it takes arguments. Fails when a row of the other tenant comes out. Not covered: functions that write, and
-    arguments that no made-up row matches.
+    it takes arguments. Fails when a row of the other tenant comes out. Silent where BYP003 to BYP005 report
+    the same object in the same run, or where the table itself gives the rows out. Not covered: functions that
+    write, and arguments that no made-up row matches.
     """
     return judge(
         subject,

@@ -79,6 +79,7 @@ from .subjects import foreign_keys as foreign_keys
 from .subjects import indexes as indexes
 from .subjects import inherited_tables as inherited_tables
 from .subjects import protected_tables as protected_tables
+from .subjects import ref_of as ref_of
 from .subjects import root_foreign_keys as root_foreign_keys
 from .subjects import tenant_columns as tenant_columns
 from .subjects import tenant_primary_keys as tenant_primary_keys

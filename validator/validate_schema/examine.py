@@ -126,6 +126,7 @@ def examine(request: Request, progress: Progress) -> Report:
             copy=opened.copy,
             connection=opened.connection,
             progress=progress,
+            beside=tuple(c.id for c in request.checks),
         )
         facts = replace(facts, isolation=proof)
     with progress.step("running the checks"):

@@ -52,10 +52,11 @@ def prove_isolation(
     copy: Copy | None,
     connection: "psycopg.Connection | None",
     progress: Progress,
+    beside: tuple[str, ...] = (),
 ) -> Isolation:
     """Return the proof that was asked for. `copy` opens a throwaway database with the schema, and says
-    what it lacks; `connection` is the live one. What was asked for is marked `wanted`, so that none is no
-    pass."""
+    what it lacks; `connection` is the live one; `beside` are the ids of the checks of this run. What was
+    asked for is marked `wanted`, so that none is no pass."""
     if wanted is Proving.NO:
         return Isolation(reason=NOT_WANTED)
     from .isolation import live_counts, prove
@@ -70,7 +71,7 @@ def prove_isolation(
         assert copy is not None, "what is no snapshot can be copied"
         with progress.step("copying the schema to prove isolation"), copy() as (database, lacks):
             found = prove(database, facts, context=context_of(config), lacks=lacks, progress=progress)
-    return msgspec.structs.replace(found, wanted=True)
+    return msgspec.structs.replace(found, wanted=True, beside=beside)
 
 
 def context_of(config: ProveConfig) -> "ContextSetup | None":
