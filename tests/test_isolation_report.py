@@ -57,12 +57,13 @@ def test_what_reads_as_unsafe_and_holds_is_one_unless_the_reads_explain_it() -> 
 
 
 def test_scripts_have_names_that_every_file_system_takes_and_headings_that_stay_comments() -> None:
-    for cell in fix_report.hostile().isolation.cells:
+    isolation = fix_report.hostile().isolation
+    for cell in isolation.cells:
         stem = file_stem(cell)
         assert stem.replace("-", "").replace("_", "").isalnum()
         assert stem.isascii()
         assert len(stem) < 180
-        heading = script(cell).split("\n\n", 1)[0]
+        heading = script(cell, isolation).split("\n\n", 1)[0]
         assert all(line.startswith("-- ") for line in heading.split("\n"))
 
 
@@ -72,3 +73,31 @@ def test_the_matrix_on_a_terminal_has_a_sign_for_each_outcome() -> None:
     assert "table    read  insert  update  delete  re-home  no context  references  own rows" in lines
     assert "Comment  ◦     ?       ◦       ◦       ◦        ◦           –           ◦" in lines
     assert "Task     ✗     ✓       ✓       ✓       ✓        ✓           ✗ LEAK      ✓" in lines
+
+
+def test_statements_that_make_rows_stand_once_and_scripts_are_whole() -> None:
+    done = ("set local session authorization app_user", "select * from invoice", "rollback")
+    rows = ("begin", "insert into invoice values (1)")
+    leaks = [
+        Cell(
+            role="app_user", table=INVOICE, probe=probe, outcome=Outcome.LEAK, why="", statements=rows + done
+        )
+        for probe in (Probe.READ, Probe.DELETE)
+    ]
+    held = Cell(
+        role="app_user",
+        table=INVOICE,
+        probe=Probe.INSERT,
+        outcome=Outcome.ISOLATED,
+        why="",
+        statements=rows + done,
+    )
+
+    isolation = isolation_facts(facts_of(*leaks, held))
+
+    assert isolation.setup == rows
+    assert {c.probe: isolation.script(c) for c in isolation.cells} == {
+        "read": rows + done,
+        "insert": done,
+        "delete": rows + done,
+    }

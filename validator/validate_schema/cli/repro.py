@@ -6,7 +6,7 @@ from pathlib import Path
 from ..errors import UsageError
 from ..ident import visible
 from ..model.isolation import psql_script
-from ..model.report import ProofCell, Report
+from ..model.report import IsolationFacts, ProofCell, Report
 from ..report import write
 from ..report.proof import object_label
 
@@ -29,7 +29,7 @@ def write_scripts(report: Report, folder: Path) -> tuple[Path, ...]:
     written = []
     for number, cell in enumerate(leaks, 1):
         path = folder / f"{number:0{digits}}-{file_stem(cell)}.sql"
-        write(script(cell), path)
+        write(script(cell, report.isolation), path)
         written.append(path)
     return tuple(written)
 
@@ -40,7 +40,7 @@ def file_stem(cell: ProofCell) -> str:
     return "-".join(kept for part in parts if (kept := _UNSAFE.sub("_", part)[:_LONGEST].strip("_")))
 
 
-def script(cell: ProofCell) -> str:
+def script(cell: ProofCell, isolation: IsolationFacts) -> str:
     """Return what psql runs to see the leak; the heading says what to look at."""
     heading = [
         f"{cell.probe} as {cell.role}: {object_label(cell)}",
@@ -48,4 +48,5 @@ def script(cell: ProofCell) -> str:
         *([f"Observed: {cell.observed}"] if cell.observed else []),
         "Run it with psql as a superuser, on a copy of the schema: psql -X -d COPY -f FILE",
     ]
-    return "\n".join([*(f"-- {visible(line)}" for line in heading), "", psql_script(cell.statements)]) + "\n"
+    told = [f"-- {visible(line)}" for line in heading]
+    return "\n".join([*told, "", psql_script(isolation.script(cell))]) + "\n"

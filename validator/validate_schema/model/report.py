@@ -247,8 +247,9 @@ class ProofRole(_Part, frozen=True, kw_only=True):
 class ProofCell(_Part, frozen=True, kw_only=True):
     """One probe of one table (for a surface: of a view or function) as one role.
 
-    `outcome` is isolated, denied, leak or inconclusive. `statements` are what the role did; those of a leak
-    also make the rows, so that they reproduce it wherever the schema is.
+    `outcome` is isolated, denied, leak or inconclusive. `statements` are what the role did. For a leak,
+    `setup` are the places in `IsolationFacts.setup` of the statements that make the rows first: both
+    together reproduce it wherever the schema is.
     """
 
     role: str
@@ -262,6 +263,7 @@ class ProofCell(_Part, frozen=True, kw_only=True):
     why: str
     observed: str = ""
     statements: tuple[str, ...] = ()
+    setup: tuple[int, ...] = ()
 
 
 class StaticFacts(_Part, frozen=True, kw_only=True):
@@ -306,7 +308,8 @@ class IsolationFacts(_Part, frozen=True, kw_only=True):
     """Both lines of evidence: the proof with rows, and the policies as read (`static`).
 
     Not `attempted`: `reason` says why. `live`: other tenants' rows were only counted, among real ones.
-    `proven` are the labels of the proven tables.
+    `proven` are the labels of the proven tables. `setup` holds each statement that makes rows once; the
+    cells that need it name its place.
     """
 
     attempted: bool = False
@@ -321,6 +324,11 @@ class IsolationFacts(_Part, frozen=True, kw_only=True):
     disagreements: tuple[Disagreement, ...] = ()
     relaxed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    setup: tuple[str, ...] = ()
+
+    def script(self, cell: ProofCell) -> tuple[str, ...]:
+        """Return all statements of a cell: those that make the rows, and what the role did."""
+        return (*(self.setup[place] for place in cell.setup), *cell.statements)
 
 
 class Statistics(_Part, frozen=True, kw_only=True):

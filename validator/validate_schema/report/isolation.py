@@ -34,7 +34,8 @@ _Key = tuple[str, str]  # label, role
 def isolation_facts(facts: Facts) -> IsolationFacts:
     """Return what was proven and what was read, sorted, under the names that people use."""
     proof = facts.isolation
-    cells = tuple(_cell(c, facts) for c in sorted(proof.cells, key=_order))
+    setup: dict[str, int] = {}
+    cells = tuple(_cell(c, facts, setup) for c in sorted(proof.cells, key=_order))
     proven = _proven(proof)
     return IsolationFacts(
         attempted=proof.attempted,
@@ -49,6 +50,7 @@ def isolation_facts(facts: Facts) -> IsolationFacts:
         disagreements=tuple(_disagreements(facts)),
         relaxed=proof.relaxed,
         notes=proof.notes,
+        setup=tuple(setup),
     )
 
 
@@ -56,7 +58,10 @@ def _order(cell: Cell) -> tuple[object, ...]:
     return (cell.role, cell.table.schema, cell.table.name, _PROBES.index(cell.probe), cell.kind, cell.detail)
 
 
-def _cell(cell: Cell, facts: Facts) -> ProofCell:
+def _cell(cell: Cell, facts: Facts, setup: dict[str, int]) -> ProofCell:
+    """Return the cell; the statements before those of the role go to `setup`, each once."""
+    done = essence(cell.statements)
+    before = cell.statements[: len(cell.statements) - len(done)] if cell.outcome is Outcome.LEAK else ()
     return ProofCell(
         role=cell.role,
         schema=cell.table.schema,
@@ -68,7 +73,8 @@ def _cell(cell: Cell, facts: Facts) -> ProofCell:
         outcome=cell.outcome.value,
         why=cell.why,
         observed=cell.observed,
-        statements=cell.statements if cell.outcome is Outcome.LEAK else essence(cell.statements),
+        statements=done,
+        setup=tuple(setup.setdefault(statement, len(setup)) for statement in before),
     )
 
 

@@ -111,7 +111,7 @@ class Proof:
         self.commands = COMMANDS
         self.lines = _lines(facts)
         self.surfaces = tuple(c for c in facts.cells if c.probe == Probe.SURFACE)
-        self.leaks, self.abridged = _leaks(facts.cells)
+        self.leaks, self.abridged = _leaks(facts)
         self.scripts = self.leaks[:MOST]
         self.unshown = len(self.leaks) - len(self.scripts)
         self.inconclusive = tuple(c for c in facts.cells if c.outcome == Outcome.INCONCLUSIVE)
@@ -204,11 +204,12 @@ def reading_of(command: str, static: Iterable[StaticFacts]) -> Reading:
     return Reading(command, "none", "")
 
 
-def _leaks(cells: Iterable[ProofCell]) -> tuple[tuple[Leak, ...], bool]:
+def _leaks(facts: IsolationFacts) -> tuple[tuple[Leak, ...], bool]:
     """Return the leaks, and whether their scripts leave out the rows because they would fill the page."""
-    found = [c for c in cells if c.outcome == Outcome.LEAK]
-    abridged = sum(len(s) for c in found for s in c.statements) > LONG
-    scripts = (psql_script(essence(c.statements) if abridged else c.statements) for c in found)
+    found = [c for c in facts.cells if c.outcome == Outcome.LEAK]
+    whole = [facts.script(c) for c in found]
+    abridged = sum(len(s) for script in whole for s in script) > LONG
+    scripts = (psql_script(essence(s) if abridged else s) for s in whole)
     return tuple(Leak(object_label(c), c, s) for c, s in zip(found, scripts, strict=True)), abridged
 
 
