@@ -86,6 +86,31 @@ def traces(database: Database) -> list[tuple[object, ...]]:
         return [tuple(map(str, row)) for cursor in (*found, roles, names) for row in cursor]
 
 
+def writes(database: Database) -> list[tuple[object, ...]]:
+    """What the server counted of writes to each table, those that were rolled back included."""
+    with database.connect(autocommit=True) as conn:
+        conn.execute("select pg_stat_force_next_flush()")
+        conn.execute("select pg_stat_clear_snapshot()")
+        counted = conn.execute(
+            "select relname, n_tup_ins, n_tup_upd, n_tup_del, n_tup_hot_upd, n_mod_since_analyze"
+            " from pg_stat_all_tables where schemaname <> 'pg_toast' order by 1"
+        )
+        return [tuple(map(str, row)) for row in counted]
+
+
+@pytest.mark.parametrize(
+    "command", [("prove",), ("prove", "--live"), ("--prove",), ("--prove-live",)], ids=" ".join
+)
+def test_nothing_is_ever_written_to_the_target(
+    terminal: Terminal, shop: Database, command: tuple[str, ...]
+) -> None:
+    before, counted = traces(shop), writes(shop)
+    ran = terminal.run(*command, "--database-url", shop.conninfo, "--repro", "leaks")
+
+    assert ran.status == 1
+    assert (traces(shop), writes(shop)) == (before, counted)
+
+
 def test_a_healthy_schema_is_proven_table_by_table(terminal: Terminal) -> None:
     ran = terminal.run("prove", *migrations(terminal))
 
