@@ -134,7 +134,6 @@ _THROUGH_PARENT = [
     "(select p.org_id from parent p where p.id = item.parent_id) = {v}",
     "(select {on_parent} from parent p where p.id = item.parent_id)",
     "exists (select 1 from parent p where p.id = item.parent_id)",
-    "exists (select 1 from parent p where {on_parent})",
     "not exists (select 1 from parent p where p.id = item.parent_id and {on_parent})",
     "item.parent_id not in (select p.id from parent p where {on_parent})",
     "item.parent_id is null",
@@ -158,9 +157,9 @@ _SESSION = ["current_setting('app.is_admin', true) = 'on'", f"{PLAIN} is null", 
             "1 = 1", "current_user = 'app_user'", "current_user = 'postgres'", "always()"]  # fmt: skip
 _PLAIN_COLUMNS = ["item.is_public", "not item.is_public", "item.is_public is null", "item.is_public is not true",
                   "coalesce(item.is_public, false)", "item.level > 3", "item.level between 1 and 4",
-                  "item.level not between 2 and 4", "item.level = 5", "item.level is not null"]  # fmt: skip
-_MORE_COLUMNS = ["item.status = 'open'", "item.status <> 'open'", "item.status in ('open', 'shut')",
-                 "item.status is null", "item.status like 'op%'", "item.status = any ('{open,shut}'::text[])",
+                  "item.level not between 3 and 9", "item.level = 5", "item.level is not null"]  # fmt: skip
+_MORE_COLUMNS = ["item.status = 'open'", "item.status <> 'open'", "item.status in ('open', 'held')",
+                 "item.status is null", "item.status like 'op%'", "item.status = any ('{open,held}'::text[])",
                  "item.owner_id = current_setting('app.user_id', true)",
                  "case when item.level > 3 then item.is_public else false end",
                  "(item.status, item.level) = ('open', 5)"]  # fmt: skip
@@ -223,10 +222,10 @@ def written(kind: str, shape: str, most: int) -> st.SearchStrategy[tuple[Written
 
 
 def batches(kind: str, size: int) -> st.SearchStrategy[Batch]:
-    """Return up to `size` tables with policies; root and parent have some now and then."""
+    """Return tables with policies, `size` at most; root and parent have some now and then."""
     item = st.builds(Sown, st.just("item"), written(kind, "item", 3))
     child = st.builds(Sown, st.just("child"), written(kind, "child", 2))
-    tables = st.lists(st.one_of(item, item, item, child), min_size=1, max_size=size).map(tuple)
+    tables = st.lists(st.one_of(item, item, item, child), min_size=size // 2, max_size=size).map(tuple)
     seldom = [st.just(())] * 3
     return st.builds(
         Batch,

@@ -100,7 +100,7 @@ def _shown(probes: dict[Probe, set[Outcome]], command: str) -> bool:
 
 def test_analysis_server_and_proof_agree_on_random_policies(field: Field) -> None:
     seen: Counter[str] = Counter()
-    policies: set[str] = set()
+    texts: set[str] = set()
 
     @settings(
         on_a_server(SHARE),
@@ -110,7 +110,9 @@ def test_analysis_server_and_proof_agree_on_random_policies(field: Field) -> Non
     )
     @given(batches(field.kind, MOST_TABLES))
     def agree(batch: Batch) -> None:
-        policies.update(p.create("p", sown.shape) for sown in batch.tables for p in sown.policies)
+        written = [p.create("p", sown.shape) for sown in batch.tables for p in sown.policies]
+        texts.update(written)
+        seen["policies"] += len(written)
         with field.sown(batch) as facts:
             proof = prove(field.empty, facts)
             assert disagreements(batch, facts, field.look(batch), proof, seen) == []
@@ -120,7 +122,7 @@ def test_analysis_server_and_proof_agree_on_random_policies(field: Field) -> Non
     share = seen["unverified"] / readable
     proven = seen["proven"] / max(1, seen["proven"] + seen["missed by the proof"])
     sys.stdout.write(
-        f"\n{field.kind}: {len(policies)} policies; {readable} verdicts without opaque functions: "
+        f"\n{field.kind}: {seen['policies']} policies ({len(texts)} different), {readable} verdicts without opaque functions: "
         + ", ".join(f"{seen[reach.value]} {reach.value}" for reach in Reach)
         + f" ({share:.1%} unverified); the proof shows {proven:.1%} of the unsafe\n"
     )
