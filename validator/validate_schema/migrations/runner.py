@@ -33,8 +33,14 @@ def replay(
     migrations: MigrationSet,
     *,
     progress: Callable[[str], None] | None = None,
+    start: int = 0,
+    stop: int | None = None,
+    after: Callable[[MigrationFile, "psycopg.Connection[Any]"], None] | None = None,
 ) -> ReplayNotes:
     """Run all of `migrations` on the empty `database`; `progress` gets a line for each file.
+
+    With `start` and `stop`, as in a slice, only those files run: the database must hold what the files
+    before `start` leave. `after` is called when a file has run, outside of any transaction.
 
     A role or an extension that is missing is made up and reported. Raises `MigrationError` (file,
     line, statement, PostgreSQL's message) where a migration fails, and `ScratchError` where the
@@ -44,12 +50,14 @@ def replay(
     options = {"options": f"-c search_path={platform.SEARCH_PATH.replace(' ', '')}"} if wants_platform else {}
     with database.connect(autocommit=True, **options) as connection:
         run = _Replay(database, connection, migrations)
-        if wants_platform:
+        if wants_platform and start == 0:
             run.platform()
-        for number, file in enumerate(migrations.files, 1):
+        for number, file in enumerate(migrations.files[start:stop], start + 1):
             if progress:
                 progress(f"replaying {number}/{len(migrations.files)} {file.name}")
             run.file(file)
+            if after:
+                after(file, connection)
         return run.result()
 
 

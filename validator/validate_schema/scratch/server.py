@@ -94,7 +94,8 @@ class Server:
     def database(self, template: str | None = None) -> Iterator[Database]:
         """Create a database, empty or a clone of `template`; drop it on exit, connections and all.
 
-        Raises `ScratchError` when the server refuses.
+        `template` is what `template` returned, or an open database of this server: its sessions are
+        ended, as PostgreSQL clones only what nobody uses. Raises `ScratchError` when the server refuses.
         """
         self._count += 1
         name = ledger.database_name(self._token, self._count)
@@ -152,6 +153,8 @@ class Server:
             # The default writes every page to the WAL: copying files is twice as fast, and the
             # checkpoint that it needs costs nothing without fsync.
             command += " strategy file_copy"
+        if template in self._open:
+            self._disconnect(template)
         self._sql(command)
         self._mark(name, Note("database"))
         if template is not None and self._own_folder is not None:
