@@ -21,13 +21,15 @@ from .records import MigrationFile, Mode
 class Loaded:
     """What a layout found: files in order, those another one hides, and what must be said.
 
-    SQL files below `territory` (None: the folder) that are not among them are stray.
+    SQL files below `territory` (None: the folder) that are not among them are stray. `superseded` are
+    files before the baseline or checkpoint at which a fresh database begins.
     """
 
     files: tuple[MigrationFile, ...]
     shadowed: tuple[MigrationFile, ...] = ()
     notes: tuple[str, ...] = ()
     territory: Path | None = None
+    superseded: tuple[MigrationFile, ...] = ()
 
 
 Load = Callable[[Folder, bool], Loaded | None]
@@ -49,7 +51,8 @@ class Layout:
 
 def whole(folder: Folder, path: str | Path, version: str, name: str, mode: Mode) -> MigrationFile:
     """Return the migration that is all of one file."""
-    return MigrationFile(version, name, folder.path / path, folder.text(path), 1, mode)
+    text = folder.text(path)
+    return MigrationFile(version, name, folder.path / path, text, 1, mode, raw=folder.raw(path))
 
 
 def part(
@@ -57,7 +60,9 @@ def part(
 ) -> MigrationFile:
     """Return the migration that is one section of a file; `alone` is its mode without a transaction."""
     mode: Mode = "transaction" if section.transactional else alone
-    return MigrationFile(version, name, folder.path / path, section.sql, section.first_line, mode)
+    return MigrationFile(
+        version, name, folder.path / path, section.sql, section.first_line, mode, raw=folder.raw(path)
+    )
 
 
 def matching(folder: Folder, pattern: re.Pattern[str]) -> list[re.Match[str]]:
@@ -317,8 +322,9 @@ def sqitch(folder: Folder, chosen: bool) -> Loaded | None:
     for index, m in enumerate(entries):
         if m[1]:
             continue
-        path = top / "deploy" / f"{_deploy_name(entries, index)}.sql"
-        files.append(whole(folder, path, m[2], m[2], "statements"))
+        deployed = _deploy_name(entries, index)
+        path = top / "deploy" / f"{deployed}.sql"
+        files.append(whole(folder, path, deployed, m[2], "statements"))
     if not files and chosen:
         raise MigrationError(f"{folder.path / 'sqitch.plan'}: plans no change")
     return Loaded(tuple(files), territory=top / "deploy")
@@ -340,6 +346,7 @@ def atlas(folder: Folder, chosen: bool) -> Loaded | None:
     if not folder.sql or not (chosen or "atlas.sum" in folder.files):
         return None
     files: list[MigrationFile] = []
+    superseded: list[MigrationFile] = []
     for name in folder.sql:
         text = folder.text(name)
         if re.match(r"\s*--\s*atlas:delimiter\b", text):
@@ -349,7 +356,8 @@ def atlas(folder: Folder, chosen: bool) -> Loaded | None:
             "statements" if re.search(r"^-- atlas:txmode none\b", head, re.MULTILINE) else "transaction"
         )
         if re.search(r"^-- atlas:checkpoint\b", head, re.MULTILINE):
+            superseded += files
             files.clear()
         version, _, rest = name[:-4].partition("_")
         files.append(whole(folder, name, version, rest or version, mode))
-    return Loaded(tuple(files))
+    return Loaded(tuple(files), superseded=tuple(superseded))
