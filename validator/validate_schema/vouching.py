@@ -1,0 +1,169 @@
+"""The history of the migrations as part of a run: the files, the ledger, and what running them shows."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from .config import MigrationsConfig
+from .errors import UsageError
+from .migrations import MigrationSet, ReplayNotes, discover, templated
+from .migrations.failures import FailedMigration
+from .model.history import Failure, History, HistoryEntry, Ledger, Replay
+from .progress import Progress
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from .model.catalog import Catalog
+    from .proving import Copy
+    from .scratch import Server
+
+ONLY_FILES = "no ledger: the migrations ran on a scratch server, and no database was looked at"
+NO_LEDGER_IN_SNAPSHOT = "no ledger: a snapshot holds the schema, not the rows of the ledger"
+NO_REPLAY = "not part of this run (--replay, or replay = true in [migrations])"
+NOTHING_LIVE = "there is no database to compare with: only the files were given"
+NO_FOLDER = "--replay needs migrations: name their folder as `path` in [migrations]"
+
+
+@dataclass(frozen=True)
+class Live:
+    """What the files are compared with. No `connection`: a snapshot. `copy` opens a throwaway database with
+    the live schema; `scratch` names the server that replays run on."""
+
+    catalog: "Catalog"
+    connection: "psycopg.Connection | None" = None
+    copy: "Copy | None" = None
+    scratch: str = "embedded"
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """All migrations on a scratch server: the template that holds what they left, or where they failed."""
+
+    template: str = ""
+    notes: ReplayNotes = ReplayNotes()
+    failure: Failure | None = None
+    error: str = ""
+
+
+def configured(config: MigrationsConfig, base: Path, *, replay: bool | None) -> MigrationSet | None:
+    """Return the migrations that the config names, relative to its own folder `base`.
+
+    Raises `MigrationError` when they cannot be read, and `UsageError` when a replay is asked for by
+    option (`replay`) though nothing is named.
+    """
+    if config.path is not None:
+        return discover(base / config.path, config.tool)
+    if replay:
+        raise UsageError(NO_FOLDER)
+    return None
+
+
+def replayed(server: "Server", migrations: MigrationSet) -> Replayed:
+    """Run the migrations on `server`, or find that this was done before. Raises what `templated` raises, but
+    for a migration that fails: that is a result."""
+    try:
+        template, notes = templated(server, migrations)
+    except FailedMigration as failed:
+        return Replayed(failure=failed.failure, error=str(failed))
+    return Replayed(template, notes)
+
+
+def history_of_files(migrations: MigrationSet, base: Path, ran: Replayed | None = None) -> History:
+    """Return what the files tell by themselves: order, versions that two claim, stray files, repeated DDL;
+    and how they `ran` on a scratch server, if they did. `base` is the config's folder."""
+    from .migrations.compare import compare, shared
+
+    entries = compare(migrations, None)
+    return History(
+        examined=True,
+        reason="",
+        tool=migrations.tool,
+        folder=shown_folder(migrations.folder, base),
+        ledger_reason=ONLY_FILES,
+        entries=_ran(entries, _replay(migrations, ran)) if ran else entries,
+        shared=shared(migrations),
+        stray=tuple(migrations.label(path) for path in migrations.stray),
+        replay=_replay(migrations, ran) if ran else Replay(reason=NO_REPLAY),
+        notes=migrations.notes,
+    )
+
+
+def shown_folder(folder: Path, base: Path) -> str:
+    """Return a folder relative to the config's, which is how annotations name files; of one that lies
+    elsewhere the last two names: enough to know it, nothing of the machine."""
+    place, home = folder.resolve(), base.resolve()
+    if place.is_relative_to(home):
+        return place.relative_to(home).as_posix()
+    return "/".join(place.parts[-2:]).lstrip("/")
+
+
+def _replay(migrations: MigrationSet, ran: Replayed) -> Replay:
+    labels = tuple(migrations.label(f.path) for f in migrations.files)
+    failed = ran.failure.statement.file if ran.failure else ""
+    return Replay(
+        wanted=True,
+        attempted=True,
+        applied=labels[: labels.index(failed)] if failed in labels else labels,
+        failure=ran.failure,
+        stand_ins=ran.notes.stand_ins,
+    )
+
+
+def _ran(entries: tuple[HistoryEntry, ...], replay: Replay) -> tuple[HistoryEntry, ...]:
+    """Return the entries of files without a ledger, those that ran marked so."""
+    done = set(replay.applied)
+    return tuple(
+        msgspec.structs.replace(e, status="replayed", why="") if e.file in done else e for e in entries
+    )
+
+
+def vouch(
+    migrations: MigrationSet,
+    live: Live,
+    config: MigrationsConfig,
+    base: Path,
+    *,
+    replay: bool,
+    progress: Progress,
+) -> History:
+    """Return what files and database tell together; with `replay` also what a scratch server tells.
+
+    Raises `MigrationError` where it is ambiguous which ledger is that of the files.
+    """
+    from .migrations.compare import compare, notes
+
+    with progress.step("comparing the migrations with their ledger"):
+        ledger, reason = _ledger(migrations, live.connection, config.ledger)
+    return msgspec.structs.replace(
+        history_of_files(migrations, base),
+        ledger=ledger,
+        ledger_reason=reason,
+        ledger_expected=live.connection is not None,
+        entries=compare(migrations, ledger),
+        notes=(*migrations.notes, *notes(migrations, ledger)),
+    )
+
+
+def _ledger(
+    migrations: MigrationSet, connection: "psycopg.Connection | None", named: str | None
+) -> tuple[Ledger | None, str]:
+    """Return the ledger, or why there is none that could be read."""
+    if connection is None:
+        return None, NO_LEDGER_IN_SNAPSHOT
+    import psycopg
+
+    from .migrations.ledger import ledger_for, read_ledgers
+
+    try:
+        ledgers = read_ledgers(connection)
+    except psycopg.Error as error:
+        return None, f"the ledger could not be read: {error.diag.message_primary or type(error).__name__}"
+    ledger = ledger_for(ledgers, migrations, named)
+    if ledger is None:
+        others = ", ".join(f"{other.table} of {other.tool}" for other in ledgers)
+        found = f"; it has {others}" if others else ""
+        return None, f"no ledger of {migrations.tool} in this database{found}"
+    return (None, ledger.reason) if ledger.reason else (ledger, "")
