@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ..difference import purpose
 from ..ident import quote_ident, quote_literal
 from .records import MigrationSet, ReplayNotes
-from .runner import replay
+from .steps import replay_and_record
 
 if TYPE_CHECKING:
     from ..scratch import Database, Server
@@ -25,8 +26,9 @@ def templated(
     """
 
     def build(database: "Database") -> None:
-        result = replay(database, migrations, progress=progress)
-        notes = msgspec.json.encode(result).decode()
+        replayed, steps = replay_and_record(database, migrations, progress=progress)
+        purposes = (None,) * (len(replayed.applied) - len(steps)) + tuple(purpose(s.changes) for s in steps)
+        notes = msgspec.json.encode(msgspec.structs.replace(replayed, purposes=purposes)).decode()
         with database.connect(autocommit=True) as connection:
             sql = f"alter database {quote_ident(database.name)} set {_SETTING} to {quote_literal(notes)}"
             connection.execute(sql.encode())
