@@ -18,6 +18,9 @@ def ledger_for(ledgers: Sequence[Ledger], migrations: MigrationSet, named: str |
     `named` is its table as `[migrations] ledger` names it. Raises `MigrationError` when that is not
     there or belongs to another tool, and when several fit.
     """
+    own = [ledger for ledger in ledgers if _own(ledger)]
+    if named is None and own:
+        return own[0]  # it took the tool's ledger over when it began
     fitting = [ledger for ledger in ledgers if fits(ledger, migrations.tool)]
     if named is not None:
         return _settled(_named(ledgers, fitting, migrations, named), migrations)
@@ -32,7 +35,12 @@ def ledger_for(ledgers: Sequence[Ledger], migrations: MigrationSet, named: str |
 
 def fits(ledger: Ledger, tool: str) -> bool:
     """Return whether `tool` may have written `ledger`."""
-    return ledger.tool == tool or any({ledger.tool, tool} <= alike for alike in _ALIKE)
+    return _own(ledger) or ledger.tool == tool or any({ledger.tool, tool} <= alike for alike in _ALIKE)
+
+
+def _own(ledger: Ledger) -> bool:
+    """Return whether it is the ledger of this program's runner, which applies every tool's files."""
+    return (ledger.schema, ledger.relation) == ("validate_schema", "applied_migrations")
 
 
 def _named(
