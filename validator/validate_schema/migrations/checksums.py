@@ -34,7 +34,8 @@ def matches(tool: str, file: MigrationFile, recorded: str, before: Sequence[Migr
     """Return how `file` compares with the `recorded` checksum.
 
     "line_endings": it is the same once line ends are made alike, or with or without a byte-order
-    mark. A tool without checksums gives "different".
+    mark. A difference of that kind in a file `before` is none of this one. A tool without checksums
+    gives "different".
     """
     wanted = _normal(tool, recorded)
     if wanted in _spellings(tool, file, before):
@@ -43,7 +44,7 @@ def matches(tool: str, file: MigrationFile, recorded: str, before: Sequence[Migr
         varied = replace(file, raw=change(file.raw), sql=_as_text(change, file.sql))
         ahead = [replace(f, raw=change(f.raw)) for f in before]
         if wanted in _spellings(tool, varied, ahead):
-            return "line_endings"
+            return "same" if ahead and varied.raw == file.raw else "line_endings"
     return "different"
 
 

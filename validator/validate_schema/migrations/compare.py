@@ -107,10 +107,14 @@ class _Comparison:
             self.groups.setdefault(identity(self.tool, file.version), []).append(index)
         self.placed = all(place(self.tool, file.version) is not None for file in self.files)
         self.base = migrations.files[0] if migrations.superseded else None
+        self.owned: dict[int, LedgerEntry] = {}
         self.broken = ""
 
     def run(self) -> list[HistoryEntry]:
-        self.owned = {i: e for key, e in self.recorded.items() if (i := self._owner(key)) is not None}
+        # Those that need no choice first: what a choice is made by may depend on them.
+        for key, entry in sorted(self.recorded.items(), key=lambda e: len(self.groups.get(e[0], ()))):
+            if (index := self._owner(key)) is not None:
+                self.owned[index] = entry
         self.done = [e for e in self.recorded.values() if e.state in _DONE and not repeatable(e.version)]
         self.needed = self._ancestors() if self.tool in ("alembic", "django") else None
         judged = [self._judge(index) for index in range(len(self.files))]
@@ -218,8 +222,8 @@ class _Comparison:
         """Judge a file that was applied, by name and content."""
         content = self._content(index, entry) if entry.checksum else None
         verified = content is not None
-        if self.broken and content == "different":
-            why = sentences.chained(self.broken)
+        if self.tool == "atlas" and content == "different" and (broken := self._broken(entry)):
+            why = sentences.chained(broken)
             return msgspec.structs.replace(found, status="unverifiable", why=why)
         if repeatable(entry.version) and content == "different":
             return self._repeat(found, self.files[index])
@@ -237,6 +241,16 @@ class _Comparison:
         status, why = sentences.content(self.tool, content, found)
         return msgspec.structs.replace(found, status=status, verified=True, why=why)
 
+    def _broken(self, entry: LedgerEntry) -> str:
+        """Return why Atlas's chain of checksums cannot tell of `entry`: a file before it that differs, or
+        that is gone."""
+        gone = [
+            e.version
+            for key, e in self.recorded.items()
+            if key not in self.groups and self._before_in_order(e.version, entry.version)
+        ]
+        return f"{gone[0]} has no file" if gone else self.broken and f"{self.broken} differs"
+
     def _repeat(self, found: HistoryEntry, file: MigrationFile) -> HistoryEntry:
         """A repeatable one that differs runs again, unless the checksum is one of replaced placeholders."""
         if b"${" in file.raw:
@@ -251,7 +265,8 @@ class _Comparison:
         found = matches(self.tool, file, entry.checksum, before)
         if found == "different" and self.tool == "atlas":
             # A file that came later was not part of the directory that was hashed.
-            earlier = [f for i, f in enumerate(self.files[:index]) if self._ran_before(i, entry)]
+            earlier = [self._as_recorded(i, e) for i, e in sorted(self.owned.items()) if i < index]
+            earlier = [f for f in earlier if self._ran_before(f, entry)]
             found = matches(self.tool, file, entry.checksum, earlier)
         return found
 
@@ -260,8 +275,8 @@ class _Comparison:
             return ()
         return [self._as_recorded(i, self.recorded.get(f.version)) for i, f in enumerate(self.files[:index])]
 
-    def _ran_before(self, index: int, entry: LedgerEntry) -> bool:
-        other = self.recorded.get(self.files[index].version)
+    def _ran_before(self, file: MigrationFile, entry: LedgerEntry) -> bool:
+        other = self.recorded.get(file.version)
         return other is not None and (other.rank or 0) < (entry.rank or 0)
 
     def _as_recorded(self, index: int, entry: LedgerEntry | None) -> MigrationFile:

@@ -45,8 +45,8 @@ def other(version: str, file: str) -> str:
     return f"version {version} is in the ledger for {file}; this file was not applied"
 
 
-def chained(file: str) -> str:
-    return f"its checksum covers the files before it, and {file} differs"
+def chained(broken: str) -> str:
+    return f"applied; its checksum covers the files before it, and {broken}"
 
 
 def renamed(recorded: str, name: str, content: Match | None) -> str:
