@@ -1,0 +1,119 @@
+"""The project's template and the databases cloned from it, for one process of a test run."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..config import LoadedConfig, load
+from ..errors import UsageError, ValidateSchemaError
+from ..migrations import MigrationSet, discover
+from ..migrations.cluster import created_roles
+from ..migrations.template import templated
+from ..scratch import Server, open_server
+from .database import MigratedDatabase
+
+if TYPE_CHECKING:
+    import pytest
+
+    from ..model.report import Report
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the test run was told: the project's config and migrations, and where databases are made."""
+
+    config: LoadedConfig
+    folder: Path
+    server: str = "embedded"
+
+    @cached_property
+    def migrations(self) -> MigrationSet:
+        return discover(self.folder, self.config.config.migrations.tool)
+
+    @contextmanager
+    def open(self) -> Iterator[Server]:
+        with open_server(self.server, key=self.migrations.digest, passing=True) as server:
+            yield server
+
+
+def read_settings(config: "pytest.Config") -> Settings:
+    """Read the options, then the ini file, then the project's config; paths are relative to the file
+    that names them, those of options to the directory that pytest was called from."""
+
+    def said(name: str) -> tuple[str | None, Path]:
+        option = config.getoption(f"validate_schema_{name}")
+        return option or config.getini(f"validate_schema_{name}") or None, (
+            config.invocation_params.dir if option else config.rootpath
+        )
+
+    file, from_here = said("config")
+    loaded = load(from_here / file if file else None, config.rootpath)
+    folder, from_there = said("migrations")
+    path = loaded.config.migrations.path
+    if folder is not None:
+        migrations = from_there / folder
+    elif path is not None:
+        migrations = (loaded.path.parent if loaded.path else config.rootpath) / path
+    else:
+        raise UsageError(
+            "validate-schema knows no migrations: set [migrations] path in validate-schema.toml,"
+            " or validate_schema_migrations in pytest's configuration"
+        )
+    return Settings(loaded, migrations, said("server")[0] or "embedded")
+
+
+class Pool:
+    """Databases for the tests of this process. The server is opened when the first is asked for.
+
+    On a server by URL nothing is touched but databases whose name and comment are validate-schema's own,
+    and the template goes with its last user. Databases of a process that died are dropped by whoever
+    opens or leaves the server next.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._stack = ExitStack()
+
+    @cached_property
+    def server(self) -> Server:
+        return self._stack.enter_context(self.settings.open())
+
+    @cached_property
+    def template(self) -> str:
+        """The template's name; whoever asks first, of all processes, runs the migrations."""
+        name, notes = templated(self.server, self.settings.migrations)
+        made = set(notes.stand_in_roles).union(
+            *(created_roles(f.sql) for f in self.settings.migrations.files)
+        )
+        self.server.own_roles(name, made)
+        return name
+
+    @contextmanager
+    def database(self) -> Iterator[MigratedDatabase]:
+        """Open a new database with the migrations applied; it is dropped with the block."""
+        with self.server.database(self.template) as database:
+            yield MigratedDatabase(database)
+
+    @cached_property
+    def report(self) -> "Report":
+        """The report on the migrated schema, with the checks and the config of the project."""
+        from .assertion import examined
+
+        with self.database() as database:
+            return examined(database, self.settings.config)
+
+    def close(self) -> None:
+        """Leave the server; drop what other processes left on it."""
+        if "server" in vars(self):
+            with suppress(ValidateSchemaError):
+                self.server.clear()
+        self._stack.close()
+
+
+def clear_up(config: "pytest.Config") -> None:
+    """Drop what dead workers of this run left, once all are gone."""
+    with suppress(ValidateSchemaError), read_settings(config).open() as server:
+        server.clear()
