@@ -346,7 +346,7 @@ def stray_file(subject: File, facts: Facts) -> Verdict:
     """An SQL file lies in the folder under a name that the tool does not take for a migration.
 
     Examined: SQL files under the folder, but for undo scripts, seeds and structure dumps. Fails for one that
-    the tool never runs.
+    the tool never runs; that is an error where it creates what a migration creates too.
     """
     if not subject.stray:
         return None
@@ -363,5 +363,6 @@ def stray_file(subject: File, facts: Facts) -> Verdict:
         remedy=Remedy(
             note="Make it a migration with a version of its own if databases need it; otherwise move it away."
         ),
+        severity=Severity.ERROR if again else None,
         location=place(facts, subject.name),
     )

@@ -160,8 +160,9 @@ def repeated_ddl(subject: Repeat | Sound, facts: Facts) -> Verdict:
     """Two migrations create the same table, type, index or constraint, or add the same column.
 
     Examined: statements of all migrations, parsed. Fails where an object is created again by another file
-    without being dropped in between, also where IF NOT EXISTS keeps that from showing. Not covered:
-    statements inside DO blocks and functions, and migrations that are programs.
+    without being dropped in between, also where IF NOT EXISTS keeps that from showing, and where two
+    migrations in a row replace one primary key. Not covered: statements inside DO blocks and functions,
+    and migrations that are programs.
     """
     if isinstance(subject, Sound):
         return None
@@ -170,8 +171,9 @@ def repeated_ddl(subject: Repeat | Sound, facts: Facts) -> Verdict:
     last = again[-1] if again else first
     places = ", ".join(f"{s.file}:{s.line}" for s in repeat.statements)
     hidden = "; IF NOT EXISTS hides it" if repeat.hidden else ""
+    made = "replaced" if repeat.object.startswith("primary key of") else "created"
     return Flaw(
-        message=f"{repeat.object} is created by {first.file} and again by {last.file}{hidden}",
+        message=f"{repeat.object} is {made} by {first.file} and again by {last.file}{hidden}",
         expected="one migration that creates it",
         observed=f"{len(repeat.statements)} statements: {places}",
         evidence=last.text,

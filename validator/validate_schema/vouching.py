@@ -10,7 +10,7 @@ from .config import MigrationsConfig
 from .errors import UsageError
 from .migrations import MigrationSet, ReplayNotes, discover, templated
 from .migrations.failures import FailedMigration
-from .model.history import Failure, History, HistoryEntry, Ledger, Replay
+from .model.history import Drift, DryRuns, Failure, History, HistoryEntry, Ledger, Replay
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -75,19 +75,28 @@ def history_of_files(migrations: MigrationSet, base: Path, ran: Replayed | None 
     """Return what the files tell by themselves: order, versions that two claim, stray files, repeated DDL;
     and how they `ran` on a scratch server, if they did. `base` is the config's folder."""
     from .migrations.compare import compare, shared
+    from .migrations.repeated import parse_ddl
 
     entries = compare(migrations, None)
+    stray = tuple(migrations.label(path) for path in migrations.stray)
+    ddl = parse_ddl(migrations)
+    beside = tuple(r for r in ddl.repeated if r.statements[-1].file in stray)
     return History(
         examined=True,
         reason="",
         tool=migrations.tool,
         folder=shown_folder(migrations.folder, base),
         ledger_reason=ONLY_FILES,
-        entries=_ran(entries, _replay(migrations, ran)) if ran else entries,
+        entries=_ran(_told(entries, ran.notes), _replay(migrations, ran)) if ran else entries,
         shared=shared(migrations),
-        stray=tuple(migrations.label(path) for path in migrations.stray),
+        stray=stray,
+        statements=ddl.statements,
+        repeated=tuple(r for r in ddl.repeated if r not in beside),
+        stray_repeats=beside,
         replay=_replay(migrations, ran) if ran else Replay(reason=NO_REPLAY),
-        notes=migrations.notes,
+        drift=Drift(reason=NOTHING_LIVE if ran else NO_REPLAY),
+        dry_run=DryRuns(reason=NOTHING_LIVE if ran else NO_REPLAY),
+        notes=(*migrations.notes, *ddl.notes),
     )
 
 
@@ -109,6 +118,16 @@ def _replay(migrations: MigrationSet, ran: Replayed) -> Replay:
         applied=labels[: labels.index(failed)] if failed in labels else labels,
         failure=ran.failure,
         stand_ins=ran.notes.stand_ins,
+    )
+
+
+def _told(entries: tuple[HistoryEntry, ...], notes: ReplayNotes) -> tuple[HistoryEntry, ...]:
+    """Return the entries with what the replay of their files did."""
+    purposes = dict(zip(notes.applied, notes.purposes, strict=False))
+    losses = dict(zip(notes.applied, notes.losses, strict=False))
+    return tuple(
+        msgspec.structs.replace(e, creates=purposes.get(e.file), loses=losses.get(e.file, ()))
+        for e in entries
     )
 
 
@@ -137,13 +156,14 @@ def vouch(
 
     with progress.step("comparing the migrations with their ledger"):
         ledger, reason = _ledger(migrations, live.connection, config.ledger)
+    history = history_of_files(migrations, base)
     return msgspec.structs.replace(
-        history_of_files(migrations, base),
+        history,
         ledger=ledger,
         ledger_reason=reason,
         ledger_expected=live.connection is not None,
         entries=compare(migrations, ledger),
-        notes=(*migrations.notes, *notes(migrations, ledger)),
+        notes=(*history.notes, *notes(migrations, ledger)),
     )
 
 

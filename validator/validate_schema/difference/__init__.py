@@ -6,4 +6,5 @@ columns no difference. Pure: no connection, no file, no clock.
 
 from .catalogs import compare as compare
 from .catalogs import count_objects as count_objects
+from .losses import losses as losses
 from .purposes import purpose as purpose

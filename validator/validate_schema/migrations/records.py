@@ -12,7 +12,7 @@ from ..errors import MigrationError
 Mode = Literal["message", "transaction", "statements"]
 
 # Part of every digest: raised when the same files come to be replayed in another way.
-REPLAY_VERSION = 2
+REPLAY_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,9 @@ class ReplayNotes(msgspec.Struct, frozen=True, omit_defaults=True):
     """What happened in a replay.
 
     `applied` are the files' labels in order, and `purposes` what each of them changed, in words, where
-    the replay was recorded: None for a file that was not looked at. `stand_in_roles` were named by the
-    migrations and created by none of them; `stand_in_extensions` are those that the scratch server lacks.
+    the replay was recorded: None for a file that was not looked at. `losses` is what data undoing each of
+    them would lose. `stand_in_roles` were named by the migrations and created by none of them;
+    `stand_in_extensions` are those that the scratch server lacks.
     """
 
     applied: tuple[str, ...] = ()
@@ -118,6 +119,7 @@ class ReplayNotes(msgspec.Struct, frozen=True, omit_defaults=True):
     stand_in_extensions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     purposes: tuple[tuple[str, ...] | None, ...] = ()
+    losses: tuple[tuple[str, ...], ...] = ()
 
     @property
     def stand_ins(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ..difference import purpose
+from ..difference import losses, purpose
 from ..ident import quote_ident, quote_literal
 from .records import MigrationSet, ReplayNotes
 from .steps import replay_and_record
@@ -27,8 +27,13 @@ def templated(
 
     def build(database: "Database") -> None:
         replayed, steps = replay_and_record(database, migrations, progress=progress)
-        purposes = (None,) * (len(replayed.applied) - len(steps)) + tuple(purpose(s.changes) for s in steps)
-        notes = msgspec.json.encode(msgspec.structs.replace(replayed, purposes=purposes)).decode()
+        unread = len(replayed.applied) - len(steps)
+        result = msgspec.structs.replace(
+            replayed,
+            purposes=(None,) * unread + tuple(purpose(s.changes) for s in steps),
+            losses=((),) * unread + tuple(losses(s.changes) for s in steps),
+        )
+        notes = msgspec.json.encode(result).decode()
         with database.connect(autocommit=True) as connection:
             sql = f"alter database {quote_ident(database.name)} set {_SETTING} to {quote_literal(notes)}"
             connection.execute(sql.encode())

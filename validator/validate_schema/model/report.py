@@ -239,12 +239,13 @@ class MigrationEntry(_Part, frozen=True, kw_only=True):
 class MigrationFacts(_Part, frozen=True, kw_only=True):
     """The migrations: files against the ledger, and what was done with them. `note` says why there are none,
     or what could not be taken from the files; `ledger` is the table's name, and `ledger_reason` why there
-    is none."""
+    is none; `ledger_expected` of a live database, which should have one."""
 
     tool: str = ""
     path: str = ""
     ledger: str = ""
     ledger_reason: str = ""
+    ledger_expected: bool = False
     entries: tuple[MigrationEntry, ...] = ()
     note: str = ""
     shared: tuple[SharedVersion, ...] = ()
