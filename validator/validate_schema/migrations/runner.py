@@ -37,6 +37,7 @@ def replay(
     progress: Callable[[str], None] | None = None,
     start: int = 0,
     stop: int | None = None,
+    made_up_roles: bool = True,
     before: Callable[[], None] | None = None,
     after: Callable[[MigrationFile, "psycopg.Connection[Any]"], None] | None = None,
 ) -> ReplayNotes:
@@ -46,14 +47,17 @@ def replay(
     before `start` leave. `before` is called once, when what the platform provides is there and no file
     has run; `after` when a file has run, outside of any transaction.
 
-    A role or an extension that is missing is made up and reported. Raises `FailedMigration` (file,
+    A role or an extension that is missing is made up and reported, and a role that is there already is
+    given the attributes of its CREATE ROLE; not so without `made_up_roles`, where the server's roles are
+    those of the target. Raises `FailedMigration` (file,
     line, statement, PostgreSQL's message) where a migration fails, `MigrationError` where only its tool
     can run it, and `ScratchError` where the server cannot be given an extension.
     """
+    migrations.require_sql()
     wants_platform = platform.wanted(migrations)
     options = {"options": f"-c search_path={platform.SEARCH_PATH.replace(' ', '')}"} if wants_platform else {}
     with database.connect(autocommit=True, **options) as connection:
-        run = _Replay(database, connection, migrations)
+        run = _Replay(database, connection, migrations, made_up_roles=made_up_roles)
         if wants_platform and start == 0:
             run.platform()
         if before:
@@ -79,7 +83,12 @@ class _Replay:
     """One replay: the connection, and what had to be made up so far."""
 
     def __init__(
-        self, database: "Database", connection: "psycopg.Connection[Any]", migrations: MigrationSet
+        self,
+        database: "Database",
+        connection: "psycopg.Connection[Any]",
+        migrations: MigrationSet,
+        *,
+        made_up_roles: bool,
     ) -> None:
         self.database, self.connection, self.migrations = database, connection, migrations
         self.roles: set[str] = set()
@@ -87,7 +96,8 @@ class _Replay:
         self.notes = list(migrations.notes)
         self._own_roles = set().union(*(cluster.created_roles(f.sql) for f in migrations.files))
         found = connection.execute("select rolname from pg_catalog.pg_roles")
-        self._present = {name for (name,) in found} & self._own_roles
+        self._present = {name for (name,) in found} & self._own_roles if made_up_roles else set()
+        self._made_up_roles = made_up_roles
 
     def result(self) -> ReplayNotes:
         applied = tuple(self.migrations.label(f.path) for f in self.migrations.files)
@@ -240,8 +250,9 @@ class _Replay:
 
     def _supply(self, message: str, sql: str) -> bool:
         """Make up the role or extension whose absence `message` tells of; return whether it did."""
-        if (m := _NO_ROLE.fullmatch(message)) and m[1] not in self._own_roles | self.roles:
-            self._create_role(m[1])
+        missing = _NO_ROLE.fullmatch(message) if self._made_up_roles else None
+        if missing and missing[1] not in self._own_roles | self.roles:
+            self._create_role(missing[1])
             return True
         if (m := _NO_EXTENSION.match(message)) and m[1] not in self.extensions:
             self.extensions.add(m[1])
