@@ -399,3 +399,12 @@ def test_one_sql_file_is_a_history_of_one(tmp_path: Path) -> None:
         ["dump"],
         "statements",
     )
+
+
+def test_a_relative_folder_is_read_like_an_absolute_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay(tmp_path / "m", {"V1__a.sql": "a", "deep/V2__b.sql": "b", "R__c.sql": "c"})
+    monkeypatch.chdir(tmp_path)
+
+    assert read(discover(Path("m"))) == read(discover(tmp_path / "m"))

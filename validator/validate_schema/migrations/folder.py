@@ -103,16 +103,22 @@ class Folder:
             return []
         return [(p, m) for p in paths if (m := pattern.fullmatch(p.name))]
 
+    def at(self, name: str | Path) -> Path:
+        """Return the path of a file, by its name here or by a path that leads through this folder, as
+        `tree` has them. The folder itself may be a relative path."""
+        inside = isinstance(name, Path) and name.is_relative_to(self.path) and not (self.path / name).exists()
+        return Path(name) if inside else self.path / name
+
     def text(self, name: str | Path) -> str:
         """Return the text of a file, by name or path. Raises `MigrationError` as `read_sql` does."""
-        path = self.path / name
+        path = self.at(name)
         if path not in self._texts:
             self._texts[path] = decode(path, self.raw(name))
         return self._texts[path]
 
     def raw(self, name: str | Path) -> bytes:
         """Return the bytes of a file, by name or path. Raises `MigrationError` as `read` does."""
-        path = self.path / name
+        path = self.at(name)
         if path not in self._raw:
             self._raw[path] = read(path)
         return self._raw[path]

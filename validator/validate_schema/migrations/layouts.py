@@ -52,7 +52,7 @@ class Layout:
 def whole(folder: Folder, path: str | Path, version: str, name: str, mode: Mode) -> MigrationFile:
     """Return the migration that is all of one file."""
     text = folder.text(path)
-    return MigrationFile(version, name, folder.path / path, text, 1, mode, raw=folder.raw(path))
+    return MigrationFile(version, name, folder.at(path), text, 1, mode, raw=folder.raw(path))
 
 
 def part(
@@ -61,7 +61,7 @@ def part(
     """Return the migration that is one section of a file; `alone` is its mode without a transaction."""
     mode: Mode = "transaction" if section.transactional else alone
     return MigrationFile(
-        version, name, folder.path / path, section.sql, section.first_line, mode, raw=folder.raw(path)
+        version, name, folder.at(path), section.sql, section.first_line, mode, raw=folder.raw(path)
     )
 
 
