@@ -100,7 +100,8 @@ def objects(facts: Facts) -> Iterator[Drifted | Sound]:
         by_object[change.object].append(change)
     for ref, changes in by_object.items():
         yield Drifted(ref, tuple(changes))
-    for _ in range(drift.objects - len(by_object)):
+    made = [ref for ref, changes in by_object.items() if all(c.kind != "added" for c in changes)]
+    for _ in range(drift.objects - len(made)):
         yield Sound()
 
 
@@ -392,7 +393,7 @@ def upgrade_path(subject: Path, facts: Facts) -> Verdict:
 def dry_run(subject: Run, facts: Facts) -> Verdict:
     """A file that is still to be applied fails on a copy of this database's schema.
 
-    Examined: pending files and gaps, in order, each in BEGIN … ROLLBACK on a copy without rows (--replay).
+    Examined: pending files and gaps, in order, on a copy of the schema that is dropped afterwards (--replay).
     Fails at the first one that PostgreSQL refuses; those after it are not tried. Not covered: what only rows can
     break, such as SET NOT NULL over a NULL.
     """

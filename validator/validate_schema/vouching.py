@@ -1,16 +1,16 @@
 """The history of the migrations as part of a run: the files, the ledger, and what running them shows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from .config import MigrationsConfig
-from .errors import UsageError
+from .errors import MigrationError, ScratchError, UsageError
 from .migrations import MigrationSet, ReplayNotes, discover, templated
 from .migrations.failures import FailedMigration
-from .model.history import Drift, DryRuns, Failure, History, HistoryEntry, Ledger, Replay
+from .model.history import Drift, DryRuns, Failure, History, HistoryEntry, Ledger, Replay, UpgradePaths
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ ONLY_FILES = "no ledger: the migrations ran on a scratch server, and no database
 NO_LEDGER_IN_SNAPSHOT = "no ledger: a snapshot holds the schema, not the rows of the ledger"
 NO_REPLAY = "not part of this run (--replay, or replay = true in [migrations])"
 NOTHING_LIVE = "there is no database to compare with: only the files were given"
+NOT_APPLIED = ("pending", "gap", "failed", "rolled_back", "on_disk")
 NO_FOLDER = "--replay needs migrations: name their folder as `path` in [migrations]"
 
 
@@ -156,15 +157,99 @@ def vouch(
 
     with progress.step("comparing the migrations with their ledger"):
         ledger, reason = _ledger(migrations, live.connection, config.ledger)
-    history = history_of_files(migrations, base)
-    return msgspec.structs.replace(
-        history,
+    found = history_of_files(migrations, base)
+    history = msgspec.structs.replace(
+        found,
         ledger=ledger,
         ledger_reason=reason,
         ledger_expected=live.connection is not None,
         entries=compare(migrations, ledger),
-        notes=(*history.notes, *notes(migrations, ledger)),
+        notes=(*found.notes, *notes(migrations, ledger)),
     )
+    if not replay:
+        return history
+    history = _run(migrations, live, history, base / config.fixtures if config.fixtures else None, progress)
+    with progress.step("trying the pending migrations"):
+        return _try_pending(migrations, live, history, progress)
+
+
+def _run(
+    migrations: MigrationSet, live: Live, history: History, fixtures: Path | None, progress: Progress
+) -> History:
+    """Return the history with what a scratch server tells: the replay, drift, and fixtures if there are any.
+
+    What cannot be done is said in the history: the rest of the report does not depend on it.
+    """
+    from .scratch import open_server
+
+    try:
+        with (
+            progress.step(f"replaying {len(migrations.files)} migrations"),
+            open_server(live.scratch, key=migrations.digest, progress=progress) as server,
+        ):
+            ran = replayed(server, migrations)
+            return msgspec.structs.replace(
+                history,
+                entries=_told(history.entries, ran.notes),
+                replay=_replay(migrations, ran),
+                drift=_drift(server, migrations, ran, live, history),
+                paths=_paths(server, migrations, ran, fixtures, progress),
+            )
+    except (ScratchError, MigrationError) as error:
+        return msgspec.structs.replace(
+            history,
+            replay=Replay(wanted=True, reason=str(error)),
+            drift=Drift(wanted=True, reason=str(error)),
+        )
+
+
+def _drift(server: "Server", migrations: MigrationSet, ran: Replayed, live: Live, history: History) -> Drift:
+    """Compare the live schema with a replay of what the ledger says is applied; of all files without one."""
+    from .catalog import read_catalog
+    from .migrations.drift import drift
+    from .model.catalog import QName
+
+    waiting = {e.file for e in history.entries if e.status in NOT_APPLIED} if history.ledger else set()
+    applied = tuple(f for f in migrations.files if migrations.label(f.path) not in waiting)
+    if len(applied) < len(migrations.files):
+        ran = replayed(server, replace(migrations, files=applied))
+    if ran.failure:
+        return Drift(wanted=True, reason=f"what is applied does not run through: {ran.error}")
+    with server.database(ran.template) as database, database.connect() as connection:
+        made = read_catalog(connection, default_schema="public")
+    ledgers = [QName(history.ledger.schema, history.ledger.relation)] if history.ledger else []
+    return drift(made, live.catalog, ledgers)
+
+
+def _paths(
+    server: "Server", migrations: MigrationSet, ran: Replayed, fixtures: Path | None, progress: Progress
+) -> UpgradePaths:
+    if fixtures is None or ran.failure:
+        return UpgradePaths()
+    from .migrations.fixtures import upgrade_paths
+
+    return upgrade_paths(server, migrations, fixtures, progress=progress)
+
+
+def _try_pending(migrations: MigrationSet, live: Live, history: History, progress: Progress) -> History:
+    """Return the history with the dry run of what the ledger says is pending, on a copy of the schema."""
+    from .migrations.dry_run import dry_run
+
+    if live.copy is None:
+        return msgspec.structs.replace(history, dry_run=DryRuns(reason=NO_LEDGER_IN_SNAPSHOT))
+    if history.ledger is None:
+        reason = f"which migrations are pending is not known: {history.ledger_reason}"
+        return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, reason=reason))
+    waiting = {e.file for e in history.entries if e.status in ("pending", "gap")}
+    pending = [f for f in migrations.files if migrations.label(f.path) in waiting]
+    if not pending:
+        return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, examined=True))
+    try:
+        with live.copy() as (database, lacks):
+            runs = dry_run(database, migrations, pending, progress=progress)
+    except ScratchError as error:
+        return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, reason=str(error)))
+    return msgspec.structs.replace(history, dry_run=runs, notes=(*history.notes, *lacks))
 
 
 def _ledger(

@@ -146,8 +146,8 @@ class Drift(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class DryRun(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One pending file on a copy of the target's schema. `transactional` False: it could not be run
-    inside BEGIN … ROLLBACK, so it was run for good, on the copy."""
+    """One pending file on a copy of the target's schema. `transactional` False: it does not run in one
+    transaction, so that a failure would leave a part of it."""
 
     file: str
     transactional: bool = True

@@ -100,9 +100,11 @@ def _replay(facts: MigrationFacts, everything: bool) -> Iterator[Line]:
 def _drift(facts: MigrationFacts, everything: bool) -> Iterator[Line]:
     drift, what = facts.drift, "as the migrations make them"
     if drift.examined:
-        differ = len({c.object for c in drift.changes})
-        text = f"{drift.objects - differ} of {some(drift.objects, 'object')} are {what}"
-        yield Line(_mark(not differ), text, check="MIG011")
+        extra = {c.object for c in drift.changes if c.kind == "added"}
+        differ = {c.object for c in drift.changes} - extra
+        text = f"{drift.objects - len(differ)} of {some(drift.objects, 'object')} are {what}"
+        note = f"{len(extra)} more that no migration makes" if extra else ""
+        yield Line(_mark(not drift.changes), text, note, "MIG011")
     elif everything or drift.wanted:
         yield Line("none", f"objects are {what}", drift.reason, "MIG011")
 
