@@ -5,8 +5,8 @@ asks for something. See docs/testing-migrations.md.
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from .testing.pool import Pool
 
 _POOL = pytest.StashKey["Pool"]()
-_CRASHED = pytest.StashKey[bool]()
+_WORKERS = pytest.StashKey[bool]()
+_USED = "validate_schema_used"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -72,20 +73,29 @@ def pytest_collection_modifyitems(
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: object, error: object) -> None:
-    """Note that a worker of pytest-xdist died: nobody dropped what it used."""
-    if error:
-        node.config.stash[_CRASHED] = True  # type: ignore[attr-defined]
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Note, beside pytest-xdist's workers, whether one used a server, or died and cannot say."""
+    if error or getattr(node, "workeroutput", {}).get(_USED):
+        node.config.stash[_WORKERS] = True
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    pool = session.config.stash.get(_POOL, None)
+    if pool is not None and pool.used and hasattr(session.config, "workeroutput"):
+        session.config.workeroutput[_USED] = True
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave the server. Workers are given little time to end, so the controller clears up after them."""
     pool = config.stash.get(_POOL, None)
     if pool is not None:
-        pool.close()
-    elif config.stash.get(_CRASHED, False):
-        from .testing.pool import clear_up
+        pool.close(clear=not hasattr(config, "workerinput"))
+    elif config.stash.get(_WORKERS, False):
+        from .errors import ValidateSchemaError
+        from .testing.pool import clear_up, read_settings
 
-        clear_up(config)
+        with suppress(ValidateSchemaError):
+            clear_up(read_settings(config))
 
 
 @contextmanager

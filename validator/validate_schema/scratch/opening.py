@@ -28,8 +28,8 @@ def open_server(
 
     `source`: "embedded", "system", a folder with PostgreSQL's binaries, or a postgresql:// URL of a
     server where databases may be created. `key` names the cluster: runs with the same key share it,
-    and the roles in it. `progress` gets a line per step that takes a while. `passing`: leave nothing on a
-    server by URL, templates included; on our own they are in nobody's way.
+    and the roles in it. `progress` gets a line per step that takes a while. `passing`: templates on a
+    server by URL go when `Server.clear` finds them unused; on our own they are in nobody's way.
     Raises `ScratchError`, one line, when there is no server to be had.
     """
     say = progress or _silent
@@ -80,8 +80,6 @@ def _open_cluster(install: sources.Install, key: str, say: Callable[[str], None]
 
 @contextmanager
 def _open_url(url: str, passing: bool) -> Iterator[Server]:
-    import psycopg
-
     from ..target import parse_url
 
     destination = parse_url(url)
@@ -89,19 +87,13 @@ def _open_url(url: str, passing: bool) -> Iterator[Server]:
         ledger.drop_stale(admin)
         if passing:
             ledger.drop_passing(admin)
-        server = Server(
+        yield Server(
             admin,
             lambda name: _url_of(destination.conninfo, name),
             label=destination.shown,
             bin_dir=sources.client_tools(admin.info.server_version),
             passing=passing,
         )
-        try:
-            yield server
-        finally:
-            if passing:
-                with suppress(ScratchError, psycopg.Error):  # the server may be gone
-                    server.clear()
 
 
 def _silent(_: str) -> None:

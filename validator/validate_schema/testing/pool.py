@@ -12,7 +12,7 @@ from ..errors import UsageError, ValidateSchemaError
 from ..migrations import MigrationSet, discover
 from ..migrations.cluster import created_roles
 from ..migrations.template import templated
-from ..scratch import Server, open_server
+from ..scratch import Server, list_scratch, open_server
 from .database import MigratedDatabase
 
 if TYPE_CHECKING:
@@ -105,15 +105,24 @@ class Pool:
         with self.database() as database:
             return examined(database, self.settings.config)
 
-    def close(self) -> None:
-        """Leave the server; drop what other processes left on it."""
-        if "server" in vars(self):
+    @property
+    def used(self) -> bool:
+        return "server" in vars(self)
+
+    def close(self, *, clear: bool) -> None:
+        """Leave the server; with `clear`, drop what others left on it, and the template with them."""
+        if clear and self.used:
             with suppress(ValidateSchemaError):
                 self.server.clear()
         self._stack.close()
 
 
-def clear_up(config: "pytest.Config") -> None:
-    """Drop what dead workers of this run left, once all are gone."""
-    with suppress(ValidateSchemaError), read_settings(config).open() as server:
+def clear_up(settings: Settings) -> None:
+    """Drop what the workers of a run left, once all are gone: their templates on a server by URL, and
+    what those that died did not drop. A server of our own runs on only if its last user died."""
+    key = settings.migrations.digest
+    own = "://" not in settings.server
+    if own and not any(e.key == key and e.running for e in list_scratch()):
+        return
+    with settings.open() as server:
         server.clear()
