@@ -8,8 +8,9 @@ import msgspec
 from ..model.history import HistoryEntry, Ledger, LedgerEntry, SharedVersion
 from . import aligned, sentences
 from .checksums import Match, checksum, matches, records_content
-from .identity import BY_NAME, identity, number, place, repeatable, same_name
+from .identity import BY_NAME, identity, number, repeatable, same_name
 from .records import MigrationFile, MigrationSet
+from .succession import Succession
 
 _DONE = ("applied", "baseline")
 
@@ -105,7 +106,7 @@ class _Comparison:
         self.groups: dict[str, list[int]] = {}
         for index, file in enumerate(self.files):
             self.groups.setdefault(identity(self.tool, file.version), []).append(index)
-        self.placed = all(place(self.tool, file.version) is not None for file in self.files)
+        self.order = Succession(self.tool, self.files)
         self.base = migrations.files[0] if migrations.superseded else None
         self.owned: dict[int, LedgerEntry] = {}
         self.broken = ""
@@ -116,11 +117,11 @@ class _Comparison:
             if (index := self._owner(key)) is not None:
                 self.owned[index] = entry
         self.done = [e for e in self.recorded.values() if e.state in _DONE and not repeatable(e.version)]
-        self.needed = self._ancestors() if self.tool in ("alembic", "django") else None
+        self.needed = self.order.needed(self.done)
         judged = [self._judge(index) for index in range(len(self.files))]
         orphans = [e for key, e in self.recorded.items() if key not in self.groups]
         judged, orphans = self._moved(judged, orphans)
-        late = self._late()
+        late = self.order.late(self.done)
         judged = [
             msgspec.structs.replace(entry, late=True)
             if index in self.owned and identity(self.tool, self.owned[index].version) in late
@@ -183,7 +184,7 @@ class _Comparison:
     def _below_baseline(self, file: MigrationFile) -> bool:
         lines = [e for e in self.recorded.values() if e.state == "baseline"]
         return not repeatable(file.version) and any(
-            self._before_in_order(file.version, entry.version) for entry in lines
+            self.order.before(file.version, entry.version) for entry in lines
         )
 
     def _later(self, file: MigrationFile) -> str:
@@ -192,31 +193,8 @@ class _Comparison:
             return ""
         if self.needed is not None:
             return self.needed.get(file.version, "")
-        after = [e.version for e in self.done if self._before_in_order(file.version, e.version)]
+        after = [e.version for e in self.done if self.order.before(file.version, e.version)]
         return after[-1] if after else ""
-
-    def _spot(self, version: str) -> tuple[object, ...] | None:
-        if self.placed:
-            return place(self.tool, version)
-        group = self.groups.get(identity(self.tool, version))
-        return (group[0],) if group else None
-
-    def _before_in_order(self, first: str, second: str) -> bool:
-        one, other = self._spot(first), self._spot(second)
-        return one is not None and other is not None and one < other
-
-    def _ancestors(self) -> dict[str, str]:
-        """Return the versions that applied ones require, each with one that requires it."""
-        requires = {file.version: file.requires for file in self.files}
-        found: dict[str, str] = {}
-        waiting = [entry.version for entry in self.done]
-        while waiting:
-            version = waiting.pop()
-            for parent in requires.get(version, ()):
-                if parent not in found:
-                    found[parent] = version
-                    waiting.append(parent)
-        return found
 
     def _compared(self, found: HistoryEntry, index: int, entry: LedgerEntry) -> HistoryEntry:
         """Judge a file that was applied, by name and content."""
@@ -247,7 +225,7 @@ class _Comparison:
         gone = [
             e.version
             for key, e in self.recorded.items()
-            if key not in self.groups and self._before_in_order(e.version, entry.version)
+            if key not in self.groups and self.order.before(e.version, entry.version)
         ]
         return f"{gone[0]} has no file" if gone else self.broken and f"{self.broken} differs"
 
@@ -336,25 +314,6 @@ class _Comparison:
             why=why,
         )
 
-    def _late(self) -> set[str]:
-        """Return the entries that were applied after a version that comes after them."""
-        ranked = [e for e in self.done if e.rank is not None and e.state == "applied"]
-        found: set[str] = set()
-        if self.needed is not None:
-            rank = {e.version: e.rank or 0 for e in ranked}
-            requires = {f.version: f.requires for f in self.files}
-            for version, own in rank.items():
-                found |= {p for p in requires.get(version, ()) if rank.get(p, 0) > own}
-            return found
-        highest: tuple[object, ...] | None = None
-        ranked.sort(key=lambda e: e.rank or 0)
-        for rank_value in dict.fromkeys(e.rank for e in ranked):
-            spots = [(s, e) for e in ranked if e.rank == rank_value and (s := self._spot(e.version))]
-            if highest is not None:
-                found |= {identity(self.tool, e.version) for s, e in spots if s < highest}
-            highest = max([s for s, _ in spots] + ([highest] if highest else []), default=None)
-        return found
-
     def _with_orphans(
         self, judged: list[HistoryEntry], orphans: list[LedgerEntry], late: set[str]
     ) -> list[HistoryEntry]:
@@ -378,8 +337,8 @@ class _Comparison:
         return result
 
     def _index(self, result: list[HistoryEntry], entry: LedgerEntry) -> int:
-        if self.placed and self._spot(entry.version) is not None:
-            after = (i for i, e in enumerate(result) if self._before_in_order(entry.version, e.version))
+        if self.order.placed and self.order.spot(entry.version) is not None:
+            after = (i for i, e in enumerate(result) if self.order.before(entry.version, e.version))
             return next(after, len(result))
         ranks = {identity(self.tool, e.version): e.rank for e in self.recorded.values()}
         rank = entry.rank or 0

@@ -5,6 +5,7 @@ Versions are compared in the ledger's and the files' terms alike, so both go thr
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from ..model.history import LedgerEntry
 from . import order
@@ -43,6 +44,7 @@ def repeatable(version: str) -> bool:
     return version.startswith(_REPEATABLE)
 
 
+@lru_cache(maxsize=1 << 16)
 def place(tool: str, version: str) -> tuple[object, ...] | None:
     """Return what `version` sorts by among those of its tool; None where only files tell the order."""
     if tool in _GRAPHS:

@@ -7,7 +7,7 @@ tool: then signs that only tell tools apart are not asked for.
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,14 +70,15 @@ def matching(folder: Folder, pattern: re.Pattern[str]) -> list[re.Match[str]]:
     return [m for n in folder.sql if (m := pattern.fullmatch(n))]
 
 
-def only_sql(folder: Folder, tool: str, suffixes: Iterable[str]) -> None:
-    """Raise `MigrationError` if the tool has migrations here that are programs, not SQL."""
-    for name in folder.files:
-        if re.match(r"\d+[_-]", name) and name.endswith(tuple(suffixes)) and "_test." not in name:
-            raise MigrationError(
-                f"{folder.path / name}: only {tool} itself can run it; run the migrations on a database"
-                " and give its URL instead"
-            )
+def coded(folder: Folder, pattern: str) -> list[re.Match[str]]:
+    """Return the matches of `pattern` among the names of files that are programs, without their tests."""
+    named = re.compile(pattern)
+    return [m for n in folder.files if "_test." not in n and (m := named.fullmatch(n))]
+
+
+def program(folder: Folder, name: str, version: str, title: str) -> MigrationFile:
+    """Return the migration that is a program beside others that are SQL."""
+    return MigrationFile(version, title, folder.path / name, "", raw=folder.raw(name), program=True)
 
 
 def prisma(folder: Folder, chosen: bool) -> Loaded | None:
@@ -224,9 +225,11 @@ def goose(folder: Folder, chosen: bool) -> Loaded | None:
     found = matching(folder, re.compile(r"(\d+)_(.*)\.sql"))
     if not chosen and not any(sections.has_goose(folder.text(m[0])) for m in found):
         return None
-    only_sql(folder, "goose", [".go"])
     files = []
-    for m in sorted(found, key=lambda m: (int(m[1]), m[0])):
+    for m in sorted(found + coded(folder, r"(\d+)_(.*)\.go"), key=lambda m: (int(m[1]), m[0])):
+        if m[0].endswith(".go"):
+            files.append(program(folder, m[0], str(int(m[1])), m[2]))
+            continue
         section = sections.goose(folder.text(m[0]))
         if section is None:
             raise MigrationError(f"{folder.path / m[0]}: has no `-- +goose Up`; goose stops there")
@@ -260,14 +263,16 @@ def node_pg_migrate(folder: Folder, chosen: bool) -> Loaded | None:
     found = matching(folder, re.compile(r"(\d+)[^/]*\.sql"))
     if not found or (not chosen and not any(sections.has_node(folder.text(m[0])) for m in found)):
         return None
-    only_sql(folder, "node-pg-migrate", [".js", ".ts", ".mjs", ".cjs"])
+    found += coded(folder, r"(\d+)[_-][^/]*\.[cm]?[jt]s")
     found.sort(key=lambda m: (order.timestamp_prefix(m[1]), order.numeric_locale(m[0])))
-    return Loaded(
-        tuple(
-            part(folder, m[0], m[0][:-4], m[0][:-4], sections.node(folder.text(m[0])), alone="statements")
-            for m in found
-        )
-    )
+    return Loaded(tuple(_node_file(folder, m[0]) for m in found))
+
+
+def _node_file(folder: Folder, name: str) -> MigrationFile:
+    stem, _, suffix = name.rpartition(".")
+    if suffix != "sql":
+        return program(folder, name, stem, stem)
+    return part(folder, name, stem, stem, sections.node(folder.text(name)), alone="statements")
 
 
 def tern(folder: Folder, chosen: bool) -> Loaded | None:

@@ -202,6 +202,7 @@ def _settled(
     return replace(file, requires=tuple(requires))
 
 
+_NO_MIGRATION = re.compile(r"\.d\.[cm]?ts$|^knexfile\.|^ormconfig\.|\.config\.|^index\.")
 _SCRIPTS = (".js", ".cjs", ".mjs", ".ts", ".cts", ".mts")
 
 
@@ -218,6 +219,8 @@ def ecto(folder: Folder, _: bool) -> Loaded | None:
 
 
 def _numbered(folder: Folder, pattern: str, name: re.Pattern[str], *undo: bytes) -> Loaded | None:
+    if folder.path.name not in ("migrate", "migrations") and not any(map(name.fullmatch, folder.files)):
+        return None
     found = sorted(
         ((int(m[1]), p, m[2]) for p in folder.path.glob(pattern) if (m := name.fullmatch(p.name))),
         key=lambda f: (f[0], f[1].as_posix()),
@@ -230,7 +233,7 @@ def _numbered(folder: Folder, pattern: str, name: re.Pattern[str], *undo: bytes)
 
 
 def _scripts(folder: Folder) -> list[tuple[Path, bytes]]:
-    names = [n for n in folder.files if n.endswith(_SCRIPTS) and not n.endswith((".d.ts", ".map"))]
+    names = [n for n in folder.files if n.endswith(_SCRIPTS) and not _NO_MIGRATION.search(n)]
     return [(folder.path / n, folder.raw(n)) for n in names]
 
 
@@ -245,7 +248,10 @@ def _javascript(
 
     def load(folder: Folder, chosen: bool) -> Loaded | None:
         found = [(p, raw) for p, raw in _scripts(folder) if p.suffix in suffixes]
-        if not found or not (chosen or any(mark.search(raw) for _, raw in found) or folder.near(*home)):
+        marked = any(p.name[0].isdigit() for p, _ in found) and (
+            any(mark.search(raw) for _, raw in found) or folder.near(*home)
+        )
+        if not found or not (chosen or marked):
             return None
         names = [(p.stem if stem else p.name, p, raw) for p, raw in found]
         return Loaded(tuple(program(p, raw, n, n, bool(_WAY_DOWN.search(raw))) for n, p, raw in names))

@@ -8,10 +8,11 @@ from ..errors import MigrationError
 from . import order, programs, script
 from .folder import Folder
 from .graph import topological
-from .layouts import Loaded, only_sql, whole
+from .layouts import Loaded, coded, program, whole
 from .records import MigrationFile, Mode
 
 _FLYWAY = re.compile(r"(?:([VB])(\d+(?:[._]\d+)*)|R)__(.*)\.sql", re.IGNORECASE)
+_FLYWAY_CLASS = r"([VB])(\d+(?:[._]\d+)*)__(.*)\.java"
 _PLACEHOLDER = re.compile(r"\$\{([^}\n]+)\}")
 _REFINERY = re.compile(r"([UV])(\d+)__(\w+)\.sql")
 _NUMBERED = re.compile(r"[Vv]?(\d+(?:[.\-]\d+)*)[-_. ]*(.*)\.sql", re.IGNORECASE)
@@ -27,7 +28,8 @@ def flyway(folder: Folder, chosen: bool) -> Loaded | None:
     versioned = [(order.flyway_version(m[2]), m[1] == "V", p, m) for p, m in found if m[1]]
     if not versioned and not (chosen and found):
         return None
-    only_sql(folder, "Flyway", [".java"])
+    for m in coded(folder, _FLYWAY_CLASS):
+        versioned.append((order.flyway_version(m[2]), m[1] == "V", folder.path / m[0], m))
     notes: list[str] = []
     baseline = max((version for version, plain, *_ in versioned if not plain), default=())
     files: list[MigrationFile] = []
@@ -44,6 +46,8 @@ def flyway(folder: Folder, chosen: bool) -> Loaded | None:
 
 
 def _flyway_file(folder: Folder, path: Path, version: str, name: str, notes: list[str]) -> MigrationFile:
+    if path.suffix == ".java":
+        return program(folder, path.name, version, name.replace("_", " "))
     text = folder.text(path).replace("${flyway:defaultSchema}", "public")
     if unknown := sorted(set(_PLACEHOLDER.findall(text))):
         listed = ", ".join(f"${{{name}}}" for name in unknown)
@@ -64,9 +68,10 @@ def refinery(folder: Folder, chosen: bool) -> Loaded | None:
     found = [(int(m[2]), p, m) for p, m in folder.reach(_REFINERY, folder.every_sql)]
     if not found:
         return None
-    only_sql(folder, "refinery", [".rs"])
-    found.sort(key=lambda f: (f[0], f[1].as_posix()))
-    return Loaded(tuple(whole(folder, p, str(n), m[3], "transaction") for n, p, m in found))
+    files = [whole(folder, p, str(n), m[3], "transaction") for n, p, m in found]
+    files += [program(folder, m[0], str(int(m[1])), m[2]) for m in coded(folder, r"[UV](\d+)__(\w+)\.rs")]
+    files.sort(key=lambda f: (int(f.version), f.path.as_posix()))
+    return Loaded(tuple(files))
 
 
 def plain(folder: Folder, chosen: bool) -> Loaded | None:
@@ -117,8 +122,7 @@ def yoyo(folder: Folder, chosen: bool) -> Loaded | None:
     names = [
         n
         for n in folder.files
-        if n.endswith((".sql", ".py"))
-        and not n.endswith(".rollback.sql")
+        if (n in folder.sql or (n.endswith(".py") and b"step" in folder.raw(n)))
         and not n.startswith(("_tmp_yoyonew", "post-apply", "__init__", "conftest"))
     ]
     directives = {n: _directives(folder, n) for n in names}
@@ -129,11 +133,10 @@ def yoyo(folder: Folder, chosen: bool) -> Loaded | None:
     for name in names:
         known = directives[name]
         stem = name.rpartition(".")[0]
-        program = name.endswith(".py")
         mode: Mode = "statements" if known.get("transactional", "").strip() == "false" else "transaction"
         file = (
-            MigrationFile(stem, stem, folder.path / name, "", program=True, raw=folder.raw(name))
-            if program
+            program(folder, name, stem, stem)
+            if name.endswith(".py")
             else whole(folder, name, stem, stem, mode)
         )
         files.append(replace(file, requires=tuple(known.get("depends", "").split())))
@@ -143,6 +146,8 @@ def yoyo(folder: Folder, chosen: bool) -> Loaded | None:
 def _directives(folder: Folder, name: str) -> dict[str, str]:
     """Return yoyo's directives: of the leading comments, or of the module's variables."""
     if name.endswith(".py"):
+        if b"__depends__" not in folder.raw(name):
+            return {}
         depends = programs.variables(folder.path / name, folder.raw(name)).get("__depends__") or ()
         return {"depends": " ".join(map(str, depends))} if depends else {}
     found = {}
