@@ -46,13 +46,15 @@ class Source:
     """Where the catalog comes from: one of the three, or libpq's environment when none is set.
 
     `scratch` names the scratch server for `migrations`; `tool` the migration tool where the folder
-    does not tell.
+    does not tell, and `command` runs migrations that are programs, in the folder `base`.
     """
 
     database_url: str | None = None
     migrations: Path | None = None
     snapshot: Path | None = None
     tool: str | None = None
+    command: str | None = None
+    base: Path = Path()
     scratch: str = "embedded"
     statement_timeout_ms: int = 30_000
 
@@ -112,7 +114,7 @@ def examine(request: Request, progress: Progress) -> Report:
     require_provable(request.proving, request.source.kind)
     files = _configured(request)
     contract = build_contract(config, request.base)
-    with open_source(request.source, progress, broken=True) as opened:
+    with open_source(replace(request.source, base=request.base), progress, broken=True) as opened:
         with progress.step("identifying the tenancy"):
             tenancy = identify(opened.catalog, config.tenancy, today=request.now.date())
         with progress.step("reading the policies"):
@@ -276,7 +278,7 @@ def _open_migrations(source: Source, folder: Path, progress: Progress, *, broken
         open_server(source.scratch, key=migrations.digest, progress=progress) as server,
     ):
         with progress.step(f"applying {len(migrations.files)} migrations"):
-            ran = replayed(server, migrations)
+            ran = replayed(server, migrations, source.command, source.base)
         if ran.failure and not broken:
             raise MigrationError(ran.error)
         template = None if ran.failure else ran.template

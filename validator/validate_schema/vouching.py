@@ -56,15 +56,22 @@ def configured(config: MigrationsConfig, base: Path, *, replay: bool | None) -> 
     option (`replay`) though nothing is named.
     """
     if config.path is not None:
-        return discover(base / config.path, config.tool)
+        return discover(base / config.path, config.tool, programs=True)
     if replay:
         raise UsageError(NO_FOLDER)
     return None
 
 
-def replayed(server: "Server", migrations: MigrationSet) -> Replayed:
-    """Run the migrations on `server`, or find that this was done before. Raises what `templated` raises, but
-    for a migration that fails: that is a result."""
+def replayed(
+    server: "Server", migrations: MigrationSet, command: str | None = None, base: Path = Path()
+) -> Replayed:
+    """Run the migrations on `server`, or find that this was done before. `command` runs those that are
+    programs, in the folder `base`. Raises what `templated` raises, but for a migration that fails: that
+    is a result."""
+    if command is not None and migrations.program:
+        from .migrations.command import templated_by
+
+        return Replayed(*templated_by(server, command, migrations, base))
     try:
         template, notes = templated(server, migrations)
     except FailedMigration as failed:
@@ -156,7 +163,9 @@ def vouch(
     from .migrations.compare import compare, notes
 
     with progress.step("comparing the migrations with their ledger"):
-        ledger, reason = _ledger(migrations, live.connection, config.ledger)
+        ledgers, reason = _ledgers(live.connection)
+        migrations = _of_the_ledger(migrations, ledgers, config, base)
+        ledger, reason = (None, reason) if reason else _ledger(migrations, ledgers, config.ledger)
     found = history_of_files(migrations, base)
     history = msgspec.structs.replace(
         found,
@@ -168,13 +177,18 @@ def vouch(
     )
     if not replay:
         return history
-    history = _run(migrations, live, history, base / config.fixtures if config.fixtures else None, progress)
+    history = _run(migrations, live, history, config, base, progress)
     with progress.step("trying the pending migrations"):
         return _try_pending(migrations, live, history, progress)
 
 
 def _run(
-    migrations: MigrationSet, live: Live, history: History, fixtures: Path | None, progress: Progress
+    migrations: MigrationSet,
+    live: Live,
+    history: History,
+    config: MigrationsConfig,
+    base: Path,
+    progress: Progress,
 ) -> History:
     """Return the history with what a scratch server tells: the replay, drift, and fixtures if there are any.
 
@@ -187,7 +201,8 @@ def _run(
             progress.step(f"replaying {len(migrations.files)} migrations"),
             open_server(live.scratch, key=migrations.digest, progress=progress) as server,
         ):
-            ran = replayed(server, migrations)
+            ran = replayed(server, migrations, config.command, base)
+            fixtures = base / config.fixtures if config.fixtures else None
             return msgspec.structs.replace(
                 history,
                 entries=_told(history.entries, ran.notes),
@@ -211,6 +226,8 @@ def _drift(server: "Server", migrations: MigrationSet, ran: Replayed, live: Live
 
     waiting = {e.file for e in history.entries if e.status in NOT_APPLIED} if history.ledger else set()
     applied = tuple(f for f in migrations.files if migrations.label(f.path) not in waiting)
+    if len(applied) < len(migrations.files) and migrations.program:
+        return Drift(wanted=True, reason="the command runs all migrations, and some are not applied here")
     if len(applied) < len(migrations.files):
         ran = replayed(server, replace(migrations, files=applied))
     if ran.failure:
@@ -240,6 +257,9 @@ def _try_pending(migrations: MigrationSet, live: Live, history: History, progres
     if history.ledger is None:
         reason = f"which migrations are pending is not known: {history.ledger_reason}"
         return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, reason=reason))
+    if migrations.program:
+        reason = f"{migrations.tool} migrations are programs, which only it can run"
+        return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, reason=reason))
     waiting = {e.file for e in history.entries if e.status in ("pending", "gap")}
     pending = [f for f in migrations.files if migrations.label(f.path) in waiting]
     if not pending:
@@ -252,20 +272,36 @@ def _try_pending(migrations: MigrationSet, live: Live, history: History, progres
     return msgspec.structs.replace(history, dry_run=runs, notes=(*history.notes, *lacks))
 
 
-def _ledger(
-    migrations: MigrationSet, connection: "psycopg.Connection | None", named: str | None
-) -> tuple[Ledger | None, str]:
-    """Return the ledger, or why there is none that could be read."""
+def _ledgers(connection: "psycopg.Connection | None") -> tuple[tuple[Ledger, ...], str]:
+    """Return the database's ledgers, or why they are not known."""
     if connection is None:
-        return None, NO_LEDGER_IN_SNAPSHOT
+        return (), NO_LEDGER_IN_SNAPSHOT
     import psycopg
 
-    from .migrations.ledger import ledger_for, read_ledgers
+    from .migrations.ledger import read_ledgers
 
     try:
-        ledgers = read_ledgers(connection)
+        return read_ledgers(connection), ""
     except psycopg.Error as error:
-        return None, f"the ledger could not be read: {error.diag.message_primary or type(error).__name__}"
+        return (), f"the ledger could not be read: {error.diag.message_primary or type(error).__name__}"
+
+
+def _of_the_ledger(
+    migrations: MigrationSet, ledgers: tuple[Ledger, ...], config: MigrationsConfig, base: Path
+) -> MigrationSet:
+    """Return the migrations as the tool reads them whose ledger there is, where the files leave that open."""
+    if config.path is None or config.tool is not None or not ledgers:
+        return migrations
+    tools = [ledger.tool for ledger in ledgers]
+    return discover(base / config.path, programs=True, ledgers=tools)
+
+
+def _ledger(
+    migrations: MigrationSet, ledgers: tuple[Ledger, ...], named: str | None
+) -> tuple[Ledger | None, str]:
+    """Return the ledger, or why there is none that could be read."""
+    from .migrations.ledger import ledger_for
+
     ledger = ledger_for(ledgers, migrations, named)
     if ledger is None:
         others = ", ".join(f"{other.table} of {other.tool}" for other in ledgers)

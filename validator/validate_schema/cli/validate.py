@@ -144,6 +144,7 @@ def choose_source(
         migrations=migrations,
         snapshot=snapshot,
         tool=tool or configured.tool,
+        command=configured.command,
         scratch=scratch,
         statement_timeout_ms=statement_timeout,
     )

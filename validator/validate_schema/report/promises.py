@@ -38,6 +38,8 @@ _DECLARED = (
 
 def promises(report: Report) -> tuple[Line, ...]:
     """Return the lines in the order that all formats print them."""
+    if without_schema(report):
+        return migration_lines(report.migrations)
     results = {r.id: r for r in report.checks}
     column = report.tenancy.column or "the tenant column"
     root = report.tenancy.root or "the tenant root"
@@ -60,6 +62,11 @@ def promises(report: Report) -> tuple[Line, ...]:
         proven(report),
         *migration_lines(report.migrations),
     )
+
+
+def without_schema(report: Report) -> bool:
+    """Return whether the migrations that were to make the schema failed, so that there is none."""
+    return report.target.kind == "migrations" and report.migrations.replay.failure is not None
 
 
 def _counted(report: Report) -> list[Line]:

@@ -78,6 +78,10 @@ class View:
         self.status_words = STATUS_WORDS
 
     @cached_property
+    def without_schema(self) -> bool:
+        return promises_.without_schema(self.report)
+
+    @cached_property
     def figures(self) -> tuple[headline.Figure, ...]:
         return headline.figures(self.report)
 
@@ -257,7 +261,7 @@ class View:
         return (*self._tenancy_step(), *map(_step, self.cards), *self._unexamined_steps())
 
     def _tenancy_step(self) -> list[Step]:
-        if self.report.tenancy.identified:
+        if self.report.tenancy.identified or self.without_schema:
             return []
         return [Step("Name the tenant root and the tenant column in validate-schema.toml", anchor="tenancy")]
 
