@@ -109,7 +109,7 @@ class Server:
             self._open[name] = database
             yield database
         finally:
-            if self._open.pop(name, None):
+            if self._open.pop(name, None) and template is None:  # a template's are known
                 self._stand_ins |= self._find_stand_ins(database)
             self._drop(name)
 
