@@ -218,3 +218,19 @@ def test_files_before_a_baseline_are_kept_apart(tmp_path: Path) -> None:
     assert [file.path.name for file in found.files] == ["B2__base.sql", "V3__d.sql"]
     assert [file.path.name for file in found.superseded] == ["V1__a.sql", "V2__b.sql"]
     assert (found.stray, found.duplicates) == ((), ())
+
+
+def test_the_tool_that_the_ledger_settled_is_said(tmp_path: Path) -> None:
+    lay(tmp_path, {"1_a.sql": "a;"})
+    assert discover(tmp_path, ledgers=["sqlx"]).notes == (
+        "The files were read as those of sqlx, whose ledger the database has.",
+    )
+    assert discover(tmp_path, "sqlx", ledgers=["sqlx"]).notes == ()
+
+
+def test_the_digest_of_programs_is_one_of_their_content(tmp_path: Path) -> None:
+    digests = {
+        discover(lay(tmp_path, {"1_a.js": f"exports.up = (knex) => {n}"}), programs=True).digest
+        for n in (1, 2)
+    }
+    assert len(digests) == 2

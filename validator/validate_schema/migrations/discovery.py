@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import MigrationError
@@ -122,7 +123,10 @@ def _by_ledger(folder: Path, ledgers: Sequence[str], programs: bool) -> Migratio
             f"{folder}: the database has ledgers of {listed}, and the files fit each; say which with --tool"
             " or `tool` in [migrations]"
         )
-    return fitting[0] if fitting else found or discover(folder, programs=programs)
+    if not fitting:
+        return found or discover(folder, programs=programs)
+    note = f"The files were read as those of {fitting[0].tool}, whose ledger the database has."
+    return replace(fitting[0], notes=(*fitting[0].notes, note))
 
 
 def _programs(path: Path, tool: str | None) -> MigrationSet | None:

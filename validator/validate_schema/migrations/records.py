@@ -97,7 +97,7 @@ class MigrationSet:
 
     def _digest(self) -> str:
         """Return the SHA-256 of everything that decides what a replay leaves behind."""
-        replayed = [(self.label(f.path), f.mode, f.sql) for f in self.files]
+        replayed = [(self.label(f.path), f.mode, f.raw if f.program else f.sql) for f in self.files]
         return hashlib.sha256(msgspec.json.encode((REPLAY_VERSION, self.tool, replayed))).hexdigest()
 
 
