@@ -213,6 +213,32 @@ def test_a_changed_migration_makes_another_template(project: pytest.Pytester, th
     assert outcome(run(project, server)) == {"failed": 1}
 
 
+MIGRATE = """
+import os, psycopg
+with psycopg.connect(os.environ["DATABASE_URL"]) as conn:
+    conn.execute("create table made (by text); insert into made values ('the program')")
+"""
+
+
+def test_migrations_that_are_programs_make_the_template_too(
+    project: pytest.Pytester, theirs: Database
+) -> None:
+    before = on(theirs)
+    versions = project.mkdir("alembic") / "versions"
+    versions.mkdir()
+    (versions / "1_made.py").write_text('revision = "1"\ndown_revision = None\n')
+    (project.path / "migrate.py").write_text(MIGRATE)
+    command = f"[migrations]\npath = 'alembic'\ncommand = '{sys.executable} migrate.py'\n"
+    (project.path / "validate-schema.toml").write_text(command)
+    project.makepyfile("""
+    def test_one(migrated_db):
+        with migrated_db.connect() as conn:
+            assert conn.execute("select by from made").fetchall() == [("the program",)]
+    """)
+    assert outcome(run(project, f"--validate-schema-server={theirs.conninfo}", "-n", "2")) == {"passed": 1}
+    assert on(theirs) == before
+
+
 def test_the_embedded_server_stops_with_the_run(project: pytest.Pytester, prepared_home: None) -> None:
     from validate_schema.migrations import discover
     from validate_schema.scratch import list_scratch

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config import LoadedConfig, load
-from ..errors import UsageError, ValidateSchemaError
+from ..errors import MigrationError, UsageError, ValidateSchemaError
 from ..migrations import MigrationSet, discover
 from ..migrations.cluster import created_roles
-from ..migrations.template import templated
 from ..scratch import Server, list_scratch, open_server
+from ..vouching import replayed
 from .database import MigratedDatabase
 
 if TYPE_CHECKING:
@@ -31,7 +31,13 @@ class Settings:
 
     @cached_property
     def migrations(self) -> MigrationSet:
-        return discover(self.folder, self.config.config.migrations.tool)
+        named = self.config.config.migrations
+        return discover(self.folder, named.tool, programs=named.command is not None)
+
+    @property
+    def base(self) -> Path:
+        """The folder of the config, where `[migrations] command` runs."""
+        return self.config.path.parent if self.config.path else Path()
 
     @contextmanager
     def open(self) -> Iterator[Server]:
@@ -84,12 +90,15 @@ class Pool:
     @cached_property
     def template(self) -> str:
         """The template's name; whoever asks first, of all processes, runs the migrations."""
-        name, notes = templated(self.server, self.settings.migrations)
-        made = set(notes.stand_in_roles).union(
-            *(created_roles(f.sql) for f in self.settings.migrations.files)
+        migrations = self.settings.migrations
+        ran = replayed(
+            self.server, migrations, self.settings.config.config.migrations.command, self.settings.base
         )
-        self.server.own_roles(name, made)
-        return name
+        if ran.failure is not None:
+            raise MigrationError(ran.error)
+        texts = (f.sql or f.path.read_text(errors="replace") for f in migrations.files)
+        self.server.own_roles(ran.template, set(ran.notes.stand_in_roles).union(*map(created_roles, texts)))
+        return ran.template
 
     @contextmanager
     def database(self) -> Iterator[MigratedDatabase]:
