@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from ..model.history import LedgerEntry
 from .records import MigrationFile
 from .siphash import siphash13
 from .statements import supabase_statements
@@ -46,6 +47,17 @@ def matches(tool: str, file: MigrationFile, recorded: str, before: Sequence[Migr
         if wanted in _spellings(tool, varied, ahead):
             return "same" if ahead and varied.raw == file.raw else "line_endings"
     return "different"
+
+
+def finder(tool: str, file: MigrationFile) -> Callable[[LedgerEntry], bool]:
+    """Return whether an entry under another version or name has the checksum of `file`, line ends aside."""
+    if tool == "refinery":  # the name and the version are hashed along
+        return lambda e: (
+            matches(tool, replace(file, version=e.version, name=e.name), e.checksum) != "different"
+        )
+    varied = [replace(file, raw=change(file.raw), sql=_as_text(change, file.sql)) for change in _VARIANTS]
+    known = {spelling for each in (file, *varied) for spelling in _spellings(tool, each, ())}
+    return lambda e: _normal(tool, e.checksum) in known
 
 
 def records_content(tool: str) -> bool:

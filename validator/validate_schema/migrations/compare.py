@@ -7,7 +7,7 @@ import msgspec
 
 from ..model.history import HistoryEntry, Ledger, LedgerEntry, SharedVersion
 from . import aligned, sentences
-from .checksums import Match, checksum, matches, records_content
+from .checksums import Match, checksum, finder, matches, records_content
 from .identity import BY_NAME, identity, number, repeatable, same_name
 from .records import MigrationFile, MigrationSet
 from .succession import Succession
@@ -284,15 +284,14 @@ class _Comparison:
         by_content = records_content(self.tool) and self.tool != "atlas"
         for index in free:
             file = self.files[index]
+            has = finder(self.tool, file) if by_content and donors else None
+            digits = number(self.tool, file.version) if self.tool in BY_NAME else ""
             for entry in donors:
-                if by_content and entry.checksum:
-                    as_recorded = replace(file, version=entry.version, name=entry.name)
-                    if matches(self.tool, as_recorded, entry.checksum) != "different":
+                if has is not None and entry.checksum:
+                    if has(entry):
                         yield index, entry
-                elif not by_content and self.tool in BY_NAME:
-                    same = number(self.tool, file.version)
-                    if same and same == number(self.tool, entry.version):
-                        yield index, entry
+                elif not by_content and digits and digits == number(self.tool, entry.version):
+                    yield index, entry
 
     def _from_elsewhere(self, found: HistoryEntry, entry: LedgerEntry) -> HistoryEntry:
         digits = number(self.tool, entry.version)
