@@ -1,6 +1,7 @@
 """Migrations in a whole run: against a live ledger, replayed, failing, and as every format shows them."""
 
 import json
+import re
 from pathlib import Path
 
 import psycopg
@@ -9,6 +10,7 @@ import pytest
 from tests.fix_cli import Ran, Terminal
 from tests.fix_history import eventful, facts_with
 from tests.fix_report import small
+from tests.test_command import ALEMBIC, PYTHON
 from validate_schema.engine import run
 from validate_schema.model.report import Report
 from validate_schema.packs import builtin_checks
@@ -270,3 +272,49 @@ def test_a_saved_report_renders_the_same(everything: Report, tmp_path: Path) -> 
 
     assert render(read_report(path), "html") == render(everything, "html")
     assert json.loads(path.read_text())["migrations"]["ledger"] == "public.flyway_schema_history"
+
+
+ALEMBIC_CONFIG = """
+[migrations]
+path = "alembic"
+command = "{python} -m alembic upgrade head"
+replay = true
+"""
+
+
+def write_alembic(terminal: Terminal) -> None:
+    """Write a project of two revisions, spelt as Alembic writes them, and the command that runs them."""
+    for name, text in ALEMBIC.items():
+        both = re.sub(
+            r"^revision, down_revision = (.*), (.*)$", r"revision = \1\ndown_revision = \2", text, flags=re.M
+        )
+        terminal.write(name, both)
+    terminal.write("validate-schema.toml", ALEMBIC_CONFIG.format(python=PYTHON))
+
+
+def test_programs_are_run_by_their_command_and_compared_with_the_database(
+    terminal: Terminal, database: Database
+) -> None:
+    write_alembic(terminal)
+    with psycopg.connect(database.conninfo, autocommit=True) as conn:
+        conn.execute("create table note (id serial primary key, body text)")
+        conn.execute("create table alembic_version (version_num varchar(32) primary key)")
+        conn.execute("insert into alembic_version values ('bbb')")
+
+    ran = terminal.run("--database-url", database.conninfo, "--select", "MIG", "--report", "out.json")
+    assert (ran.status, ran.complaints) == (1, [])
+    report = read_report(terminal.folder / "out.json")
+
+    assert [(f.check, f.object.label()) for f in report.findings] == [("MIG011", "note.note_body_key")]
+    assert [e.state for e in report.migrations.entries] == ["unverifiable", "unverifiable"]
+
+
+def test_programs_alone_make_the_schema_that_is_judged(terminal: Terminal) -> None:
+    write_alembic(terminal)
+
+    ran = terminal.run("--migrations", "alembic", "--fail-on", "never", "--report", "out.json")
+    assert ran.complaints == []
+    report = read_report(terminal.folder / "out.json")
+
+    assert [t.label for t in report.tables] == ["note"]
+    assert [e.state for e in report.migrations.entries] == ["replayed", "replayed"]

@@ -272,7 +272,7 @@ def _open_migrations(source: Source, folder: Path, progress: Progress, *, broken
     from .scratch import open_server
     from .vouching import replayed
 
-    migrations = discover(folder, source.tool)
+    migrations = discover(folder, source.tool, programs=source.command is not None)
     with (
         progress.step("starting the scratch PostgreSQL"),
         open_server(source.scratch, key=migrations.digest, progress=progress) as server,

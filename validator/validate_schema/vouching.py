@@ -177,7 +177,7 @@ def vouch(
     )
     if not replay:
         return history
-    history = _run(migrations, live, history, config, base, progress)
+    history = _run(migrations, live, history, config, base, progress=progress)
     with progress.step("trying the pending migrations"):
         return _try_pending(migrations, live, history, progress)
 
@@ -188,6 +188,7 @@ def _run(
     history: History,
     config: MigrationsConfig,
     base: Path,
+    *,
     progress: Progress,
 ) -> History:
     """Return the history with what a scratch server tells: the replay, drift, and fixtures if there are any.
