@@ -1,8 +1,8 @@
 """Put a backup in the place of what a database holds: in one transaction, or not at all.
 
 pg_restore turns the archive into a script; psql runs it between BEGIN and a COMMIT that it is given only
-once pg_restore has come to its end. An error, a broken file or a killed process leaves the database as it
-was.
+once pg_restore has come to its end. An error or a broken file leaves the database as it was; a restore that
+is killed has happened whole or not at all.
 """
 
 import re
@@ -81,21 +81,21 @@ def restore(destination: Destination, version_num: int, path: Path, *, lock_time
     """
     require_backup(path)
     bin_dir = programs.find(version_num)
-    limits = f"-c lock_timeout={lock_timeout_ms} -c statement_timeout=0"
-    target, environ = programs.credentials(destination, limits)
+    target, environ = programs.credentials(destination)
     run = [str(bin_dir / "psql"), "--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1",
-           "--output=/dev/null", "--dbname", target]  # fmt: skip
+           "--dbname", target]  # fmt: skip
     read = [str(bin_dir / "pg_restore"), "--file=-", str(path.resolve())]
     with tempfile.TemporaryFile() as complaints, tempfile.TemporaryFile() as reading:
         source = subprocess.Popen(read, stdout=subprocess.PIPE, stderr=reading)
-        sink = subprocess.Popen(run, stdin=subprocess.PIPE, stderr=complaints, env=environ)
+        sink = subprocess.Popen(run, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                stderr=complaints, env=environ)  # fmt: skip
         try:
             assert source.stdout is not None
             assert sink.stdin is not None
-            whole = _pour(source, sink.stdin, version_num)
+            whole = _pour(source, sink.stdin, version_num, lock_timeout_ms)
         finally:
             source.kill()
-            source.wait()
+            source.communicate()
             status = sink.wait()
         if whole and status == 0:
             return
@@ -104,12 +104,13 @@ def restore(destination: Destination, version_num: int, path: Path, *, lock_time
     raise RunnerError(f"{path} was not restored, {destination.shown} is as it was: {why}")
 
 
-def _pour(source: "subprocess.Popen[bytes]", sink: IO[bytes], version_num: int) -> bool:
+def _pour(source: "subprocess.Popen[bytes]", sink: IO[bytes], version_num: int, lock_timeout_ms: int) -> bool:
     """Feed the script; COMMIT follows only if pg_restore ended well. Without it psql ends at the end of
     its input, and the server undoes what was done."""
     assert source.stdout is not None
     try:
-        sink.write(b"begin;\nset client_min_messages = warning;\n" + _CLEAR.encode())
+        limits = f"set statement_timeout = 0;\nset lock_timeout = {lock_timeout_ms};\n"
+        sink.write(f"begin;\nset client_min_messages = warning;\n{limits}{_CLEAR}".encode())
         for chunk in _script(source.stdout, version_num):
             sink.write(chunk)
         if source.wait() != 0:

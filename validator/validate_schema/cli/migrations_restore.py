@@ -19,8 +19,18 @@ from . import migrating
     help="Where the safety backup goes. Default: beside FILE.",
 )
 @migrating.keep
+@click.option(
+    "--lock-timeout",
+    type=click.IntRange(min=0),
+    default=10_000,
+    show_default=True,
+    metavar="MS",
+    help="How long to wait for what applications have locked; 0 is without limit.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def command(*, file: Path, database_url: str | None, backup: Path | None, keep: int, yes: bool) -> int:
+def command(
+    *, file: Path, database_url: str | None, backup: Path | None, keep: int, lock_timeout: int, yes: bool
+) -> int:
     """Replace ALL that the database holds by the backup FILE. This WRITES TO THE DATABASE.
 
     A safety backup is made first, and you are asked. What is there is dropped and the backup put in its
@@ -44,7 +54,7 @@ def command(*, file: Path, database_url: str | None, backup: Path | None, keep: 
 
         saved = save_to(connection, url, backup or file.parent, keep, spare=(file,))
         click.echo(f"writing to {destination.shown}: restoring {file}")
-        restore(destination, connection.info.server_version, file)
+        restore(destination, connection.info.server_version, file, lock_timeout_ms=lock_timeout)
     click.echo(f"restored {name} from {file}; what was there before: {saved}")
     click.echo("run ANALYZE when it is convenient: planner statistics are not part of a backup")
     return 0
