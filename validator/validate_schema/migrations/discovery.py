@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import MigrationError
-from . import layouts, programs, script, undo, versioned
+from . import layouts, programs, script, sqitch, undo, versioned
 from .folder import Folder
 from .layouts import Layout, Loaded
 from .records import MigrationSet
@@ -15,7 +15,7 @@ from .records import MigrationSet
 LAYOUTS = (
     Layout("prisma", layouts.prisma, "<name>/migration.sql"),
     Layout("drizzle", layouts.drizzle, "meta/_journal.json or <date>_<name>/migration.sql"),
-    Layout("sqitch", layouts.sqitch, "sqitch.plan"),
+    Layout("sqitch", sqitch.sqitch, "sqitch.plan"),
     Layout("supabase", layouts.supabase, "<digits>_<name>.sql"),
     Layout("atlas", layouts.atlas, "atlas.sum and <version>_<name>.sql"),
     Layout("goose", layouts.goose, "<n>_<name>.sql with `-- +goose Up`"),
