@@ -423,3 +423,9 @@ def test_copy_data_is_a_fixture_too(tmp_path: Path, server: Server) -> None:
         },
     )
     assert (found.paths, found.rows, found.losses) == (("1",), 2, ())
+
+
+def test_programs_are_not_taken_for_migrations_that_do_nothing(tmp_path: Path, server: Server) -> None:
+    lay(tmp_path / "alembic/versions", {"1_a.py": 'revision = "1"\ndown_revision = None\n'})
+    found = upgrade_paths(server, discover(tmp_path / "alembic", programs=True), tmp_path)
+    assert found == UpgradePaths(reason="alembic migrations are programs, which stop at no version here")
