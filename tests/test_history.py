@@ -354,3 +354,21 @@ def test_without_a_ledger_nothing_is_claimed(tmp_path: Path, tool: str) -> None:
     entries = compare(found, ledger_for((), found, None))
     assert {entry.status for entry in entries} == {"on_disk"}
     assert len(entries) == len(found.files)
+
+
+def test_a_deploy_that_prisma_gave_up_is_failed_in_prismas_own_ledger(
+    open_ledger: psycopg.Connection[Any], tmp_path: Path
+) -> None:
+    folder = tmp_path / "migrations"
+    shutil.copytree(DATA / "prisma", folder)
+    broken = folder / "20240104000000_broken" / "migration.sql"
+    broken.parent.mkdir()
+    broken.write_text(
+        'CREATE TABLE "extra" ("id" BIGINT PRIMARY KEY);\nALTER TABLE "nowhere" ADD COLUMN "a" INTEGER;\n'
+    )
+    open_ledger.execute((DATA / "failed" / "prisma.sql").read_text().encode())
+    found = discover(folder)
+    entries = compare(found, ledger_for(read_ledgers(open_ledger), found, None))
+    assert [entry.status for entry in entries] == ["applied", "applied", "applied", "failed"]
+    assert entries[-1].why == "the ledger says that it failed: external connector error"
+    assert entries[-1].checksum == entries[-1].recorded_checksum
