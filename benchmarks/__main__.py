@@ -14,7 +14,9 @@ import psycopg
 
 from validate_schema.scratch import Server, open_server
 
+from .cloning import cloned
 from .cost import Cost, costs
+from .replay import replayed
 from .synthetic import create
 from .table import Row, header
 
@@ -99,7 +101,9 @@ def main() -> None:
             for row in sized(server, tables):
                 products.setdefault(tables, row.cost)
                 show(str(row))
-    for row in (*grown(products), *startup(), *flakeguard()):
+        for row in replayed(server):
+            show(str(row))
+    for row in (*grown(products), *startup(), *flakeguard(), *cloned()):
         show(str(row))
 
 

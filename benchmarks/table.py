@@ -9,7 +9,8 @@ _WIDTHS = (8, 24, 8, 8, 10, 12)
 
 class Row(NamedTuple):
     """One process measured. `value` is what its budget is about: the ratio of validate-schema to it,
-    or, with a `unit`, an amount of its own. `budget` None: shown, not judged."""
+    or, with a `unit`, an amount of its own. `budget` None: shown, not judged. A cost of no memory is one
+    that was measured inside this process."""
 
     what: str
     cost: Cost
@@ -23,7 +24,7 @@ class Row(NamedTuple):
             f"{self.tables:,}" if self.tables else "",
             self.what,
             f"{self.cost.seconds:.2f} s",
-            f"{self.cost.mebibytes:.0f} MiB",
+            f"{self.cost.mebibytes:.0f} MiB" if self.cost.mebibytes else "",
             self._value(),
             self._judged(),
         )

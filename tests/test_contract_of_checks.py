@@ -46,6 +46,11 @@ DAT004 cross-tenant-rows error     DAT005 hidden-duplicates warning
 ISO001 read error                  ISO002 insert error                ISO003 update error
 ISO004 delete error                ISO005 re-home error               ISO006 no-context error
 ISO007 own-rows error              ISO008 cross-reference error       ISO009 surface error
+MIG001 duplicate-version error     MIG002 pending error               MIG003 missing-file error
+MIG004 checksum error              MIG005 renamed error               MIG006 failed error
+MIG007 out-of-order warning        MIG008 stray-file warning          MIG009 repeated-ddl error
+MIG010 replay error                MIG011 drift error                 MIG012 upgrade-path error
+MIG013 dry-run error
 SUP001 expired error               SUP002 unused warning
 """
 PUBLISHED = {

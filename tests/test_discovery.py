@@ -180,7 +180,7 @@ LAYOUTS: dict[str, tuple[dict[str, str], tuple[str, list[tuple[str, str, str, st
             "sqitch",
             [
                 ("schema", "deploy/schema.sql", "s", "statements"),
-                ("users", "deploy/users@v1.sql", "old", "statements"),
+                ("users@v1", "deploy/users@v1.sql", "old", "statements"),
                 ("users", "deploy/users.sql", "new", "statements"),
             ],
         ),
@@ -217,7 +217,9 @@ def test_each_tools_layout_is_recognised_with_its_order_and_up_sections(tmp_path
 
 
 def test_every_tool_has_a_layout_in_this_file() -> None:
-    assert {expected[0] for _, expected in LAYOUTS.values()} == set(TOOLS)
+    chosen = {"applied-set", "yoyo"}
+    programs = {"alembic", "django", "rails", "ecto", "typeorm", "sequelize", "knex"}
+    assert {expected[0] for _, expected in LAYOUTS.values()} == set(TOOLS) - chosen - programs
 
 
 def test_the_first_line_says_where_the_up_section_begins(tmp_path: Path) -> None:
@@ -397,3 +399,12 @@ def test_one_sql_file_is_a_history_of_one(tmp_path: Path) -> None:
         ["dump"],
         "statements",
     )
+
+
+def test_a_relative_folder_is_read_like_an_absolute_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay(tmp_path / "m", {"V1__a.sql": "a", "deep/V2__b.sql": "b", "R__c.sql": "c"})
+    monkeypatch.chdir(tmp_path)
+
+    assert read(discover(Path("m"))) == read(discover(tmp_path / "m"))

@@ -347,7 +347,8 @@ def test_a_template_is_built_once_and_keeps_its_notes(tmp_path: Path, server: Se
     first = templated(server, found, progress=said.append)
     assert templated(server, found, progress=said.append) == first
     assert said == ["replaying 1/1 a"]
-    assert first[1] == ReplayNotes(applied=("1_a.up.sql",), stand_in_roles=("replay 'kept\\ role",))
+    assert (first[1].applied, first[1].stand_in_roles) == (("1_a.up.sql",), ("replay 'kept\\ role",))
+    assert first[1].purposes == (('creates table "a"',),)
     with server.database(first[0]) as clone:
         assert ask(clone, "select count(*) from a") == [(0,)]
 

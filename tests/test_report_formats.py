@@ -231,7 +231,7 @@ shop on db.example.org:5432, PostgreSQL 18.6, as reader
 ✗ 2 of 3 tenant and inherited tables have row-level security
 – rows with a NULL orgId  (permission denied: GRANT SELECT)
 – isolation proven with rows  (not proven in this run)
-✓ 2 migrations in sequence: replayed
+✓ 2 migrations in sequence
 
 error RLS001 Row security off
   Row security is off on Task

@@ -23,7 +23,9 @@ from .ident import quote_qname as quote_qname
 from .ident import quote_role as quote_role
 from .model import catalog as catalog
 from .model import contract as contract
+from .model import difference as difference
 from .model import evidence as evidence
+from .model import history as history
 from .model import isolation as isolation
 from .model import reading as reading
 from .model.finding import Flaw as Flaw

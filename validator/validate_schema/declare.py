@@ -12,6 +12,8 @@ Verdict = Flaw | Unexamined | None
 Judge = Callable[[Any, Facts], Verdict]
 Selector = Callable[[Facts], Iterable[Any]]
 
+MIGRATION_EVIDENCE = frozenset({"files", "ledger", "replay", "drift", "dry run", "fixtures"})
+
 
 @dataclass(frozen=True)
 class Check:
@@ -20,7 +22,9 @@ class Check:
     `judge` looks at one subject and returns a `Flaw`, `Unexamined`, or None when it passes.
     `bad` and `good` are SQL examples; `config` is the TOML that both need, `good_config` that of
     the good one where it differs (what is judged may be the config itself). `remediable` is False
-    where only a person can decide. `needs` names evidence beyond the catalog (``rows``, ``proof``).
+    where only a person can decide. `needs` names evidence beyond the catalog: ``rows``, ``proof``, or one
+    of `MIGRATION_EVIDENCE`. The examples of the latter are files, each after a line ``-- file NAME``, and
+    what was done to the database, after a line ``-- database``.
     """
 
     id: str
@@ -41,6 +45,11 @@ class Check:
     @property
     def family(self) -> str:
         return self.id[:3]
+
+    @property
+    def on_migrations(self) -> bool:
+        """Whether it judges the migrations rather than the schema that they end in."""
+        return self.needs in MIGRATION_EVIDENCE
 
     def __call__(self, subject: Any, facts: Facts) -> Verdict:
         return self.judge(subject, facts)

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
+import msgspec
+
 from .declare import Check
 from .errors import UsageError
 from .facts import Facts, NotExamined, SuppressionUse
@@ -90,6 +92,9 @@ def run(
 
 def _examine(check: Check, facts: Facts, overrides: Mapping[str, Severity]) -> _Tally:
     tally = _Tally(check, overrides.get(check.id, check.severity))
+    if facts.no_catalog and not check.on_migrations and check.family != SUPPRESSION_FAMILY:
+        tally.reason = facts.no_catalog
+        return tally
     judge, overridden = check.judge, check.id in overrides
     try:
         for tally.examined, subject in enumerate(check.subjects(facts), 1):
@@ -111,7 +116,7 @@ def _examine(check: Check, facts: Facts, overrides: Mapping[str, Severity]) -> _
 
 def replace_severity(flaw: Flaw, severity: Severity) -> Flaw:
     """Return the flaw with the severity that the user set for its check."""
-    return Flaw(flaw.message, flaw.expected, flaw.observed, flaw.remedy, flaw.evidence, severity, flaw.ref)
+    return msgspec.structs.replace(flaw, severity=severity)
 
 
 def fingerprint(check: str, ref: ObjectRef) -> str:
@@ -161,13 +166,13 @@ def _finding(tally: _Tally, ref: ObjectRef, flaw: Flaw) -> Finding:
         observed=visible(flaw.observed),
         evidence=visible(flaw.evidence),
         remedy=Remedy(mend.sql, visible(mend.note), visible(mend.lock)),
+        location=visible(flaw.location) or None,
     )
 
 
 def _result(tally: _Tally, open_findings: int, facts: Facts) -> CheckResult:
     check, failed, skipped = tally.check, len(tally.flaws), len(tally.unexamined)
-    reasons = {"rows": facts.evidence.reason, "proof": facts.isolation.reason}
-    missing = "" if tally.examined else reasons.get(check.needs, "")
+    missing = "" if tally.examined else facts.missing.get(check.needs, "")
     return CheckResult(
         id=check.id,
         name=check.name,

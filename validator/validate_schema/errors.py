@@ -41,3 +41,13 @@ class SnapshotError(UsageError):
 
 class PackError(ValidateSchemaError):
     """A folder of checks holds none, or two checks share an id."""
+
+
+class HistoryError(ValidateSchemaError):
+    """Files and database contradict each other, or a migration fails on the database."""
+
+    exit_status = 1
+
+
+class RunnerError(ValidateSchemaError):
+    """Applying, backing up or restoring could not be completed; what it had begun was undone."""

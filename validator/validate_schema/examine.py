@@ -20,7 +20,9 @@ from .facts import Facts
 from .model.catalog import Catalog
 from .model.evidence import Evidence
 from .model.finding import Severity
-from .model.report import MigrationEntry, MigrationFacts, Provenance, Report, RoleFacts, Target
+from .model.history import History
+from .model.isolation import Isolation
+from .model.report import Provenance, Report, RoleFacts, Target
 from .progress import Progress
 from .proving import Copy, Proving, prove_isolation, require_provable
 from .report.build import Circumstances, build_report
@@ -30,8 +32,10 @@ from .tenancy import identify
 if TYPE_CHECKING:
     import psycopg
 
+    from .migrations import MigrationSet
     from .scratch import Database, Server
     from .target import Destination
+    from .vouching import Replayed
 
 NO_ROWS_IN_SNAPSHOT = "a snapshot holds no rows"
 ROWS_NOT_WANTED = "row counts are switched off"
@@ -42,13 +46,15 @@ class Source:
     """Where the catalog comes from: one of the three, or libpq's environment when none is set.
 
     `scratch` names the scratch server for `migrations`; `tool` the migration tool where the folder
-    does not tell.
+    does not tell, and `command` runs migrations that are programs, in the folder `base`.
     """
 
     database_url: str | None = None
     migrations: Path | None = None
     snapshot: Path | None = None
     tool: str | None = None
+    command: str | None = None
+    base: Path = Path()
     scratch: str = "embedded"
     statement_timeout_ms: int = 30_000
 
@@ -61,7 +67,8 @@ class Source:
 
 @dataclass(frozen=True)
 class Request:
-    """One run, as the command line or a library caller asks for it. `now` is in UTC."""
+    """One run, as the command line or a library caller asks for it. `now` is in UTC. `replay` None leaves
+    it to the config whether its migrations are replayed."""
 
     source: Source
     config: LoadedConfig
@@ -70,6 +77,7 @@ class Request:
     fail_on: str = "error"
     rows: bool = True
     proving: Proving = Proving.NO
+    replay: bool | None = None
     command: str = ""
     environ: Mapping[str, str] = field(default_factory=dict)
 
@@ -82,15 +90,17 @@ class Request:
 @dataclass(frozen=True)
 class Opened:
     """An opened source: its catalog, the connection while it lasts, and how to call it. `copy` opens
-    a throwaway database with the same schema."""
+    a throwaway database with the same schema. `ran` are migrations that are the source, and how they ran;
+    if they failed, `no_catalog` says so, and the catalog is empty."""
 
     catalog: Catalog
     kind: str
     server: str
     connection: "psycopg.Connection | None" = None
     stand_ins: tuple[str, ...] = ()
-    migrations: MigrationFacts = MigrationFacts()
     copy: Copy | None = None
+    ran: "tuple[MigrationSet, Replayed] | None" = None
+    no_catalog: str = ""
 
 
 def examine(request: Request, progress: Progress) -> Report:
@@ -102,8 +112,9 @@ def examine(request: Request, progress: Progress) -> Report:
     started = monotonic()
     config = request.config.config
     require_provable(request.proving, request.source.kind)
+    files = _configured(request)
     contract = build_contract(config, request.base)
-    with open_source(request.source, progress) as opened:
+    with open_source(replace(request.source, base=request.base), progress, broken=True) as opened:
         with progress.step("identifying the tenancy"):
             tenancy = identify(opened.catalog, config.tenancy, today=request.now.date())
         with progress.step("reading the policies"):
@@ -116,25 +127,17 @@ def examine(request: Request, progress: Progress) -> Report:
             suppressions=suppression_uses(config),
             config_names=config_names(config),
             today=request.now.date(),
+            no_catalog=opened.no_catalog,
         )
+        facts = replace(facts, history=_history(request, files, opened, progress))
         with progress.step("counting rows in tenant tables"):
             facts = replace(facts, evidence=_rows(opened, facts, config, request))
-        proof = prove_isolation(
-            request.proving,
-            facts,
-            config.prove,
-            copy=opened.copy,
-            connection=opened.connection,
-            progress=progress,
-            beside=tuple(c.id for c in request.checks),
-        )
-        facts = replace(facts, isolation=proof)
+        facts = replace(facts, isolation=_proof(opened, facts, config, request, progress))
     with progress.step("running the checks"):
         outcome = run(request.checks, facts, severities=_severities(config))
     given = Circumstances(
         target=_target(opened),
         provenance=_provenance(request),
-        migrations=opened.migrations,
         generated_at=request.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         duration_ms=_duration(started, request.environ),
         title=config.report.title or "",
@@ -160,7 +163,37 @@ def _severities(config: Config) -> dict[str, Severity]:
     return {id: Severity(name) for id, name in config.checks.severity.items()}
 
 
+def _configured(request: Request) -> "MigrationSet | None":
+    """Return the migrations that the config names for a database or a snapshot, if anything is to judge
+    them. What cannot be read is said before anything is opened."""
+    named, judged = request.config.config.migrations, any(c.on_migrations for c in request.checks)
+    if request.source.kind == "migrations" or not (request.replay or (named.path and judged)):
+        return None
+    from .vouching import configured
+
+    return configured(named, request.base, replay=request.replay)
+
+
+def _history(request: Request, files: "MigrationSet | None", opened: Opened, progress: Progress) -> History:
+    if opened.ran is not None:
+        from .vouching import history_of_files
+
+        return history_of_files(opened.ran[0], request.base, opened.ran[1])
+    if files is None:
+        return History()
+    from .vouching import Live, vouch
+
+    source, named = request.source, request.config.config.migrations
+    live = Live(
+        catalog=opened.catalog, connection=opened.connection, copy=opened.copy, scratch=source.scratch
+    )
+    wanted = named.replay if request.replay is None else request.replay
+    return vouch(files, live, named, request.base, replay=wanted, progress=progress)
+
+
 def _rows(opened: Opened, facts: Facts, config: Config, request: Request) -> Evidence:
+    if opened.no_catalog:
+        return Evidence(reason=opened.no_catalog)
     if opened.connection is None:
         return Evidence(reason=NO_ROWS_IN_SNAPSHOT)
     if not (request.rows and config.data.enabled):
@@ -168,13 +201,30 @@ def _rows(opened: Opened, facts: Facts, config: Config, request: Request) -> Evi
     return gather(opened.connection, facts, config.data)
 
 
+def _proof(opened: Opened, facts: Facts, config: Config, request: Request, progress: Progress) -> Isolation:
+    if opened.no_catalog:
+        return Isolation(wanted=request.proving is not Proving.NO, reason=opened.no_catalog)
+    return prove_isolation(
+        request.proving,
+        facts,
+        config.prove,
+        copy=opened.copy,
+        connection=opened.connection,
+        progress=progress,
+        beside=tuple(c.id for c in request.checks),
+    )
+
+
 @contextmanager
-def open_source(source: Source, progress: Progress) -> Iterator[Opened]:
-    """Open the source and read its catalog; what was started for it ends with the block."""
+def open_source(source: Source, progress: Progress, *, broken: bool = False) -> Iterator[Opened]:
+    """Open the source and read its catalog; what was started for it ends with the block.
+
+    Migrations that fail raise `MigrationError`, unless `broken` ones are wanted too.
+    """
     if source.snapshot is not None:
         yield Opened(load_snapshot(source.snapshot), "snapshot", source.snapshot.name)
     elif source.migrations is not None:
-        with _open_migrations(source, source.migrations, progress) as opened:
+        with _open_migrations(source, source.migrations, progress, broken=broken) as opened:
             yield opened
     else:
         with _open_database(source, progress) as opened:
@@ -217,37 +267,38 @@ def _clone(server: "Server", template: str) -> Iterator[tuple["Database", tuple[
 
 
 @contextmanager
-def _open_migrations(source: Source, folder: Path, progress: Progress) -> Iterator[Opened]:
-    from .migrations import discover, templated
+def _open_migrations(source: Source, folder: Path, progress: Progress, *, broken: bool) -> Iterator[Opened]:
+    from .errors import MigrationError
+    from .migrations import discover
     from .scratch import open_server
+    from .vouching import replayed
 
-    migrations = discover(folder, source.tool)
+    migrations = discover(folder, source.tool, programs=source.command is not None)
     with (
         progress.step("starting the scratch PostgreSQL"),
         open_server(source.scratch, key=migrations.digest, progress=progress) as server,
     ):
         with progress.step(f"applying {len(migrations.files)} migrations"):
-            template, notes = templated(server, migrations)
+            ran = replayed(server, migrations, source.command, source.base)
+        if ran.failure and not broken:
+            raise MigrationError(ran.error)
+        template = None if ran.failure else ran.template
         with server.database(template) as database, database.connect() as connection:
             with progress.step("reading the catalog"):
                 catalog = read_catalog(connection, default_schema="public")
-            shown = _shown_folder(folder)
-            named = replace_database(catalog, shown)
-            entries = tuple(
-                MigrationEntry(
-                    version=f.version, name=f.name, file=migrations.label(f.path), state="replayed"
-                )
-                for f in migrations.files
-            )
-            yield Opened(
-                named,
+            opened = Opened(
+                replace_database(catalog, _shown_folder(folder)),
                 "migrations",
                 f"scratch PostgreSQL ({source.scratch})",
-                connection,
-                notes.stand_ins,
-                MigrationFacts(tool=migrations.tool, path=shown, entries=entries),
-                copy=lambda: _clone(server, template),
+                stand_ins=ran.notes.stand_ins,
+                ran=(migrations, ran),
             )
+            if ran.failure:
+                yield replace(
+                    opened, no_catalog=f"there is no schema to judge: {ran.failure.statement.file} fails"
+                )
+            else:
+                yield replace(opened, connection=connection, copy=lambda: _clone(server, ran.template))
 
 
 def _shown_folder(folder: Path) -> str:

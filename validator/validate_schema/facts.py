@@ -64,7 +64,10 @@ class ConfigName:
 
 @dataclass(frozen=True)
 class Facts:
-    """The world of one run. Immutable; derived look-ups are computed once, when first asked for."""
+    """The world of one run. Immutable; derived look-ups are computed once, when first asked for.
+
+    `no_catalog` is set where there is no schema to judge, and says why: checks that judge one do not run.
+    """
 
     catalog: Catalog
     tenancy: Tenancy
@@ -76,6 +79,23 @@ class Facts:
     suppressions: tuple[SuppressionUse, ...] = ()
     config_names: tuple[ConfigName, ...] = ()
     today: date = date(1970, 1, 1)
+    no_catalog: str = ""
+
+    @cached_property
+    def missing(self) -> Mapping[str, str]:
+        """Why evidence beyond the catalog is missing, by what a check `needs`; "" where it is not."""
+        history = self.history
+        none = history.reason if not history.examined else ""
+        return {
+            "rows": self.evidence.reason,
+            "proof": self.isolation.reason,
+            "files": none,
+            "ledger": none or history.ledger_reason,
+            "replay": none or history.replay.reason,
+            "drift": none or history.drift.reason,
+            "dry run": none or history.dry_run.reason,
+            "fixtures": history.paths.reason,
+        }
 
     @property
     def default_schema(self) -> str:

@@ -17,6 +17,7 @@ FAMILIES = {
     "BYP": "Ways around row-level security",
     "DAT": "Data",
     "ISO": "Isolation proof",
+    "MIG": "Migrations",
     "SUP": "Suppressions",
 }
 

@@ -34,19 +34,21 @@ class Destination(NamedTuple):
 
 
 def connect(
-    url: str | None, *, statement_timeout_ms: int = 30_000, lock_timeout_ms: int = 2_000
+    url: str | None,
+    *,
+    statement_timeout_ms: int = 30_000,
+    lock_timeout_ms: int = 2_000,
+    writable: bool = False,
 ) -> psycopg.Connection:
-    """Return a read-only connection in autocommit mode to the database at `url`.
+    """Return a connection in autocommit mode to the database at `url`, read-only unless `writable`.
 
     `url` may be any form that `parse_url` takes; None means the PG* environment variables. Time-outs
     are in milliseconds. Raises `UsageError` for a URL that cannot be used, `ConnectError` when the
     server cannot be reached, refuses, or is not PostgreSQL 14 or newer. No message holds a password.
     """
     destination = parse_url(url)
-    limits = (
-        f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms}"
-        " -c default_transaction_read_only=on"
-    )
+    limits = f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms}"
+    limits += "" if writable else " -c default_transaction_read_only=on"
     try:
         conn = _open(destination, limits)
     except psycopg.Error as error:
@@ -57,7 +59,7 @@ def connect(
         except psycopg.Error as again:
             raise _refused(destination, again) from None
     try:
-        conn.read_only = True
+        conn.read_only = None if writable else True
         _require_postgresql(conn, destination.shown)
     except BaseException:
         conn.close()

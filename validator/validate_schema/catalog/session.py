@@ -96,12 +96,16 @@ def _snapshot(conn: psycopg.Connection[Any]) -> Iterator[None]:
 
 
 def _pipelined(conn: psycopg.Connection[Any], settings: str, plan: tuple[Query, ...]) -> Rows:
-    """Send all queries at once and wait for all results."""
+    """Send all queries at once and wait for all results.
+
+    They are prepared only on a connection that prepares everything: one that will ask them again.
+    """
+    prepare = conn.prepare_threshold == 0
     with conn.pipeline():
         cursors = {"current": conn.execute(_CURRENT)}
         conn.execute(settings)
         for query in plan:
-            cursors[query.name] = conn.execute(query.sql, prepare=False)
+            cursors[query.name] = conn.execute(query.sql, prepare=prepare)
 
     def fetch(name: str) -> list[Row]:
         return cursors.pop(name).fetchall()

@@ -1,12 +1,12 @@
 """The command group: the bare run is the main job; subcommands load when they are called."""
 
-import importlib
 from typing import Any
 
 import click
 
 from .. import __version__
 from . import options
+from .lazy import LazyGroup
 
 COMMANDS = {
     "checks": "List the checks.",
@@ -15,6 +15,7 @@ COMMANDS = {
     "doctor": "Say what can be connected to, read and started here.",
     "explain": "Explain a check: what it examines, why, bad and good SQL.",
     "init": "Write a commented validate-schema.toml from what was inferred.",
+    "migrations": "Apply migrations, compare them with the ledger, back up and restore.",
     "prove": "Prove with two tenants' rows that they are kept apart; print the matrix.",
     "render": "Render a saved JSON report in another format.",
     "scratch": "List or remove throwaway PostgreSQL servers and databases.",
@@ -22,36 +23,9 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
-    """A group whose commands live in modules of their own, imported when one is called.
-
-    `--help` must not pay for psycopg, Jinja2 and the rest: the help lines stand in `COMMANDS`.
-    """
-
-    def list_commands(self, _ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
-
-    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"{__package__}.{cmd_name}")
-        command: click.Command = module.command
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS:
-            ctx.fail(f"no such command: {args[0]}{options.did_you_mean(args[0], COMMANDS)}")
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(sorted(COMMANDS.items()))
-
-
 @click.group(
     cls=LazyGroup,
+    lazy=COMMANDS,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Exit codes: 0 pass, 1 findings at or above --fail-on, 2 usage, 3 could not be completed.",
@@ -59,6 +33,7 @@ class LazyGroup(click.Group):
 @options.target
 @options.selection
 @options.proof
+@options.replay
 @options.repro
 @options.output
 @click.version_option(__version__, prog_name="validate-schema")

@@ -93,6 +93,12 @@ proof = _together(
     ),
 )
 
+replay = click.option(
+    "--replay/--no-replay",
+    default=None,
+    help="Replay the config's migrations on a scratch server: drift, dry run (default: as the config says).",
+)
+
 repro = click.option(
     "--repro", type=_path(file_okay=False), metavar="DIR", help="Write a psql script for each leak to DIR."
 )

@@ -37,6 +37,7 @@ def validate(
     data: bool | None,
     prove: bool,
     prove_live: bool,
+    replay: bool | None,
     repro: Path | None,
     reports: Sequence[str],
     formats: Sequence[str],
@@ -74,6 +75,7 @@ def validate(
         fail_on=fail_on,
         rows=data is not False,
         proving=proving,
+        replay=replay,
         command=shown_command(sys.argv[1:]),
         environ=os.environ,
     )
@@ -142,6 +144,7 @@ def choose_source(
         migrations=migrations,
         snapshot=snapshot,
         tool=tool or configured.tool,
+        command=configured.command,
         scratch=scratch,
         statement_timeout_ms=statement_timeout,
     )

@@ -179,6 +179,10 @@ class MigrationsConfig(_Section, frozen=True, kw_only=True):
     ledger: Annotated[
         str | None, Meta(description="The ledger's table, where there are several: schema.name.")
     ] = None
+    fixtures: Annotated[
+        str | None,
+        Meta(description="The folder of fixtures (<version>.sql) that every upgrade path is tested with."),
+    ] = None
 
 
 class ReportConfig(_Section, frozen=True, kw_only=True):

@@ -75,7 +75,7 @@ def same_expression(
     """
     if first is None or second is None:
         return (first is None or _is_null(first)) and (second is None or _is_null(second))
-    left, right = _tree(first, default_schema), _tree(second, default_schema)
+    left, right = read_tree(first, default_schema), read_tree(second, default_schema)
     if left is None or right is None:
         return " ".join(first.split()) == " ".join(second.split())
     if of_type is not None:
@@ -83,11 +83,11 @@ def same_expression(
         left, right = _without(left, wanted), _without(right, wanted)
         if isinstance(left, Const) and isinstance(right, Const) and left.text is not None:
             return right.text is not None and same_value(left.text, right.text, wanted)
-    return _same(left, right)
+    return same_tree(left, right)
 
 
 def _is_null(text: str) -> bool:
-    tree = _tree(text, "public")
+    tree = read_tree(text, "public")
     return isinstance(tree, Const) and tree.text is None
 
 
@@ -99,7 +99,8 @@ def _without(node: Node, wanted: TypeName) -> Node:
 
 
 @lru_cache(maxsize=4096)
-def _tree(text: str, default_schema: str) -> Node | None:
+def read_tree(text: str, default_schema: str) -> Node | None:
+    """Return an expression as a tree in one spelling; None where the parser does not accept it."""
     import postgast
 
     try:
@@ -297,18 +298,19 @@ def _negated(node: Node) -> Node:
     return node.args[0] if isinstance(node, Call) and node.name == "not" else Call("not", (node,))
 
 
-def _same(first: Node, second: Node) -> bool:
+def same_tree(first: Node, second: Node) -> bool:
+    """Tell whether two trees are the same to PostgreSQL."""
     if isinstance(first, Cast) != isinstance(second, Cast):
         cast, other = (first, second) if isinstance(first, Cast) else (second, first)
         assert isinstance(cast, Cast)
         widens = not cast.type.schema and cast.type.name in _WIDENING and not cast.type.modifiers
-        return widens and _same(cast.arg, other)
+        return widens and same_tree(cast.arg, other)
     match first, second:
         case Const(), Const():
             return _same_constant(first, second)
         case Cast(), Cast():
             types = first.type == second.type or same_family(first.type, second.type)
-            return types and _same(first.arg, second.arg)
+            return types and same_tree(first.arg, second.arg)
         case Column(), Column():
             shared = min(len(first.parts), len(second.parts))
             return first.parts[-shared:] == second.parts[-shared:]
@@ -317,7 +319,7 @@ def _same(first: Node, second: Node) -> bool:
                 return False
             if first.name in _COMMUTES:
                 return _same_set(first.args, second.args)
-            return all(map(_same, first.args, second.args))
+            return all(map(same_tree, first.args, second.args))
     return False
 
 
@@ -332,7 +334,7 @@ def _same_constant(first: Const, second: Const) -> bool:
 def _same_set(first: tuple[Node, ...], second: tuple[Node, ...]) -> bool:
     rest = list(second)
     for node in first:
-        found = next((index for index, other in enumerate(rest) if _same(node, other)), None)
+        found = next((index for index, other in enumerate(rest) if same_tree(node, other)), None)
         if found is None:
             return False
         del rest[found]

@@ -1,12 +1,12 @@
 """A copy of a live schema without its data, on a scratch server."""
 
-import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ..backup.programs import credentials
 from ..errors import ScratchError
 from ..model.catalog import Catalog
 from ..target import Destination, mask
@@ -39,17 +39,12 @@ def copy_schema(
 
 
 def _dump(server: "Server", source: Destination) -> str:
-    from psycopg import conninfo
-
     if server.bin_dir is None or not (server.bin_dir / "pg_dump").exists():
         raise ScratchError("no pg_dump to copy the schema with: install PostgreSQL's client tools")
-    given = conninfo.conninfo_to_dict(source.conninfo)
-    password = given.pop("password", None)
-    environ = os.environ | ({"PGPASSWORD": str(password)} if password else {})
-    environ["PGOPTIONS"] = f"{environ.get('PGOPTIONS', '')} -c default_transaction_read_only=on".strip()
+    target, environ = credentials(source, "-c default_transaction_read_only=on")
     command = [str(server.bin_dir / "pg_dump"), "--schema-only", "--no-comments", "--no-publications",
                "--no-subscriptions", "--no-security-labels", "--no-tablespaces", "--encoding=UTF8",
-               "--lock-wait-timeout=5000", "--dbname", conninfo.make_conninfo("", **given)]  # fmt: skip
+               "--lock-wait-timeout=5000", "--dbname", target]  # fmt: skip
     said = subprocess.run(command, capture_output=True, env=environ, check=False)
     if said.returncode != 0:
         lines = mask(said.stderr.decode(errors="replace")).strip().splitlines() or ["no message"]

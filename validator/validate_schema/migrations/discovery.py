@@ -1,10 +1,12 @@
 """Find a folder's migrations and the tool that they were written for."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import MigrationError
-from . import layouts, script, versioned
+from . import layouts, programs, script, sqitch, undo, versioned
 from .folder import Folder
 from .layouts import Layout, Loaded
 from .records import MigrationSet
@@ -13,7 +15,7 @@ from .records import MigrationSet
 LAYOUTS = (
     Layout("prisma", layouts.prisma, "<name>/migration.sql"),
     Layout("drizzle", layouts.drizzle, "meta/_journal.json or <date>_<name>/migration.sql"),
-    Layout("sqitch", layouts.sqitch, "sqitch.plan"),
+    Layout("sqitch", sqitch.sqitch, "sqitch.plan"),
     Layout("supabase", layouts.supabase, "<digits>_<name>.sql"),
     Layout("atlas", layouts.atlas, "atlas.sum and <version>_<name>.sql"),
     Layout("goose", layouts.goose, "<n>_<name>.sql with `-- +goose Up`"),
@@ -25,9 +27,27 @@ LAYOUTS = (
     Layout("pop", layouts.pop, "<version>_<name>.up.sql", ("go.mod",)),
     Layout("flyway", versioned.flyway, "V<version>__<name>.sql", ("flyway.conf", "flyway.toml", "pom.xml")),
     Layout("refinery", versioned.refinery, "V<n>__<name>.sql", ("Cargo.toml",)),
+    Layout("yoyo", versioned.yoyo, "<id>.sql with `-- depends:`, or yoyo.ini"),
+    Layout("applied-set", versioned.applied_set, "<version>_<name>.sql"),
 )
 PLAIN = Layout("plain", versioned.plain, "<n>_<name>.sql")
-TOOLS = tuple(layout.tool for layout in (*LAYOUTS, PLAIN))
+# Tools whose migrations only they can run: enough for a history, not for a replay.
+PROGRAMS = (
+    Layout("alembic", programs.alembic, "versions/*.py with `revision`"),
+    Layout("django", programs.django, "<app>/migrations/<name>.py"),
+    Layout("rails", programs.rails, "<n>_<name>.rb"),
+    Layout("ecto", programs.ecto, "<n>_<name>.exs"),
+    Layout("typeorm", programs.typeorm, "classes <Name><13 digits>"),
+    Layout("node-pg-migrate", programs.node_pg_migrate, "<n>_<name>.js"),
+    Layout("sequelize", programs.sequelize, "<n>-<name>.js"),
+    Layout("knex", programs.knex, "<n>_<name>.js"),
+)
+TOOLS = tuple(dict.fromkeys(layout.tool for layout in (*LAYOUTS, PLAIN, *PROGRAMS)))
+
+# Tools that are known by more than the names of their files.
+_CERTAIN = frozenset(layout.tool for layout in LAYOUTS if not layout.home) | {
+    layout.tool for layout in PROGRAMS
+}
 
 # Where projects keep their migrations, seen from the project or one folder below it.
 _PLACES = (
@@ -52,11 +72,15 @@ _PROGRAMS = (
 )
 
 
-def discover(folder: Path, tool: str | None = None) -> MigrationSet:
+def discover(
+    folder: Path, tool: str | None = None, *, programs: bool = False, ledgers: Sequence[str] = ()
+) -> MigrationSet:
     """Return the migrations of `folder`: a migrations folder, a project around one, or an SQL file.
 
-    `tool` (one of `TOOLS`) decides where the layout does not. Raises `MigrationError` when nothing
-    is found, when a file cannot be read, and when two tools would do different things with it.
+    `tool` (one of `TOOLS`) decides where the layout does not; failing that, so do `ledgers`, the tools
+    whose tracker tables the database has. `programs`: also find migrations that are no SQL, for callers
+    who only compare them with a ledger. Raises `MigrationError` when nothing is found, when a file
+    cannot be read, and when two tools would do different things with it.
     """
     if tool is not None and tool not in TOOLS:
         raise MigrationError(f"unknown migration tool {tool!r}; known are {', '.join(TOOLS)}")
@@ -64,12 +88,80 @@ def discover(folder: Path, tool: str | None = None) -> MigrationSet:
         return _single_file(folder)
     if not folder.is_dir():
         raise MigrationError(f"{folder}: no such folder")
+    if tool is None and ledgers:
+        return _by_ledger(folder, ledgers, programs)
+    if programs and (found := _programs(folder, tool)):
+        return found
+    found = _sql(folder, tool)
+    if found is None:
+        raise _nothing(folder, tool)
+    return found if programs else found.require_sql()
+
+
+def _sql(folder: Path, tool: str | None) -> MigrationSet | None:
     found = _in_folder(folder, tool, deep=False) or _in_places(folder, tool) or _in_folder(folder, tool)
     if found is None and tool in (None, PLAIN.tool):
         found = _plain(folder) or _dump(folder)
-    if found is None:
-        raise _nothing(folder, tool)
     return found
+
+
+def _by_ledger(folder: Path, ledgers: Sequence[str], programs: bool) -> MigrationSet:
+    """Return the migrations where the files leave it open which tool they are for."""
+    try:
+        found = discover(folder, programs=programs)
+    except MigrationError:
+        found = None
+    if found is not None and (found.tool in ledgers or found.tool in _CERTAIN):
+        return found
+    fitting = []
+    for tool in dict.fromkeys(t for t in ledgers if t in TOOLS):
+        with suppress(MigrationError):
+            fitting.append(discover(folder, tool, programs=programs))
+    if len(fitting) > 1:
+        listed = " or ".join(f.tool for f in fitting)
+        raise MigrationError(
+            f"{folder}: the database has ledgers of {listed}, and the files fit each; say which with --tool"
+            " or `tool` in [migrations]"
+        )
+    if not fitting:
+        return found or discover(folder, programs=programs)
+    note = f"The files were read as those of {fitting[0].tool}, whose ledger the database has."
+    return replace(fitting[0], notes=(*fitting[0].notes, note))
+
+
+def _programs(path: Path, tool: str | None) -> MigrationSet | None:
+    """Return the migrations that are programs, in `path` or the usual place below it."""
+    if tool is None and _is_certain(path):
+        return None
+    for place in (path, *(path / p for p in _PLACES), *sorted(path.glob("priv/*/migrations"))):
+        if not place.is_dir():
+            continue
+        folder = Folder(place)
+        found = [
+            (layout, loaded)
+            for layout in PROGRAMS
+            if tool in (None, layout.tool)
+            and not (place != path and layout.tool == "alembic")
+            and (loaded := layout.load(folder, tool is not None))
+        ]
+        found = [f for f in found if f[1].files]
+        if len(found) > 1:
+            tools = " or ".join(layout.tool for layout, _ in found)
+            raise MigrationError(
+                f"{place}: reads as {tools}; say which with --tool or `tool` in [migrations]"
+            )
+        if found:
+            return _set(found[0][0].tool, folder, found[0][1])
+    return None
+
+
+def _is_certain(path: Path) -> bool:
+    """Return whether SQL files of a known tool are here, beside which a program is something else."""
+    try:
+        found = _in_folder(path, None, deep=False) or _in_places(path, None)
+    except MigrationError:
+        return True
+    return found is not None and found.tool != PLAIN.tool
 
 
 def _single_file(path: Path) -> MigrationSet:
@@ -110,11 +202,14 @@ def _effect(loaded: Loaded) -> list[tuple[Path, str, str]]:
 
 
 def _set(tool: str, folder: Folder, loaded: Loaded) -> MigrationSet:
-    used = {f.path for f in (*loaded.files, *loaded.shadowed)}
+    used = {f.path for f in (*loaded.files, *loaded.shadowed, *loaded.superseded)}
     territory = loaded.territory or folder.path
     dumps = {Path(dump).name for dump in _DUMPS}
     stray = tuple(p for p in folder.tree if p not in used and territory in p.parents and p.name not in dumps)
-    return MigrationSet(tool, folder.path, loaded.files, stray, loaded.shadowed, loaded.notes)
+    files = tuple(undo.with_undo(tool, folder, file) for file in loaded.files)
+    return MigrationSet(
+        tool, folder.path, files, stray, loaded.shadowed, loaded.notes, superseded=loaded.superseded
+    )
 
 
 def _in_places(path: Path, tool: str | None) -> MigrationSet | None:

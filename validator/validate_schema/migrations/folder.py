@@ -18,14 +18,23 @@ _COMPANION = re.compile(
 
 
 def read_sql(path: Path) -> str:
-    """Return the text of an SQL file without its byte-order mark; line ends are left as they are.
+    """Return the text of an SQL file as `decode` does. Raises `MigrationError` as it and `read` do."""
+    return decode(path, read(path))
 
-    Raises `MigrationError` for a file that cannot be read, is not UTF-8 or holds a NUL.
-    """
+
+def read(path: Path) -> bytes:
+    """Return a file's bytes. Raises `MigrationError` for one that cannot be read."""
     try:
-        raw = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise MigrationError(f"{path}: {error.strerror or error}") from None
+
+
+def decode(path: Path, raw: bytes) -> str:
+    """Return the text of an SQL file without its byte-order mark; line ends are left as they are.
+
+    Raises `MigrationError` for one that is not UTF-8 or holds a NUL.
+    """
     if raw.startswith(_UTF16):
         raise MigrationError(f"{path}: encoded as UTF-16; save it as UTF-8")
     try:
@@ -51,6 +60,7 @@ class Folder:
     def __init__(self, path: Path, *, deep: bool = True) -> None:
         self.path, self.deep = path, deep
         self._texts: dict[Path, str] = {}
+        self._raw: dict[Path, bytes] = {}
 
     @cached_property
     def files(self) -> tuple[str, ...]:
@@ -93,12 +103,25 @@ class Folder:
             return []
         return [(p, m) for p in paths if (m := pattern.fullmatch(p.name))]
 
+    def at(self, name: str | Path) -> Path:
+        """Return the path of a file, by its name here or by a path that leads through this folder, as
+        `tree` has them. The folder itself may be a relative path."""
+        inside = isinstance(name, Path) and name.is_relative_to(self.path) and not (self.path / name).exists()
+        return Path(name) if inside else self.path / name
+
     def text(self, name: str | Path) -> str:
         """Return the text of a file, by name or path. Raises `MigrationError` as `read_sql` does."""
-        path = self.path / name
+        path = self.at(name)
         if path not in self._texts:
-            self._texts[path] = read_sql(path)
+            self._texts[path] = decode(path, self.raw(name))
         return self._texts[path]
+
+    def raw(self, name: str | Path) -> bytes:
+        """Return the bytes of a file, by name or path. Raises `MigrationError` as `read` does."""
+        path = self.at(name)
+        if path not in self._raw:
+            self._raw[path] = read(path)
+        return self._raw[path]
 
     def near(self, *names: str) -> bool:
         """Return whether one of `names` lies here or up to four levels above."""

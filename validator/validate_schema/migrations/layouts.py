@@ -7,7 +7,7 @@ tool: then signs that only tell tools apart are not asked for.
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,13 +21,15 @@ from .records import MigrationFile, Mode
 class Loaded:
     """What a layout found: files in order, those another one hides, and what must be said.
 
-    SQL files below `territory` (None: the folder) that are not among them are stray.
+    SQL files below `territory` (None: the folder) that are not among them are stray. `superseded` are
+    files before the baseline or checkpoint at which a fresh database begins.
     """
 
     files: tuple[MigrationFile, ...]
     shadowed: tuple[MigrationFile, ...] = ()
     notes: tuple[str, ...] = ()
     territory: Path | None = None
+    superseded: tuple[MigrationFile, ...] = ()
 
 
 Load = Callable[[Folder, bool], Loaded | None]
@@ -49,7 +51,8 @@ class Layout:
 
 def whole(folder: Folder, path: str | Path, version: str, name: str, mode: Mode) -> MigrationFile:
     """Return the migration that is all of one file."""
-    return MigrationFile(version, name, folder.path / path, folder.text(path), 1, mode)
+    text = folder.text(path)
+    return MigrationFile(version, name, folder.at(path), text, 1, mode, raw=folder.raw(path))
 
 
 def part(
@@ -57,7 +60,9 @@ def part(
 ) -> MigrationFile:
     """Return the migration that is one section of a file; `alone` is its mode without a transaction."""
     mode: Mode = "transaction" if section.transactional else alone
-    return MigrationFile(version, name, folder.path / path, section.sql, section.first_line, mode)
+    return MigrationFile(
+        version, name, folder.at(path), section.sql, section.first_line, mode, raw=folder.raw(path)
+    )
 
 
 def matching(folder: Folder, pattern: re.Pattern[str]) -> list[re.Match[str]]:
@@ -65,14 +70,15 @@ def matching(folder: Folder, pattern: re.Pattern[str]) -> list[re.Match[str]]:
     return [m for n in folder.sql if (m := pattern.fullmatch(n))]
 
 
-def only_sql(folder: Folder, tool: str, suffixes: Iterable[str]) -> None:
-    """Raise `MigrationError` if the tool has migrations here that are programs, not SQL."""
-    for name in folder.files:
-        if re.match(r"\d+[_-]", name) and name.endswith(tuple(suffixes)) and "_test." not in name:
-            raise MigrationError(
-                f"{folder.path / name}: only {tool} itself can run it; run the migrations on a database"
-                " and give its URL instead"
-            )
+def coded(folder: Folder, pattern: str) -> list[re.Match[str]]:
+    """Return the matches of `pattern` among the names of files that are programs, without their tests."""
+    named = re.compile(pattern)
+    return [m for n in folder.files if "_test." not in n and (m := named.fullmatch(n))]
+
+
+def program(folder: Folder, name: str, version: str, title: str) -> MigrationFile:
+    """Return the migration that is a program beside others that are SQL."""
+    return MigrationFile(version, title, folder.path / name, "", raw=folder.raw(name), program=True)
 
 
 def prisma(folder: Folder, chosen: bool) -> Loaded | None:
@@ -219,9 +225,11 @@ def goose(folder: Folder, chosen: bool) -> Loaded | None:
     found = matching(folder, re.compile(r"(\d+)_(.*)\.sql"))
     if not chosen and not any(sections.has_goose(folder.text(m[0])) for m in found):
         return None
-    only_sql(folder, "goose", [".go"])
     files = []
-    for m in sorted(found, key=lambda m: (int(m[1]), m[0])):
+    for m in sorted(found + coded(folder, r"(\d+)_(.*)\.go"), key=lambda m: (int(m[1]), m[0])):
+        if m[0].endswith(".go"):
+            files.append(program(folder, m[0], str(int(m[1])), m[2]))
+            continue
         section = sections.goose(folder.text(m[0]))
         if section is None:
             raise MigrationError(f"{folder.path / m[0]}: has no `-- +goose Up`; goose stops there")
@@ -255,14 +263,16 @@ def node_pg_migrate(folder: Folder, chosen: bool) -> Loaded | None:
     found = matching(folder, re.compile(r"(\d+)[^/]*\.sql"))
     if not found or (not chosen and not any(sections.has_node(folder.text(m[0])) for m in found)):
         return None
-    only_sql(folder, "node-pg-migrate", [".js", ".ts", ".mjs", ".cjs"])
+    found += coded(folder, r"(\d+)[_-][^/]*\.[cm]?[jt]s")
     found.sort(key=lambda m: (order.timestamp_prefix(m[1]), order.numeric_locale(m[0])))
-    return Loaded(
-        tuple(
-            part(folder, m[0], m[0][:-4], m[0][:-4], sections.node(folder.text(m[0])), alone="statements")
-            for m in found
-        )
-    )
+    return Loaded(tuple(_node_file(folder, m[0]) for m in found))
+
+
+def _node_file(folder: Folder, name: str) -> MigrationFile:
+    stem, _, suffix = name.rpartition(".")
+    if suffix != "sql":
+        return program(folder, name, stem, stem)
+    return part(folder, name, stem, stem, sections.node(folder.text(name)), alone="statements")
 
 
 def tern(folder: Folder, chosen: bool) -> Loaded | None:
@@ -300,46 +310,12 @@ def _pipeline_mode(text: str) -> Mode:
     return "statements" if first and script.outside_transaction(first[0]) else "transaction"
 
 
-_SQITCH_LINE = re.compile(r"(@?)([^\s\[@#%][^\s\[@]*)\s.*\d{4}-\d{2}-\d{2}T")
-
-
-def sqitch(folder: Folder, chosen: bool) -> Loaded | None:
-    """The plan's order; psql runs each deploy script, without a transaction of its own."""
-    if "sqitch.plan" not in folder.files:
-        return None
-    top = folder.path
-    if "sqitch.conf" in folder.files and (
-        m := re.search(r"^\s*top_dir\s*=\s*(\S+)", folder.text("sqitch.conf"), re.MULTILINE)
-    ):
-        top = folder.path / m[1]
-    entries = [m for line in folder.text("sqitch.plan").splitlines() if (m := _SQITCH_LINE.match(line))]
-    files = []
-    for index, m in enumerate(entries):
-        if m[1]:
-            continue
-        path = top / "deploy" / f"{_deploy_name(entries, index)}.sql"
-        files.append(whole(folder, path, m[2], m[2], "statements"))
-    if not files and chosen:
-        raise MigrationError(f"{folder.path / 'sqitch.plan'}: plans no change")
-    return Loaded(tuple(files), territory=top / "deploy")
-
-
-def _deploy_name(entries: list[re.Match[str]], index: int) -> str:
-    """Return the script of a planned change: a reworked one keeps its old form under the next tag."""
-    name, tag = entries[index][2], ""
-    for later in entries[index + 1 :]:
-        if later[1] and not tag:
-            tag = later[2]
-        elif not later[1] and later[2] == name:
-            return f"{name}@{tag}" if tag else name
-    return name
-
-
 def atlas(folder: Folder, chosen: bool) -> Loaded | None:
     """``<version>[_<name>].sql``, bytewise, from the last checkpoint on."""
     if not folder.sql or not (chosen or "atlas.sum" in folder.files):
         return None
     files: list[MigrationFile] = []
+    superseded: list[MigrationFile] = []
     for name in folder.sql:
         text = folder.text(name)
         if re.match(r"\s*--\s*atlas:delimiter\b", text):
@@ -349,7 +325,8 @@ def atlas(folder: Folder, chosen: bool) -> Loaded | None:
             "statements" if re.search(r"^-- atlas:txmode none\b", head, re.MULTILINE) else "transaction"
         )
         if re.search(r"^-- atlas:checkpoint\b", head, re.MULTILINE):
+            superseded += files
             files.clear()
         version, _, rest = name[:-4].partition("_")
         files.append(whole(folder, name, version, rest or version, mode))
-    return Loaded(tuple(files))
+    return Loaded(tuple(files), superseded=tuple(superseded))

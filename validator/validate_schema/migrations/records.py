@@ -7,10 +7,12 @@ from typing import Literal
 
 import msgspec
 
+from ..errors import MigrationError
+
 Mode = Literal["message", "transaction", "statements"]
 
 # Part of every digest: raised when the same files come to be replayed in another way.
-REPLAY_VERSION = 1
+REPLAY_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,11 @@ class MigrationFile:
     `version` is what the tool orders and records by, `sql` the up section, `first_line` the line of
     the file (from 1) on which `sql` begins. `mode` says how it is sent: as one message (an implicit
     transaction), in an explicit transaction, or statement by statement.
+
+    `raw` is the whole file, for checksums. `program`: it is code that only its tool can run, so `sql`
+    is empty. `requires` are versions that come before it, `replaces` versions that it stands for, where
+    the tool says so in the file. `undo` is the file that takes it back (the same file, where that is a
+    section of it) and `undo_sql` what that runs, "" where it is a program.
     """
 
     version: str
@@ -28,6 +35,12 @@ class MigrationFile:
     sql: str
     first_line: int = 1
     mode: Mode = "transaction"
+    raw: bytes = field(default=b"", compare=False, repr=False)
+    program: bool = False
+    requires: tuple[str, ...] = ()
+    replaces: tuple[str, ...] = ()
+    undo: Path | None = None
+    undo_sql: str = field(default="", repr=False)
 
     @property
     def transactional(self) -> bool:
@@ -40,8 +53,9 @@ class MigrationSet:
     """The migrations of one folder in the order in which `tool` runs them on an empty database.
 
     `stray` are SQL files below the folder that the tool never runs; undo scripts and seeds are not
-    counted. `shadowed` are files that it passes over because another has their version. `notes`
-    are sentences about what could not be taken from the files.
+    counted. `shadowed` are files that it passes over because another has their version, `superseded`
+    those that a later baseline or checkpoint holds. `notes` are sentences about what could not be taken
+    from the files, and `remedy` says how to get the SQL of files that are programs.
     """
 
     tool: str
@@ -51,6 +65,8 @@ class MigrationSet:
     shadowed: tuple[MigrationFile, ...] = ()
     notes: tuple[str, ...] = ()
     digest: str = field(default="", compare=False)
+    superseded: tuple[MigrationFile, ...] = ()
+    remedy: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "digest", self._digest())
@@ -58,6 +74,18 @@ class MigrationSet:
     def label(self, path: Path) -> str:
         """Return `path` as messages and reports show it: relative to the folder, with slashes."""
         return path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else str(path)
+
+    @property
+    def program(self) -> bool:
+        """Whether some of the files are programs, so that there is no SQL to replay."""
+        return any(file.program for file in self.files)
+
+    def require_sql(self) -> "MigrationSet":
+        """Return this set. Raises `MigrationError` if some of its files are programs."""
+        for file in self.files:
+            if file.program:
+                raise MigrationError(self.remedy or _only(file.path, self.tool))
+        return self
 
     @property
     def duplicates(self) -> tuple[tuple[MigrationFile, ...], ...]:
@@ -69,21 +97,29 @@ class MigrationSet:
 
     def _digest(self) -> str:
         """Return the SHA-256 of everything that decides what a replay leaves behind."""
-        replayed = [(self.label(f.path), f.mode, f.sql) for f in self.files]
+        replayed = [(self.label(f.path), f.mode, f.raw if f.program else f.sql) for f in self.files]
         return hashlib.sha256(msgspec.json.encode((REPLAY_VERSION, self.tool, replayed))).hexdigest()
+
+
+def _only(path: Path, tool: str) -> str:
+    return f"{path}: only {tool} itself can run it; run the migrations on a database and give its URL instead"
 
 
 class ReplayNotes(msgspec.Struct, frozen=True, omit_defaults=True):
     """What happened in a replay.
 
-    `applied` are the files' labels in order. `stand_in_roles` were named by the migrations and
-    created by none of them; `stand_in_extensions` are those that the scratch server lacks.
+    `applied` are the files' labels in order, and `purposes` what each of them changed, in words, where
+    the replay was recorded: None for a file that was not looked at. `losses` is what data undoing each of
+    them would lose. `stand_in_roles` were named by the migrations and created by none of them;
+    `stand_in_extensions` are those that the scratch server lacks.
     """
 
     applied: tuple[str, ...] = ()
     stand_in_roles: tuple[str, ...] = ()
     stand_in_extensions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    purposes: tuple[tuple[str, ...] | None, ...] = ()
+    losses: tuple[tuple[str, ...], ...] = ()
 
     @property
     def stand_ins(self) -> tuple[str, ...]:

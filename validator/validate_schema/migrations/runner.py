@@ -4,9 +4,11 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..errors import MigrationError, ScratchError
+from ..errors import ScratchError
 from ..ident import quote_ident
+from ..model.history import Failure, Statement
 from . import cluster, platform, script
+from .failures import FailedMigration
 from .records import MigrationFile, MigrationSet, ReplayNotes
 from .script import Piece
 
@@ -33,39 +35,60 @@ def replay(
     migrations: MigrationSet,
     *,
     progress: Callable[[str], None] | None = None,
+    start: int = 0,
+    stop: int | None = None,
+    made_up_roles: bool = True,
+    before: Callable[[], None] | None = None,
+    after: Callable[[MigrationFile, "psycopg.Connection[Any]"], None] | None = None,
 ) -> ReplayNotes:
     """Run all of `migrations` on the empty `database`; `progress` gets a line for each file.
 
-    A role or an extension that is missing is made up and reported. Raises `MigrationError` (file,
-    line, statement, PostgreSQL's message) where a migration fails, and `ScratchError` where the
-    server cannot be given an extension.
+    With `start` and `stop`, as in a slice, only those files run: the database must hold what the files
+    before `start` leave. `before` is called once, when what the platform provides is there and no file
+    has run; `after` when a file has run, outside of any transaction.
+
+    A role or an extension that is missing is made up and reported, and a role that is there already is
+    given the attributes of its CREATE ROLE; not so without `made_up_roles`, where the server's roles are
+    those of the target. Raises `FailedMigration` (file,
+    line, statement, PostgreSQL's message) where a migration fails, `MigrationError` where only its tool
+    can run it, and `ScratchError` where the server cannot be given an extension.
     """
+    migrations.require_sql()
     wants_platform = platform.wanted(migrations)
     options = {"options": f"-c search_path={platform.SEARCH_PATH.replace(' ', '')}"} if wants_platform else {}
     with database.connect(autocommit=True, **options) as connection:
-        run = _Replay(database, connection, migrations)
-        if wants_platform:
+        run = _Replay(database, connection, migrations, made_up_roles=made_up_roles)
+        if wants_platform and start == 0:
             run.platform()
-        for number, file in enumerate(migrations.files, 1):
+        if before:
+            before()
+        for number, file in enumerate(migrations.files[start:stop], start + 1):
             if progress:
                 progress(f"replaying {number}/{len(migrations.files)} {file.name}")
             run.file(file)
+            if after:
+                after(file, connection)
         return run.result()
 
 
 class _Failure(Exception):  # noqa: N818 - carries a place to the one who words the error
     """PostgreSQL refused something at `offset` of a file's up section."""
 
-    def __init__(self, offset: int, statement: str, message: str) -> None:
+    def __init__(self, offset: int, statement: str, message: str, detail: str = "") -> None:
         super().__init__(message)
-        self.offset, self.statement, self.message = offset, statement, message
+        self.offset, self.statement, self.message, self.detail = offset, statement, message, detail
 
 
 class _Replay:
     """One replay: the connection, and what had to be made up so far."""
 
     def __init__(
-        self, database: "Database", connection: "psycopg.Connection[Any]", migrations: MigrationSet
+        self,
+        database: "Database",
+        connection: "psycopg.Connection[Any]",
+        migrations: MigrationSet,
+        *,
+        made_up_roles: bool,
     ) -> None:
         self.database, self.connection, self.migrations = database, connection, migrations
         self.roles: set[str] = set()
@@ -73,7 +96,8 @@ class _Replay:
         self.notes = list(migrations.notes)
         self._own_roles = set().union(*(cluster.created_roles(f.sql) for f in migrations.files))
         found = connection.execute("select rolname from pg_catalog.pg_roles")
-        self._present = {name for (name,) in found} & self._own_roles
+        self._present = {name for (name,) in found} & self._own_roles if made_up_roles else set()
+        self._made_up_roles = made_up_roles
 
     def result(self) -> ReplayNotes:
         applied = tuple(self.migrations.label(f.path) for f in self.migrations.files)
@@ -113,10 +137,21 @@ class _Replay:
             if self.connection.info.transaction_status != 0:
                 raise _Failure(len(sql.rstrip()), "", "leaves a transaction open")
         except _Failure as failure:
-            line = file.first_line + script.line_at(sql, failure.offset) - 1
-            excerpt = f" {_excerpt(failure.statement)}:" if failure.statement else ""
-            raise MigrationError(f"{file.path}:{line}:{excerpt} {failure.message}{self._hint()}") from None
+            raise self._explained(file, sql, failure) from None
         self.connection.execute("reset session authorization; reset all")
+
+    def _explained(self, file: MigrationFile, sql: str, failure: _Failure) -> FailedMigration:
+        line = file.first_line + script.line_at(sql, failure.offset) - 1
+        text = _excerpt(failure.statement)
+        words = f"{failure.message}{self._hint()}"
+        return FailedMigration(
+            f"{file.path}:{line}:{f' {text}:' if text else ''} {words}",
+            Failure(
+                statement=Statement(file=self.migrations.label(file.path), line=line, text=text),
+                message=words,
+                detail=failure.detail,
+            ),
+        )
 
     def _whole(self, sql: str, *, wrapped: bool) -> None:
         """Send the text as one message, inside BEGIN and COMMIT if `wrapped`."""
@@ -151,15 +186,17 @@ class _Replay:
         position = bad.error_field(pq.DiagnosticField.STATEMENT_POSITION)
         message = (bad.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"").decode(errors="replace")
         message = message or "the connection was lost"
+        fields = (pq.DiagnosticField.MESSAGE_DETAIL, pq.DiagnosticField.MESSAGE_HINT)
+        detail = " ".join((bad.error_field(f) or b"").decode(errors="replace") for f in fields).strip()
         if sql == "commit":
-            return _Failure(0, "COMMIT", message)
+            return _Failure(0, "COMMIT", message, detail)
         parts = script.pieces(sql)
         if position:
             offset = int(position) - 1
             piece = next((p for p in parts if p.start <= offset < p.end), None)
-            return _Failure(offset, piece.text if piece else "", message)
+            return _Failure(offset, piece.text if piece else "", message, detail)
         piece = parts[min(len(results) - 1, len(parts) - 1)]
-        return _Failure(piece.start, piece.text, message)
+        return _Failure(piece.start, piece.text, message, detail)
 
     def _statements(self, file: MigrationFile, sql: str) -> None:
         """Run the pieces one by one, as psql does; savepoints let one be tried again."""
@@ -195,7 +232,8 @@ class _Replay:
                 self.connection.execute("rollback to savepoint validate_schema")
             position = error.diag.statement_position
             offset = piece.start + (int(position) - 1 if position else 0)
-            return _Failure(offset, piece.text, error.diag.message_primary or str(error).strip())
+            detail = " ".join(filter(None, (error.diag.message_detail, error.diag.message_hint)))
+            return _Failure(offset, piece.text, error.diag.message_primary or str(error).strip(), detail)
         if guarded:
             self.connection.execute("release savepoint validate_schema")
         return None
@@ -212,8 +250,9 @@ class _Replay:
 
     def _supply(self, message: str, sql: str) -> bool:
         """Make up the role or extension whose absence `message` tells of; return whether it did."""
-        if (m := _NO_ROLE.fullmatch(message)) and m[1] not in self._own_roles | self.roles:
-            self._create_role(m[1])
+        missing = _NO_ROLE.fullmatch(message) if self._made_up_roles else None
+        if missing and missing[1] not in self._own_roles | self.roles:
+            self._create_role(missing[1])
             return True
         if (m := _NO_EXTENSION.match(message)) and m[1] not in self.extensions:
             self.extensions.add(m[1])

@@ -74,3 +74,17 @@ def tern(text: str) -> Section:
     """Return what stands above tern's separator."""
     end = text.find(_TERN)
     return _between(text, 0, len(text) if end < 0 else end, _TERN_ALONE.search(text) is None)
+
+
+def undo(tool: str, text: str) -> Section | None:
+    """Return the part of a file that `tool` runs on the way down, or None without one."""
+    if tool == "tern":
+        end = text.find(_TERN)
+        return None if end < 0 else _between(text, end + len(_TERN), len(text))
+    pattern = {"goose": _GOOSE, "dbmate": _DBMATE, "node-pg-migrate": _NODE}.get(tool)
+    marks = list(pattern.finditer(text)) if pattern else []
+    down = next((i for i, m in enumerate(marks) if m[1].lower() == "down"), None)
+    if down is None:
+        return None
+    end = marks[down + 1].start() if down + 1 < len(marks) else len(text)
+    return _between(text, marks[down].end(), end)

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ..difference import losses, purpose
 from ..ident import quote_ident, quote_literal
 from .records import MigrationSet, ReplayNotes
-from .runner import replay
+from .steps import replay_and_record
 
 if TYPE_CHECKING:
     from ..scratch import Database, Server
@@ -25,7 +26,13 @@ def templated(
     """
 
     def build(database: "Database") -> None:
-        result = replay(database, migrations, progress=progress)
+        replayed, steps = replay_and_record(database, migrations, progress=progress)
+        unread = len(replayed.applied) - len(steps)
+        result = msgspec.structs.replace(
+            replayed,
+            purposes=(None,) * unread + tuple(purpose(s.changes) for s in steps),
+            losses=((),) * unread + tuple(losses(s.changes) for s in steps),
+        )
         notes = msgspec.json.encode(result).decode()
         with database.connect(autocommit=True) as connection:
             sql = f"alter database {quote_ident(database.name)} set {_SETTING} to {quote_literal(notes)}"

@@ -32,8 +32,9 @@ class LedgerEntry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     """One version in a ledger, the effective state of all rows about it.
 
     `version` and `name` are written as the tool's files write them, so that they compare with
-    `MigrationFile`. `checksum` is the recorded one as text, `applied_at` an ISO 8601 time in UTC or "",
-    `rank` the order in which it was applied where that is known.
+    `MigrationFile`. `checksum` is the recorded one as text, `applied_at` an ISO 8601 time in UTC or ""
+    (without the Z where the ledger records no time zone), `rank` the order in which it was applied where
+    that is known; entries of one moment share a rank.
     """
 
     version: str
@@ -46,14 +47,20 @@ class LedgerEntry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
 
 
 class Ledger(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A tracker table. `table` is its name as people write it. Not `complete`: it records the current
-    version alone, so that nothing below it can be proven."""
+    """A tracker table. `table` is its name as people write it, `schema` and `relation` as they are
+    stored. Not `complete`: it records the current version alone, so that nothing below it can be proven.
+    `reason` is set where its rows could not be read: then nothing is known. `lock` says who left the
+    tool's lock table taken: a run is going on, or it died."""
 
     tool: str
     table: str
     entries: tuple[LedgerEntry, ...] = ()
     complete: bool = True
     notes: tuple[str, ...] = ()
+    schema: str = ""
+    relation: str = ""
+    reason: str = ""
+    lock: str = ""
 
 
 class HistoryEntry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -116,9 +123,10 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Replay(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """The files run on a fresh database. Not `attempted`: `reason` says why. `applied` are the files
-    that ran, in order."""
+    """The files run on a fresh database. Not `attempted`: `reason` says why, and `wanted` that somebody
+    asked for it. `applied` are the files that ran, in order."""
 
+    wanted: bool = False
     attempted: bool = False
     reason: str = ""
     applied: tuple[str, ...] = ()
@@ -127,8 +135,10 @@ class Replay(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Drift(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """The replayed schema (before) against the live one (after). `objects` is how many were compared."""
+    """The replayed schema (before) against the live one (after). `objects` is how many were compared.
+    `wanted`: it was asked for, so that not `examined` is no pass."""
 
+    wanted: bool = False
     examined: bool = False
     reason: str = ""
     objects: int = 0
@@ -136,8 +146,8 @@ class Drift(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class DryRun(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One pending file on a copy of the target's schema. `transactional` False: it could not be run
-    inside BEGIN … ROLLBACK, so it was run for good, on the copy."""
+    """One pending file on a copy of the target's schema. `transactional` False: it does not run in one
+    transaction, so that a failure would leave a part of it."""
 
     file: str
     transactional: bool = True
@@ -145,8 +155,10 @@ class DryRun(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class DryRuns(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """The pending files in order; a file after one that failed was not run and is not listed."""
+    """The pending files in order; a file after one that failed was not run and is not listed.
+    `wanted`: it was asked for, so that not `examined` is no pass."""
 
+    wanted: bool = False
     examined: bool = False
     reason: str = ""
     runs: tuple[DryRun, ...] = ()
@@ -154,29 +166,40 @@ class DryRuns(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 class RowLoss(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One way up that a fixture's rows did not survive: rows put in after version `start`, the table,
-    the difference in words, and the `culprit` migration that made it."""
+    the difference in words, and the `culprit` migration (its file) that made it.
+
+    Not `direct`: it shows only where the fixtures of all versions are put in on the way. `table` is ""
+    where a migration failed on the rows.
+    """
 
     start: str
     table: str
     difference: str
     culprit: str = ""
+    direct: bool = True
 
 
 class UpgradePaths(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Rows put in at each version that has a fixture, then taken to the head. `paths` are the start
-    versions that were tried."""
+    versions that were tried; `rows` is how many expected rows were looked for on all ways, `bare` are
+    the versions without a fixture, `unasserted` those whose fixture says nothing of what to expect.
+    """
 
     examined: bool = False
     reason: str = "no fixtures (--fixtures)"
     paths: tuple[str, ...] = ()
     losses: tuple[RowLoss, ...] = ()
+    rows: int = 0
+    bare: tuple[str, ...] = ()
+    unasserted: tuple[str, ...] = ()
 
 
 class History(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """All that is known of a project's migrations.
 
     Not `examined`: there are none to look at, `reason` says why. `tool` and `folder` are those of the
-    files; `ledger` is None without one, and `ledger_reason` says why.
+    files; `ledger` is None without one, and `ledger_reason` says why. `ledger_expected`: a live database
+    was looked at, which should have one. `stray_repeats`: what a stray file creates, and a migration too.
     """
 
     examined: bool = False
@@ -185,11 +208,13 @@ class History(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     folder: str = ""
     ledger: Ledger | None = None
     ledger_reason: str = ""
+    ledger_expected: bool = False
     entries: tuple[HistoryEntry, ...] = ()
     shared: tuple[SharedVersion, ...] = ()
     stray: tuple[str, ...] = ()
     statements: int = 0
     repeated: tuple[RepeatedDdl, ...] = ()
+    stray_repeats: tuple[RepeatedDdl, ...] = ()
     replay: Replay = Replay()
     drift: Drift = Drift()
     dry_run: DryRuns = DryRuns()

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from .finding import Finding, ObjectRef, Severity
+from .history import Drift, DryRuns, RepeatedDdl, Replay, SharedVersion, UpgradePaths
 
 SCHEMA_VERSION = 1
 DEFAULT_TITLE = "Schema Validation Report"
@@ -216,24 +217,45 @@ class Suppressed(Finding, frozen=True, kw_only=True):
 
 
 class MigrationEntry(_Part, frozen=True, kw_only=True):
-    """One migration. `creates` says what it did, computed from the catalogs before and after."""
+    """One migration. `state` is a status of docs/migrations.md, `why` explains it. `creates` says what it
+    did, computed from the catalogs before and after. `verified`: its recorded checksum was compared.
+    `undo` is the file that takes it back, `loses` the data that this would lose."""
 
     version: str
     name: str
     file: str = ""
     state: str
+    why: str = ""
     checksum: str = ""
     applied_at: str = ""
+    late: bool = False
+    verified: bool = False
     creates: tuple[str, ...] = ()
+    undo: str = ""
+    loses: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
 
 
 class MigrationFacts(_Part, frozen=True, kw_only=True):
+    """The migrations: files against the ledger, and what was done with them. `note` says why there are none,
+    or what could not be taken from the files; `ledger` is the table's name, and `ledger_reason` why there
+    is none; `ledger_expected` of a live database, which should have one."""
+
     tool: str = ""
     path: str = ""
     ledger: str = ""
+    ledger_reason: str = ""
+    ledger_expected: bool = False
     entries: tuple[MigrationEntry, ...] = ()
     note: str = ""
+    shared: tuple[SharedVersion, ...] = ()
+    stray: tuple[str, ...] = ()
+    statements: int = 0
+    repeated: tuple[RepeatedDdl, ...] = ()
+    replay: Replay = Replay()
+    drift: Drift = Drift()
+    dry_run: DryRuns = DryRuns()
+    paths: UpgradePaths = UpgradePaths()
 
 
 class ProofRole(_Part, frozen=True, kw_only=True):

@@ -12,7 +12,6 @@ from ..model.report import (
     CandidateFacts,
     CheckResult,
     LevelFacts,
-    MigrationFacts,
     Provenance,
     Report,
     Statistics,
@@ -22,19 +21,19 @@ from ..model.report import (
 )
 from ..verdict import EXIT_CODES, decide
 from . import figures
+from .history import migration_facts
 from .isolation import isolation_facts
 
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What a run knows beyond its facts: target, provenance, migrations, and the times.
+    """What a run knows beyond its facts: target, provenance, and the times.
 
     `generated_at` is ISO 8601 in UTC; `duration_ms` is in milliseconds.
     """
 
     target: Target
     provenance: Provenance = Provenance()
-    migrations: MigrationFacts = MigrationFacts()
     generated_at: str = ""
     duration_ms: int = 0
     title: str = ""
@@ -64,7 +63,7 @@ def build_report(facts: Facts, outcome: Outcome, fail_on: str, given: Circumstan
         checks=outcome.results,
         findings=outcome.findings,
         suppressed=outcome.suppressed,
-        migrations=given.migrations,
+        migrations=migration_facts(facts.history, everything),
         isolation=isolation_facts(facts),
         statistics=statistics(outcome),
     )

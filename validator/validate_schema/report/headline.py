@@ -1,9 +1,10 @@
 """The first screen: verdict, four figures, findings by severity, and what was examined where."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..model.report import MigrationEntry, Report
-from .promises import SIGNS, WORDS, Mark
+from .promises import SIGNS, WORDS, Mark, without_schema
 
 SEVERITIES = ("error", "warning", "info")
 _VERDICTS = {
@@ -56,6 +57,8 @@ def figures(report: Report) -> tuple[Figure, ...]:
 
 
 def _figure(report: Report, label: str, part: int, whole: int, note: str) -> Figure:
+    if without_schema(report):
+        return Figure(label, "none", "unknown: the migrations fail")
     if not report.tenancy.identified:
         return Figure(label, "none", "unknown: the tenancy was not identified")
     if not whole:
@@ -93,8 +96,6 @@ def severities(report: Report) -> tuple[tuple[str, int], ...]:
 def plate(report: Report) -> tuple[tuple[str, str], ...]:
     """Return the name plate: what was examined, as whom, when, by which version."""
     target, tool = report.target, report.tool
-    entries = report.migrations.entries
-    head = f"{migration_label(entries[-1])} ({len(entries)} in all)" if entries else "not part of this run"
     database = target.database if target.database == target.kind else f"{target.database} ({target.kind})"
     return (
         ("Database", database),
@@ -102,8 +103,17 @@ def plate(report: Report) -> tuple[tuple[str, str], ...]:
         ("Role", f"{target.role.name}{_powers(report)}"),
         ("Generated", report.generated_at or "time not recorded"),
         ("Validated by", f"{tool.name} {tool.version}".strip()),
-        ("Migration head", head),
+        ("Migration head", _head(report.migrations.entries)),
     )
+
+
+def _head(entries: Sequence[MigrationEntry]) -> str:
+    """Return the newest migration that the schema has, and how many it has of all."""
+    if not entries:
+        return "not part of this run"
+    done = [e for e in entries if e.state not in ("pending", "gap", "on_disk", "failed", "rolled_back")]
+    number = f"{len(done)} of {len(entries)}" if len(done) < len(entries) else f"{len(entries)} in all"
+    return f"{migration_label(done[-1])} ({number})" if done else f"none of {len(entries)}"
 
 
 def migration_label(entry: MigrationEntry) -> str:
@@ -142,6 +152,8 @@ def summary(report: Report) -> tuple[str, ...]:
         roots = sum(t.table_class == "root" for t in report.tables)
         classes = [f"{roots} root"] * bool(roots) + classes
         sentences.append(f"{counts.tables} tables: {', '.join(classes)}.")
+    elif without_schema(report):
+        sentences.append("The migrations do not run through, so there is no schema to judge.")
     else:
         sentences.append(
             "The tenant root and column were not identified: what depends on them was not examined."

@@ -1,32 +1,12 @@
 """The expected validation output: one line per promise of the schema, ✓ only if examined and true."""
 
-from dataclasses import dataclass
-from typing import Literal
-
 from ..model.report import CheckResult, Report
-
-Mark = Literal["ok", "bad", "none"]
-SIGNS: dict[Mark, str] = {"ok": "✓", "bad": "✗", "none": "–"}
-WORDS: dict[Mark, str] = {"ok": "holds", "bad": "does not hold", "none": "not examined"}
-
-
-@dataclass(frozen=True)
-class Line:
-    """One promise: `note` says what qualifies it, or why it was not examined. `check` may be empty."""
-
-    mark: Mark
-    text: str
-    note: str = ""
-    check: str = ""
-
-    @property
-    def sign(self) -> str:
-        return SIGNS[self.mark]
-
-    @property
-    def word(self) -> str:
-        return WORDS[self.mark]
-
+from .line import SIGNS as SIGNS
+from .line import WORDS as WORDS
+from .line import Line as Line
+from .line import Mark as Mark
+from .line import some as _some
+from .migration_lines import migration_lines
 
 _OWNER = "{n} tables have a known owner"
 _RATIOS = (
@@ -58,6 +38,8 @@ _DECLARED = (
 
 def promises(report: Report) -> tuple[Line, ...]:
     """Return the lines in the order that all formats print them."""
+    if without_schema(report):
+        return migration_lines(report.migrations)
     results = {r.id: r for r in report.checks}
     column = report.tenancy.column or "the tenant column"
     root = report.tenancy.root or "the tenant root"
@@ -78,8 +60,13 @@ def promises(report: Report) -> tuple[Line, ...]:
         *ratios,
         _null_rows(report, results.get("DAT001")),
         proven(report),
-        _migrations(report, results),
+        *migration_lines(report.migrations),
     )
+
+
+def without_schema(report: Report) -> bool:
+    """Return whether the migrations that were to make the schema failed, so that there is none."""
+    return report.target.kind == "migrations" and report.migrations.replay.failure is not None
 
 
 def _counted(report: Report) -> list[Line]:
@@ -114,10 +101,6 @@ def _carriers(report: Report, column: str) -> Line:
 
 def _count(number: int, text: str, none: str) -> Line:
     return Line("ok", text) if number else Line("none", none, "nothing to count")
-
-
-def _some(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _ratio(result: CheckResult, text: str, words: dict[str, str]) -> Line:
@@ -168,18 +151,3 @@ def proven(report: Report) -> Line:
 
 def _leaks(number: int) -> str:
     return "leak" if number == 1 else "leaks"
-
-
-def _migrations(report: Report, results: dict[str, CheckResult]) -> Line:
-    entries = report.migrations.entries
-    if not entries:
-        return Line("none", "migrations", report.migrations.note or "not part of this run")
-    judged = [r for id, r in results.items() if id.startswith("MIG")]
-    text = f"{_some(len(entries), 'migration')} in sequence"
-    if any(r.findings for r in judged):
-        return Line("bad", text, f"{sum(r.findings for r in judged)} findings", "")
-    if any(r.status == "passed" for r in judged):
-        return Line("ok", text)
-    if {e.state for e in entries} <= {"replayed", "applied"}:
-        return Line("ok", f"{text}: {', '.join(sorted({e.state for e in entries}))}")
-    return Line("none", text, ", ".join(sorted({e.state for e in entries})))

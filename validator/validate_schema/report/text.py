@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..ident import visible
 from ..model.finding import Severity
 from ..model.report import Report
+from .promises import without_schema
 
 if TYPE_CHECKING:
     from .cards import Card
@@ -60,7 +61,7 @@ def _subject(report: Report) -> str:
 def _unidentified(view: "View", width: int) -> Iterator[str]:
     """What to write when nobody knows which table holds the tenants."""
     tenancy = view.report.tenancy
-    if tenancy.identified:
+    if tenancy.identified or without_schema(view.report):
         return
     yield ""
     yield "Which table holds the tenants? Write these lines to validate-schema.toml:"

@@ -4,9 +4,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..model.report import CheckResult, EnumFacts, MigrationEntry, PolicyFacts, Report, Suppressed
+from ..model.report import CheckResult, EnumFacts, PolicyFacts, Report, Suppressed
 from . import cards as cards_
-from . import headline, matrix
+from . import headline, matrix, sequence
 from . import map as map_
 from . import mermaid as mermaid_
 from . import promises as promises_
@@ -22,9 +22,7 @@ STATUS_WORDS = {
     "skipped": "skipped",
     "error": "error",
 }
-_MIGRATION_SIGNS = {"applied": "✓", "replayed": "✓", "valid": "✓", "failed": "✗", "conflict": "✗"}
 _REVERTS = {
-    "prisma": "npx prisma migrate resolve --rolled-back {name}",
     "alembic": "alembic downgrade -1",
     "rails": "bin/rails db:rollback STEP=1",
     "goose": "goose down",
@@ -78,6 +76,10 @@ class View:
         self.columns = matrix.COLUMNS
         self.status_signs = STATUS_SIGNS
         self.status_words = STATUS_WORDS
+
+    @cached_property
+    def without_schema(self) -> bool:
+        return promises_.without_schema(self.report)
 
     @cached_property
     def figures(self) -> tuple[headline.Figure, ...]:
@@ -229,12 +231,12 @@ class View:
         return tuple((s.object.label(schema), s) for s in self.report.suppressed)
 
     @cached_property
-    def migrations(self) -> tuple[tuple[str, str, MigrationEntry], ...]:
-        """In order: the label, the sign of the state, the entry."""
-        return tuple(
-            (headline.migration_label(e), _MIGRATION_SIGNS.get(e.state, "–"), e)
-            for e in self.report.migrations.entries
-        )
+    def migrations(self) -> sequence.Migrations:
+        anchors = cards_.anchors(self.report.findings)
+        links = {
+            f.fingerprint: (f.check, anchor) for anchor, f in zip(anchors, self.report.findings, strict=True)
+        }
+        return sequence.Migrations(self.report, links)
 
     @cached_property
     def rollback(self) -> Rollback:
@@ -249,17 +251,17 @@ class View:
 
     @cached_property
     def revert(self) -> str:
-        """The migration tool's own command that takes back the head; empty where there is none."""
-        entries = self.report.migrations.entries
+        """The migration tool's own command that takes back the newest; empty where there is none."""
+        undo = self.migrations.undo
         command = _REVERTS.get(self.report.migrations.tool.lower())
-        return command.format(name=entries[-1].name) if command and entries else ""
+        return command.format(name=undo[0].entry.name) if command and undo else ""
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         return (*self._tenancy_step(), *map(_step, self.cards), *self._unexamined_steps())
 
     def _tenancy_step(self) -> list[Step]:
-        if self.report.tenancy.identified:
+        if self.report.tenancy.identified or self.without_schema:
             return []
         return [Step("Name the tenant root and the tenant column in validate-schema.toml", anchor="tenancy")]
 

@@ -22,16 +22,19 @@ _DATABASE = "vs_db_"
 _TEMPLATE = "vs_template_"
 _OWNERS = 0x7653  # first keys of our advisory locks
 _BUILDERS = 0x7654
+_USERS = 0x7655
 _KEPT_TEMPLATES = 8
 
 
 class Note(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The comment on a database of ours: what it is, and what came with a template."""
+    """The comment on a database of ours: what it is, and what came with a template. `passing`: the
+    template goes when its last user goes."""
 
     validate_schema: str
     used: str = ""
     roles: tuple[str, ...] = ()
     stand_ins: tuple[str, ...] = ()
+    passing: bool = False
 
 
 def database_name(token: int, count: int) -> str:
@@ -50,6 +53,15 @@ def owner_lock(token: int) -> str:
 def template_lock(digest: str) -> str:
     """Return the arguments of pg_advisory_lock for the builder of a template."""
     return f"{_BUILDERS}, {int(digest[:7], 16)}"
+
+
+def user_lock(name: str) -> str:
+    """Return the arguments of pg_advisory_lock_shared for the users of a passing template."""
+    return f"{_USERS}, {_user_number(name)}"
+
+
+def _user_number(name: str) -> int:
+    return int(name.removeprefix(_TEMPLATE)[:7], 16)
 
 
 def notes(conn: "Connection") -> dict[str, Note]:
@@ -84,6 +96,30 @@ def drop_stale(conn: "Connection") -> tuple[str, ...]:
         if int(token, 16) not in live and _drop(conn, name):
             dropped.append(name)
     return tuple(dropped)
+
+
+def drop_passing(conn: "Connection") -> None:
+    """Drop the passing templates that nobody uses, and the roles that came with them.
+
+    Roles are dropped by DROP ROLE alone: PostgreSQL refuses for one that anything still depends on.
+    """
+    for name, note in notes(conn).items():
+        if not note.passing or not name.startswith(_TEMPLATE):
+            continue
+        (mine,) = conn.execute(f"select pg_try_advisory_lock({user_lock(name)})".encode()).fetchone() or (
+            False,
+        )
+        if not mine:
+            continue
+        # An advisory lock is one database's; those who came by another database hold theirs there.
+        held = conn.execute(
+            "select count(*) from pg_locks where locktype = 'advisory' and classid = %s and objid = %s",
+            [_USERS, _user_number(name)],
+        ).fetchone()
+        if held == (1,) and _drop(conn, name):
+            for role in note.roles:
+                _attempt(conn, f"drop role {quote_ident(role)}")
+        conn.execute(f"select pg_advisory_unlock({user_lock(name)})".encode())
 
 
 def evict_templates(conn: "Connection", keep: str) -> None:

@@ -18,17 +18,22 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_server(
-    source: str = "embedded", *, key: str = "blank", progress: Callable[[str], None] | None = None
+    source: str = "embedded",
+    *,
+    key: str = "blank",
+    progress: Callable[[str], None] | None = None,
+    passing: bool = False,
 ) -> Iterator[Server]:
     """Open a scratch server for the length of a block.
 
     `source`: "embedded", "system", a folder with PostgreSQL's binaries, or a postgresql:// URL of a
     server where databases may be created. `key` names the cluster: runs with the same key share it,
-    and the roles in it. `progress` gets a line per step that takes a while.
+    and the roles in it. `progress` gets a line per step that takes a while. `passing`: templates on a
+    server by URL go when `Server.clear` finds them unused; on our own they are in nobody's way.
     Raises `ScratchError`, one line, when there is no server to be had.
     """
     say = progress or _silent
-    opened = _open_url(source) if "://" in source else _open_own(source, key, say)
+    opened = _open_url(source, passing) if "://" in source else _open_own(source, key, say)
     with opened as server:
         yield server
 
@@ -74,17 +79,20 @@ def _open_cluster(install: sources.Install, key: str, say: Callable[[str], None]
 
 
 @contextmanager
-def _open_url(url: str) -> Iterator[Server]:
+def _open_url(url: str, passing: bool) -> Iterator[Server]:
     from ..target import parse_url
 
     destination = parse_url(url)
     with _connect(destination.conninfo, destination.shown) as admin:
         ledger.drop_stale(admin)
+        if passing:
+            ledger.drop_passing(admin)
         yield Server(
             admin,
             lambda name: _url_of(destination.conninfo, name),
             label=destination.shown,
             bin_dir=sources.client_tools(admin.info.server_version),
+            passing=passing,
         )
 
 

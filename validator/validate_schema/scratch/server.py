@@ -3,9 +3,9 @@
 import hashlib
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,8 +27,8 @@ class Database:
     """A throwaway database. `conninfo` is a postgresql:// URL for libpq, psycopg and SQLAlchemy."""
 
     name: str
-    conninfo: str
-    server: "Server"
+    conninfo: str = field(repr=False)  # it may hold a password
+    server: "Server" = field(repr=False)
 
     def connect(self, **options: Any) -> "psycopg.Connection[Any]":
         """Return a new psycopg connection; `options` as for `psycopg.connect`."""
@@ -41,6 +41,7 @@ class Server:
     """An open scratch server: create databases on it, clone templates, throw them away.
 
     `own_folder` is the cluster's folder when the server is ours alone, None for a server by URL.
+    `passing`: its templates go with their last user.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Server:
         label: str,
         bin_dir: Path | None,
         own_folder: Path | None = None,
+        passing: bool = False,
     ) -> None:
         self.version_num = admin.info.server_version
         version = (admin.info.parameter_status("server_version") or "?").split()[0]
@@ -59,8 +61,10 @@ class Server:
         self._admin = admin
         self._conninfo = conninfo
         self._own_folder = own_folder
+        self._passing = passing
         self._stand_ins: set[str] = set()
         self._open: dict[str, Database] = {}
+        self._used: list[str] = []
         self._count = 0
         self._token = self._take_token()
 
@@ -99,7 +103,8 @@ class Server:
     def database(self, template: str | None = None) -> Iterator[Database]:
         """Create a database, empty or a clone of `template`; drop it on exit, connections and all.
 
-        Raises `ScratchError` when the server refuses.
+        `template` is what `template` returned, or an open database of this server: its sessions are
+        ended, as PostgreSQL clones only what nobody uses. Raises `ScratchError` when the server refuses.
         """
         self._count += 1
         name = ledger.database_name(self._token, self._count)
@@ -109,7 +114,7 @@ class Server:
             self._open[name] = database
             yield database
         finally:
-            if self._open.pop(name, None):
+            if self._open.pop(name, None) and template is None:  # a template's are known
                 self._stand_ins |= self._find_stand_ins(database)
             self._drop(name)
 
@@ -120,6 +125,9 @@ class Server:
         """
         digest = hashlib.sha256(f"{__version__}\0{key}".encode()).hexdigest()
         name, lock = ledger.template_name(digest), ledger.template_lock(digest)
+        if self._passing:
+            self._sql(f"select pg_advisory_lock_shared({ledger.user_lock(name)})")
+            self._used.append(name)
         self._sql(f"select pg_advisory_lock({lock})")
         try:
             note = ledger.read_note(self._admin, name)
@@ -132,6 +140,24 @@ class Server:
         ledger.evict_templates(self._admin, keep=name)
         return name
 
+    def own_roles(self, template: str, made: Collection[str]) -> None:
+        """Tell which roles a template's build can have made. On a server that others use too, roles of
+        theirs may have come up meanwhile: those are forgotten, and so never dropped."""
+        note = ledger.read_note(self._admin, template)
+        if note is not None and not set(note.roles) <= set(made):
+            kept = tuple(role for role in note.roles if role in made)
+            self._mark(template, msgspec.structs.replace(note, roles=kept))
+
+    def clear(self) -> None:
+        """Drop what others left behind: databases whose owner is gone, and, where this server's
+        templates are passing, those that nobody else uses. Ours must not be used any more."""
+        ledger.drop_stale(self._admin)
+        if self._passing:
+            for name in self._used:
+                self._sql(f"select pg_advisory_unlock_shared({ledger.user_lock(name)})")
+            self._used.clear()
+            ledger.drop_passing(self._admin)
+
     def _build(self, name: str, build: Callable[[Database], None]) -> Note:
         """Build under a throwaway name; only the complete template gets its own."""
         roles = ledger.role_names(self._admin)
@@ -141,6 +167,7 @@ class Server:
                 "template",
                 roles=tuple(sorted(ledger.role_names(self._admin) - roles)),
                 stand_ins=tuple(sorted(self._find_stand_ins(database))),
+                passing=self._passing,
             )
             self._disconnect(database.name)
             self._mark(database.name, note)
@@ -157,6 +184,8 @@ class Server:
             # The default writes every page to the WAL: copying files is twice as fast, and the
             # checkpoint that it needs costs nothing without fsync.
             command += " strategy file_copy"
+        if template in self._open:
+            self._disconnect(template)
         self._sql(command)
         self._mark(name, Note("database"))
         if template is not None and self._own_folder is not None:

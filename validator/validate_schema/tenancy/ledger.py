@@ -62,6 +62,7 @@ _SHAPES: dict[str, tuple[_Shape, ...]] = {
         ),
     ),
     "databasechangeloglock": (_shape("Liquibase", "id locked lockgranted lockedby"),),
+    "unfinished_migration": (_shape("validate-schema", "version name started_at checksum"),),
     "schema_migrations": _VERSIONS,
     "schema_migration": _VERSIONS,
     "ar_internal_metadata": (_shape("Rails", "key value created_at updated_at"),),

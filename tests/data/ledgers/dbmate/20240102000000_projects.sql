@@ -1,0 +1,5 @@
+-- migrate:up
+create table projects (id bigint primary key);
+
+-- migrate:down
+drop table projects;

@@ -1,0 +1,5 @@
+-- +goose Up
+create table projects (id bigint primary key);
+
+-- +goose Down
+drop table projects;

@@ -1,0 +1,5 @@
+-- +goose Up
+create table tasks (id bigint primary key);
+
+-- +goose Down
+drop table tasks;

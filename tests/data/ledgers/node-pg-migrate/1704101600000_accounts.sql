@@ -1,0 +1,5 @@
+-- Up Migration
+create table accounts (id bigint primary key);
+
+-- Down Migration
+drop table accounts;

@@ -1,0 +1,5 @@
+-- Up Migration
+create table projects (id bigint primary key);
+
+-- Down Migration
+drop table projects;

@@ -1,0 +1,3 @@
+CREATE TABLE "tasks" (
+    "id" BIGINT PRIMARY KEY
+);

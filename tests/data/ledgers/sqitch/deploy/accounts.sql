@@ -1,0 +1,3 @@
+begin;
+create table accounts (id bigint primary key);
+commit;

@@ -1,0 +1,3 @@
+begin;
+create table projects (id bigint primary key);
+commit;

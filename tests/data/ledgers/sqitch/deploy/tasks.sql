@@ -1,0 +1,3 @@
+begin;
+create table tasks (id bigint primary key);
+commit;

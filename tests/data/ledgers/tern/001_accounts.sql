@@ -1,0 +1,5 @@
+create table accounts (id bigint primary key);
+
+---- create above / drop below ----
+
+drop table accounts;

@@ -1,0 +1,5 @@
+create table projects (id bigint primary key);
+
+---- create above / drop below ----
+
+drop table projects;

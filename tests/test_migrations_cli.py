@@ -1,0 +1,206 @@
+"""`migrations status` and `verify`, and how wrong input is answered."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from tests.fix_apply import Project
+from tests.fix_cli import Terminal
+
+FILES = {"0001_a.sql": "create table a ();\n", "0002_b.sql": "create table b ();\n"}
+LEDGER = "create table schema_migrations (version bigint primary key, dirty boolean not null)"
+
+
+@contextmanager
+def service(*answers: int) -> Iterator[tuple[str, list[str]]]:
+    """A service on a port of its own: the n-th request gets the n-th status, later ones the last."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status = answers[min(len(asked), len(answers) - 1)]
+            asked.append(self.path)
+            self.send_response(status)
+            if status == 302:
+                self.send_header("Location", "/elsewhere")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", asked
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def applied(project: Project) -> Project:
+    """A project whose migrations are all applied."""
+    project.lay(FILES)
+    project.run("apply")
+    return project
+
+
+def test_status_lists_every_migration(applied: Project) -> None:
+    applied.lay({"0003_c.sql": "select 1;", "0001_a.sql": "create table a (id int);\n"})
+    ran = applied.run("status")
+    head, *table = ran.out.splitlines()
+
+    assert ran.status == 0
+    assert head.startswith("m (plain), ")
+    assert head.endswith("ledger: validate_schema.applied_migrations (applied-set)")
+    assert [line.split()[:3] for line in table[:4]] == [
+        ["version", "name", "state"],
+        ["1", "a", "edited"],
+        ["2", "b", "applied"],
+        ["3", "c", "pending"],
+    ]
+    assert any(line.startswith("1 a: ") for line in table[5:])
+
+
+def test_status_as_json_holds_the_entries(applied: Project) -> None:
+    told = json.loads(applied.run("status", "--format", "json").out)
+
+    assert told["ledger"] == {"table": "validate_schema.applied_migrations", "tool": "applied-set"}
+    assert [(e["version"], e["file"], e["status"], e["verified"]) for e in told["entries"]] == [
+        ("1", "0001_a.sql", "applied", True),
+        ("2", "0002_b.sql", "applied", True),
+    ]
+
+
+def test_status_and_verify_read_another_tools_ledger(project: Project) -> None:
+    project.lay({"1_a.up.sql": "create table a ();", "2_b.up.sql": "create table b ();", "go.mod": ""})
+    project.sql(LEDGER, "insert into schema_migrations values (1, false)")
+    status, verify = project.run("status"), project.run("verify")
+    project.sql("update schema_migrations set version = 2")
+    whole = project.run("verify")
+
+    assert "ledger: schema_migrations (golang-migrate)" in status.out
+    assert (verify.status, verify.out.splitlines()[0]) == (1, "✗ 2 b: not applied")
+    assert whole.status == 0
+    assert "it records the current version alone" in whole.out
+
+
+def test_verify_passes_on_equal_sets_alone(applied: Project) -> None:
+    equal = applied.run("verify")
+    applied.sql("delete from validate_schema.applied_migrations where version = '1'")
+    gap = applied.run("verify")
+
+    assert (equal.status, equal.out) == (
+        0,
+        "✓ 2 of 2 applied by validate_schema.applied_migrations: 2 with the same checksum\n",
+    )
+    assert gap.status == 1
+    assert gap.out.splitlines() == [
+        "✗ 1 a: not applied, though later ones are",
+        "✗ the applied set is not that of m: 1 differ",
+    ]
+
+
+def test_verify_says_which_rows_have_no_checksum(applied: Project) -> None:
+    applied.sql("update validate_schema.applied_migrations set checksum = null where version = '2'")
+    ran = applied.run("verify")
+
+    assert ran.status == 0
+    assert ran.out.endswith("1 with the same checksum, 1 without one to compare\n")
+
+
+@pytest.mark.parametrize("answers", [(200,), (503, 500, 200), (302, 200)])
+def test_the_boot_check_passes_once_the_service_answers_200(
+    applied: Project, answers: tuple[int, ...]
+) -> None:
+    with service(*answers) as (url, asked):
+        ran = applied.run("verify", "--health", f"{url}/healthz")
+
+    assert (ran.status, ran.out.splitlines()[1]) == (0, "✓ the service answers 200")
+    assert asked[0] == "/healthz"
+    assert len(asked) == len(answers)
+
+
+def test_the_boot_check_fails_on_a_service_that_stays_ill(applied: Project) -> None:
+    with service(503) as (url, _):
+        ran = applied.run("verify", "--health", f"{url}/healthz?token=secret", "--health-timeout", "0")
+
+    assert ran.status == 1
+    assert ran.complaint == f"error: {url}/healthz did not answer 200 within 0 s: 503 Service Unavailable"
+
+
+def test_the_boot_check_fails_where_nothing_listens(applied: Project) -> None:
+    with service(200) as (url, _):
+        pass
+    ran = applied.run("verify", "--health", url, "--health-timeout", "0")
+
+    assert ran.status == 1
+    assert "Connection refused" in ran.complaint
+
+
+def test_the_service_is_not_asked_when_the_sets_differ(applied: Project) -> None:
+    applied.lay({"0003_c.sql": "select 1;"})
+    with service(200) as (url, asked):
+        assert applied.run("verify", "--health", url).status == 1
+    assert asked == []
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://x/", "x", "http://u:p@localhost/"])
+def test_a_health_url_that_is_no_web_address_is_a_mistake(applied: Project, url: str) -> None:
+    ran = applied.run("verify", "--health", url)
+
+    assert ran.status == 2
+    assert ran.complaint.startswith("error: --health takes http://host/path")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("aply",), 2, 'no such command: aply; did you mean "apply"?'),
+        (("apply",), 2, "--migrations is missing"),
+        (("apply", "--migrations", "nowhere"), 2, "nowhere: no such folder"),
+        (("apply", "--migrations", "."), 2, "no migrations found"),
+        (("status", "--migrations", "m"), 2, "no database: give --database-url"),
+        (("backup",), 2, "no database: give --database-url"),
+        (("apply", "--migrations", "m", "--database-url", "mysql://u:hush@h/d"), 2, "only PostgreSQL is"),
+        (
+            ("apply", "--migrations", "m", "--database-url", "postgresql://u:hush@127.0.0.1:1/d"),
+            3,
+            "cannot connect",
+        ),
+        (("restore", "nothing.dump"), 2, "nothing.dump: No such file"),
+        (("restore", "m/0001_a.sql"), 2, "not a backup in pg_dump's custom format"),
+    ],
+)
+def test_wrong_input_gets_one_line(
+    terminal: Terminal, arguments: tuple[str, ...], status: int, said: str
+) -> None:
+    terminal.write("m/0001_a.sql", FILES["0001_a.sql"])
+    ran = terminal.run("migrations", *arguments)
+
+    assert (ran.status, ran.out) == (status, "")
+    assert said in ran.complaint
+    assert "hush" not in ran.complaint
+
+
+def test_a_database_that_may_not_be_written_to_is_said_so(applied: Project) -> None:
+    applied.lay({"0003_c.sql": "create table c ();"})
+    applied.sql(f'alter database "{applied.database.name}" set default_transaction_read_only = on')
+    ran = applied.run("apply")
+
+    assert ran.status == 3
+    assert "read-only transaction" in ran.complaint
+
+
+def test_the_config_names_the_folder(terminal: Terminal, project: Project) -> None:
+    project.lay(FILES)
+    terminal.write("validate-schema.toml", '[migrations]\npath = "m"\n')
+    ran = terminal.run("migrations", "apply", "--database-url", project.database.conninfo)
+
+    assert ran.status == 0
+    assert project.tables() == {"a", "b"}

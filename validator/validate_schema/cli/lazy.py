@@ -1,0 +1,42 @@
+"""Groups of commands that load when they are called."""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from . import options
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in modules of their own, imported when one is called.
+
+    `--help` must not pay for psycopg, Jinja2 and the rest: the help lines stand in `lazy`, by command.
+    A command's module is `prefix` and its name.
+    """
+
+    def __init__(self, *args: Any, lazy: Mapping[str, str], prefix: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lazy, self.prefix = lazy, prefix
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return sorted(self.lazy)
+
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.lazy:
+            return None
+        module = importlib.import_module(f"{__package__}.{self.prefix}{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.lazy:
+            ctx.fail(f"no such command: {args[0]}{options.did_you_mean(args[0], self.lazy)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(self.lazy.items()))

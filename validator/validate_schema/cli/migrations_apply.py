@@ -1,0 +1,149 @@
+"""`validate-schema migrations apply`: the one command that migrates a database."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import migrating
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from ..migrations import MigrationSet
+    from ..migrations.apply import Wishes
+
+
+@click.command("apply")
+@migrating.files
+@migrating.database
+@click.option("--dry-run", is_flag=True, help="Say what would run; change nothing.")
+@click.option(
+    "--backup", type=click.Path(path_type=Path), metavar="DIR", help="Back the database up to DIR first."
+)
+@migrating.keep
+@click.option(
+    "--allow-edited",
+    multiple=True,
+    metavar="VERSION",
+    help="Accept that this file was edited after it was applied, and record its checksum. Repeatable.",
+)
+@click.option(
+    "--allow-missing", is_flag=True, help="Go on although applied migrations have no file in the folder."
+)
+@click.option(
+    "--lock-timeout",
+    type=click.IntRange(min=0),
+    default=5_000,
+    show_default=True,
+    metavar="MS",
+    help="How long a statement waits for a lock; 0 is without limit.",
+)
+@click.option(
+    "--statement-timeout",
+    type=click.IntRange(min=0),
+    default=3_600_000,
+    show_default=True,
+    metavar="MS",
+    help="How long a statement runs; 0 is without limit.",
+)
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for another runner.",
+)
+def command(
+    *,
+    migrations: Path | None,
+    tool: str | None,
+    ledger: str | None,
+    config_path: Path | None,
+    database_url: str | None,
+    dry_run: bool,
+    backup: Path | None,
+    keep: int,
+    allow_edited: Sequence[str],
+    allow_missing: bool,
+    lock_timeout: int,
+    statement_timeout: int,
+    wait: float,
+) -> int:
+    """Apply pending migrations. This WRITES TO THE DATABASE.
+
+    Each file and its row in validate_schema.applied_migrations are one transaction: both happen, or
+    neither. A version that is missing from that table runs, whatever higher ones are there. Files are
+    never undone.
+
+    Ends with 0 when nothing is left to do, 1 when a migration fails or files and database contradict
+    each other, 2 for a wrong option or folder, 3 when it could not be completed (connection, time-out).
+    """
+    from ..migrations.apply import Consent, Limits, Wishes
+    from ..target import connect, parse_url
+
+    found = migrating.find(migrations, tool, ledger, config_path)
+    url = migrating.choose_url(database_url)
+    destination = parse_url(url)
+    wishes = Wishes(
+        consent=Consent(tuple(allow_edited), allow_missing),
+        limits=Limits(lock_timeout, statement_timeout, destination.default_schema),
+        ledger=found.ledger,
+        wait_seconds=wait,
+    )
+    with connect(url, writable=not dry_run) as connection:
+        if dry_run:
+            return _foretell(connection, found.migrations, wishes)
+        click.echo(f"writing to {destination.shown} as {connection.info.user}")
+        save = _saver(connection, url, backup, keep)
+        return _apply(connection, found.migrations, wishes, save)
+
+
+def _apply(
+    connection: "psycopg.Connection[Any]",
+    migrations: "MigrationSet",
+    wishes: "Wishes",
+    save: Callable[[], None],
+) -> int:
+    from ..migrations.apply import apply
+
+    count = apply(connection, migrations, wishes, say=click.echo, before_change=save)
+    click.echo(
+        f"{count} applied, {len(migrations.files) - count} were already" if count else "nothing to apply"
+    )
+    return 0
+
+
+def _saver(
+    connection: "psycopg.Connection[Any]", url: str | None, folder: Path | None, keep: int
+) -> Callable[[], None]:
+    """Return what makes the backup; nothing without a folder."""
+
+    def save() -> None:
+        from .migrations_backup import save_to
+
+        if folder is not None:
+            save_to(connection, url, folder, keep)
+
+    return save
+
+
+def _foretell(connection: "psycopg.Connection[Any]", migrations: "MigrationSet", wishes: "Wishes") -> int:
+    from ..migrations.apply import survey
+
+    plan = survey(connection, migrations, wishes)
+    for note in plan.notes:
+        click.echo(f"note: {note}")
+    if plan.source is not None:
+        click.echo(f"would take over {len(plan.taken_over)} from {plan.source.table} ({plan.source.tool})")
+    for row in plan.accepted:
+        click.echo(f"would accept as edited: {row.version} {row.name}")
+    for row, _ in plan.interrupted:
+        click.echo(f"would settle first, as it was interrupted: {row.version} {row.name}")
+    for body in plan.pending:
+        how = " (outside a transaction)" if body.lone else ""
+        click.echo(f"would apply {body.label}{how}")
+    click.echo(f"{len(plan.pending)} to apply; nothing was changed")
+    return 0

@@ -1,0 +1,70 @@
+"""`validate-schema migrations backup`: dump the database, keep the newest."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import migrating
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+@click.command("backup")
+@migrating.database
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=Path("backups"),
+    show_default=True,
+    metavar="DIR",
+    help="The folder of backups; made if it is not there.",
+)
+@migrating.keep
+def command(*, database_url: str | None, folder: Path, keep: int) -> int:
+    """Dump the database with pg_dump into DIR/<database>_<UTC time>.dump.
+
+    Compressed, readable by you alone, complete or not there. The newest N of this database stay; no
+    other file is touched. The database is only read.
+    """
+    from ..target import connect
+
+    url = migrating.choose_url(database_url)
+    with connect(url) as connection:
+        save_to(connection, url, folder, keep)
+    return 0
+
+
+def save_to(
+    connection: "psycopg.Connection[Any]",
+    url: str | None,
+    folder: Path,
+    keep: int,
+    spare: Collection[Path] = (),
+) -> Path:
+    """Back the connection's database up and say so."""
+    from ..backup import back_up
+    from ..target import parse_url
+
+    path = back_up(
+        parse_url(url),
+        connection.info.dbname,
+        connection.info.server_version,
+        folder,
+        now=datetime.now(UTC),
+        keep=keep,
+        spare=spare,
+    )
+    click.echo(f"backup: {path} ({_size(path.stat().st_size)})")
+    return path
+
+
+def _size(count: int) -> str:
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count} bytes"

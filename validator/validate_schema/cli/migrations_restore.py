@@ -1,0 +1,67 @@
+"""`validate-schema migrations restore`: put a backup in the place of what the database holds."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from ..errors import UsageError
+from . import migrating
+
+
+@click.command("restore")
+@click.argument("file", type=click.Path(path_type=Path))
+@migrating.database
+@click.option(
+    "--backup",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where the safety backup goes. Default: beside FILE.",
+)
+@migrating.keep
+@click.option(
+    "--lock-timeout",
+    type=click.IntRange(min=0),
+    default=10_000,
+    show_default=True,
+    metavar="MS",
+    help="How long to wait for what applications have locked; 0 is without limit.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def command(
+    *, file: Path, database_url: str | None, backup: Path | None, keep: int, lock_timeout: int, yes: bool
+) -> int:
+    """Replace ALL that the database holds by the backup FILE. This WRITES TO THE DATABASE.
+
+    A safety backup is made first, and you are asked. What is there is dropped and the backup put in its
+    place in one transaction: whatever fails, the database is as it was. Applications may stay connected;
+    they wait, or keep a lock that makes the restore give up.
+    """
+    from ..backup import restore
+    from ..backup.restore import require_backup
+    from ..migrations.apply import hold_lock
+    from ..target import connect, parse_url
+
+    require_backup(file)
+    url = migrating.choose_url(database_url)
+    destination = parse_url(url)
+    with connect(url) as connection:
+        name = connection.info.dbname
+        if not yes:
+            _ask(f"Replace all that {name} at {destination.shown} holds by {file}?")
+        hold_lock(connection, say=click.echo)
+        from .migrations_backup import save_to
+
+        saved = save_to(connection, url, backup or file.parent, keep, spare=(file,))
+        click.echo(f"writing to {destination.shown}: restoring {file}")
+        restore(destination, connection.info.server_version, file, lock_timeout_ms=lock_timeout)
+    click.echo(f"restored {name} from {file}; what was there before: {saved}")
+    click.echo("run ANALYZE when it is convenient: planner statistics are not part of a backup")
+    return 0
+
+
+def _ask(question: str) -> None:
+    """Raise `UsageError` where nobody can answer; end the command on a no."""
+    if not sys.stdin.isatty():
+        raise UsageError("restore replaces all data and nobody can be asked here: add --yes")
+    click.confirm(question, abort=True, err=True)

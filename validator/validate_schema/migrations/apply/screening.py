@@ -1,0 +1,138 @@
+"""What a file would have the runner do, looked at before anything runs."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ...errors import HistoryError
+from ...ident import quote_ident
+from ..records import MigrationFile
+from ..script import Piece, line_at, outside_transaction, pieces
+
+_IDLE = re.compile(r"\\(?:un)?restrict\b")
+_CONTROL = re.compile(
+    r"(?:begin(?!\s+atomic)|start\s+transaction|commit|end|abort|prepare\s+transaction"
+    r"|rollback(?!(?:\s+(?:work|transaction))?\s+to\b))\b",
+    re.IGNORECASE,
+)
+_SETTING = re.compile(r"(?:set|reset)\b", re.IGNORECASE)
+_AGAIN = re.compile(r"(?:vacuum|reindex)\b", re.IGNORECASE)
+_INDEX = re.compile(r"(?:create|drop)\b.*?\bindex\s+concurrently\b", re.IGNORECASE | re.DOTALL)
+_WORDS = 60
+
+
+@dataclass(frozen=True)
+class Lone:
+    """A statement that PostgreSQL runs outside transactions alone, and how its outcome is told.
+
+    `name` is the index that it makes or drops. `index` is a dropped one for `to_regclass`, `table` the
+    table of a new one.
+    "again": it may simply be run once more. `tolerant`: IF NOT EXISTS.
+    """
+
+    piece: Piece
+    kind: Literal["create", "drop", "again"]
+    name: str = ""
+    index: str = ""
+    table: str = ""
+    tolerant: bool = False
+
+
+@dataclass(frozen=True)
+class Body:
+    """A file that may run, `label` as people see it. `lone` is set where it cannot be a transaction."""
+
+    file: MigrationFile
+    label: str
+    pieces: tuple[Piece, ...]
+    lone: Lone | None = None
+
+    def place(self, offset: int) -> str:
+        """Return file:line of a character offset of the up section."""
+        return place(self.file, offset)
+
+
+def place(file: MigrationFile, offset: int) -> str:
+    """Return file:line of a character offset of the up section."""
+    return f"{file.path}:{file.first_line + line_at(file.sql, offset) - 1}"
+
+
+def excerpt(statement: str) -> str:
+    """Return the beginning of a statement on one line."""
+    line = " ".join(statement.split())
+    return line if len(line) <= _WORDS else line[:_WORDS].rstrip() + "…"
+
+
+def screen(file: MigrationFile, label: str) -> Body:
+    """Return what `file` holds, if it can be all or nothing. Raises `HistoryError` with file and line."""
+    found = tuple(p for p in pieces(file.sql) if not (p.kind == "psql" and _IDLE.match(p.text)))
+    for piece in found:
+        if piece.kind == "psql":
+            raise HistoryError(
+                f"{place(file, piece.start)}: {piece.text.split()[0]} is a command of psql, not SQL"
+            )
+        if piece.kind == "sql" and _CONTROL.match(piece.text):
+            raise HistoryError(
+                f"{place(file, piece.start)}: {excerpt(piece.text)}: each migration gets one transaction from"
+                " the runner, together with its row; take BEGIN and COMMIT out of the file"
+            )
+    alone = [p for p in found if outside_transaction(p)]
+    if not alone:
+        return Body(file, label, found)
+    others = [p for p in found if p not in alone and not _SETTING.match(p.text)]
+    if others or len(alone) > 1:
+        second = (others or alone[1:])[0]
+        raise HistoryError(
+            f"{place(file, alone[0].start)}: {excerpt(alone[0].text)}: runs outside transactions only, so it"
+            f" must be alone in its file; line {line_of(file, second)} has another statement"
+        )
+    return Body(file, label, found, _lone(file, alone[0]))
+
+
+def line_of(file: MigrationFile, piece: Piece) -> int:
+    """Return the line of the file on which a statement begins."""
+    return file.first_line + line_at(file.sql, piece.start) - 1
+
+
+def _lone(file: MigrationFile, piece: Piece) -> Lone:
+    if _AGAIN.match(piece.text):
+        return Lone(piece, "again")
+    if not _INDEX.match(piece.text):
+        raise HistoryError(
+            f"{place(file, piece.start)}: {excerpt(piece.text)}: cannot be undone, nor told finished after a"
+            " crash; run it by hand, outside the migrations"
+        )
+    import postgast
+
+    try:
+        statement = postgast.parse(piece.text).stmts[0].stmt
+    except postgast.PgQueryError as error:
+        raise HistoryError(f"{place(file, piece.start)}: {excerpt(piece.text)}: {error}") from None
+    return (
+        _dropped(file, piece, statement)
+        if piece.text[:4].lower() == "drop"
+        else _created(file, piece, statement)
+    )
+
+
+def _created(file: MigrationFile, piece: Piece, statement: Any) -> Lone:
+    node = statement.index_stmt
+    if not node.idxname:
+        raise HistoryError(
+            f"{place(file, piece.start)}: {excerpt(piece.text)}: give the index a name, so that the"
+            " runner can tell after a crash whether it is there"
+        )
+    table = _qualified(node.relation.schemaname, node.relation.relname)
+    return Lone(piece, "create", node.idxname, table=table, tolerant=bool(node.if_not_exists))
+
+
+def _dropped(file: MigrationFile, piece: Piece, statement: Any) -> Lone:
+    objects = statement.drop_stmt.objects
+    if len(objects) != 1:
+        raise HistoryError(f"{place(file, piece.start)}: {excerpt(piece.text)}: drop one index in a file")
+    names = [item.string.sval for item in objects[0].list.items]
+    return Lone(piece, "drop", names[-1], index=".".join(map(quote_ident, names)))
+
+
+def _qualified(schema: str, name: str) -> str:
+    return f"{quote_ident(schema)}.{quote_ident(name)}" if schema else quote_ident(name)

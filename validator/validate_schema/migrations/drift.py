@@ -1,0 +1,96 @@
+"""The schema that the migrations make, compared with the one that is there: the evidence of MIG011."""
+
+import re
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from ..difference import compare, count_objects
+from ..model.catalog import Catalog, QName, Table
+from ..model.difference import Change
+from ..model.history import Drift
+from .ledger.shapes import SHAPES
+from .ledger.tables import Tracker
+
+# Beside their ledgers some tools keep a lock, a note or a log.
+_BESIDE = re.compile(
+    r"ar_internal_metadata|databasechangeloglock|yoyo_lock|_yoyo_(?:log|version)|.*migrations?_lock|"
+    r"refinery_schema_history|atlas_schema_revisions",
+    re.IGNORECASE,
+)
+_MODIFIERS = re.compile(r"\(\d+(?:,\d+)?\)")
+_SERVERS_OWN = frozenset({"extension", "event trigger", "publication", "default privileges"})
+_UNSURE = frozenset({"owner", "options", "version"})
+
+
+def drift(replayed: Catalog, live: Catalog, ledgers: Iterable[QName] = ()) -> Drift:
+    """Compare the schema that a replay left with the `live` one, object by object.
+
+    Left out is what a scratch server cannot know: the ledger's own tables (found by shape, and those
+    named as `ledgers`), owners, storage parameters, privileges but those that a role of both servers has
+    lost, and what only the live side has of extensions, publications, event triggers, partitions, and
+    schemas that no migration makes. Not examined where part of the live catalog could not be read, or
+    its default schema is not the one that was replayed into.
+    """
+    if live.unreadable:
+        what = ", ".join(u.what for u in live.unreadable)
+        return Drift(wanted=True, reason=f"this role may not read all of the catalog: {what}")
+    here, there = live.server.default_schema, replayed.server.default_schema
+    if here != there:
+        return Drift(wanted=True, reason=f"the migrations ran in {there}, the database's schema is {here}")
+    known = frozenset(ledgers)
+    before, after = _without_ledgers(replayed, known), _without_ledgers(live, known)
+    certain = _Certain(before, after)
+    changes = tuple(change for change in compare(before, after) if certain.of(change))
+    return Drift(wanted=True, examined=True, objects=count_objects(before), changes=changes)
+
+
+def _without_ledgers(catalog: Catalog, known: frozenset[QName]) -> Catalog:
+    """Return the catalog without the tables that record migrations, and their sequences."""
+    found = {t.qname for t in catalog.tables if t.qname in known or _is_ledger(t)}
+    return replace(
+        catalog,
+        tables=tuple(t for t in catalog.tables if t.qname not in found),
+        sequences=tuple(
+            s for s in catalog.sequences if s.owned_by is None or QName(*s.owned_by[:2]) not in found
+        ),
+    )
+
+
+def _is_ledger(table: Table) -> bool:
+    if _BESIDE.fullmatch(table.name):
+        return True
+    columns = {c.name: _MODIFIERS.sub("", c.type) for c in table.columns}
+    tracker = Tracker(table.qname, columns, (), "")
+    return any(shape.fits(tracker) for shape in SHAPES)
+
+
+class _Certain:
+    """Tells which differences are the schema's, and not those of two servers."""
+
+    def __init__(self, replayed: Catalog, live: Catalog) -> None:
+        self._schemas = {s.name for s in replayed.schemas} | {replayed.server.default_schema}
+        self._partitions = {t.qname for t in live.tables if t.parent is not None}
+        self._roles = {r.name for r in replayed.roles} & {r.name for r in live.roles} | {"PUBLIC"}
+
+    def of(self, change: Change) -> bool:
+        """Tell whether the difference is certain."""
+        ref = change.object
+        if change.kind == "changed" and change.what in _UNSURE:
+            return False
+        if change.what.startswith("privileges of "):
+            return self._lost(change)
+        if change.kind != "added":
+            return ref.kind not in ("event trigger", "publication")
+        if ref.kind in _SERVERS_OWN or ref.kind == "schema":
+            return False
+        if ref.kind == "table" and QName(ref.schema, ref.table) in self._partitions:
+            return False
+        return ref.schema in self._schemas
+
+    def _lost(self, change: Change) -> bool:
+        role = change.what.removeprefix("privileges of ")
+        if role not in self._roles or change.object.kind in ("schema", "default privileges"):
+            return False
+        held, left = (set(text.split(", ")) - {"none"} for text in (change.before, change.after))
+        return not held <= left

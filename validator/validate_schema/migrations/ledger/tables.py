@@ -1,0 +1,96 @@
+"""Tables as the ledger's shapes look at them, and their rows as text."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ...ident import quote_ident, quote_qname
+from ...model.catalog import QName
+
+if TYPE_CHECKING:
+    import psycopg
+
+Row = dict[str, str | None]
+
+
+class Tracker(NamedTuple):
+    """A table that may be a ledger: its columns with their types, its primary key, and `reason` why
+    its rows cannot be read, "" if they can."""
+
+    qname: QName
+    columns: dict[str, str]
+    key: tuple[str, ...]
+    reason: str
+
+
+# A tracker is narrow: wider tables are not even looked at.
+_WIDEST = 16
+_TABLES = """
+select n.nspname, c.relname,
+       array_agg(a.attname::text order by a.attnum),
+       array_agg(pg_catalog.format_type(a.atttypid, null) order by a.attnum),
+       coalesce((select array_agg(k.attname::text order by k.attnum) from pg_catalog.pg_index i
+                 join pg_catalog.pg_attribute k on k.attrelid = i.indrelid and k.attnum = any (i.indkey)
+                 where i.indrelid = c.oid and i.indisprimary), '{}'),
+       pg_catalog.has_schema_privilege(n.oid, 'usage'),
+       pg_catalog.has_table_privilege(c.oid, 'select'),
+       pg_catalog.row_security_active(c.oid)
+from pg_catalog.pg_class c
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+where c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence <> 't'
+  and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and c.relnatts <= %(widest)s * 4
+group by n.oid, n.nspname, c.oid, c.relname
+having count(*) <= %(widest)s
+order by n.nspname, c.relname
+"""
+
+
+def trackers(connection: "psycopg.Connection[Any]") -> tuple[Tracker, ...]:
+    """Return the narrow tables of all schemas that are not the system's."""
+    rows = connection.execute(_TABLES, {"widest": _WIDEST}).fetchall()
+    return tuple(
+        Tracker(
+            QName(schema, name),
+            dict(zip(columns, types, strict=True)),
+            tuple(key),
+            _reason(usage, select, hidden),
+        )
+        for schema, name, columns, types, key, usage, select, hidden in rows
+    )
+
+
+def _reason(usage: bool, select: bool, hidden: bool) -> str:
+    if not usage:
+        return "this role has no USAGE on its schema"
+    if not select:
+        return "this role has no SELECT on it"
+    return "row-level security may hide rows of it from this role" if hidden else ""
+
+
+def fetch(
+    connection: "psycopg.Connection[Any]", tracker: Tracker, columns: Sequence[str], order: Sequence[str]
+) -> list[Row]:
+    """Return the rows of a tracker by `order`, those of `columns` that it has, every value as text.
+
+    Times are ISO 8601, in UTC where the column has a zone; bytes are hexadecimal, arrays JSON.
+    """
+    present = [c for c in columns if c in tracker.columns]
+    values = ", ".join(_text(tracker.columns[c], quote_ident(c)) for c in present)
+    sorting = ", ".join(quote_ident(c) for c in order if c in tracker.columns)
+    sql = f"select {values} from {quote_qname(tracker.qname)} order by {sorting or '1'}"
+    rows = connection.execute(sql.encode()).fetchall()
+    return [dict(zip(present, row, strict=True)) for row in rows]
+
+
+def _text(type_name: str, column: str) -> str:
+    """Return the expression that gives a column's value as text. Every name in it is qualified, as the
+    search path is the user's."""
+    if type_name == "timestamp with time zone":
+        return f"""pg_catalog.to_char({column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+    if type_name.startswith("timestamp"):
+        return f"""pg_catalog.to_char({column}, 'YYYY-MM-DD"T"HH24:MI:SS.US')"""
+    if type_name == "bytea":
+        return f"pg_catalog.encode({column}, 'hex')"
+    if type_name.endswith("[]"):
+        return f"pg_catalog.array_to_json({column})::pg_catalog.text"
+    return f"{column}::pg_catalog.text"

@@ -1,0 +1,74 @@
+"""The migrations as the report holds them: the history, and the findings of each migration."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from ..model.finding import Finding
+from ..model.history import History, HistoryEntry
+from ..model.report import MigrationEntry, MigrationFacts
+
+
+def migration_facts(history: History, findings: Iterable[Finding]) -> MigrationFacts:
+    """Return the history for the report; `findings` are open and accepted ones."""
+    if not history.examined:
+        return MigrationFacts(note=history.reason)
+    by_file = _by_file(history, findings)
+    ledger = history.ledger
+    return MigrationFacts(
+        tool=history.tool,
+        path=history.folder,
+        ledger=ledger.table if ledger else "",
+        ledger_reason=history.ledger_reason,
+        ledger_expected=history.ledger_expected,
+        entries=tuple(_entry(e, history, by_file) for e in history.entries),
+        note=" ".join(f"{note.rstrip('.')}." for note in history.notes),
+        shared=history.shared,
+        stray=history.stray,
+        statements=history.statements,
+        repeated=history.repeated,
+        replay=history.replay,
+        drift=history.drift,
+        dry_run=history.dry_run,
+        paths=history.paths,
+    )
+
+
+def _entry(entry: HistoryEntry, history: History, by_file: Mapping[str, tuple[str, ...]]) -> MigrationEntry:
+    return MigrationEntry(
+        version=entry.version,
+        name=entry.name or entry.recorded_name,
+        file=entry.file,
+        state=_state(entry, history),
+        why=entry.why,
+        checksum=entry.recorded_checksum or entry.checksum,
+        applied_at=entry.applied_at,
+        late=entry.late,
+        verified=entry.verified,
+        creates=entry.creates or (),
+        undo=entry.undo,
+        loses=entry.loses,
+        findings=by_file.get(entry.file or entry.version, ()),
+    )
+
+
+def _state(entry: HistoryEntry, history: History) -> str:
+    """Return the status; without a ledger, the replay is all that is known of a file."""
+    failure = history.replay.failure
+    if history.ledger is None and failure and entry.file and entry.file == failure.statement.file:
+        return "failed"
+    return entry.status
+
+
+def _by_file(history: History, findings: Iterable[Finding]) -> Mapping[str, tuple[str, ...]]:
+    """Return the fingerprints of findings by the file or version that they are about, or stand in."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for finding in findings:
+        if not finding.check.startswith("MIG"):
+            continue
+        path, _, line = (finding.location or "").rpartition(":")
+        place = path if line.isdigit() else finding.location or ""
+        named = finding.object.name if finding.object.kind == "migration" else ""
+        for name in dict.fromkeys((named, place.removeprefix(f"{history.folder}/"))):
+            if name:
+                found[name].append(finding.fingerprint)
+    return {name: tuple(prints) for name, prints in found.items()}

@@ -1,0 +1,31 @@
+"""A line of the expected validation output: a promise, and whether it holds."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Mark = Literal["ok", "bad", "none"]
+SIGNS: dict[Mark, str] = {"ok": "✓", "bad": "✗", "none": "–"}
+WORDS: dict[Mark, str] = {"ok": "holds", "bad": "does not hold", "none": "not examined"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One promise: `note` says what qualifies it, or why it was not examined. `check` may be empty."""
+
+    mark: Mark
+    text: str
+    note: str = ""
+    check: str = ""
+
+    @property
+    def sign(self) -> str:
+        return SIGNS[self.mark]
+
+    @property
+    def word(self) -> str:
+        return WORDS[self.mark]
+
+
+def some(number: int, noun: str) -> str:
+    """Return number and noun, the latter in its plural where there is not one."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,135 @@
+"""What was found out about the migrations, a line each: ✓ only for what was looked at and is so."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from ..model.report import MigrationEntry, MigrationFacts
+from .line import Line, Mark, some
+
+_APPLIED = (
+    "applied", "unverifiable", "missing", "edited", "line_endings", "renamed", "reused", "renumbered",
+)  # fmt: skip
+_SOUND = ("applied", "unverifiable", "baseline")
+_WORDS = {"gap": "never applied", "line_endings": "with other line ends", "missing": "without a file"}
+
+
+def migration_lines(facts: MigrationFacts, *, everything: bool = False) -> tuple[Line, ...]:
+    """Return the lines. What was not done has one only where it was asked for, or `everything` is wanted."""
+    if not facts.entries and not facts.tool:
+        return (Line("none", "migrations", facts.note or "not part of this run"),)
+    return (
+        _sequence(facts),
+        *_ledger(facts, everything),
+        *_checksums(facts, everything),
+        *_statements(facts, everything),
+        *_replay(facts, everything),
+        *_drift(facts, everything),
+        *_dry_run(facts, everything),
+        *_paths(facts, everything),
+    )
+
+
+def _sequence(facts: MigrationFacts) -> Line:
+    files = sum(bool(e.file) for e in facts.entries)
+    wrong = [
+        f"{some(len(s.files), 'file')} claim version {s.version}" for s in facts.shared if len(s.files) > 1
+    ]
+    wrong += [f"{some(len(facts.stray), 'stray SQL file')}"] if facts.stray else []
+    return Line(_mark(not wrong), f"{some(files, 'migration')} in sequence", ", ".join(wrong), "MIG001")
+
+
+def _ledger(facts: MigrationFacts, everything: bool) -> Iterator[Line]:
+    if not facts.ledger:
+        if everything or facts.ledger_expected:
+            yield Line("none", "migrations are applied", facts.ledger_reason or "no ledger", "MIG002")
+        return
+    states = Counter(e.state for e in facts.entries)
+    applied = sum(states[s] for s in _APPLIED)
+    total = len(facts.entries) - states["baseline"]
+    wrong = [
+        f"{number} {_WORDS.get(state, state.replace('_', ' '))}"
+        for state, number in sorted(states.items())
+        if state not in _SOUND
+    ]
+    late = sum(e.late for e in facts.entries)
+    wrong += [f"{late} out of order"] if late else []
+    text = f"{applied} of {some(total, 'migration')} applied, says {facts.ledger}"
+    yield Line(_mark(not wrong), text, ", ".join(wrong), "MIG002")
+
+
+def _checksums(facts: MigrationFacts, everything: bool) -> Iterator[Line]:
+    compared = [e for e in facts.entries if e.verified]
+    bare = sum(e.state == "unverifiable" for e in facts.entries)
+    if compared:
+        same = sum(_agrees(e) for e in compared)
+        note = f"{bare} more without a checksum in the ledger" if bare else ""
+        text = f"{same} of {some(len(compared), 'applied migration')} verified by checksum"
+        yield Line(_mark(same == len(compared)), text, note, "MIG004")
+    elif everything and facts.ledger:
+        yield Line("none", "applied migrations verified by checksum", "the ledger records none", "MIG004")
+
+
+def _agrees(entry: MigrationEntry) -> bool:
+    return entry.state not in ("edited", "line_endings", "reused")
+
+
+def _statements(facts: MigrationFacts, everything: bool) -> Iterator[Line]:
+    if facts.repeated:
+        number = len(facts.repeated)
+        text = f"{some(number, 'object')} created by more than one migration"
+        yield Line("bad", text, f"{some(facts.statements, 'statement')} were read", "MIG009")
+    elif facts.statements:
+        yield Line("ok", f"{some(facts.statements, 'statement')}, none of which creates an object again",
+                   check="MIG009")  # fmt: skip
+    elif everything:
+        yield Line("none", "no object is created twice", "there are no SQL statements to read", "MIG009")
+
+
+def _replay(facts: MigrationFacts, everything: bool) -> Iterator[Line]:
+    replay, what = facts.replay, "run through on a fresh database"
+    if replay.attempted:
+        # Where one failed, files come after it that were not run.
+        files = sum(bool(e.file) for e in facts.entries) if replay.failure else len(replay.applied)
+        note = f"{replay.failure.statement.file} fails" if replay.failure else ""
+        text = f"{len(replay.applied)} of {some(files, 'migration')} {what}"
+        yield Line(_mark(replay.failure is None), text, note, "MIG010")
+    elif everything or replay.wanted:
+        yield Line("none", f"migrations {what}", replay.reason, "MIG010")
+
+
+def _drift(facts: MigrationFacts, everything: bool) -> Iterator[Line]:
+    drift, what = facts.drift, "as the migrations make them"
+    if drift.examined:
+        extra = {c.object for c in drift.changes if c.kind == "added"}
+        differ = {c.object for c in drift.changes} - extra
+        text = f"{drift.objects - len(differ)} of {some(drift.objects, 'object')} are {what}"
+        note = f"{len(extra)} more that no migration makes" if extra else ""
+        yield Line(_mark(not drift.changes), text, note, "MIG011")
+    elif everything or drift.wanted:
+        yield Line("none", f"objects are {what}", drift.reason, "MIG011")
+
+
+def _dry_run(facts: MigrationFacts, everything: bool) -> Iterator[Line]:
+    dry, what = facts.dry_run, "run on a copy of this schema"
+    pending = sum(e.state in ("pending", "gap") for e in facts.entries)
+    if dry.examined and (dry.runs or pending):
+        good = sum(r.failure is None for r in dry.runs)
+        text = f"{good} of {some(max(pending, len(dry.runs)), 'pending migration')} {what}"
+        yield Line(_mark(good == max(pending, len(dry.runs))), text, check="MIG013")
+    elif everything or (dry.wanted and not dry.examined):
+        reason = "nothing is pending" if dry.examined else dry.reason
+        yield Line("none", f"pending migrations {what}", reason, "MIG013")
+
+
+def _paths(facts: MigrationFacts, everything: bool) -> Iterator[Line]:
+    paths = facts.paths
+    if paths.examined:
+        lost = {loss.start for loss in paths.losses}
+        text = f"{len(paths.paths) - len(lost)} of {some(len(paths.paths), 'upgrade path')} keep their rows"
+        yield Line(_mark(not lost), text, check="MIG012")
+    elif everything:
+        yield Line("none", "rows survive every upgrade path", paths.reason, "MIG012")
+
+
+def _mark(good: bool) -> Mark:
+    return "ok" if good else "bad"

@@ -1,0 +1,52 @@
+"""The upgrade paths on a terminal: a line for each start, what broke below it."""
+
+import click
+
+from ..ident import visible
+from ..model.history import RowLoss, UpgradePaths
+
+_LISTED = 8
+
+
+def render_paths(paths: UpgradePaths, *, color: bool = False) -> str:
+    """Return the outcome of a test with fixtures as text for a terminal."""
+    lines = [line for start in paths.paths for line in _path(start, paths, color)]
+    elsewhere = [loss for loss in paths.losses if not loss.direct]
+    if paths.losses and not elsewhere:
+        lines.append("· with the rows of every fixture: no other difference")
+    else:
+        lines.append(f"{_mark(not elsewhere, color)} with the rows of every fixture")
+    lines += [_loss(loss, f"rows of {visible(loss.start)}: ") for loss in elsewhere]
+    lines += _notes("no fixture for", paths.bare)
+    lines += _notes("nothing is expected of the rows of", paths.unasserted)
+    total = len(paths.losses)
+    counted = f"{_count(len(paths.paths), 'upgrade path')}, {_count(paths.rows, 'row')} compared"
+    verdict = f"FAIL: {_count(total, 'difference')} in" if total else "PASS:"
+    return "\n".join([*lines, "", f"{verdict} {counted}", ""])
+
+
+def _path(start: str, paths: UpgradePaths, color: bool) -> list[str]:
+    losses = [loss for loss in paths.losses if loss.start == start and loss.direct]
+    return [f"{_mark(not losses, color)} {visible(start)} → head", *(_loss(loss) for loss in losses)]
+
+
+def _loss(loss: RowLoss, prefix: str = "") -> str:
+    table = f"{visible(loss.table)}: " if loss.table else ""
+    by = f" (by {visible(loss.culprit)})" if loss.culprit else ""
+    return f"    {prefix}{table}{visible(loss.difference)}{by}"
+
+
+def _mark(good: bool, color: bool) -> str:
+    mark = "✓" if good else "✗"
+    return click.style(mark, fg="green" if good else "red") if color else mark
+
+
+def _notes(words: str, versions: tuple[str, ...]) -> list[str]:
+    if not versions:
+        return []
+    more = f" and {len(versions) - _LISTED} more" if len(versions) > _LISTED else ""
+    return [f"· {words} {', '.join(map(visible, versions[:_LISTED]))}{more}"]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -1,0 +1,151 @@
+"""Assert that a database's schema is as it should be; what is not is told as in a report."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ..config import Config, LoadedConfig, TableConfig
+from ..declare import Check
+from ..errors import UsageError
+from ..ident import visible
+from ..model.finding import Finding, Severity
+from ..model.report import CheckResult, Report
+from .database import MigratedDatabase
+
+if TYPE_CHECKING:
+    from .pool import Pool
+
+# The checks that compare with what was declared.
+DECLARED = (
+    "TBL001",
+    "COL001",
+    "COL002",
+    "COL003",
+    "COL004",
+    "UNQ004",
+    "IDX006",
+    "FKY002",
+    "RLS015",
+    "BYP012",
+)
+_DEFAULT_SCHEMA = "public"
+
+Tables = Iterable[str] | Mapping[str, Mapping[str, Any]]
+
+
+class SchemaAssertion:
+    """The fixture `assert_schema`. `default` gives the database of the test."""
+
+    def __init__(self, pool: "Pool", default: Callable[[], MigratedDatabase]) -> None:
+        self._pool, self._default = pool, default
+
+    def __call__(
+        self,
+        database: MigratedDatabase | None = None,
+        *,
+        select: Sequence[str] = (),
+        ignore: Sequence[str] = (),
+        tables: Tables = (),
+        fail_on: str = "error",
+        rows: bool = False,
+    ) -> Report:
+        """Assert that the schema of `database` (the test's `migrated_db`) passes; return the report.
+
+        `select` and `ignore` are ids of checks or their beginnings; without them the config's checks are
+        meant, or, with `tables`, those on what is declared. `tables` must exist: their names, or names
+        with what `[contract.tables.NAME]` of the config may hold. `fail_on` is the least severity that
+        fails, "error", "warning" or "info". `rows`: count rows too. Raises `AssertionError` with the
+        findings, and where nothing was examined or a check could not be.
+        """
+        __tracebackhide__ = True
+        report = examined(
+            database or self._default(),
+            _declaring(self._pool.settings.config, tables),
+            select=tuple(select) or (DECLARED if tables else ()),
+            ignore=ignore,
+            rows=rows,
+        )
+        _judge(report, fail_on)
+        return report
+
+
+def chosen_checks(
+    config: Config, select: Sequence[str] = (), ignore: Sequence[str] = ()
+) -> tuple[Check, ...]:
+    """Return the checks that are meant. Raises `UsageError` for an id that is none."""
+    from ..engine import select_checks
+    from ..packs import builtin_checks
+
+    checks = config.checks
+    wanted = tuple(select) or checks.select
+    return select_checks(builtin_checks(), wanted, (*ignore, *checks.ignore))
+
+
+def examined(
+    database: MigratedDatabase,
+    config: LoadedConfig,
+    *,
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    rows: bool = False,
+) -> Report:
+    """Examine a database as the command line does."""
+    from ..examine import Request, Source, examine, run_time
+    from ..progress import Progress
+
+    request = Request(
+        source=Source(database_url=database.url),
+        config=config,
+        checks=chosen_checks(config.config, select, ignore),
+        now=run_time(os.environ),
+        rows=rows,
+        environ=os.environ,
+    )
+    return examine(request, Progress())
+
+
+def _declaring(config: LoadedConfig, tables: Tables) -> LoadedConfig:
+    """Return the config with `tables` as the contract, if there are any."""
+    named = dict(tables) if isinstance(tables, Mapping) else {name: {} for name in tables}
+    if not named:
+        return config
+    try:
+        declared = msgspec.convert(named, dict[str, TableConfig])
+    except msgspec.ValidationError as error:
+        raise UsageError(f"assert_schema: tables: {error}") from None
+    contract = msgspec.structs.replace(
+        config.config.contract, from_=(), closed=False, enums={}, tables=declared
+    )
+    return config._replace(config=msgspec.structs.replace(config.config, contract=contract))
+
+
+def _judge(report: Report, fail_on: str) -> None:
+    __tracebackhide__ = True
+    limit = Severity(fail_on).rank
+    failing = [f for f in report.findings if f.severity.rank >= limit]
+    unlooked = [c for c in report.checks if c.status in ("skipped", "error")]
+    texts = [describe(finding) for finding in failing]
+    texts += [f"{c.id} could not be examined: {c.reason}" for c in unlooked]
+    if not texts and not any(check.examined for check in report.checks):
+        texts.append("nothing was examined: no selected check has anything to look at in this schema")
+    if texts:
+        raise AssertionError("the schema is not as it should be\n\n" + "\n\n".join(texts))
+
+
+def describe(finding: Finding) -> str:
+    """Return a finding as text of a few lines."""
+    label = visible(finding.object.label(_DEFAULT_SCHEMA))
+    lines = [f"{finding.severity} {finding.check} {label}: {finding.message}"]
+    said = (("expected", finding.expected), ("observed", finding.observed), ("evidence", finding.evidence))
+    lines += [f"    {name}: {text}" for name, text in said if text]
+    lines += [f"    resolve: {visible(sql)}" for sql in finding.remedy.sql]
+    if finding.remedy.note and not finding.remedy.sql:
+        lines.append(f"    resolve: {finding.remedy.note}")
+    return "\n".join(lines)
+
+
+def summary(check: CheckResult) -> str:
+    """Return one line on a check: its title and its count."""
+    return f"{check.id} {check.title}: {check.failed} of {check.examined} failed"
