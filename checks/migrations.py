@@ -277,7 +277,9 @@ def failed(subject: Entry, facts: Facts) -> Verdict:
     here. A migration that is running right now looks like one that never ended.
     """
     entry = subject.entry
-    if entry.status == "failed":
+    if entry.status == "failed" and entry.version == "lock" and not entry.file:
+        message = f"The lock of {ledger_name(facts)} is held: a run is going on, or it died"
+    elif entry.status == "failed":
         message = f"{subject.name} failed or never ended, says the ledger"
     elif entry.status == "rolled_back":
         message = f"{subject.name} was rolled back and not applied again"

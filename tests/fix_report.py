@@ -6,7 +6,19 @@ import msgspec
 
 from tests.fix_isolation import hostile_isolation, isolation
 from validate_schema.engine import fingerprint
+from validate_schema.model.difference import Change
 from validate_schema.model.finding import Finding, ObjectRef, Remedy, Severity
+from validate_schema.model.history import (
+    Drift,
+    DryRun,
+    DryRuns,
+    Failure,
+    RepeatedDdl,
+    Replay,
+    RowLoss,
+    Statement,
+    UpgradePaths,
+)
 from validate_schema.model.report import (
     CandidateFacts,
     CheckResult,
@@ -418,7 +430,27 @@ def hostile() -> Report:
             path=nasty,
             ledger=nasty,
             note=nasty,
-            entries=tuple(MigrationEntry(version=n, name=n, file=n, state=n, creates=(n, n)) for n in HOSTILE),
+            entries=tuple(
+                MigrationEntry(version=n, name=n, file=n, state=n, creates=(n, n), why=n, undo=n, loses=(n,))
+                for n in HOSTILE
+            ),
+            stray=HOSTILE,
+            repeated=tuple(RepeatedDdl(object=n, statements=(Statement(n, 1), Statement(n, 2))) for n in HOSTILE),
+            replay=Replay(
+                attempted=True, failure=Failure(statement=Statement(nasty, 1, nasty), message=nasty, detail=nasty)
+            ),
+            drift=Drift(
+                examined=True,
+                objects=len(HOSTILE),
+                changes=tuple(
+                    Change(kind="changed", object=ObjectRef("table", n, n, n), what=n, before=n, after=n)
+                    for n in HOSTILE
+                ),
+            ),
+            dry_run=DryRuns(examined=True, runs=tuple(DryRun(file=n) for n in HOSTILE)),
+            paths=UpgradePaths(
+                examined=True, paths=HOSTILE, losses=(RowLoss(start=nasty, table=nasty, difference=nasty, culprit=nasty),)
+            ),
         ),
         isolation=hostile_isolation(HOSTILE),
     )  # fmt: skip

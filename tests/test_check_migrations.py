@@ -207,3 +207,14 @@ def test_a_suppression_takes_a_file_by_its_name() -> None:
     result, findings = judged(eventful(), "MIG008", suppressions=(use,))
 
     assert (result.failed, result.suppressed, findings) == (1, 1, ())
+
+
+def test_a_lock_that_was_left_behind_says_so() -> None:
+    given = history(entry("1"), entry("lock", "failed", file="", why="knex_migrations_lock is taken"))
+
+    (finding,) = judged(given, "MIG006")[1]
+
+    assert (finding.object.name, finding.observed) == ("lock", "knex_migrations_lock is taken")
+    assert (
+        finding.message == "The lock of public.flyway_schema_history is held: a run is going on, or it died"
+    )

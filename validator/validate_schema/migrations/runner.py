@@ -179,7 +179,7 @@ class _Replay:
         pgconn = self.connection.pgconn
         with self.connection.lock:
             pgconn.send_query(sql.encode())
-            results = self.connection.wait(generators.fetch_many(pgconn))
+            results = self.connection.wait(generators.execute(pgconn))
         bad = results[-1]
         if bad.status != pq.ExecStatus.FATAL_ERROR:
             return None
