@@ -6,6 +6,16 @@ from typing import NamedTuple
 
 from validate_schema.api import Facts, ObjectRef, TableClass, catalog, contract
 
+Expected = (
+    contract.ExpectedTable
+    | contract.ExpectedColumn
+    | contract.ExpectedKey
+    | contract.ExpectedForeignKey
+    | contract.ExpectedPolicy
+    | contract.ExpectedEnum
+    | contract.ExpectedView
+)
+
 
 class DeclaredTable(NamedTuple):
     """A table of the contract; `table` is None where no such table exists."""
@@ -87,6 +97,8 @@ def is_free(name: catalog.QName, facts: Facts) -> bool:
     return name not in types and name.name not in facts.taken_names.get(name.schema, frozenset())
 
 
-def written_in(origin: str) -> str:
+def written_in(expected: Expected) -> str:
     """Return where an expectation was written, to follow it in a sentence."""
-    return f" ({origin})" if origin else ""
+    if expected.where:
+        return f" (declared in {expected.where})"
+    return f" ({expected.origin})" if expected.origin else ""

@@ -163,7 +163,8 @@ def expected_column(declared: DeclaredColumn, facts: Facts) -> Verdict:
     near = [c.name for c in table.columns if _folded(c.name) == _folded(expected.name)]
     return Flaw(
         message=f"Column {facts.show(table.qname)}.{expected.name} does not exist",
-        expected=f"a column of that name{written_in(expected.origin)}",
+        expected=f"a column of that name{written_in(expected)}",
+        location=expected.where,
         observed=f"no such column; there is {', '.join(near)}" if near else "no such column",
         remedy=_rename(near) if near else _add(table, expected, facts),
     )
@@ -225,7 +226,8 @@ def type(subject: ExistingColumn, facts: Facts) -> Verdict:
         return None
     return Flaw(
         message=f"Column {subject.shown(facts)} has another type than declared",
-        expected=f"{wanted}{written_in(expected.origin)}",
+        expected=f"{wanted}{written_in(expected)}",
+        location=expected.where,
         observed=column.type,
         remedy=change_type(table, column, wanted, facts),
     )
@@ -260,7 +262,8 @@ def nullability(subject: ExistingColumn, facts: Facts) -> Verdict:
     says = "nullable" if expected.nullable else "NOT NULL"
     return Flaw(
         message=f"Column {subject.shown(facts)} is {'nullable' if nullable else 'NOT NULL'}, and declared {says}",
-        expected=f"{says}{written_in(expected.origin)}",
+        expected=f"{says}{written_in(expected)}",
+        location=expected.where,
         observed="NOT NULL, but NOT VALID" if waiting else "nullable" if nullable else "NOT NULL",
         remedy=_drop_not_null(table, column) if expected.nullable else _not_null(table, column, facts),
     )
@@ -316,7 +319,8 @@ def default(subject: ExistingColumn, facts: Facts) -> Verdict:
     change = f"SET DEFAULT {wanted}" if wanted is not None else "DROP DEFAULT"
     return Flaw(
         message=f"Column {subject.shown(facts)} {_differs(wanted, observed)}",
-        expected=f"{f'default {wanted}' if wanted is not None else 'no default'}{written_in(expected.origin)}",
+        expected=f"{f'default {wanted}' if wanted is not None else 'no default'}{written_in(expected)}",
+        location=expected.where,
         observed=f"default {observed}" if observed is not None else "no default",
         remedy=Remedy(
             sql=(

@@ -132,7 +132,8 @@ def expected_enum(declared: DeclaredEnum, facts: Facts) -> Verdict:
         observed += f"; no CHECK lists the values of {', '.join(declared.unlisted)}"
     return Flaw(
         message=f"Enum {facts.show(declared.qname)} does not exist",
-        expected=f"an enum of that name, or a CHECK on its columns{written_in(declared.expected.origin)}",
+        expected=f"an enum of that name, or a CHECK on its columns{written_in(declared.expected)}",
+        location=declared.expected.where,
         observed=observed,
         remedy=_create(declared, near, facts),
     )
@@ -200,7 +201,8 @@ def _compare(
     where = f" in {facts.show(column.table.qname)}.{column.constraint.name}" if column else ""
     return Flaw(
         message=f"Enum {name}{where} {' and '.join(what) or 'has its labels in another order'}",
-        expected=", ".join(wanted) + written_in(declared.expected.origin),
+        expected=", ".join(wanted) + written_in(declared.expected),
+        location=declared.expected.where,
         observed=", ".join(observed),
         remedy=_list_again(column) if column else _add_labels(declared.qname, wanted, observed, bool(extra)),
         severity=None if missing or extra else Severity.WARNING,

@@ -156,11 +156,12 @@ def expected_fk(subject: ExpectedReference, facts: Facts) -> Verdict:
     if any(not found for found, _ in compared):
         return None
     listed = ", ".join(expected.columns)
-    wanted = f"a foreign key ({listed}) to {expected.references}{written_in(expected.origin)}"
+    wanted = f"a foreign key ({listed}) to {expected.references}{written_in(expected)}"
     if not compared:
         return Flaw(
             message=f"{facts.show(table.qname)} has no foreign key on ({listed})",
             expected=wanted,
+            location=expected.where,
             observed="none",
             remedy=add_expected(table, expected, facts),
         )
@@ -168,6 +169,7 @@ def expected_fk(subject: ExpectedReference, facts: Facts) -> Verdict:
     return Flaw(
         message=f"{facts.show(table.qname)}.{key.name} on ({listed}) is not as declared: {'; '.join(found)}",
         expected=wanted,
+        location=expected.where,
         observed=words(key, facts),
         remedy=replace_expected(table, key, expected, facts),
     )

@@ -418,7 +418,8 @@ def expected_index(subject: ExpectedOf, facts: Facts) -> Verdict:
     listed = ", ".join(columns)
     return Flaw(
         message=f"{facts.show(table.qname)} has no index that starts with ({listed})",
-        expected=f"an index on ({listed}){written_in(subject.key.origin)}",
+        expected=f"an index on ({listed}){written_in(subject.key)}",
+        location=subject.key.where,
         observed=_nearest(table, set(columns[:1])),
         remedy=_build(table, columns, facts),
     )

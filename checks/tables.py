@@ -62,7 +62,8 @@ def expected_table(declared: DeclaredTable, facts: Facts) -> Verdict:
         return None
     return Flaw(
         message=f"Table {facts.show(declared.qname)} does not exist",
-        expected=f"a table of that name{written_in(declared.expected.origin)}",
+        expected=f"a table of that name{written_in(declared.expected)}",
+        location=declared.expected.where,
         observed=_instead(declared.qname, facts),
         remedy=_create_table(declared, facts),
     )

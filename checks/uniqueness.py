@@ -292,7 +292,8 @@ def expected_unique(subject: ExpectedOf, facts: Facts) -> Verdict:
     listed = ", ".join(columns)
     return Flaw(
         message=f"{facts.show(table.qname)} has no unique on ({listed})",
-        expected=f"UNIQUE ({listed}){written_in(subject.key.origin)}",
+        expected=f"UNIQUE ({listed}){written_in(subject.key)}",
+        location=subject.key.where,
         observed=_seen(others),
         remedy=_add_expected(table, columns, facts),
     )

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
+import msgspec
+
 from .declare import Check
 from .errors import UsageError
 from .facts import Facts, NotExamined, SuppressionUse
@@ -111,7 +113,7 @@ def _examine(check: Check, facts: Facts, overrides: Mapping[str, Severity]) -> _
 
 def replace_severity(flaw: Flaw, severity: Severity) -> Flaw:
     """Return the flaw with the severity that the user set for its check."""
-    return Flaw(flaw.message, flaw.expected, flaw.observed, flaw.remedy, flaw.evidence, severity, flaw.ref)
+    return msgspec.structs.replace(flaw, severity=severity)
 
 
 def fingerprint(check: str, ref: ObjectRef) -> str:
@@ -185,6 +187,7 @@ def _result(tally: _Tally, open_findings: int, facts: Facts) -> CheckResult:
         reason=visible(tally.reason or _reasons(tally.unexamined) or missing),
     )
 
+        location=visible(flaw.location) or None,
 
 def _status(tally: _Tally, open_findings: int) -> CheckStatus:
     if tally.broken:

@@ -13,6 +13,8 @@ from .catalog import read_catalog
 from .catalog.snapshot import fingerprint, load_snapshot
 from .config import Config, LoadedConfig, config_names, suppression_uses
 from .contract import build_contract
+from .contract.merge import settled
+from .contract.sources import SourceContext
 from .declare import Check
 from .engine import run
 from .evidence import gather
@@ -61,7 +63,9 @@ class Source:
 
 @dataclass(frozen=True)
 class Request:
-    """One run, as the command line or a library caller asks for it. `now` is in UTC."""
+    """One run, as the command line or a library caller asks for it. `now` is in UTC; `list_subjects`
+    keeps in the report what each check examined, by name. `contracts` are sources of the contract besides
+    the config's, relative to the working directory."""
 
     source: Source
     config: LoadedConfig
@@ -72,6 +76,7 @@ class Request:
     proving: Proving = Proving.NO
     command: str = ""
     environ: Mapping[str, str] = field(default_factory=dict)
+    contracts: tuple[str, ...] = ()
 
     @property
     def base(self) -> Path:
@@ -102,7 +107,12 @@ def examine(request: Request, progress: Progress) -> Report:
     started = monotonic()
     config = request.config.config
     require_provable(request.proving, request.source.kind)
-    contract = build_contract(config, request.base)
+    contract = build_contract(
+        config,
+        request.base,
+        SourceContext(request.source.scratch, progress),
+        named=request.contracts,
+    )
     with open_source(request.source, progress) as opened:
         with progress.step("identifying the tenancy"):
             tenancy = identify(opened.catalog, config.tenancy, today=request.now.date())
@@ -111,7 +121,7 @@ def examine(request: Request, progress: Progress) -> Report:
         facts = Facts(
             opened.catalog,
             tenancy,
-            contract,
+            settled(contract, opened.catalog.server.default_schema),
             analysis=analysis,
             suppressions=suppression_uses(config),
             config_names=config_names(config),

@@ -57,6 +57,7 @@ class LazyGroup(click.Group):
     epilog="Exit codes: 0 pass, 1 findings at or above --fail-on, 2 usage, 3 could not be completed.",
 )
 @options.target
+@options.contracts
 @options.selection
 @options.proof
 @options.repro

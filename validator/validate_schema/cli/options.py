@@ -84,6 +84,14 @@ selection = _together(
     click.option("--data/--no-data", default=None, help="Count rows in tenant tables (default: on)."),
 )
 
+contracts = click.option(
+    "--contract",
+    "contracts",
+    multiple=True,
+    metavar="SOURCE",
+    help="Declared state to compare with, besides the config's: a .prisma file or folder, a .json snapshot. Repeatable.",
+)
+
 proof = _together(
     click.option(
         "--prove", is_flag=True, help="Prove isolation with two tenants' rows on a copy of the schema."

@@ -33,6 +33,7 @@ def validate(
     statement_timeout: int,
     config_path: Path | None,
     select: Sequence[str],
+    contracts: Sequence[str],
     ignore: Sequence[str],
     data: bool | None,
     prove: bool,
@@ -78,6 +79,7 @@ def validate(
         environ=os.environ,
     )
     report = examine(request, Progress())
+        contracts=tuple(contracts),
     deliver(report, destinations, min_severity=min_severity, quiet=quiet, color=color)
     if repro is not None:
         say_scripts(report, repro)

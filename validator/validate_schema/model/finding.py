@@ -61,6 +61,7 @@ class Flaw(msgspec.Struct, frozen=True, omit_defaults=True):
     """A judge's verdict on a subject that fails. The engine makes a `Finding` of it.
 
     `severity` overrides the check's own where the rule has degrees. `ref` overrides the subject's.
+    `location` is the file and line that declares what is missing or different: ``schema.sql:12``.
     """
 
     message: str
@@ -70,6 +71,7 @@ class Flaw(msgspec.Struct, frozen=True, omit_defaults=True):
     evidence: str = ""
     severity: Severity | None = None
     ref: ObjectRef | None = None
+    location: str = ""
 
 
 class Unexamined(msgspec.Struct, frozen=True):
