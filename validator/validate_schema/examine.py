@@ -9,6 +9,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from .baseline import Baseline, measured
 from .catalog import read_catalog
 from .catalog.snapshot import fingerprint, load_snapshot
 from .config import Config, LoadedConfig, config_names, suppression_uses
@@ -64,7 +65,8 @@ class Source:
 @dataclass(frozen=True)
 class Request:
     """One run, as the command line or a library caller asks for it. `now` is in UTC; `list_subjects`
-    keeps in the report what each check examined, by name. `contracts` are sources of the contract besides
+    keeps in the report what each check examined, by name; `baseline` is what the findings are measured
+    against. `contracts` are sources of the contract besides
     the config's, relative to the working directory."""
 
     source: Source
@@ -74,9 +76,11 @@ class Request:
     fail_on: str = "error"
     rows: bool = True
     proving: Proving = Proving.NO
+    list_subjects: bool = False
+    baseline: Baseline | None = None
     command: str = ""
-    environ: Mapping[str, str] = field(default_factory=dict)
     contracts: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def base(self) -> Path:
@@ -139,7 +143,12 @@ def examine(request: Request, progress: Progress) -> Report:
         )
         facts = replace(facts, isolation=proof)
     with progress.step("running the checks"):
-        outcome = run(request.checks, facts, severities=_severities(config))
+        outcome = run(
+            request.checks, facts, severities=_severities(config), list_subjects=request.list_subjects
+        )
+    compared = None
+    if request.baseline is not None:
+        outcome, compared = measured(outcome, request.baseline)
     given = Circumstances(
         target=_target(opened),
         provenance=_provenance(request),
@@ -148,6 +157,7 @@ def examine(request: Request, progress: Progress) -> Report:
         duration_ms=_duration(started, request.environ),
         title=config.report.title or "",
         groups=config.report.groups,
+        baseline=compared,
     )
     return build_report(facts, outcome, request.fail_on, given)
 

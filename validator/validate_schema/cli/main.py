@@ -10,10 +10,12 @@ from . import options
 
 COMMANDS = {
     "checks": "List the checks.",
+    "compare": "Compare two saved reports: what is new, what is gone.",
     "completion": "Print the completion script of a shell.",
     "demo": "Validate the bundled FlakeGuard example and write its report.",
     "doctor": "Say what can be connected to, read and started here.",
     "explain": "Explain a check: what it examines, why, bad and good SQL.",
+    "history": "Show how the findings of saved reports went on over time.",
     "init": "Write a commented validate-schema.toml from what was inferred.",
     "prove": "Prove with two tenants' rows that they are kept apart; print the matrix.",
     "render": "Render a saved JSON report in another format.",
@@ -61,6 +63,7 @@ class LazyGroup(click.Group):
 @options.selection
 @options.proof
 @options.repro
+@options.baseline
 @options.output
 @click.version_option(__version__, prog_name="validate-schema")
 @click.pass_context

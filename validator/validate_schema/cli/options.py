@@ -10,7 +10,7 @@ import click
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 LEVELS = ("error", "warning", "info")
-FORMATS = ("md", "html", "json", "txt")
+FORMATS = ("md", "html", "json", "txt", "sarif", "junit", "github", "gitlab", "csv", "openmetrics")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -119,14 +119,31 @@ output_files = _together(
     color,
 )
 
+baseline = _together(
+    click.option(
+        "--baseline",
+        type=_path(),
+        metavar="FILE",
+        help="An earlier JSON report: says what is new, what is gone.",
+    ),
+    click.option("--update-baseline", is_flag=True, help="Write this run's report to the --baseline file."),
+)
+
+github = click.option(
+    "--github/--no-github",
+    default=None,
+    help="Annotations and step summary (default: when GitHub Actions runs this).",
+)
+
 output = _together(
     output_files,
+    github,
     click.option(
         "--fail-on",
-        type=click.Choice((*LEVELS, "never")),
+        type=click.Choice((*LEVELS, "never", "new")),
         default="error",
         show_default=True,
-        help="Lowest severity that fails the run.",
+        help="Lowest severity that fails the run; new: warnings and errors that the baseline lacks.",
     ),
     click.option(
         "--min-severity",

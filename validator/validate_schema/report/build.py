@@ -9,6 +9,7 @@ from ..engine import Outcome
 from ..facts import Facts
 from ..model.report import (
     DEFAULT_TITLE,
+    BaselineFacts,
     CandidateFacts,
     CheckResult,
     LevelFacts,
@@ -39,6 +40,7 @@ class Circumstances:
     duration_ms: int = 0
     title: str = ""
     groups: Mapping[str, tuple[str, ...]] | None = None
+    baseline: BaselineFacts | None = None
 
 
 def build_report(facts: Facts, outcome: Outcome, fail_on: str, given: Circumstances) -> Report:
@@ -52,6 +54,7 @@ def build_report(facts: Facts, outcome: Outcome, fail_on: str, given: Circumstan
         verdict=verdict,
         exit_code=EXIT_CODES[verdict],
         gate=gate,
+        fail_on=fail_on,
         generated_at=given.generated_at,
         duration_ms=given.duration_ms,
         target=given.target,
@@ -66,6 +69,8 @@ def build_report(facts: Facts, outcome: Outcome, fail_on: str, given: Circumstan
         suppressed=outcome.suppressed,
         migrations=given.migrations,
         isolation=isolation_facts(facts),
+        baseline=given.baseline,
+        subjects=outcome.subjects,
         statistics=statistics(outcome),
     )
 

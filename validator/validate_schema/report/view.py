@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..model.finding import Finding
 from ..model.report import CheckResult, EnumFacts, MigrationEntry, PolicyFacts, Report, Suppressed
 from . import cards as cards_
 from . import headline, matrix
@@ -227,6 +228,23 @@ class View:
     def accepted(self) -> tuple[tuple[str, Suppressed], ...]:
         schema = self.report.target.default_schema
         return tuple((s.object.label(schema), s) for s in self.report.suppressed)
+
+    @cached_property
+    def since_baseline(self) -> tuple[tuple[str, tuple[Finding, ...]], ...]:
+        """The baseline's findings that are no longer found, under what became of them."""
+        compared = self.report.baseline
+        if compared is None:
+            return ()
+        lists = (
+            ("resolved", compared.resolved),
+            ("accepted since", compared.accepted),
+            ("not examined any more", compared.unjudged),
+        )
+        return tuple((became, findings) for became, findings in lists if findings)
+
+    def label(self, finding: Finding) -> str:
+        """Return the name of a finding's object as people write it."""
+        return finding.object.label(self.report.target.default_schema)
 
     @cached_property
     def migrations(self) -> tuple[tuple[str, str, MigrationEntry], ...]:
