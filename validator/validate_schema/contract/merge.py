@@ -66,6 +66,7 @@ def _table(first: ExpectedTable, second: ExpectedTable) -> ExpectedTable:
         grants=_replaced(first.grants, second.grants, lambda g: g.role),
         tenant=first.tenant if second.tenant is None else second.tenant,
         primary_key=second.primary_key or first.primary_key,
+        complete=first.complete or second.complete,
         origin=second.origin,
         where=second.where or first.where,
     )

@@ -77,7 +77,9 @@ class ExpectedGrant(_Expected, frozen=True, kw_only=True):
 
 
 class ExpectedTable(_Expected, frozen=True, kw_only=True):
-    """A table. `primary_key` is None where the declaration does not speak of one."""
+    """A table. `primary_key` is None where the declaration does not speak of one. The declaration is
+    `complete` where it is the whole table: a key or index that it does not list is not meant to be.
+    """
 
     name: str
     schema: str | None = None
@@ -89,6 +91,7 @@ class ExpectedTable(_Expected, frozen=True, kw_only=True):
     grants: tuple[ExpectedGrant, ...] = ()
     tenant: bool | None = None
     primary_key: ExpectedKey | None = None
+    complete: bool = False
 
 
 class ExpectedEnum(_Expected, frozen=True, kw_only=True):

@@ -64,6 +64,7 @@ def _table(schema: Schema, block: Block, origin: str) -> ExpectedTable:
         uniques=tuple(uniques(schema, block, origin)),
         indexes=tuple(indexes(schema, block, origin)),
         foreign_keys=tuple(foreign_keys(schema, block, origin)),
+        complete=True,
         origin=origin,
         where=str(block.place),
     )

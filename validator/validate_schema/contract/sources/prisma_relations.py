@@ -143,13 +143,19 @@ def _join_table(schema: Schema, first: Block, second: Block, field: Field, origi
         name=table,
         schema=schema_of(first),
         columns=columns,
-        uniques=(ExpectedKey(columns=("A", "B"), origin=origin, where=where),),
+        uniques=(ExpectedKey(columns=("A", "B"), ordered=True, origin=origin, where=where),),
         indexes=(
             ExpectedKey(
-                columns=("B",), name=_cut(name, "_B_index"), method="btree", origin=origin, where=where
+                columns=("B",),
+                name=_cut(name, "_B_index"),
+                method="btree",
+                ordered=True,
+                origin=origin,
+                where=where,
             ),
         ),
         foreign_keys=keys if schema.keeps_references else (),
+        complete=True,
         origin=origin,
         where=where,
     )
