@@ -251,8 +251,9 @@ def nullability(subject: ExistingColumn, facts: Facts) -> Verdict:
     """A column may be NULL where the contract says it may not, or the other way round.
 
     Examined: existing columns whose nullability the contract gives. Fails when the column's own
-    NOT NULL differs; one that was added NOT VALID does not hold yet. A tenant column that may be
-    NULL is left to TEN002.
+    NOT NULL differs; one that was added NOT VALID does not hold yet. A list that may not be NULL,
+    though it was declared so, is a warning, and an info where it has a default: lists are written
+    empty, not NULL. A tenant column that may be NULL is left to TEN002.
     """
     table, expected, column = subject
     waiting = unvalidated_not_null(table, column)
@@ -266,7 +267,14 @@ def nullability(subject: ExistingColumn, facts: Facts) -> Verdict:
         location=expected.where,
         observed="NOT NULL, but NOT VALID" if waiting else "nullable" if nullable else "NOT NULL",
         remedy=_drop_not_null(table, column) if expected.nullable else _not_null(table, column, facts),
+        severity=_of_list(column) if expected.nullable else None,
     )
+
+
+def _of_list(column: catalog.Column) -> Severity | None:
+    if not column.type.endswith("[]"):
+        return None
+    return Severity.INFO if column.default is not None else Severity.WARNING
 
 
 def _not_null(table: catalog.Table, column: catalog.Column, facts: Facts) -> Remedy:

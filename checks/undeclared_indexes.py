@@ -43,10 +43,12 @@ def unexpected_index(subject: TableIndex, facts: Facts) -> Verdict:
     Examined are the indexes of tables whose indexes the contract lists, if it
     says ``closed = true``, but for
     unique ones. An index whose first columns are declared as such passes, unless the contract declares that
-    index by name: then it must be the one.
+    index by name: then it must be the one. What differs in an index of a declared name is IDX006's question.
     """
     table, index = subject
     for key in facts.expected_tables[table.qname].indexes:
+        if key.name == index.name:
+            return None
         columns = index.columns if key.name is not None else index.columns[: len(key.columns)]
         if columns == key.columns and (key.predicate is None) == (index.predicate is None):
             return None

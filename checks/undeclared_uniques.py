@@ -54,18 +54,22 @@ def unexpected_unique(unique: TableUnique, facts: Facts) -> Verdict:
     """A unique exists that the closed contract does not declare.
 
     Examined are the unique constraints and unique indexes of tables whose uniques the contract
-    lists, if it says ``closed = true``. Those on expressions and partial ones count too; a primary
-    key does where the contract holds the whole table without one.
+    lists, if it says ``closed = true``. Those on expressions and partial ones, which few sources
+    can declare, are an info. What differs in a unique of a declared name is UNQ004's question. A primary
+    key counts where the contract holds the whole table without one.
     """
     expected = facts.expected_tables[unique.table.qname]
     declared = {
         key.columns for key in expected.uniques if (key.predicate is None) == (unique.predicate is None)
     }
-    if unique.columns in declared and not unique.idx.expressions:
+    named = any(key.name == unique.name for key in expected.uniques)
+    if named or (unique.columns in declared and not unique.idx.expressions):
         return None
+    partial = unique.predicate is not None or bool(unique.idx.expressions)
     return Flaw(
         message=f"{facts.show(unique.table.qname)}.{unique.name} is not in the contract",
         expected="only uniques that the contract declares",
         observed=f"an undeclared unique on ({', '.join(keys_of(unique.idx))})",
         remedy=Remedy(note="Declare it in the contract, or drop it."),
+        severity=Severity.INFO if partial else None,
     )

@@ -95,9 +95,12 @@ class ExpectedTable(_Expected, frozen=True, kw_only=True):
 
 
 class ExpectedEnum(_Expected, frozen=True, kw_only=True):
+    """An enum. Its labels are `ordered` unless what declares it does not care for their order."""
+
     name: str
     labels: tuple[str, ...]
     schema: str | None = None
+    ordered: bool = True
 
 
 class ExpectedView(_Expected, frozen=True, kw_only=True):

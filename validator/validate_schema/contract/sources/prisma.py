@@ -76,6 +76,7 @@ def _enums(schema: Schema, origin: str) -> Iterator[ExpectedEnum]:
             name=mapped(block),
             schema=schema_of(block),
             labels=tuple(map(column_name, block.fields)),
+            ordered=False,  # Prisma Migrate adds new values last, wherever they stand in the schema
             origin=origin,
             where=str(block.place),
         )
