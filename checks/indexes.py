@@ -437,7 +437,7 @@ def expected_index(subject: ExpectedOf, facts: Facts) -> Verdict:
             severity=Severity.INFO,
         )
     return Flaw(
-        message=f"{facts.show(table.qname)} has no index that starts with ({listed})",
+        message=f"{facts.show(table.qname)} has no index that starts with ({listed}){declared_where(key)}",
         expected=expected,
         location=key.where,
         observed=_nearest(table, set(columns[:1])),

@@ -21,6 +21,7 @@ from .engine import run
 from .evidence import gather
 from .facts import Facts
 from .model.catalog import Catalog
+from .model.contract import Contract
 from .model.evidence import Evidence
 from .model.finding import Severity
 from .model.report import MigrationEntry, MigrationFacts, Provenance, Report, RoleFacts, Target
@@ -151,7 +152,7 @@ def examine(request: Request, progress: Progress) -> Report:
         outcome, compared = measured(outcome, request.baseline)
     given = Circumstances(
         target=_target(opened),
-        provenance=_provenance(request),
+        provenance=_provenance(request, contract),
         migrations=opened.migrations,
         generated_at=request.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         duration_ms=_duration(started, request.environ),
@@ -298,17 +299,19 @@ def _target(opened: Opened) -> Target:
     )
 
 
-def _provenance(request: Request) -> Provenance:
+def _provenance(request: Request, contract: Contract) -> Provenance:
     import hashlib
 
     import msgspec
 
     env = request.environ
-    contract = msgspec.json.encode(request.config.config.contract)
+    declared = msgspec.json.encode(request.config.config.contract)
+    if contract.sources:
+        declared += msgspec.json.encode(contract)
     return Provenance(
         config_path=request.config.path.name if request.config.path else "",
         config_sha256=request.config.text_sha256,
-        contract_sha256=hashlib.sha256(contract).hexdigest(),
+        contract_sha256=hashlib.sha256(declared).hexdigest(),
         git_commit=env.get("GITHUB_SHA") or env.get("CI_COMMIT_SHA") or env.get("GIT_COMMIT", ""),
         ci_url=_ci_url(env),
         command=request.command,
