@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -119,21 +119,9 @@ def examine(request: Request, progress: Progress) -> Report:
         named=request.contracts,
     )
     with open_source(request.source, progress) as opened:
-        with progress.step("identifying the tenancy"):
-            tenancy = identify(opened.catalog, config.tenancy, today=request.now.date())
-        with progress.step("reading the policies"):
-            analysis = analyse(opened.catalog, tenancy)
-        facts = Facts(
-            opened.catalog,
-            tenancy,
-            settled(contract, opened.catalog.server.default_schema),
-            analysis=analysis,
-            suppressions=suppression_uses(config),
-            config_names=config_names(config),
-            today=request.now.date(),
-        )
+        facts = understand(opened.catalog, config, contract, request.now.date(), progress)
         with progress.step("counting rows in tenant tables"):
-            facts = replace(facts, evidence=_rows(opened, facts, config, request))
+            facts = replace(facts, evidence=rows(opened, facts, config, request))
         proof = prove_isolation(
             request.proving,
             facts,
@@ -145,7 +133,7 @@ def examine(request: Request, progress: Progress) -> Report:
         facts = replace(facts, isolation=proof)
     with progress.step("running the checks"):
         outcome = run(
-            request.checks, facts, severities=_severities(config), list_subjects=request.list_subjects
+            request.checks, facts, severities=severities(config), list_subjects=request.list_subjects
         )
     compared = None
     if request.baseline is not None:
@@ -163,6 +151,25 @@ def examine(request: Request, progress: Progress) -> Report:
     return build_report(facts, outcome, request.fail_on, given)
 
 
+def understand(
+    catalog: Catalog, config: Config, contract: Contract, today: date, progress: Progress
+) -> Facts:
+    """Return what a catalog says by itself: tenancy, policies as read, the contract in its terms."""
+    with progress.step("identifying the tenancy"):
+        tenancy = identify(catalog, config.tenancy, today=today)
+    with progress.step("reading the policies"):
+        analysis = analyse(catalog, tenancy)
+    return Facts(
+        catalog,
+        tenancy,
+        settled(contract, catalog.server.default_schema),
+        analysis=analysis,
+        suppressions=suppression_uses(config),
+        config_names=config_names(config),
+        today=today,
+    )
+
+
 def run_time(environ: Mapping[str, str]) -> datetime:
     """Return the time of the run in UTC; SOURCE_DATE_EPOCH (seconds) fixes it.
 
@@ -176,11 +183,13 @@ def _duration(started: float, environ: Mapping[str, str]) -> int:
     return 0 if environ.get("SOURCE_DATE_EPOCH", "").isdigit() else round((monotonic() - started) * 1000)
 
 
-def _severities(config: Config) -> dict[str, Severity]:
+def severities(config: Config) -> dict[str, Severity]:
+    """Return the severities that the config sets, by check."""
     return {id: Severity(name) for id, name in config.checks.severity.items()}
 
 
-def _rows(opened: Opened, facts: Facts, config: Config, request: Request) -> Evidence:
+def rows(opened: Opened, facts: Facts, config: Config, request: Request) -> Evidence:
+    """Return the bounded row counts of the target, or why there are none."""
     if opened.connection is None:
         return Evidence(reason=NO_ROWS_IN_SNAPSHOT)
     if not (request.rows and config.data.enabled):

@@ -15,6 +15,7 @@ COMMANDS = {
     "demo": "Validate the bundled FlakeGuard example and write its report.",
     "doctor": "Say what can be connected to, read and started here.",
     "explain": "Explain a check: what it examines, why, bad and good SQL.",
+    "fix": "Write the migration that mends what is found, after trying it on a copy.",
     "history": "Show how the findings of saved reports went on over time.",
     "init": "Write a commented validate-schema.toml from what was inferred.",
     "prove": "Prove with two tenants' rows that they are kept apart; print the matrix.",
