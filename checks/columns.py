@@ -21,7 +21,14 @@ from validate_schema.api import (
     type_sql,
 )
 
-from ._declared import DeclaredColumn, declared_columns, declared_tables, without_tenant_column, written_in
+from ._declared import (
+    DeclaredColumn,
+    declared_columns,
+    declared_tables,
+    default_sql,
+    without_tenant_column,
+    written_in,
+)
 from ._nulls import forbid_null, lets_null_in, unvalidated_not_null
 from ._tenant_values import TypedTenant, default_of, judge_default, kind_of, typed_tenant_columns
 
@@ -184,7 +191,7 @@ def _add(table: catalog.Table, expected: contract.ExpectedColumn, facts: Facts) 
         return Remedy(
             note="Apply the migration that adds it; the contract does not say enough to write it here."
         )
-    default = f" DEFAULT {expected.default}" if expected.default is not None else ""
+    default = default_sql(expected)
     required = " NOT NULL" if expected.nullable is False and default else ""
     late = expected.nullable is False and not default
     return Remedy(

@@ -21,7 +21,7 @@ from validate_schema.api import (
     write_name,
 )
 
-from ._declared import DeclaredTable, declared_tables, is_free, written_in
+from ._declared import DeclaredTable, declared_tables, default_sql, is_free, written_in
 
 _BRIEF = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
 
@@ -93,7 +93,7 @@ def _create_table(declared: DeclaredTable, facts: Facts) -> Remedy:
         )
     lines = [
         f"{quote_ident(c.name)} {types[c.name]}"
-        + (f" DEFAULT {c.default}" if c.default is not None else "")
+        + default_sql(c)
         + (" NOT NULL" if c.nullable is False else "")
         for c in expected.columns
     ]

@@ -142,6 +142,24 @@ def test_an_identity_numbers_a_column_as_well_as_a_sequence(shop: psycopg.Connec
     assert judged(shop, read("shop")) == []
 
 
+def test_a_missing_table_is_made_as_declared(shop: psycopg.Connection[Any]) -> None:
+    shop.execute("drop table customers cascade")
+    catalog = read_catalog(shop)
+    tenancy = identify(catalog, parse_toml("", "test").tenancy, today=TODAY)
+    outcome = run(ABOUT_THE_CONTRACT, Facts(catalog, tenancy, settled(read("shop"), "public"), today=TODAY))
+    (statement,) = next(f for f in outcome.findings if f.check == "TBL001").remedy.sql
+    shop.execute(statement.encode())
+    left = [f for f in judged(shop, read("shop")) if f[0].startswith("COL") or f[0] == "TBL007"]
+
+    assert left == [
+        (
+            "TBL007",
+            "customers.customers_pkey is declared under the name customers_pk",
+            "shop/schema.prisma:23",
+        )
+    ]
+
+
 @pytest.mark.parametrize(
     ("native", "sql"),
     [
