@@ -89,7 +89,7 @@ contracts = click.option(
     "contracts",
     multiple=True,
     metavar="SOURCE",
-    help="Declared state to compare with, besides the config's: a .prisma file or folder, a .json snapshot. Repeatable.",
+    help="Declared state to compare with: a Prisma schema or its folder, a snapshot. Repeatable.",
 )
 
 proof = _together(
