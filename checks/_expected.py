@@ -12,7 +12,7 @@ _WORD = re.compile(r'"((?:[^"]|"")+)"|([\w$]+)')
 
 
 class ExpectedOf(NamedTuple):
-    """A unique or an index that the contract declares; `kind` names it in the report."""
+    """A primary key, unique or index that the contract declares; `kind` names it in the report."""
 
     table: catalog.Table
     key: contract.ExpectedKey
@@ -39,6 +39,13 @@ def _existing(facts: Facts) -> Iterator[tuple[catalog.Table, contract.ExpectedTa
     for declared in declared_tables(facts):
         if declared.table is not None:
             yield declared.table, declared.expected
+
+
+def expected_primary_keys(facts: Facts) -> Iterator[ExpectedOf]:
+    """Primary keys of the contract whose table exists."""
+    for table, declared in _existing(facts):
+        if declared.primary_key is not None:
+            yield ExpectedOf(table, declared.primary_key, "primary key")
 
 
 def expected_uniques(facts: Facts) -> Iterator[ExpectedOf]:

@@ -21,7 +21,14 @@ from validate_schema.api import (
     type_sql,
 )
 
-from ._declared import DeclaredColumn, declared_columns, declared_tables, without_tenant_column, written_in
+from ._declared import (
+    DeclaredColumn,
+    declared_columns,
+    declared_tables,
+    default_sql,
+    without_tenant_column,
+    written_in,
+)
 from ._nulls import forbid_null, lets_null_in, unvalidated_not_null
 from ._tenant_values import TypedTenant, default_of, judge_default, kind_of, typed_tenant_columns
 
@@ -107,9 +114,9 @@ def columns_of_known_nullability(facts: Facts) -> Iterator[ExistingColumn]:
 
 def columns_of_known_default(facts: Facts) -> Iterator[ExistingColumn]:
     """Existing columns whose default, or want of one, the contract gives; generated columns and
-    identities have none. Tenant columns that TEN006 reports as an error are left to it."""
+    identities have none, but an identity is as good as a declared counter. Tenant columns that TEN006 reports as an error are left to it."""
     for subject in _existing(facts):
-        made = subject.column.generated or subject.column.identity
+        made = (subject.column.generated or subject.column.identity) and not subject.expected.counter
         if subject.expected.default_declared and not made and not _is_ten006(subject, facts):
             yield subject
 
@@ -125,7 +132,7 @@ def _is_ten006(subject: ExistingColumn, facts: Facts) -> bool:
 def columns_under_closed_contract(facts: Facts) -> Iterator[UndeclaredCandidate]:
     """Columns of the tables whose columns a closed contract lists."""
     for expected, _, table in declared_tables(facts) if facts.contract.closed else ():
-        if table is not None and expected.columns:
+        if table is not None and (expected.columns or expected.complete):
             yield from (UndeclaredCandidate(table, column, expected) for column in table.columns)
 
 
@@ -163,7 +170,8 @@ def expected_column(declared: DeclaredColumn, facts: Facts) -> Verdict:
     near = [c.name for c in table.columns if _folded(c.name) == _folded(expected.name)]
     return Flaw(
         message=f"Column {facts.show(table.qname)}.{expected.name} does not exist",
-        expected=f"a column of that name{written_in(expected.origin)}",
+        expected=f"a column of that name{written_in(expected)}",
+        location=expected.where,
         observed=f"no such column; there is {', '.join(near)}" if near else "no such column",
         remedy=_rename(near) if near else _add(table, expected, facts),
     )
@@ -183,7 +191,7 @@ def _add(table: catalog.Table, expected: contract.ExpectedColumn, facts: Facts) 
         return Remedy(
             note="Apply the migration that adds it; the contract does not say enough to write it here."
         )
-    default = f" DEFAULT {expected.default}" if expected.default is not None else ""
+    default = default_sql(expected)
     required = " NOT NULL" if expected.nullable is False and default else ""
     late = expected.nullable is False and not default
     return Remedy(
@@ -225,7 +233,8 @@ def type(subject: ExistingColumn, facts: Facts) -> Verdict:
         return None
     return Flaw(
         message=f"Column {subject.shown(facts)} has another type than declared",
-        expected=f"{wanted}{written_in(expected.origin)}",
+        expected=f"{wanted}{written_in(expected)}",
+        location=expected.where,
         observed=column.type,
         remedy=change_type(table, column, wanted, facts),
     )
@@ -249,8 +258,9 @@ def nullability(subject: ExistingColumn, facts: Facts) -> Verdict:
     """A column may be NULL where the contract says it may not, or the other way round.
 
     Examined: existing columns whose nullability the contract gives. Fails when the column's own
-    NOT NULL differs; one that was added NOT VALID does not hold yet. A tenant column that may be
-    NULL is left to TEN002.
+    NOT NULL differs; one that was added NOT VALID does not hold yet. A list that may not be NULL,
+    though it was declared so, is a warning, and an info where it has a default: lists are written
+    empty, not NULL. A tenant column that may be NULL is left to TEN002.
     """
     table, expected, column = subject
     waiting = unvalidated_not_null(table, column)
@@ -260,10 +270,18 @@ def nullability(subject: ExistingColumn, facts: Facts) -> Verdict:
     says = "nullable" if expected.nullable else "NOT NULL"
     return Flaw(
         message=f"Column {subject.shown(facts)} is {'nullable' if nullable else 'NOT NULL'}, and declared {says}",
-        expected=f"{says}{written_in(expected.origin)}",
+        expected=f"{says}{written_in(expected)}",
+        location=expected.where,
         observed="NOT NULL, but NOT VALID" if waiting else "nullable" if nullable else "NOT NULL",
         remedy=_drop_not_null(table, column) if expected.nullable else _not_null(table, column, facts),
+        severity=_of_list(column) if expected.nullable else None,
     )
+
+
+def _of_list(column: catalog.Column) -> Severity | None:
+    if not column.type.endswith("[]"):
+        return None
+    return Severity.INFO if column.default is not None else Severity.WARNING
 
 
 def _not_null(table: catalog.Table, column: catalog.Column, facts: Facts) -> Remedy:
@@ -307,16 +325,20 @@ def default(subject: ExistingColumn, facts: Facts) -> Verdict:
 
     Examined: existing columns whose default (or ``default = false``) the contract gives, but for
     generated columns and identities. Defaults are compared as parsed expressions: ``'1'::integer`` is
-    ``1``, ``now()`` is ``CURRENT_TIMESTAMP``.
+    ``1``, ``now()`` is ``CURRENT_TIMESTAMP``. Where the contract says that the database numbers the
+    column, an identity and the next value of any sequence both do.
     """
     table, expected, column = subject
     wanted, observed = expected.default, column.default
+    if expected.counter:
+        return _uncounted(subject, facts)
     if same_expression(wanted, observed, facts.default_schema, column.type):
         return None
     change = f"SET DEFAULT {wanted}" if wanted is not None else "DROP DEFAULT"
     return Flaw(
         message=f"Column {subject.shown(facts)} {_differs(wanted, observed)}",
-        expected=f"{f'default {wanted}' if wanted is not None else 'no default'}{written_in(expected.origin)}",
+        expected=f"{f'default {wanted}' if wanted is not None else 'no default'}{written_in(expected)}",
+        location=expected.where,
         observed=f"default {observed}" if observed is not None else "no default",
         remedy=Remedy(
             sql=(
@@ -324,6 +346,23 @@ def default(subject: ExistingColumn, facts: Facts) -> Verdict:
             ),
             note="Rows that are there keep their values.",
             lock=_MOMENT,
+        ),
+    )
+
+
+def _uncounted(subject: ExistingColumn, facts: Facts) -> Flaw | None:
+    """Judge a column that the database shall number."""
+    observed = subject.column.default or ""
+    if subject.column.identity or observed.startswith("nextval("):
+        return None
+    return Flaw(
+        message=f"Column {subject.shown(facts)} is not numbered by the database",
+        expected=f"an identity, or the next value of a sequence{written_in(subject.expected)}",
+        location=subject.expected.where,
+        observed=f"default {observed}" if observed else "no default",
+        remedy=Remedy(
+            note="Make it an identity, ALTER COLUMN … ADD GENERATED BY DEFAULT AS IDENTITY, and start it after "
+            "the highest number in use."
         ),
     )
 

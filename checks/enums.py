@@ -132,7 +132,8 @@ def expected_enum(declared: DeclaredEnum, facts: Facts) -> Verdict:
         observed += f"; no CHECK lists the values of {', '.join(declared.unlisted)}"
     return Flaw(
         message=f"Enum {facts.show(declared.qname)} does not exist",
-        expected=f"an enum of that name, or a CHECK on its columns{written_in(declared.expected.origin)}",
+        expected=f"an enum of that name, or a CHECK on its columns{written_in(declared.expected)}",
+        location=declared.expected.where,
         observed=observed,
         remedy=_create(declared, near, facts),
     )
@@ -171,8 +172,8 @@ def labels(declared: DeclaredEnum, facts: Facts) -> Verdict:
     """An enum lacks a label that the contract gives it, or has another one.
 
     Examined: enums of the contract that exist, as a type or as CHECKs. Fails for missing and extra
-    labels; labels in another order are a warning, because comparisons and sorting follow the order. The
-    remedy adds what is missing; a label cannot be dropped from an enum.
+    labels; labels in another order are a warning, because comparisons and sorting follow the order, or an
+    info where the source does not keep it, as Prisma. The remedy adds what is missing; a label cannot be dropped from an enum.
     """
     wanted = declared.expected.labels
     if declared.enum is not None:
@@ -200,11 +201,16 @@ def _compare(
     where = f" in {facts.show(column.table.qname)}.{column.constraint.name}" if column else ""
     return Flaw(
         message=f"Enum {name}{where} {' and '.join(what) or 'has its labels in another order'}",
-        expected=", ".join(wanted) + written_in(declared.expected.origin),
+        expected=", ".join(wanted) + written_in(declared.expected),
+        location=declared.expected.where,
         observed=", ".join(observed),
         remedy=_list_again(column) if column else _add_labels(declared.qname, wanted, observed, bool(extra)),
-        severity=None if missing or extra else Severity.WARNING,
+        severity=None if missing or extra else _order_matters(declared.expected),
     )
+
+
+def _order_matters(expected: contract.ExpectedEnum) -> Severity:
+    return Severity.WARNING if expected.ordered else Severity.INFO
 
 
 def _list_again(column: ListedColumn) -> Remedy:

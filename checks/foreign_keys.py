@@ -23,6 +23,7 @@ from validate_schema.api import (
 
 from ._declared import written_in
 from ._expected import ExpectedReference, expected_references
+from ._key_details import other_name
 from ._reference_remedies import (
     add_expected,
     compose,
@@ -148,19 +149,22 @@ def expected_fk(subject: ExpectedReference, facts: Facts) -> Verdict:
 
     Examined are the foreign keys declared for tables that exist. The columns may come in another
     order, as long as each references the same column. What the contract leaves open (referenced
-    columns, actions) is not compared; without referenced columns the primary key is meant.
+    columns, actions) is not compared; without referenced columns the primary key is meant. Where only
+    the declared name differs, the finding is an info.
     """
     table, expected = subject.table, subject.key
     alike = [k for k in table.foreign_keys if set(k.columns) == set(expected.columns)]
     compared = [(differences(k, expected, facts), k) for k in alike]
-    if any(not found for found, _ in compared):
-        return None
+    same = [k for found, k in compared if not found]
+    if same:
+        return other_name(subject, "foreign key", tuple(k.name for k in same), facts)
     listed = ", ".join(expected.columns)
-    wanted = f"a foreign key ({listed}) to {expected.references}{written_in(expected.origin)}"
+    wanted = f"a foreign key ({listed}) to {expected.references}{written_in(expected)}"
     if not compared:
         return Flaw(
             message=f"{facts.show(table.qname)} has no foreign key on ({listed})",
             expected=wanted,
+            location=expected.where,
             observed="none",
             remedy=add_expected(table, expected, facts),
         )
@@ -168,6 +172,7 @@ def expected_fk(subject: ExpectedReference, facts: Facts) -> Verdict:
     return Flaw(
         message=f"{facts.show(table.qname)}.{key.name} on ({listed}) is not as declared: {'; '.join(found)}",
         expected=wanted,
+        location=expected.where,
         observed=words(key, facts),
         remedy=replace_expected(table, key, expected, facts),
     )

@@ -24,6 +24,7 @@ from validate_schema.api import (
 
 from ._declared import written_in
 from ._expected import ExpectedOf, expected_indexes, missing_columns
+from ._key_details import declared_where, nearest_by_details, other_details, same_predicate
 from ._overlaps import Habit, Overlap, by_habit, covering, drop, drop_lock, duplicates, habit_flaw, warning_of
 from ._rebuild import rebuild
 
@@ -408,17 +409,44 @@ def redundant(subject: Overlap | Habit, facts: Facts) -> Verdict:
 def expected_index(subject: ExpectedOf, facts: Facts) -> Verdict:
     """An index that the contract declares does not exist.
 
-    Examined are the indexes declared for tables that exist. Any valid index without a predicate
-    satisfies it when its first columns are exactly these, in this order.
+    Examined are the indexes declared for tables that exist. Where the contract gives columns alone,
+    any valid index without a predicate satisfies it when its first columns are exactly these, in this
+    order. Where it gives the index by name, it must have exactly these columns, and the method, order,
+    operator classes and predicate that are declared; a difference in these is a warning. It is an info
+    where only the name differs, and where another index leads with the columns.
     """
-    table, columns = subject.table, subject.key.columns
-    alike = [i for i in table.indexes if i.columns[: len(columns)] == columns]
-    if any(i.valid and i.predicate is None for i in alike):
-        return None
+    table, key = subject.table, subject.key
+    columns = key.columns
+    alike = [i for i in table.indexes if i.columns[: len(columns)] == columns and i.valid]
+    alike = [i for i in alike if same_predicate(key, i, facts)]
+    if key.name is None and key.predicate is None:
+        exact = alike
+    else:
+        exact = [i for i in alike if i.columns == columns and not i.unique]
+    if exact:
+        return other_details(subject, nearest_by_details(key, exact), facts)
     listed = ", ".join(columns)
+    expected = f"an index on ({listed}){declared_where(key)}{written_in(key)}"
+    if alike:
+        return Flaw(
+            message=f"{facts.show(table.qname)} has no index of its own on ({listed}): {alike[0].name} starts with it",
+            expected=expected,
+            location=key.where,
+            observed=_nearest(table, set(columns[:1])),
+            remedy=_build_declared(subject, facts),
+            severity=Severity.INFO,
+        )
     return Flaw(
-        message=f"{facts.show(table.qname)} has no index that starts with ({listed})",
-        expected=f"an index on ({listed}){written_in(subject.key.origin)}",
+        message=f"{facts.show(table.qname)} has no index that starts with ({listed}){declared_where(key)}",
+        expected=expected,
+        location=key.where,
         observed=_nearest(table, set(columns[:1])),
-        remedy=_build(table, columns, facts),
+        remedy=_build_declared(subject, facts),
     )
+
+
+def _build_declared(subject: ExpectedOf, facts: Facts) -> Remedy:
+    key = subject.key
+    if key.predicate is not None or key.descending or key.opclasses or key.method not in (None, "btree"):
+        return Remedy(note="Create it as declared, with its method, order and predicate, in a migration.")
+    return _build(subject.table, key.columns, facts)

@@ -21,7 +21,7 @@ from validate_schema.api import (
     write_name,
 )
 
-from ._declared import DeclaredTable, declared_tables, is_free, written_in
+from ._declared import DeclaredTable, declared_tables, default_sql, is_free, written_in
 
 _BRIEF = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
 
@@ -62,7 +62,8 @@ def expected_table(declared: DeclaredTable, facts: Facts) -> Verdict:
         return None
     return Flaw(
         message=f"Table {facts.show(declared.qname)} does not exist",
-        expected=f"a table of that name{written_in(declared.expected.origin)}",
+        expected=f"a table of that name{written_in(declared.expected)}",
+        location=declared.expected.where,
         observed=_instead(declared.qname, facts),
         remedy=_create_table(declared, facts),
     )
@@ -92,18 +93,21 @@ def _create_table(declared: DeclaredTable, facts: Facts) -> Remedy:
         )
     lines = [
         f"{quote_ident(c.name)} {types[c.name]}"
-        + (f" DEFAULT {c.default}" if c.default is not None else "")
+        + default_sql(c)
         + (" NOT NULL" if c.nullable is False else "")
         for c in expected.columns
     ]
+    key = expected.primary_key
+    if key is not None and types.keys() >= set(key.columns):
+        lines.append(f"PRIMARY KEY ({quote_idents(key.columns)})")
     lines += [
         f"UNIQUE ({quote_idents(key.columns)})"
         for key in expected.uniques
-        if types.keys() >= set(key.columns)
+        if types.keys() >= set(key.columns) and key.predicate is None
     ]
     return Remedy(
         sql=(f"CREATE TABLE {quote_qname(declared.qname)} (\n    " + ",\n    ".join(lines) + "\n);",),
-        note="The contract's columns and uniques alone: primary key, foreign keys, policies and grants are "
+        note="The contract's columns and keys alone: indexes, foreign keys, policies and grants are "
         "for the migration that should have created it.",
         lock="none on other tables",
     )
@@ -152,8 +156,12 @@ def unexpected_table(table: catalog.Table, facts: Facts) -> Verdict:
 
 
 def keyable_tables(facts: Facts) -> Iterator[catalog.Table]:
-    """User tables that can have a primary key: a foreign table cannot."""
-    yield from (t for t in user_tables(facts) if t.kind != "foreign")
+    """User tables that can have a primary key, which a foreign table cannot; where the contract declares
+    it, TBL007 looks after it."""
+    for table in user_tables(facts):
+        declared = facts.expected_tables.get(table.qname)
+        if table.kind != "foreign" and (declared is None or declared.primary_key is None):
+            yield table
 
 
 @check(
@@ -172,7 +180,7 @@ def primary_key(table: catalog.Table, facts: Facts) -> Verdict:
     """A table has no primary key.
 
     Examined: user tables; a partitioned table stands for its partitions, a foreign table cannot
-    have one. Where a plain unique index on NOT NULL columns exists, the remedy promotes it; which
+    have one, and a declared key is left to TBL007. Where a plain unique index on NOT NULL columns exists, the remedy promotes it; which
     column should be the key is otherwise a decision.
     """
     if table.primary_key is not None:

@@ -7,6 +7,7 @@ from validate_schema.api import (
     Flaw,
     Remedy,
     Severity,
+    TableClass,
     TableColumn,
     TableConstraint,
     Verdict,
@@ -116,10 +117,15 @@ def _reference_root(table: catalog.Table, column: catalog.Column, facts: Facts) 
         )
     partitioned = table.kind == "partitioned"
     name = free_name(facts, table.schema, table.name, column.name, "fkey")
+    actions = _usual_actions(root.qname, facts)
+    note = "Rows whose tenant does not exist make it fail and change nothing: find them first (DAT002). "
+    if actions:
+        note += f"Every other table's key to the root says{actions}, so this one does."
+    else:
+        note += "Add ON DELETE CASCADE if deleting a tenant should delete its rows."
     return Remedy(
-        sql=add_foreign_key(table, (column.name,), root.qname, (key.name,), name=name),
-        note="Rows whose tenant does not exist make it fail and change nothing: find them first (DAT002). "
-        "Add ON DELETE CASCADE if deleting a tenant should delete its rows.",
+        sql=add_foreign_key(table, (column.name,), root.qname, (key.name,), actions=actions, name=name),
+        note=note,
         lock="SHARE ROW EXCLUSIVE on both tables "
         + (
             "while the rows are checked: writes wait"
@@ -127,6 +133,23 @@ def _reference_root(table: catalog.Table, column: catalog.Column, facts: Facts) 
             else "for a moment; validation lets reads and writes go on"
         ),
     )
+
+
+def _usual_actions(root: catalog.QName, facts: Facts) -> str:
+    """Return the actions that all tenant tables' keys to the root agree on, as SQL; nothing where they
+    differ or there are none."""
+    found = {
+        (key.on_delete, key.on_update)
+        for table, key in facts.referrers.get(root, ())
+        if facts.class_of(table.qname) is TableClass.TENANT
+    }
+    if len(found) != 1:
+        return ""
+    on_delete, on_update = found.pop()
+    if {"set null", "set default"} & {on_delete, on_update}:
+        return ""
+    given = (("DELETE", on_delete), ("UPDATE", on_update))
+    return "".join(f" ON {event} {action.upper()}" for event, action in given if action != "no action")
 
 
 def _referenceable(root: catalog.Table, column: str) -> bool:

@@ -11,7 +11,6 @@ from validate_schema.api import (
     TableUnique,
     Verdict,
     add_unique,
-    catalog,
     check,
     free_name,
     is_optional,
@@ -29,6 +28,7 @@ from validate_schema.api import (
 
 from ._declared import written_in
 from ._expected import ExpectedOf, expected_uniques, missing_columns, partition_columns
+from ._key_details import declared_where, nearest_by_details, other_details, same_predicate
 from ._null_gaps import OPTIONAL, close_gap
 
 
@@ -281,20 +281,23 @@ def expected_unique(subject: ExpectedOf, facts: Facts) -> Verdict:
     """A unique that the contract declares does not exist.
 
     Examined are the uniques declared for tables that exist. A unique constraint, a primary key or a
-    valid unique index without predicate or expressions satisfies it when it has exactly these
-    columns in this order.
+    valid unique index without expressions satisfies it when it has exactly these columns in this
+    order and the declared predicate, or none. Where the contract gives its name and only that differs,
+    the finding is an info.
     """
     table, columns = subject.table, subject.key.columns
     alike = [u for u in uniques_of(table) if u.columns == columns]
-    if any(u.valid and u.predicate is None for u in alike):
-        return None
+    fit = [u.idx for u in alike if u.valid and same_predicate(subject.key, u.idx, facts)]
+    if fit:
+        return other_details(subject, nearest_by_details(subject.key, fit), facts)
     others = [u for u in uniques_of(table) if set(u.columns) == set(columns)]
     listed = ", ".join(columns)
     return Flaw(
         message=f"{facts.show(table.qname)} has no unique on ({listed})",
-        expected=f"UNIQUE ({listed}){written_in(subject.key.origin)}",
+        expected=f"UNIQUE ({listed}){declared_where(subject.key)}{written_in(subject.key)}",
+        location=subject.key.where,
         observed=_seen(others),
-        remedy=_add_expected(table, columns, facts),
+        remedy=_add_expected(subject, facts),
     )
 
 
@@ -304,7 +307,8 @@ def _seen(others: list[TableUnique]) -> str:
     return "; ".join(f"{u.name}: {_words(u)}" + ("" if u.valid else ", invalid") for u in others)
 
 
-def _add_expected(table: catalog.Table, columns: tuple[str, ...], facts: Facts) -> Remedy:
+def _add_expected(subject: ExpectedOf, facts: Facts) -> Remedy:
+    table, columns = subject.table, subject.key.columns
     missing = missing_columns(table, columns)
     if missing:
         return Remedy(note=f"The table has no {missing}: add it first.")
@@ -313,6 +317,10 @@ def _add_expected(table: catalog.Table, columns: tuple[str, ...], facts: Facts) 
         return Remedy(
             note=f"The table is partitioned by {', '.join(apart)}, which every unique of it must hold: "
             "declare the unique with them, or partition by the columns of the unique."
+        )
+    if subject.key.predicate is not None:
+        return Remedy(
+            note="The contract declares a partial one: create it with its predicate in a migration."
         )
     return Remedy(
         add_unique(table, columns, free_name(facts, table.schema, table.name, *columns, "key")),

@@ -26,8 +26,8 @@ def test_a_missing_table_is_created_from_typed_columns(bench: Bench) -> None:
                     'CREATE TABLE "public"."credit_note" (\n'
                     '    "id" uuid DEFAULT gen_random_uuid() NOT NULL,\n    "Größe" int4\n);',
                 ),
-                note="The contract's columns and uniques alone: primary key, foreign keys, policies and grants "
-                "are for the migration that should have created it.",
+                note="The contract's columns and keys alone: indexes, foreign keys, policies and grants are "
+                "for the migration that should have created it.",
                 lock="none on other tables",
             ),
         )

@@ -77,6 +77,7 @@ def test_selection_by_prefix_leaves_the_others_out(terminal: Terminal, shop: Dat
         "UNQ002",
         "UNQ004",
         "UNQ005",
+        "UNQ006",
     ]
 
 

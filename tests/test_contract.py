@@ -108,16 +108,23 @@ def test_everything_that_the_config_declares_is_expected() -> None:
             "[contract.tables.a] foreign_keys: 2 columns to b, but 1 in referenced_columns",
         ),
         (
-            '[contract]\nfrom = ["prisma/schema.prisma"]',
-            'contract.from: "prisma/schema.prisma" is not a source that can be read; supported is a catalog '
-            "snapshot (.json), as written by validate-schema snapshot",
+            '[contract]\nfrom = ["models.xml"]',
+            'contract source "models.xml" cannot be read; supported: a Prisma schema (a .prisma file, or a folder '
+            "of them), a catalog snapshot (.json)",
         ),
         (
-            '[contract]\nfrom = ["postgresql://me:secret@host/db.json"]',
-            'contract.from: "postgresql://…" is not a source that can be read; supported is a catalog '
-            "snapshot (.json), as written by validate-schema snapshot",
+            '[contract]\nfrom = ["oracle://me:secret@host/db.json"]',
+            'contract source "oracle://…" cannot be read; supported: a Prisma schema (a .prisma file, or a folder '
+            "of them), a catalog snapshot (.json)",
         ),
-        ('[contract]\nfrom = ["gone.json"]', 'contract.from: there is no file "gone.json" in .'),
+        (
+            '[contract]\nfrom = ["gone.json"]',
+            'contract source "gone.json": there is no such file or folder in .',
+        ),
+        (
+            '[contract]\nfrom = ["gone.prisma"]',
+            'contract source "gone.prisma": there is no such file or folder in .',
+        ),
     ],
 )
 def test_a_contract_that_cannot_be_used_says_why(text: str, message: str) -> None:

@@ -16,6 +16,7 @@ every_check = pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.id)
 CODES = """
 TBL001 expected-table error        TBL002 unexpected-table warning     TBL003 classified error
 TBL004 stale-classification warning  TBL005 primary-key warning        TBL006 logged warning
+TBL007 declared-key error            TBL008 declared-view error
 COL001 expected-column error       COL002 type error                   COL003 nullability error
 COL004 default warning             COL005 unexpected-column info
 TEN001 present error               TEN002 not-null error               TEN003 type error
@@ -24,6 +25,8 @@ TEN007 root-fk-validated error     TEN008 look-alike warning           TEN009 in
 TEN010 ambiguous-owner warning
 UNQ001 tenant-scoped error         UNQ002 tenant-first warning         UNQ003 nulls-distinct warning
 UNQ004 expected-unique error       UNQ005 natural-primary-key warning
+UNQ006 unexpected-unique warning   IDX007 unexpected-index info
+FKY009 unexpected-fk warning       ENU004 unexpected-enum info
 IDX001 tenant-led warning          IDX002 fk-indexed warning           IDX003 valid error
 IDX004 duplicate warning           IDX005 redundant info               IDX006 expected-index error
 FKY001 same-tenant error           FKY002 expected-fk error            FKY003 validated error

@@ -16,7 +16,7 @@ from .errors import UsageError
 from .facts import Facts, NotExamined, SuppressionUse
 from .ident import visible
 from .model.finding import Finding, Flaw, ObjectRef, Remedy, Severity, Unexamined
-from .model.report import CheckResult, CheckStatus, Suppressed
+from .model.report import CheckResult, CheckStatus, SubjectFacts, Suppressed
 from .subjects import ref_of
 
 SUPPRESSION_FAMILY = "SUP"
@@ -24,11 +24,15 @@ SUPPRESSION_FAMILY = "SUP"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What all checks said. Findings are sorted by severity (worst first), check and object."""
+    """What all checks said. Findings are sorted by severity (worst first), check and object.
+
+    `subjects` lists, by check, what was examined and how it fared, where that was asked for.
+    """
 
     results: tuple[CheckResult, ...]
     findings: tuple[Finding, ...]
     suppressed: tuple[Suppressed, ...]
+    subjects: dict[str, tuple[SubjectFacts, ...]] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -45,6 +49,7 @@ class _Tally:
     flaws: list[tuple[ObjectRef, Flaw]] = field(default_factory=list)
     examined: int = 0
     unexamined: list[str] = field(default_factory=list)
+    subjects: list[SubjectFacts] | None = None
     reason: str = ""
     broken: bool = False
 
@@ -73,25 +78,31 @@ def require_known(checks: Sequence[Check], prefix: str) -> None:
 
 
 def run(
-    checks: Sequence[Check], facts: Facts, *, severities: Mapping[str, Severity] | None = None
+    checks: Sequence[Check],
+    facts: Facts,
+    *,
+    severities: Mapping[str, Severity] | None = None,
+    list_subjects: bool = False,
 ) -> Outcome:
-    """Judge every subject of every check; `severities` overrides a check's own.
+    """Judge every subject of every check; `severities` overrides a check's own, `list_subjects` keeps
+    the name of each.
 
     A check that raises is recorded as an error with its message: one broken rule does not lose the
     run, and the run is not complete.
     """
     overrides = severities or {}
-    tallies = [_examine(c, facts, overrides) for c in checks if c.family != SUPPRESSION_FAMILY]
+    first = [c for c in checks if c.family != SUPPRESSION_FAMILY]
+    tallies = [_examine(c, facts, overrides, list_subjects) for c in first]
     last = [c for c in checks if c.family == SUPPRESSION_FAMILY]
     if last:
         ran = {t.check.id for t in tallies if not t.broken and not t.reason}
         judged = replace(facts, suppressions=_matched(tallies, facts, ran))
-        tallies += [_examine(c, judged, overrides) for c in last]
+        tallies += [_examine(c, judged, overrides, list_subjects) for c in last]
     return _conclude(tallies, facts)
 
 
-def _examine(check: Check, facts: Facts, overrides: Mapping[str, Severity]) -> _Tally:
-    tally = _Tally(check, overrides.get(check.id, check.severity))
+def _examine(check: Check, facts: Facts, overrides: Mapping[str, Severity], listed: bool) -> _Tally:
+    tally = _Tally(check, overrides.get(check.id, check.severity), subjects=[] if listed else None)
     if facts.no_catalog and not check.on_migrations and check.family != SUPPRESSION_FAMILY:
         tally.reason = facts.no_catalog
         return tally
@@ -99,6 +110,8 @@ def _examine(check: Check, facts: Facts, overrides: Mapping[str, Severity]) -> _
     try:
         for tally.examined, subject in enumerate(check.subjects(facts), 1):
             verdict = judge(subject, facts)
+            if tally.subjects is not None:
+                tally.subjects.append(_subject(subject, verdict))
             if verdict is None:
                 continue
             if isinstance(verdict, Unexamined):
@@ -112,6 +125,16 @@ def _examine(check: Check, facts: Facts, overrides: Mapping[str, Severity]) -> _
         tally.broken = True
         tally.reason = f"internal error in {check.id}: {type(error).__name__}: {error}"
     return tally
+
+
+def _subject(subject: object, verdict: Flaw | Unexamined | None) -> SubjectFacts:
+    if isinstance(verdict, Unexamined):
+        return SubjectFacts(object=ref_of(subject), status="skipped", reason=visible(verdict.reason))
+    if verdict is None:
+        return SubjectFacts(object=ref_of(subject), status="passed")
+    return SubjectFacts(
+        object=verdict.ref or ref_of(subject), status="failed", reason=visible(verdict.message)
+    )
 
 
 def replace_severity(flaw: Flaw, severity: Severity) -> Flaw:
@@ -145,6 +168,7 @@ def _conclude(tallies: Sequence[_Tally], facts: Facts) -> Outcome:
         tuple(sorted(results, key=lambda r: r.id)),
         tuple(sorted(findings, key=_order)),
         tuple(sorted(suppressed, key=_order)),
+        {t.check.id: tuple(t.subjects) for t in sorted(tallies, key=lambda t: t.check.id) if t.subjects},
     )
 
 

@@ -3,21 +3,25 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from .baseline import Baseline, measured
 from .catalog import read_catalog
 from .catalog.snapshot import fingerprint, load_snapshot
 from .config import Config, LoadedConfig, config_names, suppression_uses
 from .contract import build_contract
+from .contract.merge import settled
+from .contract.sources import SourceContext
 from .declare import Check
 from .engine import run
 from .evidence import gather
 from .facts import Facts
 from .model.catalog import Catalog
+from .model.contract import Contract
 from .model.evidence import Evidence
 from .model.finding import Severity
 from .model.history import History
@@ -67,8 +71,13 @@ class Source:
 
 @dataclass(frozen=True)
 class Request:
-    """One run, as the command line or a library caller asks for it. `now` is in UTC. `replay` None leaves
-    it to the config whether its migrations are replayed."""
+    """One run, as the command line or a library caller asks for it.
+
+    `now` is in UTC. `replay` None leaves it to the config whether its migrations are replayed.
+    `list_subjects` keeps in the report what each check examined, by name. `baseline` is what the findings
+    are measured against. `contracts` are sources of the contract besides the config's, relative to the
+    working directory.
+    """
 
     source: Source
     config: LoadedConfig
@@ -78,7 +87,10 @@ class Request:
     rows: bool = True
     proving: Proving = Proving.NO
     replay: bool | None = None
+    list_subjects: bool = False
+    baseline: Baseline | None = None
     command: str = ""
+    contracts: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -113,37 +125,51 @@ def examine(request: Request, progress: Progress) -> Report:
     config = request.config.config
     require_provable(request.proving, request.source.kind)
     files = _configured(request)
-    contract = build_contract(config, request.base)
+    context = SourceContext(request.source.scratch, progress)
+    contract = build_contract(config, request.base, context, named=request.contracts)
     with open_source(replace(request.source, base=request.base), progress, broken=True) as opened:
-        with progress.step("identifying the tenancy"):
-            tenancy = identify(opened.catalog, config.tenancy, today=request.now.date())
-        with progress.step("reading the policies"):
-            analysis = analyse(opened.catalog, tenancy)
-        facts = Facts(
-            opened.catalog,
-            tenancy,
-            contract,
-            analysis=analysis,
-            suppressions=suppression_uses(config),
-            config_names=config_names(config),
-            today=request.now.date(),
-            no_catalog=opened.no_catalog,
-        )
+        facts = understand(opened.catalog, config, contract, request.now.date(), progress)
+        facts = replace(facts, no_catalog=opened.no_catalog)
         facts = replace(facts, history=_history(request, files, opened, progress))
         with progress.step("counting rows in tenant tables"):
-            facts = replace(facts, evidence=_rows(opened, facts, config, request))
+            facts = replace(facts, evidence=rows(opened, facts, config, request))
         facts = replace(facts, isolation=_proof(opened, facts, config, request, progress))
     with progress.step("running the checks"):
-        outcome = run(request.checks, facts, severities=_severities(config))
+        outcome = run(
+            request.checks, facts, severities=severities(config), list_subjects=request.list_subjects
+        )
+    compared = None
+    if request.baseline is not None:
+        outcome, compared = measured(outcome, request.baseline)
     given = Circumstances(
         target=_target(opened),
-        provenance=_provenance(request),
+        provenance=_provenance(request, contract),
         generated_at=request.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         duration_ms=_duration(started, request.environ),
         title=config.report.title or "",
         groups=config.report.groups,
+        baseline=compared,
     )
     return build_report(facts, outcome, request.fail_on, given)
+
+
+def understand(
+    catalog: Catalog, config: Config, contract: Contract, today: date, progress: Progress
+) -> Facts:
+    """Return what a catalog says by itself: tenancy, policies as read, the contract in its terms."""
+    with progress.step("identifying the tenancy"):
+        tenancy = identify(catalog, config.tenancy, today=today)
+    with progress.step("reading the policies"):
+        analysis = analyse(catalog, tenancy)
+    return Facts(
+        catalog,
+        tenancy,
+        settled(contract, catalog.server.default_schema),
+        analysis=analysis,
+        suppressions=suppression_uses(config),
+        config_names=config_names(config),
+        today=today,
+    )
 
 
 def run_time(environ: Mapping[str, str]) -> datetime:
@@ -159,7 +185,8 @@ def _duration(started: float, environ: Mapping[str, str]) -> int:
     return 0 if environ.get("SOURCE_DATE_EPOCH", "").isdigit() else round((monotonic() - started) * 1000)
 
 
-def _severities(config: Config) -> dict[str, Severity]:
+def severities(config: Config) -> dict[str, Severity]:
+    """Return the severities that the config sets, by check."""
     return {id: Severity(name) for id, name in config.checks.severity.items()}
 
 
@@ -191,7 +218,8 @@ def _history(request: Request, files: "MigrationSet | None", opened: Opened, pro
     return vouch(files, live, named, request.base, replay=wanted, progress=progress)
 
 
-def _rows(opened: Opened, facts: Facts, config: Config, request: Request) -> Evidence:
+def rows(opened: Opened, facts: Facts, config: Config, request: Request) -> Evidence:
+    """Return the bounded row counts of the target, or why there are none."""
     if opened.no_catalog:
         return Evidence(reason=opened.no_catalog)
     if opened.connection is None:
@@ -330,17 +358,19 @@ def _target(opened: Opened) -> Target:
     )
 
 
-def _provenance(request: Request) -> Provenance:
+def _provenance(request: Request, contract: Contract) -> Provenance:
     import hashlib
 
     import msgspec
 
     env = request.environ
-    contract = msgspec.json.encode(request.config.config.contract)
+    declared = msgspec.json.encode(request.config.config.contract)
+    if contract.sources:
+        declared += msgspec.json.encode(contract)
     return Provenance(
         config_path=request.config.path.name if request.config.path else "",
         config_sha256=request.config.text_sha256,
-        contract_sha256=hashlib.sha256(contract).hexdigest(),
+        contract_sha256=hashlib.sha256(declared).hexdigest(),
         git_commit=env.get("GITHUB_SHA") or env.get("CI_COMMIT_SHA") or env.get("GIT_COMMIT", ""),
         ci_url=_ci_url(env),
         command=request.command,

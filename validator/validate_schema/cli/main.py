@@ -10,10 +10,13 @@ from .lazy import LazyGroup
 
 COMMANDS = {
     "checks": "List the checks.",
+    "compare": "Compare two saved reports: what is new, what is gone.",
     "completion": "Print the completion script of a shell.",
     "demo": "Validate the bundled FlakeGuard example and write its report.",
     "doctor": "Say what can be connected to, read and started here.",
     "explain": "Explain a check: what it examines, why, bad and good SQL.",
+    "fix": "Write the migration that mends what is found, after trying it on a copy.",
+    "history": "Show how the findings of saved reports went on over time.",
     "init": "Write a commented validate-schema.toml from what was inferred.",
     "migrations": "Apply migrations, compare them with the ledger, back up and restore.",
     "prove": "Prove with two tenants' rows that they are kept apart; print the matrix.",
@@ -31,10 +34,12 @@ COMMANDS = {
     epilog="Exit codes: 0 pass, 1 findings at or above --fail-on, 2 usage, 3 could not be completed.",
 )
 @options.target
+@options.contracts
 @options.selection
 @options.proof
 @options.replay
 @options.repro
+@options.baseline
 @options.output
 @click.version_option(__version__, prog_name="validate-schema")
 @click.pass_context

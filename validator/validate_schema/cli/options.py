@@ -10,7 +10,7 @@ import click
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 LEVELS = ("error", "warning", "info")
-FORMATS = ("md", "html", "json", "txt")
+FORMATS = ("md", "html", "json", "txt", "sarif", "junit", "github", "gitlab", "csv", "openmetrics")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -84,6 +84,14 @@ selection = _together(
     click.option("--data/--no-data", default=None, help="Count rows in tenant tables (default: on)."),
 )
 
+contracts = click.option(
+    "--contract",
+    "contracts",
+    multiple=True,
+    metavar="SOURCE",
+    help="Declared state to compare with: a Prisma schema or its folder, a snapshot. Repeatable.",
+)
+
 proof = _together(
     click.option(
         "--prove", is_flag=True, help="Prove isolation with two tenants' rows on a copy of the schema."
@@ -117,14 +125,31 @@ output_files = _together(
     color,
 )
 
+baseline = _together(
+    click.option(
+        "--baseline",
+        type=_path(),
+        metavar="FILE",
+        help="An earlier JSON report: says what is new, what is gone.",
+    ),
+    click.option("--update-baseline", is_flag=True, help="Write this run's report to the --baseline file."),
+)
+
+github = click.option(
+    "--github/--no-github",
+    default=None,
+    help="Annotations and step summary (default: when GitHub Actions runs this).",
+)
+
 output = _together(
     output_files,
+    github,
     click.option(
         "--fail-on",
-        type=click.Choice((*LEVELS, "never")),
+        type=click.Choice((*LEVELS, "never", "new")),
         default="error",
         show_default=True,
-        help="Lowest severity that fails the run.",
+        help="Lowest severity that fails the run; new: warnings and errors that the baseline lacks.",
     ),
     click.option(
         "--min-severity",

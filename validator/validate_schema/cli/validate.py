@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ..baseline import Baseline
 from ..config import MigrationsConfig, load
 from ..engine import require_known, select_checks
 from ..errors import UsageError
@@ -15,8 +16,9 @@ from ..model.report import Report
 from ..packs import builtin_checks
 from ..progress import Progress
 from ..proving import Proving
-from ..report import format_of, render, render_text, write
+from ..report import format_of, read_report, render, render_text, write
 from ..target import mask
+from .github import announce, detected
 from .repro import require_repro_folder, write_scripts
 
 STDOUT = "-"
@@ -32,6 +34,7 @@ def validate(
     scratch: str,
     statement_timeout: int,
     config_path: Path | None,
+    contracts: Sequence[str],
     select: Sequence[str],
     ignore: Sequence[str],
     data: bool | None,
@@ -39,18 +42,22 @@ def validate(
     prove_live: bool,
     replay: bool | None,
     repro: Path | None,
+    baseline: Path | None,
+    update_baseline: bool,
     reports: Sequence[str],
     formats: Sequence[str],
     fail_on: str,
     min_severity: str,
     quiet: bool,
     color: bool | None,
+    github: bool | None,
 ) -> int:
     """Run the main job; return the exit status."""
     destinations = pair_formats(reports, formats)
     for destination, _ in destinations:
         require_folder(destination)
     proving = choose_proving(prove=prove, live=prove_live, repro=repro)
+    measure = choose_baseline(baseline, update=update_baseline, fail_on=fail_on)
     config = load(config_path, Path.cwd())
     source = choose_source(
         config.config.migrations,
@@ -76,14 +83,40 @@ def validate(
         rows=data is not False,
         proving=proving,
         replay=replay,
+        baseline=measure,
+        list_subjects=any(format == "junit" for _, format in destinations),
         command=shown_command(sys.argv[1:]),
+        contracts=tuple(contracts),
         environ=os.environ,
     )
     report = examine(request, Progress())
     deliver(report, destinations, min_severity=min_severity, quiet=quiet, color=color)
+    if baseline is not None and update_baseline:
+        write(render(report, "json"), baseline)
+    if detected(github):
+        announce(report, stdout_taken=any(destination == STDOUT for destination, _ in destinations))
     if repro is not None:
         say_scripts(report, repro)
     return report.exit_code
+
+
+def choose_baseline(path: Path | None, *, update: bool, fail_on: str) -> Baseline | None:
+    """Return the report to measure against; None where there is none yet and this run writes the first.
+
+    Raises `UsageError` for options that mean nothing without a baseline, `SnapshotError` for a file that
+    is no report.
+    """
+    if path is None:
+        if update or fail_on == "new":
+            flag = "--update-baseline" if update else "--fail-on new"
+            raise UsageError(f"{flag} needs a baseline: add --baseline FILE")
+        return None
+    require_folder(str(path))
+    if not path.exists():
+        if update:
+            return None
+        raise UsageError(f"{path}: no such baseline; write the first one with --update-baseline")
+    return Baseline(read_report(path), path.name)
 
 
 def choose_proving(*, prove: bool, live: bool, repro: Path | None) -> Proving:

@@ -136,6 +136,7 @@ class PolicyConfig(_Section, frozen=True, kw_only=True):
 class TableConfig(_Section, frozen=True, kw_only=True):
     """A table of the contract: only what is written is compared."""
 
+    primary_key: Annotated[tuple[_Text, ...], Meta(description="The columns of the primary key.")] = ()
     unique: Annotated[
         tuple[tuple[_Text, ...], ...],
         Meta(description="Columns that must be unique together, in this order."),
@@ -157,11 +158,18 @@ class ContractConfig(_Section, frozen=True, kw_only=True):
     """`[contract]`: the declared state, here or in the files that `from` names."""
 
     from_: Annotated[
-        tuple[_Text, ...], Meta(description="Files that hold the declared state, relative to this one.")
+        tuple[_Text, ...],
+        Meta(
+            description="Where the declared state is kept: schema.prisma, its folder, snapshot.json; "
+            "relative to this file."
+        ),
     ] = msgspec.field(name="from", default=())
     closed: Annotated[bool, Meta(description="Whether what is not declared is a finding.")] = False
     enums: Annotated[dict[str, tuple[str, ...]], Meta(description="The labels of each enum, in order.")] = {}
     tables: dict[str, TableConfig] = {}
+    views: Annotated[
+        dict[str, tuple[str, ...]], Meta(description="Views that must exist, each with columns that it has.")
+    ] = {}
 
 
 class MigrationsConfig(_Section, frozen=True, kw_only=True):

@@ -1,49 +1,35 @@
-"""The declared state, from ``[contract]`` and the files that it names, as one `Contract`."""
+"""The declared state, from ``[contract]`` and the sources that it names, as one `Contract`."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from ..config import Config
-from ..errors import ConfigError
 from ..model.contract import Contract
 from .declared import declared_contract
 from .merge import merged
+from .sources import SourceContext, read_source, shown
 
-Source = Callable[[Path, str], Contract]
 
+def build_contract(
+    config: Config, base: Path, context: SourceContext | None = None, *, named: Sequence[str] = ()
+) -> Contract:
+    """Return what `config` declares, and the sources that the command line `named`.
 
-def build_contract(config: Config, base: Path) -> Contract:
-    """Return what `config` declares; files in ``contract.from`` are relative to the folder `base`.
-
-    Later files add to earlier ones and replace what both name; what the config itself says comes
-    last. Raises `ConfigError` for a source that cannot be used, `SnapshotError` for a file that is
-    not a snapshot.
+    Entries of ``contract.from`` are relative to the folder `base`, those of `named` to the working
+    directory. Later sources add to earlier ones and replace what both name; what the config itself
+    says comes last. `context` holds what sources need, such as the scratch server.
+    Raises `ConfigError` for a source that cannot be used, `SnapshotError` for a file that is not a
+    snapshot, `ScratchError` where a source needs a server and there is none.
     """
+    entries = [(entry, base) for entry in config.contract.from_] + [(entry, Path()) for entry in named]
     contract = Contract()
-    for name in config.contract.from_:
-        contract = merged(contract, _source(name)(base / name, name))
-    contract = merged(contract, declared_contract(config.contract))
-    return Contract(contract.tables, contract.enums, config.contract.closed, config.contract.from_)
-
-
-def _source(name: str) -> Source:
-    if name.endswith(".json") and "://" not in name:
-        return _snapshot
-    raise ConfigError(
-        f'contract.from: "{_masked(name)}" is not a source that can be read; supported is a catalog snapshot '
-        "(.json), as written by validate-schema snapshot"
+    with context or SourceContext() as given:
+        for entry, folder in entries:
+            contract = merged(contract, read_source(entry, folder, given))
+    return msgspec.structs.replace(
+        merged(contract, declared_contract(config.contract)),
+        closed=config.contract.closed,
+        sources=tuple(shown(entry) for entry, _ in entries),
     )
-
-
-def _masked(name: str) -> str:
-    """A URL may hold a password: only its scheme is repeated."""
-    return name.partition("://")[0] + "://…" if "://" in name else name
-
-
-def _snapshot(path: Path, name: str) -> Contract:
-    from ..catalog.snapshot import load_snapshot
-    from .observed import observed_contract
-
-    if not path.is_file():
-        raise ConfigError(f'contract.from: there is no file "{name}" in {path.parent}')
-    return observed_contract(load_snapshot(path), name)

@@ -11,6 +11,7 @@ from ..model.contract import (
     ExpectedKey,
     ExpectedPolicy,
     ExpectedTable,
+    ExpectedView,
 )
 from ..names import parse_name
 
@@ -18,15 +19,20 @@ _PRIVILEGES = ("DELETE", "INSERT", "MAINTAIN", "REFERENCES", "SELECT", "TRIGGER"
 
 
 def declared_contract(config: ContractConfig) -> Contract:
-    """Return the tables and enums of ``[contract]``, sorted by name."""
+    """Return the tables, enums and views of ``[contract]``, sorted by name."""
     tables = [_table(name, table) for name, table in config.tables.items()]
     enums = []
     for name, labels in config.enums.items():
         schema, plain = parse_name(name)
         enums.append(ExpectedEnum(name=plain, schema=schema, labels=labels, origin="[contract] enums"))
+    views = []
+    for name, columns in config.views.items():
+        schema, plain = parse_name(name)
+        views.append(ExpectedView(name=plain, schema=schema, columns=columns, origin="[contract] views"))
     return Contract(
         tuple(sorted(tables, key=lambda t: (t.schema or "", t.name))),
         tuple(sorted(enums, key=lambda e: (e.schema or "", e.name))),
+        views=tuple(sorted(views, key=lambda v: (v.schema or "", v.name))),
     )
 
 
@@ -43,6 +49,7 @@ def _table(name: str, table: TableConfig) -> ExpectedTable:
         policies=tuple(_policy(policy, spec, origin) for policy, spec in table.policies.items()),
         grants=tuple(_grant(role, words, origin) for role, words in table.grants.items()),
         tenant=table.tenant,
+        primary_key=ExpectedKey(columns=table.primary_key, origin=origin) if table.primary_key else None,
         origin=origin,
     )
 

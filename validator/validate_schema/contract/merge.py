@@ -3,24 +3,55 @@
 from collections.abc import Callable, Hashable
 from typing import TypeVar
 
-import msgspec
+from msgspec.structs import replace
 
-from ..model.contract import Contract, ExpectedColumn, ExpectedTable
+from ..model.contract import (
+    Contract,
+    ExpectedColumn,
+    ExpectedEnum,
+    ExpectedForeignKey,
+    ExpectedKey,
+    ExpectedTable,
+    ExpectedView,
+)
 
 _Item = TypeVar("_Item")
+_DETAILS = ("name", "method", "opclasses", "ordered", "descending", "where")
 
 
 def merged(first: Contract, second: Contract) -> Contract:
-    """Return both contracts' tables and enums, sorted by name; `closed` and `sources` are left open."""
-    tables = {(t.schema or "", t.name): t for t in first.tables}
+    """Return both contracts' objects, sorted by name; `closed` and `sources` are left open."""
+    tables = {_name(t): t for t in first.tables}
     for table in second.tables:
-        name = (table.schema or "", table.name)
+        name = _name(table)
         tables[name] = _table(tables[name], table) if name in tables else table
-    enums = _replaced(first.enums, second.enums, lambda e: (e.schema or "", e.name))
     return Contract(
         tuple(tables[name] for name in sorted(tables)),
-        tuple(sorted(enums, key=lambda e: (e.schema or "", e.name))),
+        tuple(sorted(_replaced(first.enums, second.enums, _name), key=_name)),
+        views=tuple(sorted(_replaced(first.views, second.views, _name), key=_name)),
     )
+
+
+def settled(contract: Contract, default_schema: str) -> Contract:
+    """Return the contract as it reads where `default_schema` is the default: what was declared with
+    that schema and what was declared without one are the same object."""
+    home = Contract(
+        tuple(replace(t, schema=None) for t in contract.tables if t.schema == default_schema),
+        tuple(replace(e, schema=None) for e in contract.enums if e.schema == default_schema),
+        views=tuple(replace(v, schema=None) for v in contract.views if v.schema == default_schema),
+    )
+    if home == Contract():
+        return contract
+    others = Contract(
+        tuple(t for t in contract.tables if t.schema != default_schema),
+        tuple(e for e in contract.enums if e.schema != default_schema),
+        views=tuple(v for v in contract.views if v.schema != default_schema),
+    )
+    return replace(merged(home, others), closed=contract.closed, sources=contract.sources)
+
+
+def _name(item: ExpectedTable | ExpectedEnum | ExpectedView) -> tuple[str, str]:
+    return (item.schema or "", item.name)
 
 
 def _table(first: ExpectedTable, second: ExpectedTable) -> ExpectedTable:
@@ -28,13 +59,16 @@ def _table(first: ExpectedTable, second: ExpectedTable) -> ExpectedTable:
         name=second.name,
         schema=second.schema,
         columns=_columns(first.columns, second.columns),
-        uniques=_replaced(first.uniques, second.uniques, lambda k: k.columns),
-        indexes=_replaced(first.indexes, second.indexes, lambda k: k.columns),
-        foreign_keys=_replaced(first.foreign_keys, second.foreign_keys, lambda k: k.columns),
+        uniques=_keys(first.uniques, second.uniques),
+        indexes=_keys(first.indexes, second.indexes),
+        foreign_keys=_foreign_keys(first.foreign_keys, second.foreign_keys),
         policies=_replaced(first.policies, second.policies, lambda p: p.name),
         grants=_replaced(first.grants, second.grants, lambda g: g.role),
         tenant=first.tenant if second.tenant is None else second.tenant,
+        primary_key=second.primary_key or first.primary_key,
+        complete=first.complete or second.complete,
         origin=second.origin,
+        where=second.where or first.where,
     )
 
 
@@ -51,12 +85,36 @@ def _columns(
 
 def _column(first: ExpectedColumn, second: ExpectedColumn) -> ExpectedColumn:
     default = second if second.default_declared else first
-    return msgspec.structs.replace(
+    return replace(
         second,
         type=first.type if second.type is None else second.type,
         nullable=first.nullable if second.nullable is None else second.nullable,
         default=default.default,
         default_declared=default.default_declared,
+        counter=default.counter,
+    )
+
+
+def _keys(first: tuple[ExpectedKey, ...], second: tuple[ExpectedKey, ...]) -> tuple[ExpectedKey, ...]:
+    """Add keys on other columns. What the later leaves open of one that both declare stays expected."""
+    known = {(key.columns, key.predicate): key for key in first}
+    for key in second:
+        before = known.get((key.columns, key.predicate), key)
+        kept = {field: getattr(key, field) or getattr(before, field) for field in _DETAILS}
+        known[(key.columns, key.predicate)] = replace(key, **kept)
+    return tuple(known.values())
+
+
+def _foreign_keys(
+    first: tuple[ExpectedForeignKey, ...], second: tuple[ExpectedForeignKey, ...]
+) -> tuple[ExpectedForeignKey, ...]:
+    """The later one replaces, and takes over the name. A source may declare several keys on the same
+    columns: to different tables."""
+    replaced = {key.columns for key in second}
+    names = {(key.columns, key.references): key.name for key in first}
+    return (
+        *(key for key in first if key.columns not in replaced),
+        *(replace(key, name=key.name or names.get((key.columns, key.references))) for key in second),
     )
 
 

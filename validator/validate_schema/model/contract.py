@@ -1,7 +1,8 @@
 """What a schema was declared to be, whatever the declaration was written in.
 
 `schema` is None where the declaration did not name one: the database's default schema is meant.
-`origin` says where each expectation was written, for people (``validate-schema.toml``).
+`origin` says which source holds an expectation, for people (``prisma/schema.prisma``), `where` the
+file and line in it, where there is one (``prisma/schema.prisma:42``).
 """
 
 from typing import Literal
@@ -13,12 +14,14 @@ from .catalog import Action
 
 class _Expected(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     origin: str = ""
+    where: str = ""
 
 
 class ExpectedColumn(_Expected, frozen=True, kw_only=True):
     """None means "not declared": only what was declared is compared.
 
-    `default` is compared when `default_declared`; then None means "no default".
+    `default` is compared when `default_declared`; then None means "no default". A `counter` is
+    numbered by the database: an identity, or a default of `nextval`, whichever.
     """
 
     name: str
@@ -26,12 +29,25 @@ class ExpectedColumn(_Expected, frozen=True, kw_only=True):
     nullable: bool | None = None
     default: str | None = None
     default_declared: bool = False
+    counter: bool = False
 
 
 class ExpectedKey(_Expected, frozen=True, kw_only=True):
-    """A unique or an index on exactly these columns in this order."""
+    """A primary key, unique or index on exactly these columns in this order.
+
+    What is None or empty was not declared. An index with a `name` was declared as one object:
+    a longer index that starts with its columns is another one. `method` is an access method
+    (``gin``), `opclasses` name each column's operator class (empty: not declared), `descending` the
+    columns that are sorted so, compared when `ordered`. `predicate` is the SQL expression of a partial one.
+    """
 
     columns: tuple[str, ...]
+    name: str | None = None
+    method: str | None = None
+    opclasses: tuple[str, ...] = ()
+    ordered: bool = False
+    descending: tuple[str, ...] = ()
+    predicate: str | None = None
 
 
 class ExpectedForeignKey(_Expected, frozen=True, kw_only=True):
@@ -41,6 +57,7 @@ class ExpectedForeignKey(_Expected, frozen=True, kw_only=True):
     referenced_columns: tuple[str, ...] = ()
     on_delete: Action | None = None
     on_update: Action | None = None
+    name: str | None = None
 
 
 class ExpectedPolicy(_Expected, frozen=True, kw_only=True):
@@ -60,6 +77,10 @@ class ExpectedGrant(_Expected, frozen=True, kw_only=True):
 
 
 class ExpectedTable(_Expected, frozen=True, kw_only=True):
+    """A table. `primary_key` is None where the declaration does not speak of one. The declaration is
+    `complete` where it is the whole table: a key or index that it does not list is not meant to be.
+    """
+
     name: str
     schema: str | None = None
     columns: tuple[ExpectedColumn, ...] = ()
@@ -69,12 +90,25 @@ class ExpectedTable(_Expected, frozen=True, kw_only=True):
     policies: tuple[ExpectedPolicy, ...] = ()
     grants: tuple[ExpectedGrant, ...] = ()
     tenant: bool | None = None
+    primary_key: ExpectedKey | None = None
+    complete: bool = False
 
 
 class ExpectedEnum(_Expected, frozen=True, kw_only=True):
+    """An enum. Its labels are `ordered` unless what declares it does not care for their order."""
+
     name: str
     labels: tuple[str, ...]
     schema: str | None = None
+    ordered: bool = True
+
+
+class ExpectedView(_Expected, frozen=True, kw_only=True):
+    """A view or materialized view with at least these columns."""
+
+    name: str
+    schema: str | None = None
+    columns: tuple[str, ...] = ()
 
 
 class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -84,3 +118,4 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
     enums: tuple[ExpectedEnum, ...] = ()
     closed: bool = False
     sources: tuple[str, ...] = ()
+    views: tuple[ExpectedView, ...] = ()

@@ -353,6 +353,23 @@ class IsolationFacts(_Part, frozen=True, kw_only=True):
         return (*(self.setup[place] for place in cell.setup), *cell.statements)
 
 
+class BaselineFacts(_Part, frozen=True, kw_only=True):
+    """The earlier report that this run was compared with: its `file` name and time.
+
+    `new` findings are not in it, `existing` ones are. Of those that are no longer found, `resolved` were
+    looked for, `accepted` are suppressed by now, and `unjudged` belong to checks that did not run, or not
+    on everything: nobody knows.
+    """
+
+    file: str
+    generated_at: str = ""
+    new: int = 0
+    existing: int = 0
+    resolved: tuple[Finding, ...] = ()
+    accepted: tuple[Finding, ...] = ()
+    unjudged: tuple[Finding, ...] = ()
+
+
 class Statistics(_Part, frozen=True, kw_only=True):
     checks: int = 0
     passed: int = 0
@@ -366,7 +383,10 @@ class Statistics(_Part, frozen=True, kw_only=True):
 
 
 class Report(_Part, frozen=True, kw_only=True):
-    """Version 1 of the contract that other tools rely on. Lists are sorted; see docs/report.md."""
+    """Version 1 of the contract that other tools rely on. Lists are sorted; see docs/report.md.
+
+    `subjects` holds what each check examined, by id; it is filled only for a report that lists it (JUnit).
+    """
 
     schema_version: int = SCHEMA_VERSION
     title: str = DEFAULT_TITLE
@@ -374,6 +394,7 @@ class Report(_Part, frozen=True, kw_only=True):
     verdict: Verdict
     exit_code: int
     gate: str = ""
+    fail_on: str = "error"
     generated_at: str = ""
     duration_ms: int = 0
     target: Target
@@ -388,4 +409,6 @@ class Report(_Part, frozen=True, kw_only=True):
     suppressed: tuple[Suppressed, ...] = ()
     migrations: MigrationFacts = MigrationFacts()
     isolation: IsolationFacts = IsolationFacts()
+    baseline: BaselineFacts | None = None
+    subjects: dict[str, tuple[SubjectFacts, ...]] = {}
     statistics: Statistics = Statistics()

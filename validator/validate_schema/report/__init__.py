@@ -1,5 +1,7 @@
 """The report: made by `build`, shown by `render`, kept by `write`, read back by `read_report`."""
 
+from importlib import import_module
+
 import msgspec
 
 from ..errors import UsageError
@@ -12,7 +14,7 @@ from .text import render_text as render_text
 
 
 def render(report: Report, format: str) -> str:
-    """Return the report as ``md``, ``html``, ``json`` or ``txt``. Pure: the same report, the same text.
+    """Return the report in one of `FORMATS`' values. Pure: the same report, the same text.
 
     Raises `UsageError` for another format.
     """
@@ -24,7 +26,23 @@ def render(report: Report, format: str) -> str:
         from . import pages
 
         return pages.markdown(report) if format == "md" else pages.html(report)
-    raise UsageError(f'unknown format "{format}": md, html, json or txt')
+    if format in _EXCHANGE:
+        module, function = _EXCHANGE[format]
+        text: str = getattr(import_module(f".{module}", __package__), function)(report)
+        return text
+    raise UsageError(f'unknown format "{format}": {", ".join(NAMES)}')
+
+
+# Formats for other programs; a run that writes none of them does not import them.
+_EXCHANGE = {
+    "sarif": ("sarif", "render_sarif"),
+    "junit": ("junit", "render_junit"),
+    "github": ("github", "render_annotations"),
+    "gitlab": ("gitlab", "render_gitlab"),
+    "csv": ("matrix_csv", "render_csv"),
+    "openmetrics": ("openmetrics", "render_openmetrics"),
+}
+NAMES = ("md", "html", "json", "txt", *_EXCHANGE)
 
 
 def _json(report: Report) -> str:

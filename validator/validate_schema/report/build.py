@@ -9,6 +9,7 @@ from ..engine import Outcome
 from ..facts import Facts
 from ..model.report import (
     DEFAULT_TITLE,
+    BaselineFacts,
     CandidateFacts,
     CheckResult,
     LevelFacts,
@@ -38,6 +39,7 @@ class Circumstances:
     duration_ms: int = 0
     title: str = ""
     groups: Mapping[str, tuple[str, ...]] | None = None
+    baseline: BaselineFacts | None = None
 
 
 def build_report(facts: Facts, outcome: Outcome, fail_on: str, given: Circumstances) -> Report:
@@ -51,6 +53,7 @@ def build_report(facts: Facts, outcome: Outcome, fail_on: str, given: Circumstan
         verdict=verdict,
         exit_code=EXIT_CODES[verdict],
         gate=gate,
+        fail_on=fail_on,
         generated_at=given.generated_at,
         duration_ms=given.duration_ms,
         target=given.target,
@@ -65,6 +68,8 @@ def build_report(facts: Facts, outcome: Outcome, fail_on: str, given: Circumstan
         suppressed=outcome.suppressed,
         migrations=migration_facts(facts.history, everything),
         isolation=isolation_facts(facts),
+        baseline=given.baseline,
+        subjects=outcome.subjects,
         statistics=statistics(outcome),
     )
 

@@ -11,7 +11,12 @@ import msgspec
 from ..errors import SnapshotError, UsageError
 from ..model.report import SCHEMA_VERSION, Report
 
-FORMATS = {".md": "md", ".markdown": "md", ".html": "html", ".htm": "html", ".json": "json", ".txt": "txt"}
+FORMATS = {
+    ".md": "md", ".html": "html", ".json": "json", ".txt": "txt", ".sarif": "sarif", ".xml": "junit",
+    ".csv": "csv", ".prom": "openmetrics", ".markdown": "md", ".htm": "html",
+}  # fmt: skip
+# Two formats of JSON are told by names that their readers expect.
+_NAMES = {".sarif.json": "sarif", "gl-code-quality-report.json": "gitlab"}
 
 
 class _Version(msgspec.Struct):
@@ -20,7 +25,10 @@ class _Version(msgspec.Struct):
 
 def format_of(destination: str) -> str:
     """Return the format that a path's suffix names. Raises `UsageError` for an unknown one."""
-    suffix = Path(destination).suffix.lower()
+    name, suffix = Path(destination).name.lower(), Path(destination).suffix.lower()
+    for ending, format in _NAMES.items():
+        if name.endswith(ending):
+            return format
     if suffix in FORMATS:
         return FORMATS[suffix]
     known = " ".join(s for s in FORMATS if s not in (".markdown", ".htm"))

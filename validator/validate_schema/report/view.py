@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..model.finding import Finding
 from ..model.report import CheckResult, EnumFacts, PolicyFacts, Report, Suppressed
 from . import cards as cards_
 from . import headline, matrix, sequence
@@ -237,6 +238,23 @@ class View:
             f.fingerprint: (f.check, anchor) for anchor, f in zip(anchors, self.report.findings, strict=True)
         }
         return sequence.Migrations(self.report, links)
+
+    @cached_property
+    def since_baseline(self) -> tuple[tuple[str, tuple[Finding, ...]], ...]:
+        """The baseline's findings that are no longer found, under what became of them."""
+        compared = self.report.baseline
+        if compared is None:
+            return ()
+        lists = (
+            ("resolved", compared.resolved),
+            ("accepted since", compared.accepted),
+            ("not examined any more", compared.unjudged),
+        )
+        return tuple((became, findings) for became, findings in lists if findings)
+
+    def label(self, finding: Finding) -> str:
+        """Return the name of a finding's object as people write it."""
+        return finding.object.label(self.report.target.default_schema)
 
     @cached_property
     def rollback(self) -> Rollback:

@@ -1,0 +1,110 @@
+"""What a declared key says beyond its columns, compared with the index or constraint that exists."""
+
+from collections.abc import Sequence
+
+from validate_schema.api import (
+    Facts,
+    Flaw,
+    Remedy,
+    Severity,
+    catalog,
+    contract,
+    quote_ident,
+    quote_qname,
+    same_expression,
+)
+
+from ._declared import written_in
+from ._expected import ExpectedOf, ExpectedReference
+
+_DESCENDING = 1  # the flag in pg_index.indoption
+_RENAME = {
+    "foreign key": "a foreign key",
+    "unique": "a unique",
+    "index": "an index",
+    "primary key": "a primary key",
+}
+
+
+def same_predicate(key: contract.ExpectedKey, index: catalog.Index, facts: Facts) -> bool:
+    """Tell whether an index has the declared predicate: none, where none is declared."""
+    return same_expression(key.predicate, index.predicate, facts.default_schema)
+
+
+def declared_where(key: contract.ExpectedKey) -> str:
+    """Return the declared predicate, to follow the columns."""
+    return f" WHERE {key.predicate}" if key.predicate is not None else ""
+
+
+def nearest_by_details(key: contract.ExpectedKey, indexes: Sequence[catalog.Index]) -> catalog.Index:
+    """Return the index that has most of the declared details, by preference the one of its name."""
+    return min(indexes, key=lambda i: (len(_details(key, i)), i.name != key.name, i.name))
+
+
+def _details(key: contract.ExpectedKey, index: catalog.Index) -> list[str]:
+    found = []
+    if key.method is not None and key.method != index.method:
+        found.append(f"{index.method} instead of {key.method}")
+    pairs = zip(index.columns, index.options, strict=False)
+    descending = {column for column, flags in pairs if flags & _DESCENDING}
+    if key.ordered and descending != set(key.descending):
+        found.append(f"{_sorted(descending)} instead of {_sorted(set(key.descending))}")
+    classes = zip(key.opclasses, index.opclasses, strict=False)
+    found += [
+        f"{there} instead of {wanted}"
+        for wanted, there in classes
+        if wanted and wanted != there.rpartition(".")[2]
+    ]
+    return found
+
+
+def _sorted(columns: set[str | None]) -> str:
+    return f"{', '.join(sorted(str(c) for c in columns))} descending" if columns else "ascending"
+
+
+def other_details(subject: ExpectedOf, index: catalog.Index, facts: Facts) -> Flaw | None:
+    """Judge an index on the declared columns by what else was declared of it."""
+    found = _details(subject.key, index)
+    if not found:
+        return other_name(subject, subject.kind, (index.name,), facts)
+    table = subject.table
+    return Flaw(
+        message=f"{facts.show(table.qname)}.{index.name} is not as declared: {'; '.join(found)}",
+        expected=f"{_RENAME[subject.kind]} on ({', '.join(subject.key.columns)}){written_in(subject.key)}",
+        location=subject.key.where,
+        observed="; ".join(found),
+        remedy=Remedy(
+            note="Create the declared index CONCURRENTLY in a migration, then drop the one that is there."
+        ),
+        severity=Severity.WARNING,
+    )
+
+
+def other_name(
+    subject: ExpectedOf | ExpectedReference, kind: str, names: tuple[str, ...], facts: Facts
+) -> Flaw | None:
+    """Judge a key that is as declared by its name, where one was declared."""
+    wanted = subject.key.name
+    if wanted is None or wanted in names:
+        return None
+    table = subject.table
+    return Flaw(
+        message=f"{facts.show(table.qname)}.{names[0]} is declared under the name {wanted}",
+        expected=f"{_RENAME[kind]} called {wanted}{written_in(subject.key)}",
+        location=subject.key.where,
+        observed=f"the same under the name {names[0]}",
+        remedy=Remedy(sql=_rename(table, names[0], wanted, facts), lock="ACCESS EXCLUSIVE for a moment"),
+        severity=Severity.INFO,
+    )
+
+
+def _rename(table: catalog.Table, name: str, wanted: str, facts: Facts) -> tuple[str, ...]:
+    """Return the statement that renames a constraint, or an index of no constraint."""
+    constraints = {c.name for c in table.constraints}
+    if wanted in facts.taken_names.get(table.schema, frozenset()):
+        return ()
+    if name in constraints:
+        return (
+            f"ALTER TABLE {quote_qname(table.qname)} RENAME CONSTRAINT {quote_ident(name)} TO {quote_ident(wanted)};",
+        )
+    return (f"ALTER INDEX {quote_qname(catalog.QName(table.schema, name))} RENAME TO {quote_ident(wanted)};",)

@@ -1,0 +1,205 @@
+"""A corrective migration is tried before it is written, in the layout of the project's tool."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.fix_cli import SHOP_CONFIG, Terminal
+from validate_schema.fix.layout import LAYOUTS, Script, place
+from validate_schema.fix.statements import in_transaction
+from validate_schema.migrations import discover
+from validate_schema.scratch import Database
+
+ROOT = Path(__file__).parents[1]
+NOW = datetime(2026, 7, 1, 12, 30, tzinfo=UTC)
+TABLE = "create table organization (id uuid primary key);\n"
+
+# By tool: the files of a folder with one migration, and what a second one is called.
+FOLDERS = {
+    "prisma": (
+        {"migration_lock.toml": 'provider = "postgresql"', "20250101000000_a/migration.sql": TABLE},
+        ["20260701123000_x/migration.sql"],
+    ),
+    "golang-migrate": (
+        {"go.mod": "", "000001_a.up.sql": TABLE, "000001_a.down.sql": "drop table organization;"},
+        ["000002_x.up.sql", "000002_x.down.sql"],
+    ),
+    "goose": ({"001_a.sql": f"-- +goose Up\n{TABLE}-- +goose Down\n"}, ["002_x.sql"]),
+    "dbmate": ({"20990101000000_a.sql": f"-- migrate:up\n{TABLE}"}, ["20990101000001_x.sql"]),
+    "flyway": ({"V1__a.sql": TABLE, "V2_1__b.sql": ""}, ["V3__x.sql"]),
+    "sqlx": ({"Cargo.toml": "", "1_a.sql": TABLE}, ["2_x.sql"]),
+    "tern": ({"tern.conf": "", "001_a.sql": TABLE}, ["002_x.sql"]),
+    "node-pg-migrate": ({"1700000000000_a.sql": f"-- Up Migration\n{TABLE}"}, ["1782909000000_x.sql"]),
+    "atlas": ({"atlas.sum": "", "20250101000000_a.sql": TABLE}, ["20260701123000_x.sql"]),
+    "refinery": ({"Cargo.toml": "", "V1__a.sql": TABLE}, ["V2__x.sql"]),
+    "supabase": ({"20250101000000_a.sql": TABLE}, ["20260701123000_x.sql"]),
+    "pop": ({"20250101000000_a.postgres.up.sql": TABLE}, ["20260701123000_x.up.sql", "20260701123000_x.down.sql"]),
+    "plain": ({"01_a.sql": TABLE}, ["02_x.sql"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("tool", FOLDERS)
+def test_the_new_migration_is_the_last_one_that_the_tool_would_run(tool: str, tmp_path: Path) -> None:
+    files, expected = FOLDERS[tool]
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    migrations = discover(tmp_path, tool)
+    written = place(migrations, "x", Script("select 1;\n", "select 2;\n"), NOW)
+    assert [path.relative_to(tmp_path).as_posix() for path in written] == expected
+    for path, text in written.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    last = discover(tmp_path, tool).files[-1]
+    assert last.path.relative_to(tmp_path).as_posix() == expected[0]
+    # A plain file is run by statements only where one of them asks for it.
+    assert last.mode == ("message" if tool == "plain" else LAYOUTS[tool].mode)
+    assert "select 1" in last.sql
+    assert "select 2" not in last.sql
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ('CREATE UNIQUE INDEX CONCURRENTLY "a" ON t (b);', 'CREATE UNIQUE INDEX "a" ON t (b);'),
+        ('DROP INDEX CONCURRENTLY "a CONCURRENTLY b";', 'DROP INDEX "a CONCURRENTLY b";'),
+        (
+            'ALTER TABLE " CONCURRENTLY " ADD COLUMN b int;',
+            'ALTER TABLE " CONCURRENTLY " ADD COLUMN b int;',
+        ),
+    ],
+)
+def test_only_the_keyword_is_left_out_in_a_transaction(statement: str, expected: str) -> None:
+    assert in_transaction(statement) == expected
+
+
+BROKEN = """
+create table organization (id uuid primary key);
+create table invoice (
+    id uuid primary key,
+    org_id uuid not null references organization (id) on delete cascade,
+    number text not null unique
+);
+"""
+
+
+@pytest.fixture
+def project(terminal: Terminal) -> Terminal:
+    terminal.write("validate-schema.toml", SHOP_CONFIG)
+    terminal.write("db/001_init.up.sql", BROKEN)
+    terminal.write("db/001_init.down.sql", "drop table invoice; drop table organization;")
+    terminal.write("db/go.mod", "")
+    return terminal
+
+
+def test_what_is_written_mends_what_was_found_and_can_be_taken_back(project: Terminal) -> None:
+    before = project.run("--migrations", "db", "--select", "UNQ,IDX002")
+    ran = project.run("fix", "--migrations", "db", "--select", "UNQ,IDX002")
+    after = project.run("--migrations", "db", "--select", "UNQ,IDX002", "--fail-on", "info")
+    up, down = (Path(f"db/002_mend_schema_findings.{way}.sql").read_text() for way in ("up", "down"))
+
+    assert (before.status, ran.status, after.status) == (1, 0, 0)
+    assert "-- UNQ001 invoice.invoice_number_key:" in up
+    assert "CONCURRENTLY" not in up.replace("CONCURRENTLY, and run this afterwards", "")
+    assert "SET LOCAL lock_timeout" in up
+    assert down
+    assert "1 of 1 findings are gone" in ran.err
+    assert "It causes no new one." in ran.err
+
+
+def test_on_a_live_database_the_migration_is_tried_on_a_copy_alone(
+    terminal: Terminal, shop: Database
+) -> None:
+    terminal.write("validate-schema.toml", SHOP_CONFIG)
+    with shop.connect() as connection:
+        before = connection.execute(
+            "select indexdef from pg_indexes where schemaname = 'public' order by 1"
+        ).fetchall()
+    ran = terminal.run("fix", "--database-url", shop.conninfo, "--select", "UNQ001", "--output", "mend.sql")
+    script = Path("mend.sql").read_text()
+    with shop.connect() as connection:
+        left = connection.execute(
+            "select indexdef from pg_indexes where schemaname = 'public' order by 1"
+        ).fetchall()
+    assert (ran.status, left) == (0, before)
+    assert "CREATE UNIQUE INDEX CONCURRENTLY" in script
+    assert "RESET lock_timeout;" in script
+
+    with shop.connect(autocommit=True) as connection:
+        for statement in script.split(";\n"):
+            if statement.strip():
+                connection.execute(statement.encode())
+    assert terminal.run("--database-url", shop.conninfo, "--select", "UNQ001").status == 0
+
+
+def test_what_needs_a_decision_is_a_comment(project: Terminal) -> None:
+    project.write("db/003_note.up.sql", "create table note (id uuid primary key, body text);")
+    ran = project.run("fix", "--migrations", "db", "--output", "-")
+    assert ran.status == 0
+    decisions = ran.out.split("-- To decide, since no rule says which is right:\n")[1]
+    assert "note" in decisions
+    assert all(line.startswith("--") for line in decisions.splitlines() if line)
+
+
+def test_a_hostile_name_stays_inside_its_quotes_and_comments(terminal: Terminal) -> None:
+    terminal.write("validate-schema.toml", SHOP_CONFIG)
+    odd = 'a"";\n-- drop table organization; */ x'
+    terminal.write("db/01_a.sql", BROKEN.replace("number", f'"{odd}"'))
+    ran = terminal.run("fix", "--migrations", "db", "--select", "UNQ001")
+    assert (ran.status, ran.err.count("1 of 1 findings are gone")) == (0, 1)
+    assert terminal.run("--migrations", "db", "--select", "UNQ001").status == 0
+
+
+def test_with_proof_the_leaks_before_and_after_are_counted(terminal: Terminal) -> None:
+    terminal.write(
+        "validate-schema.toml", SHOP_CONFIG + 'setting = "app.tenant_id"\napp_roles = ["app_user"]\n'
+    )
+    grants = "create role app_user login; grant select, insert, update, delete on invoice to app_user;"
+    terminal.write("db/01_a.sql", BROKEN + grants)
+    ran = terminal.run("fix", "--migrations", "db", "--prove", "--output", "-")
+    (leaks,) = [line for line in ran.out.splitlines() if "Leaks that rows" in line]
+    words = leaks.replace(",", "").split()
+    before, after = int(words[words.index("before") - 1]), int(words[words.index("after.") - 1])
+    assert before > 0
+    assert after == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--database-url", "postgresql://h/d"), "nowhere to write: give --output FILE, --into DIR"),
+        (("--migrations", "db", "--name", "!!"), "--name !!: give at least one letter or digit"),
+        (("--snapshot", "x.json", "--output", "-"), "a snapshot holds no database"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_line(
+    project: Terminal, arguments: tuple[str, ...], complaint: str
+) -> None:
+    ran = project.run("fix", *arguments)
+    assert ran.status == 2
+    assert complaint in ran.complaint
+
+
+def test_nothing_is_overwritten(project: Terminal) -> None:
+    project.write("mend.sql", "precious")
+    ran = project.run("fix", "--migrations", "db", "--select", "UNQ001", "--output", "mend.sql")
+    assert (ran.status, Path("mend.sql").read_text()) == (2, "precious")
+    assert ran.complaints[-1] == "error: mend.sql: exists already; choose another name"
+
+
+def test_flakeguard_is_mended_in_one_file_but_for_what_needs_a_decision(terminal: Terminal) -> None:
+    import shutil
+
+    shutil.copytree(ROOT / "examples/flakeguard", "fg", ignore=shutil.ignore_patterns("broken"))
+    config = Path("fg/validate-schema.toml")
+    config.write_text(config.read_text().replace('from = ["schema.prisma"]', ""))
+    ran = terminal.run("fix", "--config", "fg/validate-schema.toml", "--migrations", "fg/prisma")
+    assert (ran.status, "It causes no new one." in ran.err, "could not be mended" in ran.err) == (
+        0,
+        True,
+        False,
+    )
+    assert len(list(Path("fg/prisma/migrations").glob("*_mend_schema_findings/migration.sql"))) == 1
+    again = terminal.run("fix", "--config", "fg/validate-schema.toml", "--migrations", "fg/prisma")
+    assert again.complaints[-1] == "nothing to mend; 1 findings need a decision"

@@ -1,0 +1,163 @@
+"""`validate-schema fix`: a corrective migration, tried before it is written."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import UsageError
+from . import options
+
+if TYPE_CHECKING:
+    from ..fix import Correction
+    from ..migrations import MigrationSet
+
+STDOUT = "-"
+
+
+@click.command("fix")
+@options.target
+@options.selection_ids
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="One SQL file; - prints it."
+)
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The migrations folder to add to. Default: --migrations, else the config's.",
+)
+@click.option(
+    "--name",
+    default="mend_schema_findings",
+    show_default=True,
+    metavar="NAME",
+    help="What the migration is called.",
+)
+@click.option("--prove", is_flag=True, help="Also prove isolation with rows, before and after.")
+@click.option("--force", is_flag=True, help="Write it even if the trial found something wrong.")
+def command(
+    *,
+    config_path: Path | None,
+    select: Sequence[str],
+    ignore: Sequence[str],
+    output: Path | None,
+    into: Path | None,
+    name: str,
+    prove: bool,
+    force: bool,
+    **target: Any,
+) -> int:
+    """Write the migration that mends what is found, after trying it on a copy of the schema.
+
+    The findings are mended on a throwaway copy, family by family; the migration that results is run on
+    a fresh copy and the schema is judged again. What needs a decision stands in it as a comment.
+
+    Ends with 0 when it was written or nothing was to be mended, 1 when the trial found something wrong.
+    """
+    from ..config import load
+    from ..engine import select_checks
+    from ..examine import Request, run_time
+    from ..fix import Wanted, correct
+    from ..packs import builtin_checks
+    from ..progress import Progress
+    from .validate import choose_source, shown_command, split_ids
+
+    config = load(config_path, Path.cwd())
+    source = choose_source(config.config.migrations, **target)
+    chosen = config.config.checks
+    ignored = (*split_ids(ignore), *chosen.ignore)
+    base = config.path.parent if config.path else Path()
+    folder = None if output else _folder(into, source.migrations, base, config.config.migrations.path)
+    request = Request(
+        source=source,
+        config=config,
+        checks=select_checks(builtin_checks(), (), ignored),
+        now=run_time(os.environ),
+        command=shown_command(sys.argv[1:]),
+        environ=os.environ,
+    )
+    wanted = Wanted(
+        ids=frozenset(
+            c.id for c in select_checks(builtin_checks(), split_ids(select) or chosen.select, ignored)
+        ),
+        output=output,
+        migrations=_layout(folder, source.tool),
+        name=_slug(name),
+        prove=prove,
+    )
+    return _finish(correct(request, wanted, Progress()), force=force)
+
+
+def _folder(into: Path | None, migrations: Path | None, base: Path, configured: str | None) -> Path:
+    """Return the folder that the migration is added to."""
+    folder = into or migrations or (base / configured if configured else None)
+    if folder is None:
+        raise UsageError("nowhere to write: give --output FILE, --into DIR, or path in [migrations]")
+    return folder
+
+
+def _layout(folder: Path | None, tool: str | None) -> "MigrationSet | None":
+    from ..fix.layout import layout_of
+    from ..migrations import discover
+
+    if folder is None:
+        return None
+    migrations = discover(folder, tool)
+    layout_of(migrations)
+    return migrations
+
+
+def _slug(name: str) -> str:
+    """Return `name` as a part of a file name, in the letters that every tool takes."""
+    import re
+
+    slug = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    if not slug:
+        raise UsageError(f"--name {name}: give at least one letter or digit")
+    return slug
+
+
+def _finish(correction: "Correction", *, force: bool) -> int:
+    """Write the files, or say why not; return the exit status."""
+    from ..fix import sentences
+
+    plan = correction.plan
+    for note in correction.notes:
+        click.echo(note, err=True)
+    if not plan.mended:
+        click.echo(f"nothing to mend; {_rest(correction)}", err=True)
+        return 1 if plan.refused else 0
+    for sentence in sentences(plan, correction.verified):
+        click.echo(sentence, err=True)
+    if not correction.verified.good and not force:
+        click.echo("nothing was written: see above (--force writes it anyway)", err=True)
+        return 1
+    _write(correction)
+    click.echo(_rest(correction), err=True)
+    return 0 if correction.verified.good else 1
+
+
+def _rest(correction: "Correction") -> str:
+    plan = correction.plan
+    words = f"{len(plan.decisions)} findings need a decision"
+    return words + (f", {len(plan.refused)} could not be mended" if plan.refused else "")
+
+
+def _write(correction: "Correction") -> None:
+    from ..report import write
+
+    for path, text in correction.files.items():
+        if str(path) == STDOUT:
+            click.echo(text, nl=False)
+            continue
+        if path.exists():
+            raise UsageError(f"{path}: exists already; choose another name")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(text, path)
+        click.echo(f"written: {path}", err=True)
+    if correction.then:
+        click.echo(f"now {correction.then}", err=True)

@@ -1,0 +1,7 @@
+"""Corrective migrations: from findings to SQL that was tried before it is written."""
+
+from .correction import Correction as Correction
+from .correction import Verified as Verified
+from .correction import Wanted as Wanted
+from .correction import correct as correct
+from .correction import sentences as sentences

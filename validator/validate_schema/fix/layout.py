@@ -1,0 +1,136 @@
+"""Where a corrective migration belongs in a project, and how its tool wants it written."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from ..errors import UsageError
+from ..migrations.records import MigrationFile, MigrationSet, Mode
+
+_STAMP = 12  # digits from which a version is a date
+_MILLISECONDS = 13  # digits of a Unix time in milliseconds, until the year 2286
+
+
+@dataclass(frozen=True)
+class Script:
+    """The migration: what it does, what takes it back (or nothing), in lines of SQL with comments."""
+
+    up: str
+    down: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a tool runs a new file. `mode` as `MigrationFile.mode`; `write` returns the files to write by
+    their path in the folder, with a part that takes it back if `down`; `then` is what the tool wants to be
+    told afterwards."""
+
+    mode: Mode
+    write: Callable[[str, str, Script], dict[str, str]]
+    down: bool = False
+    then: str = ""
+    version: Callable[[Sequence[MigrationFile], datetime], str] | None = None
+
+
+def _next(files: Sequence[MigrationFile], now: datetime) -> str:
+    """Return the version after the last one: a date where they are dates, else the next number with
+    as many digits."""
+    stamp = now.strftime("%Y%m%d%H%M%S")
+    digits = [m[0] for f in files if (m := re.match(r"\d+", f.path.name))]
+    digits += [m[0] for f in files if (m := re.match(r"\d+", f.path.parent.name))]
+    if not digits:
+        return stamp if not files else "1"
+    last = max(digits, key=int)
+    if len(last) == _MILLISECONDS:
+        return max(str(int(now.timestamp() * 1000)), str(int(last) + 1))
+    if len(last) >= _STAMP:
+        return max(stamp[: len(last)], str(int(last) + 1))
+    return str(int(last) + 1).zfill(len(last))
+
+
+def _next_flyway(files: Sequence[MigrationFile], now: datetime) -> str:
+    parts = [f.version.split(".") for f in files if f.version[:1].isdigit()]
+    if not parts:
+        return "1"
+    last = max((int(p[0]) for p in parts), default=0)
+    stamp = now.strftime("%Y%m%d%H%M%S")
+    return max(stamp, str(last + 1)) if len(str(last)) >= _STAMP else str(last + 1)
+
+
+def _folder(version: str, name: str, script: Script) -> dict[str, str]:
+    return {f"{version}_{name}/migration.sql": script.up}
+
+
+def _file(version: str, name: str, script: Script) -> dict[str, str]:
+    return {f"{version}_{name}.sql": script.up}
+
+
+def _pair(version: str, name: str, script: Script) -> dict[str, str]:
+    files = {f"{version}_{name}.up.sql": script.up}
+    return files | ({f"{version}_{name}.down.sql": script.down} if script.down else {})
+
+
+def _flyway(version: str, name: str, script: Script) -> dict[str, str]:
+    return {f"V{version}__{name}.sql": script.up}
+
+
+def _refinery(version: str, name: str, script: Script) -> dict[str, str]:
+    return {f"V{version}__{name}.sql": script.up}
+
+
+def _marked(up: str, down: str) -> Callable[[str, str, Script], dict[str, str]]:
+    def write(version: str, name: str, script: Script) -> dict[str, str]:
+        body = f"{up}\n{script.up}"
+        return {f"{version}_{name}.sql": body + (f"\n{down}\n{script.down}" if script.down else "")}
+
+    return write
+
+
+LAYOUTS = {
+    "prisma": Layout("message", _folder),
+    "supabase": Layout("transaction", _file),
+    "golang-migrate": Layout("message", _pair, down=True),
+    "sqlx": Layout("transaction", _pair, down=True),
+    "pop": Layout("transaction", _pair, down=True),
+    "goose": Layout(
+        "statements", _marked("-- +goose Up\n-- +goose NO TRANSACTION", "-- +goose Down"), down=True
+    ),
+    "dbmate": Layout("transaction", _marked("-- migrate:up", "-- migrate:down"), down=True),
+    "node-pg-migrate": Layout("transaction", _marked("-- Up Migration", "-- Down Migration"), down=True),
+    "tern": Layout("transaction", _marked("", "---- create above / drop below ----"), down=True),
+    "atlas": Layout("transaction", _file, then="run `atlas migrate hash`"),
+    "flyway": Layout("transaction", _flyway, version=_next_flyway),
+    "refinery": Layout("transaction", _refinery, version=_next_flyway),
+    "plain": Layout("statements", _file),
+    "applied-set": Layout("transaction", _file),
+}
+
+
+# sqlx takes files with and without a way back, but not both kinds in one folder.
+SQLX_ONE_WAY = Layout("transaction", _file)
+
+
+def layout_of(migrations: MigrationSet) -> Layout:
+    """Return how the folder's tool wants a new migration.
+
+    Raises `UsageError` for a tool that keeps a plan or journal of its own, or whose migrations are
+    programs: there the SQL is wanted as one file.
+    """
+    if migrations.tool not in LAYOUTS:
+        raise UsageError(
+            f"a migration of {migrations.tool} is added by {migrations.tool} itself: write the SQL with"
+            " --output FILE and give it that"
+        )
+    if migrations.tool == "sqlx" and not any(f.path.name.endswith(".up.sql") for f in migrations.files):
+        return SQLX_ONE_WAY
+    return LAYOUTS[migrations.tool]
+
+
+def place(migrations: MigrationSet, name: str, script: Script, now: datetime) -> dict[Path, str]:
+    """Return the files of the new migration, by path, after the last one of the folder."""
+    layout = layout_of(migrations)
+    version = (layout.version or _next)(migrations.files, now)
+    written = layout.write(version, name, script)
+    return {migrations.folder / path: text for path, text in written.items()}

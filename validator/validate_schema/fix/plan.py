@@ -1,0 +1,202 @@
+"""Choose the remedies of a schema's findings, in an order in which each can be applied.
+
+Remedies meet each other: two checks replace the same constraint, one builds on a column that another
+adds. So none is taken from a list made beforehand: on a copy of the schema the findings of one family
+are mended, the schema is read and judged again, and the next family's remedies are those of that
+schema.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..engine import Outcome
+from ..model.finding import Finding
+from .statements import in_transaction
+
+if TYPE_CHECKING:
+    import psycopg
+
+# What later families build on comes first; what drops things, and what only warns, comes last.
+ORDER = ("TBL", "ENU", "COL", "TEN", "UNQ", "FKY", "DAT", "RLS", "BYP", "ISO", "IDX")
+_ROUNDS = 6
+
+Judge = Callable[["psycopg.Connection"], Outcome]
+
+
+@dataclass(frozen=True)
+class Mended:
+    """A finding and the statements that mend it, as its check wrote them."""
+
+    finding: Finding
+    statements: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A finding whose remedy could not be used, and why; `undoes` is the finding that was mended before
+    and would come back."""
+
+    finding: Finding
+    reason: str
+    undoes: Finding | None = None
+
+
+@dataclass
+class Plan:
+    """What will be done, what is left to a person, and what could not be done, of the checks `ids`.
+
+    `before` are the findings of the schema as it is, `after` those once everything is applied.
+    """
+
+    ids: frozenset[str]
+    before: tuple[Finding, ...] = ()
+    after: tuple[Finding, ...] = ()
+    mended: list[Mended] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+
+    @property
+    def decisions(self) -> tuple[Finding, ...]:
+        """Findings that only a person can settle."""
+        tried = {r.finding.fingerprint for r in self.refused}
+        mine = (f for f in self.after if f.check in self.ids and not f.remedy.sql)
+        return tuple(f for f in mine if f.fingerprint not in tried)
+
+
+def make_plan(connection: "psycopg.Connection", judge: Judge, ids: frozenset[str]) -> Plan:
+    """Mend the findings of the checks `ids` on a throwaway copy of the schema, which `connection` is to,
+    family by family; return what was done to it.
+
+    A remedy that fails is taken back and refused with the server's reason; one that leaves its finding,
+    or that causes another which nothing mends, is refused as well, and the schema is left as it was.
+    Where two rules want opposite things, what holds today stays: the plan is made again without the
+    remedy that broke it.
+    """
+    import psycopg
+
+    barred: list[Refused] = []
+    while True:
+        with connection.transaction() as transaction:
+            plan = _made(connection, judge, ids, barred)
+            clashes = _clashes(plan)
+            if clashes:
+                raise psycopg.Rollback(transaction)
+        if not clashes:
+            return plan
+        barred += clashes
+
+
+def _clashes(plan: Plan) -> list[Refused]:
+    """Return the mended findings whose remedies cause what only bringing them back would mend."""
+    known = {f.fingerprint for f in plan.before}
+    found = {
+        r.undoes.fingerprint: Refused(
+            r.undoes, f"it would cause {r.finding.check}, which wants the opposite: {r.finding.message}"
+        )
+        for r in plan.refused
+        if r.undoes and r.finding.fingerprint not in known
+    }
+    return list(found.values())
+
+
+def _made(
+    connection: "psycopg.Connection", judge: Judge, ids: frozenset[str], barred: Iterable[Refused]
+) -> Plan:
+    plan = Plan(ids, refused=list(barred))
+    plan.before = plan.after = judge(connection).findings
+    for _ in range(_ROUNDS):
+        changed = [_family(plan, connection, judge, family) for family in _families(plan)]
+        if not any(changed):
+            break
+    return plan
+
+
+def _families(plan: Plan) -> list[str]:
+    present = {f.check[:3] for f in plan.after}
+    known = [family for family in ORDER if family in present]
+    return known + sorted(present - set(known))
+
+
+def _family(plan: Plan, connection: "psycopg.Connection", judge: Judge, family: str) -> bool:
+    """Mend one family's findings, together if that does no harm, else one by one; return whether
+    anything was done."""
+    todo = [f for f in _open(plan) if f.check.startswith(family)]
+    harm = _attempt(plan, connection, judge, todo)
+    if harm and len(todo) == 1:
+        plan.refused.append(harm)
+    elif harm:
+        changed = [_family_of_one(plan, connection, judge, finding) for finding in todo]
+        return any(changed)
+    return bool(todo) and harm is None
+
+
+def _family_of_one(plan: Plan, connection: "psycopg.Connection", judge: Judge, finding: Finding) -> bool:
+    current = next((f for f in _open(plan) if f.fingerprint == finding.fingerprint), None)
+    if current is None:
+        return False
+    harm = _attempt(plan, connection, judge, [current])
+    if harm:
+        plan.refused.append(harm)
+    return harm is None
+
+
+def _attempt(
+    plan: Plan, connection: "psycopg.Connection", judge: Judge, findings: Sequence[Finding]
+) -> Refused | None:
+    """Apply the remedies in one transaction and judge what they made; return what speaks against
+    keeping it, or None."""
+    import psycopg
+
+    if not findings:
+        return None
+    harm = None
+    after = plan.after
+    with connection.transaction() as transaction:
+        for finding in findings:
+            harm = _applied(connection, finding)
+            if harm:
+                raise psycopg.Rollback(transaction)
+        after = judge(connection).findings
+        harm = _harm(plan, findings, after)
+        if harm:
+            raise psycopg.Rollback(transaction)
+    if harm is None:
+        plan.mended += [Mended(f, f.remedy.sql) for f in findings]
+        plan.after = after
+    return harm
+
+
+def _applied(connection: "psycopg.Connection", finding: Finding) -> Refused | None:
+    import psycopg
+
+    for statement in finding.remedy.sql:
+        try:
+            connection.execute(in_transaction(statement).encode())
+        except psycopg.Error as error:
+            return Refused(finding, f"{statement}: {error.diag.message_primary or error}")
+    return None
+
+
+def _open(plan: Plan) -> list[Finding]:
+    settled = {r.finding.fingerprint for r in plan.refused} | {m.finding.fingerprint for m in plan.mended}
+    todo = (f for f in plan.after if f.remedy.sql and f.check in plan.ids)
+    return [f for f in todo if f.fingerprint not in settled]
+
+
+def _harm(plan: Plan, done: Sequence[Finding], after: Iterable[Finding]) -> Refused | None:
+    """Return what is wrong with what was `done`: a finding that it left or brought back, or one that it
+    caused, that is no lesser evil and has no remedy of its own."""
+    aims = {f.fingerprint for f in done}
+    settled = {m.finding.fingerprint: m.finding for m in plan.mended}
+    least = min(f.severity.rank for f in done)
+    known = {f.fingerprint for f in (*plan.before, *plan.after)}
+    for finding in after:
+        said = f"{finding.check}: {finding.message}"
+        if finding.fingerprint in aims:
+            return Refused(done[0], f"it leaves {said}")
+        if finding.fingerprint in settled:
+            return Refused(done[0], f"it would bring back {said}", settled[finding.fingerprint])
+        caused = finding.fingerprint not in known and not finding.remedy.sql
+        if caused and finding.severity.rank >= least:
+            return Refused(done[0], f"it would cause {said}")
+    return None

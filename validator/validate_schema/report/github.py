@@ -1,0 +1,95 @@
+"""GitHub Actions: annotations on the lines of a pull request, and the summary of a step.
+
+Sources: GitHub documentation, "Workflow commands for GitHub Actions" (syntax, escaping, the limit of a
+step summary) and "Usage limits" of annotations.
+"""
+
+from ..ident import visible
+from ..model.finding import Finding
+from ..model.report import Report
+from .escape import md_code, md_text, shown_sql
+from .places import place_of
+
+# Of each kind GitHub shows ten for a step, and fifty for a job: more are dropped without a word.
+PER_KIND = 10
+# A step summary may have 1 MiB; beyond it the whole summary is refused.
+SUMMARY_BYTES = 1 << 20
+
+_COMMANDS = {"error": "error", "warning": "warning", "info": "notice"}
+_ROOM = 4_000
+
+
+def render_annotations(report: Report) -> str:
+    """Return workflow commands, worst first; the last line says how many findings found no room."""
+    lines, left, shown = [], dict.fromkeys(_COMMANDS.values(), PER_KIND), 0
+    # The verdict takes one of the errors, so that it is seen when the findings are many.
+    if report.verdict != "PASS":
+        lines.append(f"::error title=validate-schema: {_property(report.verdict)}::{_data(report.gate)}")
+        left["error"] -= 1
+    for finding in report.findings:
+        command = _COMMANDS[finding.severity.value]
+        if left[command]:
+            left[command] -= 1
+            shown += 1
+            lines.append(_annotation(command, finding, report))
+    hidden = len(report.findings) - shown
+    if hidden:
+        lines.append(f"{hidden} more findings: see the step summary or the report")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _annotation(command: str, finding: Finding, report: Report) -> str:
+    place = place_of(finding, report)
+    label = finding.object.label(report.target.default_schema)
+    title = _property(f"{finding.check} {label}")
+    text = finding.message
+    if finding.remedy.sql:
+        text += "\nTo mend it:\n" + "\n".join(f"{shown_sql(s)};" for s in finding.remedy.sql)
+    elif finding.remedy.note:
+        text += f"\n{finding.remedy.note}"
+    return f"::{command} file={_property(place.path)},line={place.line},title={title}::{_data(text)}"
+
+
+def _data(text: str) -> str:
+    """Escape the message of a workflow command; lines stay lines, other controls become visible."""
+    shown = "\n".join(visible(line) for line in text.split("\n"))
+    shown = shown if len(shown) <= _ROOM else shown[: _ROOM - 1] + "…"
+    return shown.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(visible(text)).replace(":", "%3A").replace(",", "%2C")
+
+
+def render_step_summary(report: Report, room: int = SUMMARY_BYTES) -> str:
+    """Return the Markdown report if it fits into `room` bytes, else its beginning, the findings in a
+    table, worst first, and how many were left out."""
+    from . import pages
+
+    whole = pages.markdown(report)
+    if len(whole.encode()) <= room:
+        return whole
+    return _short(report, room)
+
+
+def _short(report: Report, room: int) -> str:
+    lines = [
+        f"# {md_text(report.title)}: {report.verdict}",
+        "",
+        str(md_text(report.gate)),
+        "",
+        "| severity | check | object | what |",
+        "|---|---|---|---|",
+    ]
+    size = sum(len(line.encode()) + 1 for line in lines) + 200
+    left = len(report.findings)
+    for finding in report.findings:
+        label = finding.object.label(report.target.default_schema)
+        row = f"| {finding.severity} | {finding.check} | {md_code(label)} | {md_text(finding.message)} |"
+        size += len(row.encode()) + 1
+        if size > room:
+            break
+        lines.append(row)
+        left -= 1
+    lines += ["", f"The whole report is larger than a step summary may be; {left} findings are not shown."]
+    return "\n".join(lines) + "\n"
