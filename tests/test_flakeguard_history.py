@@ -125,3 +125,21 @@ def test_a_deployed_flakeguard_is_vouched_for_from_end_to_end(deployed: Database
         "✓ 6 of 6 migrations run through on a fresh database",
         f"✓ {report.migrations.drift.objects} of {report.migrations.drift.objects} objects are as the migrations make them",
     ]
+
+
+def test_against_the_broken_ones_report_the_four_conflicts_are_resolved(
+    terminal: Terminal, broken: Report
+) -> None:
+    terminal.write("before.json", render(broken, "json"))
+    config = str(EXAMPLE / "validate-schema.toml")
+    terminal.run(
+        "--config", config, "--migrations", str(EXAMPLE / "prisma"),
+        "--baseline", "before.json", "--report", "now.json", "--report", "now.md",
+    )  # fmt: skip
+    compared = read_report(Path("now.json")).baseline
+    assert compared is not None
+    gone = {f.fingerprint for f in compared.resolved}
+    conflicts = [f for f in broken.findings if f.check in ("MIG008", "MIG009", "TEN006")]
+    assert len(conflicts) >= 30
+    assert [f for f in conflicts if f.fingerprint not in gone] == []
+    assert f"| error | MIG008 | `{STRAY}` |" in Path("now.md").read_text()
