@@ -25,12 +25,14 @@ from validate_schema.api import (
     user_tables,
 )
 
+from ._backfill import backfill
 from ._declared import lacks_tenant_column, must_carry_tenant
 from ._explained import explained
 from ._look_alikes import look_alikes
 from ._nulls import forbid_null, lets_null_in, unvalidated_not_null
 from ._tenant_values import TypedTenant, default_of, judge_default, kind_of, model_of, typed_tenant_columns
 
+_FILLED = "Rows without a tenant get that of the row they belong to, in batches; run it as a role that no policy filters."
 _MOMENT = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
 
 
@@ -145,13 +147,15 @@ def not_null(subject: TableColumn, facts: Facts) -> Verdict:
     if not lets_null_in(table, column) or "RLS008" in explained(table, facts):
         return None
     waiting = unvalidated_not_null(table, column)
+    filling = backfill(table, column, facts)
+    first = _FILLED if filling else "Give every row a tenant first."
     return Flaw(
         message=f"Tenant column {facts.show(table.qname)}.{column.name} may be NULL",
         expected="NOT NULL",
         observed="NOT NULL, but NOT VALID: older rows may hold NULL" if waiting else "nullable",
         remedy=Remedy(
-            sql=forbid_null(table, column, facts),
-            note="Give every row a tenant first: validation fails on NULL rows and changes nothing. If NULL means "
+            sql=(*filling, *forbid_null(table, column, facts)),
+            note=f"{first} Validation fails on NULL rows that are left. If NULL means "
             "that all tenants share the row, declare the table under [[tenancy.null_rows]].",
             lock="SHARE UPDATE EXCLUSIVE while rows are validated: reads and writes go on; else ACCESS EXCLUSIVE for a moment",
         ),

@@ -19,7 +19,7 @@ from validate_schema.scratch import Server
 
 ROLES = {"app_user": "login", "app_owner": "nologin"}
 PRELUDE = "create table organization (id uuid primary key default gen_random_uuid(), name text not null)"
-_REFUSES_TRANSACTION = re.compile(r"\b(concurrently|add\s+value)\b", re.IGNORECASE)
+_REFUSES_TRANSACTION = re.compile(r"\b(concurrently|add\s+value|commit;)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.fix_bench import Bench
-from tests.fix_examples import CONFIG, flaws_of, look, survives
+from tests.fix_bench import Bench, execute
+from tests.fix_examples import CONFIG, check_of, findings, flaws_of, look, survives
 from validate_schema.model.finding import Flaw, Remedy, Severity
 
 BRIEF = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
@@ -109,13 +109,56 @@ def test_a_nullable_tenant_column_is_made_required_in_four_steps(bench: Bench) -
                     'ALTER TABLE "public"."task" ALTER COLUMN "org_id" SET NOT NULL;',
                     'ALTER TABLE "public"."task" DROP CONSTRAINT "task_org_id_set";',
                 ),
-                note="Give every row a tenant first: validation fails on NULL rows and changes nothing. If NULL means "
+                note="Give every row a tenant first. Validation fails on NULL rows that are left. If NULL means "
                 "that all tenants share the row, declare the table under [[tenancy.null_rows]].",
                 lock=VALIDATING,
             ),
         )
     ]
     assert survives(bench, "TEN002", script) == []
+
+
+PARENTS = """
+    create table project (id int primary key, org_id uuid not null references organization (id));
+    create table site (id int primary key, org_id uuid not null references organization (id));
+"""
+FILLED = """
+    insert into organization values ('00000000-0000-0000-0000-00000000000a', 'a');
+    insert into organization values ('00000000-0000-0000-0000-00000000000b', 'b');
+    insert into project values (1, '00000000-0000-0000-0000-00000000000a');
+    insert into project values (2, '00000000-0000-0000-0000-00000000000b');
+    insert into task select n, null, 1 + n % 2 from generate_series(1, 25000) as n;
+"""
+
+
+def test_rows_get_the_tenant_of_the_one_row_that_they_belong_to(bench: Bench) -> None:
+    script = (
+        PARENTS
+        + "create table task (id int primary key, org_id uuid references organization (id), "
+        + "project_id int not null references project (id));"
+        + FILLED
+    )
+    (flaw,) = flaws_of(bench, "TEN002", script)
+    with bench.open(script, *flaw.remedy.sql) as conn:
+        execute(conn, script)
+        for statement in flaw.remedy.sql:
+            conn.execute(statement)
+        strays = conn.execute(
+            "select count(*), count(*) filter (where t.org_id is distinct from p.org_id)"
+            " from task t join project p on p.id = t.project_id"
+        ).fetchone()
+        left = findings(check_of("TEN002"), conn).said
+    assert (strays, left) == ((25000, 0), [])
+
+
+def test_no_tenant_is_guessed_where_two_rows_could_give_it(bench: Bench) -> None:
+    script = (
+        PARENTS
+        + "create table task (id int primary key, org_id uuid references organization (id), "
+        + "project_id int references project (id), site_id int references site (id))"
+    )
+    (flaw,) = flaws_of(bench, "TEN002", script)
+    assert not [s for s in flaw.remedy.sql if "UPDATE" in s]
 
 
 @pytest.mark.parametrize(

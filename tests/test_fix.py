@@ -133,6 +133,20 @@ def test_on_a_live_database_the_migration_is_tried_on_a_copy_alone(
     assert terminal.run("--database-url", shop.conninfo, "--select", "UNQ001").status == 0
 
 
+def test_rows_are_given_their_tenant_in_batches_outside_a_transaction_alone(project: Terminal) -> None:
+    project.write(
+        "db/002_line.up.sql",
+        "create table line (id uuid primary key, org_id uuid references organization (id) on delete cascade, "
+        "invoice_id uuid not null references invoice (id));",
+    )
+    alone = project.run("fix", "--migrations", "db", "--select", "TEN002", "--output", "-").out
+    inside = project.run("fix", "--migrations", "db", "--select", "TEN002")
+    written = Path("db/003_mend_schema_findings.up.sql").read_text()
+    assert inside.status == 0
+    assert [text.count("UPDATE") for text in (alone, written)] == [2, 2]  # and FOR UPDATE
+    assert [text.count("COMMIT;") for text in (alone, written)] == [1, 0]
+
+
 def test_what_needs_a_decision_is_a_comment(project: Terminal) -> None:
     project.write("db/003_note.up.sql", "create table note (id uuid primary key, body text);")
     ran = project.run("fix", "--migrations", "db", "--output", "-")

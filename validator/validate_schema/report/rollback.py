@@ -28,6 +28,8 @@ _INVERSES = (
 )
 _PATTERNS = tuple((re.compile(pattern, re.DOTALL), inverse) for pattern, inverse in _INVERSES)
 _VALIDATE = re.compile(rf"ALTER TABLE {_TABLE} VALIDATE CONSTRAINT {_ID};?")
+# Rows that were given their tenant keep it.
+_BACKFILL = re.compile(r"DO \$backfill\$ .*", re.DOTALL)
 _DROP_CONSTRAINT = re.compile(rf"ALTER TABLE ({_TABLE}) DROP CONSTRAINT (?:IF EXISTS )?({_ID});?")
 
 
@@ -68,7 +70,11 @@ def _inverses(remedy: tuple[str, ...]) -> list[str] | None:
     out = []
     for statement in remedy:
         drop = _DROP_CONSTRAINT.fullmatch(statement) or _PATTERNS[0][0].fullmatch(statement)
-        if _VALIDATE.fullmatch(statement) or (drop and (drop[1], drop[2]) in passing):
+        if (
+            _VALIDATE.fullmatch(statement)
+            or _BACKFILL.fullmatch(statement)
+            or (drop and (drop[1], drop[2]) in passing)
+        ):
             continue
         inverse = next((m.expand(i) for p, i in _PATTERNS if (m := p.fullmatch(statement))), None)
         if inverse is None:
