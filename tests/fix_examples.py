@@ -55,16 +55,22 @@ def check_of(id: str) -> Check:
 
 
 def facts_of(
-    conn: psycopg.Connection, toml: str = "", *, schema: str = "public", rows: bool = False
+    conn: psycopg.Connection,
+    toml: str = "",
+    *,
+    schema: str = "public",
+    rows: bool = False,
+    base: Path = Path(),
 ) -> Facts:
-    """Read what stands in the database now; `rows` takes the bounded counts as well."""
+    """Read what stands in the database now; `rows` takes the bounded counts as well. Paths in the config
+    are relative to `base`."""
     config = parse_toml(toml or CONFIG, "example")
     catalog = read_catalog(conn, default_schema=schema)
     tenancy = identify(catalog, config.tenancy, today=TODAY)
     facts = Facts(
         catalog,
         tenancy,
-        build_contract(config, Path()),
+        build_contract(config, base),
         analysis=analyse(catalog, tenancy),
         suppressions=suppression_uses(config),
         config_names=config_names(config),

@@ -95,6 +95,44 @@ def test_transaction_control_in_a_file_is_refused_before_anything_runs(
     assert project.tables() == set()
 
 
+def test_whole_blocks_become_part_of_the_runners_transaction(project: Project) -> None:
+    project.lay(
+        {
+            "0001_p.sql": "-- AlterEnum\nBEGIN;\ncreate table a ();\nCOMMIT;\n",
+            "0002_q.sql": "start transaction; create table b (); end work; begin work; create table c (); commit;"
+            "select 1 / 0;",
+        }
+    )
+    ran = project.run("apply")
+
+    assert (ran.status, project.tables()) == (1, {"a"})
+    assert ran.complaint.endswith("division by zero; nothing of this file was applied")
+    assert [version for version, *_ in project.rows()] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "accepted"),
+    [
+        ("begin; set local work_mem = '1MB'; select 1; commit;", True),
+        ("begin; set local work_mem = '1MB'; commit; select 1;", False),
+        ("select 1; begin; create temp table t (id int) on commit drop; commit;", False),
+        ("begin isolation level serializable; select 1; commit;", False),
+        ("begin; select 1; commit and chain;", False),
+        ("begin; begin; select 1; commit; commit;", False),
+        ("select 1; commit; begin; select 1;", False),
+        ("begin; select 1; rollback;", False),
+        ("begin; savepoint a; select 1; rollback to a; commit;", True),
+    ],
+)
+def test_only_blocks_that_mean_the_same_without_their_ends_are_taken(
+    project: Project, sql: str, accepted: bool
+) -> None:
+    project.lay({"0001_x.sql": sql})
+    ran = project.run("apply")
+
+    assert (ran.status == 0, "take BEGIN and COMMIT out" in ran.err) == (accepted, not accepted)
+
+
 def test_savepoints_and_bodies_that_hold_the_words_are_no_transaction_control(project: Project) -> None:
     project.lay(
         {

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.fix_cli import SHOP_CONFIG, Terminal
+from validate_schema.fix.detours import without_detours
 from validate_schema.fix.layout import LAYOUTS, Script, place
 from validate_schema.fix.statements import in_transaction
 from validate_schema.migrations import discover
@@ -27,7 +28,7 @@ FOLDERS = {
     ),
     "goose": ({"001_a.sql": f"-- +goose Up\n{TABLE}-- +goose Down\n"}, ["002_x.sql"]),
     "dbmate": ({"20990101000000_a.sql": f"-- migrate:up\n{TABLE}"}, ["20990101000001_x.sql"]),
-    "flyway": ({"V1__a.sql": TABLE, "V2_1__b.sql": ""}, ["V3__x.sql"]),
+    "flyway": ({"V1_2__a.sql": TABLE, "V1_10__b.sql": "", "V1_09__c.sql": ""}, ["V1_11__x.sql"]),
     "sqlx": ({"Cargo.toml": "", "1_a.sql": TABLE}, ["2_x.sql"]),
     "tern": ({"tern.conf": "", "001_a.sql": TABLE}, ["002_x.sql"]),
     "node-pg-migrate": ({"1700000000000_a.sql": f"-- Up Migration\n{TABLE}"}, ["1782909000000_x.sql"]),
@@ -216,4 +217,49 @@ def test_flakeguard_is_mended_in_one_file_but_for_what_needs_a_decision(terminal
     )
     assert len(list(Path("fg/prisma/migrations").glob("*_mend_schema_findings/migration.sql"))) == 1
     again = terminal.run("fix", "--config", "fg/validate-schema.toml", "--migrations", "fg/prisma")
-    assert again.complaints[-1] == "nothing to mend; 1 findings need a decision"
+    assert again.complaints[-1] == "nothing to mend; 1 finding needs a decision"
+
+
+def test_an_index_that_a_later_remedy_drops_is_not_built_at_all() -> None:
+    build = 'CREATE INDEX CONCURRENTLY IF NOT EXISTS "a""b" ON "s"."t" ("x");'
+    other = 'CREATE INDEX CONCURRENTLY "c" ON "s"."t" ("x", "y");'
+    unique = 'CREATE UNIQUE INDEX CONCURRENTLY "u" ON "s"."t" ("x");'
+    drop = 'DROP INDEX CONCURRENTLY "s"."a""b";'
+    elsewhere = 'DROP INDEX CONCURRENTLY "other"."c";'
+    drop_unique = 'DROP INDEX CONCURRENTLY "s"."u";'
+    assert without_detours([(build, "SELECT 1;"), (other, unique), (drop, elsewhere), (drop_unique,)]) == [
+        ("SELECT 1;",),
+        (other, unique),
+        (elsewhere,),
+        (drop_unique,),
+    ]
+
+
+def test_an_index_for_the_tenant_is_left_out_where_a_composite_one_serves_it(terminal: Terminal) -> None:
+    """FKY001 makes the key composite, whose own index begins with the tenant column."""
+    Path("m").mkdir()
+    Path("m/1_a.sql").write_text(
+        "create table organization (id uuid primary key);\n"
+        "create table app (id uuid primary key, org_id uuid not null references organization);\n"
+        "create index app_org on app (org_id);\n"
+        "create table message (id uuid primary key, org_id uuid not null references organization,\n"
+        "  app_id uuid not null references app (id));\n"
+    )
+    ran = terminal.run("fix", "--migrations", "m", "--output", "-", "--select", "FKY001,IDX")
+    statements = [line for line in ran.out.splitlines() if "INDEX CONCURRENTLY" in line]
+    assert [line.split('"')[1] for line in statements] == ["app_org_id_id_key", "message_org_id_app_id_idx"]
+    assert "IDX001 message: message has no index that starts with org_id (mended by" in ran.out
+    assert "DROP INDEX" not in ran.out
+
+
+def test_policies_of_supabase_are_tried_on_a_copy_that_has_its_platform(terminal: Terminal) -> None:
+    folder = Path("supabase/migrations")
+    folder.mkdir(parents=True)
+    (folder / "20260101000000_a.sql").write_text(
+        "create table notes (id uuid primary key, user_id uuid not null references auth.users (id));\n"
+        "alter table notes enable row level security;\n"
+        "create policy mine on notes using (user_id = auth.uid());\n"
+    )
+    ran = terminal.run("fix", "--migrations", "supabase/migrations", "--select", "RLS,IDX")
+    assert (ran.status, "Tried on a copy of the schema: " in ran.err) == (0, True), ran.err
+    assert len(list(folder.iterdir())) == 2

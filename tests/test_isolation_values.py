@@ -93,7 +93,7 @@ def test_flakeguard_is_proven_in_every_tenant_table(server_of: Any) -> None:
     template, _ = templated(server, discover(home / "prisma" / "migrations"))
     with server.database(template) as database:
         with database.connect(autocommit=True) as conn:
-            facts = facts_of(conn, (home / "validate-schema.toml").read_text())
+            facts = facts_of(conn, (home / "validate-schema.toml").read_text(), base=home)
         found = prove(database, facts)
 
     wanted = {t.qname for t in facts.protected_tables}
