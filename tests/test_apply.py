@@ -244,3 +244,14 @@ def test_flyways_repeatable_migrations_run_again_when_they_changed(project: Proj
 
     assert (ran.status, project.sql("select x from v")) == (0, [(2,)])
     assert project.run("apply").out.splitlines()[1:] == ["nothing to apply"]
+
+
+def test_what_the_runner_applied_is_judged_as_the_runner_read_it(project: Project) -> None:
+    """Its ledger is an applied set, and these names would also do for one: all of version 1."""
+    project.lay({"V1_9__a.sql": "create table a ();", "V1_10__b.sql": "create table b ();"})
+    assert project.run("apply").status == 0
+    project.terminal.write("validate-schema.toml", '[migrations]\npath = "m"\n')
+    ran = project.terminal.run("--database-url", project.database.conninfo, "--select", "MIG")
+
+    assert ran.status == 0
+    assert "✓ 2 of 2 applied migrations verified by checksum" in ran.out

@@ -241,7 +241,6 @@ def test_an_index_for_the_tenant_is_left_out_where_a_composite_one_serves_it(ter
     Path("m/1_a.sql").write_text(
         "create table organization (id uuid primary key);\n"
         "create table app (id uuid primary key, org_id uuid not null references organization);\n"
-        "create index app_org on app (org_id);\n"
         "create table message (id uuid primary key, org_id uuid not null references organization,\n"
         "  app_id uuid not null references app (id));\n"
     )

@@ -290,8 +290,15 @@ def _ledgers(connection: "psycopg.Connection | None") -> tuple[tuple[Ledger, ...
 def _of_the_ledger(
     migrations: MigrationSet, ledgers: tuple[Ledger, ...], config: MigrationsConfig, base: Path
 ) -> MigrationSet:
-    """Return the migrations as the tool reads them whose ledger there is, where the files leave that open."""
+    """Return the migrations as the tool reads them whose ledger there is, where the files leave that open.
+
+    The runner of this program leaves nothing open: it recorded the versions as the files alone give them.
+    """
+    from .migrations.ledger import is_own
+
     if config.path is None or config.tool is not None or not ledgers:
+        return migrations
+    if config.ledger is None and any(is_own(ledger) for ledger in ledgers):
         return migrations
     tools = [ledger.tool for ledger in ledgers]
     return discover(base / config.path, programs=True, ledgers=tools)

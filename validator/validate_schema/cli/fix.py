@@ -143,7 +143,8 @@ def _finish(correction: "Correction", *, force: bool) -> int:
 
 def _rest(correction: "Correction") -> str:
     plan = correction.plan
-    words = f"{len(plan.decisions)} findings need a decision"
+    count = len(plan.decisions)
+    words = "1 finding needs a decision" if count == 1 else f"{count} findings need a decision"
     return words + (f", {len(plan.refused)} could not be mended" if plan.refused else "")
 
 

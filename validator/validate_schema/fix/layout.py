@@ -50,13 +50,20 @@ def _next(files: Sequence[MigrationFile], now: datetime) -> str:
     return str(int(last) + 1).zfill(len(last))
 
 
+_FLYWAY = re.compile(r"[A-Z]((?:\d+[._])*)(\d+)__")
+
+
 def _next_flyway(files: Sequence[MigrationFile], now: datetime) -> str:
-    parts = [f.version.split(".") for f in files if f.version[:1].isdigit()]
-    if not parts:
+    """Return the version after the last one, in its own style: a higher first number would leave the
+    project's own next version behind, which Flyway then ignores as out of order."""
+    found = [m for f in files if (m := _FLYWAY.match(f.path.name))]
+    if not found:
         return "1"
-    last = max((int(p[0]) for p in parts), default=0)
+    last = max(found, key=lambda m: [int(n) for n in re.findall(r"\d+", m[0])])
+    start, number = last[1], last[2]
+    after = str(int(number) + 1).zfill(len(number))
     stamp = now.strftime("%Y%m%d%H%M%S")
-    return max(stamp, str(last + 1)) if len(str(last)) >= _STAMP else str(last + 1)
+    return max(stamp, after) if not start and len(number) == len(stamp) else start + after
 
 
 def _folder(version: str, name: str, script: Script) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..engine import Outcome
 from ..model.finding import Finding
+from .detours import without_detours
 from .statements import in_transaction
 
 if TYPE_CHECKING:
@@ -82,8 +83,18 @@ def make_plan(connection: "psycopg.Connection", judge: Judge, ids: frozenset[str
             if clashes:
                 raise psycopg.Rollback(transaction)
         if not clashes:
+            plan.mended = _direct(plan)
             return plan
         barred += clashes
+
+
+def _direct(plan: Plan) -> list[Mended]:
+    """Return what was done without what it undid again, and without findings that came up on the way and
+    need nothing then."""
+    before = {f.fingerprint for f in plan.before}
+    statements = without_detours([m.statements for m in plan.mended])
+    steps = [Mended(m.finding, s) for m, s in zip(plan.mended, statements, strict=True)]
+    return [s for s in steps if s.statements or s.finding.fingerprint in before]
 
 
 def _clashes(plan: Plan) -> list[Refused]:

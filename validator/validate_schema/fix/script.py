@@ -49,7 +49,7 @@ def _steps(mended: Iterable[Mended], default_schema: str) -> Iterator[tuple[str,
     for step in mended:
         fresh = [s for s in step.statements if s not in seen]
         seen.update(fresh)
-        note = "" if fresh else " (mended by the above)"
+        note = "" if fresh else " (mended by the other statements)"
         yield _said(step.finding, default_schema) + note, fresh
 
 

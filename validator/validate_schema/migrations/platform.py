@@ -26,6 +26,12 @@ def wanted(migrations: MigrationSet) -> bool:
     return _any(_USES, texts) and not _any(_OWN, texts)
 
 
+def is_there(connection: "psycopg.Connection[Any]") -> bool:
+    """Return whether the database has the platform already, as a copy of a migrated one does."""
+    row = connection.execute("select pg_catalog.to_regnamespace('auth') is not null").fetchone()
+    return row is not None and bool(row[0])
+
+
 def _any(pattern: re.Pattern[str], texts: Iterable[str]) -> bool:
     return any(pattern.search(text) for text in texts)
 

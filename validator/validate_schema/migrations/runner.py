@@ -58,7 +58,7 @@ def replay(
     options = {"options": f"-c search_path={platform.SEARCH_PATH.replace(' ', '')}"} if wants_platform else {}
     with database.connect(autocommit=True, **options) as connection:
         run = _Replay(database, connection, migrations, made_up_roles=made_up_roles)
-        if wants_platform and start == 0:
+        if wants_platform and start == 0 and not platform.is_there(connection):
             run.platform()
         if before:
             before()

@@ -15,6 +15,11 @@ _CONTROL = re.compile(
     r"|rollback(?!(?:\s+(?:work|transaction))?\s+to\b))\b",
     re.IGNORECASE,
 )
+_BEGIN = re.compile(r"(?:begin(?:\s+(?:work|transaction))?|start\s+transaction)\s*", re.IGNORECASE)
+_COMMIT = re.compile(r"(?:commit|end)(?:\s+(?:work|transaction))?\s*", re.IGNORECASE)
+_TILL_COMMIT = re.compile(
+    r"\bset\s+(?:local|constraints|transaction)\b|\bon\s+commit\b|_xact_lock", re.IGNORECASE
+)
 _SETTING = re.compile(r"(?:set|reset)\b", re.IGNORECASE)
 _AGAIN = re.compile(r"(?:vacuum|reindex)\b", re.IGNORECASE)
 _INDEX = re.compile(r"(?:create|drop)\b.*?\bindex\s+concurrently\b", re.IGNORECASE | re.DOTALL)
@@ -66,6 +71,7 @@ def excerpt(statement: str) -> str:
 def screen(file: MigrationFile, label: str) -> Body:
     """Return what `file` holds, if it can be all or nothing. Raises `HistoryError` with file and line."""
     found = tuple(p for p in pieces(file.sql) if not (p.kind == "psql" and _IDLE.match(p.text)))
+    found = _without_blocks(found)
     for piece in found:
         if piece.kind == "psql":
             raise HistoryError(
@@ -87,6 +93,25 @@ def screen(file: MigrationFile, label: str) -> Body:
             f" must be alone in its file; line {line_of(file, second)} has another statement"
         )
     return Body(file, label, found, _lone(file, alone[0]))
+
+
+def _without_blocks(found: tuple[Piece, ...]) -> tuple[Piece, ...]:
+    """Return the statements without the BEGIN and COMMIT of whole blocks, as Prisma writes them around a
+    change of an enum: the runner's transaction around the file holds all that they hold.
+
+    They stay, to be refused, where one lacks its other half or has options, and where something inside
+    lasts until COMMIT while other statements follow or go before.
+    """
+    control = [p for p in found if p.kind == "sql" and _CONTROL.match(p.text)]
+    pairs = list(zip(control[::2], control[1::2], strict=False))
+    whole = len(control) == 2 * len(pairs) and all(
+        _BEGIN.fullmatch(first.text) and _COMMIT.fullmatch(last.text) for first, last in pairs
+    )
+    rest = tuple(p for p in found if p not in control)
+    around = len(pairs) > 1 or (whole and control and (found[0], found[-1]) != pairs[0])
+    if not whole or (around and any(_TILL_COMMIT.search(p.text) for p in rest)):
+        return found
+    return rest
 
 
 def line_of(file: MigrationFile, piece: Piece) -> int:

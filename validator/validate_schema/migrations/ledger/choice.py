@@ -18,7 +18,7 @@ def ledger_for(ledgers: Sequence[Ledger], migrations: MigrationSet, named: str |
     `named` is its table as `[migrations] ledger` names it. Raises `MigrationError` when that is not
     there or belongs to another tool, and when several fit.
     """
-    own = [ledger for ledger in ledgers if _own(ledger)]
+    own = [ledger for ledger in ledgers if is_own(ledger)]
     if named is None and own:
         return own[0]  # it took the tool's ledger over when it began
     fitting = [ledger for ledger in ledgers if fits(ledger, migrations.tool)]
@@ -35,10 +35,10 @@ def ledger_for(ledgers: Sequence[Ledger], migrations: MigrationSet, named: str |
 
 def fits(ledger: Ledger, tool: str) -> bool:
     """Return whether `tool` may have written `ledger`."""
-    return _own(ledger) or ledger.tool == tool or any({ledger.tool, tool} <= alike for alike in _ALIKE)
+    return is_own(ledger) or ledger.tool == tool or any({ledger.tool, tool} <= alike for alike in _ALIKE)
 
 
-def _own(ledger: Ledger) -> bool:
+def is_own(ledger: Ledger) -> bool:
     """Return whether it is the ledger of this program's runner, which applies every tool's files."""
     return (ledger.schema, ledger.relation) == ("validate_schema", "applied_migrations")
 
