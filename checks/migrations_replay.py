@@ -13,6 +13,7 @@ from validate_schema.api import (
     Severity,
     Unexamined,
     Verdict,
+    change_words,
     check,
 )
 from validate_schema.api import difference as dif
@@ -280,13 +281,13 @@ def drift(subject: Drifted | Sound, facts: Facts) -> Verdict:
     """
     if isinstance(subject, Sound):
         return None
-    what = f"{subject.ref.kind} {subject.ref.label(facts.default_schema)}"
+    said = [change_words(c, facts.default_schema) for c in subject.changes]
     whole = next((c for c in subject.changes if c.kind != "changed"), subject.changes[0])
-    properties = ", ".join(c.what for c in subject.changes if c.what) or "another definition"
+    properties = ", ".join(w.what for w in said if w.what) or "another definition"
     return Flaw(
-        message=_KINDS[whole.kind].format(what=what, properties=properties),
-        expected="; ".join(_value(c, c.before) for c in subject.changes),
-        observed="; ".join(_value(c, c.after) for c in subject.changes),
+        message=_KINDS[whole.kind].format(what=said[0].object, properties=properties),
+        expected="; ".join(s.sides[0] for s in said),
+        observed="; ".join(s.sides[1] for s in said),
         remedy=Remedy(note=_DRIFTED[whole.kind]),
     )
 
@@ -297,11 +298,6 @@ _DRIFTED = {
     "renamed": "Rename it back, or write a migration that renames it and mark that as applied here.",
     "changed": "Find out who changed it; then change it back, or write a migration for it and mark that as applied here.",
 }
-
-
-def _value(change: dif.Change, value: str) -> str:
-    named = change.what and change.kind == "changed"
-    return f"{change.what}: {value or 'none'}" if named else value or "nothing"
 
 
 @check(

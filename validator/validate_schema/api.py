@@ -7,6 +7,7 @@ from .contract.types import parse_type as parse_type
 from .declare import Check as Check
 from .declare import Verdict as Verdict
 from .declare import check as check
+from .difference.words import change_words as change_words
 from .facts import ConfigName as ConfigName
 from .facts import Facts as Facts
 from .facts import NotExamined as NotExamined

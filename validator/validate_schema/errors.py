@@ -35,6 +35,10 @@ class ScratchError(ValidateSchemaError):
     """No scratch PostgreSQL can be had, or it failed."""
 
 
+class ReplayError(ValidateSchemaError):
+    """Migrations that should have been run on a scratch server fail there."""
+
+
 class SnapshotError(UsageError):
     """A snapshot or report file cannot be read."""
 

@@ -13,6 +13,7 @@ COMMANDS = {
     "compare": "Compare two saved reports: what is new, what is gone.",
     "completion": "Print the completion script of a shell.",
     "demo": "Validate the bundled FlakeGuard example and write its report.",
+    "diff": "Compare two schemas: databases, snapshots, migrations, declarations.",
     "doctor": "Say what can be connected to, read and started here.",
     "explain": "Explain a check: what it examines, why, bad and good SQL.",
     "fix": "Write the migration that mends what is found, after trying it on a copy.",

@@ -6,5 +6,9 @@ columns no difference. Pure: no connection, no file, no clock.
 
 from .catalogs import compare as compare
 from .catalogs import count_objects as count_objects
+from .chosen import WORDS as WORDS
+from .chosen import chosen as chosen
 from .losses import losses as losses
 from .purposes import purpose as purpose
+from .words import Words as Words
+from .words import change_words as change_words

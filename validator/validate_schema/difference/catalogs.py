@@ -43,11 +43,15 @@ def compare(before: Catalog, after: Catalog) -> tuple[Change, ...]:
         *kinds.publications(before.publications, after.publications),
         *_default_privileges(before, after, terms),
     )
-    return tuple(sorted(found, key=_order))
+    return in_order(found)
+
+
+def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Return changes by object: a table before what hangs on it."""
+    return tuple(sorted(changes, key=_order))
 
 
 def _order(change: Change) -> tuple[object, ...]:
-    """Order by object: a table before what hangs on it."""
     ref = change.object
     on_table = 0 if ref.table else 1
     return (

@@ -29,7 +29,7 @@ def enums(before: Sequence[Enum], after: Sequence[Enum]) -> Iterator[Change]:
     for old, new in found.same:
         if old != new:
             ref = ObjectRef("enum", new.schema, name=new.name)
-            yield from _labels(ref, old.labels, new.labels)
+            yield from labels(ref, old.labels, new.labels)
             yield from changed(ref, [Property("owner", old.owner, new.owner)])
     for old, new in found.renamed:
         yield renamed(ObjectRef("enum", new.schema, name=new.name), old.name)
@@ -39,7 +39,10 @@ def enums(before: Sequence[Enum], after: Sequence[Enum]) -> Iterator[Change]:
         yield added(ObjectRef("enum", new.schema, name=new.name), names(new.labels))
 
 
-def _labels(ref: ObjectRef, before: tuple[str, ...], after: tuple[str, ...]) -> Iterator[Change]:
+def labels(
+    ref: ObjectRef, before: tuple[str, ...], after: tuple[str, ...], *, ordered: bool = True
+) -> Iterator[Change]:
+    """Yield the labels of an enum that came or went, and another order where that counts."""
     for label in before:
         if label not in after:
             yield Change(kind="changed", object=ref, what="label", before=label)
@@ -47,7 +50,8 @@ def _labels(ref: ObjectRef, before: tuple[str, ...], after: tuple[str, ...]) -> 
         if label not in before:
             yield Change(kind="changed", object=ref, what="label", after=label)
     left, right = [x for x in before if x in after], [x for x in after if x in before]
-    yield from changed(ref, [Property("order of labels", names(left), names(right))])
+    if ordered:
+        yield from changed(ref, [Property("order of labels", names(left), names(right))])
 
 
 def domains(before: Sequence[Domain], after: Sequence[Domain], terms: Terms) -> Iterator[Change]:

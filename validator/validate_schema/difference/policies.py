@@ -7,12 +7,15 @@ AND; without USING a permissive policy lets no row be read, and USING stands in 
 from collections.abc import Iterator
 
 from ..model.catalog import Policy, Table
+from ..model.contract import ExpectedPolicy
 from ..model.difference import Change
 from ..model.finding import ObjectRef
 from .changes import Property, added, changed, names, on_off, removed, renamed
 from .pairs import pair
 from .terms import Terms
 from .wider import never, wider
+
+Either = Policy | ExpectedPolicy
 
 _READS = ("ALL", "SELECT", "UPDATE", "DELETE")
 _WRITES = ("ALL", "INSERT", "UPDATE")
@@ -44,29 +47,34 @@ def policies(before: Table, after: Table, terms: Terms) -> Iterator[Change]:
         before.policies,
         after.policies,
         lambda p: p.name,
-        lambda old, new: not any(changed(_ref(after, new), _parts(old, new, terms, active=False))),
+        lambda old, new: not any(changed(_ref(after, new), parts(old, new, terms, active=False))),
     )
     for old, new in found.same:
         if old != new:
-            yield from changed(_ref(after, new), _parts(old, new, terms, active=active))
+            yield from changed(_ref(after, new), parts(old, new, terms, active=active))
     for old, new in found.renamed:
         yield renamed(_ref(after, new), old.name)
     for old in found.removed:
         yield removed(_ref(before, old), described(old), widens=active and not old.permissive)
     for new in found.added:
-        lets_in = new.permissive and not all(never(e, terms.default_schema) for e in _conditions(new))
-        yield added(_ref(after, new), described(new), widens=active and lets_in)
+        yield added(_ref(after, new), described(new), widens=active and admits(new, terms))
 
 
 def _ref(table: Table, policy: Policy) -> ObjectRef:
     return ObjectRef.on_table("policy", table.qname, policy.name)
 
 
-def _conditions(policy: Policy) -> list[str]:
+def admits(policy: Either, terms: Terms) -> bool:
+    """Tell whether a policy that is added may let rows in."""
+    return policy.permissive and not all(never(e, terms.default_schema) for e in _conditions(policy))
+
+
+def _conditions(policy: Either) -> list[str]:
     return [e for e in (policy.using, policy.check) if e is not None]
 
 
-def _parts(old: Policy, new: Policy, terms: Terms, *, active: bool) -> list[Property]:
+def parts(old: Either, new: Either, terms: Terms, *, active: bool) -> list[Property]:
+    """Return the properties of a policy on both sides; `active`: they may widen it."""
     both = active and old.permissive == new.permissive
     return [
         Property("type", _type(old), _type(new), widens=active and new.permissive),
@@ -96,15 +104,15 @@ def _parts(old: Policy, new: Policy, terms: Terms, *, active: bool) -> list[Prop
     ]
 
 
-def _type(policy: Policy) -> str:
+def _type(policy: Either) -> str:
     return "permissive" if policy.permissive else "restrictive"
 
 
-def _command_widens(old: Policy, new: Policy) -> bool:
+def _command_widens(old: Either, new: Either) -> bool:
     return (new.command if new.permissive else old.command) == "ALL"
 
 
-def _roles_widen(old: Policy, new: Policy) -> bool:
+def _roles_widen(old: Either, new: Either) -> bool:
     """More roles have a permissive policy, or fewer are held by a restrictive one."""
     few, many = (old, new) if new.permissive else (new, old)
     if "PUBLIC" in few.roles:
@@ -112,7 +120,7 @@ def _roles_widen(old: Policy, new: Policy) -> bool:
     return "PUBLIC" in many.roles or set(few.roles) < set(many.roles)
 
 
-def _more(old: str | None, new: str | None, policy: Policy, terms: Terms) -> bool:
+def _more(old: str | None, new: str | None, policy: Either, terms: Terms) -> bool:
     """Tell whether one condition of a policy certainly lets in more than before."""
     if old is None or new is None:
         missing_admits = not policy.permissive
@@ -128,7 +136,7 @@ def _plainly(condition: str, *, admits: bool, terms: Terms) -> bool:
     return terms.expression(condition, "true") if admits else never(condition, terms.default_schema)
 
 
-def described(policy: Policy) -> str:
+def described(policy: Either) -> str:
     """Return the whole of a policy in words."""
     text = f"{_type(policy)} for {policy.command} to {names(policy.roles)}"
     text += f" using {policy.using}" if policy.using is not None else ""

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from ..difference import compare, count_objects
 from ..model.catalog import Catalog, QName, Table
-from ..model.difference import Change
+from ..model.difference import Change, ChangeKind
 from ..model.history import Drift
 from .ledger.shapes import SHAPES
 from .ledger.tables import Tracker
@@ -39,13 +39,39 @@ def drift(replayed: Catalog, live: Catalog, ledgers: Iterable[QName] = ()) -> Dr
     if here != there:
         return Drift(wanted=True, reason=f"the migrations ran in {there}, the database's schema is {here}")
     known = frozenset(ledgers)
-    before, after = _without_ledgers(replayed, known), _without_ledgers(live, known)
-    certain = _Certain(before, after)
-    changes = tuple(change for change in compare(before, after) if certain.of(change))
-    return Drift(wanted=True, examined=True, objects=count_objects(before), changes=changes)
+    made = _without_ledgers(replayed, known)
+    changes = certain_changes(made, _without_ledgers(live, known))
+    return Drift(wanted=True, examined=True, objects=_comparable(made, changes), changes=changes)
 
 
-def _without_ledgers(catalog: Catalog, known: frozenset[QName]) -> Catalog:
+def certain_changes(replayed: Catalog, live: Catalog, *, back: bool = False) -> tuple[Change, ...]:
+    """Return what certainly differs from a replayed schema to a live one, or `back` from that to the
+    replayed one: without what `drift` leaves out."""
+    before, after = _without_ledgers(replayed), _without_ledgers(live)
+    certain = _Certain(before, after, "removed" if back else "added")
+    found = compare(after, before) if back else compare(before, after)
+    return tuple(change for change in found if certain.of(change))
+
+
+def _comparable(catalog: Catalog, changes: Iterable[Change]) -> int:
+    """Return how many objects were compared. A table that is not there is one: with it goes all that is on
+    it, of which the changes say nothing."""
+    gone = {
+        QName(c.object.schema, c.object.table)
+        for c in changes
+        if c.kind == "removed" and c.object.kind == "table"
+    }
+    bare = tuple(
+        replace(t, columns=(), constraints=(), indexes=(), policies=(), triggers=()) if t.qname in gone else t
+        for t in catalog.tables
+    )
+    sequences = tuple(
+        s for s in catalog.sequences if s.owned_by is None or QName(*s.owned_by[:2]) not in gone
+    )
+    return count_objects(replace(catalog, tables=bare, sequences=sequences))
+
+
+def _without_ledgers(catalog: Catalog, known: frozenset[QName] = frozenset()) -> Catalog:
     """Return the catalog without the tables that record migrations, and their sequences."""
     found = {t.qname for t in catalog.tables if t.qname in known or _is_ledger(t)}
     return replace(
@@ -66,9 +92,11 @@ def _is_ledger(table: Table) -> bool:
 
 
 class _Certain:
-    """Tells which differences are the schema's, and not those of two servers."""
+    """Tells which differences are the schema's, and not those of two servers. `extra` is what becomes of
+    objects that the live side alone has."""
 
-    def __init__(self, replayed: Catalog, live: Catalog) -> None:
+    def __init__(self, replayed: Catalog, live: Catalog, extra: ChangeKind) -> None:
+        self._extra = extra
         self._schemas = {s.name for s in replayed.schemas} | {replayed.server.default_schema}
         self._partitions = {t.qname for t in live.tables if t.parent is not None}
         self._roles = {r.name for r in replayed.roles} & {r.name for r in live.roles} | {"PUBLIC"}
@@ -80,7 +108,7 @@ class _Certain:
             return False
         if change.what.startswith("privileges of "):
             return self._lost(change)
-        if change.kind != "added":
+        if change.kind != self._extra:
             return ref.kind not in ("event trigger", "publication")
         if ref.kind in _SERVERS_OWN or ref.kind == "schema":
             return False
@@ -93,4 +121,4 @@ class _Certain:
         if role not in self._roles or change.object.kind in ("schema", "default privileges"):
             return False
         held, left = (set(text.split(", ")) - {"none"} for text in (change.before, change.after))
-        return not held <= left
+        return not (held <= left if self._extra == "added" else left <= held)

@@ -24,3 +24,28 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     before: str = ""
     after: str = ""
     widens: bool = False
+
+
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """One side of a comparison: `kind` is database, snapshot, migrations or contract, `name` what people
+    call it, without a password; `server` is empty where no server was asked."""
+
+    kind: str
+    name: str
+    server: str = ""
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """What differs from the schema `before` to the schema `after`.
+
+    `objects` counts those that were looked at; `unseen` the changes that nobody wanted to see; `notes`
+    say what could not be compared. `default_schema` is the one that names are shown without.
+    """
+
+    before: Compared
+    after: Compared
+    changes: tuple[Change, ...]
+    objects: int
+    unseen: int = 0
+    notes: tuple[str, ...] = ()
+    default_schema: str = "public"

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..model.finding import ObjectRef
+from ..difference import change_words
 from ..model.history import Failure, RepeatedDdl
 from ..model.report import MigrationEntry, Report
 from .headline import migration_label
@@ -129,10 +129,8 @@ class Migrations:
     @cached_property
     def drift(self) -> tuple[Difference, ...]:
         schema = self._report.target.default_schema
-        return tuple(
-            Difference(_object(c.object, schema), c.kind, c.what, c.before or "–", c.after or "–")
-            for c in self.facts.drift.changes
-        )
+        said = ((c.kind, change_words(c, schema)) for c in self.facts.drift.changes)
+        return tuple(Difference(w.object, kind, w.what, w.before, w.after) for kind, w in said)
 
     @cached_property
     def repeated(self) -> tuple[Repeat, ...]:
@@ -158,10 +156,6 @@ class Migrations:
         if not known:
             return f"{files}; what that would lose is known after a replay (--replay)."
         return f"{files}; {losing} of {len(known)} would lose data with it."
-
-
-def _object(ref: ObjectRef, default_schema: str) -> str:
-    return f"{ref.kind} {ref.label(default_schema)}"
 
 
 def _ties(repeated: Sequence[RepeatedDdl], orders: Mapping[str, int]) -> dict[str, list[Tie]]:

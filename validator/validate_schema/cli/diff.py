@@ -1,0 +1,97 @@
+"""`validate-schema diff`: two schemas, whatever holds them."""
+
+from pathlib import Path
+
+import click
+
+from . import options
+
+
+@click.command("diff")
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@click.option("--format", type=click.Choice(("txt", "md", "json")), default="txt", show_default=True)
+@click.option(
+    "--output", "-o", default="-", show_default=True, metavar="FILE", help="Where to write; - is stdout."
+)
+@click.option(
+    "--only", multiple=True, metavar="KINDS", help="Only these kinds (index, policy, owner …), by comma."
+)
+@click.option("--ignore", multiple=True, metavar="KINDS", help="Not these kinds.")
+@click.option("--closed", is_flag=True, help="A contract declares all tables that there shall be.")
+@click.option("--tool", metavar="NAME", help="Migration tool, where a folder does not tell.")
+@options.scratch
+@click.option(
+    "--statement-timeout",
+    type=click.IntRange(min=1),
+    default=30_000,
+    show_default=True,
+    metavar="MS",
+    help="Time-out of each catalog query.",
+)
+@options.color
+def command(
+    *,
+    a: str,
+    b: str,
+    format: str,
+    output: str,
+    only: tuple[str, ...],
+    ignore: tuple[str, ...],
+    closed: bool,
+    tool: str | None,
+    scratch: str,
+    statement_timeout: int,
+    color: bool | None,
+) -> int:
+    """Compare the schemas A and B: what is missing, extra, different.
+
+    \b
+    Each is one of
+      a database               postgresql://…            or url:…
+      a snapshot               production.json           or snapshot:…
+      migrations               prisma/migrations, x.sql  or migrations:…
+      a declaration            schema.prisma, models:…   or contract:…
+
+    Migrations are run on a scratch server. Nothing is written to a database.
+
+    Ends with 0 when there is no difference, 1 when there is one, 2 for what cannot be used, 3 when a database
+    could not be read or migrations could not be replayed.
+    """
+    from ..comparing import differ
+    from ..contract.sources import SourceContext
+    from ..progress import Progress
+    from ..report import write
+    from ..report.difference import render_difference
+    from ..sides import open_side, recognise
+    from .validate import STDOUT, require_folder, use_color
+
+    kinds, others = _kinds(only), _kinds(ignore)
+    require_folder(output)
+    progress = Progress()
+    named = [recognise(entry, tool) for entry in (a, b)]
+    with SourceContext(scratch, progress) as context:
+        before, after = (
+            open_side(n, context, progress, tool=tool, timeout_ms=statement_timeout) for n in named
+        )
+    found = differ(before, after, only=kinds, ignored=others, closed=closed)
+    colored = output == STDOUT and use_color(color)
+    text = render_difference(found, format, color=colored)
+    if output == STDOUT:
+        click.echo(text, nl=False, color=colored)
+    else:
+        write(text, Path(output))
+    return 1 if found.changes else 0
+
+
+def _kinds(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the kinds that were named. Raises `UsageError` for an unknown one."""
+    from ..difference import WORDS
+    from ..errors import UsageError
+
+    words = [word.strip() for part in given for word in part.split(",") if word.strip()]
+    for word in words:
+        if word not in WORDS:
+            hint = options.did_you_mean(word, WORDS)
+            raise UsageError(f'unknown kind "{word}"{hint}; known are {", ".join(WORDS)}')
+    return tuple(words)
