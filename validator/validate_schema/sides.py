@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from .contract.sources import SourceContext, form_of, read_source, shown
-from .errors import ConfigError, MigrationError, ReplayError, UsageError
+from .contract.sources import SourceContext, read_source, shown
+from .errors import MigrationError, ReplayError, UsageError
 from .examine import Source, open_source
 from .migrations import discover
 from .model.catalog import Catalog
@@ -74,17 +74,13 @@ def _file(path: Path) -> str:
 
 
 def _folder(path: Path, tool: str | None) -> str:
-    try:
-        form_of(str(path), Path())
-        declares = any(p for p in path.rglob("*.prisma") if "node_modules" not in p.parts)
-    except ConfigError:
-        declares = False
+    declares = any("node_modules" not in p.relative_to(path).parts for p in path.rglob("*.prisma"))
     try:
         discover(path, tool)
-    except MigrationError:
+    except MigrationError as error:
         if declares:
             return "contract"
-        raise
+        raise MigrationError(f"{error}; if it declares a schema, write contract:{path}") from None
     if declares:
         raise UsageError(
             f"{path}: holds migrations and a Prisma schema; write migrations:{path} or contract:{path}"
