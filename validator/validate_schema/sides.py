@@ -61,7 +61,8 @@ def recognise(entry: str, tool: str | None = None) -> Named:
         return Named(_file(path), entry)
     if _SETTINGS.match(entry):
         return Named("url", entry)
-    raise UsageError(f"{mask(entry)}: there is no such file or folder, and it is no URL")
+    written = "what was given" if "@" in entry else mask(entry)  # a URL with a slip may hold a password
+    raise UsageError(f"{written}: there is no such file or folder, and it is no URL")
 
 
 def _file(path: Path) -> str:

@@ -120,7 +120,7 @@ def _heading(change: Change, default_schema: str) -> str:
     ref = change.object
     if not ref.table:
         return "other objects"
-    return f"table {ref.table if ref.schema == default_schema else f'{ref.schema}.{ref.table}'}"
+    return ref.table if ref.schema == default_schema else f"{ref.schema}.{ref.table}"
 
 
 def _whole(change: Change, found: Difference) -> str:
