@@ -1,5 +1,6 @@
 """A folder of migrations is read as its tool would read it, or refused with a reason."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -408,3 +409,12 @@ def test_a_relative_folder_is_read_like_an_absolute_one(
     monkeypatch.chdir(tmp_path)
 
     assert read(discover(Path("m"))) == read(discover(tmp_path / "m"))
+
+
+def test_an_sql_file_whose_name_is_no_text_is_refused_and_another_is_not_looked_at(tmp_path: Path) -> None:
+    lay(tmp_path, {"1_a.sql": "a;"})
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/notes\xff.txt")).write_text("")
+    assert [f.name for f in discover(tmp_path).files] == ["a"]
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/2_\xff.sql")).write_text("select 1;")
+    with pytest.raises(MigrationError, match=r"the file name '2_\\udcff\.sql' is not UTF-8; rename it"):
+        discover(tmp_path)

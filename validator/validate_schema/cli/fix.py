@@ -151,13 +151,17 @@ def _rest(correction: "Correction") -> str:
 def _write(correction: "Correction") -> None:
     from ..report import write
 
+    taken = [path for path in correction.files if str(path) != STDOUT and path.exists()]
+    if taken:
+        raise UsageError(f"{taken[0]}: exists already; choose another name")
     for path, text in correction.files.items():
         if str(path) == STDOUT:
             click.echo(text, nl=False)
             continue
-        if path.exists():
-            raise UsageError(f"{path}: exists already; choose another name")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{path.parent}: cannot write: {error.strerror or error}") from None
         write(text, path)
         click.echo(f"written: {path}", err=True)
     if correction.then:

@@ -129,26 +129,26 @@ def _families(plan: Plan) -> list[str]:
 
 
 def _family(plan: Plan, connection: "psycopg.Connection", judge: Judge, family: str) -> bool:
-    """Mend one family's findings, together if that does no harm, else one by one; return whether
-    anything was done."""
-    todo = [f for f in _open(plan) if f.check.startswith(family)]
-    harm = _attempt(plan, connection, judge, todo)
-    if harm and len(todo) == 1:
-        plan.refused.append(harm)
-    elif harm:
-        changed = [_family_of_one(plan, connection, judge, finding) for finding in todo]
-        return any(changed)
-    return bool(todo) and harm is None
+    """Mend one family's findings, all that can be together; return whether anything was done."""
+    return _mend(plan, connection, judge, [f for f in _open(plan) if f.check.startswith(family)])
 
 
-def _family_of_one(plan: Plan, connection: "psycopg.Connection", judge: Judge, finding: Finding) -> bool:
-    current = next((f for f in _open(plan) if f.fingerprint == finding.fingerprint), None)
-    if current is None:
+def _mend(plan: Plan, connection: "psycopg.Connection", judge: Judge, findings: Sequence[Finding]) -> bool:
+    """Mend the findings together if that does no harm, else by halves, down to those that do it. Judging
+    a large schema takes seconds: a few that cannot be mended must not make each of hundreds a try."""
+    wanted = {f.fingerprint for f in findings}
+    todo = [f for f in _open(plan) if f.fingerprint in wanted]
+    if not todo:
         return False
-    harm = _attempt(plan, connection, judge, [current])
-    if harm:
+    harm = _attempt(plan, connection, judge, todo)
+    if harm is None:
+        return True
+    if len(todo) == 1:
         plan.refused.append(harm)
-    return harm is None
+        return False
+    half = len(todo) // 2
+    changed = [_mend(plan, connection, judge, part) for part in (todo[:half], todo[half:])]
+    return any(changed)
 
 
 def _attempt(

@@ -2,12 +2,14 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
 from ..errors import MigrationError
 
+# What Python makes of bytes in a name that are not UTF-8.
+_UNDECODED = re.compile("[\ud800-\udfff]")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _NOT_OURS = {"node_modules", "vendor", "target", "build", "dist", "venv", "__pycache__"}
 # Undo scripts, checks after a deploy, and seeds: beside migrations by design, never part of them.
@@ -75,7 +77,17 @@ class Folder:
             entries = [e for e in self.path.iterdir() if e.is_dir() is directories]
         except OSError as error:
             raise MigrationError(f"{self.path}: {error.strerror or error}") from None
-        return tuple(sorted((e.name for e in entries if not e.name.startswith(".")), key=str.encode))
+        names = [e.name for e in entries if not e.name.startswith(".")]
+        return tuple(sorted(self._nameable(names), key=str.encode))
+
+    def _nameable(self, names: Iterable[str]) -> Iterator[str]:
+        """Yield the names without those that are no text. Raises `MigrationError` for an SQL file's: no
+        report or ledger can hold it."""
+        for name in names:
+            if not _UNDECODED.search(name):
+                yield name
+            elif name.endswith(".sql"):
+                raise MigrationError(f"{self.path}: the file name {ascii(name)} is not UTF-8; rename it")
 
     @cached_property
     def sql(self) -> tuple[str, ...]:
@@ -90,7 +102,9 @@ class Folder:
     def _walk(self) -> Iterator[Path]:
         for parent, directories, names in os.walk(self.path):
             directories[:] = [d for d in directories if d not in _NOT_OURS and not d.startswith(".")]
-            yield from (Path(parent, n) for n in names if n.endswith(".sql") and not n.startswith("."))
+            yield from (
+                Path(parent, n) for n in self._nameable(names) if n.endswith(".sql") and not n.startswith(".")
+            )
 
     @cached_property
     def tree(self) -> tuple[Path, ...]:
