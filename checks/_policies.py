@@ -106,6 +106,13 @@ def combinations(facts: Facts) -> Iterator[Combination]:
         yield Combination(table, first.command)
 
 
+def fails(table: cat.Table, id: str, facts: Facts) -> bool:
+    """Tell whether a policy of the table, or its policies together, fail check `id`."""
+    subjects: list[Subject] = [TablePolicy(table, policy) for policy in table.policies]
+    subjects += [c for c in combinations(facts) if c.table == table]
+    return any(id in defects(subject, facts) for subject in subjects)
+
+
 def decided(facts: Facts, id: str, commands: tuple[str, ...]) -> Iterator[Subject]:
     """Permissive policies for one of these commands that the analysis could decide, and the
     combinations that fail check `id`."""

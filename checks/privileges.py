@@ -1,4 +1,4 @@
-"""BYP: privileges that lead around row-level security, and those that were declared."""
+"""BYP: privileges that lead around row-level security."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -12,7 +12,6 @@ from validate_schema.api import (
     TableRole,
     Verdict,
     check,
-    contract,
     quote_ident,
     quote_qname,
     quote_role,
@@ -21,21 +20,17 @@ from validate_schema.api import (
 )
 from validate_schema.api import catalog as cat
 
-_UNFILTERED = ("REFERENCES", "TRIGGER", "TRUNCATE")
-_ROW_PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE")
-_TABLE_PRIVILEGES = (*_ROW_PRIVILEGES, *_UNFILTERED)
-_NO_LOCK = "none on rows: only privileges change"
-
-
-class Privilege(NamedTuple):
-    """A privilege on a table, or on one column of it."""
-
-    word: str
-    column: str | None = None
-
-    @property
-    def text(self) -> str:
-        return self.word if self.column is None else f"{self.word} ({quote_ident(self.column)})"
+from ._grants import (
+    NO_LOCK,
+    ROW_PRIVILEGES,
+    UNFILTERED,
+    Privilege,
+    given_to,
+    granted_line,
+    listed,
+    privilege_list,
+    revoke,
+)
 
 
 class SchemaRole(NamedTuple):
@@ -59,17 +54,6 @@ class DefaultAcl(NamedTuple):
         return ObjectRef("default privileges", self.default.schema or "", name=self.default.role)
 
 
-class TableExpectedGrant(NamedTuple):
-    """The privileges that the contract declares for one role on a table."""
-
-    table: cat.Table
-    expected: contract.ExpectedGrant
-
-    @property
-    def ref(self) -> ObjectRef:
-        return ObjectRef.on_table("privilege", self.table.qname, self.expected.role)
-
-
 def schemas_by_app_role(facts: Facts) -> Iterator[SchemaRole]:
     """Schemas on a search path × the app roles that have it, and PUBLIC."""
     paths = {role: _search_path(role, facts) for role in facts.app_roles}
@@ -83,14 +67,6 @@ def schemas_by_app_role(facts: Facts) -> Iterator[SchemaRole]:
 def default_table_privileges(facts: Facts) -> Iterator[DefaultAcl]:
     """ALTER DEFAULT PRIVILEGES settings that concern tables."""
     return (DefaultAcl(d) for d in facts.catalog.default_privileges if d.object_type == "tables")
-
-
-def expected_grants(facts: Facts) -> Iterator[TableExpectedGrant]:
-    """Grants in the contract, on tables that exist (TBL001 reports the others)."""
-    for qname, declared in facts.expected_tables.items():
-        table = facts.tables_by_name.get(qname)
-        if table is not None:
-            yield from (TableExpectedGrant(table, expected) for expected in declared.grants)
 
 
 @check(
@@ -127,19 +103,19 @@ def truncate(subject: TableRole, facts: Facts) -> Verdict:
     """
     table, role = subject.table, subject.role
     grantees = facts.rights_of(role) - {table.owner}
-    given = [(g, p) for g, p in _given(table, grantees) if p.word in _UNFILTERED]
+    given = [(g, p) for g, p in given_to(table, grantees) if p.word in UNFILTERED]
     if not given:
         return None
     words = sorted({p.word for _, p in given})
     sources = sorted({g for g, _ in given} - {role})
     return Flaw(
-        message=f"App role {role} holds {_listed(words)} on {facts.show(table.qname)}, which no policy restrains",
+        message=f"App role {role} holds {listed(words)} on {facts.show(table.qname)}, which no policy restrains",
         expected="at most SELECT, INSERT, UPDATE and DELETE",
-        observed=_granted_line(given),
+        observed=granted_line(given),
         remedy=Remedy(
-            sql=_revoke(table, given),
+            sql=revoke(table, given),
             note=f"All members of {', '.join(sources)} lose them with it." if sources else "",
-            lock=_NO_LOCK,
+            lock=NO_LOCK,
         ),
     )
 
@@ -174,22 +150,22 @@ def public_grant(table: cat.Table, facts: Facts) -> Verdict:
     Examined: tenant tables, with the privileges on their columns. The remedy first grants to the app
     roles what they held as part of PUBLIC, so that the app goes on working.
     """
-    given = list(_given(table, frozenset({"PUBLIC"})))
+    given = list(given_to(table, frozenset({"PUBLIC"})))
     if not given:
         return None
     keep = [
-        f"GRANT {_privilege_list(lost)} ON TABLE {quote_qname(table.qname)} TO {quote_ident(role)};"
+        f"GRANT {privilege_list(lost)} ON TABLE {quote_qname(table.qname)} TO {quote_ident(role)};"
         for role in facts.app_roles
         if (lost := _lost_with_public(table, role, given, facts))
     ]
     return Flaw(
-        message=f"PUBLIC holds {_listed(sorted({p.word for _, p in given}))} on {facts.show(table.qname)}",
+        message=f"PUBLIC holds {listed(sorted({p.word for _, p in given}))} on {facts.show(table.qname)}",
         expected="no privilege for PUBLIC",
-        observed=_granted_line(given),
+        observed=granted_line(given),
         remedy=Remedy(
-            sql=(*keep, *_revoke(table, given)),
+            sql=(*keep, *revoke(table, given)),
             note="Other roles that rely on it need a grant of their own first.",
-            lock=_NO_LOCK,
+            lock=NO_LOCK,
         ),
     )
 
@@ -197,10 +173,8 @@ def public_grant(table: cat.Table, facts: Facts) -> Verdict:
 def _lost_with_public(
     table: cat.Table, role: str, given: Iterable[tuple[str, Privilege]], facts: Facts
 ) -> list[Privilege]:
-    own = {p for _, p in _given(table, facts.rights_of(role))}
-    return [
-        p for _, p in given if p.word in _ROW_PRIVILEGES and p not in own and Privilege(p.word) not in own
-    ]
+    own = {p for _, p in given_to(table, facts.rights_of(role))}
+    return [p for _, p in given if p.word in ROW_PRIVILEGES and p not in own and Privilege(p.word) not in own]
 
 
 @check(
@@ -244,7 +218,7 @@ def schema_create(subject: SchemaRole, facts: Facts) -> Verdict:
                 f"REVOKE CREATE ON SCHEMA {target} FROM {quote_role(g)};" for g in givers if g != schema.owner
             ),
             note=note,
-            lock=_NO_LOCK,
+            lock=NO_LOCK,
         ),
     )
 
@@ -295,147 +269,6 @@ def default_privileges(subject: DefaultAcl, _facts: Facts) -> Verdict:
                 f"REVOKE {', '.join(words)} ON TABLES FROM PUBLIC;",
             ),
             note="Tables that exist keep their privileges.",
-            lock=_NO_LOCK,
+            lock=NO_LOCK,
         ),
     )
-
-
-@check(
-    "BYP012",
-    "Privileges differ from the declared ones",
-    subjects=expected_grants,
-    severity=Severity.WARNING,
-    why="An append-only table that can be updated keeps no record; a table that the app cannot read is an outage.",
-    config="""
-        [tenancy]
-        root = "organization"
-        column = "org_id"
-        setting = "app.tenant_id"
-        app_roles = ["app_user"]
-
-        [contract.tables.audit_log.grants]
-        app_user = ["SELECT", "INSERT"]
-    """,
-    bad="""
-        create table audit_log (
-            id bigint primary key,
-            org_id uuid not null references organization (id),
-            note text
-        );
-        create role writers;
-        grant writers to app_user;
-        grant insert, update on audit_log to writers;
-        grant delete on audit_log to public;
-        grant references (note) on audit_log to app_user;
-    """,
-    good="""
-        create table audit_log (
-            id bigint primary key,
-            org_id uuid not null references organization (id),
-            note text
-        );
-        create role readers;
-        grant readers to app_user;
-        grant select on audit_log to readers;
-        grant insert on audit_log to app_user;
-    """,
-)
-def expected_grant(subject: TableExpectedGrant, facts: Facts) -> Verdict:
-    """A role holds more or fewer privileges on a table than the contract declares.
-
-    Examined: privileges in the contract, table by role. Compared is what the role can use: granted to
-    it, to a role it is a member of, to PUBLIC, or held as owner. A privilege on single columns is more
-    than declared where the table's is not declared, and not enough where it is.
-    """
-    table, expected = subject.table, subject.expected
-    role = "PUBLIC" if expected.role.upper() == "PUBLIC" else expected.role
-    name = facts.show(table.qname)
-    wanted = _wanted(expected, facts)
-    given = [(g, p) for g, p in _given(table, _grantees(role, facts))]
-    missing = [w for w in wanted if Privilege(w) not in {p for _, p in given}]
-    extra = [(g, p) for g, p in given if p.word not in wanted]
-    if not missing and not extra:
-        return None
-    more = f"{_listed(sorted({p.word for _, p in extra}))} is more than declared" if extra else ""
-    fewer = f"{_listed(missing)} is missing" if missing else ""
-    return Flaw(
-        message=f"Privileges of {role} on {name}: {'; '.join(filter(None, (more, fewer)))}",
-        expected=", ".join(sorted(wanted)) or "no privilege",
-        observed=_granted_line(given) or "no privilege",
-        remedy=_regrant(table, role, missing, extra, facts),
-    )
-
-
-def _wanted(expected: contract.ExpectedGrant, facts: Facts) -> tuple[str, ...]:
-    words = {p.upper() for p in expected.privileges}
-    if words & {"ALL", "ALL PRIVILEGES"}:
-        newer = ("MAINTAIN",) if facts.catalog.server.version_num >= 170000 else ()
-        return (*_TABLE_PRIVILEGES, *newer)
-    return tuple(sorted(words))
-
-
-def _grantees(role: str, facts: Facts) -> frozenset[str]:
-    return frozenset({"PUBLIC"}) if role == "PUBLIC" else facts.grantees_of(role)
-
-
-def _regrant(
-    table: cat.Table,
-    role: str,
-    missing: list[str],
-    extra: list[tuple[str, Privilege]],
-    facts: Facts,
-) -> Remedy:
-    if role != "PUBLIC" and role not in facts.roles:
-        return Remedy(note=f"Role {role} does not exist here: create it, or correct the contract.")
-    revocable = [(g, p) for g, p in extra if g != table.owner]
-    sql = list(_revoke(table, revocable))
-    if missing:
-        words = ", ".join(missing)
-        sql.insert(0, f"GRANT {words} ON TABLE {quote_qname(table.qname)} TO {quote_role(role)};")
-    notes = []
-    if len(revocable) < len(extra):
-        notes.append(
-            f"What {table.owner} holds as owner can only be taken by giving the table another owner."
-        )
-    shared = sorted({g for g, _ in revocable} - {role})
-    if shared:
-        notes.append(f"Others lose what is revoked from {', '.join(shared)} as well.")
-    return Remedy(sql=tuple(sql), note=" ".join(notes), lock=_NO_LOCK)
-
-
-def _given(table: cat.Table, grantees: frozenset[str]) -> Iterator[tuple[str, Privilege]]:
-    """Yield (grantee, privilege) for what these grantees hold on the table and its columns."""
-    for grant in table.grants:
-        if grant.grantee in grantees:
-            yield from ((grant.grantee, Privilege(word)) for word in grant.privileges)
-    for column in table.columns:
-        for grant in column.grants:
-            if grant.grantee in grantees:
-                yield from ((grant.grantee, Privilege(w, column.name)) for w in grant.privileges)
-
-
-def _by_grantee(given: Iterable[tuple[str, Privilege]]) -> dict[str, list[Privilege]]:
-    grouped: dict[str, list[Privilege]] = {}
-    for grantee, privilege in given:
-        grouped.setdefault(grantee, []).append(privilege)
-    return grouped
-
-
-def _privilege_list(privileges: Iterable[Privilege]) -> str:
-    return ", ".join(p.text for p in privileges)
-
-
-def _granted_line(given: Iterable[tuple[str, Privilege]]) -> str:
-    return "; ".join(f"{_privilege_list(held)} to {g}" for g, held in _by_grantee(given).items())
-
-
-def _revoke(table: cat.Table, given: Iterable[tuple[str, Privilege]]) -> tuple[str, ...]:
-    target = quote_qname(table.qname)
-    return tuple(
-        f"REVOKE {_privilege_list(held)} ON TABLE {target} FROM {quote_role(g)};"
-        for g, held in _by_grantee(given).items()
-    )
-
-
-def _listed(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

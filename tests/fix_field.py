@@ -13,7 +13,7 @@ import psycopg
 from tests.fix_examples import facts_of
 from tests.fix_grammar import ALLOWS, HELPERS, LITERALS, MATCHES, Batch, Sown
 from tests.fix_oracle import KEYS, fill_item
-from tests.fix_server import Opener, fresh, role_names
+from tests.fix_server import DEFAULT, Opener, becomes, fresh, role_names
 from validate_schema.facts import Facts
 from validate_schema.scratch import Database
 
@@ -247,14 +247,14 @@ class Field:
 
 @contextmanager
 def open_field(server_of: Opener, kind: str) -> Iterator[Field]:
-    server = server_of("18")
+    server = server_of(DEFAULT)
     with ExitStack() as stack:
         seeded, empty = (stack.enter_context(fresh(server)) for _ in range(2))
-        with server.connect(autocommit=True) as admin:
-            there = role_names(admin)  # the bench of the examples keeps an app_user on the same server
-            for role, login in _ROLES.items():
-                if role not in there:
-                    admin.execute(f"create role {role} {login}".encode())
-            admin.execute("grant auditor to app_user with inherit false, set true")
-            admin.execute("grant staff to app_user")
+        admin = stack.enter_context(server.connect(autocommit=True))
+        there = role_names(admin)  # the bench of the examples keeps an app_user on the same server
+        for role, login in _ROLES.items():
+            if role not in there:
+                admin.execute(f"create role {role} {login}".encode())
+        admin.execute("grant staff to app_user")
+        stack.enter_context(becomes(admin, "app_user", "auditor"))
         yield Field(kind, seeded, empty, stack)

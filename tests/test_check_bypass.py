@@ -6,7 +6,8 @@ import psycopg
 import pytest
 
 from checks.bypass import app_role_owner, app_role_privileged, connected_role
-from checks.privileges import default_privileges, expected_grant, public_grant, schema_create, truncate
+from checks.declared_grants import expected_grant
+from checks.privileges import default_privileges, public_grant, schema_create, truncate
 from tests.fix_examples import facts_of
 from tests.fix_world import BOUND, KEY, counted, grant, judged, member, said, tenant_table, world
 from validate_schema.model.catalog import Column, ConnectedRole, DefaultPrivileges, QName, Role, Schema

@@ -8,7 +8,7 @@ import pytest
 
 from tests.fix_examples import facts_of
 from tests.fix_proof import HEALTHY, ORGANIZATION, TENANT, execute
-from tests.fix_server import fresh, server_versions
+from tests.fix_server import DEFAULT, fresh, server_versions
 from validate_schema.errors import ScratchError
 from validate_schema.facts import Facts
 from validate_schema.isolation import copied_roles as roles_of_copies
@@ -109,7 +109,7 @@ def test_a_table_of_a_lacking_type_is_inconclusive_and_the_rest_is_proven(server
 @pytest.fixture
 def crowded(server_of: Any) -> Iterator[Server]:
     """A scratch server that has an app_user of its own, in a group of its own."""
-    scratch: Server = server_of("18")
+    scratch: Server = server_of(DEFAULT)
     with fresh(scratch) as database:
         with database.connect(autocommit=True) as conn:
             execute(
@@ -168,7 +168,7 @@ def test_copies_on_one_server_take_turns(
     conn: psycopg.Connection[Any], database: Database, server_of: Any
 ) -> None:
     execute(conn, ORGANIZATION, HEALTHY)
-    scratch = server_of("18")
+    scratch = server_of(DEFAULT)
     catalog = facts_of(conn).catalog
 
     with (

@@ -6,6 +6,7 @@ from tests.fix_proof import HEALTHY, NOTE, PROTECTED, TENANT, Bed
 from validate_schema.model.isolation import Outcome, Probe
 
 LEAK = Outcome.LEAK
+NAMED = "11111111-1111-4111-8111-111111111111"
 LEAKS = {
     "no row security": (NOTE, {Probe.READ, Probe.INSERT, Probe.UPDATE, Probe.DELETE, Probe.REHOME, Probe.NO_CONTEXT}),
     "using true": (
@@ -81,6 +82,46 @@ LEAKS = {
         " coalesce(nullif(current_setting('app.tenant_id', true), ''), '11111111-1111-4111-8111-111111111111')::uuid $$;"
         f"{PROTECTED} create policy p on note for select using (org_id = org());",
         {Probe.NO_CONTEXT},
+    ),
+    "rows may be written for a tenant that is named": (
+        f"{PROTECTED} create policy p on note using ({TENANT})"
+        f" with check ({TENANT} or org_id = '{NAMED}');",
+        {Probe.INSERT, Probe.REHOME, Probe.NO_CONTEXT},
+    ),
+    "the session of a tenant that is named": (
+        f"{PROTECTED} create policy p on note for select"
+        f" using ({TENANT} or current_setting('app.tenant_id', true) = '{NAMED}');",
+        {Probe.READ},
+    ),
+    "a tenant that is named among many words": (
+        f"{PROTECTED} alter table note add kind text, add org text; create policy p on note for select"
+        f" using ({TENANT} and kind in ('a', 'b', 'c', 'd', 'e') or org_id = '{NAMED}');",
+        {Probe.READ, Probe.NO_CONTEXT},
+    ),
+    "another setting stands for the tenant": (
+        f"{PROTECTED} create policy p on note for select using (org_id::text = current_setting('app.org', true));",
+        {Probe.READ},
+    ),
+    "a user that any session can name": (
+        f"{PROTECTED} create policy p on note for select"
+        f" using ({TENANT} or body = current_setting('app.user_id', true));",
+        {Probe.READ},
+    ),
+    "two settings that any session can set": (
+        f"{PROTECTED} create policy p on note for select using ({TENANT} or"
+        " current_setting('app.admin', true) = 'yes' and current_setting('app.mode', true) = 'all');",
+        {Probe.READ},
+    ),
+    "a word of an array": (
+        f"{PROTECTED} create policy p on note for select"
+        f" using ({TENANT} or body = any ('{{open,\"half, shut\"}}'::text[]));",
+        {Probe.READ, Probe.NO_CONTEXT},
+    ),
+    "two words of different columns": (
+        f"{PROTECTED} alter table note add kind text, add place text, add is_public boolean, add rank text;"
+        f" create policy p on note for select using ({TENANT} or kind = 'memo' and place = 'board' and is_public"
+        " and rank in ('high', 'top'));",
+        {Probe.READ, Probe.NO_CONTEXT},
     ),
     "rows without a tenant": (
         f"{PROTECTED} alter table note alter org_id drop not null;"

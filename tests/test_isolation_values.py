@@ -7,6 +7,7 @@ import pytest
 
 from tests.fix_isolation_world import big_schema
 from tests.fix_proof import HEALTHY, ORGANIZATION, Bed, prove_here
+from tests.fix_server import DEFAULT
 from validate_schema.isolation import prove
 from validate_schema.isolation.shapes import sample
 from validate_schema.isolation.values import Values
@@ -89,7 +90,7 @@ def test_flakeguard_is_proven_in_every_tenant_table(server_of: Any) -> None:
     from validate_schema.migrations import discover, templated
 
     home = Path(__file__).parent.parent / "examples" / "flakeguard"
-    server = server_of("18")
+    server = server_of(DEFAULT)
     template, _ = templated(server, discover(home / "prisma" / "migrations"))
     with server.database(template) as database:
         with database.connect(autocommit=True) as conn:

@@ -25,6 +25,10 @@ PROBES = {
     "DELETE": (Probe.DELETE,),
     "UPDATE": (Probe.UPDATE, Probe.REHOME),
 }
+LEAST_PROVEN = 0.97
+NOT_MET = {  # words of a policy whose open branch the made-up rows need not meet, and why
+    "opaque_tenant": "a function that cannot be read may compare with anything",
+}
 Outcomes = dict[str, dict[Probe, set[Outcome]]]
 
 
@@ -81,7 +85,11 @@ def disagreements(
         opaque = "opaque" in batch.tables[int(table.rpartition("_")[2])].text
         seen["opaque" if opaque else verdicts[0].reach.value] += 1
         if verdicts[0].reach is Reach.UNSAFE:
-            seen["proven" if _shown(outcomes[table], command) else "missed by the proof"] += 1
+            shown = _shown(outcomes[table], command)
+            excused = any(excuse in told(batch, verdicts[0]) for excuse in NOT_MET)
+            seen["proven" if shown else "missed by the proof"] += 1
+            if not (shown or excused):
+                found.append("not proven: " + told(batch, verdicts[0]))
             if (table, command) not in reached | failed:
                 found.append(told(batch, verdicts[0]))
     every = [v for verdicts in judged(batch, facts).values() for v in verdicts]
@@ -127,3 +135,4 @@ def test_analysis_server_and_proof_agree_on_random_policies(field: Field) -> Non
         + f" ({share:.1%} unverified); the proof shows {proven:.1%} of the unsafe\n"
     )
     assert share < 0.1
+    assert proven >= LEAST_PROVEN

@@ -1,5 +1,6 @@
 """What one policy says by itself; and schemas of other shapes."""
 
+import psycopg
 import pytest
 
 from tests.fix_bench import Bench, execute
@@ -115,3 +116,18 @@ def test_without_row_security_there_is_nothing_to_say(bench: Bench) -> None:
     assert (
         analysis_of(bench, "create table item (org_id uuid not null references organization)") == Analysis()
     )
+
+
+def test_what_the_planner_works_out_beforehand_may_fail_in_a_branch_that_is_not_taken(bench: Bench) -> None:
+    setting = "current_setting('app.tenant_id', true)"
+    theirs = f"exists (select from organization o where o.id = item.org_id and o.id = ({setting})::uuid)"
+    script = f"{TABLE} create policy p on item for insert with check (case when {setting} = '' then true else {theirs} end)"
+    write = "set local role app_user; set local app.tenant_id = ''; insert into item (org_id) values (null)"
+
+    assert Reach.UNVERIFIED in reach_of(bench, script)
+    with bench.open(script) as conn:
+        execute(
+            conn, f"{script}; grant insert on item to app_user; alter table item alter org_id drop not null"
+        )
+        with pytest.raises(psycopg.errors.InvalidTextRepresentation):
+            conn.execute(write)

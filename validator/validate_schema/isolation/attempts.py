@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from ..ident import quote_ident, quote_qname
 from ..model.catalog import Constraint, QName, Table
 from ..model.tenancy import TableClass
+from .hints import literals
 from .roles import Rights
 from .routes import copies, insertions, returning, upserts
-from .rows import FRESH, SPARE, A, B, Row, Rows, insert, literal, tid_of, tids, where
+from .rows import FRESH, NOBODY, OTHERS, SPARE, A, B, Row, Rows, insert, literal, tid_of, tids, where
 from .seed import Seeder
 from .stage import Attempt
 from .variety import policy_text, variants
@@ -88,11 +89,26 @@ class Target:
                 others = insertions(self, plain, values, plain.again.before if plain.again else ())
         return found + others
 
+    def insert_named(self) -> list[Attempt]:
+        """Return INSERTs of new rows for the tenants that the table's policies name, and for none."""
+        if self.is_root:
+            return []
+        nobody = [NOBODY] if self.rows.of(NOBODY) and not self.shared else []
+        made = [self.insert(label, 60) for label in (*self.named, *nobody)]
+        return [a for attempts in made for a in attempts if a.copied is None]
+
+    @property
+    def named(self) -> list[str]:
+        """Return whose keys the table's policies, or the functions that they call, name."""
+        words = set(literals(policy_text(self.seeder, self.table)))
+        keys = self.seeder.keys.values()
+        return [label for label in OTHERS if any(held.get(label) in words for held in keys)]
+
     def _insert_of(self, values: dict[str, str | None], count: str, label: str) -> Attempt:
         statement = insert(self.table.qname, values).replace(
             ") overriding system value values (", ") values (", 1
         )
-        whose = "a row of its own" if label == A else "a row of the other tenant"
+        whose = {A: "a row of its own", NOBODY: "a row of no tenant"}.get(label, "a row of the other tenant")
         attempt = Attempt(statement, f"inserts {whose}", count=count)
         owned = self.seeder.owned_by(self.table.qname, label)
         clear = f"delete from {self.sql} where {owned}" if owned else f"delete from {self.sql}"
@@ -184,7 +200,19 @@ class Target:
         take, take_all = (replace(x, again=replace(x, before=clear[A])) for x in (take, take_all))
         if self.is_root:
             return [replace(give_all, before=clear[B], again=None)]
-        return [give, take, give_all, take_all] if self.rights.select else [give_all, take_all]
+        named = [g for label in self.named for g in self._given(label, own)]
+        usual = [give, take, give_all, take_all] if self.rights.select else [give_all, take_all]
+        return usual + named
+
+    def _given(self, label: str, own: list[Row]) -> list[Attempt]:
+        """Return UPDATEs that give A's rows to a tenant that a policy names."""
+        moved, owned = self._moved(label), self.seeder.owned_by(self.table.qname, label)
+        if not moved or not owned:
+            return []
+        count = f"select count(*) from {self.sql} where {owned}"
+        give = Attempt(f"update {self.sql} set {moved}", "gives away", count=count)
+        one = replace(give, statement=f"{give.statement} where {self._keys(own[:1])}")
+        return [one, give] if self.rights.select else [give]
 
     def _moved(self, label: str) -> str:
         """Return the assignments that make a row the tenant's: its key and its references."""

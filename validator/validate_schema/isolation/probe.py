@@ -6,7 +6,8 @@ was it the policy that held. Where something else stands in the way (a key, a tr
 repeated with keys and triggers off: it tells whether the policy would have held, never that it leaks.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..model.catalog import Constraint
@@ -21,6 +22,7 @@ from .stage import Answer, Attempt, Stage
 from .variety import policy_text
 
 Context = tuple[str, ...]
+_MOST_AGAIN = 8  # attempts that are repeated by each pretence of a session
 
 
 @dataclass(frozen=True)
@@ -134,9 +136,8 @@ class Prober:
     def without_context(self, context: Context) -> list[tuple[str, Found]]:
         """Try the four verbs on everybody's rows; what raises an error closed it, if it was the policy."""
         target, rows = self.target, self.target.everyone()
-        theirs = target.insert(B)
-        copied = [a for a in theirs if a.copied is not None]
-        inserts = target.insert_root() if target.is_root else target.insert(A)[:1] + theirs[:1] + copied
+        inserts = target.insert_root() if target.is_root else [*target.insert(A)[:1], *target.insert(B)]
+        inserts += target.insert_named()
         verbs = {
             "SELECT": target.read(rows),
             "INSERT": inserts,
@@ -148,13 +149,17 @@ class Prober:
     def with_context(self, context: Context) -> list[Cell]:
         """Try everything as tenant A."""
         target, foreign = self.target, self.target.rows.foreign(self.target.shared)
-        inserts = target.insert_root() if target.is_root else target.insert(B)
-        said = "tenant A inserts a row of another tenant"
+        of_b = target.insert_root() if target.is_root else target.insert(B)
+        inserts = of_b + target.insert_named()
+        reads, deletes, rows_of_b = target.read(foreign), target.delete(foreign), target.rows.of(B)
+        said = "inserts a row of another tenant"
         cells = [
-            self._guarded(Probe.READ, self.settle(target.read(foreign), context), target.read(foreign)),
-            self._guarded(Probe.INSERT, self.settle(inserts, context), inserts, said),
-            self._guarded(Probe.UPDATE, self._update(context), target.update(foreign)),
-            self._guarded(Probe.DELETE, self.settle(target.delete(foreign), context), target.delete(foreign)),
+            self._guarded(Probe.READ, self.settle(reads, context), reads, target.read(rows_of_b)),
+            self._guarded(Probe.INSERT, self.settle(inserts, context), inserts, of_b, said),
+            self._guarded(
+                Probe.UPDATE, self._update(context), target.update(foreign), target.update(rows_of_b)
+            ),
+            self._guarded(Probe.DELETE, self.settle(deletes, context), deletes, target.delete(rows_of_b)),
         ]
         moves = target.rehome()
         if moves:
@@ -189,21 +194,48 @@ class Prober:
                 cells.append(self.cell(probe, found, said, f"within one {tenant}"))
         return cells
 
-    def _guarded(self, probe: Probe, found: Found, attempts: list[Attempt], said: str = "") -> Cell:
-        """Return the cell; what held is tried again with the other settings that the policies read."""
-        seeder = self.target.seeder
-        text = policy_text(seeder, self.target.table) if found.outcome is Outcome.ISOLATED else ""
-        for statement in forged(text, seeder.facts.tenancy.setting):
-            context = (*found.context, statement)
-            attempts, answers = self._all(attempts, context, False)
-            hit = next((i for i, a in enumerate(answers) if a.hits), None)
-            if hit is not None:
-                leak = Found(Outcome.LEAK, "", attempts[hit], answers[hit], context)
-                doing = said or f"tenant A {attempts[hit].label} rows of another tenant"
-                return self.cell(
-                    probe, leak, f"{doing} once its session sets another setting that a policy reads"
-                )
-        return self.cell(probe, found, said)
+    def _guarded(
+        self, probe: Probe, found: Found, attempts: list[Attempt], on_b: list[Attempt], said: str = ""
+    ) -> Cell:
+        """Return the cell; what held is tried again with the other settings that the policies read, and
+        on B's rows alone by sessions of the tenants that they name."""
+        if found.outcome is Outcome.ISOLATED:
+            for context, tries, who, when in self._pretences(found.context, attempts, on_b):
+                tried, answers = self._all(tries, context, False)
+                hit = next((i for i, a in enumerate(answers) if a.hits), None)
+                if hit is not None:
+                    leak = Found(Outcome.LEAK, "", tried[hit], answers[hit], context)
+                    done = said or f"{tried[hit].label} rows of another tenant"
+                    return self.cell(probe, leak, f"{who} {done} once its session {when}")
+        return self.cell(probe, found, said and f"tenant A {said}")
+
+    def _pretences(
+        self, context: Context, attempts: list[Attempt], on_b: list[Attempt]
+    ) -> Iterator[tuple[Context, list[Attempt], str, str]]:
+        """Yield what a session may say of itself, what it tries then, and both in words."""
+        target, seeder = self.target, self.target.seeder
+        text = policy_text(seeder, target.table)
+        plain = _plain(attempts)
+        for statements in forged(text, seeder.facts.tenancy.setting, self._theirs(text)):
+            yield (*context, *statements), plain, "tenant A", "sets another setting that a policy reads"
+        for label in target.named if self.setup is not None else ():
+            keys = {level: held.get(label, held[A]) for level, held in seeder.keys.items()}
+            first = next(iter(keys.values()), "")
+            below = tuple(key for level, key in keys.items() if level)
+            yield (
+                self.context(first, "", below),
+                _plain(on_b),
+                "a tenant",
+                "works for one that a policy names",
+            )
+
+    def _theirs(self, text: str) -> list[str]:
+        """Return tenant B's keys, what its row holds where the policies look, and A's keys."""
+        target, keys = self.target, self.target.seeder.keys.values()
+        row = next(iter(target.rows.of(B)), None)
+        held = row.values if row is not None else {}
+        seen = [v for c, v in held.items() if v and re.search(rf"(?<!\w){re.escape(c)}(?!\w)", text)]
+        return list(dict.fromkeys([*(k[B] for k in keys), *seen[:3], *(k[A] for k in keys)]))
 
     def _update(self, context: Context) -> Found:
         foreign = self.target.rows.foreign(self.target.shared)
@@ -305,6 +337,11 @@ class Prober:
             why = f"the self-check failed: a row that refers to A's own is refused too ({said})"
             found = Found(Outcome.INCONCLUSIVE, why, across[0], _telling(answers), context)
         return self.cell(Probe.REFERENCE, found, "", key.name)
+
+
+def _plain(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """Return the attempts without those that take another way to the same rows."""
+    return [a for a in attempts if a.copied is None and " returning " not in a.statement][:_MOST_AGAIN]
 
 
 def _telling(answers: Sequence[Answer]) -> Answer:

@@ -14,7 +14,7 @@ from .context import ContextSetup, default_context
 from .gaps import Gaps, find_gaps
 from .probe import Found, Prober
 from .roles import app_roles, rights_of
-from .rows import A, B, sibling
+from .rows import MALFORMED, A, B, sibling
 from .script import Script
 from .seed import Seeder
 from .stage import Stage
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     import psycopg
 
     from ..scratch import Database
-
-_MALFORMED = ("not-a-tenant", "%")
 
 
 def prove(
@@ -91,7 +89,7 @@ class _Proof:
         for prober, states in open_ended:
             if self.setup is not None:
                 states.append(("empty", prober.without_context(prober.context(""))))
-                states += [(repr(m), prober.without_context(prober.context(m, m))) for m in _MALFORMED]
+                states += [(repr(m), prober.without_context(prober.context(m, m))) for m in MALFORMED]
             cells.append(_summed(prober, states))
             cells += prober.with_context(contexts[A])
             cells += self._within(prober, contexts[A])

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from ..facts import Facts
 from ..ident import quote_ident, quote_qname
 from ..model.catalog import Constraint, QName, Table
+from ..model.tenancy import TableClass
 from . import repair
 from .rows import FRESH, NOBODY, OTHERS, SIBLING, SPARE, A, B, Column, Row, Rows, inserts, literal, sibling
 from .tenant_keys import Keys, find_keys
 from .values import Values
-from .variety import variants
+from .variety import Variant, variants
 
 if TYPE_CHECKING:
     import psycopg
@@ -42,6 +43,7 @@ class Seeder:
         self.omitted: set[tuple[QName, str]] = set()
         self._columns = self._read_columns()
         self.texts: dict[QName, str] = {}
+        self.varied: dict[QName, list[Variant]] = {}
         self._made: dict[tuple[QName, str, str, int], str | None] = {}
         self._count: dict[tuple[QName, str], int] = {}
         self._place = {t.qname: i for i, t in enumerate(facts.catalog.tables)}
@@ -108,6 +110,8 @@ class Seeder:
         for level, name in held.items():
             if name == column.name and level in self.keys:
                 return None if label == NOBODY else self.keys[level].get(label)
+        if label == NOBODY and column.name in self._owner_columns(table):
+            return None
         reference = self.reference(table, column.name)
         if reference is not None:
             key, target_column = reference
@@ -201,8 +205,18 @@ class Seeder:
         return tuple(found)
 
     def _may_lack_tenant(self, table: Table) -> bool:
-        column = self.facts.tenant_column(table)
-        return any(c.name == column and not c.not_null for c in self._columns.get(table.qname, ()))
+        own = self.facts.tenant_column(table)
+        names = self._owner_columns(table.qname) or ({own} if own else set())
+        columns = [c for c in self._columns.get(table.qname, ()) if c.name in names]
+        return bool(columns) and not any(c.not_null for c in columns)
+
+    def _owner_columns(self, table: QName) -> set[str]:
+        """Return the columns by which an inherited table hangs from its owner."""
+        standing = self.facts.standings.get(table)
+        if standing is None or standing.table_class is not TableClass.INHERITED or not standing.path:
+            return set()
+        keys = self.facts.tables_by_name[table].foreign_keys
+        return {c for k in keys if k.references == standing.path[0] for c in k.columns}
 
     def _insert_all(self, rows: Rows, made: list[Row]) -> bool:
         import psycopg

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 _QUIET = "set local session_replication_role = replica"
+_UNDO = ("rollback to savepoint attempt", "release savepoint attempt")
 
 
 @dataclass(frozen=True)
@@ -88,36 +89,36 @@ class Stage:
             prepared += [_QUIET, *attempt.before, "set local session_replication_role = origin"]
         if attempt.count:
             prepared.append(attempt.count)
+        whole = [*prepared, *([_QUIET] if quiet else []), *self._become(role, context)]
+        after = [s for s in (attempt.present or attempt.count,) if s]
+        after = ["reset session authorization", *after, *_UNDO] if after else [*_UNDO]
         try:
-            base = self._last(prepared)
-            quietly = [_QUIET] if quiet else []
-            try:
-                rows = self._do([*quietly, *self._become(role, context)], attempt)
-            except psycopg.Error as error:
-                return Answer(0, error.sqlstate or "", _line(error), error.diag.source_function or "")
-            return Answer(self._hits(attempt, rows, base), rows=tuple(rows))
-        finally:
-            self._last(["rollback to savepoint attempt", "release savepoint attempt"])
+            if attempt.copied is None:
+                results = self._all([*whole, attempt.statement, *after])
+                rows = results[-len(after) - 1]
+            else:
+                base = self._all(whole)[: len(prepared)]
+                rows = self._copy(attempt)
+                results = base + self._all(after)
+        except psycopg.Error as error:
+            self._all(_UNDO)
+            return Answer(0, error.sqlstate or "", _line(error), error.diag.source_function or "")
+        seen = results[-len(_UNDO) - 1]
+        if attempt.present:
+            hits = len(attempt.wanted - {row[0] for row in seen})
+        elif attempt.count:
+            hits = max(0, int(seen[0][0]) - int(results[len(prepared) - 1][0][0]))
+        else:
+            hits = len(attempt.wanted & {str(row[0]) for row in rows})
+        return Answer(hits, rows=tuple(rows))
 
-    def _do(self, before: list[str], attempt: Attempt) -> list[Any]:
-        if attempt.copied is None:
-            return self._last([*before, attempt.statement])
-        self._last(before)
+    def _copy(self, attempt: Attempt) -> list[Any]:
         with self.conn.cursor() as cursor, cursor.copy(attempt.statement.encode()) as copy:
             if attempt.copied:
                 copy.write(attempt.copied.encode())
                 return []
             text = b"".join(bytes(block) for block in copy).decode()
         return [(line,) for line in text.split("\n") if line]
-
-    def _hits(self, attempt: Attempt, rows: list[Any], base: list[Any]) -> int:
-        if attempt.present:
-            left = {row[0] for row in self._last(["reset session authorization", attempt.present])}
-            return len(attempt.wanted - left)
-        if attempt.count:
-            now = self._last(["reset session authorization", attempt.count])
-            return max(0, int(now[0][0]) - int(base[0][0]))
-        return len(attempt.wanted & {str(row[0]) for row in rows})
 
     def _become(self, role: str, context: Sequence[str]) -> list[str]:
         """Return what makes the session the role's, with its own settings and the tenant context."""
@@ -127,12 +128,13 @@ class Stage:
             found.append(f"select pg_catalog.set_config({quote_literal(name)}, {quote_literal(value)}, true)")
         return [*found, *context]
 
-    def _last(self, statements: list[str]) -> list[Any]:
-        """Run the statements in one round trip; return the rows of the last."""
+    def _all(self, statements: Sequence[str]) -> list[list[Any]]:
+        """Run the statements in one round trip; return the rows of each."""
         cursor = self.conn.execute(";\n".join(statements).encode())
+        found = [cursor.fetchall() if cursor.description else []]
         while cursor.nextset():
-            pass
-        return cursor.fetchall() if cursor.description else []
+            found.append(cursor.fetchall() if cursor.description else [])
+        return found
 
 
 def _line(error: "psycopg.Error") -> str:

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from .hints import literals
-from .rows import OTHERS, A, B, Column, sibling
+from .hints import literals, nearest
+from .rows import MALFORMED, OTHERS, A, B, Column, sibling
 from .variety import policy_text
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ _KEYS = {  # by the kind of type; text ones share a prefix, which a LIKE falls f
     "text": ("tenant1", "tenant12", "tenant13"),
     "short": ("a", "ab", "ac"),
 }
+_FAR = 1_000_000  # a distance in a text
 
 
 def find_keys(seeder: "Seeder") -> Keys:
@@ -35,7 +36,8 @@ def find_keys(seeder: "Seeder") -> Keys:
             continue
         a, b, other = _keys_for(seeder, column)
         found[i] = {A: a, B: b}
-        others = [t for t in named if t not in (a, b, other) and seeder.fits(t, column)]
+        taken = (a, b, other, *MALFORMED)
+        others = [t for t in named if t not in taken and seeder.fits(t, column)]
         found[i] |= dict(zip(OTHERS, others, strict=False))
         found[i] |= {sibling(n): a if i < n else other for n in levels[1:]}
     return found
@@ -73,6 +75,13 @@ def _kinds(seeder: "Seeder", column: Column) -> tuple[str, ...]:
 
 
 def _named_tenants(seeder: "Seeder") -> list[str]:
-    """Return the literals of policies and of the functions they call: one may be a tenant's key."""
-    texts = {policy_text(seeder, t) for t in seeder.facts.tables if t.policies}
-    return sorted({found for text in texts for found in literals(text)})
+    """Return the literals of policies and of the functions they call: one may be a tenant's key. First
+    those that stand nearest to a tenant column or to the tenant's setting."""
+    facts = seeder.facts
+    names = {name for held in facts.held_levels.values() for name in held.values()}
+    names |= {facts.tenancy.setting} if facts.tenancy.setting else set()
+    found: dict[str, int] = {}
+    for text in sorted({policy_text(seeder, t) for t in facts.tables if t.policies}):
+        for place, word in enumerate(nearest(text, names, literals(text))):
+            found[word] = min(place, found.get(word, place))
+    return sorted(found, key=lambda word: (found[word], word))

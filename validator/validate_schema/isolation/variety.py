@@ -1,17 +1,19 @@
 """What policies look at, so that every branch of one may meet a row."""
 
 import re
-from itertools import product
+from itertools import combinations, islice, product
 from typing import TYPE_CHECKING
 
 from ..model.catalog import Table
-from .hints import literals
+from .hints import literals, nearest, numbers
 from .rows import A, Column
 
 if TYPE_CHECKING:
     from .seed import Seeder
 
-_MOST = 12
+_MOST = 16
+_MOST_MIXED = 2_000  # combinations that are looked at to find those that differ most
+Variant = dict[str, str | None]
 
 
 def policy_text(seeder: "Seeder", table: Table) -> str:
@@ -28,22 +30,48 @@ def policy_text(seeder: "Seeder", table: Table) -> str:
     return known[table.qname]
 
 
-def variants(seeder: "Seeder", table: Table) -> list[dict[str, str | None]]:
+def variants(seeder: "Seeder", table: Table) -> list[Variant]:
     """Return what to change in further rows so that every branch of a policy may meet one."""
-    if not table.policies:
-        return []
+    if table.qname not in seeder.varied:
+        seeder.varied[table.qname] = _variants(seeder, table) if table.policies else []
+    return seeder.varied[table.qname]
+
+
+def _variants(seeder: "Seeder", table: Table) -> list[Variant]:
     text = policy_text(seeder, table)
-    named = literals(text)
+    named = [*literals(text), *numbers(text)]
     choices: dict[str, list[str | None]] = {}
     for column in seeder.usable(table.qname):
         if re.search(rf"(?<!\w){re.escape(column.name)}(?!\w)", text) and not seeder.binds(table, column):
-            wanted = _choices(seeder, column, [*named, *_key_of_a(seeder, table, column)])
+            words = [*nearest(text, [column.name], named), *_key_of_a(seeder, table, column)]
+            wanted = _choices(seeder, column, words)
             if wanted:
                 choices[column.name] = wanted
-    found = [dict(zip(choices, values, strict=True)) for values in product(*choices.values())]
-    if len(found) > _MOST:
-        found = [{name: value} for name, values in choices.items() for value in values][:_MOST]
-    return [v for v in found if v]
+    return _mixed(choices) if choices else []
+
+
+def _mixed(choices: dict[str, list[str | None]]) -> list[Variant]:
+    """Return every combination where they are few; else those of each column's likeliest values, then
+    such that between them hold as many pairs of values as possible."""
+    found = [dict(zip(choices, v, strict=True)) for v in islice(product(*choices.values()), _MOST_MIXED)]
+    if len(found) <= _MOST:
+        return found
+    longest = max(map(len, choices.values()))
+    level: list[Variant] = [{name: v[i % len(v)] for name, v in choices.items()} for i in range(longest)]
+    return list({tuple(v.items()): v for v in [*level, *_pairwise(found)]}.values())[:_MOST]
+
+
+def _pairwise(candidates: list[Variant]) -> list[Variant]:
+    pairs = [frozenset(combinations(c.items(), min(2, len(c)))) for c in candidates]
+    seen: set[tuple[tuple[str, str | None], ...]] = set()
+    chosen: list[Variant] = []
+    while len(chosen) < _MOST:
+        best = max(range(len(candidates)), key=lambda i: len(pairs[i] - seen))
+        if pairs[best] <= seen:
+            break
+        seen |= pairs[best]
+        chosen.append(candidates[best])
+    return chosen
 
 
 def _key_of_a(seeder: "Seeder", table: Table, column: Column) -> list[str]:

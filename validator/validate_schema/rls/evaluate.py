@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import reduce
 from typing import NamedTuple
 
-from .tree import Node
+from .tree import Node, walk
 from .values import (
     FAILS,
     SOME,
@@ -102,18 +102,33 @@ def _case(node: Node, world: World) -> Values:
         if True in when:
             found |= world.of(node.args[i + 1])
         if not when & {False, None}:
-            return bounded(found)
+            return bounded(found | _planned(node.args[i + 2 :], world))
     return bounded(found | world.of(node.args[-1]))
 
 
 def _coalesce(node: Node, world: World) -> Values:
     found: set[object] = set()
-    for arg in node.args:
+    for i, arg in enumerate(node.args):
         values = world.of(arg)
         found |= values - {None}
         if None not in values:
-            return bounded(found)
+            return bounded(found | _planned(node.args[i + 1 :], world))
     return bounded(found | {None})
+
+
+def _planned(unreached: tuple[Node, ...], world: World) -> Values:
+    """Return the error that the planner may meet in what is not reached: it works out what a sub-select
+    compares with, as far as that hangs on the session alone, to estimate how many rows there are
+    (PostgreSQL documentation, "How the Planner Uses Statistics"; "Expression Evaluation Rules")."""
+    conditions = (n.args[0] for node in unreached for n in walk(node) if n.op in _SUB_SELECTS)
+    casts = (n for condition in conditions for n in walk(condition) if n.op == "cast")
+    fails = (world.of(n) == {FAILS} for n in casts if not any(map(_of_a_row, walk(n))))
+    return frozenset({FAILS}) if any(fails) else frozenset()
+
+
+def _of_a_row(node: Node) -> bool:
+    of_the_session = ("context", "setting ", "claim ")
+    return node.op == "variable" and not str(node.value[0]).startswith(of_the_session)
 
 
 def _nullif(node: Node, world: World) -> Values:
@@ -194,6 +209,7 @@ def _row_value(node: Node, world: World) -> Values:
     return bounded(found)
 
 
+_SUB_SELECTS = ("rows", "row in", "row value")
 _HANDLERS = {
     "const": lambda node, _: one(node.value),
     "variable": _variable,
