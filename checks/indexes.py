@@ -24,7 +24,7 @@ from validate_schema.api import (
 
 from ._declared import written_in
 from ._expected import ExpectedOf, expected_indexes, missing_columns
-from ._key_details import declared_where, nearest_by_details, other_details, same_predicate
+from ._key_details import declared_where, nearest_by_details, other_details, same_keys, same_predicate
 from ._overlaps import Habit, Overlap, by_habit, covering, drop, drop_lock, duplicates, habit_flaw, warning_of
 from ._rebuild import rebuild
 
@@ -417,12 +417,12 @@ def expected_index(subject: ExpectedOf, facts: Facts) -> Verdict:
     """
     table, key = subject.table, subject.key
     columns = key.columns
-    alike = [i for i in table.indexes if i.columns[: len(columns)] == columns and i.valid]
+    alike = [i for i in table.indexes if same_keys(key, i, facts, first=True) and i.valid]
     alike = [i for i in alike if same_predicate(key, i, facts)]
     if key.name is None and key.predicate is None:
         exact = alike
     else:
-        exact = [i for i in alike if i.columns == columns and not i.unique]
+        exact = [i for i in alike if len(i.columns) == len(columns) and not i.unique]
     if exact:
         return other_details(subject, nearest_by_details(key, exact), facts)
     listed = ", ".join(columns)
@@ -447,6 +447,7 @@ def expected_index(subject: ExpectedOf, facts: Facts) -> Verdict:
 
 def _build_declared(subject: ExpectedOf, facts: Facts) -> Remedy:
     key = subject.key
-    if key.predicate is not None or key.descending or key.opclasses or key.method not in (None, "btree"):
+    plain = key.predicate is None and not key.descending and not any(key.opclasses) and not key.expressions
+    if not plain or key.method not in (None, "btree"):
         return Remedy(note="Create it as declared, with its method, order and predicate, in a migration.")
     return _build(subject.table, key.columns, facts)

@@ -103,7 +103,7 @@ def _create_table(declared: DeclaredTable, facts: Facts) -> Remedy:
     lines += [
         f"UNIQUE ({quote_idents(key.columns)})"
         for key in expected.uniques
-        if types.keys() >= set(key.columns) and key.predicate is None
+        if types.keys() >= set(key.columns) and key.predicate is None and not key.expressions
     ]
     return Remedy(
         sql=(f"CREATE TABLE {quote_qname(declared.qname)} (\n    " + ",\n    ".join(lines) + "\n);",),

@@ -28,7 +28,7 @@ from validate_schema.api import (
 
 from ._declared import written_in
 from ._expected import ExpectedOf, expected_uniques, missing_columns, partition_columns
-from ._key_details import declared_where, nearest_by_details, other_details, same_predicate
+from ._key_details import declared_where, nearest_by_details, other_details, same_keys, same_predicate
 from ._null_gaps import OPTIONAL, close_gap
 
 
@@ -281,12 +281,12 @@ def expected_unique(subject: ExpectedOf, facts: Facts) -> Verdict:
     """A unique that the contract declares does not exist.
 
     Examined are the uniques declared for tables that exist. A unique constraint, a primary key or a
-    valid unique index without expressions satisfies it when it has exactly these columns in this
+    valid unique index satisfies it when it has exactly these columns and expressions in this
     order and the declared predicate, or none. Where the contract gives its name and only that differs,
     the finding is an info.
     """
     table, columns = subject.table, subject.key.columns
-    alike = [u for u in uniques_of(table) if u.columns == columns]
+    alike = [u for u in uniques_of(table) if same_keys(subject.key, u.idx, facts)]
     fit = [u.idx for u in alike if u.valid and same_predicate(subject.key, u.idx, facts)]
     if fit:
         return other_details(subject, nearest_by_details(subject.key, fit), facts)
@@ -309,7 +309,7 @@ def _seen(others: list[TableUnique]) -> str:
 
 def _add_expected(subject: ExpectedOf, facts: Facts) -> Remedy:
     table, columns = subject.table, subject.key.columns
-    missing = missing_columns(table, columns)
+    missing = missing_columns(table, columns, subject.key.expressions)
     if missing:
         return Remedy(note=f"The table has no {missing}: add it first.")
     apart = [c for c in partition_columns(table) if c not in columns]
@@ -318,10 +318,9 @@ def _add_expected(subject: ExpectedOf, facts: Facts) -> Remedy:
             note=f"The table is partitioned by {', '.join(apart)}, which every unique of it must hold: "
             "declare the unique with them, or partition by the columns of the unique."
         )
-    if subject.key.predicate is not None:
-        return Remedy(
-            note="The contract declares a partial one: create it with its predicate in a migration."
-        )
+    if subject.key.predicate is not None or subject.key.expressions:
+        kind = "a partial one" if subject.key.predicate is not None else "one on an expression"
+        return Remedy(note=f"The contract declares {kind}: create it as declared in a migration.")
     return Remedy(
         add_unique(table, columns, free_name(facts, table.schema, table.name, *columns, "key")),
         "Duplicate rows make the new index fail: look for them first.",
