@@ -20,6 +20,7 @@ from .declare import Check
 from .engine import run
 from .evidence import gather
 from .facts import Facts
+from .locating import Whereabouts, located, shown_path
 from .model.catalog import Catalog
 from .model.contract import Contract
 from .model.evidence import Evidence
@@ -68,7 +69,8 @@ class Request:
     """One run, as the command line or a library caller asks for it. `now` is in UTC; `list_subjects`
     keeps in the report what each check examined, by name; `baseline` is what the findings are measured
     against. `contracts` are sources of the contract besides
-    the config's, relative to the working directory."""
+    the config's, relative to the working directory. `root` is the folder that the places of findings are
+    relative to; None: that of the repository."""
 
     source: Source
     config: LoadedConfig
@@ -82,6 +84,7 @@ class Request:
     command: str = ""
     contracts: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
+    root: Path | None = None
 
     @property
     def base(self) -> Path:
@@ -135,6 +138,7 @@ def examine(request: Request, progress: Progress) -> Report:
         outcome = run(
             request.checks, facts, severities=severities(config), list_subjects=request.list_subjects
         )
+    outcome = located(outcome, _whereabouts(request))
     compared = None
     if request.baseline is not None:
         outcome, compared = measured(outcome, request.baseline)
@@ -149,6 +153,18 @@ def examine(request: Request, progress: Progress) -> Report:
         baseline=compared,
     )
     return build_report(facts, outcome, request.fail_on, given)
+
+
+def _whereabouts(request: Request) -> Whereabouts:
+    source, config = request.source, request.config
+    named = config.config.migrations.path
+    return Whereabouts(
+        migrations=source.migrations or (request.base / named if named else None),
+        tool=source.tool,
+        config=config.path,
+        base=request.base,
+        root=request.root,
+    )
 
 
 def understand(
@@ -318,7 +334,7 @@ def _provenance(request: Request, contract: Contract) -> Provenance:
     if contract.sources:
         declared += msgspec.json.encode(contract)
     return Provenance(
-        config_path=request.config.path.name if request.config.path else "",
+        config_path=shown_path(request.config.path, request.root) if request.config.path else "",
         config_sha256=request.config.text_sha256,
         contract_sha256=hashlib.sha256(declared).hexdigest(),
         git_commit=env.get("GITHUB_SHA") or env.get("CI_COMMIT_SHA") or env.get("GIT_COMMIT", ""),

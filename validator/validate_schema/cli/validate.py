@@ -256,5 +256,6 @@ def example_report(example: Path, migrations: str, scratch: str = "embedded") ->
         proving=Proving.COPY,
         command="validate-schema demo",
         environ=os.environ,
+        root=example,
     )
     return examine(request, Progress())
