@@ -402,4 +402,5 @@ def test_a_card_says_in_which_file_and_line_its_objects_are_made() -> None:
     for page in shown(far, far):
         assert page.count(far) == 1
     for page in shown(None):
-        assert "Where" not in page
+        assert "**Where:**" not in page
+        assert "<dt>Where</dt>" not in page

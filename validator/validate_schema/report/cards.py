@@ -49,7 +49,8 @@ class CardObject:
 
 @dataclass(frozen=True)
 class Card:
-    """One thing to do. `expected`, `observed`, `evidence`, `note` and `location` hold what all objects share."""
+    """One thing to do. `expected`, `observed`, `evidence`, `note` and `location` hold what all objects
+    share."""
 
     anchor: str
     check: str
