@@ -44,7 +44,8 @@ ROWS_NOT_WANTED = "row counts are switched off"
 
 @dataclass(frozen=True)
 class Source:
-    """Where the catalog comes from: one of the three, or libpq's environment when none is set.
+    """Where the catalog comes from: one of these, or libpq's environment when none is set. A `connection`
+    belongs to the caller: it is read, and left open as it was.
 
     `scratch` names the scratch server for `migrations`; `tool` the migration tool where the folder
     does not tell.
@@ -53,6 +54,7 @@ class Source:
     database_url: str | None = None
     migrations: Path | None = None
     snapshot: Path | None = None
+    connection: "psycopg.Connection | None" = None
     tool: str | None = None
     scratch: str = "embedded"
     statement_timeout_ms: int = 30_000
@@ -221,9 +223,19 @@ def open_source(source: Source, progress: Progress) -> Iterator[Opened]:
     elif source.migrations is not None:
         with _open_migrations(source, source.migrations, progress) as opened:
             yield opened
+    elif source.connection is not None:
+        yield _read_connection(source.connection, progress)
     else:
         with _open_database(source, progress) as opened:
             yield opened
+
+
+def _read_connection(connection: "psycopg.Connection", progress: Progress) -> Opened:
+    from .target import parse_url
+
+    with progress.step("reading the catalog"):
+        catalog = read_catalog(connection)
+    return Opened(catalog, "database", parse_url(connection.info.dsn).shown, connection)
 
 
 @contextmanager

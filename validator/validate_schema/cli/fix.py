@@ -62,9 +62,10 @@ def command(
     from ..engine import select_checks
     from ..examine import Request, run_time
     from ..fix import Wanted, correct
+    from ..library import split_ids
     from ..packs import builtin_checks
     from ..progress import Progress
-    from .validate import choose_source, shown_command, split_ids
+    from .validate import choose_source, shown_command
 
     config = load(config_path, Path.cwd())
     source = choose_source(config.config.migrations, **target)

@@ -382,3 +382,8 @@ class Report(_Part, frozen=True, kw_only=True):
     baseline: BaselineFacts | None = None
     subjects: dict[str, tuple[SubjectFacts, ...]] = {}
     statistics: Statistics = Statistics()
+
+    @property
+    def ok(self) -> bool:
+        """Whether the run passed. False too where something could not be examined (`verdict` tells)."""
+        return self.verdict == "PASS"
