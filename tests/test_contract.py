@@ -24,6 +24,10 @@ from validate_schema.model.contract import (
 )
 
 Connection = psycopg.Connection[Any]
+FORMS = (
+    "a Prisma schema (a .prisma file, or a folder of them), SQL (an .sql file, or a folder of them), SQLAlchemy models "
+    "(models:module:Base), Django models (django:settings.module), a catalog snapshot (.json), a database (postgresql://…)"
+)
 
 
 def contract(text: str, base: Path = Path()) -> Contract:
@@ -109,13 +113,11 @@ def test_everything_that_the_config_declares_is_expected() -> None:
         ),
         (
             '[contract]\nfrom = ["models.xml"]',
-            'contract source "models.xml" cannot be read; supported: a Prisma schema (a .prisma file, or a folder '
-            "of them), a catalog snapshot (.json)",
+            'contract source "models.xml" cannot be read; supported: ' + FORMS,
         ),
         (
             '[contract]\nfrom = ["oracle://me:secret@host/db.json"]',
-            'contract source "oracle://…" cannot be read; supported: a Prisma schema (a .prisma file, or a folder '
-            "of them), a catalog snapshot (.json)",
+            'contract source "oracle://…" cannot be read; supported: ' + FORMS,
         ),
         (
             '[contract]\nfrom = ["gone.json"]',

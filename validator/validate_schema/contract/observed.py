@@ -117,7 +117,8 @@ def _column(column: Column, table: Table, given: _Setting) -> ExpectedColumn:
 
 
 def _type(column: Column, home: str) -> str:
-    """Return the type, without the schema where that is the default one: the target's may have another name."""
+    """Return the type, without the schema where that is the default one: the target's may be called
+    otherwise."""
     plain = column.type.removeprefix(f"{home}.").removeprefix(f"{quote_ident(home)}.")
     return plain if column.type_name is not None and parse_type(plain).schema else column.type
 
