@@ -203,3 +203,22 @@ def test_flakeguard_is_mended_in_one_file_but_for_what_needs_a_decision(terminal
     assert len(list(Path("fg/prisma/migrations").glob("*_mend_schema_findings/migration.sql"))) == 1
     again = terminal.run("fix", "--config", "fg/validate-schema.toml", "--migrations", "fg/prisma")
     assert again.complaints[-1] == "nothing to mend; 1 findings need a decision"
+
+
+def test_with_a_baseline_only_what_is_new_is_mended(project: Terminal) -> None:
+    project.run("--migrations", "db", "--baseline", "base.json", "--update-baseline")
+    project.write(
+        "db/002_note.up.sql", BROKEN.partition("create table invoice")[2].join(("create table note", ""))
+    )
+    ran = project.run("fix", "--migrations", "db", "--baseline", "base.json", "--select", "UNQ001")
+    up = Path("db/003_mend_schema_findings.up.sql").read_text()
+
+    assert ran.status == 0
+    assert "-- UNQ001 note.note_number_key:" in up
+    assert "invoice" not in up
+    assert (
+        project.run(
+            "--migrations", "db", "--baseline", "base.json", "--select", "UNQ001", "--fail-on", "new"
+        ).status
+        == 0
+    )

@@ -37,6 +37,12 @@ STDOUT = "-"
     metavar="NAME",
     help="What the migration is called.",
 )
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="An earlier JSON report: mend only what is new since.",
+)
 @click.option("--prove", is_flag=True, help="Also prove isolation with rows, before and after.")
 @click.option("--force", is_flag=True, help="Write it even if the trial found something wrong.")
 def command(
@@ -47,6 +53,7 @@ def command(
     output: Path | None,
     into: Path | None,
     name: str,
+    baseline: Path | None,
     prove: bool,
     force: bool,
     **target: Any,
@@ -85,12 +92,20 @@ def command(
         ids=frozenset(
             c.id for c in select_checks(builtin_checks(), split_ids(select) or chosen.select, ignored)
         ),
+        known=_known(baseline),
         output=output,
         migrations=_layout(folder, source.tool),
         name=_slug(name),
         prove=prove,
     )
     return _finish(correct(request, wanted, Progress()), force=force)
+
+
+def _known(baseline: Path | None) -> frozenset[str]:
+    """Return the fingerprints of an earlier report's findings."""
+    from ..report import read_report
+
+    return frozenset(f.fingerprint for f in read_report(baseline).findings) if baseline else frozenset()
 
 
 def _folder(into: Path | None, migrations: Path | None, base: Path, configured: str | None) -> Path:

@@ -44,12 +44,14 @@ class Refused:
 
 @dataclass
 class Plan:
-    """What will be done, what is left to a person, and what could not be done, of the checks `ids`.
+    """What will be done, what is left to a person, and what could not be done, of the checks `ids`, but for
+    the findings whose fingerprints are `known`.
 
     `before` are the findings of the schema as it is, `after` those once everything is applied.
     """
 
     ids: frozenset[str]
+    known: frozenset[str] = frozenset()
     before: tuple[Finding, ...] = ()
     after: tuple[Finding, ...] = ()
     mended: list[Mended] = field(default_factory=list)
@@ -59,13 +61,19 @@ class Plan:
     def decisions(self) -> tuple[Finding, ...]:
         """Findings that only a person can settle."""
         tried = {r.finding.fingerprint for r in self.refused}
-        mine = (f for f in self.after if f.check in self.ids and not f.remedy.sql)
+        mine = (f for f in self.after if self.concerns(f) and not f.remedy.sql)
         return tuple(f for f in mine if f.fingerprint not in tried)
 
+    def concerns(self, finding: Finding) -> bool:
+        """Return whether the finding is one that shall be mended."""
+        return finding.check in self.ids and finding.fingerprint not in self.known
 
-def make_plan(connection: "psycopg.Connection", judge: Judge, ids: frozenset[str]) -> Plan:
+
+def make_plan(
+    connection: "psycopg.Connection", judge: Judge, ids: frozenset[str], known: frozenset[str] = frozenset()
+) -> Plan:
     """Mend the findings of the checks `ids` on a throwaway copy of the schema, which `connection` is to,
-    family by family; return what was done to it.
+    family by family; return what was done to it. Those with `known` fingerprints are left alone.
 
     A remedy that fails is taken back and refused with the server's reason; one that leaves its finding,
     or that causes another which nothing mends, is refused as well, and the schema is left as it was.
@@ -77,7 +85,7 @@ def make_plan(connection: "psycopg.Connection", judge: Judge, ids: frozenset[str
     barred: list[Refused] = []
     while True:
         with connection.transaction() as transaction:
-            plan = _made(connection, judge, ids, barred)
+            plan = _made(connection, judge, Plan(ids, known, refused=list(barred)))
             clashes = _clashes(plan)
             if clashes:
                 raise psycopg.Rollback(transaction)
@@ -99,10 +107,7 @@ def _clashes(plan: Plan) -> list[Refused]:
     return list(found.values())
 
 
-def _made(
-    connection: "psycopg.Connection", judge: Judge, ids: frozenset[str], barred: Iterable[Refused]
-) -> Plan:
-    plan = Plan(ids, refused=list(barred))
+def _made(connection: "psycopg.Connection", judge: Judge, plan: Plan) -> Plan:
     plan.before = plan.after = judge(connection).findings
     for _ in range(_ROUNDS):
         changed = [_family(plan, connection, judge, family) for family in _families(plan)]
@@ -179,7 +184,7 @@ def _applied(connection: "psycopg.Connection", finding: Finding) -> Refused | No
 
 def _open(plan: Plan) -> list[Finding]:
     settled = {r.finding.fingerprint for r in plan.refused} | {m.finding.fingerprint for m in plan.mended}
-    todo = (f for f in plan.after if f.remedy.sql and f.check in plan.ids)
+    todo = (f for f in plan.after if f.remedy.sql and plan.concerns(f))
     return [f for f in todo if f.fingerprint not in settled]
 
 

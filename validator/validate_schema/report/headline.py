@@ -98,7 +98,7 @@ def plate(report: Report) -> tuple[tuple[str, str], ...]:
     database = target.database if target.database == target.kind else f"{target.database} ({target.kind})"
     return (
         ("Database", database),
-        ("Server", f"{target.server} · PostgreSQL {target.server_version}"),
+        ("Server", f"{target.server} · {target.product} {target.server_version}"),
         ("Role", f"{target.role.name}{_powers(report)}"),
         ("Generated", report.generated_at or "time not recorded"),
         ("Validated by", f"{tool.name} {tool.version}".strip()),
