@@ -276,7 +276,7 @@ def test_with_a_baseline_only_what_is_new_is_annotated() -> None:
     )
     lines = render(made, "github").splitlines()
     assert [line.partition("title=")[2].split("::")[0] for line in lines if "file=" in line] == ["RLS001 b"]
-    assert lines[-1] == "1 findings that the baseline knows are not annotated"
+    assert lines[-1] == "not annotated, since the baseline knows them: 1 finding"
     headings = [line for line in render(made, "txt").splitlines() if line.startswith("error ")]
     assert [line.endswith(" (known)") for line in headings] == [False, True]
 

@@ -20,6 +20,7 @@ STDOUT = "-"
 
 @click.command("fix")
 @options.target
+@options.contracts
 @options.selection_ids
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="One SQL file; - prints it."
@@ -48,6 +49,7 @@ STDOUT = "-"
 def command(
     *,
     config_path: Path | None,
+    contracts: Sequence[str],
     select: Sequence[str],
     ignore: Sequence[str],
     output: Path | None,
@@ -59,6 +61,10 @@ def command(
     **target: Any,
 ) -> int:
     """Write the migration that mends what is found, after trying it on a copy of the schema.
+
+    \b
+    validate-schema fix --migrations prisma/migrations            # a migration like the others
+    validate-schema fix --database-url postgresql://… -o mend.sql # one file, statement by statement
 
     The findings are mended on a throwaway copy, family by family; the migration that results is run on
     a fresh copy and the schema is judged again. What needs a decision stands in it as a comment.
@@ -86,6 +92,7 @@ def command(
         checks=select_checks(builtin_checks(), (), ignored),
         now=run_time(os.environ),
         command=shown_command(sys.argv[1:]),
+        contracts=tuple(contracts),
         environ=os.environ,
     )
     wanted = Wanted(
@@ -159,7 +166,8 @@ def _finish(correction: "Correction", *, force: bool) -> int:
 
 def _rest(correction: "Correction") -> str:
     plan = correction.plan
-    words = f"{len(plan.decisions)} findings need a decision"
+    number = len(plan.decisions)
+    words = f"{number} {'finding needs' if number == 1 else 'findings need'} a decision"
     return words + (f", {len(plan.refused)} could not be mended" if plan.refused else "")
 
 

@@ -39,10 +39,12 @@ def render_annotations(report: Report) -> str:
             lines.append(_annotation(command, finding, report))
     hidden = len(wanted) - shown
     if hidden:
-        lines.append(f"{hidden} more findings: see the step summary or the report")
+        noun = "finding" if hidden == 1 else "findings"
+        lines.append(f"{hidden} more {noun}: see the step summary or the report")
     known = len(report.findings) - len(wanted)
     if known:
-        lines.append(f"{known} findings that the baseline knows are not annotated")
+        noun = "finding" if known == 1 else "findings"
+        lines.append(f"not annotated, since the baseline knows them: {known} {noun}")
     return "".join(f"{line}\n" for line in lines)
 
 
