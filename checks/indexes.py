@@ -77,6 +77,7 @@ def _with_tenant_column(facts: Facts) -> Iterator[catalog.Table]:
         );
         create index on note (org_id);
     """,
+    portable=True,
 )
 def tenant_led(subject: catalog.Table, facts: Facts) -> Verdict:
     """No index of a tenant table starts with the tenant column.
@@ -162,6 +163,7 @@ def _indexable_keys(facts: Facts) -> Iterator[TableConstraint]:
         create index on task (org_id);
         create index on task (parent_id);
     """,
+    portable=True,
 )
 def fk_indexed(subject: TableConstraint, facts: Facts) -> Verdict:
     """No index of the referencing table starts with the columns of a foreign key.
@@ -288,6 +290,7 @@ def _duplicated(facts: Facts) -> Iterator[Overlap]:
         create index task_org_id_idx on task (org_id);
         create index task_org_id_lower_idx on task (org_id, lower(title));
     """,
+    portable=True,
 )
 def duplicate(subject: Overlap | Habit, facts: Facts) -> Verdict:
     """An index has the same keys, method, operator classes, predicate and uniqueness as another.
@@ -349,6 +352,7 @@ def _covered(facts: Facts) -> Iterator[Overlap]:
         );
         create index run_number_idx on run (number);
     """,
+    portable=True,
 )
 def redundant(subject: Overlap | Habit, facts: Facts) -> Verdict:
     """A non-unique btree index is a prefix of another full one.
@@ -405,6 +409,7 @@ def redundant(subject: Overlap | Habit, facts: Facts) -> Verdict:
         [contract.tables.run]
         indexes = [["org_id", "status"]]
     """,
+    portable=True,
 )
 def expected_index(subject: ExpectedOf, facts: Facts) -> Verdict:
     """An index that the contract declares does not exist.

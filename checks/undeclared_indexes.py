@@ -37,6 +37,7 @@ def candidates(facts: Facts) -> Iterator[TableIndex]:
         indexes = [["name"]]
     """,
     remediable=False,
+    portable=True,
 )
 def unexpected_index(subject: TableIndex, facts: Facts) -> Verdict:
     """An index exists that the closed contract does not declare.

@@ -50,6 +50,7 @@ def candidates(facts: Facts) -> Iterator[TableUnique]:
         unique = [["slug"]]
     """,
     remediable=False,
+    portable=True,
 )
 def unexpected_unique(unique: TableUnique, facts: Facts) -> Verdict:
     """A unique exists that the closed contract does not declare.

@@ -69,6 +69,7 @@ def _own_column(unique: TableUnique, facts: Facts) -> str:
             unique (org_id, email)
         );
     """,
+    portable=True,
 )
 def tenant_scoped(subject: TableUnique, facts: Facts) -> Verdict:
     """A unique on a tenant table holds across all tenants.
@@ -142,6 +143,7 @@ def _holding_tenant(facts: Facts) -> Iterator[TableUnique]:
             unique (org_id, slug)
         );
     """,
+    portable=True,
 )
 def tenant_first(subject: TableUnique, facts: Facts) -> Verdict:
     """A unique holds the tenant column, but not as its first.
@@ -208,6 +210,7 @@ def _scoped_uniques(facts: Facts) -> Iterator[TableUnique]:
             unique nulls not distinct (org_id, name, run_id)
         );
     """,
+    portable=True,
 )
 def nulls_distinct(subject: TableUnique, facts: Facts) -> Verdict:
     """A tenant-scoped unique holds a nullable column, and NULLs are distinct in it.
@@ -276,6 +279,7 @@ def nulls_distinct(subject: TableUnique, facts: Facts) -> Verdict:
         [contract.tables.test_suite]
         unique = [["org_id", "name"]]
     """,
+    portable=True,
 )
 def expected_unique(subject: ExpectedOf, facts: Facts) -> Verdict:
     """A unique that the contract declares does not exist.
@@ -348,6 +352,7 @@ def _add_expected(subject: ExpectedOf, facts: Facts) -> Remedy:
             primary key (org_id, code)
         );
     """,
+    portable=True,
 )
 def natural_primary_key(subject: TableUnique, facts: Facts) -> Verdict:
     """A tenant table's primary key is a natural key without the tenant column.

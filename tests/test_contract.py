@@ -26,7 +26,7 @@ from validate_schema.model.contract import (
 Connection = psycopg.Connection[Any]
 FORMS = (
     "a Prisma schema (a .prisma file, or a folder of them), SQL (an .sql file, or a folder of them), SQLAlchemy models "
-    "(models:module:Base), Django models (django:settings.module), a catalog snapshot (.json), a database (postgresql://…)"
+    "(models:module:Base), Django models (django:settings.module), a catalog snapshot (.json), a database (postgresql://… or sqlite:///…)"
 )
 
 

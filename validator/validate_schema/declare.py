@@ -21,6 +21,7 @@ class Check:
     `bad` and `good` are SQL examples; `config` is the TOML that both need, `good_config` that of
     the good one where it differs (what is judged may be the config itself). `remediable` is False
     where only a person can decide. `needs` names evidence beyond the catalog (``rows``, ``proof``).
+    A `portable` check judges what every database has; the others are about PostgreSQL alone.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Check:
     good_config: str = ""
     remediable: bool = True
     needs: str = ""
+    portable: bool = False
 
     @property
     def family(self) -> str:
@@ -59,6 +61,7 @@ def check(
     good_config: str = "",
     remediable: bool = True,
     needs: str = "",
+    portable: bool = False,
 ) -> Callable[[Judge], Check]:
     """Declare the decorated judge as check `id`.
 
@@ -85,6 +88,7 @@ def check(
             good_config=cleandoc(good_config),
             remediable=remediable,
             needs=needs,
+            portable=portable,
         )
 
     return declare

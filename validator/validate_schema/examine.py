@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .baseline import Baseline, measured
 from .catalog import read_catalog
@@ -17,9 +17,9 @@ from .contract import build_contract
 from .contract.merge import settled
 from .contract.sources import SourceContext
 from .declare import Check
-from .engine import run
 from .evidence import gather
 from .facts import Facts
+from .judging import judge
 from .locating import Whereabouts, located, shown_path
 from .model.catalog import Catalog
 from .model.contract import Contract
@@ -30,6 +30,7 @@ from .progress import Progress
 from .proving import Copy, Proving, prove_isolation, require_provable
 from .report.build import Circumstances, build_report
 from .rls import analyse
+from .sqlite import SQLITE, fitted, is_sqlite
 from .tenancy import identify
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from .scratch import Database, Server
     from .target import Destination
 
+NO_ROWS_IN_SQLITE = "rows are counted in PostgreSQL alone"
 NO_ROWS_IN_SNAPSHOT = "a snapshot holds no rows"
 ROWS_NOT_WANTED = "row counts are switched off"
 
@@ -45,7 +47,8 @@ ROWS_NOT_WANTED = "row counts are switched off"
 @dataclass(frozen=True)
 class Source:
     """Where the catalog comes from: one of these, or libpq's environment when none is set. A `connection`
-    belongs to the caller: it is read, and left open as it was.
+    belongs to the caller: it is read, and left open as it was. `sqlite` is an engine or connection of
+    SQLAlchemy, or a connection of sqlite3, to an SQLite database; a URL may lead to one as well.
 
     `scratch` names the scratch server for `migrations`; `tool` the migration tool where the folder
     does not tell.
@@ -55,6 +58,7 @@ class Source:
     migrations: Path | None = None
     snapshot: Path | None = None
     connection: "psycopg.Connection | None" = None
+    sqlite: Any = None
     tool: str | None = None
     scratch: str = "embedded"
     statement_timeout_ms: int = 30_000
@@ -63,6 +67,8 @@ class Source:
     def kind(self) -> str:
         if self.snapshot is not None:
             return "snapshot"
+        if self.sqlite is not None or is_sqlite(self.database_url):
+            return "sqlite"
         return "migrations" if self.migrations is not None else "database"
 
 
@@ -137,7 +143,7 @@ def examine(request: Request, progress: Progress) -> Report:
         )
         facts = replace(facts, isolation=proof)
     with progress.step("running the checks"):
-        outcome = run(
+        outcome = judge(
             request.checks, facts, severities=severities(config), list_subjects=request.list_subjects
         )
     outcome = located(outcome, _whereabouts(request))
@@ -173,6 +179,10 @@ def understand(
     catalog: Catalog, config: Config, contract: Contract, today: date, progress: Progress
 ) -> Facts:
     """Return what a catalog says by itself: tenancy, policies as read, the contract in its terms."""
+    contract, names = settled(contract, catalog.server.default_schema), config_names(config)
+    if catalog.server.product == SQLITE:
+        catalog, contract = fitted(catalog, contract)
+        names = tuple(name for name in names if name.kind != "role")
     with progress.step("identifying the tenancy"):
         tenancy = identify(catalog, config.tenancy, today=today)
     with progress.step("reading the policies"):
@@ -180,10 +190,10 @@ def understand(
     return Facts(
         catalog,
         tenancy,
-        settled(contract, catalog.server.default_schema),
+        contract,
         analysis=analysis,
         suppressions=suppression_uses(config),
-        config_names=config_names(config),
+        config_names=names,
         today=today,
     )
 
@@ -208,6 +218,8 @@ def severities(config: Config) -> dict[str, Severity]:
 
 def rows(opened: Opened, facts: Facts, config: Config, request: Request) -> Evidence:
     """Return the bounded row counts of the target, or why there are none."""
+    if opened.catalog.server.product == SQLITE:
+        return Evidence(reason=NO_ROWS_IN_SQLITE)
     if opened.connection is None:
         return Evidence(reason=NO_ROWS_IN_SNAPSHOT)
     if not (request.rows and config.data.enabled):
@@ -220,6 +232,9 @@ def open_source(source: Source, progress: Progress) -> Iterator[Opened]:
     """Open the source and read its catalog; what was started for it ends with the block."""
     if source.snapshot is not None:
         yield Opened(load_snapshot(source.snapshot), "snapshot", source.snapshot.name)
+    elif source.kind == "sqlite":
+        with _open_sqlite(source, progress) as opened:
+            yield opened
     elif source.migrations is not None:
         with _open_migrations(source, source.migrations, progress) as opened:
             yield opened
@@ -250,6 +265,18 @@ def _open_database(source: Source, progress: Progress) -> Iterator[Opened]:
             catalog = read_catalog(connection, default_schema=destination.default_schema)
         copy = partial(_copy, source, destination, catalog, progress)
         yield Opened(catalog, "database", destination.shown, connection, copy=copy)
+
+
+@contextmanager
+def _open_sqlite(source: Source, progress: Progress) -> Iterator[Opened]:
+    from .sqlite import opened, read_sqlite
+    from .sqlite.opening import shown
+
+    given = source.sqlite if source.sqlite is not None else source.database_url
+    name = shown(given)
+    with progress.step("reading the catalog"), opened(given) as connection:
+        catalog = read_sqlite(connection, name)
+    yield Opened(catalog, "database", name)
 
 
 @contextmanager
@@ -326,6 +353,7 @@ def _target(opened: Opened) -> Target:
         kind=opened.kind,
         server=opened.server,
         server_version=server.version,
+        product=server.product,
         database=server.database,
         role=RoleFacts(
             name=server.role.name, superuser=server.role.superuser, bypassrls=server.role.bypassrls

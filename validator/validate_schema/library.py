@@ -56,7 +56,8 @@ def validate(
     """Examine one target and return its report. Nothing is printed, and nothing is written to the target.
 
     The target is one of `database_url` (any form that the command line takes), `connection` (psycopg's or
-    SQLAlchemy's; its open transaction is seen and left as it was), `engine`, a folder of `migrations` (of
+    SQLAlchemy's; its open transaction is seen and left as it was), `engine` (both may lead to SQLite, see
+    docs/sqlite.md), a folder of `migrations` (of
     `tool`, applied to a throwaway PostgreSQL from `scratch`), or a `snapshot` file. `config` is a file's
     path, TOML text (whatever holds a line break or an equals sign), or a `Config`; None looks for
     validate-schema.toml from the working directory upwards. `contract` are sources besides the config's.
@@ -183,7 +184,10 @@ def _baseline(given: "Report | StrPath | None") -> Baseline | None:
 @contextmanager
 def _connected(source: Source, connection: object, engine: "sqlalchemy.Engine | None") -> Iterator[Source]:
     """Yield the source with the psycopg connection that the caller's objects stand for."""
-    if engine is not None and engine.driver != "psycopg":
+    sqlite = _sqlite(engine if engine is not None else connection)
+    if sqlite is not None:
+        yield replace(source, sqlite=sqlite)
+    elif engine is not None and engine.driver != "psycopg":
         yield replace(source, database_url=_url(engine))
     elif engine is not None:
         with engine.connect() as opened, _plain_rows(_psycopg(opened)) as own:
@@ -195,9 +199,16 @@ def _connected(source: Source, connection: object, engine: "sqlalchemy.Engine | 
         yield source
 
 
+def _sqlite(given: Any) -> Any:
+    """Return an engine or connection to an SQLite database, of SQLAlchemy or sqlite3; else None."""
+    of_sqlalchemy = getattr(getattr(given, "dialect", None), "name", None) == "sqlite"
+    of_sqlite3 = type(given).__module__ == "sqlite3" and hasattr(given, "execute")
+    return given if of_sqlalchemy or of_sqlite3 else None
+
+
 def _url(engine: "sqlalchemy.Engine") -> str:
     if engine.dialect.name != "postgresql":
-        raise UsageError(f"engine={engine.dialect.name}: only PostgreSQL can be examined")
+        raise UsageError(f"engine={engine.dialect.name}: only PostgreSQL and SQLite can be examined")
     return engine.url.render_as_string(hide_password=False)
 
 

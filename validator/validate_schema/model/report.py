@@ -43,6 +43,7 @@ class Target(_Part, frozen=True, kw_only=True):
     default_schema: str = "public"
     stand_ins: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    product: str = "PostgreSQL"
 
 
 class Provenance(_Part, frozen=True, kw_only=True):

@@ -53,7 +53,7 @@ FORMS = (
     Form("SQLAlchemy models (models:module:Base)", _prefix("models:"), "models"),
     Form("Django models (django:settings.module)", _prefix("django:"), "django"),
     Form("a catalog snapshot (.json)", lambda entry, _: entry.endswith(".json"), "snapshot"),
-    Form("a database (postgresql://…)", _url("postgresql", "postgres"), "database"),
+    Form("a database (postgresql://… or sqlite:///…)", _url("postgresql", "postgres", "sqlite"), "database"),
 )
 
 

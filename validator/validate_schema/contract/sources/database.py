@@ -14,9 +14,15 @@ def read(entry: str, _base: Path, _context: SourceContext) -> Contract:
     Neither a message nor an expectation holds the password.
     """
     from ...catalog import read_catalog
+    from ...sqlite import is_sqlite, opened, read_sqlite
+    from ...sqlite.opening import shown
     from ...target import connect, parse_url
 
+    if is_sqlite(entry):
+        with opened(entry) as connection:
+            name = shown(entry)
+            return observed_contract(read_sqlite(connection, name), name)
     destination = parse_url(entry)
-    with connect(entry) as connection:
-        catalog = read_catalog(connection, default_schema=destination.default_schema)
+    with connect(entry) as own:
+        catalog = read_catalog(own, default_schema=destination.default_schema)
     return observed_contract(catalog, destination.shown)

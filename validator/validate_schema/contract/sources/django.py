@@ -93,8 +93,8 @@ def _places(made: dict[str, Any], catalog: Catalog) -> Where:
     tables: dict[str, dict[str, Any]] = made["tables"]
     columns: dict[tuple[QName, str], tuple[str | None, ...]] = {}
     for table in catalog.tables:
-        for item in (*table.constraints, *table.indexes):
-            columns[table.qname, item.name] = item.columns
+        columns |= {(table.qname, index.name): index.columns for index in table.indexes}
+        columns |= {(table.qname, key.name): key.columns for key in table.constraints}
 
     def where(kind: str, owner: QName, name: str) -> str:
         lines = tables.get(owner.name)
