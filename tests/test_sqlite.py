@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy
 
 from tests.fix_cli import Terminal
+from tests.fix_pages import blocks
 from validate_schema import validate
 from validate_schema.catalog.snapshot import dump_snapshot
 from validate_schema.errors import UsageError
@@ -401,3 +402,24 @@ def test_what_cannot_be_done_is_said_in_one_line(
     ran = terminal.run(*arguments)
     assert (ran.status, ran.complaint) == (status, f"error: {complaint}")
     assert not (terminal.folder / "gone.db").exists()
+
+
+def test_the_example_of_the_documentation_runs() -> None:
+    (example,) = blocks("sqlite.md", "python")
+    namespace: dict[str, Any] = {}
+    exec(compile(example, "docs/sqlite.md", "exec", dont_inherit=True), namespace)
+    namespace["engine"].dispose()
+    assert namespace["report"].verdict == "PASS"
+
+
+def test_the_documented_contract_is_the_one_that_is_tested(tmp_path: Path) -> None:
+    (contract,) = blocks("sqlite.md", "toml")
+    url = make(tmp_path / "app.db", PROVIDERS.replace("default 1", "default 2"))
+    report = validate(database_url=url, config=contract, select="TBL,COL,IDX")
+    assert found(report) == ["COL004 Column dns_providers.key_version has another default than declared"]
+
+
+def test_the_doctor_looks_at_sqlite_too(terminal: Terminal) -> None:
+    make(terminal.folder / "app.db", PROVIDERS)
+    ran = terminal.run("doctor", "--database-url", "sqlite:///app.db")
+    assert (ran.status, ": 1 tables" in ran.out) == (0, True)

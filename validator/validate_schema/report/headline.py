@@ -99,7 +99,10 @@ def plate(report: Report) -> tuple[tuple[str, str], ...]:
     return (
         ("Database", database),
         ("Server", f"{target.server} · {target.product} {target.server_version}"),
-        ("Role", f"{target.role.name}{_powers(report)}"),
+        (
+            "Role",
+            f"{target.role.name}{_powers(report)}" if target.role.name else f"{target.product} has none",
+        ),
         ("Generated", report.generated_at or "time not recorded"),
         ("Validated by", f"{tool.name} {tool.version}".strip()),
         ("Migration head", head),
