@@ -202,7 +202,7 @@ def test_flakeguard_is_mended_in_one_file_but_for_what_needs_a_decision(terminal
     )
     assert len(list(Path("fg/prisma/migrations").glob("*_mend_schema_findings/migration.sql"))) == 1
     again = terminal.run("fix", "--config", "fg/validate-schema.toml", "--migrations", "fg/prisma")
-    assert again.complaints[-1] == "nothing to mend; 1 findings need a decision"
+    assert again.complaints[-1] == "nothing to mend; 1 finding needs a decision"
 
 
 def test_with_a_baseline_only_what_is_new_is_mended(project: Terminal) -> None:
@@ -222,3 +222,31 @@ def test_with_a_baseline_only_what_is_new_is_mended(project: Terminal) -> None:
         ).status
         == 0
     )
+
+
+CONTRADICTED = """
+[contract.tables.invoice]
+unique = [["number"]]
+"""
+
+
+def test_what_the_contract_declares_is_not_taken_away_by_another_rule(project: Terminal) -> None:
+    project.write("validate-schema.toml", SHOP_CONFIG + CONTRADICTED)
+    ran = project.run("fix", "--migrations", "db", "--select", "UNQ")
+    assert (ran.status, ran.complaints[-1]) == (
+        1,
+        "nothing to mend; 0 findings need a decision, 1 could not be mended",
+    )
+
+
+def test_flakeguards_contract_keeps_the_uniques_that_it_declares(terminal: Terminal) -> None:
+    import shutil
+
+    shutil.copytree(ROOT / "examples/flakeguard", "fg", ignore=shutil.ignore_patterns("broken"))
+    ran = terminal.run(
+        "fix", "--config", "fg/validate-schema.toml", "--migrations", "fg/prisma", "--output", "-"
+    )
+    assert ran.status == 0
+    assert "UNQ004" not in ran.err
+    assert "-- Not mended: UNQ001 Repository.Repository_githubId_key" in ran.out
+    assert "(it would cause UNQ004, which wants the" in " ".join(ran.out.replace("\n--", "").split())

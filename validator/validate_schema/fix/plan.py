@@ -6,7 +6,7 @@ are mended, the schema is read and judged again, and the next family's remedies 
 schema.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,8 @@ class Plan:
     """What will be done, what is left to a person, and what could not be done, of the checks `ids`, but for
     the findings whose fingerprints are `known`.
 
-    `before` are the findings of the schema as it is, `after` those once everything is applied.
+    `before` are the findings of the schema as it is, `after` those once everything is applied; `causes`
+    says which mended findings brought a new one, by its fingerprint.
     """
 
     ids: frozenset[str]
@@ -56,6 +57,7 @@ class Plan:
     after: tuple[Finding, ...] = ()
     mended: list[Mended] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
+    causes: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
 
     @property
     def decisions(self) -> tuple[Finding, ...]:
@@ -97,14 +99,30 @@ def make_plan(
 def _clashes(plan: Plan) -> list[Refused]:
     """Return the mended findings whose remedies cause what only bringing them back would mend."""
     known = {f.fingerprint for f in plan.before}
-    found = {
-        r.undoes.fingerprint: Refused(
-            r.undoes, f"it would cause {r.finding.check}, which wants the opposite: {r.finding.message}"
-        )
-        for r in plan.refused
-        if r.undoes and r.finding.fingerprint not in known
-    }
+    found = {}
+    for refused in plan.refused:
+        if refused.undoes is None or refused.finding.fingerprint in known:
+            continue
+        for cause, caused in _roots(plan, refused.undoes, refused.finding, known):
+            reason = f"it would cause {caused.check}, which wants the opposite: {caused.message}"
+            found[cause.fingerprint] = Refused(cause, reason)
     return list(found.values())
+
+
+def _roots(
+    plan: Plan, mended: Finding, caused: Finding, known: set[str]
+) -> Iterator[tuple[Finding, Finding]]:
+    """Yield what is not to be mended, each with what that would cause: `mended`, or where it was no lesser
+    evil than what it came from, that: of what was mended together, the least."""
+    causes = () if mended.fingerprint in known else plan.causes.get(mended.fingerprint, ())
+    table = mended.object.table
+    near = [f for f in causes if f.object.table == table or any(table in s for s in f.remedy.sql)]
+    least = min((f.severity.rank for f in near), default=0)
+    lesser = [f for f in near if f.severity.rank == least <= mended.severity.rank]
+    if not lesser:
+        yield mended, caused
+    for cause in lesser:
+        yield from _roots(plan, cause, mended, known)
 
 
 def _made(connection: "psycopg.Connection", judge: Judge, plan: Plan) -> Plan:
@@ -167,6 +185,10 @@ def _attempt(
             raise psycopg.Rollback(transaction)
     if harm is None:
         plan.mended += [Mended(f, f.remedy.sql) for f in findings]
+        there = {f.fingerprint for f in (*plan.before, *plan.after)}
+        for finding in after:
+            if finding.fingerprint not in there:
+                plan.causes.setdefault(finding.fingerprint, tuple(findings))
         plan.after = after
     return harm
 
