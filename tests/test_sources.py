@@ -1,6 +1,8 @@
 """Contracts that PostgreSQL itself reads: SQL files, Django models, another database."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -67,7 +69,7 @@ def findings(database: Database, declared: Contract) -> list[str]:
         facts = understand(read_catalog(connection), config, declared, date(2026, 1, 1), Progress())
     return [
         f"{f.check} {f.message}"
-        for f in run(select_checks(builtin_checks(), IDS, ("TBL003",)), facts).findings
+        for f in run(select_checks(builtin_checks(), IDS, ("TBL003", "TBL004")), facts).findings
     ]
 
 
@@ -185,6 +187,8 @@ def test_the_password_of_another_database_stands_nowhere(other: Database) -> Non
 
 SETTINGS = """\
 import os
+import subprocess
+import sys
 
 SECRET_KEY = "x"
 INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "shop"]
@@ -318,3 +322,45 @@ def test_django_needs_a_module(tmp_path: Path) -> None:
     assert str(caught.value) == (
         'contract source "django:shop/settings.py" names no module; write django:project.settings'
     )
+
+
+MIGRATED = """\
+import os, urllib.parse
+from validate_schema.target import parse_url
+from psycopg.conninfo import conninfo_to_dict
+SECRET_KEY = "x"
+INSTALLED_APPS = ["django.contrib.%s" % name for name in
+                  ("contenttypes", "auth", "admin", "sessions", "sites", "flatpages", "redirects")]
+SITE_ID = 1
+URL = os.environ.get("MIGRATE_TO")
+given = conninfo_to_dict(URL) if URL else {}
+DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": given.pop("dbname", "x"),
+    "USER": given.pop("user", ""), "HOST": given.pop("host", ""), "PORT": given.pop("port", ""),
+    "OPTIONS": {k: v for k, v in given.items() if v}}}
+DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
+"""
+
+
+def test_a_database_that_django_migrated_satisfies_its_models(other: Database, tmp_path: Path) -> None:
+    """The tables of the models, and those that years of Django's own migrations led to, are the same."""
+    (tmp_path / "contrib_settings.py").write_text(MIGRATED)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "django",
+            "migrate",
+            "--skip-checks",
+            "--verbosity=0",
+            "--settings=contrib_settings",
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "MIGRATE_TO": other.conninfo, "PYTHONPATH": str(tmp_path)},
+        check=True,
+    )
+    assert findings(other, contract("django:contrib_settings", tmp_path)) == []
+    execute(other, "drop index django_session_expire_date_a5c62663; alter table auth_user drop last_name")
+    assert findings(other, contract("django:contrib_settings", tmp_path)) == [
+        "COL001 Column auth_user.last_name does not exist",
+        "IDX006 django_session has no index that starts with (expire_date)",
+    ]

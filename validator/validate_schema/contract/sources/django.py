@@ -13,10 +13,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from ...catalog import read_catalog
 from ...errors import ConfigError
 from ...model.catalog import Catalog, QName
-from ...model.contract import Contract
+from ...model.contract import Contract, ExpectedTable
 from ..observed import Where, observed_contract
 from . import SourceContext
 
@@ -45,7 +47,7 @@ def read(entry: str, base: Path, context: SourceContext) -> Contract:
             if failure is None:
                 with database.connect() as connection:
                     catalog = read_catalog(connection, default_schema="public")
-                return observed_contract(catalog, entry, _places(made, catalog))
+                return _unnamed(observed_contract(catalog, entry, _places(made, catalog)), made)
         lacking = _NO_EXTENSION.search(failure)
         if lacking is None or lacking[1] in missing:
             raise ConfigError(f'contract source "{entry}": {failure}')
@@ -85,6 +87,23 @@ def _environment(module: str) -> dict[str, str]:
     """Return the environment without what would lead to another database."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     return kept | {"DATABASE_URL": _NOWHERE, "DJANGO_SETTINGS_MODULE": module}
+
+
+def _unnamed(contract: Contract, made: dict[str, Any]) -> Contract:
+    """Return the contract without the names that no model gives: Django names a unique or a foreign key
+    otherwise where a later migration adds it."""
+
+    def named(table: ExpectedTable) -> ExpectedTable:
+        given = made["tables"].get(table.name, {}).get("keys", {})
+        key = table.primary_key
+        return replace(
+            table,
+            primary_key=replace(key, name=None) if key is not None else None,
+            uniques=tuple(k if k.name in given else replace(k, name=None) for k in table.uniques),
+            foreign_keys=tuple(replace(k, name=None) for k in table.foreign_keys),
+        )
+
+    return replace(contract, tables=tuple(map(named, contract.tables)))
 
 
 def _places(made: dict[str, Any], catalog: Catalog) -> Where:
