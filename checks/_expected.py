@@ -66,9 +66,10 @@ def expected_references(facts: Facts) -> Iterator[ExpectedReference]:
         yield from (ExpectedReference(table, key) for key in declared.foreign_keys)
 
 
-def missing_columns(table: catalog.Table, columns: tuple[str, ...]) -> str:
-    """Return those of `columns` that the table does not have, listed; empty when it has all."""
-    return ", ".join(c for c in columns if table.column(c) is None)
+def missing_columns(table: catalog.Table, columns: tuple[str, ...], expressions: tuple[str, ...] = ()) -> str:
+    """Return those of `columns` that the table does not have, `expressions` aside, listed; empty when
+    it has all."""
+    return ", ".join(c for c in columns if c not in expressions and table.column(c) is None)
 
 
 def partition_columns(table: catalog.Table) -> tuple[str, ...]:

@@ -31,6 +31,24 @@ def same_predicate(key: contract.ExpectedKey, index: catalog.Index, facts: Facts
     return same_expression(key.predicate, index.predicate, facts.default_schema)
 
 
+def same_keys(key: contract.ExpectedKey, index: catalog.Index, facts: Facts, *, first: bool = False) -> bool:
+    """Tell whether an index is on the declared columns and expressions, in this order; with `first`,
+    whether it starts with them."""
+    width = len(key.columns)
+    if width > len(index.columns) or (width < len(index.columns) and not first):
+        return False
+    if not key.expressions:
+        return index.columns[:width] == key.columns
+    expressions = iter(index.expressions)
+    pairs = zip(key.columns, index.columns[:width], strict=True)
+    return all(
+        column == wanted and wanted not in key.expressions
+        if column is not None
+        else wanted in key.expressions and same_expression(wanted, next(expressions), facts.default_schema)
+        for wanted, column in pairs
+    )
+
+
 def declared_where(key: contract.ExpectedKey) -> str:
     """Return the declared predicate, to follow the columns."""
     return f" WHERE {key.predicate}" if key.predicate is not None else ""
@@ -49,9 +67,9 @@ def _details(key: contract.ExpectedKey, index: catalog.Index) -> list[str]:
     descending = {column for column, flags in pairs if flags & _DESCENDING}
     if key.ordered and descending != set(key.descending):
         found.append(f"{_sorted(descending)} instead of {_sorted(set(key.descending))}")
-    classes = zip(key.opclasses, index.opclasses, strict=False)
+    classes = zip(key.opclasses, index.opclasses or ("",) * len(key.opclasses), strict=False)
     found += [
-        f"{there} instead of {wanted}"
+        f"{there or 'the default operator class'} instead of {wanted}"
         for wanted, there in classes
         if wanted and wanted != there.rpartition(".")[2]
     ]

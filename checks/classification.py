@@ -64,6 +64,7 @@ def classifiable_tables(facts: Facts) -> Iterator[catalog.Table]:
         global = ["country"]
     """,
     remediable=False,
+    portable=True,
 )
 def classified(table: catalog.Table, facts: Facts) -> Verdict:
     """A table is neither root, tenant, inherited, global nor exempt.
@@ -117,6 +118,7 @@ def config_entries(facts: Facts) -> Iterator[ConfigEntry]:
         global = ["currency", "country"]
     """,
     remediable=False,
+    portable=True,
 )
 def stale_classification(subject: ConfigEntry, facts: Facts) -> Verdict:
     """The config names a table or role that is not there, or an exemption that is over or unneeded.

@@ -155,6 +155,7 @@ def columns_under_closed_contract(facts: Facts) -> Iterator[UndeclaredCandidate]
     [contract.tables.invoice.columns]
     currency = { type = "text", nullable = false, default = "'EUR'" }
     """,
+    portable=True,
 )
 def expected_column(declared: DeclaredColumn, facts: Facts) -> Verdict:
     """A column that the contract declares is missing.
@@ -219,6 +220,7 @@ def _add(table: catalog.Table, expected: contract.ExpectedColumn, facts: Facts) 
     [contract.tables.invoice.columns]
     number = { type = "varchar(20)" }
     """,
+    portable=True,
 )
 def type(subject: ExistingColumn, facts: Facts) -> Verdict:
     """A column has another type than the contract declares.
@@ -253,6 +255,7 @@ def type(subject: ExistingColumn, facts: Facts) -> Verdict:
     [contract.tables.invoice.columns]
     number = { nullable = false }
     """,
+    portable=True,
 )
 def nullability(subject: ExistingColumn, facts: Facts) -> Verdict:
     """A column may be NULL where the contract says it may not, or the other way round.
@@ -319,6 +322,7 @@ def _drop_not_null(table: catalog.Table, column: catalog.Column) -> Remedy:
     [contract.tables.invoice.columns]
     version = { default = "1" }
     """,
+    portable=True,
 )
 def default(subject: ExistingColumn, facts: Facts) -> Verdict:
     """A column's default differs from the contract, is missing, or should not be there.
@@ -390,6 +394,7 @@ def _differs(wanted: str | None, observed: str | None) -> str:
     name = { type = "text" }
     """,
     remediable=False,
+    portable=True,
 )
 def unexpected_column(subject: UndeclaredCandidate, facts: Facts) -> Verdict:
     """A table has a column that the closed contract does not declare.

@@ -61,6 +61,7 @@ def _setting_composites(facts: Facts) -> Iterator[TableConstraint]:
             foreign key (org_id, project_id) references project (org_id, id) on delete set null (project_id)
         );
     """,
+    portable=True,
 )
 def set_null_spares_tenant(subject: TableConstraint, facts: Facts) -> Verdict:
     """A composite foreign key sets the tenant column to NULL or its default.
@@ -133,6 +134,7 @@ def _simple_composites(facts: Facts) -> Iterator[TableConstraint]:
             foreign key (org_id, run, number) references step (org_id, run, number)
         );
     """,
+    portable=True,
 )
 def match_simple_escape(subject: TableConstraint, facts: Facts) -> Verdict:
     """A member of a composite foreign key may be NULL and so switches the check off.

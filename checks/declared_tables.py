@@ -50,6 +50,7 @@ from ._key_details import other_name
         primary_key = ["id"]
     """,
     remediable=False,
+    portable=True,
 )
 def declared_key(subject: ExpectedOf, facts: Facts) -> Verdict:
     """A table has no primary key, or one on other columns than the contract declares.
@@ -111,6 +112,7 @@ def declared_views(facts: Facts) -> Iterator[DeclaredView]:
         unpaid = ["id", "invoices"]
     """,
     remediable=False,
+    portable=True,
 )
 def declared_view(declared: DeclaredView, facts: Facts) -> Verdict:
     """A view that the contract declares does not exist, or lacks a column of it.

@@ -115,6 +115,7 @@ def _labels(constraint: catalog.Constraint, column: str) -> tuple[str, ...] | No
     bad="create table task (id uuid primary key, org_id uuid not null references organization (id), status text);",
     good="create type task_status as enum ('open', 'done');",
     config=_TENANCY,
+    portable=True,
 )
 def expected_enum(declared: DeclaredEnum, facts: Facts) -> Verdict:
     """An enum that the contract declares is missing.
@@ -167,6 +168,7 @@ def _folded(name: str) -> str:
     bad="create type task_status as enum ('open');",
     good="create type task_status as enum ('open', 'done');",
     config=_TENANCY,
+    portable=True,
 )
 def labels(declared: DeclaredEnum, facts: Facts) -> Verdict:
     """An enum lacks a label that the contract gives it, or has another one.

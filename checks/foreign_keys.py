@@ -83,6 +83,7 @@ def _between_tenant_tables(facts: Facts) -> Iterator[TiedKey]:
             foreign key (org_id, project_id) references project (org_id, id) on delete set null (project_id)
         );
     """,
+    portable=True,
 )
 def same_tenant(subject: TiedKey, facts: Facts) -> Verdict:
     """A foreign key between two tenant tables does not hold the tenant column on both sides.
@@ -143,6 +144,7 @@ def _composite(subject: TiedKey, facts: Facts) -> str:
         references = "organization"
         on_delete = "cascade"
     """,
+    portable=True,
 )
 def expected_fk(subject: ExpectedReference, facts: Facts) -> Verdict:
     """A foreign key that the contract declares is missing, or has another target or action.
@@ -260,6 +262,7 @@ def validated(subject: TableConstraint, facts: Facts) -> Verdict:
         );
     """,
     remediable=False,
+    portable=True,
 )
 def types_match(subject: TableConstraint, facts: Facts) -> Verdict:
     """A column of a foreign key has another type than the column that it references.
@@ -329,6 +332,7 @@ def _of_global_tables(facts: Facts) -> Iterator[TableConstraint]:
         global = ["plan", "price_list"]
     """,
     remediable=False,
+    portable=True,
 )
 def global_to_tenant(subject: TableConstraint, facts: Facts) -> Verdict:
     """A global table references a tenant table.
@@ -388,6 +392,7 @@ def _offboarding_path(facts: Facts) -> Iterator[TableConstraint]:
         );
     """,
     remediable=False,
+    portable=True,
 )
 def offboarding(subject: TableConstraint, facts: Facts) -> Verdict:
     """A foreign key on the way from the root to the tenants' rows is RESTRICT or NO ACTION.

@@ -24,7 +24,7 @@ from validate_schema.api import (
 
 from ._declared import written_in
 from ._expected import ExpectedOf, expected_indexes, missing_columns
-from ._key_details import declared_where, nearest_by_details, other_details, same_predicate
+from ._key_details import declared_where, nearest_by_details, other_details, same_keys, same_predicate
 from ._overlaps import Habit, Overlap, by_habit, covering, drop, drop_lock, duplicates, habit_flaw, warning_of
 from ._rebuild import rebuild
 
@@ -77,6 +77,7 @@ def _with_tenant_column(facts: Facts) -> Iterator[catalog.Table]:
         );
         create index on note (org_id);
     """,
+    portable=True,
 )
 def tenant_led(subject: catalog.Table, facts: Facts) -> Verdict:
     """No index of a tenant table starts with the tenant column.
@@ -162,6 +163,7 @@ def _indexable_keys(facts: Facts) -> Iterator[TableConstraint]:
         create index on task (org_id);
         create index on task (parent_id);
     """,
+    portable=True,
 )
 def fk_indexed(subject: TableConstraint, facts: Facts) -> Verdict:
     """No index of the referencing table starts with the columns of a foreign key.
@@ -288,6 +290,7 @@ def _duplicated(facts: Facts) -> Iterator[Overlap]:
         create index task_org_id_idx on task (org_id);
         create index task_org_id_lower_idx on task (org_id, lower(title));
     """,
+    portable=True,
 )
 def duplicate(subject: Overlap | Habit, facts: Facts) -> Verdict:
     """An index has the same keys, method, operator classes, predicate and uniqueness as another.
@@ -349,6 +352,7 @@ def _covered(facts: Facts) -> Iterator[Overlap]:
         );
         create index run_number_idx on run (number);
     """,
+    portable=True,
 )
 def redundant(subject: Overlap | Habit, facts: Facts) -> Verdict:
     """A non-unique btree index is a prefix of another full one.
@@ -405,6 +409,7 @@ def redundant(subject: Overlap | Habit, facts: Facts) -> Verdict:
         [contract.tables.run]
         indexes = [["org_id", "status"]]
     """,
+    portable=True,
 )
 def expected_index(subject: ExpectedOf, facts: Facts) -> Verdict:
     """An index that the contract declares does not exist.
@@ -417,12 +422,12 @@ def expected_index(subject: ExpectedOf, facts: Facts) -> Verdict:
     """
     table, key = subject.table, subject.key
     columns = key.columns
-    alike = [i for i in table.indexes if i.columns[: len(columns)] == columns and i.valid]
+    alike = [i for i in table.indexes if same_keys(key, i, facts, first=True) and i.valid]
     alike = [i for i in alike if same_predicate(key, i, facts)]
     if key.name is None and key.predicate is None:
         exact = alike
     else:
-        exact = [i for i in alike if i.columns == columns and not i.unique]
+        exact = [i for i in alike if len(i.columns) == len(columns) and not i.unique]
     if exact:
         return other_details(subject, nearest_by_details(key, exact), facts)
     listed = ", ".join(columns)
@@ -447,6 +452,7 @@ def expected_index(subject: ExpectedOf, facts: Facts) -> Verdict:
 
 def _build_declared(subject: ExpectedOf, facts: Facts) -> Remedy:
     key = subject.key
-    if key.predicate is not None or key.descending or key.opclasses or key.method not in (None, "btree"):
+    plain = key.predicate is None and not key.descending and not any(key.opclasses) and not key.expressions
+    if not plain or key.method not in (None, "btree"):
         return Remedy(note="Create it as declared, with its method, order and predicate, in a migration.")
     return _build(subject.table, key.columns, facts)

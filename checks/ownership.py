@@ -43,6 +43,7 @@ _INVOICE = """
         column = "org_id"
         inherited = ["invoice_line"]
     """,
+    portable=True,
 )
 def inherited_path(table: catalog.Table, facts: Facts) -> Verdict:
     """A table that is owned through its parents has no path to a tenant that every row must have.
@@ -166,6 +167,7 @@ def _mend(table: catalog.Table, key: catalog.Constraint, facts: Facts) -> Remedy
         );
     """,
     remediable=False,
+    portable=True,
 )
 def ambiguous_owner(table: catalog.Table, facts: Facts) -> Verdict:
     """Two foreign keys of an inherited table can lead to two tenants.

@@ -38,6 +38,7 @@ def judged_suppressions(facts: Facts) -> Iterator[SuppressionUse]:
     config=_ACCEPTED + '    expires = "2020-01-31"',
     good_config=_ACCEPTED + '    expires = "2999-12-31"',
     remediable=False,
+    portable=True,
 )
 def expired(use: SuppressionUse, facts: Facts) -> Verdict:
     """A suppression is past its date, or its date cannot be read.
@@ -76,6 +77,7 @@ def expired(use: SuppressionUse, facts: Facts) -> Verdict:
     good=_LOG,
     config=_ACCEPTED,
     remediable=False,
+    portable=True,
 )
 def unused(use: SuppressionUse, _facts: Facts) -> Verdict:
     """A suppression accepts nothing that was found.

@@ -49,6 +49,7 @@ _BRIEF = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is rea
         org_id = { type = "uuid", nullable = false }
         number = { type = "integer" }
     """,
+    portable=True,
 )
 def expected_table(declared: DeclaredTable, facts: Facts) -> Verdict:
     """A table that the contract declares is missing.
@@ -103,7 +104,7 @@ def _create_table(declared: DeclaredTable, facts: Facts) -> Remedy:
     lines += [
         f"UNIQUE ({quote_idents(key.columns)})"
         for key in expected.uniques
-        if types.keys() >= set(key.columns) and key.predicate is None
+        if types.keys() >= set(key.columns) and key.predicate is None and not key.expressions
     ]
     return Remedy(
         sql=(f"CREATE TABLE {quote_qname(declared.qname)} (\n    " + ",\n    ".join(lines) + "\n);",),
@@ -136,6 +137,7 @@ def tables_under_closed_contract(facts: Facts) -> tuple[catalog.Table, ...]:
         [contract.tables.organization]
     """,
     remediable=False,
+    portable=True,
 )
 def unexpected_table(table: catalog.Table, facts: Facts) -> Verdict:
     """A table exists that the closed contract does not declare.
@@ -175,6 +177,7 @@ def keyable_tables(facts: Facts) -> Iterator[catalog.Table]:
         create unique index invoice_id_idx on invoice (id);
     """,
     good="create table invoice (id uuid primary key, org_id uuid not null references organization (id));",
+    portable=True,
 )
 def primary_key(table: catalog.Table, facts: Facts) -> Verdict:
     """A table has no primary key.

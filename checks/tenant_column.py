@@ -78,6 +78,7 @@ def required_columns(facts: Facts) -> Iterator[TableColumn]:
         column = "org_id"
         tenant = ["invoice"]
     """,
+    portable=True,
 )
 def present(subject: Carrier, facts: Facts) -> Verdict:
     """A table that should carry the tenant column does not.
@@ -133,6 +134,7 @@ def _add_tenant_column(subject: Carrier, facts: Facts) -> Remedy:
     why="A row without a tenant belongs to nobody: it is lost to its owner, or shown to everybody.",
     bad="create table invoice (id uuid primary key, org_id uuid references organization (id));",
     good="create table invoice (id uuid primary key, org_id uuid not null references organization (id));",
+    portable=True,
 )
 def not_null(subject: TableColumn, facts: Facts) -> Verdict:
     """A tenant column may hold NULL.
@@ -170,6 +172,7 @@ def not_null(subject: TableColumn, facts: Facts) -> Verdict:
     why="It cannot have a foreign key to the tenants, and every comparison with the tenant needs a cast, which is where policies go wrong.",
     bad="create table invoice (id uuid primary key, org_id text not null);",
     good="create table invoice (id uuid primary key, org_id uuid not null references organization (id));",
+    portable=True,
 )
 def type(subject: TypedTenant, facts: Facts) -> Verdict:
     """A tenant column has another type than the key that it stands for.
@@ -199,6 +202,7 @@ def type(subject: TypedTenant, facts: Facts) -> Verdict:
     why="A statement that forgets the tenant does not fail: its rows are given to whichever tenant the default names.",
     bad="create table invoice (id uuid primary key, org_id uuid not null default '00000000-0000-0000-0000-000000000001');",
     good="create table invoice (id uuid primary key, org_id uuid not null references organization (id));",
+    portable=True,
 )
 def default(subject: TableColumn, facts: Facts) -> Verdict:
     """A tenant column fills itself in when a statement leaves it out.
@@ -252,6 +256,7 @@ def classified_tables(facts: Facts) -> Iterator[catalog.Table]:
     bad="""create table invoice (id uuid primary key, org_id uuid not null references organization (id), "orgId" uuid);""",
     good="""create table invoice (id uuid primary key, org_id uuid not null references organization (id), billing_org_id uuid);""",
     remediable=False,
+    portable=True,
 )
 def look_alike(table: catalog.Table, facts: Facts) -> Verdict:
     """A table has a second column that reads like the tenant column.

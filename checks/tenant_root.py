@@ -62,6 +62,7 @@ def direct_root_keys(facts: Facts) -> Iterator[TableConstraint]:
             foreign key (org_id, invoice_id) references invoice (org_id, id)
         );
     """,
+    portable=True,
 )
 def root_fk(subject: TableColumn, facts: Facts) -> Verdict:
     """A tenant column does not reference the tenants.
@@ -164,6 +165,7 @@ def _referenceable(root: catalog.Table, column: str) -> bool:
     why="When a tenant is deleted its rows stay without an owner, or are given to another, instead of going with it or stopping it.",
     bad="create table invoice (id uuid primary key, org_id uuid references organization (id) on delete set null);",
     good="create table invoice (id uuid primary key, org_id uuid not null references organization (id) on delete cascade);",
+    portable=True,
 )
 def root_fk_action(subject: TableConstraint, facts: Facts) -> Verdict:
     """The key to the tenants sets the tenant column to NULL or a default.

@@ -49,6 +49,7 @@ def candidates(facts: Facts) -> Iterator[TableConstraint]:
         references = "organization"
     """,
     remediable=False,
+    portable=True,
 )
 def unexpected_fk(subject: TableConstraint, facts: Facts) -> Verdict:
     """A foreign key exists that the closed contract does not declare.

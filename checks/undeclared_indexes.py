@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from validate_schema.api import Facts, Flaw, Remedy, Severity, TableIndex, Verdict, check, keys_of
 
 from ._declared import declared_tables
+from ._key_details import same_keys
 
 
 def candidates(facts: Facts) -> Iterator[TableIndex]:
@@ -36,6 +37,7 @@ def candidates(facts: Facts) -> Iterator[TableIndex]:
         indexes = [["name"]]
     """,
     remediable=False,
+    portable=True,
 )
 def unexpected_index(subject: TableIndex, facts: Facts) -> Verdict:
     """An index exists that the closed contract does not declare.
@@ -49,8 +51,8 @@ def unexpected_index(subject: TableIndex, facts: Facts) -> Verdict:
     for key in facts.expected_tables[table.qname].indexes:
         if key.name == index.name:
             return None
-        columns = index.columns if key.name is not None else index.columns[: len(key.columns)]
-        if columns == key.columns and (key.predicate is None) == (index.predicate is None):
+        alike = same_keys(key, index, facts, first=key.name is None)
+        if alike and (key.predicate is None) == (index.predicate is None):
             return None
     return Flaw(
         message=f"{facts.show(table.qname)}.{index.name} is not in the contract",

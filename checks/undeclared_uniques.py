@@ -15,6 +15,7 @@ from validate_schema.api import (
 )
 
 from ._declared import declared_tables
+from ._key_details import same_keys
 
 
 def candidates(facts: Facts) -> Iterator[TableUnique]:
@@ -49,6 +50,7 @@ def candidates(facts: Facts) -> Iterator[TableUnique]:
         unique = [["slug"]]
     """,
     remediable=False,
+    portable=True,
 )
 def unexpected_unique(unique: TableUnique, facts: Facts) -> Verdict:
     """A unique exists that the closed contract does not declare.
@@ -59,12 +61,10 @@ def unexpected_unique(unique: TableUnique, facts: Facts) -> Verdict:
     key counts where the contract holds the whole table without one.
     """
     expected = facts.expected_tables[unique.table.qname]
-    declared = {
-        key.columns for key in expected.uniques if (key.predicate is None) == (unique.predicate is None)
-    }
-    named = any(key.name == unique.name for key in expected.uniques)
-    if named or (unique.columns in declared and not unique.idx.expressions):
-        return None
+    for key in expected.uniques:
+        alike = (key.predicate is None) == (unique.predicate is None)
+        if key.name == unique.name or (alike and same_keys(key, unique.idx, facts)):
+            return None
     partial = unique.predicate is not None or bool(unique.idx.expressions)
     return Flaw(
         message=f"{facts.show(unique.table.qname)}.{unique.name} is not in the contract",

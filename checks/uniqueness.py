@@ -28,7 +28,7 @@ from validate_schema.api import (
 
 from ._declared import written_in
 from ._expected import ExpectedOf, expected_uniques, missing_columns, partition_columns
-from ._key_details import declared_where, nearest_by_details, other_details, same_predicate
+from ._key_details import declared_where, nearest_by_details, other_details, same_keys, same_predicate
 from ._null_gaps import OPTIONAL, close_gap
 
 
@@ -69,6 +69,7 @@ def _own_column(unique: TableUnique, facts: Facts) -> str:
             unique (org_id, email)
         );
     """,
+    portable=True,
 )
 def tenant_scoped(subject: TableUnique, facts: Facts) -> Verdict:
     """A unique on a tenant table holds across all tenants.
@@ -142,6 +143,7 @@ def _holding_tenant(facts: Facts) -> Iterator[TableUnique]:
             unique (org_id, slug)
         );
     """,
+    portable=True,
 )
 def tenant_first(subject: TableUnique, facts: Facts) -> Verdict:
     """A unique holds the tenant column, but not as its first.
@@ -208,6 +210,7 @@ def _scoped_uniques(facts: Facts) -> Iterator[TableUnique]:
             unique nulls not distinct (org_id, name, run_id)
         );
     """,
+    portable=True,
 )
 def nulls_distinct(subject: TableUnique, facts: Facts) -> Verdict:
     """A tenant-scoped unique holds a nullable column, and NULLs are distinct in it.
@@ -276,17 +279,18 @@ def nulls_distinct(subject: TableUnique, facts: Facts) -> Verdict:
         [contract.tables.test_suite]
         unique = [["org_id", "name"]]
     """,
+    portable=True,
 )
 def expected_unique(subject: ExpectedOf, facts: Facts) -> Verdict:
     """A unique that the contract declares does not exist.
 
     Examined are the uniques declared for tables that exist. A unique constraint, a primary key or a
-    valid unique index without expressions satisfies it when it has exactly these columns in this
+    valid unique index satisfies it when it has exactly these columns and expressions in this
     order and the declared predicate, or none. Where the contract gives its name and only that differs,
     the finding is an info.
     """
     table, columns = subject.table, subject.key.columns
-    alike = [u for u in uniques_of(table) if u.columns == columns]
+    alike = [u for u in uniques_of(table) if same_keys(subject.key, u.idx, facts)]
     fit = [u.idx for u in alike if u.valid and same_predicate(subject.key, u.idx, facts)]
     if fit:
         return other_details(subject, nearest_by_details(subject.key, fit), facts)
@@ -309,7 +313,7 @@ def _seen(others: list[TableUnique]) -> str:
 
 def _add_expected(subject: ExpectedOf, facts: Facts) -> Remedy:
     table, columns = subject.table, subject.key.columns
-    missing = missing_columns(table, columns)
+    missing = missing_columns(table, columns, subject.key.expressions)
     if missing:
         return Remedy(note=f"The table has no {missing}: add it first.")
     apart = [c for c in partition_columns(table) if c not in columns]
@@ -318,10 +322,9 @@ def _add_expected(subject: ExpectedOf, facts: Facts) -> Remedy:
             note=f"The table is partitioned by {', '.join(apart)}, which every unique of it must hold: "
             "declare the unique with them, or partition by the columns of the unique."
         )
-    if subject.key.predicate is not None:
-        return Remedy(
-            note="The contract declares a partial one: create it with its predicate in a migration."
-        )
+    if subject.key.predicate is not None or subject.key.expressions:
+        kind = "a partial one" if subject.key.predicate is not None else "one on an expression"
+        return Remedy(note=f"The contract declares {kind}: create it as declared in a migration.")
     return Remedy(
         add_unique(table, columns, free_name(facts, table.schema, table.name, *columns, "key")),
         "Duplicate rows make the new index fail: look for them first.",
@@ -349,6 +352,7 @@ def _add_expected(subject: ExpectedOf, facts: Facts) -> Remedy:
             primary key (org_id, code)
         );
     """,
+    portable=True,
 )
 def natural_primary_key(subject: TableUnique, facts: Facts) -> Verdict:
     """A tenant table's primary key is a natural key without the tenant column.

@@ -127,6 +127,7 @@ def finding(
     observed: str = "the breach",
     remedy: Remedy | None = None,
     evidence: str = "",
+    location: str | None = None,
 ) -> Finding:
     return Finding(
         fingerprint=fingerprint(check, ref),
@@ -138,6 +139,7 @@ def finding(
         observed=observed,
         evidence=evidence,
         remedy=remedy if remedy is not None else Remedy(note="decide"),
+        location=location,
     )
 
 
@@ -383,7 +385,7 @@ def hostile() -> Report:
         finding(
             "RLS001", ObjectRef("table", name, name, name), name,
             expected=name, observed=name, evidence=name,
-            remedy=Remedy(enable(name).sql, note=name, lock=name),
+            remedy=Remedy(enable(name).sql, note=name, lock=name), location=f"{name}:7",
         )
         for name in HOSTILE
     ]  # fmt: skip

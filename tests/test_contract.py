@@ -24,6 +24,10 @@ from validate_schema.model.contract import (
 )
 
 Connection = psycopg.Connection[Any]
+FORMS = (
+    "a Prisma schema (a .prisma file, or a folder of them), SQL (an .sql file, or a folder of them), SQLAlchemy models "
+    "(models:module:Base), Django models (django:settings.module), a catalog snapshot (.json), a database (postgresql://… or sqlite:///…)"
+)
 
 
 def contract(text: str, base: Path = Path()) -> Contract:
@@ -109,13 +113,11 @@ def test_everything_that_the_config_declares_is_expected() -> None:
         ),
         (
             '[contract]\nfrom = ["models.xml"]',
-            'contract source "models.xml" cannot be read; supported: a Prisma schema (a .prisma file, or a folder '
-            "of them), a catalog snapshot (.json)",
+            'contract source "models.xml" cannot be read; supported: ' + FORMS,
         ),
         (
             '[contract]\nfrom = ["oracle://me:secret@host/db.json"]',
-            'contract source "oracle://…" cannot be read; supported: a Prisma schema (a .prisma file, or a folder '
-            "of them), a catalog snapshot (.json)",
+            'contract source "oracle://…" cannot be read; supported: ' + FORMS,
         ),
         (
             '[contract]\nfrom = ["gone.json"]',
@@ -173,26 +175,43 @@ def snapshot(conn: Connection, folder: Path) -> None:
 def expected_task(**changes: Any) -> ExpectedTable:
     origin = "known-good.json"
 
-    def column(name: str, type: str, nullable: bool, default: str | None = None) -> ExpectedColumn:
+    def column(
+        name: str, type: str, nullable: bool, default: str | None = None, declared: bool = True, **more: Any
+    ) -> ExpectedColumn:
         return ExpectedColumn(
-            name=name, type=type, nullable=nullable, default=default, default_declared=True, origin=origin
+            name=name,
+            type=type,
+            nullable=nullable,
+            default=default,
+            default_declared=declared,
+            origin=origin,
+            **more,
         )
+
+    def key(name: str, columns: tuple[str, ...], **details: Any) -> ExpectedKey:
+        return ExpectedKey(columns=columns, name=name, method="btree", ordered=True, origin=origin, **details)
 
     fields: dict[str, Any] = {
         "name": "task",
         "origin": origin,
         "columns": (
-            column("id", "integer", False),
+            column("id", "integer", False, counter=True),
             column("org_id", "integer", False),
             column("name", "text", True, "'x'::text"),
-            column("mood", "public.mood", False),
-            column("twice", "integer", True, "(1 + 1)"),
+            column("mood", "mood", False),
+            column("twice", "integer", True, declared=False),
         ),
+        "primary_key": ExpectedKey(columns=("id",), name="task_pkey", origin=origin),
         "uniques": (
-            ExpectedKey(columns=("org_id", "name"), origin=origin),
-            ExpectedKey(columns=("id",), origin=origin),
+            key("task_lower_idx", ("lower(name)",), opclasses=("",), expressions=("lower(name)",)),
+            key("task_mood_idx", ("mood",), opclasses=("",), predicate="(name IS NULL)"),
+            key("task_org_id_name_key", ("org_id", "name"), opclasses=("", "")),
         ),
-        "indexes": (ExpectedKey(columns=("name",), origin=origin),),
+        "indexes": (
+            key("task_name_idx", ("name",), opclasses=("",)),
+            key("task_name_idx1", ("name",), opclasses=("",), predicate="(mood = 'ok'::public.mood)"),
+        ),
+        "complete": True,
         "foreign_keys": (
             ExpectedForeignKey(
                 columns=("org_id",),
@@ -200,6 +219,7 @@ def expected_task(**changes: Any) -> ExpectedTable:
                 referenced_columns=("id",),
                 on_delete="cascade",
                 on_update="no action",
+                name="task_org_id_fkey",
                 origin=origin,
             ),
         ),
@@ -219,10 +239,7 @@ def test_a_snapshot_is_a_contract(conn: Connection, tmp_path: Path) -> None:
     tables = {(t.schema, t.name): t for t in found.tables}
     assert set(tables) == {(None, "org"), (None, "task"), ("app", "part")}
     task = tables[None, "task"]
-    assert (set(task.uniques), task) == (
-        set(expected_task().uniques),
-        expected_task(uniques=task.uniques),
-    )
+    assert task == expected_task()
     assert tables[None, "org"].grants == (
         ExpectedGrant(role="PUBLIC", privileges=("SELECT",), origin="known-good.json"),
     )
@@ -254,7 +271,6 @@ def test_the_config_adds_to_a_snapshot_and_replaces_what_both_name(conn: Connect
     assert [t.name for t in found.tables] == ["more", "org", "task", "part"]
     assert task == expected_task(
         origin=origin,
-        uniques=task.uniques,
         columns=(
             *before.columns[:2],
             name,

@@ -262,3 +262,50 @@ def test_policies_of_supabase_are_tried_on_a_copy_that_has_its_platform(terminal
     ran = terminal.run("fix", "--migrations", "supabase/migrations", "--select", "RLS,IDX")
     assert (ran.status, "Tried on a copy of the schema: " in ran.err) == (0, True), ran.err
     assert len(list(folder.iterdir())) == 2
+
+
+def test_with_a_baseline_only_what_is_new_is_mended(project: Terminal) -> None:
+    project.run("--migrations", "db", "--baseline", "base.json", "--update-baseline")
+    project.write(
+        "db/002_note.up.sql", BROKEN.partition("create table invoice")[2].join(("create table note", ""))
+    )
+    ran = project.run("fix", "--migrations", "db", "--baseline", "base.json", "--select", "UNQ001")
+    up = Path("db/003_mend_schema_findings.up.sql").read_text()
+
+    assert ran.status == 0
+    assert "-- UNQ001 note.note_number_key:" in up
+    assert "invoice" not in up
+    assert (
+        project.run(
+            "--migrations", "db", "--baseline", "base.json", "--select", "UNQ001", "--fail-on", "new"
+        ).status
+        == 0
+    )
+
+
+CONTRADICTED = """
+[contract.tables.invoice]
+unique = [["number"]]
+"""
+
+
+def test_what_the_contract_declares_is_not_taken_away_by_another_rule(project: Terminal) -> None:
+    project.write("validate-schema.toml", SHOP_CONFIG + CONTRADICTED)
+    ran = project.run("fix", "--migrations", "db", "--select", "UNQ")
+    assert (ran.status, ran.complaints[-1]) == (
+        1,
+        "nothing to mend; 0 findings need a decision, 1 could not be mended",
+    )
+
+
+def test_flakeguards_contract_keeps_the_uniques_that_it_declares(terminal: Terminal) -> None:
+    import shutil
+
+    shutil.copytree(ROOT / "examples/flakeguard", "fg", ignore=shutil.ignore_patterns("broken"))
+    ran = terminal.run(
+        "fix", "--config", "fg/validate-schema.toml", "--migrations", "fg/prisma", "--output", "-"
+    )
+    assert ran.status == 0
+    assert "UNQ004" not in ran.err
+    assert "-- Not mended: UNQ001 Repository.Repository_githubId_key" in ran.out
+    assert "(it would cause UNQ004, which wants the" in " ".join(ran.out.replace("\n--", "").split())

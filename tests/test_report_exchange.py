@@ -15,6 +15,7 @@ from sarif_pydantic import Sarif
 
 from tests import fix_report
 from tests.fix_cli import Terminal
+from tests.fix_report import finding, on_table
 from validate_schema.model.finding import Finding, Severity
 from validate_schema.model.report import BaselineFacts, Report
 from validate_schema.report import NAMES, format_of, render
@@ -256,3 +257,32 @@ def test_annotations_leave_standard_output_to_a_report_and_can_be_switched_off(
     assert "::error " in told.err
     quiet = terminal.run("--database-url", shop.conninfo, "--no-github")
     assert "::error" not in quiet.out + quiet.err
+
+
+def test_annotations_show_every_check_before_the_second_finding_of_one() -> None:
+    findings = [finding("FKY001", on_table(f"t{n}"), "x") for n in range(12)]
+    findings.append(finding("RLS001", on_table("a"), "off"))
+    lines = render(fix_report.report(findings=findings), "github").splitlines()
+    shown = [line.partition("title=")[2].split(" ")[0] for line in lines if "file=" in line]
+    assert shown == ["FKY001", "RLS001", *["FKY001"] * 7]
+    assert lines[-1] == "4 more findings: see the step summary or the report"
+
+
+def test_with_a_baseline_only_what_is_new_is_annotated() -> None:
+    old, new = finding("FKY001", on_table("a"), "x"), finding("RLS001", on_table("b"), "off")
+    made = msgspec.structs.replace(
+        fix_report.report(findings=[msgspec.structs.replace(old, status="existing"), new]),
+        baseline=BaselineFacts(file="b.json", new=1, existing=1),
+    )
+    lines = render(made, "github").splitlines()
+    assert [line.partition("title=")[2].split("::")[0] for line in lines if "file=" in line] == ["RLS001 b"]
+    assert lines[-1] == "not annotated, since the baseline knows them: 1 finding"
+    headings = [line for line in render(made, "txt").splitlines() if line.startswith("error ")]
+    assert [line.endswith(" (known)") for line in headings] == [False, True]
+
+
+@pytest.mark.parametrize("format", ["github", "sarif", "junit"])
+def test_sql_ends_with_one_semicolon(format: str) -> None:
+    text = render(one(), format)
+    assert "ROW LEVEL SECURITY;" in text
+    assert ";;" not in text

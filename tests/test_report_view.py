@@ -9,6 +9,7 @@ from tests import fix_report
 from tests.fix_report import finding, key, on_table, report, result, table
 from validate_schema.model.finding import ObjectRef, Remedy, Severity
 from validate_schema.model.report import Counts, TenancyFacts
+from validate_schema.report import render
 from validate_schema.report.cards import cards
 from validate_schema.report.graph import graph
 from validate_schema.report.headline import figures, summary
@@ -383,3 +384,23 @@ def test_sql_of_several_findings_is_listed_once() -> None:
         report(findings=[finding("IDX001", on_table(n), f"{n} lacks it", remedy=shared) for n in "ab"])
     )
     assert card.sql == shared.sql[0]
+
+
+def test_a_card_says_in_which_file_and_line_its_objects_are_made() -> None:
+    far, near = "db/1.sql:3", "db/2.sql:9"
+
+    def shown(*places: str | None) -> tuple[str, str]:
+        findings = [
+            finding("RLS001", on_table(f"t{n}"), "off", location=place) for n, place in enumerate(places)
+        ]
+        made = report(findings=findings)
+        return render(made, "md"), render(made, "html")
+
+    for page in shown(far, near):
+        assert far in page
+        assert near in page
+    for page in shown(far, far):
+        assert page.count(far) == 1
+    for page in shown(None):
+        assert "**Where:**" not in page
+        assert "<dt>Where</dt>" not in page

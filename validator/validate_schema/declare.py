@@ -25,6 +25,7 @@ class Check:
     where only a person can decide. `needs` names evidence beyond the catalog: ``rows``, ``proof``, or one
     of `MIGRATION_EVIDENCE`. The examples of the latter are files, each after a line ``-- file NAME``, and
     what was done to the database, after a line ``-- database``.
+    A `portable` check judges what every database has; the others are about PostgreSQL alone.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Check:
     good_config: str = ""
     remediable: bool = True
     needs: str = ""
+    portable: bool = False
 
     @property
     def family(self) -> str:
@@ -68,6 +70,7 @@ def check(
     good_config: str = "",
     remediable: bool = True,
     needs: str = "",
+    portable: bool = False,
 ) -> Callable[[Judge], Check]:
     """Declare the decorated judge as check `id`.
 
@@ -94,6 +97,7 @@ def check(
             good_config=cleandoc(good_config),
             remediable=remediable,
             needs=needs,
+            portable=portable,
         )
 
     return declare

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .baseline import Baseline, measured
 from .catalog import read_catalog
@@ -17,9 +17,10 @@ from .contract import build_contract
 from .contract.merge import settled
 from .contract.sources import SourceContext
 from .declare import Check
-from .engine import run
 from .evidence import gather
 from .facts import Facts
+from .judging import judge
+from .locating import Whereabouts, located, shown_path
 from .model.catalog import Catalog
 from .model.contract import Contract
 from .model.evidence import Evidence
@@ -31,6 +32,7 @@ from .progress import Progress
 from .proving import Copy, Proving, prove_isolation, require_provable
 from .report.build import Circumstances, build_report
 from .rls import analyse
+from .sqlite import SQLITE, fitted, is_sqlite
 from .tenancy import identify
 
 if TYPE_CHECKING:
@@ -41,13 +43,16 @@ if TYPE_CHECKING:
     from .target import Destination
     from .vouching import Replayed
 
+NO_ROWS_IN_SQLITE = "rows are counted in PostgreSQL alone"
 NO_ROWS_IN_SNAPSHOT = "a snapshot holds no rows"
 ROWS_NOT_WANTED = "row counts are switched off"
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the catalog comes from: one of the three, or libpq's environment when none is set.
+    """Where the catalog comes from: one of these, or libpq's environment when none is set. A `connection`
+    belongs to the caller: it is read, and left open as it was. `sqlite` is an engine or connection of
+    SQLAlchemy, or a connection of sqlite3, to an SQLite database; a URL may lead to one as well.
 
     `scratch` names the scratch server for `migrations`; `tool` the migration tool where the folder
     does not tell, and `command` runs migrations that are programs, in the folder `base`.
@@ -56,6 +61,8 @@ class Source:
     database_url: str | None = None
     migrations: Path | None = None
     snapshot: Path | None = None
+    connection: "psycopg.Connection | None" = None
+    sqlite: Any = None
     tool: str | None = None
     command: str | None = None
     base: Path = Path()
@@ -66,6 +73,8 @@ class Source:
     def kind(self) -> str:
         if self.snapshot is not None:
             return "snapshot"
+        if self.sqlite is not None or is_sqlite(self.database_url):
+            return "sqlite"
         return "migrations" if self.migrations is not None else "database"
 
 
@@ -76,7 +85,8 @@ class Request:
     `now` is in UTC. `replay` None leaves it to the config whether its migrations are replayed.
     `list_subjects` keeps in the report what each check examined, by name. `baseline` is what the findings
     are measured against. `contracts` are sources of the contract besides the config's, relative to the
-    working directory.
+    working directory. `root` is the folder that the places of findings are relative to; None: that of
+    the repository.
     """
 
     source: Source
@@ -92,6 +102,7 @@ class Request:
     command: str = ""
     contracts: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
+    root: Path | None = None
 
     @property
     def base(self) -> Path:
@@ -135,9 +146,10 @@ def examine(request: Request, progress: Progress) -> Report:
             facts = replace(facts, evidence=rows(opened, facts, config, request))
         facts = replace(facts, isolation=_proof(opened, facts, config, request, progress))
     with progress.step("running the checks"):
-        outcome = run(
+        outcome = judge(
             request.checks, facts, severities=severities(config), list_subjects=request.list_subjects
         )
+    outcome = located(outcome, _whereabouts(request))
     compared = None
     if request.baseline is not None:
         outcome, compared = measured(outcome, request.baseline)
@@ -153,10 +165,26 @@ def examine(request: Request, progress: Progress) -> Report:
     return build_report(facts, outcome, request.fail_on, given)
 
 
+def _whereabouts(request: Request) -> Whereabouts:
+    source, config = request.source, request.config
+    named = config.config.migrations.path
+    return Whereabouts(
+        migrations=source.migrations or (request.base / named if named else None),
+        tool=source.tool,
+        config=config.path,
+        base=request.base,
+        root=request.root,
+    )
+
+
 def understand(
     catalog: Catalog, config: Config, contract: Contract, today: date, progress: Progress
 ) -> Facts:
     """Return what a catalog says by itself: tenancy, policies as read, the contract in its terms."""
+    contract, names = settled(contract, catalog.server.default_schema), config_names(config)
+    if catalog.server.product == SQLITE:
+        catalog, contract = fitted(catalog, contract)
+        names = tuple(name for name in names if name.kind != "role")
     with progress.step("identifying the tenancy"):
         tenancy = identify(catalog, config.tenancy, today=today)
     with progress.step("reading the policies"):
@@ -164,10 +192,10 @@ def understand(
     return Facts(
         catalog,
         tenancy,
-        settled(contract, catalog.server.default_schema),
+        contract,
         analysis=analysis,
         suppressions=suppression_uses(config),
-        config_names=config_names(config),
+        config_names=names,
         today=today,
     )
 
@@ -222,6 +250,8 @@ def rows(opened: Opened, facts: Facts, config: Config, request: Request) -> Evid
     """Return the bounded row counts of the target, or why there are none."""
     if opened.no_catalog:
         return Evidence(reason=opened.no_catalog)
+    if opened.catalog.server.product == SQLITE:
+        return Evidence(reason=NO_ROWS_IN_SQLITE)
     if opened.connection is None:
         return Evidence(reason=NO_ROWS_IN_SNAPSHOT)
     if not (request.rows and config.data.enabled):
@@ -251,12 +281,25 @@ def open_source(source: Source, progress: Progress, *, broken: bool = False) -> 
     """
     if source.snapshot is not None:
         yield Opened(load_snapshot(source.snapshot), "snapshot", source.snapshot.name)
+    elif source.kind == "sqlite":
+        with _open_sqlite(source, progress) as opened:
+            yield opened
     elif source.migrations is not None:
         with _open_migrations(source, source.migrations, progress, broken=broken) as opened:
             yield opened
+    elif source.connection is not None:
+        yield _read_connection(source.connection, progress)
     else:
         with _open_database(source, progress) as opened:
             yield opened
+
+
+def _read_connection(connection: "psycopg.Connection", progress: Progress) -> Opened:
+    from .target import parse_url
+
+    with progress.step("reading the catalog"):
+        catalog = read_catalog(connection)
+    return Opened(catalog, "database", parse_url(connection.info.dsn).shown, connection)
 
 
 @contextmanager
@@ -271,6 +314,18 @@ def _open_database(source: Source, progress: Progress) -> Iterator[Opened]:
             catalog = read_catalog(connection, default_schema=destination.default_schema)
         copy = partial(_copy, source, destination, catalog, progress)
         yield Opened(catalog, "database", destination.shown, connection, copy=copy)
+
+
+@contextmanager
+def _open_sqlite(source: Source, progress: Progress) -> Iterator[Opened]:
+    from .sqlite import opened, read_sqlite
+    from .sqlite.opening import shown
+
+    given = source.sqlite if source.sqlite is not None else source.database_url
+    name = shown(given)
+    with progress.step("reading the catalog"), opened(given) as connection:
+        catalog = read_sqlite(connection, name)
+    yield Opened(catalog, "database", name)
 
 
 @contextmanager
@@ -348,6 +403,7 @@ def _target(opened: Opened) -> Target:
         kind=opened.kind,
         server=opened.server,
         server_version=server.version,
+        product=server.product,
         database=server.database,
         role=RoleFacts(
             name=server.role.name, superuser=server.role.superuser, bypassrls=server.role.bypassrls
@@ -368,7 +424,7 @@ def _provenance(request: Request, contract: Contract) -> Provenance:
     if contract.sources:
         declared += msgspec.json.encode(contract)
     return Provenance(
-        config_path=request.config.path.name if request.config.path else "",
+        config_path=shown_path(request.config.path, request.root) if request.config.path else "",
         config_sha256=request.config.text_sha256,
         contract_sha256=hashlib.sha256(declared).hexdigest(),
         git_commit=env.get("GITHUB_SHA") or env.get("CI_COMMIT_SHA") or env.get("GIT_COMMIT", ""),

@@ -38,3 +38,12 @@ class Progress:
         with self._lock:
             self._stream.write(f"{self._label} …\n")
             self._stream.flush()
+
+
+class Silence(Progress):
+    """Progress that nobody is told of: a library does not write to its caller's standard error."""
+
+    @contextmanager
+    def step(self, label: str) -> Iterator[None]:  # noqa: ARG002 - the label is for people
+        """Perform the block."""
+        yield

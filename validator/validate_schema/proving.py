@@ -24,6 +24,8 @@ NOT_WANTED = "not proven in this run (--prove)"
 NO_DATABASE = "a snapshot holds no database to prove isolation on: give --migrations or --database-url"
 NO_LIVE_ROWS = "--prove-live counts the rows of a live database: give --database-url, or --prove"
 
+NO_ROLES = "SQLite has no roles and no row-level security: there is no isolation to prove"
+
 Copy = Callable[[], AbstractContextManager[tuple["Database", tuple[str, ...]]]]
 
 
@@ -38,6 +40,8 @@ class Proving(StrEnum):
 def require_provable(wanted: Proving, kind: str) -> None:
     """Raise `UsageError` where a source of that kind (database, migrations, snapshot) has nothing to
     prove on."""
+    if wanted and kind == "sqlite":
+        raise UsageError(NO_ROLES)
     if wanted and kind == "snapshot":
         raise UsageError(NO_DATABASE)
     if wanted is Proving.LIVE and kind == "migrations":

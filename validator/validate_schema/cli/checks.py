@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import click
 
 from ..engine import select_checks
+from ..library import split_ids
 from ..packs import builtin_checks
 from . import options
-from .validate import split_ids
 
 
 @click.command("checks")

@@ -57,6 +57,9 @@ def _database(url: str | None) -> Iterator[tuple[bool | None, str]]:
     except ValidateSchemaError:
         yield None, "none named: give --database-url or set DATABASE_URL or PG*"
         return
+    if source.kind == "sqlite":
+        yield from _sqlite(str(source.database_url))
+        return
     from ..catalog import read_catalog
     from ..target import connect, parse_url
 
@@ -76,6 +79,19 @@ def _database(url: str | None) -> Iterator[tuple[bool | None, str]]:
     if role.superuser or role.bypassrls:
         yield None, f"role {role.name} bypasses row-level security: fine for reading, not for an app role"
     yield from _rows(url)
+
+
+def _sqlite(url: str) -> Iterator[tuple[bool | None, str]]:
+    from ..sqlite import opened, read_sqlite
+
+    try:
+        with opened(url) as connection:
+            catalog = read_sqlite(connection, "")
+    except ValidateSchemaError as error:
+        yield False, str(error)
+        return
+    yield True, f"SQLite {catalog.server.version}: {len(catalog.tables)} tables"
+    yield None, "roles and row-level security do not exist there: checks on them are not applicable"
 
 
 def _rows(url: str | None) -> Iterator[tuple[bool | None, str]]:

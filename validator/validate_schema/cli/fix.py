@@ -20,6 +20,7 @@ STDOUT = "-"
 
 @click.command("fix")
 @options.target
+@options.contracts
 @options.selection_ids
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="One SQL file; - prints it."
@@ -37,21 +38,33 @@ STDOUT = "-"
     metavar="NAME",
     help="What the migration is called.",
 )
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="An earlier JSON report: mend only what is new since.",
+)
 @click.option("--prove", is_flag=True, help="Also prove isolation with rows, before and after.")
 @click.option("--force", is_flag=True, help="Write it even if the trial found something wrong.")
 def command(
     *,
     config_path: Path | None,
+    contracts: Sequence[str],
     select: Sequence[str],
     ignore: Sequence[str],
     output: Path | None,
     into: Path | None,
     name: str,
+    baseline: Path | None,
     prove: bool,
     force: bool,
     **target: Any,
 ) -> int:
     """Write the migration that mends what is found, after trying it on a copy of the schema.
+
+    \b
+    validate-schema fix --migrations prisma/migrations            # a migration like the others
+    validate-schema fix --database-url postgresql://… -o mend.sql # one file, statement by statement
 
     The findings are mended on a throwaway copy, family by family; the migration that results is run on
     a fresh copy and the schema is judged again. What needs a decision stands in it as a comment.
@@ -62,9 +75,10 @@ def command(
     from ..engine import select_checks
     from ..examine import Request, run_time
     from ..fix import Wanted, correct
+    from ..library import split_ids
     from ..packs import builtin_checks
     from ..progress import Progress
-    from .validate import choose_source, shown_command, split_ids
+    from .validate import choose_source, shown_command
 
     config = load(config_path, Path.cwd())
     source = choose_source(config.config.migrations, **target)
@@ -78,18 +92,27 @@ def command(
         checks=select_checks(builtin_checks(), (), ignored),
         now=run_time(os.environ),
         command=shown_command(sys.argv[1:]),
+        contracts=tuple(contracts),
         environ=os.environ,
     )
     wanted = Wanted(
         ids=frozenset(
             c.id for c in select_checks(builtin_checks(), split_ids(select) or chosen.select, ignored)
         ),
+        known=_known(baseline),
         output=output,
         migrations=_layout(folder, source.tool),
         name=_slug(name),
         prove=prove,
     )
     return _finish(correct(request, wanted, Progress()), force=force)
+
+
+def _known(baseline: Path | None) -> frozenset[str]:
+    """Return the fingerprints of an earlier report's findings."""
+    from ..report import read_report
+
+    return frozenset(f.fingerprint for f in read_report(baseline).findings) if baseline else frozenset()
 
 
 def _folder(into: Path | None, migrations: Path | None, base: Path, configured: str | None) -> Path:

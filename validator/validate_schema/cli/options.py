@@ -89,7 +89,8 @@ contracts = click.option(
     "contracts",
     multiple=True,
     metavar="SOURCE",
-    help="Declared state to compare with: a Prisma schema or its folder, a snapshot. Repeatable.",
+    help="Declared state to compare with: Prisma, SQL, models:module:Base, django:settings, a snapshot,"
+    " a URL. Repeatable.",
 )
 
 proof = _together(

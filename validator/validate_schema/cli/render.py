@@ -13,7 +13,7 @@ from . import options
 @click.argument("saved", type=click.Path(path_type=Path), metavar="REPORT.json")
 @options.output_files
 def command(saved: Path, reports: Sequence[str], formats: Sequence[str], color: bool | None) -> None:
-    """Render a saved JSON report as Markdown, HTML or text; no database is needed."""
+    """Render a saved JSON report in other formats; no database is needed."""
     from .validate import deliver, pair_formats
 
     deliver(read_report(saved), pair_formats(reports, formats), color=color)

@@ -3,17 +3,17 @@
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from ..baseline import Baseline
 from ..config import MigrationsConfig, load
-from ..engine import require_known, select_checks
 from ..errors import UsageError
-from ..examine import Request, Source, examine, run_time
+from ..examine import Source, examine
+from ..library import named_target, request_for, split_ids
 from ..model.report import Report
-from ..packs import builtin_checks
 from ..progress import Progress
 from ..proving import Proving
 from ..report import format_of, read_report, render, render_text, write
@@ -68,17 +68,8 @@ def validate(
         scratch=scratch,
         statement_timeout=statement_timeout,
     )
-    checks = builtin_checks()
-    chosen = config.config.checks
-    for id in chosen.severity:
-        require_known(checks, id)
-    request = Request(
-        source=source,
-        config=config,
-        checks=select_checks(
-            checks, split_ids(select) or chosen.select, (*split_ids(ignore), *chosen.ignore)
-        ),
-        now=run_time(os.environ),
+    request = replace(
+        request_for(source, config, select=split_ids(select), ignore=split_ids(ignore)),
         fail_on=fail_on,
         rows=data is not False,
         proving=proving,
@@ -87,7 +78,6 @@ def validate(
         list_subjects=any(format == "junit" for _, format in destinations),
         command=shown_command(sys.argv[1:]),
         contracts=tuple(contracts),
-        environ=os.environ,
     )
     report = examine(request, Progress())
     deliver(report, destinations, min_severity=min_severity, quiet=quiet, color=color)
@@ -140,11 +130,6 @@ def say_scripts(report: Report, folder: Path) -> None:
     click.echo(f"{len(written)} {noun} of leaks in {folder}", err=True)
 
 
-def split_ids(given: Sequence[str]) -> tuple[str, ...]:
-    """Return ids from repeated and comma-separated options."""
-    return tuple(part.strip() for text in given for part in text.split(",") if part.strip())
-
-
 def choose_source(
     configured: MigrationsConfig,
     *,
@@ -162,9 +147,7 @@ def choose_source(
     Raises `UsageError` for none or several.
     """
     options = {"--database-url": database_url, "--migrations": migrations, "--snapshot": snapshot}
-    named = [flag for flag, value in options.items() if value is not None]
-    if len(named) > 1:
-        raise UsageError(f"{' and '.join(named)} name different targets: give one")
+    named = named_target(options)
     if not named:
         database_url = os.environ.get("DATABASE_URL")
     if not named and database_url is None and not any(os.environ.get(name) for name in _PG_VARIABLES):
@@ -251,13 +234,10 @@ def shown_command(arguments: Sequence[str]) -> str:
 def example_report(example: Path, migrations: str, scratch: str = "embedded") -> Report:
     """Examine a bundled example, proof included: its config, and the folder of migrations below it."""
     config = load(example / "validate-schema.toml", example)
-    request = Request(
-        source=Source(migrations=example / migrations, scratch=scratch),
-        config=config,
-        checks=builtin_checks(),
-        now=run_time(os.environ),
+    request = replace(
+        request_for(Source(migrations=example / migrations, scratch=scratch), config),
         proving=Proving.COPY,
         command="validate-schema demo",
-        environ=os.environ,
+        root=example,
     )
     return examine(request, Progress())

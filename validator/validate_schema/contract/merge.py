@@ -16,7 +16,7 @@ from ..model.contract import (
 )
 
 _Item = TypeVar("_Item")
-_DETAILS = ("name", "method", "opclasses", "ordered", "descending", "where")
+_DETAILS = ("name", "method", "opclasses", "ordered", "descending", "expressions", "where")
 
 
 def merged(first: Contract, second: Contract) -> Contract:

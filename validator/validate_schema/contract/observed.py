@@ -1,8 +1,10 @@
-"""Expectations taken from a saved catalog: the target shall be as that database was."""
+"""Expectations taken from a catalog: the target shall be as that database is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
-from ..model.catalog import Catalog, Column, Constraint, Policy, QName, Table
+from ..ident import quote_ident
+from ..model.catalog import Catalog, Column, Constraint, Index, Policy, QName, Table
 from ..model.contract import (
     Contract,
     ExpectedColumn,
@@ -12,88 +14,170 @@ from ..model.contract import (
     ExpectedKey,
     ExpectedPolicy,
     ExpectedTable,
+    ExpectedView,
 )
 from ..tenancy.ledger import ledger_tool
+from .types import parse_type
+
+_DESCENDING = 1  # the flag in pg_index.indoption
+Where = Callable[[str, QName, str], str]
 
 
-def observed_contract(catalog: Catalog, origin: str) -> Contract:
-    """Return what `catalog` holds as expectations; `origin` is the file's name, for people.
+def nowhere(_kind: str, _owner: QName, _name: str) -> str:
+    """No place is known of anything."""
+    return ""
 
-    Objects of its default schema are expected in the target's default schema. Partitions and
+
+class _Setting(NamedTuple):
+    """What the records of one catalog share: its default schema, its name, where things were written."""
+
+    home: str
+    origin: str
+    where: Where
+
+    def schema(self, name: QName) -> str | None:
+        """Return a schema for the contract: none where the default one is meant."""
+        return None if name.schema == self.home else name.schema
+
+
+def observed_contract(catalog: Catalog, origin: str, where: Where = nowhere) -> Contract:
+    """Return what `catalog` holds as expectations; `origin` names the source, for people.
+
+    `where(kind, owner, name)` says in which file and line something was written: kind is table, enum or
+    view (of the name `owner`), or column, key or policy (`name`, of the table `owner`); empty if unknown.
+    Objects of the catalog's default schema are expected in the target's default schema. Partitions and
     migration tools' own tables are left out, as are an owner's privileges on its own tables.
     """
-    home = catalog.server.default_schema
+    given = _Setting(catalog.server.default_schema, origin, where)
     tables = tuple(
-        _table(table, home, origin)
+        _table(table, given)
         for table in catalog.tables
         if table.parent is None and ledger_tool(table) is None
     )
     enums = tuple(
-        ExpectedEnum(name=e.name, schema=_schema(e.qname, home), labels=e.labels, origin=origin)
+        ExpectedEnum(
+            name=e.name,
+            schema=given.schema(e.qname),
+            labels=e.labels,
+            origin=origin,
+            where=where("enum", e.qname, ""),
+        )
         for e in catalog.enums
     )
-    return Contract(tables, enums)
+    views = tuple(
+        ExpectedView(
+            name=v.name,
+            schema=given.schema(v.qname),
+            columns=v.columns,
+            origin=origin,
+            where=where("view", v.qname, ""),
+        )
+        for v in catalog.views
+    )
+    return Contract(tables, enums, views=views)
 
 
-def _schema(name: QName, home: str) -> str | None:
-    return None if name.schema == home else name.schema
-
-
-def _table(table: Table, home: str, origin: str) -> ExpectedTable:
+def _table(table: Table, given: _Setting) -> ExpectedTable:
+    key = table.primary_key
+    indexes = [i for i in table.indexes if i.valid and not i.primary]
     return ExpectedTable(
         name=table.name,
-        schema=_schema(table.qname, home),
-        columns=tuple(_column(column, origin) for column in table.columns),
-        uniques=tuple(ExpectedKey(columns=key, origin=origin) for key in _keys(table, unique=True)),
-        indexes=tuple(ExpectedKey(columns=key, origin=origin) for key in _keys(table, unique=False)),
-        foreign_keys=tuple(_foreign_key(key, home, origin) for key in table.foreign_keys),
-        policies=tuple(_policy(policy, origin) for policy in table.policies),
+        schema=given.schema(table.qname),
+        columns=tuple(_column(column, table, given) for column in table.columns),
+        primary_key=_primary_key(key, table, given) if key is not None else None,
+        uniques=tuple(_key(index, table, given) for index in indexes if index.unique),
+        indexes=tuple(_key(index, table, given) for index in indexes if not index.unique),
+        foreign_keys=tuple(_foreign_key(key, table, given) for key in table.foreign_keys),
+        policies=tuple(_policy(policy, table, given) for policy in table.policies),
         grants=tuple(
-            ExpectedGrant(role=grant.grantee, privileges=grant.privileges, origin=origin)
+            ExpectedGrant(role=grant.grantee, privileges=grant.privileges, origin=given.origin)
             for grant in table.grants
             if grant.grantee != table.owner
         ),
-        origin=origin,
+        complete=True,
+        origin=given.origin,
+        where=given.where("table", table.qname, ""),
     )
 
 
-def _column(column: Column, origin: str) -> ExpectedColumn:
+def _column(column: Column, table: Table, given: _Setting) -> ExpectedColumn:
+    """A column that the database numbers may be numbered in any way; a generated one has no default."""
+    counter = column.identity is not None or (column.default or "").startswith("nextval(")
+    made = counter or column.generated is not None
     return ExpectedColumn(
         name=column.name,
-        type=column.type,
+        type=_type(column, given.home),
         nullable=not column.not_null,
-        default=column.default,
-        default_declared=True,
-        origin=origin,
+        default=None if made else column.default,
+        default_declared=column.generated is None,
+        counter=counter,
+        origin=given.origin,
+        where=given.where("column", table.qname, column.name),
     )
 
 
-def _keys(table: Table, *, unique: bool) -> Iterator[tuple[str, ...]]:
-    """Yield the columns of whole, valid indexes, each list once. Indexes on expressions and partial
-    ones have no place in a contract."""
-    seen = set()
-    for index in table.indexes:
-        columns = tuple(column for column in index.columns if column is not None)
-        whole = len(columns) == len(index.columns) and index.predicate is None and index.valid
-        if whole and index.unique is unique and columns not in seen:
-            seen.add(columns)
-            yield columns
+def _type(column: Column, home: str) -> str:
+    """Return the type, without the schema where that is the default one: the target's may be called
+    otherwise."""
+    plain = column.type.removeprefix(f"{home}.").removeprefix(f"{quote_ident(home)}.")
+    return plain if column.type_name is not None and parse_type(plain).schema else column.type
 
 
-def _foreign_key(key: Constraint, home: str, origin: str) -> ExpectedForeignKey:
-    target = key.references or QName(home, "")
+def _primary_key(key: Constraint, table: Table, given: _Setting) -> ExpectedKey:
+    return ExpectedKey(
+        columns=key.columns,
+        name=key.name,
+        origin=given.origin,
+        where=given.where("key", table.qname, key.name),
+    )
+
+
+def _key(index: Index, table: Table, given: _Setting) -> ExpectedKey:
+    """Return a unique or an index; where a key is an expression, its text stands among the columns."""
+    columns = tuple(_keys(index))
+    options = index.options or (0,) * len(columns)
+    return ExpectedKey(
+        columns=columns,
+        expressions=index.expressions,
+        name=index.name,
+        method=index.method,
+        ordered=True,
+        descending=tuple(c for c, flags in zip(columns, options, strict=False) if flags & _DESCENDING),
+        opclasses=tuple(_telling(name, index.method) for name in index.opclasses),
+        predicate=index.predicate,
+        origin=given.origin,
+        where=given.where("key", table.qname, index.name),
+    )
+
+
+def _telling(opclass: str, method: str) -> str:
+    """Return an operator class where it was chosen: a B-tree's follows from the type, but for patterns."""
+    name = opclass.rpartition(".")[2]
+    return "" if method == "btree" and "pattern" not in name else name
+
+
+def _keys(index: Index) -> Iterator[str]:
+    expressions = iter(index.expressions)
+    for column in index.columns:
+        yield column if column is not None else next(expressions)
+
+
+def _foreign_key(key: Constraint, table: Table, given: _Setting) -> ExpectedForeignKey:
+    target = key.references or QName(given.home, "")
     return ExpectedForeignKey(
         columns=key.columns,
         references=target.name,
-        references_schema=_schema(target, home),
+        references_schema=given.schema(target),
         referenced_columns=key.referenced_columns,
         on_delete=key.on_delete,
         on_update=key.on_update,
-        origin=origin,
+        name=key.name,
+        origin=given.origin,
+        where=given.where("key", table.qname, key.name),
     )
 
 
-def _policy(policy: Policy, origin: str) -> ExpectedPolicy:
+def _policy(policy: Policy, table: Table, given: _Setting) -> ExpectedPolicy:
     return ExpectedPolicy(
         name=policy.name,
         command=policy.command,
@@ -101,5 +185,6 @@ def _policy(policy: Policy, origin: str) -> ExpectedPolicy:
         roles=tuple(sorted(policy.roles)),
         using=policy.using,
         check=policy.check,
-        origin=origin,
+        origin=given.origin,
+        where=given.where("policy", table.qname, policy.name),
     )

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ..scratch import Database
 
 NO_COPY = "a snapshot holds no database to try a migration on: give --migrations or --database-url"
+NO_SQLITE = "fix writes and tries PostgreSQL's SQL: an SQLite database is mended by its own migration tool"
 NAME = "mend_schema_findings"
 
 
@@ -73,9 +74,11 @@ class Correction:
 @dataclass(frozen=True)
 class Wanted:
     """What to write: `output` is one SQL file, else a migration in the folder `migrations`. Only the
-    findings of `ids` are mended, though every check is asked whether anything became worse."""
+    findings of `ids` are mended, and none whose fingerprint is `known`, though every check is asked whether
+    anything became worse."""
 
     ids: frozenset[str]
+    known: frozenset[str] = frozenset()
     output: Path | None = None
     migrations: MigrationSet | None = None
     name: str = NAME
@@ -123,6 +126,8 @@ def correct(request: Request, wanted: Wanted, progress: Progress) -> Correction:
     """
     if request.source.kind == "snapshot":
         raise UsageError(NO_COPY)
+    if request.source.kind == "sqlite":
+        raise UsageError(NO_SQLITE)
     config = request.config.config
     context = SourceContext(request.source.scratch, progress)
     contract = build_contract(config, request.base, context, named=request.contracts)
@@ -134,7 +139,7 @@ def correct(request: Request, wanted: Wanted, progress: Progress) -> Correction:
             bench.copy() as (database, lacks),
             database.connect(autocommit=True) as connection,
         ):
-            plan = make_plan(connection, bench.judge, wanted.ids)
+            plan = make_plan(connection, bench.judge, wanted.ids, wanted.known)
         if not plan.mended:
             return Correction(plan, notes=lacks)
         with progress.step("trying the migration on a fresh copy"):

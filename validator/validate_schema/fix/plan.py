@@ -6,7 +6,7 @@ are mended, the schema is read and judged again, and the next family's remedies 
 schema.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -45,28 +45,38 @@ class Refused:
 
 @dataclass
 class Plan:
-    """What will be done, what is left to a person, and what could not be done, of the checks `ids`.
+    """What will be done, what is left to a person, and what could not be done, of the checks `ids`, but for
+    the findings whose fingerprints are `known`.
 
-    `before` are the findings of the schema as it is, `after` those once everything is applied.
+    `before` are the findings of the schema as it is, `after` those once everything is applied; `causes`
+    says which mended findings brought a new one, by its fingerprint.
     """
 
     ids: frozenset[str]
+    known: frozenset[str] = frozenset()
     before: tuple[Finding, ...] = ()
     after: tuple[Finding, ...] = ()
     mended: list[Mended] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
+    causes: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
 
     @property
     def decisions(self) -> tuple[Finding, ...]:
         """Findings that only a person can settle."""
         tried = {r.finding.fingerprint for r in self.refused}
-        mine = (f for f in self.after if f.check in self.ids and not f.remedy.sql)
+        mine = (f for f in self.after if self.concerns(f) and not f.remedy.sql)
         return tuple(f for f in mine if f.fingerprint not in tried)
 
+    def concerns(self, finding: Finding) -> bool:
+        """Return whether the finding is one that shall be mended."""
+        return finding.check in self.ids and finding.fingerprint not in self.known
 
-def make_plan(connection: "psycopg.Connection", judge: Judge, ids: frozenset[str]) -> Plan:
+
+def make_plan(
+    connection: "psycopg.Connection", judge: Judge, ids: frozenset[str], known: frozenset[str] = frozenset()
+) -> Plan:
     """Mend the findings of the checks `ids` on a throwaway copy of the schema, which `connection` is to,
-    family by family; return what was done to it.
+    family by family; return what was done to it. Those with `known` fingerprints are left alone.
 
     A remedy that fails is taken back and refused with the server's reason; one that leaves its finding,
     or that causes another which nothing mends, is refused as well, and the schema is left as it was.
@@ -78,7 +88,7 @@ def make_plan(connection: "psycopg.Connection", judge: Judge, ids: frozenset[str
     barred: list[Refused] = []
     while True:
         with connection.transaction() as transaction:
-            plan = _made(connection, judge, ids, barred)
+            plan = _made(connection, judge, Plan(ids, known, refused=list(barred)))
             clashes = _clashes(plan)
             if clashes:
                 raise psycopg.Rollback(transaction)
@@ -100,20 +110,33 @@ def _direct(plan: Plan) -> list[Mended]:
 def _clashes(plan: Plan) -> list[Refused]:
     """Return the mended findings whose remedies cause what only bringing them back would mend."""
     known = {f.fingerprint for f in plan.before}
-    found = {
-        r.undoes.fingerprint: Refused(
-            r.undoes, f"it would cause {r.finding.check}, which wants the opposite: {r.finding.message}"
-        )
-        for r in plan.refused
-        if r.undoes and r.finding.fingerprint not in known
-    }
+    found = {}
+    for refused in plan.refused:
+        if refused.undoes is None or refused.finding.fingerprint in known:
+            continue
+        for cause, caused in _roots(plan, refused.undoes, refused.finding, known):
+            reason = f"it would cause {caused.check}, which wants the opposite: {caused.message}"
+            found[cause.fingerprint] = Refused(cause, reason)
     return list(found.values())
 
 
-def _made(
-    connection: "psycopg.Connection", judge: Judge, ids: frozenset[str], barred: Iterable[Refused]
-) -> Plan:
-    plan = Plan(ids, refused=list(barred))
+def _roots(
+    plan: Plan, mended: Finding, caused: Finding, known: set[str]
+) -> Iterator[tuple[Finding, Finding]]:
+    """Yield what is not to be mended, each with what that would cause: `mended`, or where it was no lesser
+    evil than what it came from, that: of what was mended together, the least."""
+    causes = () if mended.fingerprint in known else plan.causes.get(mended.fingerprint, ())
+    table = mended.object.table
+    near = [f for f in causes if f.object.table == table or any(table in s for s in f.remedy.sql)]
+    least = min((f.severity.rank for f in near), default=0)
+    lesser = [f for f in near if f.severity.rank == least <= mended.severity.rank]
+    if not lesser:
+        yield mended, caused
+    for cause in lesser:
+        yield from _roots(plan, cause, mended, known)
+
+
+def _made(connection: "psycopg.Connection", judge: Judge, plan: Plan) -> Plan:
     plan.before = plan.after = judge(connection).findings
     for _ in range(_ROUNDS):
         changed = [_family(plan, connection, judge, family) for family in _families(plan)]
@@ -173,6 +196,10 @@ def _attempt(
             raise psycopg.Rollback(transaction)
     if harm is None:
         plan.mended += [Mended(f, f.remedy.sql) for f in findings]
+        there = {f.fingerprint for f in (*plan.before, *plan.after)}
+        for finding in after:
+            if finding.fingerprint not in there:
+                plan.causes.setdefault(finding.fingerprint, tuple(findings))
         plan.after = after
     return harm
 
@@ -190,7 +217,7 @@ def _applied(connection: "psycopg.Connection", finding: Finding) -> Refused | No
 
 def _open(plan: Plan) -> list[Finding]:
     settled = {r.finding.fingerprint for r in plan.refused} | {m.finding.fingerprint for m in plan.mended}
-    todo = (f for f in plan.after if f.remedy.sql and f.check in plan.ids)
+    todo = (f for f in plan.after if f.remedy.sql and plan.concerns(f))
     return [f for f in todo if f.fingerprint not in settled]
 
 

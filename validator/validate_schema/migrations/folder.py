@@ -87,7 +87,7 @@ class Folder:
             if not _UNDECODED.search(name):
                 yield name
             elif name.endswith(".sql"):
-                raise MigrationError(f"{self.path}: the file name {ascii(name)} is not UTF-8; rename it")
+                raise MigrationError(f"{self.path}: the file name {name!a} is not UTF-8; rename it")
 
     @cached_property
     def sql(self) -> tuple[str, ...]:

@@ -362,13 +362,14 @@ class ConnectedRole(_Record, frozen=True):
 
 
 class Server(_Record, frozen=True):
-    """Where the catalog was read. `version_num` is PostgreSQL's integer (180006)."""
+    """Where the catalog was read. `version_num` is PostgreSQL's integer (180006), 0 for another `product`."""
 
     version: str
     version_num: int
     database: str
     role: ConnectedRole
     default_schema: str = "public"
+    product: str = "PostgreSQL"
 
 
 class Unreadable(_Record, frozen=True):

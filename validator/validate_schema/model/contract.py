@@ -35,7 +35,8 @@ class ExpectedColumn(_Expected, frozen=True, kw_only=True):
 class ExpectedKey(_Expected, frozen=True, kw_only=True):
     """A primary key, unique or index on exactly these columns in this order.
 
-    What is None or empty was not declared. An index with a `name` was declared as one object:
+    What is None or empty was not declared; `expressions` are those of `columns` that are SQL expressions
+    (``lower(email)``) and no columns. An index with a `name` was declared as one object:
     a longer index that starts with its columns is another one. `method` is an access method
     (``gin``), `opclasses` name each column's operator class (empty: not declared), `descending` the
     columns that are sorted so, compared when `ordered`. `predicate` is the SQL expression of a partial one.
@@ -48,6 +49,7 @@ class ExpectedKey(_Expected, frozen=True, kw_only=True):
     ordered: bool = False
     descending: tuple[str, ...] = ()
     predicate: str | None = None
+    expressions: tuple[str, ...] = ()
 
 
 class ExpectedForeignKey(_Expected, frozen=True, kw_only=True):

@@ -44,6 +44,7 @@ class Target(_Part, frozen=True, kw_only=True):
     default_schema: str = "public"
     stand_ins: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    product: str = "PostgreSQL"
 
 
 class Provenance(_Part, frozen=True, kw_only=True):
@@ -412,3 +413,8 @@ class Report(_Part, frozen=True, kw_only=True):
     baseline: BaselineFacts | None = None
     subjects: dict[str, tuple[SubjectFacts, ...]] = {}
     statistics: Statistics = Statistics()
+
+    @property
+    def ok(self) -> bool:
+        """Whether the run passed. False too where something could not be examined (`verdict` tells)."""
+        return self.verdict == "PASS"

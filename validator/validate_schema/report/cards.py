@@ -44,11 +44,13 @@ class CardObject:
     evidence: str
     note: str
     status: str
+    location: str = ""
 
 
 @dataclass(frozen=True)
 class Card:
-    """One thing to do. `expected`, `observed`, `evidence` and `note` hold what all objects share."""
+    """One thing to do. `expected`, `observed`, `evidence`, `note` and `location` hold what all objects
+    share."""
 
     anchor: str
     check: str
@@ -66,6 +68,7 @@ class Card:
     sql: str
     statements: int
     accept: str
+    location: str = ""
 
     @property
     def alike(self) -> bool:
@@ -76,6 +79,11 @@ class Card:
     def notes(self) -> bool:
         """Whether objects have evidence or advice of their own."""
         return any(o.evidence or o.note for o in self.objects)
+
+    @property
+    def places(self) -> bool:
+        """Whether objects have a line of a file of their own."""
+        return any(o.location for o in self.objects)
 
     @property
     def family_title(self) -> str:
@@ -132,6 +140,7 @@ def _card(members: list[tuple[str, Finding]], results: dict[str, CheckResult], r
         "observed": _shared(f.observed for f in findings),
         "evidence": _shared(f.evidence for f in findings),
         "note": _shared(f.remedy.note for f in findings),
+        "location": _shared(f.location or "" for f in findings),
     }
     statements = tuple(dict.fromkeys(s for f in findings for s in f.remedy.sql))
     schema = report.target.default_schema
@@ -167,6 +176,7 @@ def _object(anchor: str, finding: Finding, shared: dict[str, str], default_schem
         evidence="" if shared["evidence"] else finding.evidence,
         note="" if shared["note"] else finding.remedy.note,
         status=finding.status,
+        location="" if shared["location"] else finding.location or "",
     )
 
 

@@ -4,6 +4,9 @@ Sources: GitHub documentation, "Workflow commands for GitHub Actions" (syntax, e
 step summary) and "Usage limits" of annotations.
 """
 
+from collections import Counter
+from collections.abc import Iterable
+
 from ..ident import visible
 from ..model.finding import Finding
 from ..model.report import Report
@@ -20,22 +23,39 @@ _ROOM = 4_000
 
 
 def render_annotations(report: Report) -> str:
-    """Return workflow commands, worst first; the last line says how many findings found no room."""
+    """Return workflow commands, worst first, no check's second finding before another's first; with a
+    baseline only what is new. The last line says how many findings found no room."""
     lines, left, shown = [], dict.fromkeys(_COMMANDS.values(), PER_KIND), 0
     # The verdict takes one of the errors, so that it is seen when the findings are many.
     if report.verdict != "PASS":
         lines.append(f"::error title=validate-schema: {_property(report.verdict)}::{_data(report.gate)}")
         left["error"] -= 1
-    for finding in report.findings:
+    wanted = _in_turn(f for f in report.findings if report.baseline is None or f.status == "new")
+    for finding in wanted:
         command = _COMMANDS[finding.severity.value]
         if left[command]:
             left[command] -= 1
             shown += 1
             lines.append(_annotation(command, finding, report))
-    hidden = len(report.findings) - shown
+    hidden = len(wanted) - shown
     if hidden:
-        lines.append(f"{hidden} more findings: see the step summary or the report")
+        noun = "finding" if hidden == 1 else "findings"
+        lines.append(f"{hidden} more {noun}: see the step summary or the report")
+    known = len(report.findings) - len(wanted)
+    if known:
+        noun = "finding" if known == 1 else "findings"
+        lines.append(f"not annotated, since the baseline knows them: {known} {noun}")
     return "".join(f"{line}\n" for line in lines)
+
+
+def _in_turn(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings by severity, within one the first of each check, then the second of each."""
+    seen: Counter[str] = Counter()
+    turns: list[tuple[int, int, int, Finding]] = []
+    for finding in findings:
+        turns.append((-finding.severity.rank, seen[finding.check], len(turns), finding))
+        seen[finding.check] += 1
+    return [finding for *_, finding in sorted(turns, key=lambda turn: turn[:3])]
 
 
 def _annotation(command: str, finding: Finding, report: Report) -> str:
@@ -44,7 +64,7 @@ def _annotation(command: str, finding: Finding, report: Report) -> str:
     title = _property(f"{finding.check} {label}")
     text = finding.message
     if finding.remedy.sql:
-        text += "\nTo mend it:\n" + "\n".join(f"{shown_sql(s)};" for s in finding.remedy.sql)
+        text += "\nTo mend it:\n" + "\n".join(shown_sql(s) for s in finding.remedy.sql)
     elif finding.remedy.note:
         text += f"\n{finding.remedy.note}"
     return f"::{command} file={_property(place.path)},line={place.line},title={title}::{_data(text)}"

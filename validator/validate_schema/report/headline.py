@@ -99,8 +99,11 @@ def plate(report: Report) -> tuple[tuple[str, str], ...]:
     database = target.database if target.database == target.kind else f"{target.database} ({target.kind})"
     return (
         ("Database", database),
-        ("Server", f"{target.server} · PostgreSQL {target.server_version}"),
-        ("Role", f"{target.role.name}{_powers(report)}"),
+        ("Server", f"{target.server} · {target.product} {target.server_version}"),
+        (
+            "Role",
+            f"{target.role.name}{_powers(report)}" if target.role.name else f"{target.product} has none",
+        ),
         ("Generated", report.generated_at or "time not recorded"),
         ("Validated by", f"{tool.name} {tool.version}".strip()),
         ("Migration head", _head(report.migrations.entries)),

@@ -115,7 +115,7 @@ def _others(check: CheckResult, listed: Sequence[SubjectFacts], report: Report) 
 
 def _body(finding: Finding) -> str:
     lines = [finding.location or "", f"expected: {finding.expected}", f"observed: {finding.observed}"]
-    lines += [finding.evidence, *(f"{shown_sql(s)};" for s in finding.remedy.sql), finding.remedy.note]
+    lines += [finding.evidence, *(shown_sql(s) for s in finding.remedy.sql), finding.remedy.note]
     return "\n".join(line for line in lines if line)
 
 

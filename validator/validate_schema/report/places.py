@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from ..ident import visible
 from ..model.finding import Finding
 from ..model.report import Report
 
@@ -29,7 +30,7 @@ def place_of(finding: Finding, report: Report) -> Place:
 
 
 def _relative(path: str) -> str:
-    """Return `path` with slashes and without what would leave the repository."""
+    """Return `path` with slashes, without what would leave the repository, controls made visible."""
     parts = PurePosixPath(path.replace("\\", "/")).parts
     kept = [p for p in parts if p not in ("/", ".", "..")]
-    return "/".join(kept) or FALLBACK
+    return visible("/".join(kept)) or FALLBACK

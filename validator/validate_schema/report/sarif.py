@@ -142,7 +142,7 @@ def _message(finding: Finding) -> str:
     if finding.expected or finding.observed:
         parts.append(f"Expected: {finding.expected}. Found: {finding.observed}.")
     if finding.remedy.sql:
-        parts.append("To mend it:\n" + "\n".join(f"{shown_sql(s)};" for s in finding.remedy.sql))
+        parts.append("To mend it:\n" + "\n".join(shown_sql(s) for s in finding.remedy.sql))
     if finding.remedy.note:
         parts.append(finding.remedy.note)
     return "\n".join(parts)

@@ -54,7 +54,8 @@ def render_text(
 def _subject(report: Report) -> str:
     target = report.target
     return visible(
-        f"{target.database} on {target.server}, PostgreSQL {target.server_version}, as {target.role.name}"
+        f"{target.database} on {target.server}, {target.product} {target.server_version}"
+        + (f", as {target.role.name}" if target.role.name else "")
     )
 
 
@@ -90,20 +91,28 @@ def _findings(view: "View", paint: Paint, width: int, least: Severity) -> Iterat
     shown = [c for c in view.cards if Severity(c.severity).rank >= least.rank]
     hidden = sum(len(c.objects) for c in view.cards) - sum(len(c.objects) for c in shown)
     for card in shown:
-        count = len(card.objects)
-        times = f" ({count})" if count > 1 else ""
         yield ""
-        yield f"{paint(card.severity, card.severity)} {card.check} {visible(card.title)}{times}"
+        yield f"{paint(card.severity, card.severity)} {card.check} {visible(card.title)}{_times(card)}"
         yield from _wrapped(_what(card), width, "  ")
     if hidden:
         yield ""
         yield f"{hidden} {'finding' if hidden == 1 else 'findings'} below {least.value} not shown"
 
 
+def _times(card: "Card") -> str:
+    """Return how many objects a card has, and how many of them an earlier report had too."""
+    count, new = len(card.objects), sum(o.status == "new" for o in card.objects)
+    words = [str(count)] if count > 1 else []
+    if new < count:
+        words.append(f"{new} new" if new else "known")
+    return f" ({', '.join(words)})" if words else ""
+
+
 def _what(card: "Card") -> str:
     if card.message:
         return visible(card.message)
-    names = ", ".join(visible(o.label) for o in card.objects[:_SHOWN])
+    new_first = sorted(card.objects, key=lambda o: o.status != "new")
+    names = ", ".join(visible(o.label) for o in new_first[:_SHOWN])
     rest = len(card.objects) - _SHOWN
     return names + (f" and {rest} more" if rest > 0 else "")
 

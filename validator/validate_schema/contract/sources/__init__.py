@@ -13,7 +13,7 @@ from ...errors import ConfigError
 from ...model.contract import Contract
 from .context import SourceContext as SourceContext
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]*://")
 
 
 class Form(NamedTuple):
@@ -33,9 +33,27 @@ def _files(suffix: str) -> Callable[[str, Path], bool]:
     return fits
 
 
+def _url(*dialects: str) -> Callable[[str, Path], bool]:
+    """URLs of these databases, with a driver's name or without."""
+
+    def fits(entry: str, _path: Path) -> bool:
+        scheme = entry.partition("://")[0] if _URL.match(entry) else ""
+        return scheme.lower().partition("+")[0] in dialects
+
+    return fits
+
+
+def _prefix(prefix: str) -> Callable[[str, Path], bool]:
+    return lambda entry, _: entry.startswith(prefix)
+
+
 FORMS = (
     Form("a Prisma schema (a .prisma file, or a folder of them)", _files(".prisma"), "prisma"),
+    Form("SQL (an .sql file, or a folder of them)", _files(".sql"), "sql"),
+    Form("SQLAlchemy models (models:module:Base)", _prefix("models:"), "models"),
+    Form("Django models (django:settings.module)", _prefix("django:"), "django"),
     Form("a catalog snapshot (.json)", lambda entry, _: entry.endswith(".json"), "snapshot"),
+    Form("a database (postgresql://… or sqlite:///…)", _url("postgresql", "postgres", "sqlite"), "database"),
 )
 
 
@@ -53,10 +71,10 @@ def read_source(entry: str, base: Path, context: SourceContext) -> Contract:
 
 def form_of(entry: str, base: Path) -> Form:
     """Return the form of an entry. Raises `ConfigError` when it has none."""
-    if not _URL.match(entry):
-        for form in FORMS:
-            if form.fits(entry, base / entry):
-                return form
+    of_url = _URL.match(entry) is not None
+    for form in FORMS:
+        if (form.module == "database") is of_url and form.fits(entry, base / entry):
+            return form
     known = ", ".join(form.name for form in FORMS)
     raise ConfigError(f'contract source "{shown(entry)}" cannot be read; supported: {known}')
 
