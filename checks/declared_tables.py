@@ -3,17 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.api import (
-    Facts,
-    Flaw,
-    ObjectRef,
-    Remedy,
-    Severity,
-    Verdict,
-    catalog,
-    check,
-    contract,
-)
+from validate_schema.api import Facts, Flaw, ObjectRef, Remedy, Severity, Verdict, catalog, check, contract
 
 from ._declared import written_in
 from ._expected import ExpectedOf, expected_primary_keys

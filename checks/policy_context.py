@@ -4,17 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.api import (
-    Facts,
-    Flaw,
-    ObjectRef,
-    Remedy,
-    Severity,
-    TablePolicy,
-    Verdict,
-    check,
-    reading,
-)
+from validate_schema.api import Facts, Flaw, ObjectRef, Remedy, Severity, TablePolicy, Verdict, check, reading
 
 from ._policies import defects, mentions, policies_of, rewritten
 

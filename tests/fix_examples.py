@@ -78,7 +78,7 @@ def facts_of(
     )
     if not rows:
         return facts
-    from validate_schema.evidence import gather
+    from validate_schema.evidence.rows import gather
 
     return replace(facts, evidence=gather(conn, facts, config.data))
 

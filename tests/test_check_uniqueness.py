@@ -4,7 +4,13 @@ import pytest
 
 from tests.fix_bench import Bench, execute
 from tests.fix_examples import CONFIG, check_of, facts_of, findings, look, survives
-from validate_schema.formula import conjuncts, fixed_columns, generates, not_null_columns, strict_column
+from validate_schema.expressions.formula import (
+    conjuncts,
+    fixed_columns,
+    generates,
+    not_null_columns,
+    strict_column,
+)
 from validate_schema.model.finding import Finding, ObjectRef, Remedy, Severity
 from validate_schema.scoping import Scope, scope_of, uniques_of
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from validate_schema.migrations.checksums import checksum, matches, statements_digest
+from validate_schema.migrations.history.checksums import checksum, matches, statements_digest
+from validate_schema.migrations.history.statements import supabase_statements
 from validate_schema.migrations.records import MigrationFile
-from validate_schema.migrations.statements import supabase_statements
 
 S = b"create table t (id int);\n"
 

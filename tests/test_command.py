@@ -12,7 +12,7 @@ from tests.test_discovery import lay
 from validate_schema.catalog import read_catalog
 from validate_schema.errors import MigrationError
 from validate_schema.migrations import MigrationSet
-from validate_schema.migrations.command import digest, environment, run_command, templated_by
+from validate_schema.migrations.run.command import digest, environment, run_command, templated_by
 from validate_schema.model.catalog import Catalog
 from validate_schema.scratch import Database, Server
 

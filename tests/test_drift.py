@@ -11,8 +11,8 @@ from tests.test_difference import line
 from tests.test_discovery import lay
 from validate_schema.catalog import read_catalog
 from validate_schema.migrations import MigrationSet, discover, replay
-from validate_schema.migrations.drift import drift
-from validate_schema.migrations.dry_run import dry_run
+from validate_schema.migrations.run.drift import drift
+from validate_schema.migrations.run.dry_run import dry_run
 from validate_schema.model.catalog import Catalog, QName, Unreadable
 from validate_schema.model.history import DryRun, DryRuns, Failure, Statement
 from validate_schema.scratch import Database, Server

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from tests.fix_examples import facts_of
 from validate_schema.config import DataConfig
-from validate_schema.evidence import gather
+from validate_schema.evidence.rows import gather
 from validate_schema.model.catalog import QName
 from validate_schema.model.evidence import Evidence, HiddenDuplicates, StrayReferences, TenantRows
 from validate_schema.scratch import Database

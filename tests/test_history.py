@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from validate_schema.migrations import MigrationSet, discover
-from validate_schema.migrations.compare import compare, shared
+from validate_schema.migrations.history.compare import compare, shared
 from validate_schema.migrations.ledger import ledger_for, read_ledgers
 from validate_schema.model.history import HistoryEntry
 from validate_schema.scratch import Server, open_server

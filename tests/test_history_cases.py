@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from validate_schema.migrations.checksums import checksum
-from validate_schema.migrations.compare import compare, notes, shared
+from validate_schema.migrations.history.checksums import checksum
+from validate_schema.migrations.history.compare import compare, notes, shared
 from validate_schema.migrations.records import MigrationFile, MigrationSet
 from validate_schema.model.history import Ledger, LedgerEntry, LedgerState, SharedVersion
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from validate_schema.migrations import MigrationSet, discover
-from validate_schema.migrations.compare import compare, notes
+from validate_schema.migrations.history.compare import compare, notes
 from validate_schema.migrations.ledger import ledger_for, read_ledgers
 from validate_schema.scratch import Database, Server, open_server
 

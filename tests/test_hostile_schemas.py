@@ -24,7 +24,7 @@ from validate_schema.catalog.snapshot import dump_snapshot, load_snapshot
 from validate_schema.config import Config, DataConfig, TenancyConfig, parse_toml
 from validate_schema.contract import build_contract
 from validate_schema.engine import Outcome, run
-from validate_schema.evidence import gather
+from validate_schema.evidence.rows import gather
 from validate_schema.facts import Facts
 from validate_schema.model.catalog import Catalog
 from validate_schema.model.evidence import Evidence

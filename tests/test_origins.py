@@ -7,7 +7,7 @@ import pytest
 from tests.fix_cli import SHOP_CONFIG, Terminal
 from validate_schema.locating import shown_path
 from validate_schema.migrations import discover
-from validate_schema.migrations.origins import find_origins
+from validate_schema.migrations.ddl.origins import find_origins
 from validate_schema.model.finding import ObjectRef
 from validate_schema.report import read_report
 

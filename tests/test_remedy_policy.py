@@ -11,7 +11,7 @@ from checks.row_security import enabled
 from tests.fix_examples import facts_of
 from tests.fix_world import KEY, judged, tenant_table, world
 from validate_schema.model.catalog import Column, Function, Policy, QName
-from validate_schema.remedy_policy import tenant_policy
+from validate_schema.remedy.policy import tenant_policy
 
 A, B = "00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000b"
 Connection = psycopg.Connection[Any]

@@ -6,7 +6,7 @@ import pytest
 
 from tests.test_discovery import lay
 from validate_schema.migrations import discover
-from validate_schema.migrations.repeated import Ddl, parse_ddl, repeated_ddl
+from validate_schema.migrations.ddl.repeated import Ddl, parse_ddl, repeated_ddl
 from validate_schema.model.history import RepeatedDdl, Statement
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "flakeguard"

@@ -7,7 +7,7 @@ import pytest
 from tests.test_replay import ask, run
 from validate_schema.errors import MigrationError
 from validate_schema.migrations import discover
-from validate_schema.migrations.repeated import parse_ddl
+from validate_schema.migrations.ddl.repeated import parse_ddl
 from validate_schema.scratch import Database
 
 EMPTY = {

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from validate_schema.migrations import script
+from validate_schema.migrations.run import script
 
 ROOT = Path(__file__).parents[1]
 

@@ -7,8 +7,8 @@ import pytest
 from tests.test_discovery import lay
 from validate_schema.difference import purpose
 from validate_schema.migrations import discover, templated
-from validate_schema.migrations import steps as steps_module
-from validate_schema.migrations.steps import replay_steps
+from validate_schema.migrations.run import steps as steps_module
+from validate_schema.migrations.run.steps import replay_steps
 from validate_schema.model.history import Failure, Statement
 from validate_schema.scratch import Database, Server
 

@@ -5,15 +5,7 @@ from datetime import date
 import pytest
 
 from validate_schema.config import parse_toml
-from validate_schema.model.catalog import (
-    Catalog,
-    Column,
-    ConnectedRole,
-    Constraint,
-    QName,
-    Server,
-    Table,
-)
+from validate_schema.model.catalog import Catalog, Column, ConnectedRole, Constraint, QName, Server, Table
 from validate_schema.model.tenancy import Level, Tenancy
 from validate_schema.tenancy import PLACEHOLDERS, explain_unidentified, identify
 

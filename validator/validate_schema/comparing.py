@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from .contract.observed import observed_contract
 from .difference import chosen, compare, count_objects
 from .difference.contracts import Declared, compare_contracts, count_declared, undeclared_tables
-from .migrations.drift import certain_changes
+from .migrations.run.drift import certain_changes
 from .model.catalog import Catalog
 from .model.difference import Change, Difference
 from .sides import Side

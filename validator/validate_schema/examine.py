@@ -1,81 +1,44 @@
 """The main job: open the target, read it, judge it, report. Everything the CLI's bare run does."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
-from functools import partial
+from datetime import date, datetime
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .baseline import Baseline, measured
-from .catalog import read_catalog
-from .catalog.snapshot import fingerprint, load_snapshot
 from .config import Config, LoadedConfig, config_names, suppression_uses
 from .contract import build_contract
 from .contract.merge import settled
 from .contract.sources import SourceContext
 from .declare import Check
-from .evidence import gather
+from .evidence.rows import gather
 from .facts import Facts
 from .judging import judge
-from .locating import Whereabouts, located, shown_path
+from .locating import Whereabouts, located
 from .model.catalog import Catalog
 from .model.contract import Contract
 from .model.evidence import Evidence
 from .model.finding import Severity
 from .model.history import History
 from .model.isolation import Isolation
-from .model.report import Provenance, Report, RoleFacts, Target
+from .model.report import Report
+from .opening import Opened, Source, open_source
 from .progress import Progress
-from .proving import Copy, Proving, prove_isolation, require_provable
+from .provenance import provenance_of, target_of
+from .proving import Proving, prove_isolation, require_provable
 from .report.build import Circumstances, build_report
 from .rls import analyse
-from .sqlite import SQLITE, fitted, is_sqlite
+from .sqlite import SQLITE, fitted
 from .tenancy import identify
 
 if TYPE_CHECKING:
-    import psycopg
-
     from .migrations import MigrationSet
-    from .scratch import Database, Server
-    from .target import Destination
-    from .vouching import Replayed
 
 NO_ROWS_IN_SQLITE = "rows are counted in PostgreSQL alone"
 NO_ROWS_IN_SNAPSHOT = "a snapshot holds no rows"
 ROWS_NOT_WANTED = "row counts are switched off"
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where the catalog comes from: one of these, or libpq's environment when none is set. A `connection`
-    belongs to the caller: it is read, and left open as it was. `sqlite` is an engine or connection of
-    SQLAlchemy, or a connection of sqlite3, to an SQLite database; a URL may lead to one as well.
-
-    `scratch` names the scratch server for `migrations`; `tool` the migration tool where the folder
-    does not tell, and `command` runs migrations that are programs, in the folder `base`.
-    """
-
-    database_url: str | None = None
-    migrations: Path | None = None
-    snapshot: Path | None = None
-    connection: "psycopg.Connection | None" = None
-    sqlite: Any = None
-    tool: str | None = None
-    command: str | None = None
-    base: Path = Path()
-    scratch: str = "embedded"
-    statement_timeout_ms: int = 30_000
-
-    @property
-    def kind(self) -> str:
-        if self.snapshot is not None:
-            return "snapshot"
-        if self.sqlite is not None or is_sqlite(self.database_url):
-            return "sqlite"
-        return "migrations" if self.migrations is not None else "database"
 
 
 @dataclass(frozen=True)
@@ -110,22 +73,6 @@ class Request:
         return self.config.path.parent if self.config.path else Path()
 
 
-@dataclass(frozen=True)
-class Opened:
-    """An opened source: its catalog, the connection while it lasts, and how to call it. `copy` opens
-    a throwaway database with the same schema. `ran` are migrations that are the source, and how they ran;
-    if they failed, `no_catalog` says so, and the catalog is empty."""
-
-    catalog: Catalog
-    kind: str
-    server: str
-    connection: "psycopg.Connection | None" = None
-    stand_ins: tuple[str, ...] = ()
-    copy: Copy | None = None
-    ran: "tuple[MigrationSet, Replayed] | None" = None
-    no_catalog: str = ""
-
-
 def examine(request: Request, progress: Progress) -> Report:
     """Examine the source and return the report.
 
@@ -154,8 +101,8 @@ def examine(request: Request, progress: Progress) -> Report:
     if request.baseline is not None:
         outcome, compared = measured(outcome, request.baseline)
     given = Circumstances(
-        target=_target(opened),
-        provenance=_provenance(request, contract),
+        target=target_of(opened),
+        provenance=provenance_of(request, contract),
         generated_at=request.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         duration_ms=_duration(started, request.environ),
         title=config.report.title or "",
@@ -198,15 +145,6 @@ def understand(
         config_names=names,
         today=today,
     )
-
-
-def run_time(environ: Mapping[str, str]) -> datetime:
-    """Return the time of the run in UTC; SOURCE_DATE_EPOCH (seconds) fixes it.
-
-    Source: reproducible-builds.org, SOURCE_DATE_EPOCH specification.
-    """
-    fixed = environ.get("SOURCE_DATE_EPOCH", "")
-    return datetime.fromtimestamp(int(fixed), UTC) if fixed.isdigit() else datetime.now(UTC)
 
 
 def _duration(started: float, environ: Mapping[str, str]) -> int:
@@ -271,170 +209,3 @@ def _proof(opened: Opened, facts: Facts, config: Config, request: Request, progr
         progress=progress,
         beside=tuple(c.id for c in request.checks),
     )
-
-
-@contextmanager
-def open_source(source: Source, progress: Progress, *, broken: bool = False) -> Iterator[Opened]:
-    """Open the source and read its catalog; what was started for it ends with the block.
-
-    Migrations that fail raise `MigrationError`, unless `broken` ones are wanted too.
-    """
-    if source.snapshot is not None:
-        yield Opened(load_snapshot(source.snapshot), "snapshot", source.snapshot.name)
-    elif source.kind == "sqlite":
-        with _open_sqlite(source, progress) as opened:
-            yield opened
-    elif source.migrations is not None:
-        with _open_migrations(source, source.migrations, progress, broken=broken) as opened:
-            yield opened
-    elif source.connection is not None:
-        yield _read_connection(source.connection, progress)
-    else:
-        with _open_database(source, progress) as opened:
-            yield opened
-
-
-def _read_connection(connection: "psycopg.Connection", progress: Progress) -> Opened:
-    from .target import parse_url
-
-    with progress.step("reading the catalog"):
-        catalog = read_catalog(connection)
-    return Opened(catalog, "database", parse_url(connection.info.dsn).shown, connection)
-
-
-@contextmanager
-def _open_database(source: Source, progress: Progress) -> Iterator[Opened]:
-    from .target import connect, parse_url
-
-    destination = parse_url(source.database_url)
-    with progress.step(f"connecting to {destination.shown}"):
-        connection = connect(source.database_url, statement_timeout_ms=source.statement_timeout_ms)
-    with connection:
-        with progress.step("reading the catalog"):
-            catalog = read_catalog(connection, default_schema=destination.default_schema)
-        copy = partial(_copy, source, destination, catalog, progress)
-        yield Opened(catalog, "database", destination.shown, connection, copy=copy)
-
-
-@contextmanager
-def _open_sqlite(source: Source, progress: Progress) -> Iterator[Opened]:
-    from .sqlite import opened, read_sqlite
-    from .sqlite.opening import shown
-
-    given = source.sqlite if source.sqlite is not None else source.database_url
-    name = shown(given)
-    with progress.step("reading the catalog"), opened(given) as connection:
-        catalog = read_sqlite(connection, name)
-    yield Opened(catalog, "database", name)
-
-
-@contextmanager
-def _copy(
-    source: Source, destination: "Destination", catalog: Catalog, progress: Progress
-) -> Iterator[tuple["Database", tuple[str, ...]]]:
-    """Open a database on a scratch server with the schema of a live one, without its rows."""
-    from .isolation import copy_schema
-    from .scratch import open_server
-
-    with (
-        open_server(source.scratch, key=fingerprint(catalog), progress=progress) as server,
-        copy_schema(server, destination, catalog, progress) as copied,
-    ):
-        yield copied
-
-
-@contextmanager
-def _clone(server: "Server", template: str) -> Iterator[tuple["Database", tuple[str, ...]]]:
-    with server.database(template) as database:
-        yield database, ()
-
-
-@contextmanager
-def _open_migrations(source: Source, folder: Path, progress: Progress, *, broken: bool) -> Iterator[Opened]:
-    from .errors import MigrationError
-    from .migrations import discover
-    from .scratch import open_server
-    from .vouching import replayed
-
-    migrations = discover(folder, source.tool, programs=source.command is not None)
-    with (
-        progress.step("starting the scratch PostgreSQL"),
-        open_server(source.scratch, key=migrations.digest, progress=progress) as server,
-    ):
-        with progress.step(f"applying {len(migrations.files)} migrations"):
-            ran = replayed(server, migrations, source.command, source.base)
-        if ran.failure and not broken:
-            raise MigrationError(ran.error)
-        template = None if ran.failure else ran.template
-        with server.database(template) as database, database.connect() as connection:
-            with progress.step("reading the catalog"):
-                catalog = read_catalog(connection, default_schema="public")
-            opened = Opened(
-                replace_database(catalog, _shown_folder(folder)),
-                "migrations",
-                f"scratch PostgreSQL ({source.scratch})",
-                stand_ins=ran.notes.stand_ins,
-                ran=(migrations, ran),
-            )
-            if ran.failure:
-                yield replace(
-                    opened, no_catalog=f"there is no schema to judge: {ran.failure.statement.file} fails"
-                )
-            else:
-                yield replace(opened, connection=connection, copy=lambda: _clone(server, ran.template))
-
-
-def _shown_folder(folder: Path) -> str:
-    """Return the last two names of the folder: enough to know it, nothing of the machine."""
-    return "/".join(folder.resolve().parts[-2:]).lstrip("/")
-
-
-def replace_database(catalog: Catalog, name: str) -> Catalog:
-    """Return the catalog under the name that stands in the report: a throwaway database's own
-    name differs with every run."""
-    import msgspec
-
-    return msgspec.structs.replace(catalog, server=msgspec.structs.replace(catalog.server, database=name))
-
-
-def _target(opened: Opened) -> Target:
-    server = opened.catalog.server
-    return Target(
-        kind=opened.kind,
-        server=opened.server,
-        server_version=server.version,
-        product=server.product,
-        database=server.database,
-        role=RoleFacts(
-            name=server.role.name, superuser=server.role.superuser, bypassrls=server.role.bypassrls
-        ),
-        fingerprint=fingerprint(opened.catalog),
-        stand_ins=opened.stand_ins,
-        unreadable=tuple(f"{u.what}: {u.reason}" for u in opened.catalog.unreadable),
-    )
-
-
-def _provenance(request: Request, contract: Contract) -> Provenance:
-    import hashlib
-
-    import msgspec
-
-    env = request.environ
-    declared = msgspec.json.encode(request.config.config.contract)
-    if contract.sources:
-        declared += msgspec.json.encode(contract)
-    return Provenance(
-        config_path=shown_path(request.config.path, request.root) if request.config.path else "",
-        config_sha256=request.config.text_sha256,
-        contract_sha256=hashlib.sha256(declared).hexdigest(),
-        git_commit=env.get("GITHUB_SHA") or env.get("CI_COMMIT_SHA") or env.get("GIT_COMMIT", ""),
-        ci_url=_ci_url(env),
-        command=request.command,
-    )
-
-
-def _ci_url(env: Mapping[str, str]) -> str:
-    if env.get("GITHUB_RUN_ID"):
-        repository = f"{env.get('GITHUB_SERVER_URL', '')}/{env.get('GITHUB_REPOSITORY', '')}"
-        return f"{repository}/actions/runs/{env['GITHUB_RUN_ID']}"
-    return env.get("CI_JOB_URL") or env.get("BUILD_URL", "")

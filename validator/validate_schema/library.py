@@ -12,10 +12,12 @@ from .baseline import Baseline
 from .config import Config, LoadedConfig, load, parse_toml
 from .engine import require_known, select_checks
 from .errors import UsageError
-from .examine import Request, Source, examine, run_time
+from .examine import Request, examine
 from .model.report import Report
+from .opening import Source
 from .packs import builtin_checks
 from .progress import Silence
+from .provenance import run_time
 from .proving import Proving
 from .report import format_of, read_report, render
 from .report import write as write_text

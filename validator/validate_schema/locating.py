@@ -15,7 +15,7 @@ from .engine import Outcome
 from .errors import MigrationError
 from .ident import visible
 from .migrations import MigrationSet, discover
-from .migrations.origins import Origin, Origins, find_origins
+from .migrations.ddl.origins import Origin, Origins, find_origins
 from .model.finding import Finding, ObjectRef
 
 _QUOTED = re.compile(r'"([^"\\]+)"')

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from .formula import not_null_columns, null_columns, strict_column
-from .remedy_keys import keys_of
+from .expressions.formula import not_null_columns, null_columns, strict_column
+from .remedy.keys import keys_of
 from .scoping import nullable_columns
 from .subjects import TableUnique, uniques_of
 

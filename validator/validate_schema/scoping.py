@@ -5,8 +5,15 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
+from .expressions.formula import (
+    check_expression,
+    conjuncts,
+    equal_columns,
+    fixed_columns,
+    generates,
+    not_null_columns,
+)
 from .facts import Facts
-from .formula import check_expression, conjuncts, equal_columns, fixed_columns, generates, not_null_columns
 from .model.catalog import Column, Constraint, Index, QName, Table
 from .model.tenancy import Ownership, TableClass
 from .subjects import TableUnique as TableUnique

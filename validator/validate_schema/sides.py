@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from .contract.sources import SourceContext, read_source, shown
 from .errors import MigrationError, ReplayError, UsageError
-from .examine import Source, open_source
 from .migrations import discover
 from .model.catalog import Catalog
 from .model.contract import Contract
 from .model.difference import Compared
+from .opening import Source, open_source
 from .progress import Progress
 from .target import mask
 

@@ -9,7 +9,7 @@ import msgspec
 from .config import MigrationsConfig
 from .errors import MigrationError, ScratchError, UsageError
 from .migrations import MigrationSet, ReplayNotes, discover, templated
-from .migrations.failures import FailedMigration
+from .migrations.run.failures import FailedMigration
 from .model.history import Drift, DryRuns, Failure, History, HistoryEntry, Ledger, Replay, UpgradePaths
 from .progress import Progress
 
@@ -69,7 +69,7 @@ def replayed(
     programs, in the folder `base`. Raises what `templated` raises, but for a migration that fails: that
     is a result."""
     if command is not None and migrations.program:
-        from .migrations.command import templated_by
+        from .migrations.run.command import templated_by
 
         return Replayed(*templated_by(server, command, migrations, base))
     try:
@@ -82,8 +82,8 @@ def replayed(
 def history_of_files(migrations: MigrationSet, base: Path, ran: Replayed | None = None) -> History:
     """Return what the files tell by themselves: order, versions that two claim, stray files, repeated DDL;
     and how they `ran` on a scratch server, if they did. `base` is the config's folder."""
-    from .migrations.compare import compare, shared
-    from .migrations.repeated import parse_ddl
+    from .migrations.ddl.repeated import parse_ddl
+    from .migrations.history.compare import compare, shared
 
     entries = compare(migrations, None)
     stray = tuple(migrations.label(path) for path in migrations.stray)
@@ -160,7 +160,7 @@ def vouch(
 
     Raises `MigrationError` where it is ambiguous which ledger is that of the files.
     """
-    from .migrations.compare import compare, notes
+    from .migrations.history.compare import compare, notes
 
     with progress.step("comparing the migrations with their ledger"):
         ledgers, reason = _ledgers(live.connection)
@@ -222,7 +222,7 @@ def _run(
 def _drift(server: "Server", migrations: MigrationSet, ran: Replayed, live: Live, history: History) -> Drift:
     """Compare the live schema with a replay of what the ledger says is applied; of all files without one."""
     from .catalog import read_catalog
-    from .migrations.drift import drift
+    from .migrations.run.drift import drift
     from .model.catalog import QName
 
     waiting = {e.file for e in history.entries if e.status in NOT_APPLIED} if history.ledger else set()
@@ -251,7 +251,7 @@ def _paths(
 
 def _try_pending(migrations: MigrationSet, live: Live, history: History, progress: Progress) -> History:
     """Return the history with the dry run of what the ledger says is pending, on a copy of the schema."""
-    from .migrations.dry_run import dry_run
+    from .migrations.run.dry_run import dry_run
 
     if live.copy is None:
         return msgspec.structs.replace(history, dry_run=DryRuns(reason=NO_LEDGER_IN_SNAPSHOT))

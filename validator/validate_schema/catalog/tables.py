@@ -6,12 +6,7 @@ from typing import Any, Literal, TypeVar, cast
 
 from msgspec.structs import replace
 
-from ..model.catalog import (
-    Column,
-    Policy,
-    Table,
-    Trigger,
-)
+from ..model.catalog import Column, Policy, Table, Trigger
 from .constraints import constraints
 from .datatypes import Types
 from .indexes import indexes

@@ -73,11 +73,12 @@ def command(
     """
     from ..config import load
     from ..engine import select_checks
-    from ..examine import Request, run_time
+    from ..examine import Request
     from ..fix import Wanted, correct
     from ..library import split_ids
     from ..packs import builtin_checks
     from ..progress import Progress
+    from ..provenance import run_time
     from .validate import choose_source, shown_command
 
     config = load(config_path, Path.cwd())

@@ -30,8 +30,9 @@ def command(
 ) -> None:
     """Write a commented config from what was inferred. An existing file is left alone."""
     from ..config import load
-    from ..examine import open_source, run_time
+    from ..opening import open_source
     from ..progress import Progress
+    from ..provenance import run_time
     from ..report import write
     from ..tenancy import identify
     from ..tenancy.draft import draft_config

@@ -90,7 +90,7 @@ def history(
     import msgspec
 
     from ..migrations.apply import interrupted
-    from ..migrations.compare import compare
+    from ..migrations.history.compare import compare
     from ..migrations.ledger import ledger_for, read_ledgers
 
     ledger = ledger_for(read_ledgers(connection), found.migrations, found.ledger)

@@ -58,7 +58,7 @@ def command(
 def _write_json(found: migrating.Found, ledger: "Ledger | None", entries: "Sequence[HistoryEntry]") -> None:
     import msgspec
 
-    from ..migrations.compare import shared
+    from ..migrations.history.compare import shared
 
     outcome = {
         "tool": found.migrations.tool,

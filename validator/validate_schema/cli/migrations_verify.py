@@ -77,7 +77,7 @@ def differences(
 ) -> list[str]:
     """Return what keeps the applied set from being the files, a line each."""
     from ..ident import visible
-    from ..migrations.compare import shared
+    from ..migrations.history.compare import shared
 
     if ledger is not None and ledger.reason:
         return [ledger.reason]

@@ -39,9 +39,10 @@ def command(
     """
     from ..config import load
     from ..engine import select_checks
-    from ..examine import Request, examine, run_time
+    from ..examine import Request, examine
     from ..packs import builtin_checks
     from ..progress import Progress
+    from ..provenance import run_time
     from ..report.proof_text import render_proof
     from .validate import (
         choose_proving,

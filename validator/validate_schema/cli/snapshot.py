@@ -21,7 +21,7 @@ def command(
     """Write the catalog as JSON. Checking it later gives the same findings as the database."""
     from ..catalog.snapshot import dump_snapshot
     from ..config import load
-    from ..examine import open_source
+    from ..opening import open_source
     from ..progress import Progress
     from ..report import write
     from .validate import STDOUT, choose_source

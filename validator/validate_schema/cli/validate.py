@@ -11,9 +11,10 @@ import click
 from ..baseline import Baseline
 from ..config import MigrationsConfig, load
 from ..errors import UsageError
-from ..examine import Source, examine
+from ..examine import examine
 from ..library import named_target, request_for, split_ids
 from ..model.report import Report
+from ..opening import Source
 from ..progress import Progress
 from ..proving import Proving
 from ..report import format_of, read_report, render, render_text, write

@@ -13,7 +13,7 @@ from ..contract import build_contract
 from ..contract.sources import SourceContext
 from ..engine import Outcome, run
 from ..errors import MigrationError, UsageError
-from ..examine import Opened, Request, open_source, rows, severities, understand
+from ..examine import Request, rows, severities, understand
 from ..facts import Facts
 from ..migrations import MigrationFile, MigrationSet, replay
 from ..migrations.records import Mode
@@ -21,6 +21,7 @@ from ..model.contract import Contract
 from ..model.evidence import Evidence
 from ..model.finding import Finding
 from ..model.isolation import Outcome as Probed
+from ..opening import Opened, open_source
 from ..progress import Progress
 from ..proving import context_of
 from .layout import Script, layout_of, place

@@ -4,7 +4,7 @@ import re
 from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
-from ..formula import check_expression
+from ..expressions.formula import check_expression
 from ..ident import quote_ident, quote_literal, quote_qname
 from ..model.catalog import Constraint, QName
 from .rows import Column, Row, Rows, literal

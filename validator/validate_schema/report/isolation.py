@@ -7,14 +7,7 @@ from ..facts import Facts
 from ..model.catalog import QName
 from ..model.isolation import Cell, Isolation, Outcome, Probe, essence
 from ..model.reading import Flow, Judgement, Reach
-from ..model.report import (
-    Disagreement,
-    IsolationFacts,
-    ProofCell,
-    ProofCoverage,
-    ProofRole,
-    StaticFacts,
-)
+from ..model.report import Disagreement, IsolationFacts, ProofCell, ProofCoverage, ProofRole, StaticFacts
 
 _PROBES = tuple(Probe)
 _WORST = (Reach.UNSAFE, Reach.UNVERIFIED, Reach.SAFE, Reach.CLOSED)

@@ -4,13 +4,7 @@ from msgspec.structs import replace
 
 from ..contract.types import parse_type
 from ..model.catalog import Catalog, Column, QName, Table
-from ..model.contract import (
-    Contract,
-    ExpectedColumn,
-    ExpectedForeignKey,
-    ExpectedKey,
-    ExpectedTable,
-)
+from ..model.contract import Contract, ExpectedColumn, ExpectedForeignKey, ExpectedKey, ExpectedTable
 from .types import is_text, stands_for
 
 _POSTGRESQL_HOME = "public"

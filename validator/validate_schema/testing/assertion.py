@@ -92,8 +92,10 @@ def examined(
     rows: bool = False,
 ) -> Report:
     """Examine a database as the command line does."""
-    from ..examine import Request, Source, examine, run_time
+    from ..examine import Request, examine
+    from ..opening import Source
     from ..progress import Progress
+    from ..provenance import run_time
 
     request = Request(
         source=Source(database_url=database.url),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..config import LoadedConfig, load
 from ..errors import MigrationError, UsageError, ValidateSchemaError
 from ..migrations import MigrationSet, discover
-from ..migrations.cluster import created_roles
+from ..migrations.run.cluster import created_roles
 from ..scratch import Server, list_scratch, open_server
 from ..vouching import replayed
 from .database import MigratedDatabase

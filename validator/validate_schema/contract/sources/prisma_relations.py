@@ -12,15 +12,7 @@ from ...model.catalog import Action
 from ...model.contract import ExpectedColumn, ExpectedForeignKey, ExpectedKey, ExpectedTable
 from .prisma_columns import column_type
 from .prisma_keys import LONGEST, key_name
-from .prisma_schema import (
-    Schema,
-    column_name,
-    column_of,
-    field_names,
-    mapped,
-    schema_of,
-    text_of,
-)
+from .prisma_schema import Schema, column_name, column_of, field_names, mapped, schema_of, text_of
 from .prisma_syntax import Attribute, Block, Field, Word
 
 _ACTIONS: dict[str, Action] = {a.title().replace(" ", ""): a for a in get_args(Action)}

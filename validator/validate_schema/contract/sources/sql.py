@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...catalog import read_catalog
 from ...migrations import MigrationFile, MigrationSet, discover, templated
-from ...migrations.origins import find_origins
+from ...migrations.ddl.origins import find_origins
 from ...model.catalog import QName
 from ...model.contract import Contract
 from ...model.finding import ObjectRef

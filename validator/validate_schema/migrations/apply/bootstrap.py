@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ...errors import HistoryError
 from ...model.history import HistoryEntry, Ledger
-from ..compare import compare
+from ..history.compare import compare
 from ..ledger import ledger_for
 from ..records import MigrationSet
 from . import store

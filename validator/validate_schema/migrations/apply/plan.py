@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from ...errors import HistoryError, UsageError
 from ...model.history import HistoryEntry, Ledger
-from ..checksums import checksum
-from ..compare import compare, shared
-from ..identity import repeatable
+from ..history.checksums import checksum
+from ..history.compare import compare, shared
+from ..history.identity import repeatable
 from ..records import MigrationFile, MigrationSet
 from . import store
 from .screening import Body, screen

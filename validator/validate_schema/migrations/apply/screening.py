@@ -7,7 +7,7 @@ from typing import Any, Literal
 from ...errors import HistoryError
 from ...ident import quote_ident
 from ..records import MigrationFile
-from ..script import Piece, line_at, outside_transaction, pieces
+from ..run.script import Piece, line_at, outside_transaction, pieces
 
 _IDLE = re.compile(r"\\(?:un)?restrict\b")
 _CONTROL = re.compile(

@@ -11,7 +11,7 @@ from .screening import Body, excerpt
 if TYPE_CHECKING:
     import psycopg
 
-    from ..script import Piece
+    from ..run.script import Piece
 
 # Not the migration's fault: run again later. Class 57 are cancellations, 53 lack of resources.
 _LATER = ("55P03", "40001", "40P01", "57", "53", "08", "25006")

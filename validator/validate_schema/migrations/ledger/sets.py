@@ -3,7 +3,7 @@
 import json
 
 from ...model.history import LedgerEntry
-from ..checksums import statements_digest
+from ..history.checksums import statements_digest
 from .attempts import moment, ranks, true
 from .tables import Row
 

@@ -1,0 +1,1 @@
+"""Expressions and bodies as the server prints them: read, never run."""

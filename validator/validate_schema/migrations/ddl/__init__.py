@@ -1,0 +1,1 @@
+"""What the statements of migrations create, read without running them."""

@@ -1,0 +1,341 @@
+"""What the statements of migrations create and drop, followed by name as they are parsed."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ...model.history import Statement
+
+DEFAULT_SCHEMA = "public"
+_LONGEST = 63
+_PLACE = re.compile(r"location: \d+")
+_TYPES = ("OBJECT_TYPE", "OBJECT_DOMAIN")
+
+
+class Key(NamedTuple):
+    """An object: a table, type or index by schema and name, a column or constraint by its table too."""
+
+    kind: str
+    schema: str
+    table: str
+    name: str = ""
+
+
+@dataclass
+class Made:
+    """An object that exists: where it was created last, and every creation since it was last dropped.
+
+    `columns` are those that it goes away with, `target` the table that a foreign key refers to, `shape`
+    what tells two objects without names of their own apart.
+    """
+
+    places: list[tuple[int, Statement]] = field(default_factory=list)
+    columns: frozenset[str] = frozenset()
+    target: tuple[str, str] | None = None
+    shape: bytes = b""
+    hidden: bool = False
+    primary: bool = False
+
+
+class Objects:
+    """The objects at one point of the history. `again` gets each that is created while it exists;
+    `rekeyed` holds, for each table, where its primary key was replaced."""
+
+    def __init__(self, again: Callable[[Key, Made], None]) -> None:
+        self.made: dict[Key, Made] = {}
+        self.rekeyed: dict[tuple[str, str], list[tuple[int, Statement]]] = {}
+        self.schema = DEFAULT_SCHEMA
+        self._without_key: set[tuple[str, str]] = set()
+        self._again = again
+        self._file, self._place = 0, Statement(file="", line=0)
+
+    def begin_file(self, number: int) -> None:
+        """A file starts with the search path of a new session."""
+        self._file, self.schema = number, DEFAULT_SCHEMA
+
+    def apply(self, node: Any, place: Statement) -> None:
+        """Follow one parsed statement."""
+        self._place = place
+        kind = node.WhichOneof("node")
+        follow = getattr(self, f"_{kind}", None)
+        if follow is not None:
+            follow(getattr(node, kind))
+
+    def _create(
+        self,
+        key: Key,
+        *,
+        columns: frozenset[str] = frozenset(),
+        target: tuple[str, str] | None = None,
+        shape: bytes = b"",
+        hidden: bool = False,
+        primary: bool = False,
+    ) -> None:
+        here = (self._file, self._place)
+        found = self.made.get(key)
+        if found is None:
+            self.made[key] = Made([here], columns, target, shape, primary=primary)
+        elif found.places[-1][0] != self._file and found.shape == shape:
+            found.places.append(here)
+            found.hidden = found.hidden or hidden or bool(shape)
+            self._again(key, found)
+
+    def _create_stmt(self, message: Any) -> None:
+        if message.relation.relpersistence == "t" or message.relation.schemaname == "pg_temp":
+            return
+        schema, table = self._relation(message.relation)
+        key = Key("table", schema, table)
+        exists = key in self.made
+        self._create(key, hidden=message.if_not_exists)
+        if exists:
+            return  # its columns and constraints are part of that
+        for element in message.table_elts:
+            if element.WhichOneof("node") == "column_def":
+                self._column(schema, table, element.column_def, hidden=False)
+            elif element.WhichOneof("node") == "constraint":
+                self._constraint(schema, table, element.constraint)
+
+    def _create_table_as_stmt(self, message: Any) -> None:
+        if message.into.rel.relpersistence != "t" and message.objtype == _enum(message, "OBJECT_TABLE"):
+            schema, table = self._relation(message.into.rel)
+            self._create(Key("table", schema, table), hidden=message.if_not_exists)
+
+    def _index_stmt(self, message: Any) -> None:
+        schema, table = self._relation(message.relation)
+        parts = [p.index_elem.name or "expr" for p in message.index_params]
+        included = [p.index_elem.name for p in message.index_including_params]
+        columns = frozenset(parts) | set(included) | set(column_names(message.where_clause))
+        columns |= {c for p in message.index_params for c in column_names(p.index_elem.expr)}
+        name = message.idxname or _derived(table, parts, "idx")
+        if name:
+            shape = b"" if message.idxname else _shape(message)
+            self._create(
+                Key("index", schema, table, name),
+                columns=frozenset(columns),
+                shape=shape,
+                hidden=message.if_not_exists,
+            )
+
+    def _create_enum_stmt(self, message: Any) -> None:
+        self._create(Key("type", *self._named(message.type_name)))
+
+    def _create_domain_stmt(self, message: Any) -> None:
+        self._create(Key("type", *self._named(message.domainname)))
+
+    def _composite_type_stmt(self, message: Any) -> None:
+        self._create(Key("type", *self._relation(message.typevar)))
+
+    def _create_range_stmt(self, message: Any) -> None:
+        self._create(Key("type", *self._named(message.type_name)))
+
+    def _column(self, schema: str, table: str, column: Any, *, hidden: bool) -> None:
+        key = Key("column", schema, table, column.colname)
+        exists = key in self.made
+        self._create(key, columns=frozenset({column.colname}), hidden=hidden)
+        if not exists:
+            for wrapped in column.constraints:
+                self._constraint(schema, table, wrapped.constraint, column.colname)
+
+    def _constraint(self, schema: str, table: str, constraint: Any, column: str = "") -> None:
+        """Take in a constraint. One without a name is known by the name that PostgreSQL gives it."""
+        kind = _constraint_kind(constraint)
+        if kind is None:
+            return
+        columns = _strings(constraint.keys or constraint.fk_attrs) or ([column] if column else [])
+        columns = columns or list(column_names(constraint.raw_expr))
+        suffix, counted = {"primary key": ("pkey", []), "unique": ("key", columns)}.get(
+            kind, ("fkey", columns)
+        )
+        name = constraint.conname or ("" if kind == "check" else _derived(table, counted, suffix))
+        if not name:
+            return
+        target = self._relation(constraint.pktable) if kind == "foreign key" else None
+        # PostgreSQL numbers the second constraint without a name, so nothing fails.
+        shape = b"" if constraint.conname or kind == "primary key" else repr((kind, columns, target)).encode()
+        self._create(
+            Key("constraint", schema, table, name),
+            columns=frozenset(columns),
+            target=target,
+            shape=shape,
+            primary=kind == "primary key",
+        )
+        if kind == "primary key" and (schema, table) in self._without_key:
+            self._without_key.discard((schema, table))
+            self.rekeyed.setdefault((schema, table), []).append((self._file, self._place))
+
+    def _alter_table_stmt(self, message: Any) -> None:
+        schema, table = self._relation(message.relation)
+        for wrapped in message.cmds:
+            command = wrapped.alter_table_cmd
+            subtype = _name_of(command, "subtype")
+            if subtype == "AT_AddColumn":
+                self._column(schema, table, getattr(command, "def").column_def, hidden=command.missing_ok)
+            elif subtype == "AT_AddConstraint":
+                self._constraint(schema, table, getattr(command, "def").constraint)
+            elif subtype == "AT_DropConstraint":
+                made = self.made.pop(Key("constraint", schema, table, command.name), None)
+                if made is not None and made.primary:
+                    self._without_key.add((schema, table))
+            elif subtype == "AT_DropColumn":
+                self._drop_column(schema, table, command.name)
+
+    def _drop_column(self, schema: str, table: str, name: str) -> None:
+        for key, made in list(self.made.items()):
+            if (key.schema, key.table) == (schema, table) and name in made.columns:
+                del self.made[key]
+
+    def _drop_stmt(self, message: Any) -> None:
+        kind = _name_of(message, "remove_type")
+        for wrapped in message.objects:
+            if kind == "OBJECT_SCHEMA":
+                self._drop_schema(wrapped.string.sval)
+            elif kind == "OBJECT_TABLE":
+                self._drop_table(*self._named(wrapped.list.items))
+            elif kind == "OBJECT_INDEX":
+                self._drop_index(*self._named(wrapped.list.items))
+            elif kind in _TYPES:
+                self.made.pop(Key("type", *self._named(wrapped.type_name.names)), None)
+
+    def _drop_table(self, schema: str, table: str) -> None:
+        self._drop_where(lambda key: key.kind != "type" and (key.schema, key.table) == (schema, table))
+        for key, made in list(self.made.items()):
+            if made.target == (schema, table):
+                del self.made[key]
+
+    def _drop_schema(self, schema: str) -> None:
+        self._drop_where(lambda key: key.schema == schema)
+
+    def _drop_index(self, schema: str, name: str) -> None:
+        self._drop_where(lambda key: (key.kind, key.schema, key.name) == ("index", schema, name))
+
+    def _drop_where(self, fits: Callable[[Key], bool]) -> None:
+        for key in [key for key in self.made if fits(key)]:
+            del self.made[key]
+
+    def _rename_stmt(self, message: Any) -> None:
+        kind, new = _name_of(message, "rename_type"), message.newname
+        if kind == "OBJECT_SCHEMA":
+            self._move(lambda k: k._replace(schema=new) if k.schema == message.subname else k)
+            return
+        if kind in _TYPES:
+            at = ("type", *self._named(message.object.list.items))
+            self._move(lambda k: k._replace(table=new) if (k.kind, k.schema, k.table) == at else k)
+            return
+        schema, name = self._relation(message.relation)
+        if kind in ("OBJECT_COLUMN", "OBJECT_TABCONSTRAINT"):
+            wanted = Key("column" if kind == "OBJECT_COLUMN" else "constraint", schema, name, message.subname)
+            if kind == "OBJECT_COLUMN":
+                self._rename_column(schema, name, message.subname, new)
+            self._move(lambda k: k._replace(name=new) if k == wanted else k)
+        elif kind == "OBJECT_TABLE" and Key("table", schema, name) in self.made:
+            self._move(lambda k: k._replace(table=new) if _of(k, schema, name) else k)
+            self._retarget((schema, name), (schema, new))
+        elif kind in ("OBJECT_INDEX", "OBJECT_TABLE"):
+            self._move(lambda k: k._replace(name=new) if _index_like(k, schema, name) else k)
+
+    def _rename_column(self, schema: str, table: str, old: str, new: str) -> None:
+        for key, made in self.made.items():
+            if _of(key, schema, table) and old in made.columns:
+                made.columns = made.columns - {old} | {new}
+
+    def _alter_object_schema_stmt(self, message: Any) -> None:
+        kind, new = _name_of(message, "object_type"), message.newschema
+        if kind == "OBJECT_TABLE":
+            schema, name = self._relation(message.relation)
+            self._move(lambda k: k._replace(schema=new) if _of(k, schema, name) else k)
+            self._retarget((schema, name), (new, name))
+        elif kind in _TYPES:
+            at = ("type", *self._named(message.object.list.items))
+            self._move(lambda k: k._replace(schema=new) if (k.kind, k.schema, k.table) == at else k)
+
+    def _move(self, renamed: Callable[[Key], Key]) -> None:
+        self.made = {renamed(key): made for key, made in self.made.items()}
+
+    def _retarget(self, old: tuple[str, str], new: tuple[str, str]) -> None:
+        for made in self.made.values():
+            if made.target == old:
+                made.target = new
+
+    def _variable_set_stmt(self, message: Any) -> None:
+        if message.name == "search_path" and message.args:
+            self._search(a.a_const.sval.sval for a in message.args)
+
+    def _select_stmt(self, message: Any) -> None:
+        """pg_dump sets the search path through a function."""
+        for target in message.target_list:
+            call = target.res_target.val.func_call
+            if call.funcname and call.funcname[-1].string.sval == "set_config" and len(call.args) > 1:
+                name, value = (a.a_const.sval.sval for a in list(call.args)[:2])
+                if name == "search_path":
+                    self._search(part.strip().strip('"') for part in value.split(","))
+
+    def _search(self, path: Iterator[str]) -> None:
+        self.schema = next((p for p in path if p and p not in ("$user", "pg_catalog")), DEFAULT_SCHEMA)
+
+    def _relation(self, message: Any) -> tuple[str, str]:
+        return message.schemaname or self.schema, message.relname
+
+    def _named(self, parts: Any) -> tuple[str, str]:
+        names = _strings(parts)
+        return (names[-2] if len(names) > 1 else self.schema), names[-1]
+
+
+def column_names(message: Any) -> Iterator[str]:
+    """Yield the columns that an expression mentions."""
+    if not hasattr(message, "ListFields"):
+        return
+    for spec, value in message.ListFields():
+        if spec.name == "column_ref":
+            yield from _strings(value.fields)[-1:]
+        elif hasattr(value, "ListFields"):
+            yield from column_names(value)
+        elif not isinstance(value, (str, bytes, int, float)):
+            for item in value:
+                yield from column_names(item)
+
+
+def _of(key: Key, schema: str, table: str) -> bool:
+    return key.kind != "type" and (key.schema, key.table) == (schema, table)
+
+
+def _index_like(key: Key, schema: str, name: str) -> bool:
+    return key.kind in ("index", "constraint") and (key.schema, key.name) == (schema, name)
+
+
+def _constraint_kind(constraint: Any) -> str | None:
+    return {
+        "CONSTR_PRIMARY": "primary key",
+        "CONSTR_UNIQUE": "unique",
+        "CONSTR_FOREIGN": "foreign key",
+        "CONSTR_CHECK": "check",
+        "CONSTR_EXCLUSION": "exclusion",
+    }.get(_name_of(constraint, "contype"))
+
+
+def _derived(table: str, columns: list[str], suffix: str) -> str:
+    """Return the name that PostgreSQL derives; "" where it would have to shorten it."""
+    name = "_".join((table, *columns, suffix))
+    return name if len(name.encode()) <= _LONGEST else ""
+
+
+def _strings(parts: Any) -> list[str]:
+    return [part.string.sval for part in parts]
+
+
+def _shape(message: Any) -> bytes:
+    """Return what tells two index definitions apart, without their places in the text."""
+    parts = [p.index_elem.name or _PLACE.sub("", str(p.index_elem.expr)) for p in message.index_params]
+    where = _PLACE.sub("", str(message.where_clause))
+    return repr((parts, where, message.unique, message.access_method)).encode()
+
+
+def _name_of(message: Any, attribute: str) -> str:
+    number = getattr(message, attribute)
+    name: str = message.DESCRIPTOR.fields_by_name[attribute].enum_type.values_by_number[number].name
+    return name
+
+
+def _enum(message: Any, name: str) -> int:
+    number: int = message.DESCRIPTOR.fields_by_name["objtype"].enum_type.values_by_name[name].number
+    return number

@@ -1,0 +1,155 @@
+"""DDL that two migrations repeat, found by parsing: what IF NOT EXISTS hides when it runs shows here."""
+
+import re
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from ...ident import quote_ident
+from ...model.history import RepeatedDdl, Statement
+from ..discovery.folder import read_sql
+from ..records import MigrationSet
+from ..run import script
+from .created import DEFAULT_SCHEMA, Key, Made, Objects
+
+_DDL = re.compile(r"(?:create|alter|drop|set|select)\b", re.IGNORECASE)
+_IRRELEVANT = re.compile(
+    r"(?:create\s+(?:or\s+replace\s+)?(?:function|procedure|trigger|view|policy|role|extension)"
+    r"|alter\s+(?:function|role|default|policy)|select\b(?!.*\bsearch_path\b)|set\b(?!.*\bsearch_path\b))",
+    re.IGNORECASE | re.DOTALL,
+)
+_UNSEEN = re.compile(r"(?:do\b|call\b|execute\b)", re.IGNORECASE)
+_WORDS = 80
+_FEW = 3
+
+
+class Ddl(NamedTuple):
+    """What parsing the migrations found. `unseen` counts the statements that run SQL from a string (DO
+    blocks, CALL): what those create was not seen; `unparsed` those that the parser does not accept."""
+
+    statements: int
+    repeated: tuple[RepeatedDdl, ...]
+    unseen: int = 0
+    unparsed: int = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what limits the finding, in sentences."""
+        found = []
+        if self.unseen:
+            found.append(
+                f"repeated DDL: {_count(self.unseen, 'statement')} with dynamic SQL (DO) not looked into"
+            )
+        if self.unparsed:
+            found.append(f"repeated DDL: {_count(self.unparsed, 'statement')} could not be parsed")
+        return tuple(found)
+
+
+def repeated_ddl(migrations: MigrationSet) -> tuple[int, tuple[RepeatedDdl, ...]]:
+    """Return how many statements were looked at, and what `parse_ddl` finds repeated."""
+    found = parse_ddl(migrations)
+    return found.statements, found.repeated
+
+
+def parse_ddl(migrations: MigrationSet) -> Ddl:
+    """Parse all files in order and return what several of them create.
+
+    Looked for are tables, types, indexes, constraints and columns that a file creates though an earlier
+    one did and nothing dropped or renamed them since; primary keys that two migrations in a row replace;
+    and tables and types that a stray file creates again. Names without a schema are those of the search
+    path, which is ``public`` unless a file sets it. Raises `MigrationError` for a stray file that cannot
+    be read.
+    """
+    found: dict[int, tuple[Key, Made]] = {}
+    objects = Objects(lambda key, made: found.setdefault(id(made), (key, made)) and None)
+    reading = _Reading(objects)
+    for number, file in enumerate(migrations.files):
+        reading.file(number, migrations.label(file.path), file.sql, file.first_line)
+    repeated = [*(_repeat(key, made) for key, made in found.values()), *_rekeyed(objects)]
+    found.clear()
+    for number, path in enumerate(migrations.stray, len(migrations.files)):
+        reading.file(number, migrations.label(path), read_sql(path), 1)
+        repeated += _by_stray(number, found.values())
+        found.clear()
+    return Ddl(reading.statements, tuple(repeated), reading.unseen, reading.unparsed)
+
+
+class _Reading:
+    """Reads file after file, counting."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self.statements = self.unseen = self.unparsed = 0
+
+    def file(self, number: int, label: str, sql: str, first_line: int) -> None:
+        self._objects.begin_file(number)
+        at, line = 0, first_line
+        for piece in script.pieces(sql):
+            if piece.kind != "psql":
+                self.statements += 1
+            if piece.kind != "sql":
+                continue
+            self.unseen += _UNSEEN.match(piece.text) is not None
+            if not _DDL.match(piece.text) or _IRRELEVANT.match(piece.text):
+                continue
+            line += sql.count("\n", at, piece.start)
+            at = piece.start
+            self._statement(piece.text, label, line)
+
+    def _statement(self, text: str, label: str, line: int) -> None:
+        postgast: Any = import_module("postgast")
+        try:
+            parsed = postgast.parse(text).stmts
+        except postgast.PgQueryError:
+            self.unparsed += 1
+            return
+        words = " ".join(text.split())
+        shown = words if len(words) <= _WORDS else words[:_WORDS].rstrip() + "…"
+        for statement in parsed:
+            self._objects.apply(statement.stmt, Statement(file=label, line=line, text=shown))
+
+
+def _repeat(key: Key, made: Made) -> RepeatedDdl:
+    return RepeatedDdl(
+        object=described(key), statements=tuple(place for _, place in made.places), hidden=made.hidden
+    )
+
+
+def described(key: Key) -> str:
+    """Return an object in words: ``column "Task"."orgId"``."""
+    parts = (key.table,) if key.schema == DEFAULT_SCHEMA else (key.schema, key.table)
+    table = ".".join(map(quote_ident, parts))
+    match key.kind:
+        case "column":
+            return f"column {table}.{quote_ident(key.name)}"
+        case "index" | "constraint":
+            return f"{key.kind} {quote_ident(key.name)} on {table}"
+    return f"{key.kind} {table}"
+
+
+def _rekeyed(objects: Objects) -> Iterator[RepeatedDdl]:
+    """Yield the primary keys that one migration replaced and the very next replaced again: two answers
+    to one question, as from two branches."""
+    for (schema, table), places in objects.rekeyed.items():
+        for (first, one), (second, two) in pairwise(places):
+            if second == first + 1:
+                name = described(Key("table", schema, table)).removeprefix("table ")
+                yield RepeatedDdl(object=f"primary key of {name}", statements=(one, two))
+
+
+def _by_stray(number: int, found: Iterable[tuple[Key, Made]]) -> list[RepeatedDdl]:
+    """Return what a stray file creates again, all of it in one: it is one file too many."""
+    again = [
+        (key, made) for key, made in found if key.kind in ("table", "type") and made.places[-1][0] == number
+    ]
+    if not again:
+        return []
+    names = [described(key) for key, _ in again]
+    text = ", ".join(names) if len(names) <= _FEW else f"{', '.join(names[:2])} and {len(names) - 2} more"
+    first, last = again[0][1].places[0][1], again[0][1].places[-1][1]
+    return [RepeatedDdl(object=text, statements=(first, last), hidden=again[0][1].hidden)]
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word if number == 1 else word + 's'}"

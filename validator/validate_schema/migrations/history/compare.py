@@ -1,0 +1,360 @@
+"""Files against the ledger: what can be said of every version, exactly, never of the newest alone."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import msgspec
+
+from ...model.history import HistoryEntry, Ledger, LedgerEntry, SharedVersion
+from ..records import MigrationFile, MigrationSet
+from . import aligned, sentences
+from .checksums import Match, checksum, finder, matches, records_content
+from .identity import BY_NAME, identity, number, repeatable, same_name
+from .succession import Succession
+
+_DONE = ("applied", "baseline")
+
+
+def compare(migrations: MigrationSet, ledger: Ledger | None) -> tuple[HistoryEntry, ...]:
+    """Return what files and ledger together say, in the tool's order.
+
+    Versions of the ledger without a file stand where they belong. Without a ledger, or with one that
+    could not be read, every file is merely "on_disk".
+    """
+    if ledger is None or ledger.reason:
+        return tuple(_on_disk(migrations, file, ledger) for file in in_order(migrations))
+    found = _current(migrations, ledger) if not ledger.complete else _Comparison(migrations, ledger).run()
+    if ledger.lock:
+        why = f"{ledger.lock}; {ledger.tool} waits or refuses until it is released"
+        found = [*found, HistoryEntry(version="lock", name=ledger.table, status="failed", why=why)]
+    return tuple(found)
+
+
+def shared(migrations: MigrationSet) -> tuple[SharedVersion, ...]:
+    """Return the versions that several files claim."""
+    return tuple(
+        SharedVersion(group[0].version, tuple(migrations.label(file.path) for file in group))
+        for group in migrations.duplicates
+    )
+
+
+def notes(migrations: MigrationSet, ledger: Ledger | None) -> tuple[str, ...]:
+    """Return what must be said of a comparison besides its entries, in sentences."""
+    if ledger is None:
+        return ()
+    apps = aligned.others(migrations, ledger)
+    left = (f"The ledger also has the apps {', '.join(apps)}, whose files are not here.",) if apps else ()
+    return (*ledger.notes, *left)
+
+
+def in_order(migrations: MigrationSet) -> list[MigrationFile]:
+    """Return all files that have a version, those that another hides after the one that hides them."""
+    files = [*migrations.superseded, *migrations.files]
+    for hidden in migrations.shadowed:
+        alike = [i for i, file in enumerate(files) if file.version == hidden.version]
+        files.insert(alike[-1] + 1 if alike else len(files), hidden)
+    return files
+
+
+def _entry(migrations: MigrationSet, file: MigrationFile) -> HistoryEntry:
+    """Return what is known without a ledger; the status is filled in by the caller."""
+    label = migrations.label(file.path)
+    undo = "" if file.undo is None else migrations.label(file.undo)
+    return HistoryEntry(version=file.version, name=file.name, file=label, status="on_disk", undo=undo)
+
+
+def _on_disk(migrations: MigrationSet, file: MigrationFile, ledger: Ledger | None) -> HistoryEntry:
+    why = "there is no ledger that would say whether it was applied" if ledger is None else ledger.reason
+    return msgspec.structs.replace(_entry(migrations, file), why=why)
+
+
+def _current(migrations: MigrationSet, ledger: Ledger) -> list[HistoryEntry]:
+    """Judge by a ledger that holds the current version and nothing else."""
+    row = next(iter(ledger.entries), None)
+    found = []
+    met = False
+    for file in in_order(migrations):
+        entry = _entry(migrations, file)
+        if row is None or int(file.version) > int(row.version):
+            found.append(msgspec.structs.replace(entry, status="pending", why=sentences.PENDING))
+        elif int(file.version) == int(row.version) and row.state == "failed":
+            why = sentences.dirty(ledger.tool, row.version)
+            found.append(msgspec.structs.replace(entry, status="failed", why=why))
+        else:
+            why = sentences.below(ledger.tool, row.version)
+            found.append(msgspec.structs.replace(entry, status="unverifiable", why=why))
+        met = met or (row is not None and int(file.version) == int(row.version))
+    if row is not None and not met:
+        failed = row.state == "failed"
+        why = sentences.dirty(ledger.tool, row.version) if failed else sentences.standing(ledger.tool)
+        entry = HistoryEntry(version=row.version, status="failed" if failed else "missing", why=why)
+        above = [i for i, e in enumerate(found) if int(e.version) > int(row.version)]
+        found.insert(above[0] if above else len(found), entry)
+    return found
+
+
+class _Comparison:
+    """Files and a complete ledger. `owners` is the file that each entry is of, by its index."""
+
+    def __init__(self, migrations: MigrationSet, ledger: Ledger) -> None:
+        self.migrations, self.ledger, self.tool = migrations, ledger, ledger.tool
+        self.files = in_order(migrations)
+        entries = [e for e in aligned.aligned(migrations, ledger) if e.state != "superseded"]
+        self.recorded: dict[str, LedgerEntry] = {}
+        for entry in entries:
+            self.recorded.setdefault(identity(self.tool, entry.version), entry)
+        self.groups: dict[str, list[int]] = {}
+        for index, file in enumerate(self.files):
+            self.groups.setdefault(identity(self.tool, file.version), []).append(index)
+        self.order = Succession(self.tool, self.files)
+        self.base = migrations.files[0] if migrations.superseded else None
+        self.owned: dict[int, LedgerEntry] = {}
+        self.broken = ""
+
+    def run(self) -> list[HistoryEntry]:
+        # Those that need no choice first: what a choice is made by may depend on them.
+        for key, entry in sorted(self.recorded.items(), key=lambda e: len(self.groups.get(e[0], ()))):
+            if (index := self._owner(key)) is not None:
+                self.owned[index] = entry
+        self.done = [e for e in self.recorded.values() if e.state in _DONE and not repeatable(e.version)]
+        self.needed = self.order.needed(self.done)
+        judged = [self._judge(index) for index in range(len(self.files))]
+        orphans = [e for key, e in self.recorded.items() if key not in self.groups]
+        judged, orphans = self._moved(judged, orphans)
+        late = self.order.late(self.done)
+        judged = [
+            msgspec.structs.replace(entry, late=True)
+            if index in self.owned and identity(self.tool, self.owned[index].version) in late
+            else entry
+            for index, entry in enumerate(judged)
+        ]
+        return self._with_orphans(judged, orphans, late)
+
+    def _owner(self, key: str) -> int | None:
+        """Return the file that an entry is of: of several with its version, the one that fits best."""
+        group = self.groups.get(key, [])
+        if len(group) < 2:
+            return group[0] if group else None
+        entry = self.recorded[key]
+        if entry.name:
+            named = [i for i in group if same_name(self.tool, self.files[i], entry)]
+            if len(named) == 1:
+                return named[0]
+        same = [i for i in group if entry.checksum and self._content(i, entry) != "different"]
+        return same[0] if len(same) == 1 else None
+
+    def _judge(self, index: int) -> HistoryEntry:
+        file, entry = self.files[index], self.owned.get(index)
+        found = _entry(self.migrations, file)
+        if entry is None:
+            return self._unrecorded(found, file)
+        found = msgspec.structs.replace(
+            found,
+            recorded_checksum=entry.checksum,
+            recorded_name=entry.name,
+            applied_at=entry.applied_at,
+            checksum=checksum(self.tool, file, self._before(index)) if entry.checksum else "",
+        )
+        if entry.state != "applied":
+            status, why = sentences.state(self.tool, entry)
+            return msgspec.structs.replace(found, status=status, why=why)
+        return self._compared(found, index, entry)
+
+    def _unrecorded(self, found: HistoryEntry, file: MigrationFile) -> HistoryEntry:
+        """Judge a file that no entry is of."""
+        group = self.groups[identity(self.tool, file.version)]
+        entry = self.recorded.get(identity(self.tool, file.version))
+        if file in self.migrations.superseded:
+            return msgspec.structs.replace(found, status="baseline", why=sentences.SUPERSEDED)
+        if self.recorded and (file is self.base or _is_base(self.tool, file)):
+            return msgspec.structs.replace(found, status="baseline", why=sentences.UNNEEDED)
+        if entry is not None and len(group) > 1:
+            owner = next((i for i in group if i in self.owned), None)
+            if owner is None:
+                why = sentences.shared(self.tool, len(group), file.version)
+                return msgspec.structs.replace(found, status="unverifiable", why=why)
+            why = sentences.other(file.version, self.migrations.label(self.files[owner].path))
+            return msgspec.structs.replace(found, status="gap", why=why)
+        if self._below_baseline(file):
+            return msgspec.structs.replace(found, status="baseline", why=sentences.BELOW_BASELINE)
+        if later := self._later(file):
+            return msgspec.structs.replace(found, status="gap", why=sentences.gap(self.tool, later))
+        return msgspec.structs.replace(found, status="pending", why=sentences.PENDING)
+
+    def _below_baseline(self, file: MigrationFile) -> bool:
+        lines = [e for e in self.recorded.values() if e.state == "baseline"]
+        return not repeatable(file.version) and any(
+            self.order.before(file.version, entry.version) for entry in lines
+        )
+
+    def _later(self, file: MigrationFile) -> str:
+        """Return an applied version that comes after `file`, "" if none does."""
+        if repeatable(file.version):
+            return ""
+        if self.needed is not None:
+            return self.needed.get(file.version, "")
+        after = [e.version for e in self.done if self.order.before(file.version, e.version)]
+        return after[-1] if after else ""
+
+    def _compared(self, found: HistoryEntry, index: int, entry: LedgerEntry) -> HistoryEntry:
+        """Judge a file that was applied, by name and content."""
+        content = self._content(index, entry) if entry.checksum else None
+        verified = content is not None
+        if self.tool == "atlas" and content == "different" and (broken := self._broken(entry)):
+            why = sentences.chained(broken)
+            return msgspec.structs.replace(found, status="unverifiable", why=why)
+        if repeatable(entry.version) and content == "different":
+            return self._repeat(found, self.files[index])
+        if not same_name(self.tool, self.files[index], entry):
+            changed = content == "different"
+            why = sentences.renamed(entry.name, found.name, content)
+            return msgspec.structs.replace(
+                found, status="reused" if changed else "renamed", verified=verified, why=why
+            )
+        if content is None:
+            why = sentences.unverifiable(self.tool, entry)
+            return msgspec.structs.replace(found, status="unverifiable", why=why)
+        if content == "different" and self.tool == "atlas":
+            self.broken = found.file
+        status, why = sentences.content(self.tool, content, found)
+        return msgspec.structs.replace(found, status=status, verified=True, why=why)
+
+    def _broken(self, entry: LedgerEntry) -> str:
+        """Return why Atlas's chain of checksums cannot tell of `entry`: a file before it that differs, or
+        that is gone."""
+        gone = [
+            e.version
+            for key, e in self.recorded.items()
+            if key not in self.groups and self.order.before(e.version, entry.version)
+        ]
+        return f"{gone[0]} has no file" if gone else self.broken and f"{self.broken} differs"
+
+    def _repeat(self, found: HistoryEntry, file: MigrationFile) -> HistoryEntry:
+        """A repeatable one that differs runs again, unless the checksum is one of replaced placeholders."""
+        if b"${" in file.raw:
+            return msgspec.structs.replace(found, status="unverifiable", why=sentences.PLACEHOLDERS)
+        return msgspec.structs.replace(found, status="pending", verified=True, why=sentences.REPEAT)
+
+    def _content(self, index: int, entry: LedgerEntry) -> Match | None:
+        if not records_content(self.tool):
+            return None
+        file = self._as_recorded(index, entry)
+        before = self._before(index)
+        found = matches(self.tool, file, entry.checksum, before)
+        if found == "different" and self.tool == "atlas":
+            # A file that came later was not part of the directory that was hashed.
+            earlier = [self._as_recorded(i, e) for i, e in sorted(self.owned.items()) if i < index]
+            earlier = [f for f in earlier if self._ran_before(f, entry)]
+            found = matches(self.tool, file, entry.checksum, earlier)
+        return found
+
+    def _before(self, index: int) -> Sequence[MigrationFile]:
+        if self.tool != "atlas":
+            return ()
+        return [self._as_recorded(i, self.recorded.get(f.version)) for i, f in enumerate(self.files[:index])]
+
+    def _ran_before(self, file: MigrationFile, entry: LedgerEntry) -> bool:
+        other = self.recorded.get(file.version)
+        return other is not None and (other.rank or 0) < (entry.rank or 0)
+
+    def _as_recorded(self, index: int, entry: LedgerEntry | None) -> MigrationFile:
+        """Return a file under the name by which it was hashed, where names are hashed along."""
+        file = self.files[index]
+        if entry is None or not entry.name or same_name(self.tool, file, entry):
+            return file
+        if self.tool == "atlas":
+            return replace(file, path=file.path.with_name(f"{file.version}_{entry.name}.sql"))
+        return replace(file, name=entry.name)
+
+    def _moved(
+        self, judged: list[HistoryEntry], orphans: list[LedgerEntry]
+    ) -> tuple[list[HistoryEntry], list[LedgerEntry]]:
+        """Find the entries whose file is there under another version or name."""
+        reused = [e for i, e in self.owned.items() if judged[i].status == "reused"]
+        free = [i for i, e in enumerate(judged) if i not in self.owned and e.status in ("pending", "gap")]
+        donors = [e for e in (*orphans, *reused) if e.state == "applied"]
+        found = list(_unique(self._pairs(free, donors)))
+        for index, entry in found:
+            judged[index] = self._from_elsewhere(judged[index], entry)
+            self.owned[index] = entry
+        gone = {entry.version for _, entry in found}
+        return judged, [entry for entry in orphans if entry.version not in gone]
+
+    def _pairs(self, free: list[int], donors: list[LedgerEntry]) -> Iterator[tuple[int, LedgerEntry]]:
+        by_content = records_content(self.tool) and self.tool != "atlas"
+        for index in free:
+            file = self.files[index]
+            has = finder(self.tool, file) if by_content and donors else None
+            digits = number(self.tool, file.version) if self.tool in BY_NAME else ""
+            for entry in donors:
+                if has is not None and entry.checksum:
+                    if has(entry):
+                        yield index, entry
+                elif not by_content and digits and digits == number(self.tool, entry.version):
+                    yield index, entry
+
+    def _from_elsewhere(self, found: HistoryEntry, entry: LedgerEntry) -> HistoryEntry:
+        digits = number(self.tool, entry.version)
+        by_name = self.tool in BY_NAME or self.tool == "sqitch"
+        renamed = by_name and (not digits or digits == number(self.tool, found.version))
+        verified = bool(entry.checksum)
+        why = (
+            sentences.renamed(entry.version, found.version, "same" if verified else None)
+            if renamed
+            else sentences.renumbered(entry.version, found.version)
+        )
+        return msgspec.structs.replace(
+            found,
+            status="renamed" if renamed else "renumbered",
+            recorded_name=entry.name or entry.version,
+            recorded_checksum=entry.checksum,
+            applied_at=entry.applied_at,
+            verified=verified,
+            why=why,
+        )
+
+    def _with_orphans(
+        self, judged: list[HistoryEntry], orphans: list[LedgerEntry], late: set[str]
+    ) -> list[HistoryEntry]:
+        """Put the entries without a file where they belong; one that was taken back needs no file."""
+        result = list(judged)
+        for entry in orphans:
+            if entry.state == "rolled_back":
+                continue
+            status, why = sentences.state(self.tool, entry)
+            lone = HistoryEntry(
+                version=entry.version,
+                name=entry.name,
+                status="missing" if status == "applied" else status,
+                recorded_name=entry.name,
+                recorded_checksum=entry.checksum,
+                applied_at=entry.applied_at,
+                late=identity(self.tool, entry.version) in late,
+                why=sentences.MISSING if status == "applied" else why,
+            )
+            result.insert(self._index(result, entry), lone)
+        return result
+
+    def _index(self, result: list[HistoryEntry], entry: LedgerEntry) -> int:
+        if self.order.placed and self.order.spot(entry.version) is not None:
+            after = (i for i, e in enumerate(result) if self.order.before(entry.version, e.version))
+            return next(after, len(result))
+        ranks = {identity(self.tool, e.version): e.rank for e in self.recorded.values()}
+        rank = entry.rank or 0
+        before = [
+            i for i, e in enumerate(result) if 0 < (ranks.get(identity(self.tool, e.version)) or 0) < rank
+        ]
+        return before[-1] + 1 if before else len(result)
+
+
+def _is_base(tool: str, file: MigrationFile) -> bool:
+    return tool == "flyway" and file.path.name.startswith("B")
+
+
+def _unique(pairs: Iterator[tuple[int, LedgerEntry]]) -> Iterator[tuple[int, LedgerEntry]]:
+    """Yield the pairs in which neither side could be paired otherwise: what is ambiguous is not guessed."""
+    known = list(pairs)
+    for index, entry in known:
+        rivals = [p for p in known if p[0] == index or p[1] is entry]
+        if len(rivals) == 1:
+            yield index, entry

@@ -1,0 +1,80 @@
+"""Which of a tool's migrations comes before which, and which were applied out of that order."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from ...model.history import LedgerEntry
+from ..records import MigrationFile
+from .identity import identity, place
+
+# Tools in which only what a file names comes before it; what else comes first is chance.
+_PARTIAL = frozenset({"alembic", "django"})
+
+
+class Succession:
+    """The order of a tool's versions: that of their numbers or names where those tell, else that of the
+    files. `placed` says which; versions without a file have a place only in the former."""
+
+    def __init__(self, tool: str, files: Sequence[MigrationFile]) -> None:
+        self.tool, self.files = tool, files
+        self.placed = all(place(tool, file.version) is not None for file in files)
+        self._first: dict[str, int] = {}
+        for index, file in enumerate(files):
+            self._first.setdefault(identity(tool, file.version), index)
+
+    def spot(self, version: str) -> tuple[object, ...] | None:
+        """Return what `version` sorts by among the others, None for one whose place is not known."""
+        if self.placed:
+            return place(self.tool, version)
+        index = self._first.get(identity(self.tool, version))
+        return None if index is None else (index,)
+
+    def before(self, first: str, second: str) -> bool:
+        """Return whether the version `first` is known to come before `second`."""
+        one, other = self.spot(first), self.spot(second)
+        return one is not None and other is not None and one < other
+
+    def needed(self, applied: Sequence[LedgerEntry]) -> dict[str, str] | None:
+        """Return the versions that applied ones come after, each with one of those; None for a tool whose
+        files have an order of their own."""
+        if self.tool not in _PARTIAL:
+            return None
+        requires = {file.version: file.requires for file in self.files}
+        found: dict[str, str] = {}
+        waiting = [entry.version for entry in applied]
+        while waiting:
+            version = waiting.pop()
+            for parent in requires.get(version, ()):
+                if parent not in found:
+                    found[parent] = version
+                    waiting.append(parent)
+        return found
+
+    def late(self, entries: Sequence[LedgerEntry]) -> set[str]:
+        """Return the identities of those applied after a version that comes after them."""
+        ranked = [e for e in entries if e.rank is not None and e.state == "applied"]
+        if self.tool in _PARTIAL:
+            return self._after_their_own(ranked)
+        found: set[str] = set()
+        highest: tuple[object, ...] | None = None
+        for _, moment in groupby(sorted(ranked, key=_rank), key=_rank):
+            spots = [(s, e.version) for e in moment if (s := self.spot(e.version))]
+            if highest is not None:
+                found |= {identity(self.tool, version) for s, version in spots if s < highest}
+            highest = max([s for s, _ in spots] + ([highest] if highest else []), default=None)
+        return found
+
+    def _after_their_own(self, ranked: Sequence[LedgerEntry]) -> set[str]:
+        """Return those that were applied after one that requires them."""
+        ranks = {e.version: e.rank or 0 for e in ranked}
+        requires = {file.version: file.requires for file in self.files}
+        return {
+            parent
+            for version, rank in ranks.items()
+            for parent in requires.get(version, ())
+            if ranks.get(parent, 0) > rank
+        }
+
+
+def _rank(entry: LedgerEntry) -> int:
+    return entry.rank or 0

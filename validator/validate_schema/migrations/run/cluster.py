@@ -1,0 +1,102 @@
+"""Statements of a migration that concern the whole server, which a scratch database shares."""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from ...ident import quote_ident
+from . import script
+from .script import Piece
+
+if TYPE_CHECKING:
+    import psycopg
+
+_SUSPECT = re.compile(
+    r"\b(?:create|drop|alter)\s+(?:database|tablespace|system|role|user|group)\b"
+    r"|\bcreate\s+schema\s+\"?public\b|\bcomment\s+on\s+(?:extension|database)\b",
+    re.IGNORECASE,
+)
+_ELSEWHERE = re.compile(
+    r"(?:(?:create|drop|alter)\s+(?:database|tablespace)|alter\s+system|comment\s+on\s+database)\b",
+    re.IGNORECASE,
+)
+_NEEDLESS = re.compile(r"(?:create\s+schema\s+\"?public\"?\s*$|comment\s+on\s+extension\b)", re.IGNORECASE)
+_CREATE_ROLE = re.compile(r"create\s+(?:role|user|group)\s+(?!mapping\b)", re.IGNORECASE)
+_NAMED_ROLE = re.compile(
+    r"\bcreate\s+(?:role|user|group)\s+(?:\"((?:[^\"]|\"\")+)\"|([\w$]+))", re.IGNORECASE
+)
+_MEMBERSHIPS = ("addroleto", "rolemembers", "adminmembers")
+_FRESH = (
+    "nosuperuser nocreatedb nocreaterole inherit noreplication nobypassrls connection limit -1 password null"
+)
+
+
+def created_roles(sql: str) -> set[str]:
+    """Return the roles that `sql` creates, also inside DO blocks: names as PostgreSQL stores them."""
+    return {
+        quoted.replace('""', '"') if quoted else bare.lower() for quoted, bare in _NAMED_ROLE.findall(sql)
+    }
+
+
+def spare_server(sql: str, roles: set[str]) -> tuple[str, list[Piece], list[str]]:
+    """Take out of `sql` what would change the server beyond the scratch database.
+
+    Returns the text with those statements blanked, the CREATE ROLE statements among them whose role
+    is in `roles` (on the server already), and the first words of the statements that were left out.
+    """
+    creations: list[Piece] = []
+    skipped: list[str] = []
+    if not _SUSPECT.search(sql):
+        return sql, creations, skipped
+    for piece in script.pieces(sql):
+        if piece.kind != "sql" or not _SUSPECT.match(piece.text):
+            continue
+        if _ELSEWHERE.match(piece.text):
+            skipped.append(" ".join(piece.text.split()[:3]))
+        elif _CREATE_ROLE.match(piece.text) and created_roles(piece.text) & roles:
+            creations.append(piece)
+        elif not _NEEDLESS.match(piece.text):
+            continue
+        sql = script.blank(sql, piece)
+    return sql, creations, skipped
+
+
+def renew_role(connection: "psycopg.Connection[Any]", statement: str) -> list[str]:
+    """Give a role that an earlier replay left on the server the attributes of this CREATE ROLE only.
+
+    Returns the grants that make its memberships, for when the other roles are there too.
+    """
+    import postgast
+
+    create = postgast.parse(statement).stmts[0].stmt.create_role_stmt
+    attributes = [o for o in create.options if o.def_elem.defname not in _MEMBERSHIPS]
+    memberships = [o for o in create.options if o.def_elem.defname in _MEMBERSHIPS]
+    name = quote_ident(create.role)
+    login = "login" if re.match(r"create\s+user\b", statement, re.IGNORECASE) else "nologin"
+    connection.execute(f"alter role {name} {login} {_FRESH}".encode())
+    connection.execute(f"alter role {name} reset all".encode())
+    for sql in _revocations(connection, create.role):
+        connection.execute(sql.encode())
+    if attributes:
+        tree = postgast.parse("alter role renewed")
+        alter = tree.stmts[0].stmt.alter_role_stmt
+        alter.role.rolename = create.role
+        alter.options.extend(attributes)
+        connection.execute(postgast.deparse(tree).encode())
+    return [_membership(name, option.def_elem) for option in memberships]
+
+
+def _membership(name: str, option: Any) -> str:
+    roles = ", ".join(quote_ident(item.role_spec.rolename) for item in option.arg.list.items)
+    if option.defname == "addroleto":
+        return f"grant {roles} to {name}"
+    return f"grant {name} to {roles}" + (" with admin option" if option.defname == "adminmembers" else "")
+
+
+def _revocations(connection: "psycopg.Connection[Any]", role: str) -> list[str]:
+    rows = connection.execute(
+        "select g.rolname, m.rolname from pg_catalog.pg_auth_members a"
+        " join pg_catalog.pg_roles g on g.oid = a.roleid join pg_catalog.pg_roles m on m.oid = a.member"
+        " where %s in (g.rolname, m.rolname)",
+        [role],
+    )
+    return [f"revoke {quote_ident(group)} from {quote_ident(member)}" for group, member in rows]

@@ -1,0 +1,300 @@
+"""Run migrations on a scratch database as their tool would."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from ...errors import ScratchError
+from ...ident import quote_ident
+from ...model.history import Failure, Statement
+from ..records import MigrationFile, MigrationSet, ReplayNotes
+from . import cluster, platform, script
+from .failures import FailedMigration
+from .script import Piece
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from ...scratch import Database
+
+# What pg_dump writes for psql, and what changes only psql's own output.
+_IDLE_COMMANDS = re.compile(
+    r"\\(?:restrict|unrestrict|connect|c|encoding|echo|qecho|timing|pset|set\s+ON_ERROR_STOP)\b",
+    re.IGNORECASE,
+)
+_NO_ROLE = re.compile(r'role "(.+)" does not exist')
+_NO_EXTENSION = re.compile(r'extension "(.+)" (?:is not available|has no installation script)')
+_MAY_COMMIT = re.compile(
+    r"\b(?:commit|rollback|abort|begin|start\s+transaction|end|savepoint)\b", re.IGNORECASE
+)
+_WORDS = 60
+
+
+def replay(
+    database: "Database",
+    migrations: MigrationSet,
+    *,
+    progress: Callable[[str], None] | None = None,
+    start: int = 0,
+    stop: int | None = None,
+    made_up_roles: bool = True,
+    before: Callable[[], None] | None = None,
+    after: Callable[[MigrationFile, "psycopg.Connection[Any]"], None] | None = None,
+) -> ReplayNotes:
+    """Run all of `migrations` on the empty `database`; `progress` gets a line for each file.
+
+    With `start` and `stop`, as in a slice, only those files run: the database must hold what the files
+    before `start` leave. `before` is called once, when what the platform provides is there and no file
+    has run; `after` when a file has run, outside of any transaction.
+
+    A role or an extension that is missing is made up and reported, and a role that is there already is
+    given the attributes of its CREATE ROLE; not so without `made_up_roles`, where the server's roles are
+    those of the target. Raises `FailedMigration` (file,
+    line, statement, PostgreSQL's message) where a migration fails, `MigrationError` where only its tool
+    can run it, and `ScratchError` where the server cannot be given an extension.
+    """
+    migrations.require_sql()
+    wants_platform = platform.wanted(migrations)
+    options = {"options": f"-c search_path={platform.SEARCH_PATH.replace(' ', '')}"} if wants_platform else {}
+    with database.connect(autocommit=True, **options) as connection:
+        run = _Replay(database, connection, migrations, made_up_roles=made_up_roles)
+        if wants_platform and start == 0 and not platform.is_there(connection):
+            run.platform()
+        if before:
+            before()
+        for number, file in enumerate(migrations.files[start:stop], start + 1):
+            if progress:
+                progress(f"replaying {number}/{len(migrations.files)} {file.name}")
+            run.file(file)
+            if after:
+                after(file, connection)
+        return run.result()
+
+
+class _Failure(Exception):  # noqa: N818 - carries a place to the one who words the error
+    """PostgreSQL refused something at `offset` of a file's up section."""
+
+    def __init__(self, offset: int, statement: str, message: str, detail: str = "") -> None:
+        super().__init__(message)
+        self.offset, self.statement, self.message, self.detail = offset, statement, message, detail
+
+
+class _Replay:
+    """One replay: the connection, and what had to be made up so far."""
+
+    def __init__(
+        self,
+        database: "Database",
+        connection: "psycopg.Connection[Any]",
+        migrations: MigrationSet,
+        *,
+        made_up_roles: bool,
+    ) -> None:
+        self.database, self.connection, self.migrations = database, connection, migrations
+        self.roles: set[str] = set()
+        self.extensions: set[str] = set()
+        self.notes = list(migrations.notes)
+        self._own_roles = set().union(*(cluster.created_roles(f.sql) for f in migrations.files))
+        found = connection.execute("select rolname from pg_catalog.pg_roles")
+        self._present = {name for (name,) in found} & self._own_roles if made_up_roles else set()
+        self._made_up_roles = made_up_roles
+
+    def result(self) -> ReplayNotes:
+        applied = tuple(self.migrations.label(f.path) for f in self.migrations.files)
+        found = self.connection.execute(
+            "select extname from pg_catalog.pg_extension e join pg_catalog.pg_description d"
+            " on d.objoid = e.oid and d.classoid = 'pg_catalog.pg_extension'::pg_catalog.regclass"
+            " where d.description like 'stand-in by validate-schema%'"
+        )
+        extensions = self.extensions | {name for (name,) in found}
+        return ReplayNotes(applied, tuple(sorted(self.roles)), tuple(sorted(extensions)), tuple(self.notes))
+
+    def platform(self) -> None:
+        """Provide what Supabase's migrations expect to find."""
+        import psycopg
+
+        try:
+            self.roles.update(platform.provide(self.connection))
+        except psycopg.Error as error:
+            reason = error.diag.message_primary or str(error).strip()
+            raise ScratchError(f"the scratch server cannot be given Supabase's platform: {reason}") from None
+        self.notes.append(platform.NOTE)
+
+    def file(self, file: MigrationFile) -> None:
+        """Run one file; whatever is missing from the server is made up, then it is tried again."""
+        label = self.migrations.label(file.path)
+        sql, creations, skipped = cluster.spare_server(file.sql, self._present)
+        self.notes += [f"{label}: {words} … concerns the whole server and was left out" for words in skipped]
+        memberships = [g for p in creations for g in cluster.renew_role(self.connection, p.text)]
+        self._present -= set().union(*(cluster.created_roles(p.text) for p in creations))
+        try:
+            if file.mode == "statements" or _piecemeal(sql):
+                self._statements(file, sql)
+            else:
+                self._whole(sql, wrapped=file.mode == "transaction")
+            for grant in memberships:
+                self._whole(grant, wrapped=False)
+            if self.connection.info.transaction_status != 0:
+                raise _Failure(len(sql.rstrip()), "", "leaves a transaction open")
+        except _Failure as failure:
+            raise self._explained(file, sql, failure) from None
+        self.connection.execute("reset session authorization; reset all")
+
+    def _explained(self, file: MigrationFile, sql: str, failure: _Failure) -> FailedMigration:
+        line = file.first_line + script.line_at(sql, failure.offset) - 1
+        text = _excerpt(failure.statement)
+        words = f"{failure.message}{self._hint()}"
+        return FailedMigration(
+            f"{file.path}:{line}:{f' {text}:' if text else ''} {words}",
+            Failure(
+                statement=Statement(file=self.migrations.label(file.path), line=line, text=text),
+                message=words,
+                detail=failure.detail,
+            ),
+        )
+
+    def _whole(self, sql: str, *, wrapped: bool) -> None:
+        """Send the text as one message, inside BEGIN and COMMIT if `wrapped`."""
+        while True:
+            if wrapped:
+                self.connection.execute("begin")
+            failure = self._send(sql)
+            if failure is None and wrapped:
+                failure = self._send("commit")
+            if failure is None:
+                return
+            if wrapped:
+                self.connection.execute("rollback")
+            if not self._supply(failure.message, sql):
+                raise failure
+
+    def _send(self, sql: str) -> _Failure | None:
+        """Send `sql` in the simple protocol; return where it failed, or None.
+
+        The server answers each statement in turn, so the answers before the error count how far it
+        came when the error has no position.
+        """
+        from psycopg import generators, pq
+
+        pgconn = self.connection.pgconn
+        with self.connection.lock:
+            pgconn.send_query(sql.encode())
+            results = self.connection.wait(generators.execute(pgconn))
+        bad = results[-1]
+        if bad.status != pq.ExecStatus.FATAL_ERROR:
+            return None
+        position = bad.error_field(pq.DiagnosticField.STATEMENT_POSITION)
+        message = (bad.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"").decode(errors="replace")
+        message = message or "the connection was lost"
+        fields = (pq.DiagnosticField.MESSAGE_DETAIL, pq.DiagnosticField.MESSAGE_HINT)
+        detail = " ".join((bad.error_field(f) or b"").decode(errors="replace") for f in fields).strip()
+        if sql == "commit":
+            return _Failure(0, "COMMIT", message, detail)
+        parts = script.pieces(sql)
+        if position:
+            offset = int(position) - 1
+            piece = next((p for p in parts if p.start <= offset < p.end), None)
+            return _Failure(offset, piece.text if piece else "", message, detail)
+        piece = parts[min(len(results) - 1, len(parts) - 1)]
+        return _Failure(piece.start, piece.text, message, detail)
+
+    def _statements(self, file: MigrationFile, sql: str) -> None:
+        """Run the pieces one by one, as psql does; savepoints let one be tried again."""
+        wrapped = file.mode == "transaction"
+        if wrapped:
+            self.connection.execute("begin")
+        try:
+            for piece in script.pieces(sql):
+                while failure := self._piece(piece):
+                    if not self._supply(failure.message, piece.text):
+                        raise failure
+            if wrapped and self.connection.info.transaction_status != 0:
+                self.connection.execute("commit")
+        finally:
+            if self.connection.info.transaction_status != 0 and wrapped:
+                self.connection.execute("rollback")
+
+    def _piece(self, piece: Piece) -> _Failure | None:
+        import psycopg
+
+        if piece.kind == "psql":
+            return self._command(piece)
+        guarded = self.connection.info.transaction_status == 2 and not script.controls_transactions(piece)
+        if guarded:
+            self.connection.execute("savepoint validate_schema")
+        try:
+            if piece.kind == "copy":
+                self._copy(piece)
+            else:
+                self.connection.execute(piece.text.encode())
+        except psycopg.Error as error:
+            if guarded:
+                self.connection.execute("rollback to savepoint validate_schema")
+            position = error.diag.statement_position
+            offset = piece.start + (int(position) - 1 if position else 0)
+            detail = " ".join(filter(None, (error.diag.message_detail, error.diag.message_hint)))
+            return _Failure(offset, piece.text, error.diag.message_primary or str(error).strip(), detail)
+        if guarded:
+            self.connection.execute("release savepoint validate_schema")
+        return None
+
+    def _command(self, piece: Piece) -> _Failure | None:
+        if _IDLE_COMMANDS.match(piece.text):
+            return None
+        command = piece.text.split()[0]
+        return _Failure(piece.start, piece.text, f"{command} is a psql command that is not supported here")
+
+    def _copy(self, piece: Piece) -> None:
+        with self.connection.cursor() as cursor, cursor.copy(piece.text.encode()) as copy:
+            copy.write(piece.data.encode())
+
+    def _supply(self, message: str, sql: str) -> bool:
+        """Make up the role or extension whose absence `message` tells of; return whether it did."""
+        missing = _NO_ROLE.fullmatch(message) if self._made_up_roles else None
+        if missing and missing[1] not in self._own_roles | self.roles:
+            self._create_role(missing[1])
+            return True
+        if (m := _NO_EXTENSION.match(message)) and m[1] not in self.extensions:
+            self.extensions.add(m[1])
+            self.database.server.stand_in(m[1], _version_of(m[1], sql))
+            return True
+        return False
+
+    def _create_role(self, name: str) -> None:
+        import psycopg
+
+        self.roles.add(name)
+        try:
+            self.connection.execute(f"create role {quote_ident(name)} nologin".encode())
+        except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+            return  # another replay on this server was quicker
+
+    def _hint(self) -> str:
+        if not self.extensions:
+            return ""
+        return f" (stand-ins without content: {', '.join(sorted(self.extensions))})"
+
+
+def _piecemeal(sql: str) -> bool:
+    """Return whether the text cannot be one message: COPY data, psql commands, its own COMMIT."""
+    if not script.needs_psql(sql) and not _MAY_COMMIT.search(sql):
+        return False
+    return any(p.kind != "sql" or script.controls_transactions(p) for p in script.pieces(sql))
+
+
+def _version_of(extension: str, sql: str) -> str | None:
+    """Return the version that CREATE EXTENSION asks for, if it does."""
+    for piece in _extensions(sql):
+        if extension in piece and (m := re.search(r"\bversion\s+['\"]?([\w.-]+)", piece, re.IGNORECASE)):
+            return m[1]
+    return None
+
+
+def _extensions(sql: str) -> Iterator[str]:
+    return (p.text for p in script.pieces(sql) if re.match(r"create\s+extension\b", p.text, re.IGNORECASE))
+
+
+def _excerpt(statement: str) -> str:
+    """Return the beginning of a statement on one line."""
+    line = " ".join(statement.split())
+    return line if len(line) <= _WORDS else line[:_WORDS].rstrip() + "…"

@@ -1,0 +1,1 @@
+"""SQL that mends a finding, written for a live table."""
