@@ -1,5 +1,6 @@
 """Findings grouped into cards: forty tables with one defect are one card with forty names."""
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable
@@ -29,6 +30,7 @@ _ACCEPT_DAYS = 90
 _ACCEPT_SHOWN = 3
 _QUOTED = re.compile(r"""\([^()]*\)|\[[^\[\]]*\]|"[^"]*"|'[^']*'|`[^`]*`|“[^”]*”""")
 _NAME = re.compile(r"[\w$]*(?:[\d_$.:=]|[a-zß-ÿ][A-ZÀ-Þ])[\w$.:=]*")
+_SENTENCE = re.compile(r"(?<=[.;]) ")
 _WORD = re.compile(r"[\w$]+")
 
 
@@ -50,7 +52,7 @@ class CardObject:
 @dataclass(frozen=True)
 class Card:
     """One thing to do. `expected`, `observed`, `evidence`, `note` and `location` hold what all objects
-    share."""
+    share; of a note that goes on differently, the sentences that they begin with."""
 
     anchor: str
     check: str
@@ -139,7 +141,7 @@ def _card(members: list[tuple[str, Finding]], results: dict[str, CheckResult], r
         "expected": _shared(f.expected for f in findings),
         "observed": _shared(f.observed for f in findings),
         "evidence": _shared(f.evidence for f in findings),
-        "note": _shared(f.remedy.note for f in findings),
+        "note": _common_start([f.remedy.note for f in findings]),
         "location": _shared(f.location or "" for f in findings),
     }
     statements = tuple(dict.fromkeys(s for f in findings for s in f.remedy.sql))
@@ -166,6 +168,12 @@ def _shared(values: Iterable[str]) -> str:
     return distinct.pop() if len(distinct) == 1 else ""
 
 
+def _common_start(notes: list[str]) -> str:
+    """Return the sentences that all notes begin with."""
+    sentences = [_SENTENCE.split(note) for note in notes]
+    return " ".join(os.path.commonprefix(sentences))
+
+
 def _object(anchor: str, finding: Finding, shared: dict[str, str], default_schema: str) -> CardObject:
     return CardObject(
         anchor=anchor,
@@ -174,7 +182,7 @@ def _object(anchor: str, finding: Finding, shared: dict[str, str], default_schem
         expected="" if shared["expected"] else finding.expected,
         observed="" if shared["observed"] else finding.observed,
         evidence="" if shared["evidence"] else finding.evidence,
-        note="" if shared["note"] else finding.remedy.note,
+        note=finding.remedy.note.removeprefix(shared["note"]).lstrip(),
         status=finding.status,
         location="" if shared["location"] else finding.location or "",
     )

@@ -75,13 +75,27 @@ def _md_raw(sign: str | int) -> Markup:
 def _html_environment() -> Environment:
     """Return an environment in which every value is made visible, then escaped."""
     environment = _environment(finalize=lambda v: v if isinstance(v, Markup) else visible(str(v)))
-    environment.filters |= {"block": _html_block}
+    environment.filters |= {"block": _html_block, "content": _html_content}
     return environment
 
 
 def _html_block(text: str) -> Markup:
     """Return SQL or TOML for a <pre>: line breaks stay, everything else unseen is made visible."""
-    return escape(shown_sql(text))
+    return _content(shown_sql(text))
+
+
+def _html_content(text: str) -> Markup:
+    """Return text for an element, never for an attribute: quotes stay as they are."""
+    return _content(visible(text))
+
+
+def _content(text: str) -> Markup:
+    """Escape what an element's text must not hold; a page full of SQL is a tenth smaller without the
+    references for quotes.
+
+    Source: HTML Standard, section 13.1.2.4, Normal elements.
+    """
+    return Markup(str(escape(text)).replace("&#34;", '"').replace("&#39;", "'"))
 
 
 def _tidy(text: str) -> str:

@@ -120,6 +120,11 @@ class Proof:
         """Return the sign of one cell's outcome."""
         return SIGNS[_MARKS[cell.outcome]]
 
+    def answer(self, cell: ProofCell) -> str:
+        """Return what the server answered, less the message that the sentence before it ends with."""
+        state, _, message = cell.observed.partition(" ")
+        return state if message and cell.why.endswith(message) else cell.observed
+
     def spelled(self, cell: ProofCell) -> bool:
         """Tell whether a field spells out its statements: those of a leak stand below the matrix, and a
         large report leaves the rest to the JSON."""
