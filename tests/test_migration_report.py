@@ -100,10 +100,10 @@ def test_a_replay_says_what_each_file_does_what_drifted_and_what_the_pending_one
 
     assert ran.status == 1
     assert [(f.check, f.object.name, f.location) for f in report.findings] == [
-        ("MIG002", "0003_note.sql", "db/migrations/0003_note.sql"),
-        ("MIG010", "0003_note.sql", "db/migrations/0003_note.sql:2"),
-        ("MIG011", "hidden", None),
-        ("MIG013", "0003_note.sql", "db/migrations/0003_note.sql:2"),
+        ("MIG002", "0003_note.sql", "app/db/migrations/0003_note.sql"),
+        ("MIG010", "0003_note.sql", "app/db/migrations/0003_note.sql:2"),
+        ("MIG011", "hidden", "app/db/migrations/0002_customer.sql:1"),
+        ("MIG013", "0003_note.sql", "app/db/migrations/0003_note.sql:2"),
     ]
     facts = report.migrations
     assert (facts.replay.applied, facts.drift.examined) == (tuple(FILES), True)
