@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.fix_report import HOSTILE
 from validate_schema.report.escape import (
+    html_content,
     md_code,
     md_fence,
     md_text,
@@ -94,6 +95,14 @@ def test_mermaid_text_is_letters_and_entities_only(text: str) -> None:
 )
 def test_sql_is_shown_printable_and_still_means_the_same(sql: str, shown: str) -> None:
     assert shown_sql(sql) == shown
+
+
+@given(ANY)
+def test_the_content_of_an_element_is_the_text_and_never_markup(text: str) -> None:
+    content = html_content(text)
+    assert unescape(content) == text
+    assert "<" not in content
+    assert not re.search(r"&(?!(?:amp|lt|gt);)", content)
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1))

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import html5lib
 import jsonschema
+import msgspec
 import pytest
 
 from tests import fix_report
+from tests.fix_isolation import cell
 from validate_schema.errors import UsageError
-from validate_schema.model.report import Report
+from validate_schema.model.report import IsolationFacts, Report
 from validate_schema.packs import resource_dir
 from validate_schema.report import read_report, render, render_text
 from validate_schema.report.schema import report_schema, schema_text
@@ -48,7 +50,7 @@ def unfenced(markdown: str) -> list[str]:
     return lines
 
 
-def cells(row: str) -> int:
+def columns(row: str) -> int:
     """The number of cells of a GFM table row: a backslash escapes the next character."""
     bars = re.sub(r"\\.", "", row).count("|")
     return bars - 1
@@ -108,14 +110,29 @@ def test_html_shows_control_and_direction_characters_instead_of_holding_them() -
     assert "⟨U+202E⟩" in html
 
 
+def test_a_servers_message_that_the_reason_ends_with_is_not_said_twice() -> None:
+    refused = "new row violates row-level security policy"
+    cells = (
+        cell("Task", "read", why=f"the policy held: {refused}", observed=f"42501 {refused}"),
+        cell("Task", "insert", why="nothing came back", observed="0 rows"),
+    )
+    page = render(
+        msgspec.structs.replace(fix_report.small(), isolation=IsolationFacts(attempted=True, cells=cells)),
+        "html",
+    )
+    assert page.count(refused) == 1
+    assert '<span class="quiet">42501</span>' in page
+    assert 'nothing came back <span class="quiet">0 rows</span>' in page
+
+
 def test_markdown_tables_keep_their_columns(report: Report) -> None:
     width = 0
     for line in unfenced(render(report, "md")):
         if not line.startswith("|"):
             width = 0
             continue
-        width = width or cells(line)
-        assert cells(line) == width, line
+        width = width or columns(line)
+        assert columns(line) == width, line
 
 
 def test_markdown_holds_no_markup_but_ours(report: Report) -> None:

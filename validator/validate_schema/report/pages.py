@@ -6,11 +6,11 @@ from functools import cache
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from ..model.report import Report
 from ..packs import resource_dir
-from .escape import md_code, md_fence, md_text, shown_sql, visible
+from .escape import html_content, md_code, md_fence, md_text, shown_sql, visible
 from .view import View
 
 
@@ -79,23 +79,13 @@ def _html_environment() -> Environment:
     return environment
 
 
+def _html_content(text: str) -> Markup:
+    return html_content(visible(text))
+
+
 def _html_block(text: str) -> Markup:
     """Return SQL or TOML for a <pre>: line breaks stay, everything else unseen is made visible."""
-    return _content(shown_sql(text))
-
-
-def _html_content(text: str) -> Markup:
-    """Return text for an element, never for an attribute: quotes stay as they are."""
-    return _content(visible(text))
-
-
-def _content(text: str) -> Markup:
-    """Escape what an element's text must not hold; a page full of SQL is a tenth smaller without the
-    references for quotes.
-
-    Source: HTML Standard, section 13.1.2.4, Normal elements.
-    """
-    return Markup(str(escape(text)).replace("&#34;", '"').replace("&#39;", "'"))
+    return html_content(shown_sql(text))
 
 
 def _tidy(text: str) -> str:
