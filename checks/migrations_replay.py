@@ -15,6 +15,7 @@ from validate_schema.api import (
     Verdict,
     change_words,
     check,
+    some,
 )
 from validate_schema.api import difference as dif
 from validate_schema.api import history as his
@@ -177,7 +178,7 @@ def repeated_ddl(subject: Repeat | Sound, facts: Facts) -> Verdict:
     return Flaw(
         message=f"{repeat.object} is {made} by {first.file} and again by {last.file}{hidden}",
         expected="one migration that creates it",
-        observed=f"{len(repeat.statements)} statements: {places}",
+        observed=f"{some(len(repeat.statements), 'statement')}: {places}",
         evidence=last.text,
         remedy=Remedy(
             note="Take it out of the later one if no database has applied that; otherwise let a new migration bring all databases to the same definition."
