@@ -1,8 +1,9 @@
-"""`make new-check ID=UNQ006 NAME=short-name`: add a stub to the module of the id's family.
+"""`make new-check ID=UNQ006 NAME=short-name`: add a stub to the family's main module, that of its first check.
 
 The stub's texts are TODOs that the contract test refuses, so that none is forgotten.
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -35,12 +36,13 @@ def main(arguments: list[str]) -> str:
     modules = {p: p.read_text(encoding="utf-8") for p in sorted(here.glob("[!_]*.py"))}
     if any(f'"{id}"' in text for text in modules.values()):
         return f"{id} exists"
-    family = [p for p, text in modules.items() if f'"{id[:3]}0' in text]
-    if not family:
+    numbered = [(first[0], p) for p, text in modules.items() if (first := re.search(rf'"{id[:3]}\d+"', text))]
+    if not numbered:
         return f"no module holds family {id[:3]}: add checks/<family>.py with its first check"
-    with family[-1].open("a", encoding="utf-8") as module:
+    _, home = min(numbered)
+    with home.open("a", encoding="utf-8") as module:
         module.write(_STUB.format(id=id, function=name.replace("-", "_")))
-    return f"added {id} to checks/{family[-1].name}: now its texts, examples and judge"
+    return f"added {id} to checks/{home.name}: now its texts, examples and judge"
 
 
 if __name__ == "__main__":

@@ -11,9 +11,11 @@ from validate_schema.api import (
     Remedy,
     catalog,
     drop_index,
+    form,
     keys_of,
     quote_ident,
     quote_qname,
+    some,
 )
 
 HABIT = 3
@@ -179,7 +181,7 @@ def habit_flaw(habit: Habit, facts: Facts) -> Flaw:
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     first = habit.overlaps[0]
     return Flaw(
-        message=f"{tables} tables have {habit.pattern}",
+        message=f"{some(tables, 'table')} {form(tables, 'has', 'have')} {habit.pattern}",
         expected="the other index alone",
         observed=", ".join(names[:5]) + more,
         evidence=", ".join(names) if more else "",

@@ -24,7 +24,6 @@ from validate_schema.api import (
 from ._declared import (
     DeclaredColumn,
     declared_columns,
-    declared_tables,
     default_sql,
     without_tenant_column,
     written_in,
@@ -53,18 +52,6 @@ class ExistingColumn(NamedTuple):
 
     def shown(self, facts: Facts) -> str:
         return f"{facts.show(self.table.qname)}.{self.column.name}"
-
-
-class UndeclaredCandidate(NamedTuple):
-    """A column of a table whose columns the closed contract lists."""
-
-    table: catalog.Table
-    column: catalog.Column
-    expected: contract.ExpectedTable
-
-    @property
-    def ref(self) -> ObjectRef:
-        return ObjectRef.on_table("column", self.table.qname, self.column.name)
 
 
 def expected_columns(facts: Facts) -> Iterator[DeclaredColumn]:
@@ -127,13 +114,6 @@ def _is_ten006(subject: ExistingColumn, facts: Facts) -> bool:
         return False
     found = default_of(column, facts)
     return found is not None and judge_default(found, column)[0] is None
-
-
-def columns_under_closed_contract(facts: Facts) -> Iterator[UndeclaredCandidate]:
-    """Columns of the tables whose columns a closed contract lists."""
-    for expected, _, table in declared_tables(facts) if facts.contract.closed else ():
-        if table is not None and (expected.columns or expected.complete):
-            yield from (UndeclaredCandidate(table, column, expected) for column in table.columns)
 
 
 @check(
@@ -375,40 +355,3 @@ def _differs(wanted: str | None, observed: str | None) -> str:
     if observed is None:
         return "has no default"
     return "has a default, and none is declared" if wanted is None else "has another default than declared"
-
-
-@check(
-    "COL005",
-    "A column is not in the closed contract",
-    subjects=columns_under_closed_contract,
-    severity=Severity.INFO,
-    why="Nobody declared it, so nobody reviewed what it holds and who may read it.",
-    bad="alter table organization add column notes text;",
-    good="alter table organization alter column name set default '';",
-    config=_TENANCY
-    + """
-    [contract]
-    closed = true
-    [contract.tables.organization.columns]
-    id = { type = "uuid" }
-    name = { type = "text" }
-    """,
-    remediable=False,
-    portable=True,
-)
-def unexpected_column(subject: UndeclaredCandidate, facts: Facts) -> Verdict:
-    """A table has a column that the closed contract does not declare.
-
-    Examined: the columns of tables whose columns the contract lists, if it says ``closed = true``.
-    A table that the contract names without any column is not looked at; one that it does not name
-    is a finding of TBL002.
-    """
-    table, column, expected = subject
-    if any(c.name == column.name for c in expected.columns):
-        return None
-    return Flaw(
-        message=f"Column {facts.show(table.qname)}.{column.name} is not in the contract",
-        expected="only columns that the contract declares",
-        observed=f"an undeclared column of type {column.type}",
-        remedy=Remedy(note="Declare it in the contract, or drop it once nothing reads it."),
-    )

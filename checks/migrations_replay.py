@@ -1,4 +1,4 @@
-"""MIG: what the migrations do when they run: on a fresh database, on a copy of the live one, with data."""
+"""MIG: what the migrations do when they run: on a fresh database, on a copy of the live one."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -25,16 +25,6 @@ _NOTE = "create table note (id integer primary key);"
 _LONGEST = 200  # characters of a statement in a finding
 
 
-class Repeat(NamedTuple):
-    """An object that several migrations create."""
-
-    repeat: his.RepeatedDdl
-
-    @property
-    def ref(self) -> ObjectRef:
-        return ObjectRef("migration", name=self.repeat.object)
-
-
 class Run(NamedTuple):
     """One file, and how it ran. `skipped` is why it did not."""
 
@@ -52,25 +42,6 @@ class Drifted(NamedTuple):
 
     ref: ObjectRef
     changes: tuple[dif.Change, ...]
-
-
-class Path(NamedTuple):
-    """The way from one version to the head, and what was lost on it."""
-
-    start: str
-    loss: his.RowLoss | None = None
-
-    @property
-    def ref(self) -> ObjectRef:
-        table = self.loss.table if self.loss else ""
-        return ObjectRef("migration", name=self.start, table=table)
-
-
-def statements(facts: Facts) -> Iterator[Repeat | Sound]:
-    """Every statement of the migrations; those that repeat an earlier one stand for themselves."""
-    yield from map(Repeat, facts.history.repeated)
-    for _ in range(facts.history.statements - len(facts.history.repeated)):
-        yield Sound()
 
 
 def replayed(facts: Facts) -> Iterator[Run]:
@@ -120,70 +91,6 @@ def tried(facts: Facts) -> Iterator[Run]:
         for entry in facts.history.entries:
             if entry.status in ("pending", "gap") and entry.file and entry.file not in done:
                 yield Run(entry.file, skipped=f"not tried: {failed} fails before it")
-
-
-def upgrade_paths(facts: Facts) -> Iterator[Path]:
-    """Every version that rows were put in at, and every loss on the way from there."""
-    paths = facts.history.paths
-    if not paths.examined:
-        return
-    lost = {loss.start for loss in paths.losses}
-    yield from (Path(start) for start in paths.paths if start not in lost)
-    yield from (Path(loss.start, loss) for loss in paths.losses)
-
-
-@check(
-    "MIG009",
-    "Two migrations create the same object",
-    subjects=statements,
-    severity=Severity.ERROR,
-    remediable=False,
-    needs="files",
-    why="The second one fails, or does nothing because IF NOT EXISTS hides that the object differs.",
-    bad=f"""
-    -- file migrations/0001_note.sql
-    {_NOTE}
-    -- file migrations/0002_body.sql
-    alter table note add column body text;
-    -- file migrations/0003_body_again.sql
-    alter table note add column if not exists body varchar(200);
-    """,
-    good=f"""
-    -- file migrations/0001_note.sql
-    {_NOTE}
-    -- file migrations/0002_body.sql
-    alter table note add column body text;
-    -- file migrations/0003_longer.sql
-    alter table note drop column body;
-    alter table note add column body varchar(200);
-    """,
-)
-def repeated_ddl(subject: Repeat | Sound, facts: Facts) -> Verdict:
-    """Two migrations create the same table, type, index or constraint, or add the same column.
-
-    Examined: statements of all migrations, parsed. Fails where an object is created again by another file
-    without being dropped in between, also where IF NOT EXISTS keeps that from showing, and where two
-    migrations in a row replace one primary key. Not covered: statements inside DO blocks and functions,
-    and migrations that are programs.
-    """
-    if isinstance(subject, Sound):
-        return None
-    repeat = subject.repeat
-    first, *again = repeat.statements
-    last = again[-1] if again else first
-    places = ", ".join(f"{s.file}:{s.line}" for s in repeat.statements)
-    hidden = "; IF NOT EXISTS hides it" if repeat.hidden else ""
-    made = "replaced" if repeat.object.startswith("primary key of") else "created"
-    return Flaw(
-        message=f"{repeat.object} is {made} by {first.file} and again by {last.file}{hidden}",
-        expected="one migration that creates it",
-        observed=f"{len(repeat.statements)} statements: {places}",
-        evidence=last.text,
-        remedy=Remedy(
-            note="Take it out of the later one if no database has applied that; otherwise let a new migration bring all databases to the same definition."
-        ),
-        location=place(facts, last.file, last.line),
-    )
 
 
 def _failure(name: str, failure: his.Failure, where: str, facts: Facts) -> Flaw:
@@ -298,59 +205,6 @@ _DRIFTED = {
     "renamed": "Rename it back, or write a migration that renames it and mark that as applied here.",
     "changed": "Find out who changed it; then change it back, or write a migration for it and mark that as applied here.",
 }
-
-
-@check(
-    "MIG012",
-    "Rows do not survive the way to the newest version",
-    subjects=upgrade_paths,
-    severity=Severity.ERROR,
-    remediable=False,
-    needs="fixtures",
-    why="Whoever upgrades from that version loses data or finds it changed, and a deploy cannot be taken back.",
-    bad="""
-    -- file migrations/0001_note.sql
-    create table note (id integer primary key, body text);
-    -- file migrations/0002_drop_body.sql
-    alter table note drop column body;
-    alter table note add column body text;
-    -- file fixtures/0001.sql
-    insert into note values (1, 'kept');
-    -- file fixtures/0001.json
-    {"note": [{"id": 1, "body": "kept"}]}
-    """,
-    good="""
-    -- file migrations/0001_note.sql
-    create table note (id integer primary key, body text);
-    -- file migrations/0002_author.sql
-    alter table note add column author text;
-    -- file fixtures/0001.sql
-    insert into note values (1, 'kept');
-    -- file fixtures/0001.json
-    {"note": [{"id": 1, "body": "kept"}]}
-    """,
-)
-def upgrade_path(subject: Path, facts: Facts) -> Verdict:
-    """Rows that were put in at a version are not there, or are others, at the newest one.
-
-    Examined: versions that have a fixture (`migrations test --fixtures DIR`): its rows are put in after the
-    version was applied, then all later migrations run. Fails for each row that is not as expected
-    at the head, and names the migration that broke it.
-    """
-    loss = subject.loss
-    if loss is None:
-        return None
-    where = f"rows of {loss.table}" if loss.table else "rows"
-    culprit = f", broken by {loss.culprit}" if loss.culprit else ""
-    return Flaw(
-        message=f"{where} put in at {loss.start} do not survive to the newest version{culprit}",
-        expected="the rows that the fixture expects",
-        observed=loss.difference,
-        remedy=Remedy(
-            note="Move the data in that migration before it drops or changes what holds it, or correct what the fixture expects."
-        ),
-        location=place(facts, loss.culprit),
-    )
 
 
 @check(

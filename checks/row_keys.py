@@ -13,10 +13,13 @@ from validate_schema.api import (
     Verdict,
     check,
     evidence,
+    form,
     quote_ident,
     quote_qname,
     tie_of,
 )
+
+from ._counted import counted
 
 
 class CountedKey(NamedTuple):
@@ -99,9 +102,9 @@ def cross_tenant_rows(subject: CountedKey, facts: Facts) -> Verdict:
         return Unexamined(f"references of {name} were not counted: {found.unreadable or 'not looked at'}")
     if not found.rows:
         return None
-    count = _count(found.rows, "row", facts)
+    count = counted(found.rows, "row", facts)
     return Flaw(
-        message=f"{count} of {facts.show(found.table)} {'references' if found.rows == 1 else 'reference'} a row of "
+        message=f"{count} of {facts.show(found.table)} {form(found.rows, 'references', 'reference')} a row of "
         f"another tenant through {found.constraint}",
         expected="a row and what it references belong to the same tenant",
         observed=f"{count} where they do not",
@@ -168,7 +171,7 @@ def hidden_duplicates(subject: CountedUnique, facts: Facts) -> Verdict:
         return Unexamined(f"duplicates under {name} were not counted: {found.unreadable or 'not looked at'}")
     if not found.groups:
         return None
-    count = _count(found.groups, "group", facts)
+    count = counted(found.groups, "group", facts)
     return Flaw(
         message=f"{count} of rows of {facts.show(found.table)} would be duplicates under {found.unique} if NULLs were equal",
         expected="no two rows that differ in nothing but their key",
@@ -179,9 +182,3 @@ def hidden_duplicates(subject: CountedUnique, facts: Facts) -> Verdict:
             "DISTINCT (UNQ003)."
         ),
     )
-
-
-def _count(number: int, what: str, facts: Facts) -> str:
-    """Return "3 rows", or "at least 100000 rows" where counting stopped at the limit."""
-    least = "at least " if number >= facts.evidence.limit else ""
-    return f"{least}{number} {what if number == 1 else what + 's'}"

@@ -13,11 +13,14 @@ from validate_schema.api import (
     Verdict,
     check,
     evidence,
+    form,
     quote_ident,
     quote_literal,
     quote_qname,
 )
 from validate_schema.api import catalog as cat
+
+from ._counted import counted
 
 
 class TableRows(NamedTuple):
@@ -97,10 +100,10 @@ def null_tenant_rows(subject: TableRows, facts: Facts) -> Verdict:
         return subject.missing(facts)
     if not rows.null_rows:
         return None
-    count = _count(rows.null_rows, facts)
+    count = counted(rows.null_rows, "row", facts)
     return _flaw(
         subject,
-        message=f"{count} of {facts.show(rows.table)} {_have(rows.null_rows)} no tenant: {rows.column} is NULL",
+        message=f"{count} of {facts.show(rows.table)} {form(rows.null_rows, 'has', 'have')} no tenant: {rows.column} is NULL",
         expected="no row without a tenant",
         observed=f"{count} with {rows.column} NULL",
         condition=f"{quote_ident(rows.column)} IS NULL",
@@ -139,13 +142,13 @@ def orphan_tenant_rows(subject: TableRows, facts: Facts) -> Verdict:
     level = facts.level(subject.table)
     if not rows.orphan_rows or level.root is None or level.key is None:
         return None
-    count, root = _count(rows.orphan_rows, facts), facts.show(level.root)
+    count, root = counted(rows.orphan_rows, "row", facts), facts.show(level.root)
     key = quote_ident(level.key)
     column = quote_ident(rows.column)
     absent = f"NOT EXISTS (SELECT 1 FROM {quote_qname(level.root)} r WHERE r.{key}::text = t.{column}::text)"
     return _flaw(
         subject,
-        message=f"{count} of {facts.show(rows.table)} {_have(rows.orphan_rows)} a tenant that is not in {root}",
+        message=f"{count} of {facts.show(rows.table)} {form(rows.orphan_rows, 'has', 'have')} a tenant that is not in {root}",
         expected=f"every {rows.column} stands in {root}.{level.key}",
         observed=f"{count} whose {rows.column} is not",
         condition=f"{column} IS NOT NULL AND {absent}",
@@ -183,26 +186,16 @@ def placeholder_tenant(subject: TableRows, facts: Facts) -> Verdict:
         return subject.missing(facts)
     if not rows.placeholder_rows:
         return None
-    count = _count(rows.placeholder_rows, facts)
+    count = counted(rows.placeholder_rows, "row", facts)
     values = ", ".join(map(quote_literal, rows.placeholder_values))
     return _flaw(
         subject,
-        message=f"{count} of {facts.show(rows.table)} {_have(rows.placeholder_rows)} a placeholder as tenant: {values}",
+        message=f"{count} of {facts.show(rows.table)} {form(rows.placeholder_rows, 'has', 'have')} a placeholder as tenant: {values}",
         expected="every row belongs to a real tenant",
         observed=f"{count} with {rows.column} one of {values}",
         condition=f"{quote_ident(rows.column)}::text IN ({values})",
         decision="Decide whose rows these are and set the column, then drop the default that wrote the placeholder.",
     )
-
-
-def _count(rows: int, facts: Facts) -> str:
-    """Return "3 rows", or "at least 100000 rows" where counting stopped at the limit."""
-    least = "at least " if rows >= facts.evidence.limit else ""
-    return f"{least}{rows} {'row' if rows == 1 else 'rows'}"
-
-
-def _have(rows: int) -> str:
-    return "has" if rows == 1 else "have"
 
 
 def _flaw(

@@ -18,6 +18,7 @@ from validate_schema.api import (
     catalog,
     change_type,
     check,
+    form,
     quote_ident,
     quote_qname,
     tenant_columns,
@@ -270,7 +271,7 @@ def look_alike(table: catalog.Table, facts: Facts) -> Verdict:
     if not alike:
         return None
     own = facts.tenant_column(table)
-    names, reads = ", ".join(alike), "reads" if len(alike) == 1 else "read"
+    names, reads = ", ".join(alike), form(len(alike), "reads", "read")
     return Flaw(
         message=f"{facts.show(table.qname)}: {names} {reads} like the tenant column"
         + (f" {own}" if own else ""),

@@ -5,14 +5,11 @@ from collections.abc import Iterator
 from validate_schema.api import (
     Facts,
     Flaw,
-    Remedy,
     Scope,
     Severity,
     TableUnique,
     Verdict,
-    add_unique,
     check,
-    free_name,
     is_optional,
     keys_of,
     level_columns,
@@ -23,29 +20,10 @@ from validate_schema.api import (
     scope_of,
     tenant_primary_keys,
     tenant_uniques,
-    uniques_of,
 )
 
-from ._declared import written_in
-from ._expected import ExpectedOf, expected_uniques, missing_columns, partition_columns
-from ._key_details import declared_where, nearest_by_details, other_details, same_keys, same_predicate
 from ._null_gaps import OPTIONAL, close_gap
-
-
-def _words(unique: TableUnique) -> str:
-    """Return the unique as people would write it: ``UNIQUE (a, lower(b)) WHERE …``."""
-    kind = {"primary key": "PRIMARY KEY", "unique": "UNIQUE", "index": "UNIQUE INDEX"}[unique.kind]
-    nulls = " NULLS NOT DISTINCT" if unique.nulls_not_distinct else ""
-    where = f" WHERE {unique.predicate}" if unique.predicate else ""
-    return f"{kind}{nulls} ({', '.join(keys_of(unique.idx))}){where}"
-
-
-def _name(unique: TableUnique, facts: Facts) -> str:
-    return f"{facts.show(unique.table.qname)}.{unique.name}"
-
-
-def _own_column(unique: TableUnique, facts: Facts) -> str:
-    return facts.tenant_column(unique.table) or ""
+from ._uniques import name_of, own_column, words
 
 
 @check(
@@ -96,20 +74,20 @@ def tenant_scoped(subject: TableUnique, facts: Facts) -> Verdict:
     scope = scope_of(subject, facts)
     if scope.scoped:
         return None
-    column = _own_column(subject, facts)
+    column = own_column(subject, facts)
     wanted = ", ".join((column, *keys_of(subject.idx)))
     if scope is Scope.OUTER:
         return Flaw(
-            message=f"{_name(subject, facts)} is scoped to an outer level of tenancy, not by {column}",
+            message=f"{name_of(subject, facts)} is scoped to an outer level of tenancy, not by {column}",
             expected=f"a unique over ({wanted})",
-            observed=_words(subject),
+            observed=words(subject),
             remedy=replace_unique(subject, facts, first=(column,)),
             severity=Severity.WARNING,
         )
     return Flaw(
-        message=f"{_name(subject, facts)} is unique across all tenants: it does not hold {column}",
+        message=f"{name_of(subject, facts)} is unique across all tenants: it does not hold {column}",
         expected=f"a unique over ({wanted})",
-        observed=_words(subject),
+        observed=words(subject),
         remedy=replace_unique(subject, facts, first=(column,)),
     )
 
@@ -152,7 +130,7 @@ def tenant_first(subject: TableUnique, facts: Facts) -> Verdict:
     Where tenancy has levels, the columns of other levels may stand before it. A unique that holds
     the primary key as well, and that foreign keys reference, passes: it is there for them alone.
     """
-    column = _own_column(subject, facts)
+    column = own_column(subject, facts)
     if subject.columns[0] == column:
         return None
     levels = set(level_columns(subject.table, facts).values())
@@ -165,9 +143,9 @@ def tenant_first(subject: TableUnique, facts: Facts) -> Verdict:
     else:
         remedy = replace_unique(subject, facts, first=(column,))
     return Flaw(
-        message=f"{_name(subject, facts)} holds {column}, but not first",
+        message=f"{name_of(subject, facts)} holds {column}, but not first",
         expected=f"({', '.join(keys)})",
-        observed=_words(subject),
+        observed=words(subject),
         remedy=remedy,
     )
 
@@ -229,105 +207,24 @@ def nulls_distinct(subject: TableUnique, facts: Facts) -> Verdict:
     if subject.nulls_not_distinct:
         return None
     found = open_columns(subject)
-    column = _own_column(subject, facts)
+    column = own_column(subject, facts)
     optional_reference = len(subject.columns) == 1 and column not in subject.columns
     if not found or optional_reference:
         return None
     names = " or ".join(found)
     if is_optional(subject, column):
         return Flaw(
-            message=f"{_name(subject, facts)} accepts any number of rows without {names}",
+            message=f"{name_of(subject, facts)} accepts any number of rows without {names}",
             expected="a predicate that leaves out the NULLs, or NULLS NOT DISTINCT",
-            observed=f"{_words(subject)} with nullable {' and '.join(found)}",
+            observed=f"{words(subject)} with nullable {' and '.join(found)}",
             remedy=OPTIONAL,
             severity=Severity.INFO,
         )
     return Flaw(
-        message=f"{_name(subject, facts)} accepts duplicates where {names} is NULL",
+        message=f"{name_of(subject, facts)} accepts duplicates where {names} is NULL",
         expected="NULLS NOT DISTINCT, NOT NULL columns, or a predicate that leaves out the NULLs",
-        observed=f"{_words(subject)} with nullable {' and '.join(found)}",
+        observed=f"{words(subject)} with nullable {' and '.join(found)}",
         remedy=close_gap(subject, column, facts),
-    )
-
-
-@check(
-    "UNQ004",
-    "Expected unique missing",
-    subjects=expected_uniques,
-    severity=Severity.ERROR,
-    why="The application counts on the database to refuse a duplicate, and it does not.",
-    bad="""
-        create table test_suite (
-            id uuid primary key default gen_random_uuid(),
-            org_id uuid not null references organization (id),
-            name text not null
-        );
-    """,
-    good="""
-        create table test_suite (
-            id uuid primary key default gen_random_uuid(),
-            org_id uuid not null references organization (id),
-            name text not null,
-            unique (org_id, name)
-        );
-    """,
-    config="""
-        [tenancy]
-        root = "organization"
-        column = "org_id"
-
-        [contract.tables.test_suite]
-        unique = [["org_id", "name"]]
-    """,
-    portable=True,
-)
-def expected_unique(subject: ExpectedOf, facts: Facts) -> Verdict:
-    """A unique that the contract declares does not exist.
-
-    Examined are the uniques declared for tables that exist. A unique constraint, a primary key or a
-    valid unique index satisfies it when it has exactly these columns and expressions in this
-    order and the declared predicate, or none. Where the contract gives its name and only that differs,
-    the finding is an info.
-    """
-    table, columns = subject.table, subject.key.columns
-    alike = [u for u in uniques_of(table) if same_keys(subject.key, u.idx, facts)]
-    fit = [u.idx for u in alike if u.valid and same_predicate(subject.key, u.idx, facts)]
-    if fit:
-        return other_details(subject, nearest_by_details(subject.key, fit), facts)
-    others = [u for u in uniques_of(table) if set(u.columns) == set(columns)]
-    listed = ", ".join(columns)
-    return Flaw(
-        message=f"{facts.show(table.qname)} has no unique on ({listed})",
-        expected=f"UNIQUE ({listed}){declared_where(subject.key)}{written_in(subject.key)}",
-        location=subject.key.where,
-        observed=_seen(others),
-        remedy=_add_expected(subject, facts),
-    )
-
-
-def _seen(others: list[TableUnique]) -> str:
-    if not others:
-        return "none"
-    return "; ".join(f"{u.name}: {_words(u)}" + ("" if u.valid else ", invalid") for u in others)
-
-
-def _add_expected(subject: ExpectedOf, facts: Facts) -> Remedy:
-    table, columns = subject.table, subject.key.columns
-    missing = missing_columns(table, columns, subject.key.expressions)
-    if missing:
-        return Remedy(note=f"The table has no {missing}: add it first.")
-    apart = [c for c in partition_columns(table) if c not in columns]
-    if apart:
-        return Remedy(
-            note=f"The table is partitioned by {', '.join(apart)}, which every unique of it must hold: "
-            "declare the unique with them, or partition by the columns of the unique."
-        )
-    if subject.key.predicate is not None or subject.key.expressions:
-        kind = "a partial one" if subject.key.predicate is not None else "one on an expression"
-        return Remedy(note=f"The contract declares {kind}: create it as declared in a migration.")
-    return Remedy(
-        add_unique(table, columns, free_name(facts, table.schema, table.name, *columns, "key")),
-        "Duplicate rows make the new index fail: look for them first.",
     )
 
 
@@ -367,11 +264,11 @@ def natural_primary_key(subject: TableUnique, facts: Facts) -> Verdict:
     """
     if scope_of(subject, facts) is not Scope.GLOBAL:
         return None
-    column = _own_column(subject, facts)
+    column = own_column(subject, facts)
     keys = (column, *keys_of(subject.idx))
     return Flaw(
-        message=f"{_name(subject, facts)} is a natural key that all tenants share: it does not hold {column}",
+        message=f"{name_of(subject, facts)} is a natural key that all tenants share: it does not hold {column}",
         expected=f"PRIMARY KEY ({', '.join(keys)}), or a surrogate key",
-        observed=_words(subject),
+        observed=words(subject),
         remedy=replace_primary_key(subject, keys, facts),
     )

@@ -93,3 +93,5 @@ from .subjects import uniques_of as uniques_of
 from .subjects import user_tables as user_tables
 from .tenancy.explain import toml_text as toml_text
 from .tenancy.words import key_name as key_name
+from .wording import form as form
+from .wording import some as some

@@ -11,6 +11,7 @@ from .migrations.run.drift import certain_changes
 from .model.catalog import Catalog
 from .model.difference import Change, Difference
 from .sides import Side
+from .wording import form, some
 
 _LISTED = 10
 _NOT_DECLARED = (
@@ -105,5 +106,5 @@ def _undeclared(side: Side, tables: Iterable[tuple[str, str]]) -> list[str]:
     if not names:
         return []
     listed = ", ".join(names[:_LISTED]) + (", …" if len(names) > _LISTED else "")
-    what = "1 table is" if len(names) == 1 else f"{len(names)} tables are"
+    what = f"{some(len(names), 'table')} {form(len(names), 'is', 'are')}"
     return [f"{what} not declared in {side.compared.name}, and not compared (--closed does): {listed}"]

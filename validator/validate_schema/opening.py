@@ -13,6 +13,7 @@ from .model.catalog import Catalog
 from .progress import Progress
 from .proving import Copy
 from .sqlite import is_sqlite
+from .wording import some
 
 if TYPE_CHECKING:
     import psycopg
@@ -157,7 +158,7 @@ def _open_migrations(source: Source, folder: Path, progress: Progress, *, broken
         progress.step("starting the scratch PostgreSQL"),
         open_server(source.scratch, key=migrations.digest, progress=progress) as server,
     ):
-        with progress.step(f"applying {len(migrations.files)} migrations"):
+        with progress.step(f"applying {some(len(migrations.files), 'migration')}"):
             ran = replayed(server, migrations, source.command, source.base)
         if ran.failure and not broken:
             raise MigrationError(ran.error)

@@ -3,6 +3,7 @@
 from .engine import Outcome
 from .model.finding import Finding, Severity
 from .model.report import Verdict
+from .wording import form, some
 
 EXIT_CODES: dict[Verdict, int] = {"PASS": 0, "FAIL": 1, "INCOMPLETE": 3}
 FAIL_ON = ("error", "warning", "info", "never", "new")
@@ -16,14 +17,13 @@ def decide(outcome: Outcome, fail_on: str) -> tuple[Verdict, str]:
     """
     gating = [f for f in outcome.findings if gates(f, fail_on)]
     if gating:
-        noun = "finding" if len(gating) == 1 else "findings"
+        noun = form(len(gating), "finding")
         which = f"new {noun}, warnings or worse" if fail_on == "new" else f"{noun} at or above {fail_on}"
         return "FAIL", f"{len(gating)} {which}"
     open_checks = [r.id for r in outcome.results if r.status in ("skipped", "error") or r.skipped]
     if open_checks:
         shown = ", ".join(open_checks[:5]) + (" …" if len(open_checks) > 5 else "")
-        noun = "check" if len(open_checks) == 1 else "checks"
-        return "INCOMPLETE", f"{len(open_checks)} {noun} could not run: {shown}"
+        return "INCOMPLETE", f"{some(len(open_checks), 'check')} could not run: {shown}"
     if fail_on == "never":
         return "PASS", "every applicable check ran; findings do not fail this run (--fail-on never)"
     if fail_on == "new":

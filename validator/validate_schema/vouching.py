@@ -12,6 +12,7 @@ from .migrations import MigrationSet, ReplayNotes, discover, templated
 from .migrations.run.failures import FailedMigration
 from .model.history import Drift, DryRuns, Failure, History, HistoryEntry, Ledger, Replay, UpgradePaths
 from .progress import Progress
+from .wording import some
 
 if TYPE_CHECKING:
     import psycopg
@@ -199,7 +200,7 @@ def _run(
 
     try:
         with (
-            progress.step(f"replaying {len(migrations.files)} migrations"),
+            progress.step(f"replaying {some(len(migrations.files), 'migration')}"),
             open_server(live.scratch, key=migrations.digest, progress=progress) as server,
         ):
             ran = replayed(server, migrations, config.command, base)

@@ -7,6 +7,7 @@ import click
 from ..engine import select_checks
 from ..library import split_ids
 from ..packs import builtin_checks
+from ..wording import some
 from . import options
 
 
@@ -28,4 +29,4 @@ def command(select: Sequence[str], ignore: Sequence[str], format_: str) -> None:
     width = max(len(c.name) for c in chosen)
     for check in chosen:
         click.echo(f"{check.id}  {check.severity.value:<7}  {check.name:<{width}}  {check.title}")
-    click.echo(f"\n{len(chosen)} checks; `validate-schema explain ID` tells more.")
+    click.echo(f"\n{some(len(chosen), 'check')}; `validate-schema explain ID` tells more.")

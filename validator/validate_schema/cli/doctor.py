@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ..errors import ValidateSchemaError
+from ..wording import some
 from . import options
 
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("–", "yellow")}
@@ -73,7 +74,7 @@ def _database(url: str | None) -> Iterator[tuple[bool | None, str]]:
         return
     role = catalog.server.role
     yield True, f"PostgreSQL {catalog.server.version}, database {catalog.server.database}, role {role.name}"
-    yield True, f"catalog read: {len(catalog.tables)} tables, {len(catalog.roles)} roles"
+    yield True, f"catalog read: {some(len(catalog.tables), 'table')}, {some(len(catalog.roles), 'role')}"
     for gap in catalog.unreadable:
         yield False, f"{gap.what}: {gap.reason}"
     if role.superuser or role.bypassrls:
@@ -90,7 +91,7 @@ def _sqlite(url: str) -> Iterator[tuple[bool | None, str]]:
     except ValidateSchemaError as error:
         yield False, str(error)
         return
-    yield True, f"SQLite {catalog.server.version}: {len(catalog.tables)} tables"
+    yield True, f"SQLite {catalog.server.version}: {some(len(catalog.tables), 'table')}"
     yield None, "roles and row-level security do not exist there: checks on them are not applicable"
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import UsageError
+from ..wording import form, some
 from . import options
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def _finish(correction: "Correction", *, force: bool) -> int:
 def _rest(correction: "Correction") -> str:
     plan = correction.plan
     count = len(plan.decisions)
-    words = "1 finding needs a decision" if count == 1 else f"{count} findings need a decision"
+    words = f"{some(count, 'finding')} {form(count, 'needs', 'need')} a decision"
     return words + (f", {len(plan.refused)} could not be mended" if plan.refused else "")
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from ..wording import some
 from . import options
 
 
@@ -34,4 +35,4 @@ def command(
         click.echo(text, nl=False)
     else:
         write(text, Path(output))
-        click.echo(f"snapshot: {output} ({len(opened.catalog.tables)} tables)", err=True)
+        click.echo(f"snapshot: {output} ({some(len(opened.catalog.tables), 'table')})", err=True)

@@ -19,6 +19,7 @@ from ..progress import Progress
 from ..proving import Proving
 from ..report import format_of, read_report, render, render_text, write
 from ..target import mask
+from ..wording import some
 from .github import announce, detected
 from .repro import require_repro_folder, write_scripts
 
@@ -127,8 +128,7 @@ def choose_proving(*, prove: bool, live: bool, repro: Path | None) -> Proving:
 def say_scripts(report: Report, folder: Path) -> None:
     """Write the scripts of the leaks and say on standard error what was written."""
     written = write_scripts(report, folder)
-    noun = "script" if len(written) == 1 else "scripts"
-    click.echo(f"{len(written)} {noun} of leaks in {folder}", err=True)
+    click.echo(f"{some(len(written), 'script')} of leaks in {folder}", err=True)
 
 
 def choose_source(

@@ -14,6 +14,7 @@ from ..model.contract import (
     ExpectedView,
 )
 from ..names import parse_name
+from ..wording import some
 
 _PRIVILEGES = ("DELETE", "INSERT", "MAINTAIN", "REFERENCES", "SELECT", "TRIGGER", "TRUNCATE", "UPDATE")
 
@@ -69,7 +70,7 @@ def _foreign_key(key: ForeignKeyConfig, origin: str) -> ExpectedForeignKey:
     schema, name = parse_name(key.references)
     if key.referenced_columns and len(key.referenced_columns) != len(key.columns):
         raise ConfigError(
-            f"{origin} foreign_keys: {len(key.columns)} columns to {key.references}, "
+            f"{origin} foreign_keys: {some(len(key.columns), 'column')} to {key.references}, "
             f"but {len(key.referenced_columns)} in referenced_columns"
         )
     return ExpectedForeignKey(

@@ -8,6 +8,7 @@ from ..model.catalog import QName
 from ..model.contract import Contract, ExpectedEnum, ExpectedTable, ExpectedView
 from ..model.difference import Change
 from ..model.finding import ObjectRef
+from ..wording import some
 from .catalogs import in_order
 from .changes import Property, added, changed, names, removed, renamed
 from .expected import Side, columns, policies, privileges
@@ -111,8 +112,7 @@ def _table(before: Side, after: Side, terms: Terms) -> Iterator[Change]:
 
 
 def _described(table: ExpectedTable) -> str:
-    number = len(table.columns)
-    return f"{number} {'column' if number == 1 else 'columns'}"
+    return some(len(table.columns), "column")
 
 
 def _enums(before: Declared, after: Declared, terms: Terms) -> Iterator[Change]:

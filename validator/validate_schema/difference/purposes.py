@@ -7,6 +7,7 @@ from ..ident import quote_ident
 from ..model.catalog import QName
 from ..model.difference import Change
 from ..model.finding import ObjectRef
+from ..wording import form
 from .changes import shown
 
 _MOST = 8
@@ -34,12 +35,9 @@ _KINDS = (
     "sequence",
 )
 _NOUNS = {
-    "index": ("index", "indexes"),
-    "policy": ("policy", "policies"),
-    "unique": ("unique key", "unique keys"),
-    "check": ("check constraint", "check constraints"),
-    "exclusion": ("exclusion constraint", "exclusion constraints"),
-    "default privileges": ("default privileges", "default privileges"),
+    "unique": "unique key",
+    "check": "check constraint",
+    "exclusion": "exclusion constraint",
 }
 _MADE = frozenset({"table", "schema", "enum", "domain", "view", "materialized view", "extension",
                    "function", "procedure", "aggregate", "window", "sequence", "trigger", "event trigger",
@@ -135,7 +133,7 @@ def _alteration(group: Sequence[Change], what: str, schema: str) -> str:
     if what == "label":
         added = bool(first.after)
         labels = _listed([quote_ident(c.after or c.before) for c in group])
-        noun = "label" if len(group) == 1 else "labels"
+        noun = form(len(group), "label")
         return f"{'adds' if added else 'drops'} {noun} {labels} {'to' if added else 'from'} {objects}"
     if what.startswith("privileges of "):
         return f"changes privileges on {objects}"
@@ -199,8 +197,7 @@ def _own_name(change: Change, schema: str) -> str:
 
 
 def _noun(kind: str, count: int) -> str:
-    one, many = _NOUNS.get(kind, (kind, f"{kind}s"))
-    return one if count == 1 else many
+    return form(count, _NOUNS.get(kind, kind))
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from ..model.catalog import Column, Constraint, QName, Table, Trigger
 from ..model.difference import Change
 from ..model.finding import ObjectRef
+from ..wording import some
 from .changes import Property, added, changed, grants, names, on_off, removed, renamed, shown, yes_no
 from .keys import constraints, indexes
 from .pairs import Pairs, pair
@@ -135,24 +136,19 @@ def described_column(column: Column) -> str:
 
 def described(table: Table, default_schema: str) -> str:
     """Return the whole of a table in words."""
-    words = [_count(len(table.columns), "column")]
+    words = [some(len(table.columns), "column")]
     key = table.primary_key
     words.append(f"primary key ({names(key.columns)})" if key else "no primary key")
     kinds = [c.kind for c in table.constraints]
     for kind, word in (("foreign key", "foreign key"), ("unique", "unique key"), ("check", "check")):
         if kind in kinds:
-            words.append(_count(kinds.count(kind), word))
+            words.append(some(kinds.count(kind), word))
     own = sum(1 for i in table.indexes if i.constraint is None and not i.primary)
-    words += [_count(own, "index")] if own else []
+    words += [some(own, "index")] if own else []
     words += [f"row-level security {on_off(True)}"] if table.row_security else []
-    words += [_count(len(table.policies), "policy")] if table.policies else []
+    words += [some(len(table.policies), "policy")] if table.policies else []
     words += [f"partition of {shown(table.parent, default_schema)}"] if table.parent else []
     return ", ".join(words)
-
-
-def _count(number: int, word: str) -> str:
-    plural = {"index": "indexes", "policy": "policies"}.get(word, f"{word}s")
-    return f"{number} {word if number == 1 else plural}"
 
 
 def triggers(on: QName, before: Sequence[Trigger], after: Sequence[Trigger]) -> Iterator[Change]:

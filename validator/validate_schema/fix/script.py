@@ -8,6 +8,7 @@ from ..migrations.records import Mode
 from ..model.finding import Finding
 from ..report.escape import printable_sql, visible
 from ..report.rollback import rollback
+from ..wording import some
 from .layout import Script
 from .plan import Mended, Plan
 from .statements import in_transaction, is_concurrent
@@ -59,9 +60,8 @@ def _said(finding: Finding, default_schema: str) -> str:
 
 
 def _heading(plan: Plan, heading: Heading, *, alone: bool) -> Iterator[str]:
-    count = len(plan.mended)
-    noun = "finding" if count == 1 else "findings"
-    yield from _comment(f"Mends {count} {noun} of validate-schema {heading.version}, written {heading.when}.")
+    mended = some(len(plan.mended), "finding")
+    yield from _comment(f"Mends {mended} of validate-schema {heading.version}, written {heading.when}.")
     for sentence in heading.verified:
         yield from _comment(sentence)
     concurrent = any(is_concurrent(s) for m in plan.mended for s in m.statements)

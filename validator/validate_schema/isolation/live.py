@@ -7,6 +7,7 @@ from ..ident import quote_ident, quote_literal, quote_qname
 from ..model.catalog import Table
 from ..model.isolation import AppRole, Cell, Isolation, Outcome, Probe
 from ..model.tenancy import TableClass
+from ..wording import some
 from .context import ContextSetup, default_context
 from .repair import brief
 
@@ -129,12 +130,14 @@ def _count(
         return cell(Outcome.INCONCLUSIVE, brief(error))
     script = (f"set role {quote_ident(role)}", *setup.of(tenant), query)
     if seen:
-        return cell(Outcome.LEAK, "rows of other tenants are visible", f"{seen} rows", script)
+        return cell(Outcome.LEAK, "rows of other tenants are visible", some(seen, "row"), script)
     if not there:
         return cell(
             Outcome.INCONCLUSIVE, "the connected role sees rows of one tenant only: nothing to compare with"
         )
-    return cell(Outcome.ISOLATED, f"none of {there} rows of other tenants is visible", "0 rows", script)
+    return cell(
+        Outcome.ISOLATED, f"none of {some(there, 'row')} of other tenants is visible", "0 rows", script
+    )
 
 
 def _tenant(conn: "psycopg.Connection[Any]", table: Table, role: str, owners: _Owners) -> str | None:

@@ -9,6 +9,7 @@ from ..ident import display
 from ..model.catalog import QName, Table
 from ..model.isolation import AppRole, Cell, Isolation, Outcome, Probe
 from ..model.tenancy import TableClass
+from ..wording import some
 from .attempts import Target
 from .context import ContextSetup, default_context
 from .gaps import Gaps, find_gaps
@@ -81,7 +82,7 @@ class _Proof:
         stage = Stage(self.conn, {r.name: r.settings for r in self.facts.catalog.roles if r.settings})
         probers = [p for role in roles for p in self._probers(stage, seeder, role)]
         bare = self._cells_of_unprovable(seeder, roles)
-        self.say(f"probing {len(self.tables)} tables as {', '.join(r.name for r in roles)}")
+        self.say(f"probing {some(len(self.tables), 'table')} as {', '.join(r.name for r in roles)}")
         # A setting that was once set is '' afterwards, not unset: so what needs it unset comes first.
         open_ended = [(p, [("unset", p.without_context(()))]) for p in probers]
         contexts = {x: self._context(seeder, x) for x in (A, B)}

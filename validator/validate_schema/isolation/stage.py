@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..ident import quote_ident, quote_literal, quote_qname
 from ..model.catalog import QName
+from ..wording import some
 from .repair import brief
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Answer:
 
     @property
     def said(self) -> str:
-        return f"{self.state} {self.message}" if self.state else f"{self.hits} rows"
+        return f"{self.state} {self.message}" if self.state else some(self.hits, "row")
 
 
 @dataclass

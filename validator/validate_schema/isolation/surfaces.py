@@ -15,6 +15,7 @@ from ..ident import quote_ident, quote_literal, quote_qname
 from ..model.catalog import Function, QName, Table, View
 from ..model.isolation import AppRole, Cell, Outcome, Probe
 from ..model.tenancy import TableClass
+from ..wording import some
 from .gaps import Gaps
 from .roles import Rights, rights_of
 from .rows import A, B
@@ -125,7 +126,7 @@ def _judge(
         outcome=outcome,
         why=why,
         kind=surface.kind,
-        observed=observed.said if observed.state else f"{len(observed.rows)} rows",
+        observed=observed.said if observed.state else some(len(observed.rows), "row"),
         statements=view_script(role, context, rows, surface.statements[place]),
     )
 

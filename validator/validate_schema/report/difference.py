@@ -9,8 +9,8 @@ import msgspec
 from ..difference import Words, change_words
 from ..ident import visible
 from ..model.difference import Change, ChangeKind, Compared, Difference
+from ..wording import some
 from .escape import md_code, md_text
-from .line import some
 
 FORMAT_VERSION = 1
 _SIGNS = {"added": "+", "removed": "-", "changed": "~", "renamed": "~"}

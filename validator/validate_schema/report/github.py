@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from ..ident import visible
 from ..model.finding import Finding
 from ..model.report import Report
+from ..wording import form, some
 from .escape import md_code, md_text, shown_sql
 from .places import place_of
 
@@ -39,12 +40,10 @@ def render_annotations(report: Report) -> str:
             lines.append(_annotation(command, finding, report))
     hidden = len(wanted) - shown
     if hidden:
-        noun = "finding" if hidden == 1 else "findings"
-        lines.append(f"{hidden} more {noun}: see the step summary or the report")
+        lines.append(f"{hidden} more {form(hidden, 'finding')}: see the step summary or the report")
     known = len(report.findings) - len(wanted)
     if known:
-        noun = "finding" if known == 1 else "findings"
-        lines.append(f"not annotated, since the baseline knows them: {known} {noun}")
+        lines.append(f"not annotated, since the baseline knows them: {some(known, 'finding')}")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -111,5 +110,6 @@ def _short(report: Report, room: int) -> str:
             break
         lines.append(row)
         left -= 1
-    lines += ["", f"The whole report is larger than a step summary may be; {left} findings are not shown."]
+    hidden = f"{some(left, 'finding')} {form(left, 'is', 'are')} not shown"
+    lines += ["", f"The whole report is larger than a step summary may be; {hidden}."]
     return "\n".join(lines) + "\n"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..model.report import MigrationEntry, Report
+from ..wording import some
 from .promises import SIGNS, WORDS, Mark, without_schema
 
 SEVERITIES = ("error", "warning", "info")
@@ -154,7 +155,7 @@ def summary(report: Report) -> tuple[str, ...]:
         ]
         roots = sum(t.table_class == "root" for t in report.tables)
         classes = [f"{roots} root"] * bool(roots) + classes
-        sentences.append(f"{counts.tables} tables: {', '.join(classes)}.")
+        sentences.append(f"{some(counts.tables, 'table')}: {', '.join(classes)}.")
     elif without_schema(report):
         sentences.append("The migrations do not run through, so there is no schema to judge.")
     else:
@@ -163,9 +164,8 @@ def summary(report: Report) -> tuple[str, ...]:
         )
     examined = report.statistics
     sentences.append(
-        f"{examined.checks} {_plural('check', examined.checks)} looked at {examined.examined} "
-        f"{_plural('object', examined.examined)}: {examined.passed} passed, "
-        f"{examined.failed} failed, {examined.not_applicable} not applicable, "
+        f"{some(examined.checks, 'check')} looked at {some(examined.examined, 'object')}: "
+        f"{examined.passed} passed, {examined.failed} failed, {examined.not_applicable} not applicable, "
         f"{examined.skipped + examined.errors} could not run."
     )
     return tuple(sentences)
@@ -175,11 +175,7 @@ def _findings_sentence(report: Report) -> str:
     if not report.findings:
         accepted = f" {len(report.suppressed)} accepted." if report.suppressed else ""
         return f"No findings.{accepted}"
-    parts = [f"{number} {_plural(severity, number)}" for severity, number in severities(report) if number]
+    parts = [some(number, severity) for severity, number in severities(report) if number]
     total = len(report.findings)
     accepted = f", {len(report.suppressed)} accepted" if report.suppressed else ""
-    return f"{total} {_plural('finding', total)}: {', '.join(parts)}{accepted}."
-
-
-def _plural(word: str, number: int) -> str:
-    return word if number == 1 or word == "info" else f"{word}s"
+    return f"{some(total, 'finding')}: {', '.join(parts)}{accepted}."

@@ -24,8 +24,3 @@ class Line:
     @property
     def word(self) -> str:
         return WORDS[self.mark]
-
-
-def some(number: int, noun: str) -> str:
-    """Return number and noun, the latter in its plural where there is not one."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"

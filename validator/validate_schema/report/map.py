@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ..model.report import Report
+from ..wording import some
 from .escape import visible
 from .graph import Edge, Graph, graph
 from .layout import Layout, Node, arrange, is_slot
@@ -109,13 +110,9 @@ def tenancy_map(report: Report) -> Map:
 def _description(drawn: Graph) -> str:
     depth = max(drawn.layer.values(), default=0)
     return (
-        f"{_some(len(drawn.layer), 'owned table')} up to {_some(depth, 'step')} from the tenant root. "
-        f"{_some(len(drawn.unsafe), 'foreign key')} may cross tenants."
+        f"{some(len(drawn.layer), 'owned table')} up to {some(depth, 'step')} from the tenant root. "
+        f"{some(len(drawn.unsafe), 'foreign key')} may cross tenants."
     )
-
-
-def _some(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _short(text: str, width: float, letter: float = _LETTER) -> str:
@@ -172,7 +169,7 @@ def _picture(drawn: Graph) -> tuple[float, float, list[Box], list[Path], list[Ca
 
 
 def _step(number: int) -> str:
-    return ("tenant root", "1 step away")[number] if number < 2 else f"{number} steps away"
+    return f"{some(number, 'step')} away" if number else "tenant root"
 
 
 def _tops(arranged: Layout, heights: dict[Node, float]) -> dict[Node, float]:
@@ -283,8 +280,8 @@ def _register(drawn: Graph) -> tuple[float, float, list[Box], list[Path], list[C
     for layer in range(max(drawn.layer.values(), default=-1) + 1):
         members = [n for n, at in sorted(drawn.layer.items()) if at == layer]
         crossing = sum(unsafe[n] for n in members)
-        warning = f" · ✗ {_some(crossing, 'key')} may cross tenants" if crossing else ""
-        captions.append(Caption(0, y + 12, f"{_step(layer)} · {_some(len(members), 'table')}{warning}"))
+        warning = f" · ✗ {some(crossing, 'key')} may cross tenants" if crossing else ""
+        captions.append(Caption(0, y + 12, f"{_step(layer)} · {some(len(members), 'table')}{warning}"))
         y += 20
         for place, number in enumerate(members):
             row, column = divmod(place, per_row)

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ..model.report import MigrationEntry, MigrationFacts
-from .line import Line, Mark, some
+from ..wording import some
+from .line import Line, Mark
 
 _APPLIED = (
     "applied", "unverifiable", "missing", "edited", "line_endings", "renamed", "reused", "renumbered",

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from ..model.report import Report
 from ..packs import resource_dir
+from ..wording import form, some
 from .escape import html_content, md_code, md_fence, md_text, shown_sql, visible
 from .view import View
 
@@ -43,7 +44,7 @@ def _hash(text: str) -> str:
 
 
 def _environment(**options: Any) -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(resource_dir("templates"), encoding="utf-8"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -52,6 +53,8 @@ def _environment(**options: Any) -> Environment:
         keep_trailing_newline=True,
         **options,
     )
+    environment.globals |= {"some": some, "form": form}
+    return environment
 
 
 @cache

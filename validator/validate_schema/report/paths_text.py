@@ -4,6 +4,7 @@ import click
 
 from ..ident import visible
 from ..model.history import RowLoss, UpgradePaths
+from ..wording import some
 
 _LISTED = 8
 
@@ -20,8 +21,8 @@ def render_paths(paths: UpgradePaths, *, color: bool = False) -> str:
     lines += _notes("no fixture for", paths.bare)
     lines += _notes("nothing is expected of the rows of", paths.unasserted)
     total = len(paths.losses)
-    counted = f"{_count(len(paths.paths), 'upgrade path')}, {_count(paths.rows, 'row')} compared"
-    verdict = f"FAIL: {_count(total, 'difference')} in" if total else "PASS:"
+    counted = f"{some(len(paths.paths), 'upgrade path')}, {some(paths.rows, 'row')} compared"
+    verdict = f"FAIL: {some(total, 'difference')} in" if total else "PASS:"
     return "\n".join([*lines, "", f"{verdict} {counted}", ""])
 
 
@@ -46,7 +47,3 @@ def _notes(words: str, versions: tuple[str, ...]) -> list[str]:
         return []
     more = f" and {len(versions) - _LISTED} more" if len(versions) > _LISTED else ""
     return [f"· {words} {', '.join(map(visible, versions[:_LISTED]))}{more}"]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")

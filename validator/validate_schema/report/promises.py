@@ -1,11 +1,11 @@
 """The expected validation output: one line per promise of the schema, ✓ only if examined and true."""
 
 from ..model.report import CheckResult, Report
+from ..wording import form, some
 from .line import SIGNS as SIGNS
 from .line import WORDS as WORDS
 from .line import Line as Line
 from .line import Mark as Mark
-from .line import some as _some
 from .migration_lines import migration_lines
 
 _OWNER = "{n} tables have a known owner"
@@ -71,19 +71,17 @@ def without_schema(report: Report) -> bool:
 
 def _counted(report: Report) -> list[Line]:
     counts = report.counts
+    tables = f"{some(counts.tables, 'table')} {form(counts.tables, 'exists', 'exist')}"
     indexes = (
-        f"{counts.indexes} indexes exist: {_some(counts.primary_keys, 'primary key')}, "
+        f"{some(counts.indexes, 'index')} {form(counts.indexes, 'exists', 'exist')}: "
+        f"{some(counts.primary_keys, 'primary key')}, "
         f"{counts.unique_indexes} other unique, {counts.plain_indexes} plain"
     )
     return [
-        _count(
-            counts.tables, f"{_some(counts.tables, 'table')} exist{'s' * (counts.tables == 1)}", "no tables"
-        ),
+        _count(counts.tables, tables, "no tables"),
         _count(counts.indexes, indexes, "no indexes"),
-        _count(
-            counts.foreign_keys, f"{_some(counts.foreign_keys, 'foreign key')} defined", "no foreign keys"
-        ),
-        _count(counts.enums, f"{_some(counts.enums, 'enum type')} defined", "no enum types"),
+        _count(counts.foreign_keys, f"{some(counts.foreign_keys, 'foreign key')} defined", "no foreign keys"),
+        _count(counts.enums, f"{some(counts.enums, 'enum type')} defined", "no enum types"),
     ]
 
 
@@ -123,7 +121,7 @@ def _null_rows(report: Report, result: CheckResult | None) -> Line:
     if rows is None or not report.counts.tenant_tables:
         why = (result.reason if result else "") or "rows were not counted in this run"
         return Line("none", f"rows with a NULL {named}", why, "DAT001" if result else "")
-    text = f"{_some(rows, 'row')} with a NULL {named}"
+    text = f"{some(rows, 'row')} with a NULL {named}"
     return Line("bad" if rows else "ok", text, check="DAT001" if result else "")
 
 
@@ -135,19 +133,12 @@ def proven(report: Report) -> Line:
     roles = ", ".join(r.name for r in proof.roles) or "no role"
     if not found.tables:
         return Line("none", "0 of 0 tables proven isolated", "there are none to examine")
-    doubts = [
-        f"{n} {word}"
-        for n, word in ((found.leaks, _leaks(found.leaks)), (found.inconclusive, "inconclusive"))
-        if n
-    ]
+    doubts = [some(found.leaks, "leak")] if found.leaks else []
+    doubts += [f"{found.inconclusive} inconclusive"] if found.inconclusive else []
     if proof.live:
-        text = f"no row of another tenant among the live rows of {_some(found.tables, 'table')} (as {roles})"
+        text = f"no row of another tenant among the live rows of {some(found.tables, 'table')} (as {roles})"
         held = found.cells > 0 and not doubts
     else:
         text = f"{found.proven} of {found.tables} tables with tenants' rows proven isolated (as {roles})"
         held = found.proven == found.tables and not doubts
     return Line("ok" if held else "bad" if found.leaks else "none", text, ", ".join(doubts))
-
-
-def _leaks(number: int) -> str:
-    return "leak" if number == 1 else "leaks"

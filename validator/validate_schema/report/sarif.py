@@ -13,6 +13,7 @@ import msgspec
 from ..ident import visible
 from ..model.finding import Finding
 from ..model.report import CheckResult, Report, Suppressed
+from ..wording import form, some
 from .escape import shown_sql
 from .places import place_of
 
@@ -85,7 +86,8 @@ def _invocation(report: Report, cut: int) -> dict[str, Any]:
     """Return how the run ended, with what was not examined and what was cut."""
     notes = []
     if cut:
-        notes.append(_note("warning", f"{cut} findings were left out: GitHub shows {MAX_RESULTS:,} at most."))
+        left_out = f"{some(cut, 'finding')} {form(cut, 'was', 'were')} left out"
+        notes.append(_note("warning", f"{left_out}: GitHub shows {MAX_RESULTS:,} at most."))
     for check in report.checks:
         if check.status in ("skipped", "error"):
             level = "error" if check.status == "error" else "warning"

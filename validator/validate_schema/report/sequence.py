@@ -8,6 +8,7 @@ from functools import cached_property
 from ..difference import change_words
 from ..model.history import Failure, RepeatedDdl
 from ..model.report import MigrationEntry, Report
+from ..wording import some
 from .headline import migration_label
 from .line import Line
 from .migration_lines import migration_lines
@@ -174,6 +175,5 @@ def _ties(repeated: Sequence[RepeatedDdl], orders: Mapping[str, int]) -> dict[st
             Tie(f"creates again {', '.join(objects[:_NAMED])}{rest}, as does", orders.get(first))
         )
     for (first, file), number in before.items():
-        noun = "object" if number == 1 else "objects"
-        ties[first].append(Tie(f"{number} {noun} created again by", orders.get(file)))
+        ties[first].append(Tie(f"{some(number, 'object')} created again by", orders.get(file)))
     return ties

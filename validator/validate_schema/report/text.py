@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..ident import visible
 from ..model.finding import Severity
 from ..model.report import Report
+from ..wording import some
 from .promises import without_schema
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _unexamined(report: Report, width: int) -> Iterator[str]:
             by_reason.setdefault(result.reason, []).append(result.id)
     for reason, ids in by_reason.items():
         yield ""
-        yield f"not examined ({len(ids)} {'check' if len(ids) == 1 else 'checks'})"
+        yield f"not examined ({some(len(ids), 'check')})"
         yield from _wrapped(visible(reason), width, "  ")
         yield from _wrapped(", ".join(ids), width, "  ")
 
@@ -96,7 +97,7 @@ def _findings(view: "View", paint: Paint, width: int, least: Severity) -> Iterat
         yield from _wrapped(_what(card), width, "  ")
     if hidden:
         yield ""
-        yield f"{hidden} {'finding' if hidden == 1 else 'findings'} below {least.value} not shown"
+        yield f"{some(hidden, 'finding')} below {least.value} not shown"
 
 
 def _times(card: "Card") -> str:

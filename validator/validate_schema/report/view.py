@@ -6,6 +6,7 @@ from functools import cached_property
 
 from ..model.finding import Finding
 from ..model.report import CheckResult, EnumFacts, PolicyFacts, Report, Suppressed
+from ..wording import some
 from . import cards as cards_
 from . import headline, matrix, sequence
 from . import map as map_
@@ -314,9 +315,9 @@ class View:
 
 def _step(card: cards_.Card) -> Step:
     count = len(card.objects)
-    where = card.objects[0].label if count == 1 else f"{count} objects"
+    where = card.objects[0].label if count == 1 else some(count, "object")
     if card.statements:
-        detail = f"{card.statements} {'statement' if card.statements == 1 else 'statements'} ready to run"
+        detail = f"{some(card.statements, 'statement')} ready to run"
     else:
         detail = card.note or "needs a decision"
     return Step(f"{card.check} {card.title}: {where}", detail, card.anchor)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from ..ident import display
 from ..model.catalog import QName
 from ..model.tenancy import Candidate
+from ..wording import form, some
 from .graph import Graph
 from .words import agrees, key_name, of_people, words
 
@@ -55,7 +56,7 @@ class Evidence:
     def sentence(self, graph: Graph) -> str:
         """Return the reason in words, with the figures."""
         total, keyed = len(self.carriers), len(set().union(*self.keyed.values()))
-        carry = "carries" if total == 1 else "carry"
+        carry = form(total, "carries", "carry")
         said = f"{total} of {len(graph.tables)} tables {carry} {' or '.join(self.columns)}"
         if self.root is not None:
             target = display(self.root, graph.default_schema)
@@ -66,8 +67,7 @@ class Evidence:
             else:
                 said += f"; in {keyed} of them it is a foreign key to {target}"
         if self.policies:
-            tables = "1 table" if self.policies == 1 else f"{self.policies} tables"
-            said += f"; policies of {tables} compare it with a setting"
+            said += f"; policies of {some(self.policies, 'table')} compare it with a setting"
         return said
 
     def candidate(self, graph: Graph) -> Candidate | None:

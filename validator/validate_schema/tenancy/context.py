@@ -9,6 +9,7 @@ from ..ident import display
 from ..model.catalog import Catalog, QName, Role, Table
 from ..model.tenancy import Level, Standing, TableClass
 from ..names import parse_pattern
+from ..wording import some
 from .policies import Comparison
 
 Compared = Mapping[QName, frozenset[Comparison]]
@@ -51,15 +52,15 @@ def find_context(
     if setting is None:
         setting = max(sorted(settings), key=settings.__getitem__)
         inferred["setting"] = (
-            f"policies of {_tables(settings[setting])} compare the tenant column with it, of {total} that "
-            "compare it with any setting"
+            f"policies of {some(settings[setting], 'table')} compare the tenant column with it, "
+            f"of {total} that compare it with any setting"
         )
     fitting = {helper: count for (helper, read), count in called.items() if read == setting}
     if not fitting:
         return Context(setting, None, inferred)
     helper = max(sorted(fitting), key=fitting.__getitem__)
     inferred["current_tenant"] = (
-        f"policies of {_tables(fitting[helper])} call it, and its body reads {setting}"
+        f"policies of {some(fitting[helper], 'table')} call it, and its body reads {setting}"
     )
     return Context(setting, display(helper, home) + "()", inferred)
 
@@ -96,10 +97,6 @@ def _count(
         if settings:
             break
     return settings, helpers, total
-
-
-def _tables(count: int) -> str:
-    return "1 table" if count == 1 else f"{count} tables"
 
 
 def _alike(compared: Compared, levels: tuple[Level, ...]) -> Counter[frozenset[tuple[Comparison, bool]]]:

@@ -9,6 +9,7 @@ from ..ident import display
 from ..model.catalog import QName
 from ..model.tenancy import Candidate, Level
 from ..names import parse_pattern
+from ..wording import some
 from .candidates import Evidence, for_root, gather, personal, primary_column, referenced_key
 from .graph import Graph
 from .words import agrees
@@ -118,15 +119,16 @@ def _declared_column(graph: Graph, columns: tuple[str, ...]) -> Decision:
         rivals = [end for end in ranked[1:] if end[0] != root]
         if rivals and count < _CLEAR * roots[rivals[0]]:
             found = tuple(
-                Candidate(end[0], columns[0], roots[end], f"{spelled} leads to it in {roots[end]} tables")
+                Candidate(
+                    end[0], columns[0], roots[end], f"{spelled} leads to it in {some(roots[end], 'table')}"
+                )
                 for end in ranked
             )
             return Decision(
                 candidates=found, problem=f"{spelled} is a foreign key to different tables: set tenancy.root"
             )
         shown = display(root, graph.default_schema)
-        tables = "1 table" if count == 1 else f"{count} tables"
-        why = f"{spelled} is a foreign key to {shown} in {tables}"
+        why = f"{spelled} is a foreign key to {shown} in {some(count, 'table')}"
         return Decision((Level(columns, root, key),), {"root": why})
     named = [
         name

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from ...errors import HistoryError, UsageError
 from ...model.history import HistoryEntry, Ledger
+from ...wording import form
 from ..history.checksums import checksum
 from ..history.compare import compare, shared
 from ..history.identity import repeatable
@@ -84,7 +85,7 @@ def make(
 def _listed(entries: Sequence[HistoryEntry]) -> str:
     names = ", ".join(f"{e.version} {e.name}".strip() for e in entries[:3])
     more = f" and {len(entries) - 3} more" if len(entries) > 3 else ""
-    return f"{names}{more} {'is' if len(entries) == 1 else 'are'}"
+    return f"{names}{more} {form(len(entries), 'is', 'are')}"
 
 
 def _runnable(file: MigrationFile, label: str) -> Body:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ...ident import quote_ident
 from ...model.history import RepeatedDdl, Statement
+from ...wording import some
 from ..discovery.folder import read_sql
 from ..records import MigrationSet
 from ..run import script
@@ -39,10 +40,10 @@ class Ddl(NamedTuple):
         found = []
         if self.unseen:
             found.append(
-                f"repeated DDL: {_count(self.unseen, 'statement')} with dynamic SQL (DO) not looked into"
+                f"repeated DDL: {some(self.unseen, 'statement')} with dynamic SQL (DO) not looked into"
             )
         if self.unparsed:
-            found.append(f"repeated DDL: {_count(self.unparsed, 'statement')} could not be parsed")
+            found.append(f"repeated DDL: {some(self.unparsed, 'statement')} could not be parsed")
         return tuple(found)
 
 
@@ -149,7 +150,3 @@ def _by_stray(number: int, found: Iterable[tuple[Key, Made]]) -> list[RepeatedDd
     text = ", ".join(names) if len(names) <= _FEW else f"{', '.join(names[:2])} and {len(names) - 2} more"
     first, last = again[0][1].places[0][1], again[0][1].places[-1][1]
     return [RepeatedDdl(object=text, statements=(first, last), hidden=again[0][1].hidden)]
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word if number == 1 else word + 's'}"

@@ -1,0 +1,86 @@
+"""IDX: the indexes that the contract declares are there."""
+
+from validate_schema.api import Facts, Flaw, Remedy, Severity, Verdict, check
+
+from ._declared import written_in
+from ._expected import ExpectedOf, expected_indexes
+from ._indexes import build, nearest
+from ._key_details import declared_where, nearest_by_details, other_details, same_keys, same_predicate
+
+
+@check(
+    "IDX006",
+    "Expected index missing",
+    subjects=expected_indexes,
+    severity=Severity.ERROR,
+    why="The queries that it was declared for read the whole table.",
+    bad="""
+        create table run (
+            id uuid primary key,
+            org_id uuid not null references organization (id),
+            status text not null
+        );
+    """,
+    good="""
+        create table run (
+            id uuid primary key,
+            org_id uuid not null references organization (id),
+            status text not null
+        );
+        create index on run (org_id, status);
+    """,
+    config="""
+        [tenancy]
+        root = "organization"
+        column = "org_id"
+
+        [contract.tables.run]
+        indexes = [["org_id", "status"]]
+    """,
+    portable=True,
+)
+def expected_index(subject: ExpectedOf, facts: Facts) -> Verdict:
+    """An index that the contract declares does not exist.
+
+    Examined are the indexes declared for tables that exist. Where the contract gives columns alone,
+    any valid index without a predicate satisfies it when its first columns are exactly these, in this
+    order. Where it gives the index by name, it must have exactly these columns, and the method, order,
+    operator classes and predicate that are declared; a difference in these is a warning. It is an info
+    where only the name differs, and where another index leads with the columns.
+    """
+    table, key = subject.table, subject.key
+    columns = key.columns
+    alike = [i for i in table.indexes if same_keys(key, i, facts, first=True) and i.valid]
+    alike = [i for i in alike if same_predicate(key, i, facts)]
+    if key.name is None and key.predicate is None:
+        exact = alike
+    else:
+        exact = [i for i in alike if len(i.columns) == len(columns) and not i.unique]
+    if exact:
+        return other_details(subject, nearest_by_details(key, exact), facts)
+    listed = ", ".join(columns)
+    expected = f"an index on ({listed}){declared_where(key)}{written_in(key)}"
+    if alike:
+        return Flaw(
+            message=f"{facts.show(table.qname)} has no index of its own on ({listed}): {alike[0].name} starts with it",
+            expected=expected,
+            location=key.where,
+            observed=nearest(table, set(columns[:1])),
+            remedy=_build_declared(subject, facts),
+            severity=Severity.INFO,
+        )
+    return Flaw(
+        message=f"{facts.show(table.qname)} has no index that starts with ({listed}){declared_where(key)}",
+        expected=expected,
+        location=key.where,
+        observed=nearest(table, set(columns[:1])),
+        remedy=_build_declared(subject, facts),
+    )
+
+
+def _build_declared(subject: ExpectedOf, facts: Facts) -> Remedy:
+    key = subject.key
+    plain = key.predicate is None and not key.descending and not any(key.opclasses) and not key.expressions
+    if not plain or key.method not in (None, "btree"):
+        return Remedy(note="Create it as declared, with its method, order and predicate, in a migration.")
+    return build(subject.table, key.columns, facts)

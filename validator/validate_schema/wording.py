@@ -1,0 +1,23 @@
+"""Numbers with their nouns, and words that follow the number."""
+
+_ALIKE = frozenset({"info", "default privileges"})
+
+
+def some(number: int, noun: str) -> str:
+    """Return number and noun, the noun in its plural unless there is one: ``1 row``, ``0 rows``."""
+    return f"{number} {form(number, noun)}"
+
+
+def form(number: int, one: str, many: str = "") -> str:
+    """Return `one` for the number one, else `many`; without `many`, the regular plural of the noun `one`."""
+    return one if number == 1 else many or _plural(one)
+
+
+def _plural(noun: str) -> str:
+    if noun in _ALIKE:
+        return noun
+    if noun.endswith(("s", "x", "z", "ch", "sh")):
+        return f"{noun}es"
+    if noun.endswith("y") and not noun.endswith(("ay", "ey", "oy", "uy")):
+        return f"{noun[:-1]}ies"
+    return f"{noun}s"
