@@ -1,11 +1,11 @@
 """Findings grouped into cards: forty tables with one defect are one card with forty names."""
 
-import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import takewhile
 
 from ..model.finding import Finding, Severity
 from ..model.report import CheckResult, Report
@@ -170,8 +170,8 @@ def _shared(values: Iterable[str]) -> str:
 
 def _common_start(notes: list[str]) -> str:
     """Return the sentences that all notes begin with."""
-    sentences = [_SENTENCE.split(note) for note in notes]
-    return " ".join(os.path.commonprefix(sentences))
+    together = zip(*map(_SENTENCE.split, notes), strict=False)
+    return " ".join(same[0] for same in takewhile(lambda same: len(set(same)) == 1, together))
 
 
 def _object(anchor: str, finding: Finding, shared: dict[str, str], default_schema: str) -> CardObject:
