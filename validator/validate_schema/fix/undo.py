@@ -12,7 +12,7 @@ _SWAP = re.compile(
     rf"ALTER TABLE ({_NAME}) DROP CONSTRAINT ({_ID})(?:, ADD CONSTRAINT ({_ID}) .*?)?;?", re.DOTALL
 )
 _ADOPT = re.compile(
-    rf"ALTER TABLE ({_ID}\.)({_ID}) ADD CONSTRAINT ({_ID}) .* USING INDEX ({_ID})\b.*", re.DOTALL
+    rf"ALTER TABLE ({_ID}\.)({_ID}) ADD CONSTRAINT ({_ID}) .* USING INDEX ({_ID}).*", re.DOTALL
 )
 _DROP_INDEX = re.compile(rf"DROP INDEX( CONCURRENTLY)? ({_NAME});?")
 _COLUMN = re.compile(
