@@ -5,8 +5,11 @@ import pytest
 
 from tests.fix_bench import Bench, execute
 from tests.fix_examples import Judged, findings
+from validate_schema.catalog import read_catalog
+from validate_schema.catalog.snapshot import fingerprint
 from validate_schema.declare import Check
 from validate_schema.engine import Outcome
+from validate_schema.fix.layout import Way
 from validate_schema.fix.plan import make_plan
 from validate_schema.fix.script import Heading, write_script
 from validate_schema.packs import builtin_checks
@@ -68,12 +71,17 @@ def test_a_corrective_migration_cures_the_bad_example(check: Check, bench: Bench
             plan = make_plan(conn, judged, frozenset({check.id}))
         assert all(f.remedy.sql for f in plan.before), "no SQL for a finding of a remediable check"
         assert all(s.endswith(";") for mend in plan.mended for s in mend.statements)
-        script = write_script(plan, "transaction", Heading("1", "today"), schema)
+        script = write_script(plan, Way("transaction"), Heading("1", "today"), schema)
+        start = fingerprint(read_catalog(conn))
         conn.execute(script.up.encode())
         (cured,) = judged(conn).results
+        conn.execute(script.down.encode())
+        end = fingerprint(read_catalog(conn))
 
     assert (plan.refused, plan.after) == ([], ())
     assert (cured.status in ("passed", "not_applicable"), cured.reason) == (True, cured.reason)
+    # What was merely validated stays so: nothing takes that back.
+    assert not script.down or (end == start) != ("-- Not undone: " in script.down), script.down
 
 
 @every_schema

@@ -55,7 +55,7 @@ def test_the_new_migration_is_the_last_one_that_the_tool_would_run(tool: str, tm
     last = discover(tmp_path, tool).files[-1]
     assert last.path.relative_to(tmp_path).as_posix() == expected[0]
     # A plain file is run by statements only where one of them asks for it.
-    assert last.mode == ("message" if tool == "plain" else LAYOUTS[tool].mode)
+    assert last.mode == ("message" if tool == "plain" else LAYOUTS[tool].way.mode)
     assert "select 1" in last.sql
     assert "select 2" not in last.sql
 
@@ -104,8 +104,9 @@ def test_what_is_written_mends_what_was_found_and_can_be_taken_back(project: Ter
     assert "-- UNQ001 invoice.invoice_number_key:" in up
     assert "CONCURRENTLY" not in up.replace("CONCURRENTLY, and run this afterwards", "")
     assert "SET LOCAL lock_timeout" in up
-    assert down
+    assert 'ADD CONSTRAINT "invoice_number_key" UNIQUE (number);' in down
     assert "1 of 1 findings are gone" in ran.err
+    assert "Its down part was run as well: it leaves the schema as it was." in ran.err
     assert "It causes no new one." in ran.err
 
 
@@ -155,6 +156,19 @@ def test_what_needs_a_decision_is_a_comment(project: Terminal) -> None:
     decisions = ran.out.split("-- To decide, since no rule says which is right:\n")[1]
     assert "note" in decisions
     assert all(line.startswith("--") for line in decisions.splitlines() if line)
+    assert "to decide: " not in ran.err
+
+
+def test_what_needs_a_decision_is_said_where_no_file_can_say_it(project: Terminal) -> None:
+    project.write("db/003_note.up.sql", "create table note (id uuid primary key, body text);")
+    ran = project.run("fix", "--migrations", "db", "--select", "TBL003")
+    assert (ran.status, ran.complaints) == (
+        0,
+        [
+            "to decide: TBL003 note: Table note is neither root, tenant, inherited, global nor exempt",
+            "nothing to mend; 1 finding needs a decision",
+        ],
+    )
 
 
 def test_a_hostile_name_stays_inside_its_quotes_and_comments(terminal: Terminal) -> None:
@@ -164,6 +178,29 @@ def test_a_hostile_name_stays_inside_its_quotes_and_comments(terminal: Terminal)
     ran = terminal.run("fix", "--migrations", "db", "--select", "UNQ001")
     assert (ran.status, ran.err.count("1 of 1 findings are gone")) == (0, 1)
     assert terminal.run("--migrations", "db", "--select", "UNQ001").status == 0
+
+
+def test_a_hostile_name_is_shown_on_the_terminal_and_commands_nothing_there(terminal: Terminal) -> None:
+    terminal.write("validate-schema.toml", SHOP_CONFIG)
+    terminal.write(
+        "db/01_a.sql", BROKEN.replace("text not null unique", "text unique").replace("number", '"\x1b[2J\n"')
+    )
+    ran = terminal.run("fix", "--migrations", "db", "--select", "UNQ")
+    assert any(
+        line.startswith("It causes 1 new: UNQ003 invoice.invoice_org_id_␛[2J␊_key") for line in ran.complaints
+    )
+    assert "\x1b" not in ran.err
+
+
+@pytest.mark.parametrize(("name", "marked"), [("01_a.sql", False), ("001_a.sql", True)])
+def test_only_goose_is_told_where_a_statement_ends(terminal: Terminal, name: str, marked: bool) -> None:
+    terminal.write("validate-schema.toml", SHOP_CONFIG)
+    terminal.write(f"db/{name}", ("-- +goose Up\n" if marked else "") + BROKEN.replace("number", '"a;b"'))
+    ran = terminal.run("fix", "--migrations", "db", "--select", "UNQ001")
+    (written,) = [path for path in Path("db").iterdir() if path.name != name]
+    assert ran.status == 0
+    assert ("-- +goose StatementBegin\nCREATE UNIQUE INDEX" in written.read_text()) == marked
+    assert ("goose" in written.read_text()) == marked
 
 
 def test_with_proof_the_leaks_before_and_after_are_counted(terminal: Terminal) -> None:
@@ -292,9 +329,14 @@ unique = [["number"]]
 def test_what_the_contract_declares_is_not_taken_away_by_another_rule(project: Terminal) -> None:
     project.write("validate-schema.toml", SHOP_CONFIG + CONTRADICTED)
     ran = project.run("fix", "--migrations", "db", "--select", "UNQ")
-    assert (ran.status, ran.complaints[-1]) == (
+    assert (ran.status, ran.complaints) == (
         1,
-        "nothing to mend; 0 findings need a decision, 1 could not be mended",
+        [
+            "not mended: UNQ001 invoice.invoice_number_key: invoice.invoice_number_key is unique across all"
+            " tenants: it does not hold org_id (it would cause UNQ004, which wants the opposite: invoice has no unique"
+            " on (number))",
+            "nothing to mend; 0 findings need a decision, 1 could not be mended",
+        ],
     )
 
 
@@ -303,9 +345,17 @@ def test_flakeguards_contract_keeps_the_uniques_that_it_declares(terminal: Termi
 
     shutil.copytree(ROOT / "examples/flakeguard", "fg", ignore=shutil.ignore_patterns("broken"))
     ran = terminal.run(
-        "fix", "--config", "fg/validate-schema.toml", "--migrations", "fg/prisma", "--output", "-"
+        "fix",
+        "--config",
+        "fg/validate-schema.toml",
+        "--migrations",
+        "fg/prisma",
+        "--output",
+        "-",
+        "--select",
+        "UNQ",
     )
     assert ran.status == 0
-    assert "UNQ004" not in ran.err
+    assert "It causes no new one." in ran.err
     assert "-- Not mended: UNQ001 Repository.Repository_githubId_key" in ran.out
     assert "(it would cause UNQ004, which wants the" in " ".join(ran.out.replace("\n--", "").split())

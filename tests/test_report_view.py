@@ -381,6 +381,13 @@ def test_rollback_undoes_remedies_last_first() -> None:
     )
 
 
+def test_an_index_that_a_constraint_takes_over_is_made_again_by_who_knows_it() -> None:
+    adopt = 'ALTER TABLE "s"."a" ADD CONSTRAINT "k" PRIMARY KEY USING INDEX "i";'
+    back = ('ALTER TABLE "s"."a" DROP CONSTRAINT "k";', "CREATE UNIQUE INDEX i ON s.a (x);")
+    assert rollback([(adopt,)]) == Rollback(sql=(), by_hand=(0,))
+    assert rollback([(adopt,)], {adopt: back}) == Rollback(sql=back, by_hand=())
+
+
 def test_a_remedy_that_drops_something_is_left_to_a_person_as_a_whole() -> None:
     swap = (
         'ALTER TABLE "s"."a" ADD CONSTRAINT "new" FOREIGN KEY ("x") REFERENCES "s"."b" ("y") NOT VALID;',

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -148,22 +148,30 @@ def _slug(name: str) -> str:
 
 def _finish(correction: "Correction", *, force: bool) -> int:
     """Write the files, or say why not; return the exit status."""
-    from ..fix import sentences
+    from ..fix import left_over, sentences
 
     plan = correction.plan
-    for note in correction.notes:
-        click.echo(note, err=True)
+    _say(correction.notes)
     if not plan.mended:
+        _say(left_over(plan))
         click.echo(f"nothing to mend; {_rest(correction)}", err=True)
         return 1 if plan.refused else 0
-    for sentence in sentences(plan, correction.verified):
-        click.echo(sentence, err=True)
-    if not correction.verified.good and not force:
+    _say(sentences(plan, correction.verified))
+    written = correction.verified.good or force
+    _say(left_over(plan, decisions=not written))
+    if not written:
         click.echo("nothing was written: see above (--force writes it anyway)", err=True)
         return 1
     _write(correction)
     click.echo(_rest(correction), err=True)
     return 0 if correction.verified.good else 1
+
+
+def _say(lines: Iterable[str]) -> None:
+    from ..ident import visible
+
+    for line in lines:
+        click.echo(visible(line), err=True)
 
 
 def _rest(correction: "Correction") -> str:

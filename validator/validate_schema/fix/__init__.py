@@ -5,3 +5,4 @@ from .correction import Verified as Verified
 from .correction import Wanted as Wanted
 from .correction import correct as correct
 from .correction import sentences as sentences
+from .script import left_over as left_over

@@ -1,6 +1,6 @@
 """From a target to a migration that was tried: plan, write, run it on a fresh copy, judge again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +16,6 @@ from ..errors import MigrationError, UsageError
 from ..examine import Request, rows, severities, understand
 from ..facts import Facts
 from ..migrations import MigrationFile, MigrationSet, replay
-from ..migrations.records import Mode
 from ..model.contract import Contract
 from ..model.evidence import Evidence
 from ..model.finding import Finding
@@ -24,7 +23,7 @@ from ..model.isolation import Outcome as Probed
 from ..opening import Opened, open_source
 from ..progress import Progress
 from ..proving import context_of
-from .layout import Script, layout_of, place
+from .layout import ONE_BY_ONE, Script, Way, layout_of, place
 from .plan import Plan, make_plan
 from .script import Heading, write_script
 
@@ -154,14 +153,14 @@ def _has_down(wanted: Wanted) -> bool:
     return wanted.migrations is not None and layout_of(wanted.migrations).down
 
 
-def _mode(wanted: Wanted) -> Mode:
-    return layout_of(wanted.migrations).mode if wanted.migrations else "statements"
+def _way(wanted: Wanted) -> Way:
+    return layout_of(wanted.migrations).way if wanted.migrations else ONE_BY_ONE
 
 
 def _script(plan: Plan, wanted: Wanted, bench: _Bench, verified: tuple[str, ...] = ()) -> Script:
     heading = Heading(__version__, bench.request.now.strftime("%Y-%m-%d %H:%M UTC"), verified)
     default_schema = bench.opened.catalog.server.default_schema
-    return write_script(plan, _mode(wanted), heading, default_schema)
+    return write_script(plan, _way(wanted), heading, default_schema)
 
 
 def _files(script: Script, wanted: Wanted, request: Request) -> tuple[dict[Path, str], str]:
@@ -205,7 +204,7 @@ def _tried(bench: _Bench, plan: Plan, wanted: Wanted, script: Script) -> Verifie
 def _run(database: "Database", sql: str, wanted: Wanted) -> None:
     """Run a script on the copy in the way of the tool that it is written for."""
     folder = wanted.migrations.folder if wanted.migrations else Path()
-    file = MigrationFile("1", wanted.name, folder / f"{wanted.name}.sql", sql, 1, _mode(wanted))
+    file = MigrationFile("1", wanted.name, folder / f"{wanted.name}.sql", sql, 1, _way(wanted).mode)
     replay(database, MigrationSet("plain", folder, (file,)))
 
 
@@ -216,9 +215,10 @@ def sentences(plan: Plan, verified: Verified) -> Iterator[str]:
         return
     gone = len(plan.mended) - len(verified.left)
     yield f"Tried on a copy of the schema: {gone} of {len(plan.mended)} findings are gone."
+    if verified.left:
+        yield f"It leaves {_names(verified.left)}."
     if verified.new:
-        caused = ", ".join(f"{f.check} {f.object.label()}" for f in verified.new)
-        yield f"It causes {len(verified.new)} new: {caused}."
+        yield f"It causes {len(verified.new)} new: {_names(verified.new)}."
     else:
         yield "It causes no new one."
     if verified.leaks is not None:
@@ -226,3 +226,7 @@ def sentences(plan: Plan, verified: Verified) -> Iterator[str]:
     if verified.undone is not None:
         words = "leaves the schema as it was" if verified.undone else "does not undo all of it"
         yield f"Its down part was run as well: it {words}."
+
+
+def _names(findings: Sequence[Finding]) -> str:
+    return ", ".join(f"{f.check} {f.object.label()}" for f in findings)

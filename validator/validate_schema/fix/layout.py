@@ -22,12 +22,20 @@ class Script:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """How a tool runs a new file. `mode` as `MigrationFile.mode`; `write` returns the files to write by
-    their path in the folder, with a part that takes it back if `down`; `then` is what the tool wants to be
-    told afterwards."""
+class Way:
+    """How the statements of a file are run: `mode` as `MigrationFile.mode`. `marks` stand around a
+    statement with semicolons inside, for a tool that cuts at every one unless it is told."""
 
     mode: Mode
+    marks: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a tool runs a new file. `write` returns the files to write by their path in the folder, with a
+    part that takes it back if `down`; `then` is what the tool wants to be told afterwards."""
+
+    way: Way
     write: Callable[[str, str, Script], dict[str, str]]
     down: bool = False
     then: str = ""
@@ -95,28 +103,31 @@ def _marked(up: str, down: str) -> Callable[[str, str, Script], dict[str, str]]:
     return write
 
 
+ONE_BY_ONE = Way("statements")
+_MESSAGE = Way("message")
+_TRANSACTION = Way("transaction")
+_GOOSE = Way("statements", ("-- +goose StatementBegin", "-- +goose StatementEnd"))
+
 LAYOUTS = {
-    "prisma": Layout("message", _folder),
-    "supabase": Layout("transaction", _file),
-    "golang-migrate": Layout("message", _pair, down=True),
-    "sqlx": Layout("transaction", _pair, down=True),
-    "pop": Layout("transaction", _pair, down=True),
-    "goose": Layout(
-        "statements", _marked("-- +goose Up\n-- +goose NO TRANSACTION", "-- +goose Down"), down=True
-    ),
-    "dbmate": Layout("transaction", _marked("-- migrate:up", "-- migrate:down"), down=True),
-    "node-pg-migrate": Layout("transaction", _marked("-- Up Migration", "-- Down Migration"), down=True),
-    "tern": Layout("transaction", _marked("", "---- create above / drop below ----"), down=True),
-    "atlas": Layout("transaction", _file, then="run `atlas migrate hash`"),
-    "flyway": Layout("transaction", _flyway, version=_next_flyway),
-    "refinery": Layout("transaction", _refinery, version=_next_flyway),
-    "plain": Layout("statements", _file),
-    "applied-set": Layout("transaction", _file),
+    "prisma": Layout(_MESSAGE, _folder),
+    "supabase": Layout(_TRANSACTION, _file),
+    "golang-migrate": Layout(_MESSAGE, _pair, down=True),
+    "sqlx": Layout(_TRANSACTION, _pair, down=True),
+    "pop": Layout(_TRANSACTION, _pair, down=True),
+    "goose": Layout(_GOOSE, _marked("-- +goose Up\n-- +goose NO TRANSACTION", "-- +goose Down"), down=True),
+    "dbmate": Layout(_TRANSACTION, _marked("-- migrate:up", "-- migrate:down"), down=True),
+    "node-pg-migrate": Layout(_TRANSACTION, _marked("-- Up Migration", "-- Down Migration"), down=True),
+    "tern": Layout(_TRANSACTION, _marked("", "---- create above / drop below ----"), down=True),
+    "atlas": Layout(_TRANSACTION, _file, then="run `atlas migrate hash`"),
+    "flyway": Layout(_TRANSACTION, _flyway, version=_next_flyway),
+    "refinery": Layout(_TRANSACTION, _refinery, version=_next_flyway),
+    "plain": Layout(ONE_BY_ONE, _file),
+    "applied-set": Layout(_TRANSACTION, _file),
 }
 
 
 # sqlx takes files with and without a way back, but not both kinds in one folder.
-SQLX_ONE_WAY = Layout("transaction", _file)
+SQLX_ONE_WAY = Layout(_TRANSACTION, _file)
 
 
 def layout_of(migrations: MigrationSet) -> Layout:

@@ -14,6 +14,7 @@ from ..engine import Outcome
 from ..model.finding import Finding
 from .detours import without_detours
 from .statements import in_transaction
+from .undo import inverse_of
 
 if TYPE_CHECKING:
     import psycopg
@@ -49,7 +50,8 @@ class Plan:
     the findings whose fingerprints are `known`.
 
     `before` are the findings of the schema as it is, `after` those once everything is applied; `causes`
-    says which mended findings brought a new one, by its fingerprint.
+    says which mended findings brought a new one, by its fingerprint. `inverses` undo statements whose words
+    do not tell how.
     """
 
     ids: frozenset[str]
@@ -59,6 +61,7 @@ class Plan:
     mended: list[Mended] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     causes: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
+    inverses: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def decisions(self) -> tuple[Finding, ...]:
@@ -94,6 +97,7 @@ def make_plan(
                 raise psycopg.Rollback(transaction)
         if not clashes:
             plan.mended = _direct(plan)
+            plan.refused = _still_there(plan)
             return plan
         barred += clashes
 
@@ -105,6 +109,13 @@ def _direct(plan: Plan) -> list[Mended]:
     statements = without_detours([m.statements for m in plan.mended])
     steps = [Mended(m.finding, s) for m, s in zip(plan.mended, statements, strict=True)]
     return [s for s in steps if s.statements or s.finding.fingerprint in before]
+
+
+def _still_there(plan: Plan) -> list[Refused]:
+    """Return what was refused, once each, without what another remedy mended as well."""
+    found = {r.finding.fingerprint: r for r in plan.refused}
+    left = {f.fingerprint for f in plan.after}
+    return [r for fingerprint, r in found.items() if fingerprint in left]
 
 
 def _clashes(plan: Plan) -> list[Refused]:
@@ -142,6 +153,8 @@ def _made(connection: "psycopg.Connection", judge: Judge, plan: Plan) -> Plan:
         changed = [_family(plan, connection, judge, family) for family in _families(plan)]
         if not any(changed):
             break
+    else:
+        plan.refused += [Refused(f, f"it still changed after {_ROUNDS} rounds") for f in _open(plan)]
     return plan
 
 
@@ -187,7 +200,7 @@ def _attempt(
     after = plan.after
     with connection.transaction() as transaction:
         for finding in findings:
-            harm = _applied(connection, finding)
+            harm = _applied(plan, connection, finding)
             if harm:
                 raise psycopg.Rollback(transaction)
         after = judge(connection).findings
@@ -204,11 +217,13 @@ def _attempt(
     return harm
 
 
-def _applied(connection: "psycopg.Connection", finding: Finding) -> Refused | None:
+def _applied(plan: Plan, connection: "psycopg.Connection", finding: Finding) -> Refused | None:
     import psycopg
 
     for statement in finding.remedy.sql:
         try:
+            if inverse := inverse_of(connection, statement):
+                plan.inverses[statement] = inverse
             connection.execute(in_transaction(statement).encode())
         except psycopg.Error as error:
             return Refused(finding, f"{statement}: {error.diag.message_primary or error}")

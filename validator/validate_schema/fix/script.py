@@ -4,12 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from textwrap import wrap
 
-from ..migrations.records import Mode
 from ..model.finding import Finding
 from ..report.escape import printable_sql, visible
 from ..report.rollback import rollback
 from ..wording import some
-from .layout import Script
+from .layout import Script, Way
 from .plan import Mended, Plan
 from .statements import in_transaction, is_concurrent
 
@@ -27,21 +26,21 @@ class Heading:
     verified: tuple[str, ...] = ()
 
 
-def write_script(plan: Plan, mode: Mode, heading: Heading, default_schema: str) -> Script:
-    """Return the migration for a tool that runs its files in `mode`.
+def write_script(plan: Plan, way: Way, heading: Heading, default_schema: str) -> Script:
+    """Return the migration for a tool that runs its files in this way.
 
     Inside a transaction CONCURRENTLY is refused, so it is left out there. The time-outs end a statement
     that waits for a lock or runs too long, instead of letting it block the application.
     """
-    alone = mode == "statements"
+    alone = way.mode == "statements"
     keep = str if alone else in_transaction
     steps = list(_steps(plan.mended, default_schema))
     lines = [*_heading(plan, heading, alone=alone), *_limits(alone=alone), ""]
     for comment, statements in steps:
-        lines += [*_comment(comment), *(_statement(keep(s), mode) for s in statements), ""]
+        lines += [*_comment(comment), *(_statement(keep(s), way) for s in statements), ""]
     lines += _reset() if alone else ()
     lines += _left(plan, default_schema)
-    return Script("\n".join(lines).rstrip() + "\n", _down(plan, mode, default_schema))
+    return Script("\n".join(lines).rstrip() + "\n", _down(plan, way, default_schema))
 
 
 def _steps(mended: Iterable[Mended], default_schema: str) -> Iterator[tuple[str, list[str]]]:
@@ -90,13 +89,20 @@ def _reset() -> tuple[str, ...]:
     return ("RESET lock_timeout;", "RESET statement_timeout;", "")
 
 
-def _statement(statement: str, mode: Mode) -> str:
+def _statement(statement: str, way: Way) -> str:
     text = printable_sql(statement)
-    # goose cuts at semicolons unless it is told where a statement ends.
-    inner = text.rstrip().removesuffix(";")
-    if mode == "statements" and ";" in inner:
-        return f"-- +goose StatementBegin\n{text}\n-- +goose StatementEnd"
+    if way.marks and ";" in text.rstrip().removesuffix(";"):
+        return f"{way.marks[0]}\n{text}\n{way.marks[1]}"
     return text
+
+
+def left_over(plan: Plan, *, decisions: bool = True) -> Iterator[str]:
+    """Yield a line for each finding that stays, with what speaks against mending it; `decisions`: also
+    those that have no remedy to try."""
+    for finding in plan.decisions if decisions else ():
+        yield f"to decide: {_said(finding, 'public')}"
+    for refused in plan.refused:
+        yield f"not mended: {_said(refused.finding, 'public')} ({refused.reason})"
 
 
 def _left(plan: Plan, default_schema: str) -> Iterator[str]:
@@ -111,7 +117,7 @@ def _left(plan: Plan, default_schema: str) -> Iterator[str]:
         yield from _comment(f"Not mended: {_said(refused.finding, default_schema)} ({refused.reason})")
 
 
-def _down(plan: Plan, mode: Mode, default_schema: str) -> str:
+def _down(plan: Plan, way: Way, default_schema: str) -> str:
     """Return the inverse, last statement first; what has none is named."""
     seen: dict[str, None] = {}
     remedies = []
@@ -119,12 +125,12 @@ def _down(plan: Plan, mode: Mode, default_schema: str) -> str:
         fresh = tuple(s for s in step.statements if s not in seen)
         seen.update(dict.fromkeys(fresh))
         remedies.append(fresh)
-    undo = rollback(remedies)
-    keep = str if mode == "statements" else in_transaction
-    lines = [_statement(keep(s), mode) for s in undo.sql]
+    undo = rollback(remedies, plan.inverses)
+    keep = str if way.mode == "statements" else in_transaction
+    lines = [_statement(keep(s), way) for s in undo.sql]
     for position in undo.by_hand:
         said = _said(plan.mended[position].finding, default_schema)
-        lines += _comment(f"Not undone, since it removed or changed something: {said}")
+        lines += _comment(f"Not undone: {said}")
     return "\n".join(lines) + "\n" if lines else ""
 
 

@@ -1,7 +1,7 @@
 """How to take back what the report proposes: the inverse of each remedy that has one."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from .escape import shown_sql
@@ -30,6 +30,8 @@ _PATTERNS = tuple((re.compile(pattern, re.DOTALL), inverse) for pattern, inverse
 _VALIDATE = re.compile(rf"ALTER TABLE {_TABLE} VALIDATE CONSTRAINT {_ID};?")
 # Rows that were given their tenant keep it.
 _BACKFILL = re.compile(r"DO \$backfill\$ .*", re.DOTALL)
+_BUILT = re.compile(rf"CREATE UNIQUE INDEX (?:CONCURRENTLY )?(?:IF NOT EXISTS )?({_ID}) ON ")
+_TAKEN_OVER = re.compile(rf"^ALTER TABLE {_TABLE} ADD CONSTRAINT {_ID} .* USING INDEX ({_ID})", re.DOTALL)
 _DROP_CONSTRAINT = re.compile(rf"ALTER TABLE ({_TABLE}) DROP CONSTRAINT (?:IF EXISTS )?({_ID});?")
 
 
@@ -41,16 +43,19 @@ class Rollback:
     by_hand: tuple[int, ...]
 
 
-def rollback(remedies: Iterable[tuple[str, ...]]) -> Rollback:
+def rollback(
+    remedies: Iterable[tuple[str, ...]], known: Mapping[str, tuple[str, ...]] | None = None
+) -> Rollback:
     """Return how to take back these remedies, which were run in this order.
 
-    A remedy with one statement that has no inverse (it drops something) is left to a person as a
-    whole: undoing half of it would be worse than leaving it.
+    `known` has the inverses of statements whose words do not tell them: what a dropped object was.
+    A remedy with one statement that has no inverse is left to a person as a whole: undoing half of it
+    would be worse than leaving it.
     """
     undone: list[str] = []
     by_hand: list[int] = []
     for place, remedy in enumerate(remedies):
-        inverses = _inverses(remedy)
+        inverses = _inverses(remedy, known or {})
         if inverses is None:
             by_hand.append(place)
         else:
@@ -58,16 +63,18 @@ def rollback(remedies: Iterable[tuple[str, ...]]) -> Rollback:
     return Rollback(tuple(dict.fromkeys(reversed(undone))), tuple(by_hand))
 
 
-def _inverses(remedy: tuple[str, ...]) -> list[str] | None:
+def _inverses(remedy: tuple[str, ...], known: Mapping[str, tuple[str, ...]]) -> list[str] | None:
     """Return the inverse statements in the remedy's own order, or None when one is not known.
 
     A constraint that the remedy adds and drops again needs nothing, nor does validation: it
-    changes no rule.
+    changes no rule. An index that was there before goes with the constraint that takes it over, so
+    only who knows it can make it again.
     """
+    built = {m[1] for s in remedy if (m := _BUILT.match(s))}
     dropped = {(m[1], m[2]) for s in remedy if (m := _DROP_CONSTRAINT.fullmatch(s))}
     added = {(m[1], m[2]) for s in remedy if (m := _PATTERNS[0][0].fullmatch(s))}
     passing = dropped & added
-    out = []
+    out: list[str] = []
     for statement in remedy:
         drop = _DROP_CONSTRAINT.fullmatch(statement) or _PATTERNS[0][0].fullmatch(statement)
         if (
@@ -76,8 +83,17 @@ def _inverses(remedy: tuple[str, ...]) -> list[str] | None:
             or (drop and (drop[1], drop[2]) in passing)
         ):
             continue
-        inverse = next((m.expand(i) for p, i in _PATTERNS if (m := p.fullmatch(statement))), None)
-        if inverse is None:
+        taken = _TAKEN_OVER.search(statement)
+        if taken and taken[1] in built:
+            inverses = _plain(statement)
+        else:
+            inverses = known.get(statement) or (() if taken else _plain(statement))
+        if not inverses:
             return None
-        out.append(inverse)
+        out += reversed(inverses)
     return out
+
+
+def _plain(statement: str) -> tuple[str, ...]:
+    """Return what follows from the statement's words alone."""
+    return tuple(m.expand(inverse) for p, inverse in _PATTERNS if (m := p.fullmatch(statement)))[:1]
