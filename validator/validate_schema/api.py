@@ -11,12 +11,10 @@ from .expressions.confinement import keeps_to_tenant as keeps_to_tenant
 from .expressions.formula import generates as generates
 from .expressions.formula import not_null_columns as not_null_columns
 from .expressions.formula import null_columns as null_columns
-from .expressions.formula import strict_column as strict_column
 from .facts import ConfigName as ConfigName
 from .facts import Facts as Facts
 from .facts import NotExamined as NotExamined
 from .facts import SuppressionUse as SuppressionUse
-from .ident import derived_name as derived_name
 from .ident import quote_ident as quote_ident
 from .ident import quote_idents as quote_idents
 from .ident import quote_literal as quote_literal
@@ -34,8 +32,6 @@ from .model.finding import ObjectRef as ObjectRef
 from .model.finding import Remedy as Remedy
 from .model.finding import Severity as Severity
 from .model.finding import Unexamined as Unexamined
-from .model.tenancy import Ownership as Ownership
-from .model.tenancy import Standing as Standing
 from .model.tenancy import TableClass as TableClass
 from .names import parse_pattern as parse_pattern
 from .names import write_name as write_name
@@ -53,7 +49,6 @@ from .remedy.keys import replace_primary_key as replace_primary_key
 from .remedy.keys import replace_unique as replace_unique
 from .remedy.online import add_foreign_key as add_foreign_key
 from .remedy.online import add_unique as add_unique
-from .remedy.online import create_index as create_index
 from .remedy.online import drop_index as drop_index
 from .remedy.online import set_not_null as set_not_null
 from .remedy.online import validate_constraint as validate_constraint
@@ -65,7 +60,6 @@ from .remedy.types import type_sql as type_sql
 from .scoping import Scope as Scope
 from .scoping import Tie as Tie
 from .scoping import is_full as is_full
-from .scoping import is_scoped as is_scoped
 from .scoping import judged_name as judged_name
 from .scoping import level_columns as level_columns
 from .scoping import nullable_columns as nullable_columns

@@ -220,7 +220,7 @@ class _Reader:
         if message.boolop == 3:
             return _negated(args[0])
         name = "and" if message.boolop == 1 else "or"
-        return Call(name, tuple(inner for arg in args for inner in _flat(name, arg)))
+        return Call(name, tuple(inner for arg in args for inner in flat(name, arg)))
 
     def _a_expr(self, message: Any) -> Node:
         name = ".".join(part.string.sval for part in message.name if part.string.sval != "pg_catalog")
@@ -290,7 +290,8 @@ def _range_vars(item: Any) -> Iterator[Any]:
         yield from _range_vars(item.join_expr.rarg)
 
 
-def _flat(name: str, node: Node) -> tuple[Node, ...]:
+def flat(name: str, node: Node) -> tuple[Node, ...]:
+    """Return what a call of `name` joins (``and``, ``or``), or the node itself where it is no such call."""
     return node.args if isinstance(node, Call) and node.name == name else (node,)
 
 
@@ -318,7 +319,7 @@ def same_tree(first: Node, second: Node) -> bool:
             if first.name != second.name or len(first.args) != len(second.args):
                 return False
             if first.name in _COMMUTES:
-                return _same_set(first.args, second.args)
+                return are_among(first.args, second.args)
             return all(map(same_tree, first.args, second.args))
     return False
 
@@ -331,9 +332,10 @@ def _same_constant(first: Const, second: Const) -> bool:
     return same_value(first.text, second.text, first.type or second.type)
 
 
-def _same_set(first: tuple[Node, ...], second: tuple[Node, ...]) -> bool:
-    rest = list(second)
-    for node in first:
+def are_among(few: tuple[Node, ...], many: tuple[Node, ...]) -> bool:
+    """Tell whether each of `few` has one of `many` that means the same, in any order and none twice."""
+    rest = list(many)
+    for node in few:
         found = next((index for index, other in enumerate(rest) if same_tree(node, other)), None)
         if found is None:
             return False

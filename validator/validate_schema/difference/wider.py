@@ -1,6 +1,6 @@
 """Whether a condition certainly lets more rows through than another."""
 
-from ..contract.expressions import Call, Const, Node, read_tree, same_tree
+from ..contract.expressions import Const, Node, are_among, flat, read_tree, same_tree
 
 _LONG = 40  # what is plainly false is short; parsing everything else costs time
 
@@ -15,9 +15,7 @@ def wider(before: str, after: str, default_schema: str) -> bool:
         return True
     if _is(first, "true") or _is(second, "false"):
         return False
-    return _within(_parts(first, "or"), _parts(second, "or")) or _within(
-        _parts(second, "and"), _parts(first, "and")
-    )
+    return _within(flat("or", first), flat("or", second)) or _within(flat("and", second), flat("and", first))
 
 
 def never(condition: str, default_schema: str) -> bool:
@@ -32,16 +30,6 @@ def _is(node: Node, value: str) -> bool:
     return isinstance(node, Const) and node.text is not None and node.text.lower() in (value, value[0])
 
 
-def _parts(node: Node, word: str) -> tuple[Node, ...]:
-    return node.args if isinstance(node, Call) and node.name == word else (node,)
-
-
 def _within(few: tuple[Node, ...], many: tuple[Node, ...]) -> bool:
     """Tell whether all of `few` are among `many`, which has more."""
-    rest = list(many)
-    for node in few:
-        found = next((index for index, other in enumerate(rest) if same_tree(node, other)), None)
-        if found is None:
-            return False
-        del rest[found]
-    return bool(rest)
+    return len(few) < len(many) and are_among(few, many)

@@ -84,7 +84,7 @@ def gather(conn: "psycopg.Connection[Any]", facts: Facts, bounds: "DataConfig") 
     return Evidence(
         gathered=True,
         limit=bounds.limit,
-        tenant_rows=tuple(_rows(p, found, bounds.limit) for p, found in counted[: len(plans)]),
+        tenant_rows=tuple(_rows(p, found) for p, found in counted[: len(plans)]),
         stray_references=tuple(strays(p, found) for p, found in keyed[: len(references)]),
         hidden_duplicates=tuple(duplicates(p, found) for p, found in keyed[len(references) :]),
     )
@@ -265,7 +265,7 @@ def _reason(error: "psycopg.Error", bounds: "DataConfig") -> str:
     return error.diag.message_primary or str(error).partition("\n")[0]
 
 
-def _rows(plan: Plan, result: _Result, limit: int) -> TenantRows:
+def _rows(plan: Plan, result: _Result) -> TenantRows:
     failure = result if isinstance(result, str) else ""
     found = dict(plan.proven)
     samples: dict[str, tuple[str, ...]] = {}
@@ -281,6 +281,5 @@ def _rows(plan: Plan, result: _Result, limit: int) -> TenantRows:
         orphan_sample=samples.get("orphan_rows", ()),
         placeholder_rows=found.get("placeholder_rows"),
         placeholder_values=samples.get("placeholder_rows", ()),
-        capped=any(count >= limit for count in found.values()),
         unreadable="; ".join(filter(None, (plan.refused, failure))),
     )

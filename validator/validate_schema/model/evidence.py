@@ -8,8 +8,8 @@ from .catalog import QName
 class TenantRows(msgspec.Struct, frozen=True, omit_defaults=True):
     """Bounded counts of one tenant table; a count is None where it was not taken.
 
-    `capped` tells that counting stopped at `Evidence.limit` rows. `unreadable` is the reason why
-    nothing was counted (permission, time-out).
+    Counting stopped at `Evidence.limit` rows. `unreadable` is the reason why nothing was counted
+    (permission, time-out).
     """
 
     table: QName
@@ -19,7 +19,6 @@ class TenantRows(msgspec.Struct, frozen=True, omit_defaults=True):
     orphan_sample: tuple[str, ...] = ()
     placeholder_rows: int | None = None
     placeholder_values: tuple[str, ...] = ()
-    capped: bool = False
     unreadable: str = ""
 
 

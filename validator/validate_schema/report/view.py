@@ -136,10 +136,6 @@ class View:
         return matrix.rows(self.report)
 
     @cached_property
-    def row_anchors(self) -> dict[str, str]:
-        return {row.label: row.anchor for row in self.rows}
-
-    @cached_property
     def groups(self) -> tuple[tuple[str, tuple[matrix.Row, ...]], ...]:
         return matrix.by_group(self.report)
 

@@ -105,51 +105,52 @@ def _join_table(schema: Schema, first: Block, second: Block, field: Field, origi
     """Return the table ``_AToB``. Its pair is a primary key since Prisma 6, a unique index before: both
     keep it unique, and neither is asked for by name."""
     name = ("_" + (_relation_name(field) or f"{first.name}To{second.name}")).encode()
-    table, where = name[:LONGEST].decode(errors="ignore"), str(field.place)
-    keys = tuple(
-        ExpectedForeignKey(
-            columns=(column,),
-            references=mapped(target),
-            references_schema=schema_of(target),
-            referenced_columns=(column_name(_id_of(target, field)),),
-            on_delete="cascade",
-            on_update="cascade",
-            name=_cut(name, f"_{column}_fkey"),
-            origin=origin,
-            where=where,
-        )
-        for column, target in (("A", first), ("B", second))
-    )
-    columns = tuple(
-        ExpectedColumn(
-            name=column,
-            type=column_type(schema, _id_of(target, field)),
-            nullable=False,
-            default_declared=True,
-            origin=origin,
-            where=where,
-        )
-        for column, target in (("A", first), ("B", second))
+    where = str(field.place)
+    sides = (("A", first), ("B", second))
+    keys = tuple(_join_key(name, column, target, field, origin) for column, target in sides)
+    index = ExpectedKey(
+        columns=("B",),
+        name=_cut(name, "_B_index"),
+        method="btree",
+        ordered=True,
+        origin=origin,
+        where=where,
     )
     return ExpectedTable(
-        name=table,
+        name=name[:LONGEST].decode(errors="ignore"),
         schema=schema_of(first),
-        columns=columns,
+        columns=tuple(_join_column(schema, column, target, field, origin) for column, target in sides),
         uniques=(ExpectedKey(columns=("A", "B"), ordered=True, origin=origin, where=where),),
-        indexes=(
-            ExpectedKey(
-                columns=("B",),
-                name=_cut(name, "_B_index"),
-                method="btree",
-                ordered=True,
-                origin=origin,
-                where=where,
-            ),
-        ),
+        indexes=(index,),
         foreign_keys=keys if schema.keeps_references else (),
         complete=True,
         origin=origin,
         where=where,
+    )
+
+
+def _join_column(schema: Schema, column: str, target: Block, field: Field, origin: str) -> ExpectedColumn:
+    return ExpectedColumn(
+        name=column,
+        type=column_type(schema, _id_of(target, field)),
+        nullable=False,
+        default_declared=True,
+        origin=origin,
+        where=str(field.place),
+    )
+
+
+def _join_key(table: bytes, column: str, target: Block, field: Field, origin: str) -> ExpectedForeignKey:
+    return ExpectedForeignKey(
+        columns=(column,),
+        references=mapped(target),
+        references_schema=schema_of(target),
+        referenced_columns=(column_name(_id_of(target, field)),),
+        on_delete="cascade",
+        on_update="cascade",
+        name=_cut(table, f"_{column}_fkey"),
+        origin=origin,
+        where=str(field.place),
     )
 
 
