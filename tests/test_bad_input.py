@@ -263,7 +263,7 @@ def test_an_interrupted_run_leaves_nothing_behind(
         os.kill(process.pid, number)
         _, err = process.communicate()
 
-    assert process.returncode == status
+    assert process.returncode == status, err
     assert "Traceback" not in err
     assert [p for p in terminal.folder.iterdir() if not p.name.startswith(".coverage")] == []
 

@@ -11,7 +11,13 @@ import click
 from ..errors import ValidateSchemaError
 from .main import cli as cli
 
-INTERRUPTED = 130
+INTERRUPTED = 128 + signal.SIGINT
+TERMINATED = 128 + signal.SIGTERM
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, as the exception that psycopg cancels a running statement for, and that context managers
+    stop servers and drop databases for on the way out."""
 
 
 def main() -> None:
@@ -41,8 +47,9 @@ def run(arguments: list[str]) -> int:
         return _complain(error.format_message(), error.exit_code)
     except ValidateSchemaError as error:
         return _complain(str(error), error.exit_status)
-    except (click.Abort, KeyboardInterrupt):
-        return _complain("interrupted", INTERRUPTED)
+    except (click.Abort, KeyboardInterrupt) as error:
+        terminated = isinstance(error.__cause__ or error, Terminated)
+        return _complain("terminated", TERMINATED) if terminated else _complain("interrupted", INTERRUPTED)
     except BrokenPipeError:
         # The reader went away (`| head`); keep the interpreter from complaining again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -67,5 +74,4 @@ def _complain(message: str, status: int) -> int:
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    # An exception, so that context managers stop servers and drop databases on the way out.
-    raise SystemExit(128 + signal.SIGTERM)
+    raise Terminated
