@@ -102,7 +102,9 @@ def examine(request: Request, progress: Progress) -> Report:
         outcome, compared = measured(outcome, request.baseline)
     given = Circumstances(
         target=target_of(opened),
-        provenance=provenance_of(request, contract),
+        provenance=provenance_of(
+            request.config, contract, request.environ, command=request.command, root=request.root
+        ),
         generated_at=request.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         duration_ms=_duration(started, request.environ),
         title=config.report.title or "",

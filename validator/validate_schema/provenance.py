@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from .catalog.snapshot import fingerprint
+from .config import LoadedConfig
 from .locating import shown_path
 from .model.contract import Contract
 from .model.report import Provenance, RoleFacts, Target
 from .opening import Opened
-
-if TYPE_CHECKING:
-    from .examine import Request
 
 
 def run_time(environ: Mapping[str, str]) -> datetime:
@@ -40,22 +38,25 @@ def target_of(opened: Opened) -> Target:
     )
 
 
-def provenance_of(request: "Request", contract: Contract) -> Provenance:
+def provenance_of(
+    config: LoadedConfig, contract: Contract, env: Mapping[str, str], *, command: str, root: Path | None
+) -> Provenance:
+    """Return the digests of what a run was told, its commit and pipeline as the environment names them,
+    and its `command`; the config's path is relative to `root`, else to its repository."""
     import hashlib
 
     import msgspec
 
-    env = request.environ
-    declared = msgspec.json.encode(request.config.config.contract)
+    declared = msgspec.json.encode(config.config.contract)
     if contract.sources:
         declared += msgspec.json.encode(contract)
     return Provenance(
-        config_path=shown_path(request.config.path, request.root) if request.config.path else "",
-        config_sha256=request.config.text_sha256,
+        config_path=shown_path(config.path, root) if config.path else "",
+        config_sha256=config.text_sha256,
         contract_sha256=hashlib.sha256(declared).hexdigest(),
         git_commit=env.get("GITHUB_SHA") or env.get("CI_COMMIT_SHA") or env.get("GIT_COMMIT", ""),
         ci_url=_ci_url(env),
-        command=request.command,
+        command=command,
     )
 
 

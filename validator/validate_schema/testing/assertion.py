@@ -1,18 +1,17 @@
 """Assert that a database's schema is as it should be; what is not is told as in a report."""
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..config import Config, LoadedConfig, TableConfig
-from ..declare import Check
+from ..config import LoadedConfig, TableConfig
 from ..errors import UsageError
 from ..ident import visible
 from ..model.finding import Finding, Severity
 from ..model.report import CheckResult, Report
 from .database import MigratedDatabase
+from .examination import examined
 
 if TYPE_CHECKING:
     from .pool import Pool
@@ -69,43 +68,6 @@ class SchemaAssertion:
         )
         _judge(report, fail_on)
         return report
-
-
-def chosen_checks(
-    config: Config, select: Sequence[str] = (), ignore: Sequence[str] = ()
-) -> tuple[Check, ...]:
-    """Return the checks that are meant. Raises `UsageError` for an id that is none."""
-    from ..engine import select_checks
-    from ..packs import builtin_checks
-
-    checks = config.checks
-    wanted = tuple(select) or checks.select
-    return select_checks(builtin_checks(), wanted, (*ignore, *checks.ignore))
-
-
-def examined(
-    database: MigratedDatabase,
-    config: LoadedConfig,
-    *,
-    select: Sequence[str] = (),
-    ignore: Sequence[str] = (),
-    rows: bool = False,
-) -> Report:
-    """Examine a database as the command line does."""
-    from ..examine import Request, examine
-    from ..opening import Source
-    from ..progress import Progress
-    from ..provenance import run_time
-
-    request = Request(
-        source=Source(database_url=database.url),
-        config=config,
-        checks=chosen_checks(config.config, select, ignore),
-        now=run_time(os.environ),
-        rows=rows,
-        environ=os.environ,
-    )
-    return examine(request, Progress())
 
 
 def _declaring(config: LoadedConfig, tables: Tables) -> LoadedConfig:

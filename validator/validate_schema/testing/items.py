@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..model.finding import Severity
-from .assertion import chosen_checks, describe, summary
+from .assertion import describe, summary
+from .examination import chosen_checks
 
 if TYPE_CHECKING:
     from .pool import Pool

@@ -11,14 +11,14 @@ from ..config import LoadedConfig, load
 from ..errors import MigrationError, UsageError, ValidateSchemaError
 from ..migrations import MigrationSet, discover
 from ..migrations.run.cluster import created_roles
+from ..model.report import Report
 from ..scratch import Server, list_scratch, open_server
 from ..vouching import replayed
 from .database import MigratedDatabase
+from .examination import examined
 
 if TYPE_CHECKING:
     import pytest
-
-    from ..model.report import Report
 
 
 @dataclass(frozen=True)
@@ -107,10 +107,8 @@ class Pool:
             yield MigratedDatabase(database)
 
     @cached_property
-    def report(self) -> "Report":
+    def report(self) -> Report:
         """The report on the migrated schema, with the checks and the config of the project."""
-        from .assertion import examined
-
         with self.database() as database:
             return examined(database, self.settings.config)
 
