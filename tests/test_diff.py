@@ -303,6 +303,23 @@ def test_a_declaration_is_compared_with_what_is_there(
     )
 
 
+def test_declarations_are_compared_as_far_as_both_speak_and_never_said_to_be_equal_beyond(
+    terminal: Terminal,
+) -> None:
+    terminal.write("a.prisma", PRISMA + "model Task { id Int @id }")
+    terminal.write("b.prisma", PRISMA)
+    terminal.write("c.prisma", "model Note { id Int @id }")
+    some = terminal.run("diff", "a.prisma", "b.prisma")
+    none = terminal.run("diff", "b.prisma", "c.prisma")
+    closed = terminal.run("diff", "b.prisma", "c.prisma", "--closed")
+    assert (some.status, body(some.out).splitlines()[0]) == (0, "no difference (7 objects compared)")
+    assert (none.status, none.out) == (3, "")
+    assert none.complaint.startswith(
+        "error: nothing to compare: b.prisma and c.prisma name no object in common"
+    )
+    assert closed.status == 1
+
+
 def test_what_a_side_is_must_be_plain(terminal: Terminal) -> None:
     for name in ("both/schema.prisma", "both/1_a.sql", "notes.txt", "empty/readme.md", "ok/1_a.sql"):
         terminal.write(name, "create table a ();" if name.endswith(".sql") else "model A { id Int @id }")

@@ -1,8 +1,10 @@
 """SQLite: what exists there is examined, what does not is not applicable, and nothing is promised for it."""
 
+import csv
 import json
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,14 @@ import sqlalchemy
 
 from tests.fix_cli import Terminal
 from tests.fix_pages import blocks
-from validate_schema import validate
+from validate_schema import render, validate
 from validate_schema.catalog.snapshot import dump_snapshot
 from validate_schema.errors import UsageError
 from validate_schema.model.catalog import Column, Constraint, Index, QName, Table
 from validate_schema.model.report import Report
+from validate_schema.report.headline import figures
+from validate_schema.report.promises import promises
+from validate_schema.report.view import View
 from validate_schema.sqlite import memory_engine, opened, read_sqlite
 
 PROVIDERS = """
@@ -110,7 +115,7 @@ def test_the_command_line_finds_what_the_migration_left_out(
 
     assert [f"{f['check']} {f['message']}" for f in report["findings"]] == messages
     assert ran.status == (1 if messages else 0)
-    assert ran.out.splitlines()[2].startswith("app.db on app.db, SQLite 3.")
+    assert ran.out.splitlines()[2].startswith("app.db, SQLite 3.")
 
 
 def test_what_sqlite_does_not_have_is_not_applicable_and_no_remedy_is_for_postgresql(tmp_path: Path) -> None:
@@ -128,6 +133,36 @@ def test_what_sqlite_does_not_have_is_not_applicable_and_no_remedy_is_for_postgr
     assert (judged["TEN002"], judged["UNQ001"], report.verdict) == ("passed", "failed", "FAIL")
     assert {(f.remedy.sql, f.remedy.lock) for f in report.findings} == {((), "")}
     assert all("SQLite" in f.remedy.note for f in report.findings)
+
+
+def test_a_report_claims_nothing_of_what_sqlite_does_not_have(tmp_path: Path) -> None:
+    report = validate(database_url=make(tmp_path / "app.db", TENANTS), config=TENANCY)
+    lines = {line.text: (line.mark, line.note) for line in promises(report)}
+    marks = {f.label: (f.mark, f.note) for f in figures(report)}
+    (task,) = [row for row in csv.DictReader(StringIO(render(report, "csv"))) if row["table"] == "task"]
+
+    assert {cell.text for row in View(report).rows for cell in row.cells[7:]} == {"n/a", "no"}
+    assert (task["rls"], task["forced"], task["policies"]) == ("", "", "")
+    assert lines["indexes are valid"] == ("none", "SQLite has nothing that it could examine")
+    assert lines["isolation proven with rows"][1].startswith("SQLite has no roles")
+    assert marks["tenant tables protected"] == ("none", "SQLite has no row-level security")
+    assert "### Row-level security\n\nSQLite has none.\n" in render(report, "md")
+    assert "- Tenant context and app roles: SQLite has none\n" in render(report, "md")
+    assert render(report, "html").count("SQLite has none") >= 2
+
+
+def test_the_tenancy_that_is_asked_for_has_no_setting_in_sqlite(tmp_path: Path) -> None:
+    report = validate(database_url=make(tmp_path / "a.db", "create table a (b);"), config="")
+    assert "setting =" not in render(report, "txt")
+    assert 'root = "Organization"' in render(report, "txt")
+
+
+def test_diff_says_that_it_is_sqlite(terminal: Terminal) -> None:
+    url = make(terminal.folder / "a.db", "create table a (b integer);")
+    ran = terminal.run("diff", url, make(terminal.folder / "b.db", "create table a (b text);"))
+    assert ran.status == 1
+    assert "- A: database a.db (SQLite 3." in ran.out
+    assert "PostgreSQL" not in ran.out
 
 
 def test_a_sound_tenant_schema_passes(tmp_path: Path) -> None:

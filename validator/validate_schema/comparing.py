@@ -6,7 +6,8 @@ from msgspec.structs import replace
 
 from .contract.observed import observed_contract
 from .difference import chosen, compare, count_objects
-from .difference.contracts import Declared, compare_contracts, count_declared, undeclared_tables
+from .difference.contracts import Declared, compare_contracts, count_compared, undeclared_tables
+from .errors import ReadError
 from .migrations.run.drift import certain_changes
 from .model.catalog import Catalog
 from .model.difference import Change, Difference
@@ -84,11 +85,17 @@ def _of_contracts(before: Side, after: Side, closed: bool) -> Difference:
     for given, side, other in ((before, old, new), (after, new, old)):
         if not side.closed:
             notes += _undeclared(given, undeclared_tables(side.contract, other.contract, home))
+    changes, objects = compare_contracts(old, new, home), count_compared(old, new, home)
+    if not (changes or objects):
+        raise ReadError(
+            f"nothing to compare: {before.compared.name} and {after.compared.name} name no object in common;"
+            " --closed makes what only one of them names a difference"
+        )
     return Difference(
         before=before.compared,
         after=after.compared,
-        changes=compare_contracts(old, new, home),
-        objects=max(count_declared(side.contract) for side in (old, new) if not side.full),
+        changes=changes,
+        objects=objects,
         notes=tuple(notes),
         default_schema=home,
     )

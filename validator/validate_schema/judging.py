@@ -9,10 +9,10 @@ import msgspec
 from .declare import Check
 from .engine import Outcome, run
 from .facts import Facts
+from .model.catalog import POSTGRESQL
 from .model.finding import Finding, Remedy, Severity
 from .model.report import CheckResult
 
-POSTGRESQL = "PostgreSQL"
 _ADVICE = (
     "Mend it with a migration of your tool. {product} adds tables, columns and indexes in place, and takes"
     " any other change by making the table anew."

@@ -11,6 +11,7 @@ from .config import ProveConfig
 from .errors import UsageError
 from .facts import Facts
 from .ident import quote_literal
+from .model.catalog import POSTGRESQL
 from .model.isolation import Isolation
 from .progress import Progress
 
@@ -62,7 +63,7 @@ def prove_isolation(
     what it lacks; `connection` is the live one; `beside` are the ids of the checks of this run. What was
     asked for is marked `wanted`, so that none is no pass."""
     if wanted is Proving.NO:
-        return Isolation(reason=NOT_WANTED)
+        return Isolation(reason=NOT_WANTED if facts.catalog.server.product == POSTGRESQL else NO_ROLES)
     from .isolation import live_counts, prove
 
     if not facts.tenancy.identified:

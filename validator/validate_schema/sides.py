@@ -125,7 +125,7 @@ def _catalog_of(source: Source, name: str, progress: Progress) -> Side:
         compared = Compared(
             kind=opened.kind,
             name=name or opened.server,
-            server=f"PostgreSQL {catalog.server.version}",
+            server=f"{catalog.server.product} {catalog.server.version}",
         )
         notes = [
             f"this role may not read {u.what} of {compared.name}: {u.reason}" for u in catalog.unreadable

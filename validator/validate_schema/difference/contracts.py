@@ -1,7 +1,9 @@
 """Compare two declarations of a schema, of which one may be a catalog read as one."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, TypeVar
+
+from msgspec.structs import replace
 
 from ..contract.merge import settled
 from ..model.catalog import QName
@@ -16,6 +18,8 @@ from .expected_keys import keys, references
 from .kinds import labels
 from .pairs import Pairs, pair
 from .terms import Terms
+
+_Item = TypeVar("_Item", ExpectedTable, ExpectedEnum, ExpectedView)
 
 
 class Declared(NamedTuple):
@@ -49,6 +53,32 @@ def compare_contracts(
             *_enums(before, after, terms),
             *_views(before, after, terms),
         )
+    )
+
+
+def count_compared(before: Declared, after: Declared, default_schema: str = "public") -> int:
+    """Return how many declared objects were compared: of what one side declares, that which the other,
+    unless it is closed, names as well."""
+    sides = ((before, after), (after, before))
+    return max(
+        count_declared(
+            one.contract if other.closed else _shared(one.contract, other.contract, default_schema)
+        )
+        for one, other in sides
+        if not one.full
+    )
+
+
+def _shared(contract: Contract, other: Contract, default_schema: str) -> Contract:
+    def both(mine: Iterable[_Item], theirs: Iterable[_Item]) -> tuple[_Item, ...]:
+        known = {(item.schema or default_schema, item.name) for item in theirs}
+        return tuple(item for item in mine if (item.schema or default_schema, item.name) in known)
+
+    return replace(
+        contract,
+        tables=both(contract.tables, other.tables),
+        enums=both(contract.enums, other.enums),
+        views=both(contract.views, other.views),
     )
 
 

@@ -11,6 +11,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+POSTGRESQL = "PostgreSQL"
+
 
 class QName(NamedTuple):
     """Schema and name of a relation, type or function."""
@@ -369,7 +371,7 @@ class Server(_Record, frozen=True):
     database: str
     role: ConnectedRole
     default_schema: str = "public"
-    product: str = "PostgreSQL"
+    product: str = POSTGRESQL
 
 
 class Unreadable(_Record, frozen=True):

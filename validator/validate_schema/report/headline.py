@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..model.report import MigrationEntry, Report
 from ..wording import some
-from .promises import SIGNS, WORDS, Mark, without_schema
+from .promises import SIGNS, WORDS, Mark, has_row_security, without_schema
 
 SEVERITIES = ("error", "warning", "info")
 _VERDICTS = {
@@ -46,9 +46,11 @@ class Figure:
 def figures(report: Report) -> tuple[Figure, ...]:
     """Return the four figures that matter."""
     counts = report.counts
+    protected = "tenant tables protected"
     return (
-        _figure(report, "tenant tables protected", counts.protected_tables, counts.tenant_tables,
-                "row security on, with a policy"),
+        _figure(report, protected, counts.protected_tables, counts.tenant_tables,
+                "row security on, with a policy") if has_row_security(report)
+        else Figure(protected, "none", f"{report.target.product} has no row-level security"),
         _figure(report, "uniques tenant-scoped", counts.scoped_uniques, counts.tenant_table_uniques,
                 "of the uniques on tenant tables"),
         _figure(report, "foreign keys tenant-safe", counts.tenant_safe_foreign_keys,

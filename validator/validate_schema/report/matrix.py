@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ..model.report import IsolationFacts, Report, StaticFacts, TableFacts
 from .cards import anchors
 from .headline import SEVERITIES
-from .promises import SIGNS, Mark
+from .promises import SIGNS, Mark, has_row_security
 from .proof import reading_of
 
 CLASSES = ("root", "tenant", "inherited", "global", "exempt", "unclassified")
@@ -80,9 +80,9 @@ def rows(report: Report) -> tuple[Row, ...]:
     for finding in report.suppressed:
         accepted[finding.object.schema, finding.object.table].append(finding.check)
     settled = _settled(report)
-    evidence = _Evidence.of(report.isolation)
+    known = _Known(settled, _Evidence.of(report.isolation), has_row_security(report))
     return tuple(
-        _row(f"t-{n}", t, found[t.schema, t.name], accepted[t.schema, t.name], (settled, evidence))
+        _row(f"t-{n}", t, found[t.schema, t.name], accepted[t.schema, t.name], known)
         for n, t in enumerate(report.tables, 1)
     )
 
@@ -99,7 +99,7 @@ def _row(
     table: TableFacts,
     findings: list[tuple[str, str, str]],
     accepted: list[str],
-    known: "tuple[frozenset[str], _Evidence]",
+    known: "_Known",
 ) -> Row:
     broken = {check for check, _, _ in findings} | set(accepted)
     return Row(
@@ -109,20 +109,20 @@ def _row(
         ownership=table.ownership,
         why=table.why,
         group=table.group,
-        cells=_cells(table, broken, *known),
+        cells=_cells(table, broken, known),
         findings=tuple(findings),
         accepted=len(accepted),
         rows=table.estimated_rows,
     )
 
 
-def _cells(
-    table: TableFacts, broken: set[str], settled: frozenset[str], evidence: "_Evidence"
-) -> tuple[Cell, ...]:
+def _cells(table: TableFacts, broken: set[str], known: "_Known") -> tuple[Cell, ...]:
+    settled, evidence = known.settled, known.evidence
     owned = table.table_class in ("tenant", "inherited")
     tenant = table.table_class == "tenant"
     keys = [k.safe for k in table.fks if k.safe is not None]
-    guarded = owned or table.rls
+    held = owned and known.row_security
+    guarded = held or table.rls
     return (
         Cell(None, table.tenant_column, name=True) if table.tenant_column else _nothing("none"),
         _truth(None if table.nullable is None else not table.nullable, "yes", "nullable", tenant),
@@ -133,8 +133,8 @@ def _cells(
         _truth(table.tenant_index, "yes", "no", tenant),
         _truth(table.rls, "on", "off", guarded),
         _truth(table.forced, "yes", "no", guarded and table.rls),
-        evidence.reads(table, owned) or _bound(table, owned, _READS, broken, settled),
-        evidence.writes(table, owned) or _bound(table, owned, _WRITES, broken, settled),
+        evidence.reads(table, owned) or _bound(table, held, _READS, broken, settled),
+        evidence.writes(table, owned) or _bound(table, held, _WRITES, broken, settled),
         evidence.proven(table.label) if owned or table.label in evidence.tried else _nothing(""),
     )
 
@@ -180,6 +180,16 @@ class _Evidence:
             return Cell("ok", "proven")
         outcome = self.worst.get(label, "not tried")
         return Cell("bad" if outcome == "leak" else "none", outcome)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the cells of a row rest on: the checks that looked at everything, what isolation rests on, and
+    whether the database has row-level security."""
+
+    settled: frozenset[str]
+    evidence: _Evidence
+    row_security: bool
 
 
 _REACH_WORDS = {"safe": "bound", "closed": "closed", "unsafe": "open", "unverified": "unverified"}

@@ -9,6 +9,7 @@ from io import StringIO
 
 from ..ident import visible
 from ..model.report import Report, TableFacts
+from .promises import has_row_security
 
 COLUMNS = (
     "schema", "table", "class", "ownership", "tenant_column", "type", "nullable", "default", "root_fk",
@@ -31,12 +32,15 @@ def render_csv(report: Report) -> str:
 def _row(table: TableFacts, report: Report) -> tuple[object, ...]:
     tied = [key for key in table.fks if key.safe is not None]
     proof = report.isolation
+    rls, forced, policies = (
+        (table.rls, table.forced, table.policies) if has_row_security(report) else (None, None, None)
+    )
     proven = table.label in proof.proven if proof.attempted and table.label in proof.tables else None
     return (
         table.schema, table.name, table.table_class, table.ownership, table.tenant_column, table.type,
         table.nullable, table.default, table.root_fk, table.tenant_index, len(table.uniques),
-        sum(u.scoped for u in table.uniques), len(tied), sum(bool(key.safe) for key in tied), table.rls,
-        table.forced, table.policies, proven, table.estimated_rows, len(table.findings), table.why,
+        sum(u.scoped for u in table.uniques), len(tied), sum(bool(key.safe) for key in tied), rls,
+        forced, policies, proven, table.estimated_rows, len(table.findings), table.why,
     )  # fmt: skip
 
 

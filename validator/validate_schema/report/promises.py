@@ -1,5 +1,6 @@
 """The expected validation output: one line per promise of the schema, ✓ only if examined and true."""
 
+from ..model.catalog import POSTGRESQL
 from ..model.report import CheckResult, Report
 from ..wording import form, some
 from .line import SIGNS as SIGNS
@@ -69,6 +70,11 @@ def without_schema(report: Report) -> bool:
     return report.target.kind == "migrations" and report.migrations.replay.failure is not None
 
 
+def has_row_security(report: Report) -> bool:
+    """Return whether the database knows roles and row-level security at all."""
+    return report.target.product == POSTGRESQL
+
+
 def _counted(report: Report) -> list[Line]:
     counts = report.counts
     tables = f"{some(counts.tables, 'table')} {form(counts.tables, 'exists', 'exist')}"
@@ -103,6 +109,8 @@ def _count(number: int, text: str, none: str) -> Line:
 
 def _ratio(result: CheckResult, text: str, words: dict[str, str]) -> Line:
     shown = text.format(n="{n}", **{k: v.replace("{", "{{").replace("}", "}}") for k, v in words.items()})
+    if result.status == "not_applicable" and result.reason:
+        return Line("none", shown.format(n="").strip(), result.reason, result.id)
     if result.status == "not_applicable":
         return Line("none", shown.format(n="0 of 0"), "there are none to examine", result.id)
     if result.status in ("skipped", "error") and not (result.passed or result.failed):

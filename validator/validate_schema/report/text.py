@@ -54,8 +54,9 @@ def render_text(
 
 def _subject(report: Report) -> str:
     target = report.target
+    place = f" on {target.server}" if target.server != target.database else ""
     return visible(
-        f"{target.database} on {target.server}, {target.product} {target.server_version}"
+        f"{target.database}{place}, {target.product} {target.server_version}"
         + (f", as {target.role.name}" if target.role.name else "")
     )
 
