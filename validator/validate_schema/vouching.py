@@ -10,7 +10,17 @@ from .config import MigrationsConfig
 from .errors import MigrationError, ScratchError, UsageError
 from .migrations import MigrationSet, ReplayNotes, discover, templated
 from .migrations.run.failures import FailedMigration
-from .model.history import Drift, DryRuns, Failure, History, HistoryEntry, Ledger, Replay, UpgradePaths
+from .model.history import (
+    Drift,
+    DryRuns,
+    Failure,
+    History,
+    HistoryEntry,
+    LastBackup,
+    Ledger,
+    Replay,
+    UpgradePaths,
+)
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -104,7 +114,7 @@ def history_of_files(migrations: MigrationSet, base: Path, ran: Replayed | None 
         replay=_replay(migrations, ran) if ran else Replay(reason=NO_REPLAY),
         drift=Drift(reason=NOTHING_LIVE if ran else NO_REPLAY),
         dry_run=DryRuns(reason=NOTHING_LIVE if ran else NO_REPLAY),
-        notes=(*migrations.notes, *ddl.notes),
+        notes=(*migrations.notes, *ddl.notes, *(_unread(ran.notes) if ran else ())),
     )
 
 
@@ -136,6 +146,18 @@ def _told(entries: tuple[HistoryEntry, ...], notes: ReplayNotes) -> tuple[Histor
     return tuple(
         msgspec.structs.replace(e, creates=purposes.get(e.file), loses=losses.get(e.file, ()))
         for e in entries
+    )
+
+
+def _unread(notes: ReplayNotes) -> tuple[str, ...]:
+    """Return which files ran without a look at what they changed, in a sentence."""
+    number = sum(purpose is None for purpose in notes.purposes)
+    if number == 0:
+        return ()
+    first = "the first migration" if number == 1 else f"each of the first {number} migrations"
+    return (
+        f"What {first} did, and would lose if undone, was not computed:"
+        " reading the catalog after every one of so long a history would take minutes",
     )
 
 
@@ -207,6 +229,7 @@ def _run(
             return msgspec.structs.replace(
                 history,
                 entries=_told(history.entries, ran.notes),
+                notes=(*history.notes, *_unread(ran.notes)),
                 replay=_replay(migrations, ran),
                 drift=_drift(server, migrations, ran, live, history),
                 paths=_paths(server, migrations, ran, fixtures, progress),
@@ -285,6 +308,24 @@ def _ledgers(connection: "psycopg.Connection | None") -> tuple[tuple[Ledger, ...
         return read_ledgers(connection), ""
     except psycopg.Error as error:
         return (), f"the ledger could not be read: {error.diag.message_primary or type(error).__name__}"
+
+
+def last_backup(config: MigrationsConfig, base: Path, connection: "psycopg.Connection | None") -> LastBackup:
+    """Return the newest backup of the connection's database in the folder that the config names."""
+    from .backup import made_at, newest
+
+    if config.backup is None:
+        return LastBackup()
+    if connection is None:
+        return LastBackup(reason=f"no database was looked at whose backups {config.backup} could hold")
+    name = connection.info.dbname
+    try:
+        path = newest(base / config.backup, name)
+    except OSError as error:
+        return LastBackup(reason=f"{config.backup} cannot be read ({error.strerror or error})")
+    if path is None:
+        return LastBackup(reason=f"{config.backup} holds none of {name}")
+    return LastBackup(file=f"{config.backup.rstrip('/')}/{path.name}", made_at=made_at(path))
 
 
 def _of_the_ledger(

@@ -194,6 +194,15 @@ class UpgradePaths(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     unasserted: tuple[str, ...] = ()
 
 
+class LastBackup(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The newest backup of the database, in the folder that the config names. `made_at` is an ISO 8601 time
+    in UTC. Without a `file`, `reason` says why none is known."""
+
+    file: str = ""
+    made_at: str = ""
+    reason: str = "no backup folder is configured ([migrations] backup)"
+
+
 class History(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """All that is known of a project's migrations.
 
@@ -219,4 +228,5 @@ class History(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     drift: Drift = Drift()
     dry_run: DryRuns = DryRuns()
     paths: UpgradePaths = UpgradePaths()
+    backup: LastBackup = LastBackup()
     notes: tuple[str, ...] = ()

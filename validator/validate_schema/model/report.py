@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from .finding import Finding, ObjectRef, Severity
-from .history import Drift, DryRuns, RepeatedDdl, Replay, SharedVersion, UpgradePaths
+from .history import Drift, DryRuns, LastBackup, RepeatedDdl, Replay, SharedVersion, UpgradePaths
 
 SCHEMA_VERSION = 1
 DEFAULT_TITLE = "Schema Validation Report"
@@ -257,6 +257,7 @@ class MigrationFacts(_Part, frozen=True, kw_only=True):
     drift: Drift = Drift()
     dry_run: DryRuns = DryRuns()
     paths: UpgradePaths = UpgradePaths()
+    backup: LastBackup = LastBackup()
 
 
 class ProofRole(_Part, frozen=True, kw_only=True):
