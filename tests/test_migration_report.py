@@ -18,6 +18,7 @@ from validate_schema.packs import builtin_checks
 from validate_schema.report import read_report, render
 from validate_schema.report.history import migration_facts
 from validate_schema.scratch import Database
+from validate_schema.testing import MigratedDatabase
 
 ORGANIZATION = "create table organization (id uuid primary key default gen_random_uuid(), name text);\n"
 CUSTOMER = "create table customer (id uuid primary key, org_id uuid not null references organization (id));\n"
@@ -404,3 +405,27 @@ def test_a_repeated_column_is_a_finding_of_its_file_wherever_the_config_lies(
     (repeated,) = [f for f in report.findings if f.check == "MIG009"]
     assert repeated.location == "app/db/migrations/0003_again.sql:1"
     assert repeated.fingerprint in report.migrations.entries[2].findings
+
+
+@pytest.mark.parametrize("named", ["schema=app", "options=-csearch_path%3Dapp"])
+def test_a_schema_of_another_name_is_replayed_compared_and_tried_under_that_name(
+    terminal: Terminal, database: Database, named: str
+) -> None:
+    project(terminal, **{"0003_note": "alter table customer add note text;"})
+    with psycopg.connect(database.conninfo, autocommit=True) as conn:
+        conn.execute("create schema app; set search_path = app")
+        for text in FILES.values():
+            conn.execute(text.encode())
+        with psycopg.ClientCursor(conn) as cursor:
+            cursor.execute(LEDGER, list(FILES.values()))
+    at = MigratedDatabase(database)
+    url = f"{at.url}{'&' if '?' in at.url else '?'}{named}"
+
+    ran = terminal.run(
+        "--config", "app/validate-schema.toml", "--database-url", url, "--select", "MIG", "--replay",
+        "--report", "out.json",
+    )  # fmt: skip
+    facts = read_report(terminal.folder / "out.json").migrations
+
+    assert "✓ 1 of 1 pending migration run on a copy of this schema" in ran.out.splitlines()
+    assert (facts.drift.examined, facts.drift.changes) == (True, ())

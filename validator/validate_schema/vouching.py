@@ -1,5 +1,6 @@
 """The history of the migrations as part of a run: the files, the ledger, and what running them shows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -231,7 +232,7 @@ def _run(
                 entries=_told(history.entries, ran.notes),
                 notes=(*history.notes, *_unread(ran.notes)),
                 replay=_replay(migrations, ran),
-                drift=_drift(server, migrations, ran, live, history),
+                drift=drift(server, migrations, ran, live, history),
                 paths=_paths(server, migrations, ran, fixtures, progress),
             )
     except (ScratchError, MigrationError) as error:
@@ -242,10 +243,12 @@ def _run(
         )
 
 
-def _drift(server: "Server", migrations: MigrationSet, ran: Replayed, live: Live, history: History) -> Drift:
-    """Compare the live schema with a replay of what the ledger says is applied; of all files without one."""
+def drift(server: "Server", migrations: MigrationSet, ran: Replayed, live: Live, history: History) -> Drift:
+    """Compare the live schema with a replay of what the ledger says is applied; of all files without one.
+    Names without a schema are those of the live side's own, as its tool would have run the files."""
     from .catalog import read_catalog
-    from .migrations.run.drift import drift
+    from .migrations.run.drift import drift as difference
+    from .migrations.run.home import move_home
     from .model.catalog import QName
 
     waiting = {e.file for e in history.entries if e.status in NOT_APPLIED} if history.ledger else set()
@@ -256,10 +259,13 @@ def _drift(server: "Server", migrations: MigrationSet, ran: Replayed, live: Live
         ran = replayed(server, replace(migrations, files=applied))
     if ran.failure:
         return Drift(wanted=True, reason=f"what is applied does not run through: {ran.error}")
-    with server.database(ran.template) as database, database.connect() as connection:
-        made = read_catalog(connection, default_schema="public")
+    home = live.catalog.server.default_schema
+    with server.database(ran.template) as database, database.connect(autocommit=True) as connection:
+        if apart := move_home(connection, home, migrations, live.catalog.extensions):
+            return Drift(wanted=True, reason=apart)
+        made = read_catalog(connection, default_schema=home)
     ledgers = [QName(history.ledger.schema, history.ledger.relation)] if history.ledger else []
-    return drift(made, live.catalog, ledgers)
+    return difference(made, live.catalog, ledgers)
 
 
 def _paths(
@@ -290,10 +296,21 @@ def _try_pending(migrations: MigrationSet, live: Live, history: History, progres
         return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, examined=True))
     try:
         with live.copy() as (database, lacks):
-            runs = dry_run(database, migrations, pending, progress=progress)
+            runs = dry_run(database, migrations, pending, path=_search_path(live), progress=progress)
     except ScratchError as error:
         return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, reason=str(error)))
     return msgspec.structs.replace(history, dry_run=runs, notes=(*history.notes, *lacks))
+
+
+def _search_path(live: Live) -> Sequence[str]:
+    """Return the schemas in which the live side looks for a name: what its session says, unless the URL
+    names another schema, which then is the only one."""
+    home = live.catalog.server.default_schema
+    if live.connection is None:
+        return [home]
+    row = live.connection.execute("select pg_catalog.current_schemas(false)").fetchone()
+    names: list[str] = row[0] if row else []
+    return names if names[:1] == [home] else [home]
 
 
 def _ledgers(connection: "psycopg.Connection | None") -> tuple[tuple[Ledger, ...], str]:
