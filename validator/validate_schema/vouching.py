@@ -110,6 +110,7 @@ def history_of_files(migrations: MigrationSet, base: Path, ran: Replayed | None 
         shared=shared(migrations),
         stray=stray,
         statements=ddl.statements,
+        unseen=ddl.unseen + ddl.unparsed,
         repeated=tuple(r for r in ddl.repeated if r not in beside),
         stray_repeats=beside,
         replay=_replay(migrations, ran) if ran else Replay(reason=NO_REPLAY),

@@ -209,6 +209,8 @@ class History(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     Not `examined`: there are none to look at, `reason` says why. `tool` and `folder` are those of the
     files; `ledger` is None without one, and `ledger_reason` says why. `ledger_expected`: a live database
     was looked at, which should have one. `stray_repeats`: what a stray file creates, and a migration too.
+    `statements` were parsed for DDL that repeats; `unseen` ones were not: they run SQL from a string, or the
+    parser does not accept them.
     """
 
     examined: bool = False
@@ -222,6 +224,7 @@ class History(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     shared: tuple[SharedVersion, ...] = ()
     stray: tuple[str, ...] = ()
     statements: int = 0
+    unseen: int = 0
     repeated: tuple[RepeatedDdl, ...] = ()
     stray_repeats: tuple[RepeatedDdl, ...] = ()
     replay: Replay = Replay()

@@ -25,6 +25,7 @@ def migration_facts(history: History, findings: Iterable[Finding]) -> MigrationF
         shared=history.shared,
         stray=history.stray,
         statements=history.statements,
+        unseen=history.unseen,
         repeated=history.repeated,
         replay=history.replay,
         drift=history.drift,
