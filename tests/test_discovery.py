@@ -334,6 +334,16 @@ REFUSED = {
     "Django": ({"0001_initial.py": ""}, "Django, which are programs"),
     "Knex": ({"20240101000000_a.js": ""}, "JavaScript tool, which are programs"),
     "Liquibase": ({"1_a.sql": "--liquibase formatted sql\n"}, "Liquibase changelog; .*update-sql"),
+    "Liquibase as people write it": (
+        {"2_a.sql": "a", "3_b.sql": "\ufeff\n  -- LiquiBase Formatted SQL\n--changeset ann:1\nselect 1;"},
+        r"3_b\.sql: a Liquibase changelog",
+    ),
+    "Liquibase under names of Flyway": (
+        {"V1__a.sql": "-- liquibase formatted sql\n-- changeset a:1\nselect 1;"}, r"V1__a\.sql: a Liquibase changelog"
+    ),
+    "Liquibase in folders": (
+        {"releases/1/a.sql": "-- liquibase formatted sql\n"}, r"releases/1/a\.sql: a Liquibase changelog"
+    ),
     "another database": (
         {"migration_lock.toml": 'provider = "mysql"\n', "1_a/migration.sql": "a"},
         r"migration_lock\.toml: the migrations are for mysql",

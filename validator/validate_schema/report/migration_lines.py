@@ -74,7 +74,7 @@ def _agrees(entry: MigrationEntry) -> bool:
 
 
 def _statements(facts: MigrationFacts, everything: bool) -> Iterator[Line]:
-    beside = f"{facts.unseen} more not looked into: DO, CALL, or not parsed" if facts.unseen else ""
+    beside = f"{facts.unseen} not read: DO, CALL, or unparsed" if facts.unseen else ""
     if facts.repeated:
         number = len(facts.repeated)
         text = f"{some(number, 'object')} created by more than one migration"
