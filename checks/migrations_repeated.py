@@ -59,8 +59,8 @@ def repeated_ddl(subject: Repeat | Sound, facts: Facts) -> Verdict:
 
     Examined: statements of all migrations, parsed. Fails where an object is created again by another file
     without being dropped in between, also where IF NOT EXISTS keeps that from showing, and where two
-    migrations in a row replace one primary key. Not covered: statements inside DO blocks and functions,
-    and migrations that are programs.
+    migrations in a row replace one primary key. Not covered: what DO blocks and called procedures run, which
+    is counted beside the statements that were read, and migrations that are programs.
     """
     if isinstance(subject, Sound):
         return None

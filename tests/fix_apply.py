@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ import pytest
 from tests.fix_cli import Ran, Terminal
 from validate_schema.scratch import Database
 
+LIMIT_SECONDS = 120
+_LIMITED = f"import runpy, signal; signal.alarm({LIMIT_SECONDS}); runpy.run_module('validate_schema', run_name='__main__')"
 ROWS = "select version, name, checksum is not null from validate_schema.applied_migrations order by version"
 
 
@@ -39,13 +42,14 @@ class Project:
         """Run `migrations <command>` in this process."""
         return self.terminal.run("migrations", command, *self._arguments(command), *arguments)
 
-    def start(self, command: str, *arguments: str) -> "subprocess.Popen[str]":
-        """Start `migrations <command>` in a process of its own."""
+    def start(self, command: str, *arguments: str, stdin: int | None = None) -> "subprocess.Popen[str]":
+        """Start `migrations <command>` in a process of its own, which ends by SIGALRM if it hangs: whoever
+        reads its output meets an end of file then."""
         return subprocess.Popen(
             [
                 sys.executable,
-                "-m",
-                "validate_schema",
+                "-c",
+                _LIMITED,
                 "migrations",
                 command,
                 *self._arguments(command),
@@ -54,6 +58,7 @@ class Project:
             cwd=self.terminal.folder,
             env=dict(os.environ),
             text=True,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
@@ -84,9 +89,10 @@ class Project:
 
 
 def until(true: Callable[[], bool]) -> None:
-    """Look until it is so; pytest's own limit ends what never is."""
+    """Look until it is so; fails when it is not after as long as a process of `Project.start` may live."""
+    deadline = time.monotonic() + LIMIT_SECONDS
     while not true():
-        pass
+        assert time.monotonic() < deadline, f"not so after {LIMIT_SECONDS} s"
 
 
 @pytest.fixture

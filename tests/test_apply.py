@@ -187,7 +187,30 @@ def test_copy_data_blanked_search_paths_and_roles_are_no_obstacle(any_project: P
 def test_psql_commands_are_refused_with_their_line(project: Project) -> None:
     project.lay({"0001_x.sql": "select 1;\n\\i other.sql\n"})
 
-    assert project.run("apply").complaint == "error: m/0001_x.sql:2: \\i is a command of psql, not SQL"
+    assert (
+        project.run("apply").complaint == "error: m/0001_x.sql:2: \\i is a command of psql, not SQL;"
+        " take it out, or write the SQL that it stands for"
+    )
+
+
+def test_psql_commands_that_change_only_what_psql_shows_are_passed_over(project: Project) -> None:
+    idle = "\\set ON_ERROR_STOP on\n\\echo hello\n\\timing\n\\restrict key\n"
+    project.lay({"0001_x.sql": f"{idle}create table x ();\n"})
+
+    assert project.run("apply").status == 0
+    assert project.tables() == {"x"}
+
+
+def test_a_file_outside_the_sequence_is_mentioned_by_every_command_that_passes_it_over(
+    project: Project,
+) -> None:
+    project.lay({"0001_x.sql": "create table x ();", "by_hand.sql": "create table y ();"})
+    said = "note: outside the sequence, never run: by_hand.sql"
+
+    for arguments in (["apply", "--dry-run"], ["apply"], ["status"], ["verify"]):
+        ran = project.run(*arguments)
+        assert (ran.status, said in ran.out.splitlines()) == (0, True)
+    assert project.tables() == {"x"}
 
 
 def test_a_migration_cannot_take_its_own_row_away(project: Project) -> None:

@@ -1,6 +1,7 @@
 """Backups are whole or not there, kept by number, and restored whole or not at all."""
 
 import os
+import pty
 import re
 import stat
 from datetime import UTC, datetime
@@ -185,6 +186,50 @@ def test_a_restore_asks_and_nobody_is_no_answer(project: Project) -> None:
         2,
         "error: restore replaces all data and nobody can be asked here: add --yes",
     )
+    assert os.listdir("b") == [saved.name]
+
+
+def _answered(project: Project, saved: Path, keys: bytes) -> tuple[int, str, str]:
+    """Restore at a terminal where somebody presses `keys`; return status, output, and what was asked."""
+    ours, theirs = pty.openpty()
+    try:
+        with project.start("restore", str(saved), stdin=theirs) as process:
+            os.write(ours, keys)
+            said, asked = process.communicate()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    return process.returncode, said, asked
+
+
+@pytest.mark.parametrize("keys", [b"y\n", b"yes\n", b"perhaps\ny\n"])
+def test_a_restore_happens_when_somebody_says_yes(project: Project, keys: bytes) -> None:
+    project.sql("create table one ()")
+    saved = _backup(project.run("backup", "--dir", "b"))
+    project.sql("create table two ()")
+    status, said, asked = _answered(project, saved, keys)
+
+    assert (status, project.tables()) == (0, {"one"})
+    assert f"restored {project.database.name} from {saved}" in said
+    assert asked.startswith(f"Replace all that {project.database.name} at ")
+    assert len(os.listdir("b")) == 2
+
+
+@pytest.mark.parametrize(
+    ("keys", "ending", "words"),
+    [(b"n\n", 1, "nothing was changed"), (b"\n", 1, "nothing was changed"), (b"\x04", 130, "interrupted")],
+    ids=["no", "nothing", "end of input"],
+)
+def test_any_answer_but_yes_changes_nothing_and_backs_nothing_up(
+    project: Project, keys: bytes, ending: int, words: str
+) -> None:
+    project.sql("create table one ()")
+    saved = _backup(project.run("backup", "--dir", "b"))
+    project.sql("create table two ()")
+    status, said, asked = _answered(project, saved, keys)
+
+    assert (status, said, project.tables()) == (ending, "", {"one", "two"})
+    assert asked.splitlines()[-1].endswith(words)
     assert os.listdir("b") == [saved.name]
 
 

@@ -334,6 +334,16 @@ REFUSED = {
     "Django": ({"0001_initial.py": ""}, "Django, which are programs"),
     "Knex": ({"20240101000000_a.js": ""}, "JavaScript tool, which are programs"),
     "Liquibase": ({"1_a.sql": "--liquibase formatted sql\n"}, "Liquibase changelog; .*update-sql"),
+    "Liquibase as people write it": (
+        {"2_a.sql": "a", "3_b.sql": "\ufeff\n  -- LiquiBase Formatted SQL\n--changeset ann:1\nselect 1;"},
+        r"3_b\.sql: a Liquibase changelog",
+    ),
+    "Liquibase under names of Flyway": (
+        {"V1__a.sql": "-- liquibase formatted sql\n-- changeset a:1\nselect 1;"}, r"V1__a\.sql: a Liquibase changelog"
+    ),
+    "Liquibase in folders": (
+        {"releases/1/a.sql": "-- liquibase formatted sql\n"}, r"releases/1/a\.sql: a Liquibase changelog"
+    ),
     "another database": (
         {"migration_lock.toml": 'provider = "mysql"\n', "1_a/migration.sql": "a"},
         r"migration_lock\.toml: the migrations are for mysql",
@@ -418,3 +428,18 @@ def test_an_sql_file_whose_name_is_no_text_is_refused_and_another_is_not_looked_
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/2_\xff.sql")).write_text("select 1;")
     with pytest.raises(MigrationError, match=r"the file name '2_\\udcff\.sql' is not UTF-8; rename it"):
         discover(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["2_a\nb.sql", "2_a\tb.sql", "V2__a\r.SQL", "deep/2_\x7f.sql"])
+def test_an_sql_file_with_a_control_character_in_its_name_is_refused_and_never_passed_over(
+    tmp_path: Path, name: str
+) -> None:
+    lay(tmp_path, {"1_a.sql": "a;", name: "b;"})
+    with pytest.raises(MigrationError, match=r"the file name '.*' has a control character; rename it$"):
+        discover(tmp_path)
+
+
+def test_quotes_and_pictures_in_a_name_are_kept(tmp_path: Path) -> None:
+    lay(tmp_path, {"1_a.sql": "a;", "2_we\"ird \U0001f680 'n.sql": "b;"})
+
+    assert [f.name for f in discover(tmp_path).files] == ["a", "we\"ird \U0001f680 'n"]

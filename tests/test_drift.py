@@ -1,6 +1,7 @@
 """The replayed schema against the live one, and pending migrations tried on a copy."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,15 @@ from tests.fix_server import fresh
 from tests.test_difference import line
 from tests.test_discovery import lay
 from validate_schema.catalog import read_catalog
+from validate_schema.ident import quote_ident
 from validate_schema.migrations import MigrationSet, discover, replay
 from validate_schema.migrations.run.drift import drift
 from validate_schema.migrations.run.dry_run import dry_run
 from validate_schema.model.catalog import Catalog, QName, Unreadable
-from validate_schema.model.history import DryRun, DryRuns, Failure, Statement
+from validate_schema.model.history import Drift, DryRun, DryRuns, Failure, History, Replay, Statement
 from validate_schema.scratch import Database, Server
+from validate_schema.vouching import Live, replayed
+from validate_schema.vouching import drift as drift_of
 
 FILES = {
     "1_a.sql": "create table a (id int primary key, b text); create index a_b on a (b);",
@@ -169,3 +173,93 @@ def test_roles_are_the_targets_own(tmp_path: Path, database: Database) -> None:
     (again,) = dry_run(database, found, found.files).runs
     assert again.failure is not None
     assert again.failure.message == 'role "drift_app" already exists'
+
+
+# Unqualified, as tools write it: all of it goes to the schema of whoever connects.
+ANYWHERE = {
+    "1_a.sql": "create type mood as enum ('a'); create table a (id serial primary key, m mood default 'a');",
+    "2_b.sql": "create table b (id int primary key, a int references a); create view v as select id from b;"
+    " create function f(a) returns int language sql as 'select $1.id'; alter table b enable row level security;"
+    " create policy p on b using (f(null::a) is null); create index on b (a) where a > 0;",
+}
+
+
+@contextmanager
+def in_schema(server: Server, files: MigrationSet, home: str, first: str = "") -> Iterator[Database]:
+    """A database that the migrations made, after `first`, for a connection whose schema is `home`."""
+    with fresh(server) as database:
+        with database.connect(autocommit=True) as connection:
+            connection.execute(f"{first}; create schema {quote_ident(home)}".encode())
+            connection.execute(f"set search_path = {quote_ident(home)}".encode())
+            for file in files.files:
+                connection.execute(file.sql.encode())
+        yield database
+
+
+def drift_from(database: Database, server: Server, files: MigrationSet, home: str) -> Drift:
+    with database.connect() as connection:
+        catalog = read_catalog(connection, default_schema=home)
+    history = History(examined=True, replay=Replay())
+    ran = replayed(server, files)
+    return drift_of(server, files, ran, Live(catalog), history)
+
+
+@pytest.mark.parametrize("home", ["app", 'Ten"ant 7'])
+def test_a_schema_of_another_name_is_compared_as_if_the_replay_had_run_there(
+    server: Server, tmp_path: Path, home: str
+) -> None:
+    files = discover(lay(tmp_path / "m", ANYWHERE))
+    with in_schema(server, files, home) as database:
+        sound = drift_from(database, server, files, home)
+        with database.connect(autocommit=True) as connection:
+            connection.execute("create table public.of_others ()")
+            connection.execute(f"set search_path = {quote_ident(home)}".encode())
+            connection.execute("alter table a drop m; alter policy p on b using (true)")
+        changed = drift_from(database, server, files, home)
+
+    assert (sound.examined, sound.reason, sound.changes) == (True, "", ())
+    assert sound.objects > 10
+    assert [(c.kind, c.object.schema, c.object.label(home)) for c in changed.changes] == [
+        ("removed", home, "a.m"),
+        ("changed", home, "b.p"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("create table public.c ();", "3_c.sql names public"),
+        ('create table "public" . "c" ();', "3_c.sql names public"),
+        ("set search_path = app, public; create table c ();", "3_c.sql names public"),
+        ("create schema if not exists app; create table app.c ();", "they make both"),
+    ],
+)
+def test_what_names_its_schema_is_not_moved_and_nothing_is_claimed(
+    server: Server, tmp_path: Path, text: str, why: str
+) -> None:
+    files = discover(lay(tmp_path / "m", ANYWHERE | {"3_c.sql": text}))
+    with in_schema(server, files, "app") as database:
+        found = drift_from(database, server, files, "app")
+
+    said = f"the migrations ran in public, the database's schema is app, and {why}"
+    assert (found.examined, found.reason) == (False, said)
+
+
+def test_migrations_that_put_all_into_a_schema_of_their_own_need_no_moving(
+    server: Server, tmp_path: Path
+) -> None:
+    text = "create schema if not exists app; create table app.c (id int);"
+    files = discover(lay(tmp_path / "m", {"1_c.sql": text}))
+    with in_schema(server, files, "app") as database:
+        found = drift_from(database, server, files, "app")
+
+    assert (found.examined, found.changes) == (True, ())
+
+
+def test_an_extension_in_another_schema_is_said(server: Server, tmp_path: Path) -> None:
+    text = "create extension if not exists pgcrypto;"
+    files = discover(lay(tmp_path / "m", ANYWHERE | {"3_c.sql": text}))
+    with in_schema(server, files, "app", "create extension pgcrypto schema public") as database:
+        found = drift_from(database, server, files, "app")
+
+    assert found.reason.endswith("and the extension pgcrypto is in public")

@@ -12,11 +12,13 @@ from tests.fix_history import eventful, facts_with
 from tests.fix_report import small
 from tests.test_command import ALEMBIC, PYTHON
 from validate_schema.engine import run
+from validate_schema.migrations.run import steps
 from validate_schema.model.report import Report
 from validate_schema.packs import builtin_checks
 from validate_schema.report import read_report, render
 from validate_schema.report.history import migration_facts
 from validate_schema.scratch import Database
+from validate_schema.testing import MigratedDatabase
 
 ORGANIZATION = "create table organization (id uuid primary key default gen_random_uuid(), name text);\n"
 CUSTOMER = "create table customer (id uuid primary key, org_id uuid not null references organization (id));\n"
@@ -125,7 +127,7 @@ def test_the_computed_purpose_and_what_undoing_would_lose_stand_in_the_sequence(
     ]
     text = (terminal.folder / "out.md").read_text(encoding="utf-8")
     assert "1 of 2 migrations have a file or section that takes them back; 2 of 2 would lose data" in text
-    assert "this run does not know" in text
+    assert "no backup folder is configured" in text
 
 
 def test_no_replay_by_option_wins_over_the_config(terminal: Terminal, database: Database) -> None:
@@ -318,3 +320,112 @@ def test_programs_alone_make_the_schema_that_is_judged(terminal: Terminal) -> No
 
     assert [t.label for t in report.tables] == ["note"]
     assert [e.state for e in report.migrations.entries] == ["replayed", "replayed"]
+
+
+def rollback_words(terminal: Terminal) -> str:
+    """Return the sentences above the report's table of how migrations are taken back."""
+    text = (terminal.folder / "out.md").read_text(encoding="utf-8").replace("\\", "")
+    return text.partition("### Taking back migrations\n\n")[2].partition("\n")[0]
+
+
+BACKED_UP = CONFIG + 'backup = "kept"\n'
+
+
+@pytest.mark.parametrize(
+    ("config", "backups", "said"),
+    [
+        (CONFIG, [], "is not known: no backup folder is configured ([migrations] backup). Make one first."),
+        (BACKED_UP, [], "is not known: kept cannot be read (No such file or directory). Make one first."),
+        (BACKED_UP, ["other_20260101T000000Z"], "is not known: kept holds none of {db}. Make one first."),
+        (
+            BACKED_UP,
+            ["{db}_20250101T000000Z", "{db}_20260102T120000Z", "other_20270101T000000Z"],
+            "The last backup is kept/{db}_20260102T120000Z.dump, made 2026-01-02T12:00:00Z;"
+            " of these migrations 1 came after it.",
+        ),
+        (
+            BACKED_UP,
+            ["{db}_20260104T000000Z_2"],
+            "The last backup is kept/{db}_20260104T000000Z_2.dump, made 2026-01-04T00:00:00Z.",
+        ),
+    ],
+)
+def test_the_rollback_plan_says_where_the_last_backup_is(
+    terminal: Terminal, database: Database, config: str, backups: list[str], said: str
+) -> None:
+    project(terminal, config)
+    migrate(database)
+    for name in backups:
+        terminal.write(f"app/kept/{name.format(db=database.name)}.dump", "")
+
+    judge(terminal, database)
+
+    assert rollback_words(terminal).endswith(said.format(db=database.name))
+
+
+def test_without_a_database_no_backup_is_claimed_to_be_the_last(terminal: Terminal) -> None:
+    project(terminal, BACKED_UP)
+    terminal.write("app/kept/postgres_20260104T000000Z.dump", "")
+
+    terminal.run(
+        "--config", "app/validate-schema.toml", "--migrations", "app/db/migrations", "--report", "out.md"
+    )
+
+    assert rollback_words(terminal).endswith(
+        "is not known: no database was looked at whose backups kept could hold. Make one first."
+    )
+
+
+def test_what_the_first_of_very_many_migrations_did_is_said_not_to_be_known(
+    terminal: Terminal, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "_LIMIT", 600)
+    project(terminal, **{"0003_own": "create table own_to_this_test (id int);"})
+    migrate(database)
+
+    _, report = judge(terminal, database, "--replay")
+
+    assert [e.creates for e in report.migrations.entries] == [(), (), ('creates table "own_to_this_test"',)]
+    assert report.migrations.note == (
+        "The files were read as those of applied-set, whose ledger the database has."
+        " What each of the first 2 migrations did, and would lose if undone, was not computed:"
+        " reading the catalog after every one of so long a history would take minutes."
+    )
+
+
+def test_a_repeated_column_is_a_finding_of_its_file_wherever_the_config_lies(
+    terminal: Terminal, database: Database
+) -> None:
+    again = "alter table customer add column if not exists org_id text;"
+    project(terminal, **{"0003_again": again})
+    migrate(database)
+
+    _, report = judge(terminal, database)
+
+    (repeated,) = [f for f in report.findings if f.check == "MIG009"]
+    assert repeated.location == "app/db/migrations/0003_again.sql:1"
+    assert repeated.fingerprint in report.migrations.entries[2].findings
+
+
+@pytest.mark.parametrize("named", ["schema=app", "options=-csearch_path%3Dapp"])
+def test_a_schema_of_another_name_is_replayed_compared_and_tried_under_that_name(
+    terminal: Terminal, database: Database, named: str
+) -> None:
+    project(terminal, **{"0003_note": "alter table customer add note text;"})
+    with psycopg.connect(database.conninfo, autocommit=True) as conn:
+        conn.execute("create schema app; set search_path = app")
+        for text in FILES.values():
+            conn.execute(text.encode())
+        with psycopg.ClientCursor(conn) as cursor:
+            cursor.execute(LEDGER, list(FILES.values()))
+    at = MigratedDatabase(database)
+    url = f"{at.url}{'&' if '?' in at.url else '?'}{named}"
+
+    ran = terminal.run(
+        "--config", "app/validate-schema.toml", "--database-url", url, "--select", "MIG", "--replay",
+        "--report", "out.json",
+    )  # fmt: skip
+    facts = read_report(terminal.folder / "out.json").migrations
+
+    assert "✓ 1 of 1 pending migration run on a copy of this schema" in ran.out.splitlines()
+    assert (facts.drift.examined, facts.drift.changes) == (True, ())

@@ -1,10 +1,15 @@
 """`migrations status` and `verify`, and how wrong input is answered."""
 
 import json
+import shutil
+import socket
+import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -16,8 +21,9 @@ LEDGER = "create table schema_migrations (version bigint primary key, dirty bool
 
 
 @contextmanager
-def service(*answers: int) -> Iterator[tuple[str, list[str]]]:
-    """A service on a port of its own: the n-th request gets the n-th status, later ones the last."""
+def service(*answers: int, certificate: Path | None = None) -> Iterator[tuple[str, list[str]]]:
+    """A service on a port of its own: the n-th request gets the n-th status, later ones the last. With a
+    certificate (and its key, in one file) it speaks TLS as localhost."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -33,10 +39,15 @@ def service(*answers: int) -> Iterator[tuple[str, list[str]]]:
             """Say nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}", asked
+            place = "https://localhost" if certificate else "http://127.0.0.1"
+            yield f"{place}:{server.server_port}", asked
         finally:
             server.shutdown()
             thread.join()
@@ -143,6 +154,71 @@ def test_the_boot_check_fails_where_nothing_listens(applied: Project) -> None:
     assert "Connection refused" in ran.complaint
 
 
+def test_the_boot_check_fails_on_a_service_that_takes_the_call_and_says_nothing(applied: Project) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        ran = applied.run("verify", "--health", url, "--health-timeout", "0")
+
+    assert ran.status == 1
+    assert ran.complaint == f"error: {url} did not answer 200 within 0 s: timed out"
+
+
+def test_the_boot_check_fails_on_what_does_not_speak_http(applied: Project) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def answer() -> None:
+            caller, _ = other.accept()
+            with caller:
+                caller.recv(1000)
+                caller.sendall(b"220 mail\r\nis\r\nours\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        url = f"http://127.0.0.1:{other.getsockname()[1]}/"
+        ran = applied.run("verify", "--health", url, "--health-timeout", "0")
+        thread.join()
+
+    assert (ran.status, ran.complaint) == (1, f"error: {url} did not answer 200 within 0 s: 220 mail")
+
+
+def test_redirects_that_never_end_are_said_in_one_line(applied: Project) -> None:
+    with service(302) as (url, _):
+        ran = applied.run("verify", "--health", url, "--health-timeout", "0")
+
+    assert ran.status == 1
+    assert ran.complaint.startswith(f"error: {url} did not answer 200 within 0 s: 302 ")
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for localhost that nobody signed, with its key in the same file."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl to make a certificate with")
+    key, path = tmp_path / "key.pem", tmp_path / "both.pem"
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", path],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    path.write_text(path.read_text() + key.read_text())
+    return path
+
+
+def test_over_https_the_certificate_must_be_one_that_is_trusted(
+    applied: Project, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with service(200, certificate=certificate) as (url, asked):
+        stranger = applied.run("verify", "--health", url, "--health-timeout", "0")
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        trusted = applied.run("verify", "--health", url)
+
+    assert stranger.status == 1
+    assert "certificate verify failed" in stranger.complaint
+    assert (trusted.status, trusted.out.splitlines()[1]) == (0, "✓ the service answers 200")
+    assert asked == ["/"]
+
+
 def test_the_service_is_not_asked_when_the_sets_differ(applied: Project) -> None:
     applied.lay({"0003_c.sql": "select 1;"})
     with service(200) as (url, asked):
@@ -150,11 +226,15 @@ def test_the_service_is_not_asked_when_the_sets_differ(applied: Project) -> None
     assert asked == []
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://x/", "x", "http://u:p@localhost/"])
-def test_a_health_url_that_is_no_web_address_is_a_mistake(applied: Project, url: str) -> None:
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://x/", "x", "http://u:p@localhost/", "http://x:port/", "http://[::1/"]
+)
+def test_a_health_url_that_is_no_web_address_is_a_mistake_before_anything_is_asked(
+    applied: Project, url: str
+) -> None:
     ran = applied.run("verify", "--health", url)
 
-    assert ran.status == 2
+    assert (ran.status, ran.out) == (2, "")
     assert ran.complaint.startswith("error: --health takes http://host/path")
 
 
@@ -204,3 +284,22 @@ def test_the_config_names_the_folder(terminal: Terminal, project: Project) -> No
 
     assert ran.status == 0
     assert project.tables() == {"a", "b"}
+
+
+def test_the_config_names_the_folder_of_backups(terminal: Terminal, project: Project) -> None:
+    project.lay(FILES)
+    terminal.write("app/validate-schema.toml", '[migrations]\npath = "../m"\nbackup = "kept"\n')
+    where = ["--config", "app/validate-schema.toml", "--database-url", project.database.conninfo]
+    applied = terminal.run("migrations", "apply", *where)
+    by_hand = terminal.run("migrations", "backup", *where)
+    elsewhere = terminal.run("migrations", "backup", *where, "--dir", "other")
+
+    assert [line for line in applied.out.splitlines() if line.startswith("backup: app/kept/")]
+    assert by_hand.out.startswith("backup: app/kept/")
+    assert elsewhere.out.startswith("backup: other/")
+
+
+def test_a_backup_needs_a_folder(project: Project) -> None:
+    Path("b").write_text("in the way")
+
+    assert project.run("backup", "--dir", "b").complaint == "error: b: not a folder"

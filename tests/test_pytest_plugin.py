@@ -17,6 +17,8 @@ from validate_schema.testing import MigratedDatabase
 
 pytest_plugins = ("pytester",)
 
+# Hypothesis, which is loaded as a plugin where it is installed, takes more time to import than all the rest.
+LIGHT = ("-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:hypothesispytest")
 MIGRATION = """
 create table organization (id uuid primary key default gen_random_uuid(), name text not null);
 create table customer (
@@ -71,7 +73,7 @@ def theirs(server: Server) -> Iterator[Database]:
 
 
 def run(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    return project.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:randomly", *arguments)
+    return project.runpytest_subprocess(*LIGHT, *arguments)
 
 
 def outcome(result: pytest.RunResult) -> dict[str, int]:
@@ -147,7 +149,7 @@ def test_what_a_killed_run_left_is_dropped_by_the_next(project: pytest.Pytester,
     before = on(theirs)
     project.makepyfile(test_hang=HANG, test_next="def test_next(migrated_db): pass")
     server = f"--validate-schema-server={theirs.conninfo}"
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", server, "test_hang.py"]
+    command = [sys.executable, "-m", "pytest", *LIGHT, server, "test_hang.py"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=project.path)
     deadline = time.monotonic() + 60
     while not (project.path / "reached").exists():

@@ -10,7 +10,7 @@ import pytest
 
 from tests.fix_cli import Terminal
 from tests.fix_server import fresh
-from tests.test_pytest_plugin import on
+from tests.test_pytest_plugin import LIGHT, on
 from validate_schema.scratch import Server, list_scratch
 
 PROJECT = Path(__file__).parents[1] / "examples/pytest-project"
@@ -26,7 +26,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def last_line(project: Path, *arguments: str) -> str:
     """Run the project's tests with two workers; return the last line."""
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", *arguments]
+    command = [sys.executable, "-m", "pytest", *LIGHT, "-q", "-n", "2", *arguments]
     ran = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout.splitlines()[-1]

@@ -7,6 +7,8 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from .baseline import Baseline, measured
 from .config import Config, LoadedConfig, config_names, suppression_uses
 from .contract import build_contract
@@ -170,15 +172,23 @@ def _configured(request: Request) -> "MigrationSet | None":
 
 
 def _history(request: Request, files: "MigrationSet | None", opened: Opened, progress: Progress) -> History:
-    if opened.ran is not None:
-        from .vouching import history_of_files
-
-        return history_of_files(opened.ran[0], request.base, opened.ran[1])
-    if files is None:
+    if opened.ran is None and files is None:
         return History()
-    from .vouching import Live, vouch
+    from .vouching import last_backup
+
+    history = _told(request, files, opened, progress)
+    live = None if opened.ran else opened.connection
+    backup = last_backup(request.config.config.migrations, request.base, live)
+    return msgspec.structs.replace(history, backup=backup)
+
+
+def _told(request: Request, files: "MigrationSet | None", opened: Opened, progress: Progress) -> History:
+    from .vouching import Live, history_of_files, vouch
 
     source, named = request.source, request.config.config.migrations
+    if opened.ran is not None:
+        return history_of_files(opened.ran[0], request.base, opened.ran[1])
+    assert files is not None, "without files there is no history"
     live = Live(
         catalog=opened.catalog, connection=opened.connection, copy=opened.copy, scratch=source.scratch
     )

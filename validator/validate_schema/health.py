@@ -7,6 +7,7 @@ from http.client import HTTPException
 from urllib.parse import urlsplit
 
 from .errors import HistoryError, UsageError
+from .ident import visible
 
 _PAUSE_SECONDS = 0.5
 _LONGEST_ANSWER_SECONDS = 10.0
@@ -18,9 +19,8 @@ def require_healthy(url: str, wait_seconds: float) -> None:
     Redirects are followed, certificates verified, proxies taken from the environment. Raises
     `UsageError` for a URL that cannot be asked and `HistoryError` when no 200 came in time.
     """
+    require_url(url)
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-        raise UsageError("--health takes http://host/path or https://host/path, without user and password")
     shown = f"{parts.scheme}://{parts.netloc}{parts.path}"
     deadline = time.monotonic() + wait_seconds
     while True:
@@ -33,6 +33,17 @@ def require_healthy(url: str, wait_seconds: float) -> None:
         time.sleep(min(_PAUSE_SECONDS, max(deadline - time.monotonic(), 0)))
 
 
+def require_url(url: str) -> None:
+    """Raise `UsageError` for a URL that cannot be asked."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+    except ValueError:  # a port that is no number, a bracket that is not closed
+        usable = None
+    if not usable or parts.username is not None:
+        raise UsageError("--health takes http://host/path or https://host/path, without user and password")
+
+
 def _ask(url: str, timeout: float) -> str:
     """Return the status of one answer, or why there was none."""
     try:
@@ -40,8 +51,12 @@ def _ask(url: str, timeout: float) -> str:
             return str(answer.status)
     except urllib.error.HTTPError as error:
         with error:
-            return f"{error.code} {error.reason}".strip()
+            return _on_one_line(f"{error.code} {error.reason}")
     except urllib.error.URLError as error:
-        return str(error.reason)
+        return _on_one_line(error.reason)
     except (OSError, HTTPException, ValueError) as error:
-        return str(error) or type(error).__name__
+        return _on_one_line(error) or type(error).__name__
+
+
+def _on_one_line(said: object) -> str:
+    return visible(" ".join(str(said).split()))

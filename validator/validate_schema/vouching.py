@@ -1,5 +1,6 @@
 """The history of the migrations as part of a run: the files, the ledger, and what running them shows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,17 @@ from .config import MigrationsConfig
 from .errors import MigrationError, ScratchError, UsageError
 from .migrations import MigrationSet, ReplayNotes, discover, templated
 from .migrations.run.failures import FailedMigration
-from .model.history import Drift, DryRuns, Failure, History, HistoryEntry, Ledger, Replay, UpgradePaths
+from .model.history import (
+    Drift,
+    DryRuns,
+    Failure,
+    History,
+    HistoryEntry,
+    LastBackup,
+    Ledger,
+    Replay,
+    UpgradePaths,
+)
 from .progress import Progress
 from .wording import some
 
@@ -100,12 +111,13 @@ def history_of_files(migrations: MigrationSet, base: Path, ran: Replayed | None 
         shared=shared(migrations),
         stray=stray,
         statements=ddl.statements,
+        unseen=ddl.unseen + ddl.unparsed,
         repeated=tuple(r for r in ddl.repeated if r not in beside),
         stray_repeats=beside,
         replay=_replay(migrations, ran) if ran else Replay(reason=NO_REPLAY),
         drift=Drift(reason=NOTHING_LIVE if ran else NO_REPLAY),
         dry_run=DryRuns(reason=NOTHING_LIVE if ran else NO_REPLAY),
-        notes=(*migrations.notes, *ddl.notes),
+        notes=(*migrations.notes, *ddl.notes, *(_unread(ran.notes) if ran else ())),
     )
 
 
@@ -137,6 +149,18 @@ def _told(entries: tuple[HistoryEntry, ...], notes: ReplayNotes) -> tuple[Histor
     return tuple(
         msgspec.structs.replace(e, creates=purposes.get(e.file), loses=losses.get(e.file, ()))
         for e in entries
+    )
+
+
+def _unread(notes: ReplayNotes) -> tuple[str, ...]:
+    """Return which files ran without a look at what they changed, in a sentence."""
+    number = sum(purpose is None for purpose in notes.purposes)
+    if number == 0:
+        return ()
+    first = "the first migration" if number == 1 else f"each of the first {number} migrations"
+    return (
+        f"What {first} did, and would lose if undone, was not computed:"
+        " reading the catalog after every one of so long a history would take minutes",
     )
 
 
@@ -208,8 +232,9 @@ def _run(
             return msgspec.structs.replace(
                 history,
                 entries=_told(history.entries, ran.notes),
+                notes=(*history.notes, *_unread(ran.notes)),
                 replay=_replay(migrations, ran),
-                drift=_drift(server, migrations, ran, live, history),
+                drift=drift(server, migrations, ran, live, history),
                 paths=_paths(server, migrations, ran, fixtures, progress),
             )
     except (ScratchError, MigrationError) as error:
@@ -220,10 +245,12 @@ def _run(
         )
 
 
-def _drift(server: "Server", migrations: MigrationSet, ran: Replayed, live: Live, history: History) -> Drift:
-    """Compare the live schema with a replay of what the ledger says is applied; of all files without one."""
+def drift(server: "Server", migrations: MigrationSet, ran: Replayed, live: Live, history: History) -> Drift:
+    """Compare the live schema with a replay of what the ledger says is applied; of all files without one.
+    Names without a schema are those of the live side's own, as its tool would have run the files."""
     from .catalog import read_catalog
-    from .migrations.run.drift import drift
+    from .migrations.run.drift import drift as difference
+    from .migrations.run.home import move_home
     from .model.catalog import QName
 
     waiting = {e.file for e in history.entries if e.status in NOT_APPLIED} if history.ledger else set()
@@ -234,10 +261,13 @@ def _drift(server: "Server", migrations: MigrationSet, ran: Replayed, live: Live
         ran = replayed(server, replace(migrations, files=applied))
     if ran.failure:
         return Drift(wanted=True, reason=f"what is applied does not run through: {ran.error}")
-    with server.database(ran.template) as database, database.connect() as connection:
-        made = read_catalog(connection, default_schema="public")
+    home = live.catalog.server.default_schema
+    with server.database(ran.template) as database, database.connect(autocommit=True) as connection:
+        if apart := move_home(connection, home, migrations, live.catalog.extensions):
+            return Drift(wanted=True, reason=apart)
+        made = read_catalog(connection, default_schema=home)
     ledgers = [QName(history.ledger.schema, history.ledger.relation)] if history.ledger else []
-    return drift(made, live.catalog, ledgers)
+    return difference(made, live.catalog, ledgers)
 
 
 def _paths(
@@ -268,10 +298,21 @@ def _try_pending(migrations: MigrationSet, live: Live, history: History, progres
         return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, examined=True))
     try:
         with live.copy() as (database, lacks):
-            runs = dry_run(database, migrations, pending, progress=progress)
+            runs = dry_run(database, migrations, pending, path=_search_path(live), progress=progress)
     except ScratchError as error:
         return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, reason=str(error)))
     return msgspec.structs.replace(history, dry_run=runs, notes=(*history.notes, *lacks))
+
+
+def _search_path(live: Live) -> Sequence[str]:
+    """Return the schemas in which the live side looks for a name: what its session says, unless the URL
+    names another schema, which then is the only one."""
+    home = live.catalog.server.default_schema
+    if live.connection is None:
+        return [home]
+    row = live.connection.execute("select pg_catalog.current_schemas(false)").fetchone()
+    names: list[str] = row[0] if row else []
+    return names if names[:1] == [home] else [home]
 
 
 def _ledgers(connection: "psycopg.Connection | None") -> tuple[tuple[Ledger, ...], str]:
@@ -286,6 +327,24 @@ def _ledgers(connection: "psycopg.Connection | None") -> tuple[tuple[Ledger, ...
         return read_ledgers(connection), ""
     except psycopg.Error as error:
         return (), f"the ledger could not be read: {error.diag.message_primary or type(error).__name__}"
+
+
+def last_backup(config: MigrationsConfig, base: Path, connection: "psycopg.Connection | None") -> LastBackup:
+    """Return the newest backup of the connection's database in the folder that the config names."""
+    from .backup import made_at, newest
+
+    if config.backup is None:
+        return LastBackup()
+    if connection is None:
+        return LastBackup(reason=f"no database was looked at whose backups {config.backup} could hold")
+    name = connection.info.dbname
+    try:
+        path = newest(base / config.backup, name)
+    except OSError as error:
+        return LastBackup(reason=f"{config.backup} cannot be read ({error.strerror or error})")
+    if path is None:
+        return LastBackup(reason=f"{config.backup} holds none of {name}")
+    return LastBackup(file=f"{config.backup.rstrip('/')}/{path.name}", made_at=made_at(path))
 
 
 def _of_the_ledger(

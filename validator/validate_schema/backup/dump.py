@@ -40,7 +40,8 @@ def back_up(
         part = folder / f".{_stem(database)}_{os.getpid()}.partial"
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     except OSError as error:
-        raise UsageError(f"{folder}: {error.strerror or error}") from None
+        why = "not a folder" if folder.exists() and not folder.is_dir() else error.strerror or error
+        raise UsageError(f"{folder}: {why}") from None
     try:
         try:
             os.fchmod(fd, 0o600)
@@ -60,8 +61,15 @@ def back_up(
 
 
 def newest(folder: Path, database: str) -> Path | None:
-    """Return the newest backup of `database` in `folder`, None without one."""
+    """Return the newest backup of `database` in `folder`, None without one. Raises `OSError` where the
+    folder cannot be read."""
     return next(iter(_backups(folder, database)), None)
+
+
+def made_at(backup: Path) -> str:
+    """Return when a backup was made, by its name: ISO 8601, in UTC."""
+    stamp = backup.stem.rpartition("Z")[0][-len("20260102T030405") :]
+    return datetime.strptime(f"{stamp}Z", _STAMP).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _dump(bin_dir: Path, destination: Destination, fd: int) -> None:

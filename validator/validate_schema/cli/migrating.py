@@ -24,6 +24,7 @@ _PG_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE", "PGUSER", "P
 database = click.option(
     "--database-url", metavar="URL", help="The database. Default: DATABASE_URL, then PG*."
 )
+_FEW = 3
 _FILES = (
     click.option(
         "--migrations",
@@ -54,10 +55,11 @@ def files(command: _Command) -> _Command:
 
 @dataclass(frozen=True)
 class Found:
-    """The migrations, and the ledger's table if one was named."""
+    """The migrations, the ledger's table if one was named, and the config's folder of backups."""
 
     migrations: "MigrationSet"
     ledger: str | None
+    backups: Path | None
 
 
 def find(migrations: Path | None, tool: str | None, ledger: str | None, config_path: Path | None) -> Found:
@@ -71,7 +73,28 @@ def find(migrations: Path | None, tool: str | None, ledger: str | None, config_p
     folder = migrations or (base / named.path if named.path else None)
     if folder is None:
         raise UsageError("--migrations is missing: give a folder, or name one in the config's [migrations]")
-    return Found(discover(folder, tool or named.tool), ledger or named.ledger)
+    backups = base / named.backup if named.backup else None
+    return Found(discover(folder, tool or named.tool), ledger or named.ledger, backups)
+
+
+def backup_folder(config_path: Path | None) -> Path | None:
+    """Return the folder of backups that the config names, if it does."""
+    from ..config import load
+
+    config = load(config_path, Path.cwd())
+    named = config.config.migrations.backup
+    return (config.path.parent if config.path else Path()) / named if named else None
+
+
+def strays(migrations: "MigrationSet") -> list[str]:
+    """Return the SQL files in the folder that are no part of the sequence, in a sentence if there are any."""
+    from ..ident import visible
+
+    names = [visible(migrations.label(path)) for path in migrations.stray]
+    if not names:
+        return []
+    rest = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return [f"note: outside the sequence, never run: {', '.join(names[:_FEW])}{rest}"]
 
 
 def choose_url(given: str | None) -> str | None:

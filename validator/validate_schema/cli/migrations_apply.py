@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 @migrating.database
 @click.option("--dry-run", is_flag=True, help="Say what would run; change nothing.")
 @click.option(
-    "--backup", type=click.Path(path_type=Path), metavar="DIR", help="Back the database up to DIR first."
+    "--backup",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Back the database up to DIR first. Default: [migrations] backup, if set.",
 )
 @migrating.keep
 @click.option(
@@ -97,7 +100,7 @@ def command(
         if dry_run:
             return _foretell(connection, found.migrations, wishes)
         click.echo(f"writing to {destination.shown} as {connection.info.user}")
-        save = _saver(connection, url, backup, keep)
+        save = _saver(connection, url, backup or found.backups, keep)
         return _apply(connection, found.migrations, wishes, save)
 
 
@@ -109,11 +112,17 @@ def _apply(
 ) -> int:
     from ..migrations.apply import apply
 
+    _mention_strays(migrations)
     count = apply(connection, migrations, wishes, say=click.echo, before_change=save)
     click.echo(
         f"{count} applied, {len(migrations.files) - count} were already" if count else "nothing to apply"
     )
     return 0
+
+
+def _mention_strays(migrations: "MigrationSet") -> None:
+    for line in migrating.strays(migrations):
+        click.echo(line)
 
 
 def _saver(
@@ -134,6 +143,7 @@ def _foretell(connection: "psycopg.Connection[Any]", migrations: "MigrationSet",
     from ..migrations.apply import survey
 
     plan = survey(connection, migrations, wishes)
+    _mention_strays(migrations)
     for note in plan.notes:
         click.echo(f"note: {note}")
     if plan.source is not None:

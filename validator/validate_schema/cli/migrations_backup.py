@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import migrating
+from . import migrating, options
 
 if TYPE_CHECKING:
     import psycopg
@@ -19,13 +19,12 @@ if TYPE_CHECKING:
     "--dir",
     "folder",
     type=click.Path(path_type=Path),
-    default=Path("backups"),
-    show_default=True,
     metavar="DIR",
-    help="The folder of backups; made if it is not there.",
+    help="The folder of backups; made if it is not there. Default: [migrations] backup, then backups.",
 )
 @migrating.keep
-def command(*, database_url: str | None, folder: Path, keep: int) -> int:
+@options.config
+def command(*, database_url: str | None, folder: Path | None, keep: int, config_path: Path | None) -> int:
     """Dump the database with pg_dump into DIR/<database>_<UTC time>.dump.
 
     Compressed, readable by you alone, complete or not there. The newest N of this database stay; no
@@ -34,6 +33,7 @@ def command(*, database_url: str | None, folder: Path, keep: int) -> int:
     from ..target import connect
 
     url = migrating.choose_url(database_url)
+    folder = folder or migrating.backup_folder(config_path) or Path("backups")
     with connect(url) as connection:
         save_to(connection, url, folder, keep)
     return 0

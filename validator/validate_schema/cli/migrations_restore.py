@@ -36,6 +36,9 @@ def command(
     A safety backup is made first, and you are asked. What is there is dropped and the backup put in its
     place in one transaction: whatever fails, the database is as it was. Applications may stay connected;
     they wait, or keep a lock that makes the restore give up.
+
+    Ends with 0 when it is restored, 1 when the answer was no, 2 for a wrong option or file, 3 when it could
+    not be completed.
     """
     from ..backup import restore
     from ..backup.restore import require_backup
@@ -47,8 +50,9 @@ def command(
     destination = parse_url(url)
     with connect(url) as connection:
         name = connection.info.dbname
-        if not yes:
-            _ask(f"Replace all that {name} at {destination.shown} holds by {file}?")
+        if not (yes or _agreed(f"Replace all that {name} at {destination.shown} holds by {file}?")):
+            click.echo("nothing was changed", err=True)
+            return 1
         hold_lock(connection, say=click.echo)
         from .migrations_backup import save_to
 
@@ -60,8 +64,8 @@ def command(
     return 0
 
 
-def _ask(question: str) -> None:
-    """Raise `UsageError` where nobody can answer; end the command on a no."""
+def _agreed(question: str) -> bool:
+    """Return the answer. Raises `UsageError` where nobody can give one, `click.Abort` where nobody does."""
     if not sys.stdin.isatty():
         raise UsageError("restore replaces all data and nobody can be asked here: add --yes")
-    click.confirm(question, abort=True, err=True)
+    return click.confirm(question, err=True)

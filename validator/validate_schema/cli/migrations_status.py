@@ -50,7 +50,7 @@ def command(
     click.echo(
         f"{found.migrations.folder} ({found.migrations.tool}), {parse_url(url).shown}, ledger: {where}"
     )
-    for line in _table(entries):
+    for line in (*_table(entries), *migrating.strays(found.migrations)):
         click.echo(line)
     return 0
 

@@ -53,9 +53,11 @@ def command(
     Ends with 0 when all is so, 1 when it is not, 2 for a wrong option or folder, 3 when the database
     could not be asked.
     """
-    from ..health import require_healthy
+    from ..health import require_healthy, require_url
     from ..target import connect
 
+    if health is not None:
+        require_url(health)
     found = migrating.find(migrations, tool, ledger, config_path)
     with connect(migrating.choose_url(database_url)) as connection:
         tracker, entries = migrating.history(connection, found)
@@ -66,6 +68,8 @@ def command(
         click.echo(f"✗ the applied set is not that of {found.migrations.folder}: {len(problems)} differ")
         return 1
     click.echo(f"✓ {agreement(tracker, entries)}")
+    for line in migrating.strays(found.migrations):
+        click.echo(line)
     if health is not None:
         require_healthy(health, health_timeout)
         click.echo("✓ the service answers 200")

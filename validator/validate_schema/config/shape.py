@@ -191,6 +191,13 @@ class MigrationsConfig(_Section, frozen=True, kw_only=True):
         str | None,
         Meta(description="The folder of fixtures (<version>.sql) that every upgrade path is tested with."),
     ] = None
+    backup: Annotated[
+        str | None,
+        Meta(
+            description="The folder of backups: the report says which is the newest, "
+            "and `migrations backup` and `migrations apply` make one there."
+        ),
+    ] = None
 
 
 class ReportConfig(_Section, frozen=True, kw_only=True):

@@ -194,12 +194,23 @@ class UpgradePaths(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     unasserted: tuple[str, ...] = ()
 
 
+class LastBackup(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The newest backup of the database, in the folder that the config names. `made_at` is an ISO 8601 time
+    in UTC. Without a `file`, `reason` says why none is known."""
+
+    file: str = ""
+    made_at: str = ""
+    reason: str = "no backup folder is configured ([migrations] backup)"
+
+
 class History(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """All that is known of a project's migrations.
 
     Not `examined`: there are none to look at, `reason` says why. `tool` and `folder` are those of the
     files; `ledger` is None without one, and `ledger_reason` says why. `ledger_expected`: a live database
     was looked at, which should have one. `stray_repeats`: what a stray file creates, and a migration too.
+    `statements` were parsed for DDL that repeats; `unseen` ones were not: they run SQL from a string, or the
+    parser does not accept them.
     """
 
     examined: bool = False
@@ -213,10 +224,12 @@ class History(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     shared: tuple[SharedVersion, ...] = ()
     stray: tuple[str, ...] = ()
     statements: int = 0
+    unseen: int = 0
     repeated: tuple[RepeatedDdl, ...] = ()
     stray_repeats: tuple[RepeatedDdl, ...] = ()
     replay: Replay = Replay()
     drift: Drift = Drift()
     dry_run: DryRuns = DryRuns()
     paths: UpgradePaths = UpgradePaths()
+    backup: LastBackup = LastBackup()
     notes: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from .finding import Finding, ObjectRef, Severity
-from .history import Drift, DryRuns, RepeatedDdl, Replay, SharedVersion, UpgradePaths
+from .history import Drift, DryRuns, LastBackup, RepeatedDdl, Replay, SharedVersion, UpgradePaths
 
 SCHEMA_VERSION = 1
 DEFAULT_TITLE = "Schema Validation Report"
@@ -240,7 +240,8 @@ class MigrationEntry(_Part, frozen=True, kw_only=True):
 class MigrationFacts(_Part, frozen=True, kw_only=True):
     """The migrations: files against the ledger, and what was done with them. `note` says why there are none,
     or what could not be taken from the files; `ledger` is the table's name, and `ledger_reason` why there
-    is none; `ledger_expected` of a live database, which should have one."""
+    is none; `ledger_expected` of a live database, which should have one. `unseen` statements were not looked
+    at for DDL that repeats, beside the `statements` that were."""
 
     tool: str = ""
     path: str = ""
@@ -252,11 +253,13 @@ class MigrationFacts(_Part, frozen=True, kw_only=True):
     shared: tuple[SharedVersion, ...] = ()
     stray: tuple[str, ...] = ()
     statements: int = 0
+    unseen: int = 0
     repeated: tuple[RepeatedDdl, ...] = ()
     replay: Replay = Replay()
     drift: Drift = Drift()
     dry_run: DryRuns = DryRuns()
     paths: UpgradePaths = UpgradePaths()
+    backup: LastBackup = LastBackup()
 
 
 class ProofRole(_Part, frozen=True, kw_only=True):

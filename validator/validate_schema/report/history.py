@@ -25,11 +25,13 @@ def migration_facts(history: History, findings: Iterable[Finding]) -> MigrationF
         shared=history.shared,
         stray=history.stray,
         statements=history.statements,
+        unseen=history.unseen,
         repeated=history.repeated,
         replay=history.replay,
         drift=history.drift,
         dry_run=history.dry_run,
         paths=history.paths,
+        backup=history.backup,
     )
 
 
@@ -60,15 +62,20 @@ def _state(entry: HistoryEntry, history: History) -> str:
 
 
 def _by_file(history: History, findings: Iterable[Finding]) -> Mapping[str, tuple[str, ...]]:
-    """Return the fingerprints of findings by the file or version that they are about, or stand in."""
+    """Return the fingerprints of findings by the file or version that they are about, or stand in.
+
+    A location leads to the file from wherever the repository begins, which a history does not know.
+    """
     found: dict[str, list[str]] = defaultdict(list)
+    files = sorted((e.file for e in history.entries if e.file), key=len, reverse=True)
     for finding in findings:
         if not finding.check.startswith("MIG"):
             continue
         path, _, line = (finding.location or "").rpartition(":")
         place = path if line.isdigit() else finding.location or ""
         named = finding.object.name if finding.object.kind == "migration" else ""
-        for name in dict.fromkeys((named, place.removeprefix(f"{history.folder}/"))):
+        inside = next((f for f in files if f"/{place}".endswith(f"/{f}")), "")
+        for name in dict.fromkeys((named, inside)):
             if name:
                 found[name].append(finding.fingerprint)
     return {name: tuple(prints) for name, prints in found.items()}

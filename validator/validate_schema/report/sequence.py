@@ -158,6 +158,16 @@ class Migrations:
             return f"{files}; what that would lose is known after a replay (--replay)."
         return f"{files}; {losing} of {len(known)} would lose data with it."
 
+    @cached_property
+    def backup_words(self) -> str:
+        """Where the last backup is, and what it does not hold yet; or why that is not known."""
+        last = self.facts.backup
+        if not last.file:
+            return f"Where the last backup is, is not known: {last.reason}. Make one first."
+        later = sum(e.applied_at > last.made_at for e in self.facts.entries if e.applied_at.endswith("Z"))
+        missed = f"; of these migrations {later} came after it" if later else ""
+        return f"The last backup is {last.file}, made {last.made_at}{missed}."
+
 
 def _ties(repeated: Sequence[RepeatedDdl], orders: Mapping[str, int]) -> dict[str, list[Tie]]:
     """Return by file what it creates that another one creates too."""

@@ -9,7 +9,8 @@ from ...ident import quote_ident
 from ..records import MigrationFile
 from ..run.script import Piece, line_at, outside_transaction, pieces
 
-_IDLE = re.compile(r"\\(?:un)?restrict\b")
+# What pg_dump writes for psql, and what changes only how psql goes on and what it shows.
+_IDLE = re.compile(r"\\(?:(?:un)?restrict|echo|qecho|timing|pset|set\s+ON_ERROR_STOP)\b")
 _CONTROL = re.compile(
     r"(?:begin(?!\s+atomic)|start\s+transaction|commit|end|abort|prepare\s+transaction"
     r"|rollback(?!(?:\s+(?:work|transaction))?\s+to\b))\b",
@@ -75,7 +76,8 @@ def screen(file: MigrationFile, label: str) -> Body:
     for piece in found:
         if piece.kind == "psql":
             raise HistoryError(
-                f"{place(file, piece.start)}: {piece.text.split()[0]} is a command of psql, not SQL"
+                f"{place(file, piece.start)}: {piece.text.split()[0]} is a command of psql, not SQL; take it"
+                " out, or write the SQL that it stands for"
             )
         if piece.kind == "sql" and _CONTROL.match(piece.text):
             raise HistoryError(

@@ -26,8 +26,9 @@ _FEW = 3
 
 
 class Ddl(NamedTuple):
-    """What parsing the migrations found. `unseen` counts the statements that run SQL from a string (DO
-    blocks, CALL): what those create was not seen; `unparsed` those that the parser does not accept."""
+    """What parsing the migrations found. `statements` is how many were looked at; not among them are
+    `unseen` ones that run SQL from a string (DO blocks, CALL), and `unparsed` ones that the parser does not
+    accept: what those create was not seen."""
 
     statements: int
     repeated: tuple[RepeatedDdl, ...]
@@ -87,11 +88,13 @@ class _Reading:
         self._objects.begin_file(number)
         at, line = 0, first_line
         for piece in script.pieces(sql):
+            if piece.kind == "sql" and _UNSEEN.match(piece.text):
+                self.unseen += 1
+                continue
             if piece.kind != "psql":
                 self.statements += 1
             if piece.kind != "sql":
                 continue
-            self.unseen += _UNSEEN.match(piece.text) is not None
             if not _DDL.match(piece.text) or _IRRELEVANT.match(piece.text):
                 continue
             line += sql.count("\n", at, piece.start)
@@ -104,6 +107,7 @@ class _Reading:
             parsed = postgast.parse(text).stmts
         except postgast.PgQueryError:
             self.unparsed += 1
+            self.statements -= 1
             return
         words = " ".join(text.split())
         shown = words if len(words) <= _WORDS else words[:_WORDS].rstrip() + "…"

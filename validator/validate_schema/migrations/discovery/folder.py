@@ -10,6 +10,7 @@ from ...errors import MigrationError
 
 # What Python makes of bytes in a name that are not UTF-8.
 _UNDECODED = re.compile("[\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _NOT_OURS = {"node_modules", "vendor", "target", "build", "dist", "venv", "__pycache__"}
 # Undo scripts, checks after a deploy, and seeds: beside migrations by design, never part of them.
@@ -81,13 +82,18 @@ class Folder:
         return tuple(sorted(self._nameable(names), key=str.encode))
 
     def _nameable(self, names: Iterable[str]) -> Iterator[str]:
-        """Yield the names without those that are no text. Raises `MigrationError` for an SQL file's: no
-        report or ledger can hold it."""
+        """Yield the names without those that are no text. Raises `MigrationError` for an SQL file's that is
+        none or has a line break or other control character: no list of files could show it as it is."""
         for name in names:
+            sql = name.lower().endswith(".sql")
+            if sql and _UNDECODED.search(name):
+                raise MigrationError(f"{self.path}: the file name {name!a} is not UTF-8; rename it")
+            if sql and _CONTROL.search(name):
+                raise MigrationError(
+                    f"{self.path}: the file name {name!a} has a control character; rename it"
+                )
             if not _UNDECODED.search(name):
                 yield name
-            elif name.endswith(".sql"):
-                raise MigrationError(f"{self.path}: the file name {name!a} is not UTF-8; rename it")
 
     @cached_property
     def sql(self) -> tuple[str, ...]:

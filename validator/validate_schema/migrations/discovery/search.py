@@ -1,6 +1,7 @@
 """Find a folder's migrations and the tool that they were written for."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -49,6 +50,9 @@ TOOLS = tuple(dict.fromkeys(layout.tool for layout in (*LAYOUTS, PLAIN, *PROGRAM
 _CERTAIN = frozenset(layout.tool for layout in LAYOUTS if not layout.home) | {
     layout.tool for layout in PROGRAMS
 }
+
+# Source: liquibase, AbstractFormattedChangeLogParser.java.
+_LIQUIBASE = re.compile(r"\s*--\s*liquibase\s*formatted", re.IGNORECASE)
 
 # Where projects keep their migrations, seen from the project or one folder below it.
 _PLACES = (
@@ -204,6 +208,7 @@ def _effect(loaded: Loaded) -> list[tuple[Path, str, str]]:
 
 def _set(tool: str, folder: Folder, loaded: Loaded) -> MigrationSet:
     used = {f.path for f in (*loaded.files, *loaded.shadowed, *loaded.superseded)}
+    _refuse_liquibase(folder, (f.path for f in loaded.files if f.path.suffix.lower() == ".sql"))
     territory = loaded.territory or folder.path
     dumps = {Path(dump).name for dump in _DUMPS}
     stray = tuple(p for p in folder.tree if p not in used and territory in p.parents and p.name not in dumps)
@@ -230,7 +235,7 @@ def _in_places(path: Path, tool: str | None) -> MigrationSet | None:
 
 def _plain(path: Path) -> MigrationSet | None:
     folder = Folder(path)
-    _refuse_liquibase(folder, folder.sql)
+    _refuse_liquibase(folder, folder.tree)
     numbered = versioned.plain(folder, False)
     return _set(PLAIN.tool, folder, numbered) if numbered else None
 
@@ -241,12 +246,14 @@ def _dump(path: Path) -> MigrationSet | None:
     return _single_file(place) if place else None
 
 
-def _refuse_liquibase(folder: Folder, names: Sequence[str]) -> None:
+def _refuse_liquibase(folder: Folder, names: Iterable[str | Path]) -> None:
+    """Raise `MigrationError` for a changelog of Liquibase in SQL: its changesets are no files, and only
+    Liquibase knows which of them run, in which order and with which parameters."""
     for name in names:
-        if folder.text(name).lstrip().lower().startswith("--liquibase formatted"):
+        if _LIQUIBASE.match(folder.text(name)):
             raise MigrationError(
-                f"{folder.path / name}: a Liquibase changelog; write its SQL with `liquibase update-sql`"
-                " and give that file"
+                f"{folder.at(name)}: a Liquibase changelog; give the SQL that `liquibase update-sql` writes"
+                " as a file, or the URL of a database that it migrated"
             )
 
 

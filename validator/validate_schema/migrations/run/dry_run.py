@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...errors import MigrationError
+from ...ident import quote_ident
 from ...model.history import DryRun, DryRuns
 from ..records import MigrationFile, MigrationSet
 from . import script
@@ -20,10 +21,11 @@ def dry_run(
     migrations: MigrationSet,
     pending: Sequence[MigrationFile],
     *,
+    path: Sequence[str] = ("public",),
     progress: Callable[[str], None] | None = None,
 ) -> DryRuns:
     """Run the `pending` files of `migrations` in order on `database`, a throwaway copy of the target's
-    schema, each as its tool runs it.
+    schema, each as its tool runs it. `path` are the schemas in which the target looks for names without one.
 
     What a file does stays on the copy, for the next file needs it; dropping the copy is the ROLLBACK,
     which no COMMIT of a file's own can escape. A file that could not be taken back on the target, because
@@ -39,6 +41,10 @@ def dry_run(
     def note(file: MigrationFile, _: object) -> None:
         ran.append(DryRun(file=migrations.label(file.path), transactional=in_one_transaction(file)))
 
+    with database.connect(autocommit=True) as connection:
+        shown = ", ".join(map(quote_ident, path))
+        sql = f"alter database {quote_ident(database.name)} set search_path to {shown}"
+        connection.execute(sql.encode())
     try:
         replay(database, ordered, start=len(done), after=note, progress=progress, made_up_roles=False)
     except FailedMigration as failed:
