@@ -158,7 +158,7 @@ class Field:
                     cursor.execute("insert into owners values (%s, %s)", (number, key))
             cursor.execute(
                 "insert into child_shape select p, b, l from unnest(array[0, 1, 2, 3, 4, 5, null]) p, "
-                "unnest(array[true, false, null]) b, unnest(array[1, 3, 5, null]) l"
+                "unnest(array[true, false, null]) b, unnest(array[0, 1, 3, 4, 5, 9, 10, null]) l"
             )
 
     @contextmanager

@@ -222,10 +222,10 @@ def written(kind: str, shape: str, most: int) -> st.SearchStrategy[tuple[Written
 
 
 def batches(kind: str, size: int) -> st.SearchStrategy[Batch]:
-    """Return tables with policies, `size` at most; root and parent have some now and then."""
+    """Return `size` tables with policies; root and parent have some now and then."""
     item = st.builds(Sown, st.just("item"), written(kind, "item", 3))
     child = st.builds(Sown, st.just("child"), written(kind, "child", 2))
-    tables = st.lists(st.one_of(item, item, item, child), min_size=size // 2, max_size=size).map(tuple)
+    tables = st.lists(st.one_of(item, item, item, child), min_size=size, max_size=size).map(tuple)
     seldom = [st.just(())] * 3
     return st.builds(
         Batch,

@@ -164,9 +164,15 @@ class Oracle:
 def fill_item(cursor: psycopg.Cursor[Any], table: str, keys: tuple[str, ...], *, nullable: bool) -> None:
     """Fill a table of the shape of `item` with every combination of values that policies look at."""
     owners = [*keys, *([None] if nullable else [])]
-    rest = ((*keys[:2], None), (True, False, None), ("open", "shut", None), (1, 5, None), ("u1", None))
+    flags, states = (True, False, None), ("open", "shut", None)
+    rest = ((*keys, None), flags, states, (1, 4, 5, None), ("u1", None))
     rows = [(owner, *values) for values in product(*rest) for owner in owners]
-    rows += [(owner, other, True, "open", 5, "u1") for owner in owners for other in keys[2:]]
+    # Every side of a limit that is compared with: 1, 3, 4, 5 and 9 in the generated policies.
+    rows += [
+        (owner, keys[0], *values, "u1")
+        for values in product(flags, states, (0, 3, 9, 10))
+        for owner in owners
+    ]
     cursor.executemany(f"insert into {table} values (%s, %s, %s, %s, %s, %s)", rows)
 
 

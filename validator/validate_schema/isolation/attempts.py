@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 from ..ident import quote_ident, quote_qname
 from ..model.catalog import Constraint, QName, Table
 from ..model.tenancy import TableClass
-from .hints import literals
 from .roles import Rights
 from .routes import copies, insertions, returning, upserts
-from .rows import FRESH, NOBODY, OTHERS, SPARE, A, B, Row, Rows, insert, literal, tid_of, tids, where
+from .rows import FRESH, NOBODY, SPARE, A, B, Row, Rows, insert, literal, tid_of, tids, where
 from .seed import Seeder
 from .stage import Attempt
-from .variety import policy_text, variants
+from .variety import Variant, named_tenants, policy_text, variants
 
 _TID = tid_of()
+_MOST_PLACES = 3  # rows of one parent that inserted rows refer to
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Target:
         if self.is_root:
             return []
         found, others = [], []
-        for i, varied in enumerate([{}, *variants(self.seeder, self.table)]):
+        for i, varied in enumerate([{}, *variants(self.seeder, self.table), *self._placed(label)]):
             row = self.seeder.row(self.table.qname, label, FRESH + first + i, varied)
             values = {c: v for c, v in row.values.items() if c in self.insertable()}
             count = f"select count(*) from {self.sql} where {owned or 'true'}"
@@ -88,6 +88,19 @@ class Target:
             if i == 0:
                 others = insertions(self, plain, values, plain.again.before if plain.again else ())
         return found + others
+
+    def _placed(self, label: str) -> list[Variant]:
+        """Return references to the tenant's several rows of a parent that policies look at."""
+        found: list[Variant] = []
+        for key in self.table.foreign_keys:
+            parent = self.seeder.seeded.get(key.references) if key.references is not None else None
+            if parent is None or len(key.columns) > 1 or not self._is_owned(key.references):
+                continue
+            if parent.table.name in policy_text(self.seeder, self.table):
+                column, target = key.columns[0], key.referenced_columns[0]
+                rows = [r for r in parent.of(label) if r.number != SPARE and target in r.values]
+                found += [{column: r.values[target]} for r in rows[:_MOST_PLACES]]
+        return found
 
     def insert_named(self) -> list[Attempt]:
         """Return INSERTs of new rows for the tenants that the table's policies name, and for none."""
@@ -99,17 +112,15 @@ class Target:
 
     @property
     def named(self) -> list[str]:
-        """Return whose keys the table's policies, or the functions that they call, name."""
-        words = set(literals(policy_text(self.seeder, self.table)))
-        keys = self.seeder.keys.values()
-        return [label for label in OTHERS if any(held.get(label) in words for held in keys)]
+        """Return whose keys the policies that decide over the table's rows name."""
+        return named_tenants(self.seeder, self.table)
 
     def _insert_of(self, values: dict[str, str | None], count: str, label: str) -> Attempt:
         statement = insert(self.table.qname, values).replace(
             ") overriding system value values (", ") values (", 1
         )
         whose = {A: "a row of its own", NOBODY: "a row of no tenant"}.get(label, "a row of the other tenant")
-        attempt = Attempt(statement, f"inserts {whose}", count=count)
+        attempt = Attempt(statement, f"inserts {whose}", count=count, values=values)
         owned = self.seeder.owned_by(self.table.qname, label)
         clear = f"delete from {self.sql} where {owned}" if owned else f"delete from {self.sql}"
         return replace(attempt, again=replace(attempt, before=(clear,)))

@@ -1,7 +1,7 @@
 """What the text of policies, and of the functions that they call, hints at."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from itertools import islice, product
 
 from ..ident import quote_literal
@@ -37,9 +37,16 @@ def numbers(text: str) -> list[str]:
 
 def nearest(text: str, names: Iterable[str], words: Iterable[str]) -> list[str]:
     """Return the words, those first that stand nearest to one of the names in the text."""
+    found = distances(text, names, words)
+    return sorted(found, key=found.__getitem__)
+
+
+def distances(text: str, names: Iterable[str], words: Iterable[str]) -> dict[str, int]:
+    """Return how far each word stands from the nearest of the names in the text, in characters; the
+    length of the text where one of them is not there."""
     about = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in sorted(names)) or "(?!)")
     places = [(m.start(), m.end()) for m in about.finditer(text)]
-    return sorted(dict.fromkeys(words), key=lambda word: _distance(text, word, places))
+    return {word: _distance(text, word, places) for word in words}
 
 
 def _distance(text: str, word: str, places: list[tuple[int, int]]) -> int:
@@ -49,25 +56,35 @@ def _distance(text: str, word: str, places: list[tuple[int, int]]) -> int:
     return min(gaps, default=len(text))
 
 
-def forged(text: str, setting: str | None, theirs: Sequence[str] = ()) -> list[tuple[str, ...]]:
-    """Return statements that set what policies read besides the tenant's `setting`: any session may do
-    so. The values are what the text compares with, and `theirs`, as the other tenant's row has them."""
-    names = sorted({name for name in _SETTING.findall(text) if name != setting})
-    words = literals(text)
+def forged(
+    text: str, own: Container[str | None], theirs: Callable[[str], Sequence[str]] = lambda _: ()
+) -> list[tuple[str, ...]]:
+    """Return statements that set what policies read besides its `own` settings: any session may do
+    so. The values are what the text compares with, and what the other tenant's rows hold where the text
+    speaks of the setting: `theirs`, by its name."""
+    names = other_settings(text, own)
+    words, others = literals(text), {name: list(theirs(name)) for name in names}
     values = {
-        name: list(dict.fromkeys([*nearest(text, [name], words)[:2], *theirs, *_USUAL])) for name in names
+        name: list(dict.fromkeys([*nearest(text, [name], words)[:2], *others[name], *_USUAL]))
+        for name in names
     }
-    alone: list[tuple[str, ...]] = [(_set(name, value),) for name in names for value in values[name]]
+    alone: list[tuple[str, ...]] = [(setting(name, value),) for name in names for value in values[name]]
     if len(names) < 2:
         return alone
-    first = product(*([(name, v[0]), (name, (theirs or v)[0])] for name, v in values.items()))
+    first = product(*([(name, v[0]), (name, (others[name] or v)[0])] for name, v in values.items()))
     longest = max(map(len, values.values()))
     level = ([(name, v[i % len(v)]) for name, v in values.items()] for i in range(longest))
-    together = [tuple(_set(*pair) for pair in chosen) for chosen in (*islice(first, _MOST), *level)]
+    together = [tuple(setting(*pair) for pair in chosen) for chosen in (*islice(first, _MOST), *level)]
     return list(dict.fromkeys([*together, *alone]))
 
 
-def _set(name: str, value: str) -> str:
+def other_settings(text: str, own: Container[str | None]) -> list[str]:
+    """Return the settings that the text reads, without its `own`."""
+    return sorted({name for name in _SETTING.findall(text) if name not in own})
+
+
+def setting(name: str, value: str) -> str:
+    """Return the statement that gives a setting its value for the session."""
     return (
         f"select pg_catalog.set_config({quote_literal(name).strip()}, {quote_literal(value).strip()}, false)"
     )

@@ -6,8 +6,7 @@ was it the policy that held. Where something else stands in the way (a key, a tr
 repeated with keys and triggers off: it tells whether the policy would have held, never that it leaks.
 """
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..model.catalog import Constraint
@@ -15,11 +14,10 @@ from ..model.isolation import Cell, Outcome, Probe
 from ..model.tenancy import TableClass
 from .attempts import Target
 from .context import ContextSetup
-from .hints import forged
+from .pretences import mirror, pretences
 from .rows import A, B
 from .script import Script
 from .stage import Answer, Attempt, Stage
-from .variety import policy_text
 
 Context = tuple[str, ...]
 _MOST_AGAIN = 8  # attempts that are repeated by each pretence of a session
@@ -135,16 +133,43 @@ class Prober:
 
     def without_context(self, context: Context) -> list[tuple[str, Found]]:
         """Try the four verbs on everybody's rows; what raises an error closed it, if it was the policy."""
+        return [(verb, self.settle(attempts, context)) for verb, attempts in self._verbs().items()]
+
+    def pretending(self, context: Context, known: Container[str] = ()) -> list[tuple[str, Found]]:
+        """Try the same with the other settings that the policies read; return the leaks alone. The verbs
+        in `known` are passed over."""
+        found = []
+        own = self.setup.statements if self.setup else ()
+        for verb, attempts in self._verbs().items():
+            for said, tries in self._daring(attempts, context, own) if verb not in known else ():
+                tried, answers = self._all(tries, said, False)
+                if answers and answers[-1].hits:
+                    found.append((verb, Found(Outcome.LEAK, "", tried[-1], answers[-1], said)))
+                    break
+        return found
+
+    def _daring(
+        self, attempts: list[Attempt], context: Context, own: Context = ()
+    ) -> Iterator[tuple[Context, list[Attempt]]]:
+        """Yield what a session may say in other settings than its `own`, and what it tries then."""
+        plain = _plain(attempts)
+        for statements in pretences(self.target, own):
+            yield (*context, *statements), plain
+        for attempt in attempts:
+            statements = mirror(self.target, attempt.values, own) if attempt.copied is None else ()
+            if statements:
+                yield (*context, *statements), [attempt]
+
+    def _verbs(self) -> dict[str, list[Attempt]]:
         target, rows = self.target, self.target.everyone()
         inserts = target.insert_root() if target.is_root else [*target.insert(A)[:1], *target.insert(B)]
         inserts += target.insert_named()
-        verbs = {
+        return {
             "SELECT": target.read(rows),
             "INSERT": inserts,
             "UPDATE": target.update(rows),
             "DELETE": target.delete(rows),
         }
-        return [(verb, self.settle(attempts, context)) for verb, attempts in verbs.items()]
 
     def with_context(self, context: Context) -> list[Cell]:
         """Try everything as tenant A."""
@@ -214,10 +239,8 @@ class Prober:
     ) -> Iterator[tuple[Context, list[Attempt], str, str]]:
         """Yield what a session may say of itself, what it tries then, and both in words."""
         target, seeder = self.target, self.target.seeder
-        text = policy_text(seeder, target.table)
-        plain = _plain(attempts)
-        for statements in forged(text, seeder.facts.tenancy.setting, self._theirs(text)):
-            yield (*context, *statements), plain, "tenant A", "sets another setting that a policy reads"
+        for said, tries in self._daring(attempts, context):
+            yield said, tries, "tenant A", "sets another setting that a policy reads"
         for label in target.named if self.setup is not None else ():
             keys = {level: held.get(label, held[A]) for level, held in seeder.keys.items()}
             first = next(iter(keys.values()), "")
@@ -228,14 +251,6 @@ class Prober:
                 "a tenant",
                 "works for one that a policy names",
             )
-
-    def _theirs(self, text: str) -> list[str]:
-        """Return tenant B's keys, what its row holds where the policies look, and A's keys."""
-        target, keys = self.target, self.target.seeder.keys.values()
-        row = next(iter(target.rows.of(B)), None)
-        held = row.values if row is not None else {}
-        seen = [v for c, v in held.items() if v and re.search(rf"(?<!\w){re.escape(c)}(?!\w)", text)]
-        return list(dict.fromkeys([*(k[B] for k in keys), *seen[:3], *(k[A] for k in keys)]))
 
     def _update(self, context: Context) -> Found:
         foreign = self.target.rows.foreign(self.target.shared)

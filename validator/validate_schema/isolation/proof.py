@@ -1,7 +1,7 @@
 """The whole proof on one copy: seed, probe, and tell."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..facts import Facts, NotExamined
@@ -85,14 +85,18 @@ class _Proof:
         self.say(f"probing {some(len(self.tables), 'table')} as {', '.join(r.name for r in roles)}")
         # A setting that was once set is '' afterwards, not unset: so what needs it unset comes first.
         open_ended = [(p, [("unset", p.without_context(()))]) for p in probers]
+        pretended = [prober.pretending(()) for prober in probers]
         contexts = {x: self._context(seeder, x) for x in (A, B)}
         cells = list(bare)
-        for prober, states in open_ended:
+        for (prober, states), unset in zip(open_ended, pretended, strict=True):
+            tried = prober.with_context(contexts[A])
+            known = {_VERBS[c.probe] for c in tried if c.outcome is Outcome.LEAK and c.probe in _VERBS}
+            states.append((f"unset {_PRETENDING}", [r for r in unset if r[0] not in known]))
             if self.setup is not None:
                 states.append(("empty", prober.without_context(prober.context(""))))
+                states.append((f"empty {_PRETENDING}", prober.pretending(prober.context(""), known)))
                 states += [(repr(m), prober.without_context(prober.context(m, m))) for m in MALFORMED]
-            cells.append(_summed(prober, states))
-            cells += prober.with_context(contexts[A])
+            cells += [_summed(prober, states), *tried]
             cells += self._within(prober, contexts[A])
         self.say("reading views and calling functions")
         cells += probe_surfaces(stage, seeder, roles, contexts)
@@ -218,6 +222,8 @@ class _Proof:
 
 
 _USERS = frozenset({"user", "users", "account", "accounts", "app_user", "app_users", "profile", "profiles"})
+_PRETENDING = "once the session sets another setting that a policy reads"
+_VERBS = {Probe.READ: "SELECT", Probe.INSERT: "INSERT", Probe.UPDATE: "UPDATE", Probe.DELETE: "DELETE"}
 _ORDER = (Outcome.LEAK, Outcome.INCONCLUSIVE, Outcome.ISOLATED, Outcome.DENIED)
 
 
@@ -226,14 +232,8 @@ def _summed(prober: Prober, states: list[tuple[str, list[tuple[str, Found]]]]) -
     found = [(state, verb, f) for state, results in states for verb, f in results]
     state, verb, worst = min(found, key=lambda x: _ORDER.index(x[2].outcome))
     if worst.outcome is Outcome.ISOLATED:
-        worst = Found(worst.outcome, f"nothing is reached with the context {', '.join(s for s, _ in states)}",
-                      worst.attempt, worst.answer, worst.context)  # fmt: skip
+        tried = ", ".join(state for state, results in states if results)
+        worst = replace(worst, why=f"nothing is reached with the context {tried}")
     elif worst.outcome is Outcome.INCONCLUSIVE:
-        worst = Found(
-            worst.outcome,
-            f"{verb} with the context {state}: {worst.why}",
-            worst.attempt,
-            worst.answer,
-            worst.context,
-        )
+        worst = replace(worst, why=f"{verb} with the context {state}: {worst.why}")
     return prober.cell(Probe.NO_CONTEXT, worst, f"{verb} reaches rows with the context {state}")

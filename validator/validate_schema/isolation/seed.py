@@ -12,7 +12,7 @@ from . import repair
 from .rows import FRESH, NOBODY, OTHERS, SIBLING, SPARE, A, B, Column, Row, Rows, inserts, literal, sibling
 from .tenant_keys import Keys, find_keys
 from .values import Values
-from .variety import Variant, variants
+from .variety import Variant, named_tenants, variants
 
 if TYPE_CHECKING:
     import psycopg
@@ -43,6 +43,7 @@ class Seeder:
         self.omitted: set[tuple[QName, str]] = set()
         self._columns = self._read_columns()
         self.texts: dict[QName, str] = {}
+        self.texts_around: dict[QName, str] = {}
         self.varied: dict[QName, list[Variant]] = {}
         self._made: dict[tuple[QName, str, str, int], str | None] = {}
         self._count: dict[tuple[QName, str], int] = {}
@@ -181,7 +182,9 @@ class Seeder:
             planned = [(label, 0, None) for label in labels]
         else:
             found = variants(self, rows.table)
-            planned += [(label, 3 + i, v) for i, v in enumerate(found) for label in labels]
+            owners = [*labels, *named_tenants(self, rows.table)]
+            owners += [NOBODY] if self._may_lack_tenant(rows.table) else []
+            planned += [(label, 3 + i, v) for i, v in enumerate(found) for label in owners]
         numbers = (0,) if name in self.facts.level_of_root else (0, SPARE)
         planned += [(label, n, None) for label in self.siblings_in(name) for n in numbers]
         extra = [label for label in OTHERS if any(label in keys for keys in self.keys.values())]

@@ -1,6 +1,6 @@
 """One connection, one transaction that is never committed, and attempts inside savepoints of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ class Attempt:
     `present` lists are gone from `missing_from` (touched or deleted); the superuser's `count` grew.
     `shown` is the statement for a reproduction where it reads better; `again` replaces the attempt
     when a unique constraint was in the way. `copied` marks a COPY: what is fed to it, "" for COPY … TO.
+    `values` are those of the row that it inserts.
     """
 
     statement: str
@@ -36,6 +37,7 @@ class Attempt:
     shown: str = ""
     again: "Attempt | None" = None
     copied: str | None = None
+    values: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

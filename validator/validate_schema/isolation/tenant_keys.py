@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from .hints import literals, nearest
+from .hints import distances, literals
 from .rows import MALFORMED, OTHERS, A, B, Column, sibling
 from .variety import policy_text
 
@@ -21,7 +21,6 @@ _KEYS = {  # by the kind of type; text ones share a prefix, which a LIKE falls f
     "text": ("tenant1", "tenant12", "tenant13"),
     "short": ("a", "ab", "ac"),
 }
-_FAR = 1_000_000  # a distance in a text
 
 
 def find_keys(seeder: "Seeder") -> Keys:
@@ -82,6 +81,6 @@ def _named_tenants(seeder: "Seeder") -> list[str]:
     names |= {facts.tenancy.setting} if facts.tenancy.setting else set()
     found: dict[str, int] = {}
     for text in sorted({policy_text(seeder, t) for t in facts.tables if t.policies}):
-        for place, word in enumerate(nearest(text, names, literals(text))):
-            found[word] = min(place, found.get(word, place))
+        for word, far in distances(text, names, literals(text)).items():
+            found[word] = min(far, found.get(word, far))
     return sorted(found, key=lambda word: (found[word], word))

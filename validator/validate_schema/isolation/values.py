@@ -153,7 +153,7 @@ _MAKERS: dict[str, Callable[[int, int], str]] = {
     "oid": _integer(1_000_000, 2_000_000_000),
     "numeric": _numeric,
     "float4": lambda n, _: str(n % 2**20),
-    "bool": lambda n, _: "true" if n % 2 else "false",
+    "bool": lambda n, _: "true" if n % 4 in (1, 2) else "false",  # both for each of two who take turns
     "float8": lambda n, _: f"{n}.5",
     "money": lambda n, _: f"{n}.25",
     "text": lambda n, _: _text(n, -1),

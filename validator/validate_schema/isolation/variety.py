@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from ..model.catalog import Table
 from .hints import literals, nearest, numbers
-from .rows import A, Column
+from .rows import OTHERS, A, Column
 
 if TYPE_CHECKING:
     from .seed import Seeder
 
 _MOST = 16
+_MOST_NAMED = 6  # values of one column: what two limits and their neighbours need
 _MOST_MIXED = 2_000  # combinations that are looked at to find those that differ most
 Variant = dict[str, str | None]
 
@@ -30,6 +31,29 @@ def policy_text(seeder: "Seeder", table: Table) -> str:
     return known[table.qname]
 
 
+def text_around(seeder: "Seeder", table: Table) -> str:
+    """Return the table's own text and that of every table which it leads to: their policies hold for a
+    sub-select too."""
+    known = seeder.texts_around
+    if table.qname not in known:
+        guarded = [t for t in seeder.facts.catalog.tables if t.policies]
+        found, queue = {table.qname: policy_text(seeder, table)}, [table.qname]
+        while queue:
+            text = found[queue.pop()]
+            for other in guarded:
+                if other.qname not in found and re.search(rf"(?<!\w){re.escape(other.name)}(?!\w)", text):
+                    found[other.qname] = policy_text(seeder, other)
+                    queue.append(other.qname)
+        known[table.qname] = " ".join(found.values())
+    return known[table.qname]
+
+
+def named_tenants(seeder: "Seeder", table: Table) -> list[str]:
+    """Return the labels of the tenants whose keys the text around the table names."""
+    words = set(literals(text_around(seeder, table)))
+    return [label for label in OTHERS if any(held.get(label) in words for held in seeder.keys.values())]
+
+
 def variants(seeder: "Seeder", table: Table) -> list[Variant]:
     """Return what to change in further rows so that every branch of a policy may meet one."""
     if table.qname not in seeder.varied:
@@ -43,8 +67,8 @@ def _variants(seeder: "Seeder", table: Table) -> list[Variant]:
     choices: dict[str, list[str | None]] = {}
     for column in seeder.usable(table.qname):
         if re.search(rf"(?<!\w){re.escape(column.name)}(?!\w)", text) and not seeder.binds(table, column):
-            words = [*nearest(text, [column.name], named), *_key_of_a(seeder, table, column)]
-            wanted = _choices(seeder, column, words)
+            words = nearest(text, [column.name], named)
+            wanted = _choices(seeder, column, words, _key_of_a(seeder, table, column))
             if wanted:
                 choices[column.name] = wanted
     return _mixed(choices) if choices else []
@@ -81,7 +105,7 @@ def _key_of_a(seeder: "Seeder", table: Table, column: Column) -> list[str]:
     return [] if column.name in keyed else sorted({keys[A] for keys in seeder.keys.values()})
 
 
-def _choices(seeder: "Seeder", column: Column, named: list[str]) -> list[str | None]:
+def _choices(seeder: "Seeder", column: Column, named: list[str], keys: list[str]) -> list[str | None]:
     kind, _ = seeder.values.bottom(column.type, column.modifier)
     found: list[str | None] = []
     if kind.name == "bool":
@@ -92,7 +116,8 @@ def _choices(seeder: "Seeder", column: Column, named: list[str]) -> list[str | N
             : max(2, len(labels) + 1)
         ]
     elif kind.category in "SNUD":
-        found += [s for s in named if seeder.fits(s, column)][:4]
+        found += [s for s in keys if seeder.fits(s, column)][:1]
+        found += islice((s for s in named if s not in found and seeder.fits(s, column)), _MOST_NAMED)
     if not column.not_null:
         found.append(None)
     return found

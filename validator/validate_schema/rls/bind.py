@@ -168,10 +168,10 @@ class Binder:
             found = next((p for p in waiting if self._parent(p, parts, {**around, **scope})), None)
             relation, table = found or waiting[0]
             waiting.remove((relation, table))
-            self._count += 1
-            name = f"{relation.alias}#{self._count}"
-            known = self._parent((relation, table), parts, {**around, **scope})
+            name, known = self._parent((relation, table), parts, {**around, **scope}) or ("", None)
             if known is None:
+                self._count += 1
+                name = f"{relation.alias}#{self._count}"
                 known = self._child((relation, table), parts, {**around, **scope})
                 footing = "crowded" if self._crowded(table) or footing == "crowded" else "free"
             self.reads.append(table.qname)
@@ -200,15 +200,16 @@ class Binder:
 
     def _parent(
         self, pair: tuple[Relation, Table], parts: tuple[Node, ...], rows: dict[str, Row]
-    ) -> dict[str, str] | None:
-        """Return the known columns of a table that a foreign key of a row around it leads to."""
+    ) -> tuple[str, dict[str, str]] | None:
+        """Return the row that a foreign key of a row around it leads to: its name, the same wherever the
+        same row is meant, and its known columns."""
         relation, table = pair
         for alias, row in rows.items():
             for key in row.table.foreign_keys:
                 if key.references == table.qname and _stands(key):
                     columns = tuple(zip(key.columns, key.referenced_columns, strict=True))
                     if all(_equated(parts, alias, mine, relation.alias, theirs) for mine, theirs in columns):
-                        return self._inherited(row, table, columns)
+                        return f"{row.name}>{key.name}", self._inherited(row, table, columns)
         return None
 
     def _inherited(self, row: Row, table: Table, columns: tuple[tuple[str, str], ...]) -> dict[str, str]:
