@@ -174,7 +174,7 @@ def _configured(request: Request) -> "MigrationSet | None":
 def _history(request: Request, files: "MigrationSet | None", opened: Opened, progress: Progress) -> History:
     if opened.ran is None and files is None:
         return History()
-    from .vouching import last_backup
+    from .backup.last import last_backup
 
     history = _told(request, files, opened, progress)
     live = None if opened.ran else opened.connection

@@ -17,7 +17,6 @@ from .model.history import (
     Failure,
     History,
     HistoryEntry,
-    LastBackup,
     Ledger,
     Replay,
     UpgradePaths,
@@ -327,24 +326,6 @@ def _ledgers(connection: "psycopg.Connection | None") -> tuple[tuple[Ledger, ...
         return read_ledgers(connection), ""
     except psycopg.Error as error:
         return (), f"the ledger could not be read: {error.diag.message_primary or type(error).__name__}"
-
-
-def last_backup(config: MigrationsConfig, base: Path, connection: "psycopg.Connection | None") -> LastBackup:
-    """Return the newest backup of the connection's database in the folder that the config names."""
-    from .backup import made_at, newest
-
-    if config.backup is None:
-        return LastBackup()
-    if connection is None:
-        return LastBackup(reason=f"no database was looked at whose backups {config.backup} could hold")
-    name = connection.info.dbname
-    try:
-        path = newest(base / config.backup, name)
-    except OSError as error:
-        return LastBackup(reason=f"{config.backup} cannot be read ({error.strerror or error})")
-    if path is None:
-        return LastBackup(reason=f"{config.backup} holds none of {name}")
-    return LastBackup(file=f"{config.backup.rstrip('/')}/{path.name}", made_at=made_at(path))
 
 
 def _of_the_ledger(
