@@ -112,6 +112,21 @@ LEAKS = {
         " current_setting('app.admin', true) = 'yes' and current_setting('app.mode', true) = 'all');",
         {Probe.READ},
     ),
+    "another setting opens it without a context": (
+        f"{PROTECTED} create policy p on note for select"
+        f" using (coalesce({TENANT}, current_setting('app.is_admin', true) = 'on'));",
+        {Probe.NO_CONTEXT},
+    ),
+    "a setting that the policy of a sub-select's table reads": (
+        f"{PROTECTED} create policy wide on organization for select using (current_setting('app.desk', true) = 'on');"
+        " create policy p on note for select using (exists (select from organization o where o.id = note.org_id));",
+        {Probe.READ},
+    ),
+    "rows of no tenant, of one kind alone": (
+        f"{PROTECTED} alter table note alter org_id drop not null, add is_public boolean, add level integer;"
+        f" create policy p on note for select using ({TENANT} or (org_id is null and is_public and level > 3));",
+        {Probe.READ, Probe.NO_CONTEXT},
+    ),
     "a word of an array": (
         f"{PROTECTED} create policy p on note for select"
         f" using ({TENANT} or body = any ('{{open,\"half, shut\"}}'::text[]));",

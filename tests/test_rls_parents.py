@@ -68,6 +68,7 @@ MINE = "select from parent p where p.id = child.parent_id"
         (OPEN_PARENT, f"not exists ({MINE} and p.org_id = {CONTEXT})", Reach.UNSAFE),
         (OPEN_PARENT, "n > 0", Reach.UNSAFE),
         (NAMING_PARENT, f"exists ({MINE})", Reach.UNSAFE),
+        (OPEN_PARENT, f"exists ({MINE} and p.is_open) and not exists ({MINE} and p.is_open)", Reach.SAFE),
     ],
 )  # fmt: skip
 def test_a_child_is_bound_through_its_parent(family: Oracle, parent: str, using: str, reach: Reach) -> None:

@@ -133,7 +133,9 @@ class Prober:
 
     def without_context(self, context: Context) -> list[tuple[str, Found]]:
         """Try the four verbs on everybody's rows; what raises an error closed it, if it was the policy."""
-        return [(verb, self.settle(attempts, context)) for verb, attempts in self._verbs().items()]
+        settled = {"INSERT": self._inserted}
+        verbs = self._verbs().items()
+        return [(verb, settled.get(verb, self.settle)(attempts, context)) for verb, attempts in verbs]
 
     def pretending(self, context: Context, known: Container[str] = ()) -> list[tuple[str, Found]]:
         """Try the same with the other settings that the policies read; return the leaks alone. The verbs
@@ -141,12 +143,28 @@ class Prober:
         found = []
         own = self.setup.statements if self.setup else ()
         for verb, attempts in self._verbs().items():
-            for said, tries in self._daring(attempts, context, own) if verb not in known else ():
+            dares = list(self._daring(attempts, context, own)) if verb not in known else []
+            if verb == "INSERT" and self._refused(dares):
+                continue
+            for said, tries in dares:
                 tried, answers = self._all(tries, said, False)
                 if answers and answers[-1].hits:
                     found.append((verb, Found(Outcome.LEAK, "", tried[-1], answers[-1], said)))
                     break
         return found
+
+    def _inserted(self, attempts: list[Attempt], context: Context) -> Found:
+        """Settle INSERTs; where the server refuses all of them, the first stands for the others."""
+        plain = [a for a in attempts if not _by_another_way(a)]
+        if len(plain) > 1 and self._refused([(context, plain)]):
+            found = self.settle(plain[:1], context)
+            if found.outcome in (Outcome.ISOLATED, Outcome.DENIED):
+                return found
+        return self.settle(attempts, context)
+
+    def _refused(self, dares: Sequence[tuple[Context, list[Attempt]]]) -> bool:
+        """Tell at once, where it can be, that none of the statements gets anywhere."""
+        return self.stage.refused([(said, a) for said, tries in dares for a in tries], self.role)
 
     def _daring(
         self, attempts: list[Attempt], context: Context, own: Context = ()
@@ -156,7 +174,7 @@ class Prober:
         for statements in pretences(self.target, own):
             yield (*context, *statements), plain
         for attempt in attempts:
-            statements = mirror(self.target, attempt.values, own) if attempt.copied is None else ()
+            statements = () if _by_another_way(attempt) else mirror(self.target, attempt.values, own)
             if statements:
                 yield (*context, *statements), [attempt]
 
@@ -180,7 +198,7 @@ class Prober:
         said = "inserts a row of another tenant"
         cells = [
             self._guarded(Probe.READ, self.settle(reads, context), reads, target.read(rows_of_b)),
-            self._guarded(Probe.INSERT, self.settle(inserts, context), inserts, of_b, said),
+            self._guarded(Probe.INSERT, self._inserted(inserts, context), inserts, of_b, said),
             self._guarded(
                 Probe.UPDATE, self._update(context), target.update(foreign), target.update(rows_of_b)
             ),
@@ -225,7 +243,10 @@ class Prober:
         """Return the cell; what held is tried again with the other settings that the policies read, and
         on B's rows alone by sessions of the tenants that they name."""
         if found.outcome is Outcome.ISOLATED:
-            for context, tries, who, when in self._pretences(found.context, attempts, on_b):
+            dares = list(self._pretences(found.context, attempts, on_b))
+            if probe is Probe.INSERT and self._refused([(said, tries) for said, tries, *_ in dares]):
+                dares = []
+            for context, tries, who, when in dares:
                 tried, answers = self._all(tries, context, False)
                 hit = next((i for i, a in enumerate(answers) if a.hits), None)
                 if hit is not None:
@@ -356,7 +377,12 @@ class Prober:
 
 def _plain(attempts: Sequence[Attempt]) -> list[Attempt]:
     """Return the attempts without those that take another way to the same rows."""
-    return [a for a in attempts if a.copied is None and " returning " not in a.statement][:_MOST_AGAIN]
+    return [a for a in attempts if not _by_another_way(a)][:_MOST_AGAIN]
+
+
+def _by_another_way(attempt: Attempt) -> bool:
+    says = attempt.statement
+    return attempt.copied is not None or " returning " in says or says.endswith(" on conflict do nothing")
 
 
 def _telling(answers: Sequence[Answer]) -> Answer:

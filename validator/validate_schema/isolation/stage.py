@@ -8,6 +8,7 @@ from ..ident import quote_ident, quote_literal, quote_qname
 from ..model.catalog import QName
 from ..wording import some
 from .repair import brief
+from .rows import literal
 
 if TYPE_CHECKING:
     import psycopg
@@ -115,6 +116,23 @@ class Stage:
             hits = len(attempt.wanted & {str(row[0]) for row in rows})
         return Answer(hits, rows=tuple(rows))
 
+    def refused(self, tries: Sequence[tuple[Sequence[str], Attempt]], role: str) -> bool:
+        """Tell whether the server raises an error at every statement, each after what a session says first,
+        all in one round trip. False where one may do something, or another attempt may replace it."""
+        import psycopg
+
+        if any(attempt.before or attempt.copied is not None for _, attempt in tries):
+            return False
+        block = "\n".join(_caught((*said, attempt.statement)) for said, attempt in tries)
+        whole = ["savepoint attempt", *self._become(role, ()), f"do {literal(f'begin {block} end')}"]
+        try:
+            self._all(whole)
+        except psycopg.Error:
+            return False
+        finally:
+            self._all(_UNDO)
+        return True
+
     def _copy(self, attempt: Attempt) -> list[Any]:
         with self.conn.cursor() as cursor, cursor.copy(attempt.statement.encode()) as copy:
             if attempt.copied:
@@ -142,3 +160,10 @@ class Stage:
 
 def _line(error: "psycopg.Error") -> str:
     return error.diag.message_primary or brief(error)
+
+
+def _caught(statements: Sequence[str]) -> str:
+    """Return a PL/pgSQL block that lets errors pass, and raises one where there is none."""
+    run = " ".join(f"execute {literal(s)};" for s in statements)
+    stop = "exception when unique_violation then raise; when others then null;"
+    return f"begin {run} raise unique_violation; {stop} end;"
