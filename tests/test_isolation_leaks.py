@@ -32,6 +32,12 @@ LEAKS = {
         f" create policy w on note for insert with check ({TENANT});",
         {Probe.READ, Probe.NO_CONTEXT},
     ),
+    "five values at once": (
+        f"{PROTECTED} alter table note add a int, add b int, add c text, add d text, add e boolean;"
+        f" create policy p on note using ({TENANT} or a in (1, 2, 3) and a = 2 and b in (4, 5, 6) and b = 6"
+        " and c in ('x', 'y', 'z') and c = 'y' and d in ('q', 'r', 's') and d = 's' and not e);",
+        {Probe.READ, Probe.INSERT, Probe.UPDATE, Probe.DELETE, Probe.REHOME, Probe.NO_CONTEXT},
+    ),
     "open without context": (
         f"{PROTECTED} create policy p on note using (coalesce(nullif(current_setting('app.tenant_id', true), '')::uuid, org_id) = org_id);",
         {Probe.NO_CONTEXT},

@@ -26,6 +26,7 @@ PROBES = {
     "UPDATE": (Probe.UPDATE, Probe.REHOME),
 }
 LEAST_PROVEN = 0.97
+ENOUGH = 200  # unsafe verdicts, for a share of them to mean something
 NOT_MET = {  # words of a policy whose open branch the made-up rows need not meet, and why
     "opaque_tenant": "a function that cannot be read may compare with anything",
 }
@@ -131,5 +132,5 @@ def test_analysis_server_and_proof_agree_on_random_policies(field: Field) -> Non
         + f" ({share:.1%} unverified); the proof shows {proven:.1%} of the unsafe\n"
     )
     assert share < 0.1
-    # Of few, the one that is excused may be a larger share.
-    assert proven >= LEAST_PROVEN or seen["missed by the proof"] == 1
+    # Each miss that is not excused failed above; the excused ones of a single table are a large share of few.
+    assert proven >= LEAST_PROVEN or seen["proven"] < ENOUGH

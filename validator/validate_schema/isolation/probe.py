@@ -18,9 +18,9 @@ from .pretences import mirror, pretences
 from .rows import A, B
 from .script import Script
 from .stage import Answer, Attempt, Stage
+from .telling import by_another_way, how_it_held, in_the_way, most_telling, plain_ones
 
 Context = tuple[str, ...]
-_MOST_AGAIN = 8  # attempts that are repeated by each pretence of a session
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Prober:
                 return Found(Outcome.LEAK, "", attempts[hit], answers[hit], context)
             if hit is not None:
                 return Found(
-                    Outcome.INCONCLUSIVE, _in_the_way(first), attempts[hit], _telling(first), context
+                    Outcome.INCONCLUSIVE, in_the_way(first), attempts[hit], most_telling(first), context
                 )
             if all(a.denied(self.target.table.qname) for a in answers):
                 why = f"the role lacks the privilege: {answers[0].message}"
@@ -71,10 +71,10 @@ class Prober:
             if denied:
                 return Found(Outcome.DENIED, "the role lacks the privilege", attempts[0], answers[0], context)
             if shown is not None:
-                return Found(Outcome.ISOLATED, _held(answers), attempts[shown], answers[shown], context)
-        said = _telling(first).said
+                return Found(Outcome.ISOLATED, how_it_held(answers), attempts[shown], answers[shown], context)
+        said = most_telling(first).said
         why = f"the self-check failed: without row security the statements reach no row either ({said})"
-        return Found(Outcome.INCONCLUSIVE, why, attempts[0], _telling(first), context)
+        return Found(Outcome.INCONCLUSIVE, why, attempts[0], most_telling(first), context)
 
     def _all(
         self, attempts: list[Attempt], context: Context, quiet: bool
@@ -155,7 +155,7 @@ class Prober:
 
     def _inserted(self, attempts: list[Attempt], context: Context) -> Found:
         """Settle INSERTs; where the server refuses all of them, the first stands for the others."""
-        plain = [a for a in attempts if not _by_another_way(a)]
+        plain = [a for a in attempts if not by_another_way(a)]
         if len(plain) > 1 and self._refused([(context, plain)]):
             found = self.settle(plain[:1], context)
             if found.outcome in (Outcome.ISOLATED, Outcome.DENIED):
@@ -170,11 +170,11 @@ class Prober:
         self, attempts: list[Attempt], context: Context, own: Context = ()
     ) -> Iterator[tuple[Context, list[Attempt]]]:
         """Yield what a session may say in other settings than its `own`, and what it tries then."""
-        plain = _plain(attempts)
+        plain = plain_ones(attempts)
         for statements in pretences(self.target, own):
             yield (*context, *statements), plain
         for attempt in attempts:
-            statements = () if _by_another_way(attempt) else mirror(self.target, attempt.values, own)
+            statements = () if by_another_way(attempt) else mirror(self.target, attempt.values, own)
             if statements:
                 yield (*context, *statements), [attempt]
 
@@ -268,7 +268,7 @@ class Prober:
             below = tuple(key for level, key in keys.items() if level)
             yield (
                 self.context(first, "", below),
-                _plain(on_b),
+                plain_ones(on_b),
                 "a tenant",
                 "works for one that a policy names",
             )
@@ -323,14 +323,16 @@ class Prober:
                 return Found(Outcome.DENIED, answers[0].message)
             first = first or answers
             if self._without(attempts, context, quiet)[0] is not None:
-                said = _telling(answers).said
+                said = most_telling(answers).said
                 return Found(
                     Outcome.LEAK,
                     f"the policy does not let them through ({said})",
                     attempts[0],
-                    _telling(answers),
+                    most_telling(answers),
                 )
-        return Found(Outcome.INCONCLUSIVE, f"stopped by {_telling(first).said}", attempts[0], _telling(first))
+        return Found(
+            Outcome.INCONCLUSIVE, f"stopped by {most_telling(first).said}", attempts[0], most_telling(first)
+        )
 
     def _reference(self, key: Constraint, context: Context) -> Cell | None:
         """May A's row refer to B's? Only keys between tenants' tables, besides those that say whose it is."""
@@ -361,7 +363,7 @@ class Prober:
                 context,
             )
         elif any(a.hits for a in self._all(within, context, False)[1]):
-            telling = _telling(answers)
+            telling = most_telling(answers)
             held_by = "the foreign key" if telling.state == "23503" else "the policy"
             clean = telling.state == "23503" or telling.by_policy or not telling.state
             why = f"{held_by} refuses it" if clean else f"stopped by {telling.said}"
@@ -369,36 +371,7 @@ class Prober:
                 Outcome.ISOLATED if clean else Outcome.INCONCLUSIVE, why, across[0], telling, context
             )
         else:
-            said = _telling(answers).said
+            said = most_telling(answers).said
             why = f"the self-check failed: a row that refers to A's own is refused too ({said})"
-            found = Found(Outcome.INCONCLUSIVE, why, across[0], _telling(answers), context)
+            found = Found(Outcome.INCONCLUSIVE, why, across[0], most_telling(answers), context)
         return self.cell(Probe.REFERENCE, found, "", key.name)
-
-
-def _plain(attempts: Sequence[Attempt]) -> list[Attempt]:
-    """Return the attempts without those that take another way to the same rows."""
-    return [a for a in attempts if not _by_another_way(a)][:_MOST_AGAIN]
-
-
-def _by_another_way(attempt: Attempt) -> bool:
-    says = attempt.statement
-    return attempt.copied is not None or " returning " in says or says.endswith(" on conflict do nothing")
-
-
-def _telling(answers: Sequence[Answer]) -> Answer:
-    """Return the answer that says most: one by a policy, then any other error."""
-    return next((a for a in answers if a.by_policy), next((a for a in answers if a.state), answers[0]))
-
-
-def _held(answers: Sequence[Answer]) -> str:
-    telling = _telling(answers)
-    if telling.state:
-        return f"the policy held: {telling.message}"
-    return "the policy held: no row was reached, and it is without row security"
-
-
-def _in_the_way(answers: Sequence[Answer]) -> str:
-    telling = _telling(answers)
-    if telling.state:
-        return f"the policy lets it through; stopped by {telling.said}"
-    return "the policy lets it through; a trigger swallowed it"

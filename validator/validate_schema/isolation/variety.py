@@ -71,7 +71,22 @@ def _variants(seeder: "Seeder", table: Table) -> list[Variant]:
             wanted = _choices(seeder, column, words, _key_of_a(seeder, table, column))
             if wanted:
                 choices[column.name] = wanted
-    return _mixed(choices) if choices else []
+    mixed = _mixed(choices) if choices else []
+    return list({tuple(v.items()): v for v in [*_read(seeder, table), *mixed]}.values())[:_MOST]
+
+
+def _read(seeder: "Seeder", table: Table) -> list[Variant]:
+    """Return the rows that open a branch, as the reading of the policies found them."""
+    usable = {c.name: c for c in seeder.usable(table.qname) if not seeder.binds(table, c)}
+    found = [
+        {
+            name: value
+            for name, value in said.example
+            if name in usable and (value is None or seeder.fits(value, usable[name]))
+        }
+        for said in seeder.facts.judgements.get(table.qname, ())
+    ]
+    return [variant for variant in found if variant]
 
 
 def _mixed(choices: dict[str, list[str | None]]) -> list[Variant]:

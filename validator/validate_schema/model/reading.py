@@ -33,7 +33,8 @@ class Judgement(msgspec.Struct, frozen=True):
     """One table × role × command. `half` is "using" (rows seen or touched) or "check" (rows written).
 
     `policy` and `branch` name what opens or hides the answer: the policy and the branch in SQL.
-    `reason` is one sentence. `flow` is set for UNSAFE.
+    `reason` is one sentence. `flow` is set for UNSAFE, as is `example`: what columns of the row may hold
+    where the branch is open, as text.
     """
 
     table: QName
@@ -45,6 +46,7 @@ class Judgement(msgspec.Struct, frozen=True):
     policy: str | None = None
     branch: str = ""
     flow: Flow | None = None
+    example: tuple[tuple[str, str | None], ...] = ()
 
 
 class PolicyReading(msgspec.Struct, frozen=True):

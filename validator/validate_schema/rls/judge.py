@@ -17,7 +17,7 @@ from .parse import parse, print_sql
 from .search import Answer, Budget, Case, Found, Question, explore, other_tenants, whole_domain
 from .tree import TRUE, Node, every, some, walk
 from .values import Token, Values
-from .why import explain
+from .why import example, explain
 from .world import Schema
 
 HALVES = (
@@ -38,6 +38,7 @@ class Answered(NamedTuple):
     policy: str | None = None
     branch: str = ""
     flow: Flow | None = None
+    example: tuple[tuple[str, str | None], ...] = ()
 
 
 class Scenario(NamedTuple):
@@ -315,7 +316,8 @@ class _Filter:
         if found.world is None:
             raise ValueError("an answer without its example")
         policy, branch = self._branch(found)
-        return Answered(Reach.UNSAFE, explain(branch, found.world, flow), policy.name, _sql(branch), flow)
+        reason = explain(branch, found.world, flow)
+        return Answered(Reach.UNSAFE, reason, policy.name, _sql(branch), flow, example(found.world))
 
     def _branch(self, found: Found) -> tuple[Policy, tuple[Node, ...]]:
         """Return the permissive policy that lets the row through, and its branch."""

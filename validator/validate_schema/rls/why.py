@@ -29,19 +29,39 @@ def explain(branch: tuple[Node, ...], world: World, flow: Flow) -> str:
         return f"{opening}: the branch does not look at the row" + (
             "" if all(n.op == "const" for n in nodes) else " and the tenant context"
         )
-    example = _example(world, columns)
+    example = _told(world, columns)
     if example:
         return f"{opening}: the branch does not bind the tenant, it holds where {example}"
     return f"{opening}: the branch does not bind the tenant"
 
 
-def _example(world: World, columns: list[str]) -> str:
+def example(world: World) -> tuple[tuple[str, str | None], ...]:
+    """Return what the columns of the row may hold, as far as the world settles it."""
+    held = []
+    for name, values in sorted(world.values.items()):
+        known = sorted((v for v in values if _concrete(v)), key=lambda v: (v is None, str(v)))
+        if name.startswith("row.") and known:
+            held.append((name.removeprefix("row."), None if known[0] is None else _text(known[0])))
+    return tuple(held)
+
+
+def _concrete(value: object) -> bool:
+    return not isinstance(value, (Token, _Mark)) and value is not SOME
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value.number) if isinstance(value, Number) else str(value)
+
+
+def _told(world: World, columns: list[str]) -> str:
     told = []
     for name in columns:
         values = world.values.get(f"row.{name}", frozenset())
         if len(values) == 1:
             value = next(iter(values))
-            if not isinstance(value, (Token, _Mark)) and value is not SOME:
+            if _concrete(value):
                 told.append(f"{name} is {_printed(value)}")
     return " and ".join(told)
 
@@ -49,6 +69,4 @@ def _example(world: World, columns: list[str]) -> str:
 def _printed(value: object) -> str:
     if value is None:
         return "NULL"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value.number) if isinstance(value, Number) else f"'{value}'"
+    return _text(value) if isinstance(value, (bool, Number)) else f"'{value}'"
