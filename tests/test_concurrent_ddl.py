@@ -76,6 +76,7 @@ def changing(database: Database) -> Iterator[list[BaseException]]:
             session.join()
 
 
+@pytest.mark.no_cover
 @pytest.mark.slow
 def test_no_crash_and_no_wrong_verdict_under_concurrent_ddl(terminal: Terminal, shop: Database) -> None:
     terminal.write("validate-schema.toml", CONFIG)

@@ -1,8 +1,9 @@
 """Opening SQLite databases: files read-only, and what a caller has in memory as it is."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -21,6 +22,8 @@ _IN_MEMORY = (
     "an in-memory database lives in the process that opened it: give its engine to "
     "validate_schema.validate(engine=…)"
 )
+# Python's sqlite3 does not keep threads that use one connection apart.
+_ONE_AT_A_TIME = RLock()
 
 
 def is_sqlite(url: str | None) -> bool:
@@ -31,7 +34,8 @@ def is_sqlite(url: str | None) -> bool:
 def memory_engine() -> "sqlalchemy.Engine":
     """Return an engine to a new in-memory database that all threads see: it keeps one connection.
 
-    An engine to ``sqlite:///:memory:`` made without this has an empty database in every thread.
+    An engine to ``sqlite:///:memory:`` made without this has an empty database in every thread. Threads
+    that write through it take turns by a lock of their own; `validate` does so when it reads.
     """
     from sqlalchemy import StaticPool, create_engine
 
@@ -57,10 +61,11 @@ def opened(
     if own is None:
         connect = (lambda: _file(given)) if isinstance(given, str) else (lambda: _Borrowed(given))
         own = create_engine("sqlite://", creator=connect, poolclass=StaticPool, pool_reset_on_return=None)
+    shared = isinstance(own.pool, StaticPool)
     try:
-        with own.connect() as connection:
+        with _ONE_AT_A_TIME if shared else nullcontext(), own.connect() as connection:
             held = connection.exec_driver_sql("select count(*) from sqlite_master").scalar_one()
-            if not held and own is given and not isinstance(own.pool, StaticPool) and _in_memory(own):
+            if not held and own is given and not shared and _in_memory(own):
                 raise UsageError(_UNSEEN)
             yield connection
     except SQLAlchemyError as error:
