@@ -31,6 +31,13 @@ def pretences(target: "Target", context: Sequence[str] = ()) -> list[tuple[str, 
     return list(dict.fromkeys(found))
 
 
+def spent(target: "Target", context: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the statements that say what the other settings hold in a session that has once set them:
+    they are '' from then on, never unset again."""
+    names = other_settings(text_around(target.seeder, target.table), _own(target, context))
+    return tuple(setting(name, "") for name in names)
+
+
 def mirror(
     target: "Target", values: Mapping[str, str | None], context: Sequence[str] = ()
 ) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from ..model.isolation import Cell, Outcome, Probe
 from ..model.tenancy import TableClass
 from .attempts import Target
 from .context import ContextSetup
-from .pretences import mirror, pretences
+from .pretences import mirror, pretences, spent
 from .rows import A, B
 from .script import Script
 from .stage import Answer, Attempt, Stage
@@ -46,6 +46,10 @@ class Prober:
 
     def context(self, tenant: str, user: str = "", below: tuple[str, ...] = ()) -> Context:
         return self.setup.of(tenant, user, below) if self.setup else ()
+
+    def spent(self) -> Context:
+        """Return what the other settings hold from the first pretence on."""
+        return spent(self.target, self.setup.statements if self.setup else ())
 
     # Reading outcomes
 
@@ -267,7 +271,7 @@ class Prober:
             first = next(iter(keys.values()), "")
             below = tuple(key for level, key in keys.items() if level)
             yield (
-                self.context(first, "", below),
+                (*self.spent(), *self.context(first, "", below)),
                 plain_ones(on_b),
                 "a tenant",
                 "works for one that a policy names",

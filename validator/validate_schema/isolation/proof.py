@@ -89,15 +89,19 @@ class _Proof:
         contexts = {x: self._context(seeder, x) for x in (A, B)}
         cells = list(bare)
         for (prober, states), unset in zip(open_ended, pretended, strict=True):
-            tried = prober.with_context(contexts[A])
+            spent = prober.spent()
+            tried = prober.with_context((*spent, *contexts[A]))
             known = {_VERBS[c.probe] for c in tried if c.outcome is Outcome.LEAK and c.probe in _VERBS}
             states.append((f"unset {_PRETENDING}", [r for r in unset if r[0] not in known]))
             if self.setup is not None:
-                states.append(("empty", prober.without_context(prober.context(""))))
-                states.append((f"empty {_PRETENDING}", prober.pretending(prober.context(""), known)))
-                states += [(repr(m), prober.without_context(prober.context(m, m))) for m in MALFORMED]
+                empty = (*spent, *prober.context(""))
+                states.append(("empty", prober.without_context(empty)))
+                states.append((f"empty {_PRETENDING}", prober.pretending(empty, known)))
+                states += [
+                    (repr(m), prober.without_context((*spent, *prober.context(m, m)))) for m in MALFORMED
+                ]
             cells += [_summed(prober, states), *tried]
-            cells += self._within(prober, contexts[A])
+            cells += self._within(prober, (*spent, *contexts[A]))
         self.say("reading views and calling functions")
         cells += probe_surfaces(stage, seeder, roles, contexts)
         cells += missing_surfaces(seeder.facts, self.gaps, roles)
