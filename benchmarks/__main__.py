@@ -12,13 +12,12 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 
+from benchmarks.cloning import cloned
+from benchmarks.cost import Cost, costs
+from benchmarks.replay import replayed
+from benchmarks.synthetic import create
+from benchmarks.table import Row, header
 from validate_schema.scratch import Server, open_server
-
-from .cloning import cloned
-from .cost import Cost, costs
-from .replay import replayed
-from .synthetic import create
-from .table import Row, header
 
 SIZES = (500, 5_000, 10_000)
 REFLECTED = (500, 5_000)  # reflection of more takes minutes and says nothing new

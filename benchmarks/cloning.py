@@ -6,11 +6,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.cost import Cost
+from benchmarks.table import Row, header
 from validate_schema.migrations import MigrationSet, discover, replay, templated
 from validate_schema.scratch import Database, open_server
-
-from .cost import Cost
-from .table import Row, header
 
 FLAKEGUARD = Path(__file__).parents[1] / "examples/flakeguard/prisma/migrations"
 MANY = 200

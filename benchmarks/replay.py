@@ -7,11 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
 
+from benchmarks.cost import Cost, cost
+from benchmarks.table import Row
 from validate_schema.migrations import discover, replay
 from validate_schema.scratch import Database, Server
-
-from .cost import Cost, cost
-from .table import Row
 
 FILES = 500
 RUNS = 3

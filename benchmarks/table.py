@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from .cost import Cost
+from benchmarks.cost import Cost
 
 _WIDTHS = (8, 24, 8, 8, 10, 12)
 

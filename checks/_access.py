@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from validate_schema.api import Facts, TableClass
-from validate_schema.api import catalog as cat
+from validate_schema.checking.api import Facts, TableClass
+from validate_schema.checking.api import catalog as cat
 
 ROW_PRIVILEGES = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
 

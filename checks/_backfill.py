@@ -1,6 +1,6 @@
 """Give rows without a tenant the tenant of the row that they belong to."""
 
-from validate_schema.api import Facts, TableClass, catalog, quote_ident, quote_qname
+from validate_schema.checking.api import Facts, TableClass, catalog, quote_ident, quote_qname
 
 BATCH = 10_000
 

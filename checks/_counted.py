@@ -1,6 +1,6 @@
 """Counts of rows in words: DAT checks count up to a limit."""
 
-from validate_schema.api import Facts, some
+from validate_schema.checking.api import Facts, some
 
 
 def counted(number: int, noun: str, facts: Facts) -> str:

@@ -4,7 +4,7 @@ carry the tenant column."""
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.api import Facts, ObjectRef, TableClass, catalog, contract
+from validate_schema.checking.api import Facts, ObjectRef, TableClass, catalog, contract
 
 Expected = (
     contract.ExpectedTable

@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.api import Facts, ObjectRef, catalog, contract
-
-from ._declared import declared_tables
+from checks._declared import declared_tables
+from validate_schema.checking.api import Facts, ObjectRef, catalog, contract
 
 _WORD = re.compile(r'"((?:[^"]|"")+)"|([\w$]+)')
 

@@ -1,6 +1,6 @@
 """The remedy for a table that leaks: a floor that no permissive policy can lift."""
 
-from validate_schema.api import (
+from validate_schema.checking.api import (
     Facts,
     Remedy,
     enable_row_security,
@@ -9,7 +9,7 @@ from validate_schema.api import (
     tenant_condition,
     tenant_policy,
 )
-from validate_schema.api import catalog as cat
+from validate_schema.checking.api import catalog as cat
 
 _NOTE = (
     "A restrictive policy binds the tenant whatever the other policies allow. Take the open branch out of "

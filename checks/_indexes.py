@@ -1,8 +1,7 @@
 """What the IDX checks say of an index, and how a missing one is made."""
 
-from validate_schema.api import Facts, Remedy, catalog, keys_of, new_index
-
-from ._expected import missing_columns
+from checks._expected import missing_columns
+from validate_schema.checking.api import Facts, Remedy, catalog, keys_of, new_index
 
 
 def words(index: catalog.Index) -> str:

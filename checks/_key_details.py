@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from validate_schema.api import (
+from checks._declared import written_in
+from checks._expected import ExpectedOf, ExpectedReference
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     Remedy,
@@ -13,9 +15,6 @@ from validate_schema.api import (
     quote_qname,
     same_expression,
 )
-
-from ._declared import written_in
-from ._expected import ExpectedOf, ExpectedReference
 
 _DESCENDING = 1  # the flag in pg_index.indoption
 _RENAME = {

@@ -1,6 +1,6 @@
 """Columns that read like the tenant column and are not."""
 
-from validate_schema.api import Facts, TableClass, catalog, key_name
+from validate_schema.checking.api import Facts, TableClass, catalog, key_name
 
 
 def look_alikes(table: catalog.Table, facts: Facts) -> tuple[str, ...]:

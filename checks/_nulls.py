@@ -1,6 +1,13 @@
 """Whether a column may hold NULL, as far as constraints that hold say so."""
 
-from validate_schema.api import Facts, catalog, free_name, nullable_columns, set_not_null, validate_constraint
+from validate_schema.checking.api import (
+    Facts,
+    catalog,
+    free_name,
+    nullable_columns,
+    set_not_null,
+    validate_constraint,
+)
 
 
 def unvalidated_not_null(table: catalog.Table, column: catalog.Column) -> str | None:

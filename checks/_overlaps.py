@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from validate_schema.api import (
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     ObjectRef,

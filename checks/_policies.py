@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.api import (
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     ObjectRef,
@@ -15,7 +15,7 @@ from validate_schema.api import (
     reading,
     tenant_condition,
 )
-from validate_schema.api import catalog as cat
+from validate_schema.checking.api import catalog as cat
 
 LOCK = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
 _CHECKS = {

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from validate_schema.api import (
+from validate_schema.checking.api import (
     Check,
     Facts,
     Flaw,
@@ -16,8 +16,8 @@ from validate_schema.api import (
     reading,
     ref_of,
 )
-from validate_schema.api import catalog as cat
-from validate_schema.api import isolation as iso
+from validate_schema.checking.api import catalog as cat
+from validate_schema.checking.api import isolation as iso
 
 _LONGEST = 160  # characters of a statement in a finding
 _WORST = (iso.Outcome.LEAK, iso.Outcome.INCONCLUSIVE, iso.Outcome.ISOLATED, iso.Outcome.DENIED)
@@ -105,7 +105,7 @@ def probed(probe: iso.Probe) -> Callable[[Facts], Iterator[Probed]]:
 
 def _reports(facts: Facts) -> tuple[tuple[str, ObjectRef], ...]:
     """Return the errors of this run's static checks that say why rows are open, each with its object."""
-    from . import bypass, foreign_keys, functions, policy_branches, row_security, views
+    from checks import bypass, foreign_keys, functions, policy_branches, row_security, views
 
     modules = (bypass, foreign_keys, functions, policy_branches, row_security, views)
     known = [c for m in modules for c in vars(m).values() if isinstance(c, Check)]

@@ -2,7 +2,7 @@
 
 import re
 
-from validate_schema.api import (
+from validate_schema.checking.api import (
     Facts,
     Remedy,
     catalog,

@@ -1,6 +1,8 @@
 """How foreign keys are mended: the new one is added and validated before the old one goes."""
 
-from validate_schema.api import (
+from checks._expected import missing_columns
+from checks._references import referenced_columns, same_kind
+from validate_schema.checking.api import (
     Facts,
     Remedy,
     Tie,
@@ -17,9 +19,6 @@ from validate_schema.api import (
     set_not_null,
     validate_constraint,
 )
-
-from ._expected import missing_columns
-from ._references import referenced_columns, same_kind
 
 _LOCK = "SHARE ROW EXCLUSIVE for a moment; the rows are checked under SHARE UPDATE EXCLUSIVE"
 _NO_LIST = (

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from validate_schema.api import (
+from validate_schema.checking.api import (
     Facts,
     ObjectRef,
     TableClass,

@@ -5,7 +5,15 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.api import Facts, ObjectRef, Severity, TableColumn, catalog, parse_type, tenant_columns
+from validate_schema.checking.api import (
+    Facts,
+    ObjectRef,
+    Severity,
+    TableColumn,
+    catalog,
+    parse_type,
+    tenant_columns,
+)
 
 _TEXTS = frozenset({"text", "character varying"})
 _LITERAL = re.compile(r"E?'(?:[^']|'')*'")

@@ -1,6 +1,6 @@
 """What the UNQ checks say of a unique."""
 
-from validate_schema.api import Facts, TableUnique, keys_of
+from validate_schema.checking.api import Facts, TableUnique, keys_of
 
 
 def words(unique: TableUnique) -> str:

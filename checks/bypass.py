@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.api import (
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     ObjectRef,
@@ -17,7 +17,7 @@ from validate_schema.api import (
     quote_qname,
     tenant_tables_by_app_role,
 )
-from validate_schema.api import catalog as cat
+from validate_schema.checking.api import catalog as cat
 
 _NO_LOCK = "none on rows: only privileges change"
 

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.api import (
+from checks._declared import without_tenant_column
+from checks._look_alikes import look_alikes
+from validate_schema.checking.api import (
     ConfigName,
     Facts,
     Flaw,
@@ -18,9 +20,6 @@ from validate_schema.api import (
     toml_text,
     write_name,
 )
-
-from ._declared import without_tenant_column
-from ._look_alikes import look_alikes
 
 
 class ConfigEntry(NamedTuple):

@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.api import (
+from checks._declared import DeclaredColumn, declared_columns, default_sql, without_tenant_column, written_in
+from checks._nulls import forbid_null, lets_null_in, unvalidated_not_null
+from checks._tenant_values import TypedTenant, default_of, judge_default, kind_of, typed_tenant_columns
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     ObjectRef,
@@ -20,16 +23,6 @@ from validate_schema.api import (
     same_type,
     type_sql,
 )
-
-from ._declared import (
-    DeclaredColumn,
-    declared_columns,
-    default_sql,
-    without_tenant_column,
-    written_in,
-)
-from ._nulls import forbid_null, lets_null_in, unvalidated_not_null
-from ._tenant_values import TypedTenant, default_of, judge_default, kind_of, typed_tenant_columns
 
 _MOMENT = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
 _TENANCY = """

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from validate_schema.api import (
+from checks._reference_remedies import forbid_partial_null, spare_tenant
+from checks._references import name_of, null_escape, words
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     Severity,
@@ -13,9 +15,6 @@ from validate_schema.api import (
     foreign_keys,
     level_columns,
 )
-
-from ._reference_remedies import forbid_partial_null, spare_tenant
-from ._references import name_of, null_escape, words
 
 
 def _setting_composites(facts: Facts) -> Iterator[TableConstraint]:

@@ -1,12 +1,11 @@
 """FKY: the foreign keys that the contract declares are there."""
 
-from validate_schema.api import Facts, Flaw, Severity, Verdict, check
-
-from ._declared import written_in
-from ._expected import ExpectedReference, expected_references
-from ._key_details import other_name
-from ._reference_remedies import add_expected, replace_expected
-from ._references import differences, words
+from checks._declared import written_in
+from checks._expected import ExpectedReference, expected_references
+from checks._key_details import other_name
+from checks._reference_remedies import add_expected, replace_expected
+from checks._references import differences, words
+from validate_schema.checking.api import Facts, Flaw, Severity, Verdict, check
 
 
 @check(

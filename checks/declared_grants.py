@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.api import (
+from checks._grants import NO_LOCK, TABLE_PRIVILEGES, Privilege, given_to, granted_line, listed, revoke
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     ObjectRef,
@@ -15,9 +16,7 @@ from validate_schema.api import (
     quote_qname,
     quote_role,
 )
-from validate_schema.api import catalog as cat
-
-from ._grants import NO_LOCK, TABLE_PRIVILEGES, Privilege, given_to, granted_line, listed, revoke
+from validate_schema.checking.api import catalog as cat
 
 
 class TableExpectedGrant(NamedTuple):

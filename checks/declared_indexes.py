@@ -1,11 +1,10 @@
 """IDX: the indexes that the contract declares are there."""
 
-from validate_schema.api import Facts, Flaw, Remedy, Severity, Verdict, check
-
-from ._declared import written_in
-from ._expected import ExpectedOf, expected_indexes
-from ._indexes import build, nearest
-from ._key_details import declared_where, nearest_by_details, other_details, same_keys, same_predicate
+from checks._declared import written_in
+from checks._expected import ExpectedOf, expected_indexes
+from checks._indexes import build, nearest
+from checks._key_details import declared_where, nearest_by_details, other_details, same_keys, same_predicate
+from validate_schema.checking.api import Facts, Flaw, Remedy, Severity, Verdict, check
 
 
 @check(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.api import (
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     ObjectRef,
@@ -17,7 +17,7 @@ from validate_schema.api import (
     quote_role,
     same_expression,
 )
-from validate_schema.api import catalog as cat
+from validate_schema.checking.api import catalog as cat
 
 _LOCK = "ACCESS EXCLUSIVE for a moment each: only the catalog changes, no row is read"
 

@@ -3,11 +3,20 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.api import Facts, Flaw, ObjectRef, Remedy, Severity, Verdict, catalog, check, contract
-
-from ._declared import written_in
-from ._expected import ExpectedOf, expected_primary_keys
-from ._key_details import other_name
+from checks._declared import written_in
+from checks._expected import ExpectedOf, expected_primary_keys
+from checks._key_details import other_name
+from validate_schema.checking.api import (
+    Facts,
+    Flaw,
+    ObjectRef,
+    Remedy,
+    Severity,
+    Verdict,
+    catalog,
+    check,
+    contract,
+)
 
 
 @check(

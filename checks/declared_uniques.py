@@ -1,6 +1,10 @@
 """UNQ: the uniques that the contract declares are there."""
 
-from validate_schema.api import (
+from checks._declared import written_in
+from checks._expected import ExpectedOf, expected_uniques, missing_columns, partition_columns
+from checks._key_details import declared_where, nearest_by_details, other_details, same_keys, same_predicate
+from checks._uniques import words
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     Remedy,
@@ -12,11 +16,6 @@ from validate_schema.api import (
     free_name,
     uniques_of,
 )
-
-from ._declared import written_in
-from ._expected import ExpectedOf, expected_uniques, missing_columns, partition_columns
-from ._key_details import declared_where, nearest_by_details, other_details, same_keys, same_predicate
-from ._uniques import words
 
 
 @check(

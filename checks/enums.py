@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.api import (
+from checks._declared import declared_columns, is_free, written_in
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     ObjectRef,
@@ -19,8 +20,6 @@ from validate_schema.api import (
     quote_literal,
     quote_qname,
 )
-
-from ._declared import declared_columns, is_free, written_in
 
 _TENANCY = """
     [tenancy]

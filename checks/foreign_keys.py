@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from validate_schema.api import (
+from checks._reference_remedies import compose
+from checks._references import TiedKey, blocks_delete, has_cascade, name_of, same_kind, words
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     Remedy,
@@ -20,9 +22,6 @@ from validate_schema.api import (
     tie_of,
     validate_constraint,
 )
-
-from ._reference_remedies import compose
-from ._references import TiedKey, blocks_delete, has_cascade, name_of, same_kind, words
 
 
 def _target(key: catalog.Constraint, facts: Facts) -> catalog.Table | None:

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.api import (
+from checks._access import escapes, is_guarded, sources, users_of, why_escapes
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     ObjectRef,
@@ -16,9 +17,7 @@ from validate_schema.api import (
     quote_ident,
     quote_qname,
 )
-from validate_schema.api import catalog as cat
-
-from ._access import escapes, is_guarded, sources, users_of, why_escapes
+from validate_schema.checking.api import catalog as cat
 
 _NO_LOCK = "none on rows"
 _TRIGGERS = ("trigger", "event_trigger")

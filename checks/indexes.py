@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from validate_schema.api import (
+from checks._indexes import build, nearest, words
+from checks._rebuild import rebuild
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     Severity,
@@ -18,9 +20,6 @@ from validate_schema.api import (
     null_columns,
     tenant_tables,
 )
-
-from ._indexes import build, nearest, words
-from ._rebuild import rebuild
 
 
 def _serves(index: catalog.Index, columns: tuple[str, ...]) -> bool:

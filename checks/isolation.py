@@ -1,10 +1,9 @@
 """ISO: what two tenants could do to each other, on a copy of the schema, with real rows as the app role."""
 
-from validate_schema.api import Facts, Remedy, Severity, Verdict, check
-from validate_schema.api import isolation as iso
-
-from ._floor import floor
-from ._probed import Probed, judge, probed
+from checks._floor import floor
+from checks._probed import Probed, judge, probed
+from validate_schema.checking.api import Facts, Remedy, Severity, Verdict, check
+from validate_schema.checking.api import isolation as iso
 
 _TABLE = """
         create table invoice (

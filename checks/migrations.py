@@ -1,8 +1,6 @@
 """MIG: the files of the migrations against the ledger, which says what a database went through."""
 
-from validate_schema.api import Facts, Flaw, Remedy, Severity, Verdict, check
-
-from ._migration import (
+from checks._migration import (
     Entry,
     applied,
     awaited,
@@ -15,6 +13,7 @@ from ._migration import (
     tracked,
     what_becomes_of_a_gap,
 )
+from validate_schema.checking.api import Facts, Flaw, Remedy, Severity, Verdict, check
 
 _NOTE = "create table note (id integer primary key);"
 _BODY = "alter table note add column body text;"

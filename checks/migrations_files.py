@@ -1,8 +1,7 @@
 """MIG: the files of the migrations, whatever a database went through."""
 
-from validate_schema.api import Facts, Flaw, Remedy, Severity, Verdict, check
-
-from ._migration import File, files, place, sql_files
+from checks._migration import File, files, place, sql_files
+from validate_schema.checking.api import Facts, Flaw, Remedy, Severity, Verdict, check
 
 _NOTE = "create table note (id integer primary key);"
 _BODY = "alter table note add column body text;"

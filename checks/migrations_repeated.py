@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.api import Facts, Flaw, ObjectRef, Remedy, Severity, Verdict, check, some
-from validate_schema.api import history as his
-
-from ._migration import Sound, place
+from checks._migration import Sound, place
+from validate_schema.checking.api import Facts, Flaw, ObjectRef, Remedy, Severity, Verdict, check, some
+from validate_schema.checking.api import history as his
 
 _NOTE = "create table note (id integer primary key);"
 

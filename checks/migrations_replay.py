@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.api import (
+from checks._migration import Sound, files, place
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     NotExamined,
@@ -16,10 +17,8 @@ from validate_schema.api import (
     change_words,
     check,
 )
-from validate_schema.api import difference as dif
-from validate_schema.api import history as his
-
-from ._migration import Sound, files, place
+from validate_schema.checking.api import difference as dif
+from validate_schema.checking.api import history as his
 
 _NOTE = "create table note (id integer primary key);"
 _LONGEST = 200  # characters of a statement in a finding

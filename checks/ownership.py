@@ -1,6 +1,7 @@
 """TEN: tables without a tenant column belong to exactly one tenant through their foreign keys."""
 
-from validate_schema.api import (
+from checks._nulls import forbid_null, lets_null_in
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     Remedy,
@@ -15,8 +16,6 @@ from validate_schema.api import (
     quote_qname,
     validate_constraint,
 )
-
-from ._nulls import forbid_null, lets_null_in
 
 _OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 _INVOICE = """

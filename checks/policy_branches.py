@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from validate_schema.api import Facts, Flaw, Remedy, Severity, TablePolicy, Verdict, check, reading
-
-from ._policies import Subject, decided, defects, flaw, judgements_of, policies_of
+from checks._policies import Subject, decided, defects, flaw, judgements_of, policies_of
+from validate_schema.checking.api import Facts, Flaw, Remedy, Severity, TablePolicy, Verdict, check, reading
 
 _TABLE = """
     create table invoice (

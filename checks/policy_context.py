@@ -4,9 +4,18 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.api import Facts, Flaw, ObjectRef, Remedy, Severity, TablePolicy, Verdict, check, reading
-
-from ._policies import defects, mentions, policies_of, rewritten
+from checks._policies import defects, mentions, policies_of, rewritten
+from validate_schema.checking.api import (
+    Facts,
+    Flaw,
+    ObjectRef,
+    Remedy,
+    Severity,
+    TablePolicy,
+    Verdict,
+    check,
+    reading,
+)
 
 _SETTING = re.compile(r"current_setting\(('(?:[^']|'')*')(?:::text)?(?:, (?:true|false))?\)")
 _CALL = re.compile(r"(?<![\w.$\"])(?:[\w$]+|\"[^\"]+\")(?:\.(?:[\w$]+|\"[^\"]+\"))?\(\)")

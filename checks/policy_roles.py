@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from validate_schema.api import (
+from checks._access import ROW_PRIVILEGES, ancestors, bypasses, holders_of, users_of
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     Remedy,
@@ -16,9 +17,7 @@ from validate_schema.api import (
     quote_role,
     tenant_policy,
 )
-from validate_schema.api import catalog as cat
-
-from ._access import ROW_PRIVILEGES, ancestors, bypasses, holders_of, users_of
+from validate_schema.checking.api import catalog as cat
 
 _GUARDED = (TableClass.TENANT, TableClass.INHERITED)
 _LOCK = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"

@@ -3,7 +3,18 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from validate_schema.api import (
+from checks._grants import (
+    NO_LOCK,
+    ROW_PRIVILEGES,
+    UNFILTERED,
+    Privilege,
+    given_to,
+    granted_line,
+    listed,
+    privilege_list,
+    revoke,
+)
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     ObjectRef,
@@ -18,19 +29,7 @@ from validate_schema.api import (
     tenant_tables,
     tenant_tables_by_app_role,
 )
-from validate_schema.api import catalog as cat
-
-from ._grants import (
-    NO_LOCK,
-    ROW_PRIVILEGES,
-    UNFILTERED,
-    Privilege,
-    given_to,
-    granted_line,
-    listed,
-    privilege_list,
-    revoke,
-)
+from validate_schema.checking.api import catalog as cat
 
 
 class SchemaRole(NamedTuple):

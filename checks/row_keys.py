@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.api import (
+from checks._counted import counted
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     ObjectRef,
@@ -18,8 +19,6 @@ from validate_schema.api import (
     quote_qname,
     tie_of,
 )
-
-from ._counted import counted
 
 
 class CountedKey(NamedTuple):

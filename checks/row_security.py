@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from validate_schema.api import (
+from checks._access import is_guarded
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     Remedy,
@@ -13,9 +14,7 @@ from validate_schema.api import (
     enable_row_security,
     tenant_policy,
 )
-from validate_schema.api import catalog as cat
-
-from ._access import is_guarded
+from validate_schema.checking.api import catalog as cat
 
 _LOCK = "ACCESS EXCLUSIVE for a moment each: only the catalog changes, no row is read"
 _NO_CONTEXT = (

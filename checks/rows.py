@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.api import (
+from checks._counted import counted
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     ObjectRef,
@@ -18,9 +19,7 @@ from validate_schema.api import (
     quote_literal,
     quote_qname,
 )
-from validate_schema.api import catalog as cat
-
-from ._counted import counted
+from validate_schema.checking.api import catalog as cat
 
 
 class TableRows(NamedTuple):

@@ -2,10 +2,19 @@
 
 from collections.abc import Iterator
 
-from validate_schema.api import Facts, Flaw, Remedy, Severity, Verdict, check
-
-from ._indexes import words
-from ._overlaps import Habit, Overlap, by_habit, covering, drop, drop_lock, duplicates, habit_flaw, warning_of
+from checks._indexes import words
+from checks._overlaps import (
+    Habit,
+    Overlap,
+    by_habit,
+    covering,
+    drop,
+    drop_lock,
+    duplicates,
+    habit_flaw,
+    warning_of,
+)
+from validate_schema.checking.api import Facts, Flaw, Remedy, Severity, Verdict, check
 
 
 def _with_duplicates(facts: Facts) -> Iterator[Overlap | Habit]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from validate_schema.api import Facts, Flaw, Remedy, Severity, SuppressionUse, Verdict, check
+from validate_schema.checking.api import Facts, Flaw, Remedy, Severity, SuppressionUse, Verdict, check
 
 _ACCEPTED = """
     [tenancy]

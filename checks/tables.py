@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from validate_schema.api import (
+from checks._declared import DeclaredTable, declared_tables, default_sql, is_free, written_in
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     Remedy,
@@ -20,8 +21,6 @@ from validate_schema.api import (
     user_tables,
     write_name,
 )
-
-from ._declared import DeclaredTable, declared_tables, default_sql, is_free, written_in
 
 _BRIEF = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
 

@@ -6,7 +6,20 @@ What ties it to the root is in `tenant_root`, tables without one of their own in
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.api import (
+from checks._backfill import backfill
+from checks._declared import lacks_tenant_column, must_carry_tenant
+from checks._look_alikes import look_alikes
+from checks._nulls import forbid_null, lets_null_in, unvalidated_not_null
+from checks._policies import fails
+from checks._tenant_values import (
+    TypedTenant,
+    default_of,
+    judge_default,
+    kind_of,
+    model_of,
+    typed_tenant_columns,
+)
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     ObjectRef,
@@ -25,13 +38,6 @@ from validate_schema.api import (
     type_sql,
     user_tables,
 )
-
-from ._backfill import backfill
-from ._declared import lacks_tenant_column, must_carry_tenant
-from ._look_alikes import look_alikes
-from ._nulls import forbid_null, lets_null_in, unvalidated_not_null
-from ._policies import fails
-from ._tenant_values import TypedTenant, default_of, judge_default, kind_of, model_of, typed_tenant_columns
 
 _FILLED = "Rows without a tenant get that of the row they belong to, in batches; run it as a role that no policy filters."
 _MOMENT = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from validate_schema.api import (
+from checks._tenant_values import kind_of
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     Remedy,
@@ -23,8 +24,6 @@ from validate_schema.api import (
     tenant_columns,
     validate_constraint,
 )
-
-from ._tenant_values import kind_of
 
 
 def rooted_columns(facts: Facts) -> Iterator[TableColumn]:

@@ -3,9 +3,18 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.api import Facts, Flaw, ObjectRef, Remedy, Severity, Verdict, catalog, check, contract
-
-from ._declared import declared_tables
+from checks._declared import declared_tables
+from validate_schema.checking.api import (
+    Facts,
+    Flaw,
+    ObjectRef,
+    Remedy,
+    Severity,
+    Verdict,
+    catalog,
+    check,
+    contract,
+)
 
 
 class UndeclaredCandidate(NamedTuple):

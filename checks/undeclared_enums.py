@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.api import Facts, Flaw, ObjectRef, Remedy, Severity, Verdict, catalog, check
+from validate_schema.checking.api import Facts, Flaw, ObjectRef, Remedy, Severity, Verdict, catalog, check
 
 
 class EnumCandidate(NamedTuple):

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from validate_schema.api import Facts, Flaw, Remedy, Severity, TableConstraint, Verdict, check
-
-from ._declared import declared_tables
+from checks._declared import declared_tables
+from validate_schema.checking.api import Facts, Flaw, Remedy, Severity, TableConstraint, Verdict, check
 
 
 def candidates(facts: Facts) -> Iterator[TableConstraint]:

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
-from validate_schema.api import Facts, Flaw, Remedy, Severity, TableIndex, Verdict, check, keys_of
-
-from ._declared import declared_tables
-from ._key_details import same_keys
+from checks._declared import declared_tables
+from checks._key_details import same_keys
+from validate_schema.checking.api import Facts, Flaw, Remedy, Severity, TableIndex, Verdict, check, keys_of
 
 
 def candidates(facts: Facts) -> Iterator[TableIndex]:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from validate_schema.api import (
+from checks._declared import declared_tables
+from checks._key_details import same_keys
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     Remedy,
@@ -13,9 +15,6 @@ from validate_schema.api import (
     keys_of,
     uniques_of,
 )
-
-from ._declared import declared_tables
-from ._key_details import same_keys
 
 
 def candidates(facts: Facts) -> Iterator[TableUnique]:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from validate_schema.api import (
+from checks._null_gaps import OPTIONAL, close_gap
+from checks._uniques import name_of, own_column, words
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     Scope,
@@ -21,9 +23,6 @@ from validate_schema.api import (
     tenant_primary_keys,
     tenant_uniques,
 )
-
-from ._null_gaps import OPTIONAL, close_gap
-from ._uniques import name_of, own_column, words
 
 
 @check(

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.api import (
+from checks._access import escapes, holders_of, sources, users_of, why_escapes
+from validate_schema.checking.api import (
     Facts,
     Flaw,
     ObjectRef,
@@ -15,9 +16,7 @@ from validate_schema.api import (
     quote_qname,
     quote_role,
 )
-from validate_schema.api import catalog as cat
-
-from ._access import escapes, holders_of, sources, users_of, why_escapes
+from validate_schema.checking.api import catalog as cat
 
 _INVOKER = 150000  # the first version with security_invoker
 

@@ -8,17 +8,18 @@ import psycopg
 
 from tests.fix_bench import Bench, execute
 from validate_schema.catalog import read_catalog
-from validate_schema.config import config_names, parse_toml, suppression_uses
-from validate_schema.contract import build_contract
-from validate_schema.declare import Check
-from validate_schema.engine import run
-from validate_schema.facts import Facts
-from validate_schema.isolation import prove
+from validate_schema.checking.declare import Check
+from validate_schema.checking.engine import run
+from validate_schema.checking.packs import builtin_checks
+from validate_schema.config import parse_toml
+from validate_schema.evidence.isolation import prove
+from validate_schema.facts.facts import Facts
+from validate_schema.facts.mentions import config_names, suppression_uses
 from validate_schema.model.finding import Finding, Flaw
 from validate_schema.model.report import CheckResult
-from validate_schema.packs import builtin_checks
-from validate_schema.rls import analyse
+from validate_schema.policies import analyse
 from validate_schema.scratch import Database
+from validate_schema.sources.build import build_contract
 from validate_schema.tenancy import identify
 
 TODAY = date(2026, 7, 1)

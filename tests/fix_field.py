@@ -14,7 +14,7 @@ from tests.fix_examples import facts_of
 from tests.fix_grammar import ALLOWS, HELPERS, LITERALS, MATCHES, Batch, Sown
 from tests.fix_oracle import KEYS, fill_item
 from tests.fix_server import DEFAULT, Opener, becomes, fresh, role_names
-from validate_schema.facts import Facts
+from validate_schema.facts.facts import Facts
 from validate_schema.scratch import Database
 
 TOML = """

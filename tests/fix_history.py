@@ -1,7 +1,8 @@
 """Histories written by hand, for the checks and the report: records, not a mocked database."""
 
-from validate_schema.engine import run
-from validate_schema.facts import Facts
+from validate_schema.checking.engine import run
+from validate_schema.checking.packs import builtin_checks
+from validate_schema.facts.facts import Facts
 from validate_schema.model.catalog import Catalog, ConnectedRole, Server
 from validate_schema.model.difference import Change
 from validate_schema.model.finding import Finding, ObjectRef
@@ -23,7 +24,6 @@ from validate_schema.model.history import (
 )
 from validate_schema.model.report import CheckResult
 from validate_schema.model.tenancy import Tenancy
-from validate_schema.packs import builtin_checks
 
 FOLDER = "db/migrations"
 LEDGER = Ledger(tool="flyway", table="public.flyway_schema_history", entries=(LedgerEntry(version="1"),))

@@ -20,9 +20,9 @@ from validate_schema.config import (
     TableConfig,
     TenancyConfig,
 )
-from validate_schema.ident import derived_name
 from validate_schema.model.catalog import QName
-from validate_schema.names import write_name
+from validate_schema.sql.ident import derived_name
+from validate_schema.sql.patterns import write_name
 
 T = TypeVar("T")
 LITERALS = ("it's", "back\\slash", "new\nline", '"q"', "$$", "|", "`", "<b>", "\u202e", "", "{{ x }}", "\x01")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.fix_examples import facts_of
 from tests.fix_server import fresh
-from validate_schema.isolation import ContextSetup, prove
+from validate_schema.evidence.isolation import ContextSetup, prove
 from validate_schema.model.isolation import Cell, Isolation, Outcome, Probe
 from validate_schema.scratch import Database, Server
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from tests.fix_isolation import hostile_isolation, isolation
-from validate_schema.engine import fingerprint
+from validate_schema.checking.engine import fingerprint
 from validate_schema.model.difference import Change
 from validate_schema.model.finding import Finding, ObjectRef, Remedy, Severity
 from validate_schema.model.history import (

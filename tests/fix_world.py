@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
-from validate_schema.declare import Check
-from validate_schema.engine import run
-from validate_schema.facts import Facts
+from validate_schema.checking.declare import Check
+from validate_schema.checking.engine import run
+from validate_schema.facts.facts import Facts
 from validate_schema.model.catalog import (
     Catalog,
     Column,

@@ -11,43 +11,44 @@ What this module offers is imported when it is first asked for: `import validate
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .model.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from .config import Config as Config
-    from .errors import ConfigError as ConfigError
-    from .errors import ConnectError as ConnectError
-    from .errors import MigrationError as MigrationError
-    from .errors import ReadError as ReadError
-    from .errors import ScratchError as ScratchError
-    from .errors import SnapshotError as SnapshotError
-    from .errors import UsageError as UsageError
-    from .errors import ValidateSchemaError as ValidateSchemaError
-    from .library import validate as validate
-    from .library import write as write
+    from .model.errors import ConfigError as ConfigError
+    from .model.errors import ConnectError as ConnectError
+    from .model.errors import MigrationError as MigrationError
+    from .model.errors import ReadError as ReadError
+    from .model.errors import ScratchError as ScratchError
+    from .model.errors import SnapshotError as SnapshotError
+    from .model.errors import UsageError as UsageError
+    from .model.errors import ValidateSchemaError as ValidateSchemaError
     from .model.finding import Finding as Finding
     from .model.finding import Severity as Severity
     from .model.report import Report as Report
     from .report import read_report as read_report
     from .report import render as render
+    from .run.library import validate as validate
+    from .run.library import write as write
 
-__version__ = "0.1.0"
 
 _HOMES = {
     "Config": "config",
-    "ConfigError": "errors",
-    "ConnectError": "errors",
+    "ConfigError": "model.errors",
+    "ConnectError": "model.errors",
     "Finding": "model.finding",
-    "MigrationError": "errors",
-    "ReadError": "errors",
+    "MigrationError": "model.errors",
+    "ReadError": "model.errors",
     "Report": "model.report",
-    "ScratchError": "errors",
+    "ScratchError": "model.errors",
     "Severity": "model.finding",
-    "SnapshotError": "errors",
-    "UsageError": "errors",
-    "ValidateSchemaError": "errors",
+    "SnapshotError": "model.errors",
+    "UsageError": "model.errors",
+    "ValidateSchemaError": "model.errors",
     "read_report": "report",
     "render": "report",
-    "validate": "library",
-    "write": "library",
+    "validate": "run.library",
+    "write": "run.library",
 }
 __all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 - the names are the table's
 

@@ -5,7 +5,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from ..expressions.routines import sql_statements
+from ..sql.routines import sql_statements
 from .names import Named
 
 

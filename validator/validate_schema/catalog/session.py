@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from ..errors import ConnectError, ReadError, ValidateSchemaError
 from ..model.catalog import Unreadable
+from ..model.errors import ConnectError, ReadError, ValidateSchemaError
 from .names import Fetch, Row
 from .queries import Query, queries
 

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from ..errors import SnapshotError
 from ..model.catalog import Catalog
+from ..model.errors import SnapshotError
 
 FORMAT = "validate-schema-snapshot"
 FORMAT_VERSION = 1

@@ -8,7 +8,7 @@ from types import FrameType
 
 import click
 
-from ..errors import ValidateSchemaError
+from ..model.errors import ValidateSchemaError
 from .main import cli as cli
 
 INTERRUPTED = 128 + signal.SIGINT

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import click
 
-from ..engine import select_checks
-from ..library import split_ids
-from ..packs import builtin_checks
-from ..wording import some
+from ..checking.engine import select_checks
+from ..checking.packs import builtin_checks
+from ..model.wording import some
+from ..run.library import split_ids
 from . import options
 
 

@@ -16,7 +16,7 @@ def command(old: Path, new: Path, format: str) -> int:
 
     Ends with 1 when there are new ones, else with 0.
     """
-    from ..baseline import compare
+    from ..checking.baseline import compare
     from ..report.comparing import render_comparison
 
     earlier, later = read_report(old), read_report(new)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ..packs import resource_dir
+from ..checking.packs import resource_dir
 from . import options
 
 MIGRATIONS = "prisma/migrations"
@@ -28,7 +28,7 @@ def command(output: Path, scratch: str, color: bool | None) -> None:
     Six migrations are applied to a scratch server and the resulting schema is examined. The
     example has real findings on purpose; they do not fail the demo.
     """
-    from ..errors import UsageError
+    from ..model.errors import UsageError
     from .validate import deliver, example_report, pair_formats
 
     try:

@@ -58,12 +58,12 @@ def command(
     Ends with 0 when there is no difference, 1 when there is one, 2 for what cannot be used, 3 when a database
     could not be read or migrations could not be replayed.
     """
-    from ..comparing import differ
-    from ..contract.sources import SourceContext
-    from ..progress import Progress
+    from ..model.progress import Progress
     from ..report import write
     from ..report.difference import render_difference
-    from ..sides import open_side, recognise
+    from ..run.differ import differ
+    from ..run.sides import open_side, recognise
+    from ..sources import SourceContext
     from .validate import STDOUT, require_folder, use_color
 
     kinds, others = _kinds(only), _kinds(ignore)
@@ -86,8 +86,8 @@ def command(
 
 def _kinds(given: tuple[str, ...]) -> tuple[str, ...]:
     """Return the kinds that were named. Raises `UsageError` for an unknown one."""
-    from ..difference import WORDS
-    from ..errors import UsageError
+    from ..contract.diff import WORDS
+    from ..model.errors import UsageError
 
     words = [word.strip() for part in given for word in part.split(",") if word.strip()]
     for word in words:

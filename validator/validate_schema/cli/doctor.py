@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from ..errors import ValidateSchemaError
-from ..wording import some
+from ..model.errors import ValidateSchemaError
+from ..model.wording import some
 from . import options
 
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("–", "yellow")}
@@ -62,7 +62,7 @@ def _database(url: str | None) -> Iterator[tuple[bool | None, str]]:
         yield from _sqlite(str(source.database_url))
         return
     from ..catalog import read_catalog
-    from ..target import connect, parse_url
+    from ..catalog.connect import connect, parse_url
 
     try:
         destination = parse_url(source.database_url)
@@ -83,7 +83,7 @@ def _database(url: str | None) -> Iterator[tuple[bool | None, str]]:
 
 
 def _sqlite(url: str) -> Iterator[tuple[bool | None, str]]:
-    from ..sqlite import opened, read_sqlite
+    from ..catalog.sqlite import opened, read_sqlite
 
     try:
         with opened(url) as connection:
@@ -96,7 +96,7 @@ def _sqlite(url: str) -> Iterator[tuple[bool | None, str]]:
 
 
 def _rows(url: str | None) -> Iterator[tuple[bool | None, str]]:
-    from ..target import connect
+    from ..catalog.connect import connect
 
     query = (
         "select count(*) filter (where has_table_privilege(c.oid, 'SELECT')), count(*)"

@@ -2,11 +2,11 @@
 
 import click
 
-from ..declare import Check
-from ..engine import require_known, select_checks
-from ..errors import UsageError
-from ..packs import builtin_checks
-from ..reference import check_page, checks_reference
+from ..checking.declare import Check
+from ..checking.engine import require_known, select_checks
+from ..checking.packs import builtin_checks
+from ..checking.reference import check_page, checks_reference
+from ..model.errors import UsageError
 
 
 @click.command("explain")

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import UsageError
-from ..wording import form, some
+from ..model.errors import UsageError
+from ..model.wording import form, some
 from . import options
 
 if TYPE_CHECKING:
-    from ..fix import Correction
     from ..migrations import MigrationSet
+    from ..run.fix import Correction
 
 STDOUT = "-"
 
@@ -72,14 +72,14 @@ def command(
 
     Ends with 0 when it was written or nothing was to be mended, 1 when the trial found something wrong.
     """
+    from ..checking.engine import select_checks
+    from ..checking.packs import builtin_checks
     from ..config import load
-    from ..engine import select_checks
-    from ..examine import Request
-    from ..fix import Wanted, correct
-    from ..library import split_ids
-    from ..packs import builtin_checks
-    from ..progress import Progress
-    from ..provenance import run_time
+    from ..model.progress import Progress
+    from ..run.examine import Request
+    from ..run.fix import Wanted, correct
+    from ..run.library import split_ids
+    from ..run.provenance import run_time
     from .validate import choose_source, shown_command
 
     config = load(config_path, Path.cwd())
@@ -126,8 +126,8 @@ def _folder(into: Path | None, migrations: Path | None, base: Path, configured: 
 
 
 def _layout(folder: Path | None, tool: str | None) -> "MigrationSet | None":
-    from ..fix.layout import layout_of
     from ..migrations import discover
+    from ..run.fix.layout import layout_of
 
     if folder is None:
         return None
@@ -148,7 +148,7 @@ def _slug(name: str) -> str:
 
 def _finish(correction: "Correction", *, force: bool) -> int:
     """Write the files, or say why not; return the exit status."""
-    from ..fix import left_over, sentences
+    from ..run.fix import left_over, sentences
 
     plan = correction.plan
     _say(correction.notes)
@@ -168,7 +168,7 @@ def _finish(correction: "Correction", *, force: bool) -> int:
 
 
 def _say(lines: Iterable[str]) -> None:
-    from ..ident import visible
+    from ..sql.ident import visible
 
     for line in lines:
         click.echo(visible(line), err=True)

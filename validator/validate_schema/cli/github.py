@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ..errors import UsageError
+from ..model.errors import UsageError
 from ..model.report import Report
 from ..report import render
 from ..report.github import SUMMARY_BYTES, render_step_summary

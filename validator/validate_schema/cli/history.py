@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ..errors import SnapshotError, UsageError
+from ..model.errors import SnapshotError, UsageError
 from ..report import read_report
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from ..errors import UsageError
+from ..model.errors import UsageError
 from . import options
 
 FILE_NAME = "validate-schema.toml"
@@ -30,10 +30,10 @@ def command(
 ) -> None:
     """Write a commented config from what was inferred. An existing file is left alone."""
     from ..config import load
-    from ..opening import open_source
-    from ..progress import Progress
-    from ..provenance import run_time
+    from ..model.progress import Progress
     from ..report import write
+    from ..run.provenance import run_time
+    from ..run.source import open_source
     from ..tenancy import identify
     from ..tenancy.draft import draft_config
     from .validate import choose_source

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from .. import __version__
+from ..model.version import __version__
 from . import options
 from .lazy import LazyGroup
 

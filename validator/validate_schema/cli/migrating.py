@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ..errors import UsageError
+from ..model.errors import UsageError
 from . import options
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def backup_folder(config_path: Path | None) -> Path | None:
 
 def strays(migrations: "MigrationSet") -> list[str]:
     """Return the SQL files in the folder that are no part of the sequence, in a sentence if there are any."""
-    from ..ident import visible
+    from ..sql.ident import visible
 
     names = [visible(migrations.label(path)) for path in migrations.stray]
     if not names:

@@ -84,8 +84,8 @@ def command(
     Ends with 0 when nothing is left to do, 1 when a migration fails or files and database contradict
     each other, 2 for a wrong option or folder, 3 when it could not be completed (connection, time-out).
     """
+    from ..catalog.connect import connect, parse_url
     from ..migrations.apply import Consent, Limits, Wishes
-    from ..target import connect, parse_url
 
     found = migrating.find(migrations, tool, ledger, config_path)
     url = migrating.choose_url(database_url)

@@ -30,7 +30,7 @@ def command(*, database_url: str | None, folder: Path | None, keep: int, config_
     Compressed, readable by you alone, complete or not there. The newest N of this database stay; no
     other file is touched. The database is only read.
     """
-    from ..target import connect
+    from ..catalog.connect import connect
 
     url = migrating.choose_url(database_url)
     folder = folder or migrating.backup_folder(config_path) or Path("backups")
@@ -47,8 +47,8 @@ def save_to(
     spare: Collection[Path] = (),
 ) -> Path:
     """Back the connection's database up and say so."""
-    from ..backup import back_up
-    from ..target import parse_url
+    from ..catalog.connect import parse_url
+    from ..scratch.dump import back_up
 
     path = back_up(
         parse_url(url),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ..errors import UsageError
+from ..model.errors import UsageError
 from . import migrating
 
 
@@ -40,10 +40,9 @@ def command(
     Ends with 0 when it is restored, 1 when the answer was no, 2 for a wrong option or file, 3 when it could
     not be completed.
     """
-    from ..backup import restore
-    from ..backup.restore import require_backup
+    from ..catalog.connect import connect, parse_url
     from ..migrations.apply import hold_lock
-    from ..target import connect, parse_url
+    from ..scratch.restore import require_backup, restore
 
     require_backup(file)
     url = migrating.choose_url(database_url)

@@ -37,7 +37,7 @@ def command(
 
     Reads only. Ends with 0 whatever the states are: `verify` judges them.
     """
-    from ..target import connect, parse_url
+    from ..catalog.connect import connect, parse_url
 
     found = migrating.find(migrations, tool, ledger, config_path)
     url = migrating.choose_url(database_url)
@@ -72,7 +72,7 @@ def _write_json(found: migrating.Found, ledger: "Ledger | None", entries: "Seque
 
 
 def _table(entries: "Sequence[HistoryEntry]") -> list[str]:
-    from ..ident import visible
+    from ..sql.ident import visible
 
     quiet = ("applied", "unverifiable", "baseline", "pending", "on_disk")
     rows = [("version", "name", "state", "applied at")]

@@ -52,10 +52,10 @@ def command(
     migration cannot be used, 3 when no scratch server can be had.
     """
     from ..config import load
-    from ..errors import UsageError
     from ..migrations import discover
     from ..migrations.fixtures import upgrade_paths
-    from ..progress import Progress
+    from ..model.errors import UsageError
+    from ..model.progress import Progress
     from ..scratch import open_server
     from .validate import use_color
 

@@ -53,8 +53,8 @@ def command(
     Ends with 0 when all is so, 1 when it is not, 2 for a wrong option or folder, 3 when the database
     could not be asked.
     """
-    from ..health import require_healthy, require_url
-    from ..target import connect
+    from ..catalog.connect import connect
+    from .health import require_healthy, require_url
 
     if health is not None:
         require_url(health)
@@ -80,8 +80,8 @@ def differences(
     migrations: "MigrationSet", ledger: "Ledger | None", entries: "Sequence[HistoryEntry]"
 ) -> list[str]:
     """Return what keeps the applied set from being the files, a line each."""
-    from ..ident import visible
     from ..migrations.history.compare import shared
+    from ..sql.ident import visible
 
     if ledger is not None and ledger.reason:
         return [ledger.reason]

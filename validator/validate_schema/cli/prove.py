@@ -37,13 +37,13 @@ def command(
 
     Ends with 0 when every table is proven, 1 on a leak, 3 when something is inconclusive.
     """
+    from ..checking.engine import select_checks
+    from ..checking.packs import builtin_checks
     from ..config import load
-    from ..engine import select_checks
-    from ..examine import Request, examine
-    from ..packs import builtin_checks
-    from ..progress import Progress
-    from ..provenance import run_time
+    from ..model.progress import Progress
     from ..report.proof_text import render_proof
+    from ..run.examine import Request, examine
+    from ..run.provenance import run_time
     from .validate import (
         choose_proving,
         choose_source,

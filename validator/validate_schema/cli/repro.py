@@ -3,12 +3,12 @@
 import re
 from pathlib import Path
 
-from ..errors import UsageError
-from ..ident import visible
+from ..model.errors import UsageError
 from ..model.isolation import psql_script
 from ..model.report import IsolationFacts, ProofCell, Report
 from ..report import write
 from ..report.proof import object_label
+from ..sql.ident import visible
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9]+")
 _LONGEST = 40  # characters of each name: the whole stays below what file systems take

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from ..wording import some
+from ..model.wording import some
 from . import options
 
 
@@ -22,9 +22,9 @@ def command(
     """Write the catalog as JSON. Checking it later gives the same findings as the database."""
     from ..catalog.snapshot import dump_snapshot
     from ..config import load
-    from ..opening import open_source
-    from ..progress import Progress
+    from ..model.progress import Progress
     from ..report import write
+    from ..run.source import open_source
     from .validate import STDOUT, choose_source
 
     config = load(config_path, Path.cwd())

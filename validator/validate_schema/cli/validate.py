@@ -8,18 +8,18 @@ from pathlib import Path
 
 import click
 
-from ..baseline import Baseline
+from ..catalog.connect import mask
+from ..checking.baseline import Baseline
 from ..config import MigrationsConfig, load
-from ..errors import UsageError
-from ..examine import examine
-from ..library import named_target, request_for, split_ids
+from ..model.errors import UsageError
+from ..model.progress import Progress
 from ..model.report import Report
-from ..opening import Source
-from ..progress import Progress
-from ..proving import Proving
+from ..model.wording import some
 from ..report import format_of, read_report, render, render_text, write
-from ..target import mask
-from ..wording import some
+from ..run.examine import examine
+from ..run.library import named_target, request_for, split_ids
+from ..run.proof import Proving
+from ..run.source import Source
 from .github import announce, detected
 from .repro import require_repro_folder, write_scripts
 

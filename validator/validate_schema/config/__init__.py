@@ -1,10 +1,8 @@
-"""The configuration: its shape, how it is found and read, and what it says about which names."""
+"""The configuration: its shape, how it is found and read."""
 
 from .file import LoadedConfig as LoadedConfig
 from .file import load as load
 from .file import parse_toml as parse_toml
-from .mentions import config_names as config_names
-from .mentions import suppression_uses as suppression_uses
 from .shape import ChecksConfig as ChecksConfig
 from .shape import ColumnConfig as ColumnConfig
 from .shape import Config as Config

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ..errors import ConfigError
+from ..model.errors import ConfigError
 from .explain import explain_error
 from .rules import broken_rule
 from .shape import Config

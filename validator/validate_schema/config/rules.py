@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from ..names import parse_pattern
+from ..sql.patterns import parse_pattern
 from .shape import Config, ProveConfig, TenancyConfig
 
 _PLACEHOLDER = re.compile(r"(?<!:):(tenant|user)\b")

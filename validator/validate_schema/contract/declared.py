@@ -1,7 +1,6 @@
 """Expectations written in the config itself."""
 
 from ..config import ColumnConfig, ContractConfig, ForeignKeyConfig, PolicyConfig, TableConfig
-from ..errors import ConfigError
 from ..model.contract import (
     Contract,
     ExpectedColumn,
@@ -13,8 +12,9 @@ from ..model.contract import (
     ExpectedTable,
     ExpectedView,
 )
-from ..names import parse_name
-from ..wording import some
+from ..model.errors import ConfigError
+from ..model.wording import some
+from ..sql.patterns import parse_name
 
 _PRIVILEGES = ("DELETE", "INSERT", "MAINTAIN", "REFERENCES", "SELECT", "TRIGGER", "TRUNCATE", "UPDATE")
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ..ident import quote_ident
+from ..catalog.ledgers import ledger_tool
 from ..model.catalog import Catalog, Column, Constraint, Index, Policy, QName, Table
 from ..model.contract import (
     Contract,
@@ -16,8 +16,8 @@ from ..model.contract import (
     ExpectedTable,
     ExpectedView,
 )
-from ..tenancy.ledger import ledger_tool
-from .types import parse_type
+from ..sql.ident import quote_ident
+from ..sql.types import parse_type
 
 _DESCENDING = 1  # the flag in pg_index.indoption
 Where = Callable[[str, QName, str], str]

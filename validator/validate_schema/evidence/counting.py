@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..ident import quote_ident, quote_qname
 from ..model.catalog import Column, QName, Table
+from ..sql.ident import quote_ident, quote_qname
 
 SAMPLE = 5
 INTEGERS = frozenset({"smallint", "integer", "bigint"})

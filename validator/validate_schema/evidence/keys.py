@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ..facts import Facts
-from ..ident import quote_ident, quote_qname
+from ..facts.facts import Facts
+from ..facts.null_gaps import is_optional, open_columns
+from ..facts.scoping import Scope, Tie, scope_of, stays_in_tenant, tie_of
+from ..facts.subjects import TableUnique, foreign_keys, keys_of, tenant_uniques
 from ..model.catalog import Constraint, Table
 from ..model.evidence import HiddenDuplicates, StrayReferences
-from ..null_gaps import is_optional, open_columns
-from ..remedy.keys import keys_of
-from ..scoping import Scope, Tie, scope_of, stays_in_tenant, tie_of
-from ..subjects import TableUnique, foreign_keys, tenant_uniques
+from ..sql.ident import quote_ident, quote_qname
 from .counting import Count, Plan, Read, bounded, differs, source
 
 STRAYS, GROUPS = "strays", "groups"

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..facts import Facts
-from ..ident import quote_ident, quote_literal, quote_qname
+from ..facts.facts import Facts
 from ..model.catalog import Column, QName, Table
 from ..model.evidence import Evidence, TenantRows
+from ..sql.ident import quote_ident, quote_literal, quote_qname
 from .counting import (
     INTEGERS,
     TEXTUAL,

@@ -7,7 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from ..errors import MigrationError
+from ..model.errors import MigrationError
+from ..model.history import Failure
 
 Mode = Literal["message", "transaction", "statements"]
 
@@ -125,3 +126,11 @@ class ReplayNotes(msgspec.Struct, frozen=True, omit_defaults=True):
     def stand_ins(self) -> tuple[str, ...]:
         """Everything that was made up, in words: for the report's line about the server."""
         return (*self.stand_in_extensions, *(f"role {name}" for name in self.stand_in_roles))
+
+
+class FailedMigration(MigrationError):  # noqa: N818 - named for what happened, as its siblings are
+    """A migration failed on the scratch server; `failure` says in which statement and why."""
+
+    def __init__(self, message: str, failure: Failure) -> None:
+        super().__init__(message)
+        self.failure = failure

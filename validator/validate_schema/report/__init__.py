@@ -4,7 +4,7 @@ from importlib import import_module
 
 import msgspec
 
-from ..errors import UsageError
+from ..model.errors import UsageError
 from ..model.report import Report
 from .files import FORMATS as FORMATS
 from .files import format_of as format_of

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .. import __version__
-from ..engine import Outcome
-from ..facts import Facts
+from ..checking.baseline import EXIT_CODES, decide
+from ..checking.engine import Outcome
+from ..facts.facts import Facts
 from ..model.report import (
     DEFAULT_TITLE,
     BaselineFacts,
@@ -20,7 +20,7 @@ from ..model.report import (
     TenancyFacts,
     Tool,
 )
-from ..verdict import EXIT_CODES, decide
+from ..model.version import __version__
 from . import figures
 from .history import migration_facts
 from .isolation import isolation_facts

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ..baseline import Comparison
-from ..ident import visible
+from ..checking.baseline import Comparison
 from ..model.finding import Finding
 from ..model.report import Report
+from ..sql.ident import visible
 from .escape import md_code, md_text
 
 _HEADINGS = (

@@ -6,10 +6,10 @@ from itertools import groupby
 
 import msgspec
 
-from ..difference import Words, change_words
-from ..ident import visible
+from ..contract.diff import Words, change_words
 from ..model.difference import Change, ChangeKind, Compared, Difference
-from ..wording import some
+from ..model.wording import some
+from ..sql.ident import visible
 from .escape import md_code, md_text
 
 FORMAT_VERSION = 1

@@ -7,8 +7,8 @@ import re
 
 from markupsafe import Markup, escape
 
-from ..ident import UNSEEN as _UNSEEN
-from ..ident import visible as visible
+from ..sql.ident import UNSEEN as _UNSEEN
+from ..sql.ident import visible as visible
 
 _QUOTED = re.compile(r"""(?<![eEbBxXnN&])(?:"(?:[^"]|"")*"|'(?:[^']|'')*')""")
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~]|&(?=[#\w])|(?<!\w)_|_(?!\w)")

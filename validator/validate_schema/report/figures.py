@@ -3,14 +3,14 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
-from ..facts import Facts
+from ..facts.facts import Facts
+from ..facts.scoping import is_scoped, stays_in_tenant, tie_of
+from ..facts.subjects import TableUnique, uniques_of
 from ..model.catalog import Constraint, QName, Table
 from ..model.evidence import Evidence
 from ..model.finding import Finding
 from ..model.report import Counts, EnumFacts, PolicyFacts, TableFacts, TableKeyFacts, TableUniqueFacts
 from ..model.tenancy import Ownership, Standing, TableClass
-from ..scoping import is_scoped, stays_in_tenant, tie_of
-from ..subjects import TableUnique, uniques_of
 
 _UNKNOWN = "the tenancy was not identified"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..errors import SnapshotError, UsageError
+from ..model.errors import SnapshotError, UsageError
 from ..model.report import SCHEMA_VERSION, Report
 
 FORMATS = {

@@ -7,10 +7,12 @@ step summary) and "Usage limits" of annotations.
 from collections import Counter
 from collections.abc import Iterable
 
-from ..ident import visible
+import msgspec
+
 from ..model.finding import Finding
 from ..model.report import Report
-from ..wording import form, some
+from ..model.wording import form, some
+from ..sql.ident import visible
 from .escape import md_code, md_text, shown_sql
 from .places import place_of
 
@@ -113,3 +115,24 @@ def _short(report: Report, room: int) -> str:
     hidden = f"{some(left, 'finding')} {form(left, 'is', 'are')} not shown"
     lines += ["", f"The whole report is larger than a step summary may be; {hidden}."]
     return "\n".join(lines) + "\n"
+
+
+_SEVERITIES = {"error": "critical", "warning": "minor", "info": "info"}
+
+
+def render_gitlab(report: Report) -> str:
+    """Return the findings as a JSON list of issues; accepted ones are left out."""
+    issues = [_issue(f, report) for f in report.findings]
+    return msgspec.json.format(msgspec.json.encode(issues), indent=2).decode() + "\n"
+
+
+def _issue(finding: Finding, report: Report) -> dict[str, object]:
+    place = place_of(finding, report)
+    label = visible(finding.object.label(report.target.default_schema))
+    return {
+        "description": f"{finding.check} {label}: {visible(finding.message)}",
+        "check_name": finding.check,
+        "fingerprint": finding.fingerprint,
+        "severity": _SEVERITIES[finding.severity.value],
+        "location": {"path": place.path, "lines": {"begin": place.line}},
+    }

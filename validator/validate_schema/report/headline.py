@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..model.report import MigrationEntry, Report
-from ..wording import some
+from ..model.wording import some
 from .promises import SIGNS, WORDS, Mark, has_row_security, without_schema
 
 SEVERITIES = ("error", "warning", "info")

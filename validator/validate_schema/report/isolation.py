@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..facts import Facts
+from ..facts.facts import Facts
 from ..model.catalog import QName
 from ..model.isolation import Cell, Isolation, Outcome, Probe, essence
 from ..model.reading import Flow, Judgement, Reach

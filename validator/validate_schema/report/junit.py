@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
-from ..ident import visible
+from ..checking.baseline import gates
 from ..model.finding import Finding
 from ..model.report import CheckResult, Report, SubjectFacts, Suppressed
-from ..verdict import gates
+from ..sql.ident import visible
 from .escape import shown_sql
 
 _OUTCOMES = ("failure", "error", "skipped")

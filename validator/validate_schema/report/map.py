@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ..model.report import Report
-from ..wording import some
+from ..model.wording import some
 from .escape import visible
 from .graph import Edge, Graph, graph
 from .layout import Layout, Node, arrange, is_slot

@@ -7,8 +7,8 @@ Source: RFC 4180; a cell that a spreadsheet would run as a formula is kept from 
 import csv
 from io import StringIO
 
-from ..ident import visible
 from ..model.report import Report, TableFacts
+from ..sql.ident import visible
 from .promises import has_row_security
 
 COLUMNS = (

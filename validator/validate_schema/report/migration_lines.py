@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ..model.report import MigrationEntry, MigrationFacts
-from ..wording import some
+from ..model.wording import some
 from .line import Line, Mark
 
 _APPLIED = (

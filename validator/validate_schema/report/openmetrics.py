@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from ..ident import visible
 from ..model.report import Counts, Report
+from ..sql.ident import visible
 
 _Sample = tuple[Mapping[str, str], float]
 

@@ -8,9 +8,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from ..checking.packs import resource_dir
 from ..model.report import Report
-from ..packs import resource_dir
-from ..wording import form, some
+from ..model.wording import form, some
 from .escape import html_content, md_code, md_fence, md_text, shown_sql, visible
 from .view import View
 

@@ -2,9 +2,9 @@
 
 import click
 
-from ..ident import visible
 from ..model.history import RowLoss, UpgradePaths
-from ..wording import some
+from ..model.wording import some
+from ..sql.ident import visible
 
 _LISTED = 8
 

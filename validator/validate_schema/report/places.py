@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from ..ident import visible
 from ..model.finding import Finding
 from ..model.report import Report
+from ..sql.ident import visible
 
 FALLBACK = "validate-schema.toml"
 

@@ -2,7 +2,7 @@
 
 from ..model.catalog import POSTGRESQL
 from ..model.report import CheckResult, Report
-from ..wording import form, some
+from ..model.wording import form, some
 from .line import SIGNS as SIGNS
 from .line import WORDS as WORDS
 from .line import Line as Line

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
-from ..ident import visible
 from ..model.isolation import Outcome
 from ..model.report import ProofCell, Report
+from ..sql.ident import visible
 from .promises import proven
 from .proof import Line, Proof, Square, object_label
 

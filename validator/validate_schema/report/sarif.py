@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from ..ident import visible
 from ..model.finding import Finding
 from ..model.report import CheckResult, Report, Suppressed
-from ..wording import form, some
+from ..model.wording import form, some
+from ..sql.ident import visible
 from .escape import shown_sql
 from .places import place_of
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..difference import change_words
+from ..contract.diff import change_words
 from ..model.history import Failure, RepeatedDdl
 from ..model.report import MigrationEntry, Report
-from ..wording import some
+from ..model.wording import some
 from .headline import migration_label
 from .line import Line
 from .migration_lines import migration_lines

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from ..ident import visible
 from ..model.finding import Severity
 from ..model.report import Report
-from ..wording import some
+from ..model.wording import some
+from ..sql.ident import visible
 from .promises import without_schema
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from ..model.finding import Finding
 from ..model.report import CheckResult, EnumFacts, PolicyFacts, Report, Suppressed
-from ..wording import some
+from ..model.wording import some
 from . import cards as cards_
 from . import headline, matrix, sequence
 from . import map as map_

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import ScratchError
+from ..model.errors import ScratchError
 from . import home, locks
 from .sources import Install, major, one_line, version_text
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..errors import ScratchError
+from ..model.errors import ScratchError
 from . import builds, home, locks, standins
 from .sources import Install, one_line, version_text
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-from ..errors import ScratchError
+from ..model.errors import ScratchError
 
 # Numbers that neither distributions nor systemd hand out (systemd: "Users, Groups, UIDs and GIDs").
 _SPARE_UIDS = range(60_706, 61_184)

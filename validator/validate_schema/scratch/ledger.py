@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..ident import quote_ident
+from ..sql.ident import quote_ident
 
 if TYPE_CHECKING:
     import psycopg

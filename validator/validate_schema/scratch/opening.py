@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from ..errors import ScratchError
+from ..model.errors import ScratchError
 from . import builds, janitor, ledger, sources
 from .cluster import cluster_for
 from .home import server_account
@@ -80,7 +80,7 @@ def _open_cluster(install: sources.Install, key: str, say: Callable[[str], None]
 
 @contextmanager
 def _open_url(url: str, passing: bool) -> Iterator[Server]:
-    from ..target import parse_url
+    from ..catalog.connect import parse_url
 
     destination = parse_url(url)
     with _connect(destination.conninfo, destination.shown) as admin:
@@ -106,7 +106,7 @@ def _connect(conninfo: str, shown: str) -> "psycopg.Connection[Any]":
     try:
         conn = psycopg.connect(conninfo, autocommit=True, application_name="validate-schema scratch")
     except psycopg.Error as error:
-        from ..target import mask
+        from ..catalog.connect import mask
 
         reason = mask(ledger.brief(error))
         raise ScratchError(f"the scratch server {shown} cannot be reached: {reason}") from None

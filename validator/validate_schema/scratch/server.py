@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from .. import __version__
-from ..errors import ScratchError
-from ..ident import quote_ident, quote_literal
+from ..model.errors import ScratchError
+from ..model.version import __version__
+from ..sql.ident import quote_ident, quote_literal
 from . import ledger, standins
 from .ledger import Note
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ..errors import ScratchError
+from ..model.errors import ScratchError
 
 _SYSTEM_PATTERNS = (
     "/usr/lib/postgresql/*/bin",

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ScratchError
+from ..model.errors import ScratchError
 from .home import make_folder
 
 if TYPE_CHECKING:

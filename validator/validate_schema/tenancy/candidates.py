@@ -3,12 +3,12 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from ..ident import display
 from ..model.catalog import QName
 from ..model.tenancy import Candidate
-from ..wording import form, some
+from ..model.wording import form, some
+from ..sql.ident import display
+from ..sql.words import agrees, key_name, of_people, words
 from .graph import Graph
-from .words import agrees, key_name, of_people, words
 
 _MAIN_SHARE = {True: 0.1, False: 0.4}  # by strength of the name: the share of all tables it must reach
 

@@ -6,10 +6,10 @@ from datetime import date
 from typing import NamedTuple
 
 from ..config import TenancyConfig
-from ..ident import display
 from ..model.catalog import QName
 from ..model.tenancy import Level, Ownership, Standing, TableClass
-from ..names import NamePattern, parse_pattern
+from ..sql.ident import display
+from ..sql.patterns import NamePattern, parse_pattern
 from .graph import Edge, Graph
 from .shape import Shapes, steps
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..config import TenancyConfig
-from ..ident import display
 from ..model.catalog import Catalog, QName, Role, Table
 from ..model.tenancy import Level, Standing, TableClass
-from ..names import parse_pattern
-from ..wording import some
+from ..model.wording import some
+from ..sql.ident import display
+from ..sql.patterns import parse_pattern
 from .policies import Comparison
 
 Compared = Mapping[QName, frozenset[Comparison]]

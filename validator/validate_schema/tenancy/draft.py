@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from ..config import TenancyConfig
 from ..model.catalog import Catalog
 from ..model.tenancy import Level, Ownership, Standing, TableClass, Tenancy
-from ..names import write_name
+from ..sql.patterns import write_name
 from .explain import explain_unidentified, one_line, toml_text
 
 _HEAD = """\

@@ -1,7 +1,7 @@
 """Say what to do when the tenancy could not be identified."""
 
 from ..model.tenancy import Tenancy
-from ..names import write_name
+from ..sql.patterns import write_name
 
 
 def explain_unidentified(tenancy: Tenancy, default_schema: str = "public") -> str:

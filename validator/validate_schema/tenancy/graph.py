@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
+from ..catalog.ledgers import ledger_tool, partition_templates
 from ..model.catalog import Catalog, Column, Constraint, QName, Table
-from .ledger import ledger_tool, partition_templates
 
 _Place = tuple[QName, str]
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from ..config import LevelConfig, TenancyConfig
-from ..ident import display
 from ..model.catalog import QName
 from ..model.tenancy import Candidate, Level
-from ..names import parse_pattern
-from ..wording import some
+from ..model.wording import some
+from ..sql.ident import display
+from ..sql.patterns import parse_pattern
+from ..sql.words import agrees
 from .candidates import Evidence, for_root, gather, personal, primary_column, referenced_key
 from .graph import Graph
-from .words import agrees
 
 _CLEAR = 1.5  # the best candidate must have this many times the weight of the next
 _SHOWN = 8

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from functools import cached_property
 
-from ..ident import display
 from ..model.catalog import QName, Table
 from ..model.tenancy import Ownership
+from ..sql.ident import display
+from ..sql.words import key_name, of_people, table_stem
 from .graph import Edge, Graph
-from .words import key_name, of_people, table_stem
 
 _Shape = tuple[Ownership, str, tuple[QName, ...]]
 

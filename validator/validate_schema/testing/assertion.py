@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..config import LoadedConfig, TableConfig
-from ..errors import UsageError
-from ..ident import visible
+from ..model.errors import UsageError
 from ..model.finding import Finding, Severity
 from ..model.report import CheckResult, Report
+from ..sql.ident import visible
 from .database import MigratedDatabase
 from .examination import examined
 

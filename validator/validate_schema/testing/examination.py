@@ -3,8 +3,8 @@
 import os
 from collections.abc import Sequence
 
+from ..checking.declare import Check
 from ..config import Config, LoadedConfig
-from ..declare import Check
 from ..model.report import Report
 from .database import MigratedDatabase
 
@@ -13,8 +13,8 @@ def chosen_checks(
     config: Config, select: Sequence[str] = (), ignore: Sequence[str] = ()
 ) -> tuple[Check, ...]:
     """Return the checks that are meant. Raises `UsageError` for an id that is none."""
-    from ..engine import select_checks
-    from ..packs import builtin_checks
+    from ..checking.engine import select_checks
+    from ..checking.packs import builtin_checks
 
     checks = config.checks
     wanted = tuple(select) or checks.select
@@ -30,10 +30,10 @@ def examined(
     rows: bool = False,
 ) -> Report:
     """Examine a database as the command line does."""
-    from ..examine import Request, examine
-    from ..opening import Source
-    from ..progress import Progress
-    from ..provenance import run_time
+    from ..model.progress import Progress
+    from ..run.examine import Request, examine
+    from ..run.provenance import run_time
+    from ..run.source import Source
 
     request = Request(
         source=Source(database_url=database.url),

@@ -53,7 +53,7 @@ class CheckItem(pytest.Item):
             raise pytest.skip.Exception(f"{check.id}: {reason}", _use_item_location=True)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        from ..errors import ValidateSchemaError
+        from ..model.errors import ValidateSchemaError
 
         if isinstance(excinfo.value, _CheckError | ValidateSchemaError):
             return str(excinfo.value)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config import LoadedConfig, load
-from ..errors import MigrationError, UsageError, ValidateSchemaError
 from ..migrations import MigrationSet, discover
 from ..migrations.run.cluster import created_roles
+from ..model.errors import MigrationError, UsageError, ValidateSchemaError
 from ..model.report import Report
+from ..run.history import replayed
 from ..scratch import Server, list_scratch, open_server
-from ..vouching import replayed
 from .database import MigratedDatabase
 from .examination import examined
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ...errors import HistoryError, RunnerError
+from ...model.errors import HistoryError, RunnerError
 from . import lock, session, store
 from .execute import LOST
 from .screening import Body, Lone

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ...errors import HistoryError
+from ...model.errors import HistoryError
 from ...model.history import HistoryEntry, Ledger
 from ..history.compare import compare
 from ..ledger import ledger_for

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from ...errors import HistoryError, RunnerError
+from ...model.errors import HistoryError, RunnerError
 from . import lock, session, store
 from .screening import Body
 from .store import Row

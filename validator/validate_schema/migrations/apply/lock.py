@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ...errors import RunnerError
+from ...model.errors import RunnerError
 
 if TYPE_CHECKING:
     import psycopg

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ...errors import HistoryError, UsageError
+from ...model.errors import HistoryError, UsageError
 from ...model.history import HistoryEntry, Ledger
-from ...wording import form
+from ...model.wording import form
 from ..history.checksums import checksum
 from ..history.compare import compare, shared
 from ..history.identity import repeatable

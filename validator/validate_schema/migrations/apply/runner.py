@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ...errors import HistoryError, RunnerError
-from ...target import mask
+from ...catalog.connect import mask
+from ...model.errors import HistoryError, RunnerError
 from ..ledger import read_ledgers
 from ..records import MigrationSet
 from . import alone, bootstrap, execute, lock, plan, session, store

@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ...errors import HistoryError
-from ...ident import quote_ident
+from ...model.errors import HistoryError
+from ...sql.ident import quote_ident
+from ...sql.script import Piece, line_at, outside_transaction, pieces
 from ..records import MigrationFile
-from ..run.script import Piece, line_at, outside_transaction, pieces
 
 # What pg_dump writes for psql, and what changes only how psql goes on and what it shows.
 _IDLE = re.compile(r"\\(?:(?:un)?restrict|echo|qecho|timing|pset|set\s+ON_ERROR_STOP)\b")

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...errors import HistoryError, RunnerError, ValidateSchemaError
-from ...ident import quote_ident
-from ...target import mask
+from ...catalog.connect import mask
+from ...model.errors import HistoryError, RunnerError, ValidateSchemaError
+from ...sql.ident import quote_ident
 from .screening import Body, excerpt
 
 if TYPE_CHECKING:
     import psycopg
 
-    from ..run.script import Piece
+    from ...sql.script import Piece
 
 # Not the migration's fault: run again later. Class 57 are cancellations, 53 lack of resources.
 _LATER = ("55P03", "40001", "40P01", "57", "53", "08", "25006")

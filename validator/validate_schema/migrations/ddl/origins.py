@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from ...model.finding import ObjectRef
+from ...sql.script import pieces
 from ..records import MigrationFile, MigrationSet
-from ..run.script import pieces
 
 _DDL = re.compile(r"(?:create|alter|drop|set)\b", re.IGNORECASE)
 _DEFAULT_SCHEMA = "public"

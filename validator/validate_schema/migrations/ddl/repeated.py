@@ -6,12 +6,12 @@ from importlib import import_module
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from ...ident import quote_ident
 from ...model.history import RepeatedDdl, Statement
-from ...wording import some
+from ...model.wording import some
+from ...sql import script
+from ...sql.ident import quote_ident
 from ..discovery.folder import read_sql
 from ..records import MigrationSet
-from ..run import script
 from .created import DEFAULT_SCHEMA, Key, Made, Objects
 
 _DDL = re.compile(r"(?:create|alter|drop|set|select)\b", re.IGNORECASE)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
-from ...errors import MigrationError
+from ...model.errors import MigrationError
 
 # What Python makes of bytes in a name that are not UTF-8.
 _UNDECODED = re.compile("[\ud800-\udfff]")

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import MigrationError
+from ...model.errors import MigrationError
+from ...sql import script
 from ..records import MigrationFile, Mode
-from ..run import script
 from . import order, sections
 from .folder import Folder
 

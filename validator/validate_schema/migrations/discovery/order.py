@@ -2,7 +2,12 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
+
+from ...model.errors import MigrationError
+from ..records import MigrationFile
 
 # Punctuation before symbols before digits before letters: the root collation of the CLDR, which
 # JavaScript's localeCompare uses.
@@ -58,3 +63,28 @@ def timestamp_prefix(digits: str) -> int:
     except ValueError:
         return int(digits)
     return int(second.timestamp()) * 1000 + int(digits[14:])
+
+
+def topological(folder: Path, files: Sequence[MigrationFile]) -> tuple[MigrationFile, ...]:
+    """Return `files` with each after those that it requires, otherwise in the order given.
+
+    Raises `MigrationError` for a requirement that is not there, and for a circle.
+    """
+    by_version = {file.version: file for file in files}
+    replaced = {version for file in files for version in file.replaces}
+    for file in files:
+        for version in file.requires:
+            if version not in by_version and version not in replaced:
+                raise MigrationError(f"{file.path}: comes after {version}, of which there is no file")
+    placed: dict[str, MigrationFile] = {}
+    waiting = list(files)
+    while waiting:
+        ready = next(
+            (f for f in waiting if all(v in placed or v not in by_version for v in f.requires)), None
+        )
+        if ready is None:
+            listed = ", ".join(f.version for f in waiting)
+            raise MigrationError(f"{folder}: these come after each other in a circle: {listed}")
+        waiting.remove(ready)
+        placed[ready.version] = ready
+    return tuple(placed.values())

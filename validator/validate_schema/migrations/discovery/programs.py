@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...errors import MigrationError
+from ...model.errors import MigrationError
 from ..records import MigrationFile
 from .folder import Folder
-from .graph import topological
 from .layouts import Loaded
+from .order import topological
 
 _PYTHON_UNDO = re.compile(r"\bRunPython\((?![^)]*(?:reverse_code|,))|\bRunSQL\((?![^)]*(?:reverse_sql|,))")
 

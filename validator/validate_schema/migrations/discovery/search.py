@@ -6,9 +6,9 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from ...errors import MigrationError
+from ...model.errors import MigrationError
+from ...sql import script
 from ..records import MigrationSet
-from ..run import script
 from . import layouts, programs, sqitch, undo, versioned
 from .folder import Folder
 from .layouts import Layout, Loaded

@@ -2,7 +2,7 @@
 
 import re
 
-from ...errors import MigrationError
+from ...model.errors import MigrationError
 from .folder import Folder
 from .layouts import Loaded, whole
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ...errors import MigrationError
+from ...model.errors import MigrationError
+from ...sql import script
 from ..records import MigrationFile
-from ..run import script
 from . import sections
 from .folder import Folder
 from .order import flyway_version

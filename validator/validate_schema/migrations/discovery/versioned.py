@@ -4,13 +4,13 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from ...errors import MigrationError
+from ...model.errors import MigrationError
+from ...sql import script
 from ..records import MigrationFile, Mode
-from ..run import script
 from . import order, programs
 from .folder import Folder
-from .graph import topological
 from .layouts import Loaded, coded, program, whole
+from .order import topological
 
 _FLYWAY = re.compile(r"(?:([VB])(\d+(?:[._]\d+)*)|R)__(.*)\.sql", re.IGNORECASE)
 _FLYWAY_CLASS = r"([VB])(\d+(?:[._]\d+)*)__(.*)\.java"

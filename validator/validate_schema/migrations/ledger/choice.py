@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ...errors import MigrationError
+from ...model.errors import MigrationError
 from ...model.history import Ledger
 from ..records import MigrationSet
 

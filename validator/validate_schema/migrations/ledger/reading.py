@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ...ident import display
 from ...model.catalog import QName
 from ...model.history import Ledger
+from ...sql.ident import display
 from . import sqitch
 from .shapes import Shape, shape_of
 from .tables import Tracker, fetch, trackers

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ...ident import display
 from ...model.catalog import QName
 from ...model.history import Ledger, LedgerEntry
+from ...sql.ident import display
 from .attempts import moment, ranks
 from .tables import Row, Tracker, fetch
 

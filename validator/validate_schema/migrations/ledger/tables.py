@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...ident import quote_ident, quote_qname
 from ...model.catalog import QName
+from ...sql.ident import quote_ident, quote_qname
 
 if TYPE_CHECKING:
     import psycopg

@@ -3,9 +3,9 @@
 import re
 from typing import TYPE_CHECKING, Any
 
-from ...ident import quote_ident
-from . import script
-from .script import Piece
+from ...sql import script
+from ...sql.ident import quote_ident
+from ...sql.script import Piece
 
 if TYPE_CHECKING:
     import psycopg

@@ -13,8 +13,8 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from ...errors import MigrationError
-from ...target import mask
+from ...catalog.connect import mask
+from ...model.errors import MigrationError
 from ..records import REPLAY_VERSION, MigrationSet, ReplayNotes
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from ...difference import compare, count_objects
+from ...contract.diff import compare, count_objects
 from ...model.catalog import Catalog, QName, Table
 from ...model.difference import Change, ChangeKind
 from ...model.history import Drift

@@ -4,12 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ...errors import MigrationError
-from ...ident import quote_ident
+from ...model.errors import MigrationError
 from ...model.history import DryRun, DryRuns
-from ..records import MigrationFile, MigrationSet
-from . import script
-from .failures import FailedMigration
+from ...sql import script
+from ...sql.ident import quote_ident
+from ..records import FailedMigration, MigrationFile, MigrationSet
 from .replay import replay
 
 if TYPE_CHECKING:

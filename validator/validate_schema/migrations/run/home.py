@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ...ident import quote_ident
 from ...model.catalog import Extension
+from ...sql.ident import quote_ident
 from ..records import MigrationSet
 
 if TYPE_CHECKING:

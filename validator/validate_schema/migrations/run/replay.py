@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ...errors import ScratchError
-from ...ident import quote_ident
+from ...model.errors import ScratchError
 from ...model.history import Failure, Statement
-from ..records import MigrationFile, MigrationSet, ReplayNotes
-from . import cluster, platform, script
-from .failures import FailedMigration
-from .script import Piece
+from ...sql import script
+from ...sql.ident import quote_ident
+from ...sql.script import Piece
+from ..records import FailedMigration, MigrationFile, MigrationSet, ReplayNotes
+from . import cluster, platform
 
 if TYPE_CHECKING:
     import psycopg

@@ -5,12 +5,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...catalog import read_catalog
-from ...difference import compare
+from ...contract.diff import compare
 from ...model.catalog import Catalog
 from ...model.difference import Change
 from ...model.history import Failure
-from ..records import MigrationFile, MigrationSet, ReplayNotes
-from .failures import FailedMigration
+from ..records import FailedMigration, MigrationFile, MigrationSet, ReplayNotes
 from .replay import replay
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ...difference import losses, purpose
-from ...ident import quote_ident, quote_literal
+from ...contract.diff import losses, purpose
+from ...sql.ident import quote_ident, quote_literal
 from ..records import MigrationSet, ReplayNotes
 from .steps import replay_and_record
 

@@ -1,0 +1,107 @@
+"""Every check of a schema: the bad example is found, the good one is clean, and the remedy cures the bad one."""
+
+import psycopg
+import pytest
+
+from tests.fix_bench import Bench, execute
+from tests.fix_examples import Judged, findings
+from validate_schema.catalog import read_catalog
+from validate_schema.catalog.snapshot import fingerprint
+from validate_schema.checking.declare import Check
+from validate_schema.checking.engine import Outcome
+from validate_schema.checking.packs import builtin_checks
+from validate_schema.run.fix.layout import Way
+from validate_schema.run.fix.plan import make_plan
+from validate_schema.run.fix.script import Heading, write_script
+
+CHECKS = tuple(c for c in builtin_checks() if not c.on_migrations)  # those: test_migration_examples
+
+every_schema = pytest.mark.parametrize("schema", ["public", "Mixed Schema"], ids=["public", "mixed"])
+
+
+def checks(*, remediable: bool | None = None) -> pytest.MarkDecorator:
+    chosen = [c for c in CHECKS if remediable is None or c.remediable is remediable]
+    return pytest.mark.parametrize("check", chosen, ids=[c.id for c in chosen])
+
+
+def found_in(bench: Bench, check: Check, schema: str, script: str, config: str) -> Judged:
+    with bench.open(script, schema=schema, committed=check.needs == "proof") as conn:
+        execute(conn, script)
+        return findings(check, conn, config, schema=schema)
+
+
+@every_schema
+@checks()
+def test_the_bad_example_is_found(check: Check, bench: Bench, schema: str) -> None:
+    judged = found_in(bench, check, schema, check.bad, check.config)
+
+    assert judged.result.status == "failed", judged.said
+    assert judged.result.examined >= 1
+    for finding in judged.findings:
+        assert finding.message
+        assert finding.expected
+        assert finding.observed
+        named = {finding.object.name, finding.object.table} - {""}
+        assert any(name in finding.message for name in named), f"{finding.message!r} names none of {named}"
+
+
+@every_schema
+@checks()
+def test_the_good_example_is_clean(check: Check, bench: Bench, schema: str) -> None:
+    judged = found_in(bench, check, schema, check.good, check.good_config or check.config)
+
+    assert (judged.result.status, judged.said) == ("passed", [])
+    assert judged.result.examined >= 1
+
+
+# What only rows can show is mended by the checks on policies, privileges and keys; `fix --prove` counts
+# what it leaves.
+@every_schema
+@pytest.mark.parametrize(
+    "check", [c for c in CHECKS if c.remediable and c.needs != "proof"], ids=lambda c: c.id
+)
+def test_a_corrective_migration_cures_the_bad_example(check: Check, bench: Bench, schema: str) -> None:
+    def judged(conn: psycopg.Connection) -> Outcome:
+        found = findings(check, conn, check.config, schema=schema)
+        return Outcome((found.result,), found.findings, ())
+
+    with bench.open(check.bad, schema=schema) as conn:
+        execute(conn, check.bad)
+        with conn.transaction(force_rollback=True):
+            plan = make_plan(conn, judged, frozenset({check.id}))
+        assert all(f.remedy.sql for f in plan.before), "no SQL for a finding of a remediable check"
+        assert all(s.endswith(";") for mend in plan.mended for s in mend.statements)
+        script = write_script(plan, Way("transaction"), Heading("1", "today"), schema)
+        start = fingerprint(read_catalog(conn))
+        conn.execute(script.up.encode())
+        (cured,) = judged(conn).results
+        conn.execute(script.down.encode())
+        end = fingerprint(read_catalog(conn))
+
+    assert (plan.refused, plan.after) == ([], ())
+    assert (cured.status in ("passed", "not_applicable"), cured.reason) == (True, cured.reason)
+    # What was merely validated stays so: nothing takes that back.
+    assert not script.down or (end == start) != ("-- Not undone: " in script.down), script.down
+
+
+@every_schema
+@checks(remediable=True)
+def test_a_remedy_cures_as_it_is_printed(check: Check, bench: Bench, schema: str) -> None:
+    found = found_in(bench, check, schema, check.bad, check.config)
+
+    with bench.open(check.bad, *found.cure, schema=schema, committed=check.needs == "proof") as conn:
+        execute(conn, check.bad)
+        for statement in found.cure:
+            conn.execute(statement)
+        cured = findings(check, conn, check.config, schema=schema)
+
+    assert (cured.result.status in ("passed", "not_applicable"), cured.said) == (True, [])
+
+
+@every_schema
+@checks(remediable=False)
+def test_what_only_a_person_can_decide_is_said_in_a_note(check: Check, bench: Bench, schema: str) -> None:
+    found = found_in(bench, check, schema, check.bad, check.config).findings
+
+    assert [f.remedy.sql for f in found] == [()] * len(found)
+    assert all(f.remedy.note for f in found)

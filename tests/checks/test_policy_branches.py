@@ -1,0 +1,89 @@
+"""What the analysis says of policies, check by check, and what mends them."""
+
+import pytest
+
+from tests.fix_bench import Bench, execute
+from tests.fix_examples import facts_of, flaws_of, survives
+from tests.fix_guarded import CONTEXT, TABLE, found
+from tests.fix_leaks import BAD, BASE, TOML, Defect
+from validate_schema.checking.engine import run
+from validate_schema.checking.packs import builtin_checks
+from validate_schema.model.finding import Severity
+
+OWN = f"org_id = (select {CONTEXT})"
+CURED = ("RLS005", "RLS006", "RLS007", "RLS008")
+HELPER = "helper with a default tenant"
+OPEN = {name: defect for name, defect in BAD.items() if defect.check in CURED and name != HELPER}
+
+
+def policy(using: str) -> str:
+    return f"{TABLE} create policy p on invoice using ({using});"
+
+
+@pytest.mark.parametrize("defect", OPEN.values(), ids=OPEN)
+def test_the_remedy_of_a_leaking_policy_cures_it(bench: Bench, defect: Defect) -> None:
+    assert survives(bench, defect.check, BASE + defect.script, TOML) == []
+
+
+def test_a_helper_that_opens_a_policy_is_not_what_mends_it(bench: Bench) -> None:
+    (flaw,) = flaws_of(bench, "RLS007", BASE + BAD[HELPER].script, TOML)
+
+    assert flaw.remedy.sql == ()
+    assert "current_org()" in flaw.remedy.note
+
+
+def test_a_policy_that_cannot_be_decided_is_an_info_and_not_examined_elsewhere(bench: Bench) -> None:
+    helper = "create function may(uuid) returns boolean language plpgsql stable as $$ begin execute ''; return true; end $$;"
+    script = helper + policy("may(org_id)")
+
+    (said,) = found(bench, "RLS014", script, "")
+    assert said.startswith("info: Policy p on invoice could not be decided: ")
+    assert "may" in said
+    assert found(bench, "RLS005", script, "") == []
+
+
+@pytest.mark.parametrize("id", ["RLS010", "RLS011"])
+def test_a_helper_without_arguments_is_wrapped_and_a_strict_one_left_to_a_person(
+    bench: Bench, id: str
+) -> None:
+    script = (
+        "create function current_org() returns uuid language sql stable as"
+        " $$ select current_setting('app.tenant_id')::uuid $$;" + policy("org_id = current_org()")
+    )
+
+    assert len(found(bench, id, script, "")) == 1
+    assert survives(bench, "RLS011", script) == []
+
+
+def test_a_setting_of_a_user_within_the_tenant_is_no_other_name_of_the_tenant(bench: Bench) -> None:
+    script = policy(OWN) + (
+        "create policy own on invoice as restrictive using (id::text = current_setting('app.user_id', true));"
+    )
+
+    assert found(bench, "RLS009", script, "") == []
+
+
+@pytest.mark.parametrize("key", ["uuid", "bigint", "text"])
+def test_camel_case_and_any_type_of_key_are_healthy(bench: Bench, key: str) -> None:
+    script = f"""
+        drop table organization;
+        create table "Tenant" (id {key} primary key);
+        create table "Invoice" (id {key} primary key, "tenantId" {key} not null references "Tenant" (id));
+        alter table "Invoice" enable row level security, force row level security;
+        create policy "Own" on "Invoice"
+            using ("tenantId" = nullif(current_setting('app.tenant_id', true), '')::{key});
+        grant select, insert on "Invoice" to app_user;
+    """
+    toml = """
+        [tenancy]
+        root = "Tenant"
+        column = "tenantId"
+        setting = "app.tenant_id"
+        app_roles = ["app_user"]
+    """
+    with bench.open(script) as conn:
+        execute(conn, script)
+        outcome = run(builtin_checks(), facts_of(conn, toml))
+
+    assert [f.message for f in outcome.findings if f.severity is Severity.ERROR] == []
+    assert {r.id: r.examined for r in outcome.results}["RLS005"] == 1

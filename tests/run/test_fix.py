@@ -1,0 +1,360 @@
+"""A corrective migration is tried before it is written, in the layout of the project's tool."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.fix_cli import SHOP_CONFIG, Terminal
+from validate_schema.migrations import discover
+from validate_schema.run.fix.layout import LAYOUTS, Script, place
+from validate_schema.run.fix.undo import in_transaction, without_detours
+from validate_schema.scratch import Database
+
+ROOT = Path(__file__).parents[2]
+NOW = datetime(2026, 7, 1, 12, 30, tzinfo=UTC)
+TABLE = "create table organization (id uuid primary key);\n"
+
+# By tool: the files of a folder with one migration, and what a second one is called.
+FOLDERS = {
+    "prisma": (
+        {"migration_lock.toml": 'provider = "postgresql"', "20250101000000_a/migration.sql": TABLE},
+        ["20260701123000_x/migration.sql"],
+    ),
+    "golang-migrate": (
+        {"go.mod": "", "000001_a.up.sql": TABLE, "000001_a.down.sql": "drop table organization;"},
+        ["000002_x.up.sql", "000002_x.down.sql"],
+    ),
+    "goose": ({"001_a.sql": f"-- +goose Up\n{TABLE}-- +goose Down\n"}, ["002_x.sql"]),
+    "dbmate": ({"20990101000000_a.sql": f"-- migrate:up\n{TABLE}"}, ["20990101000001_x.sql"]),
+    "flyway": ({"V1_2__a.sql": TABLE, "V1_10__b.sql": "", "V1_09__c.sql": ""}, ["V1_11__x.sql"]),
+    "sqlx": ({"Cargo.toml": "", "1_a.sql": TABLE}, ["2_x.sql"]),
+    "tern": ({"tern.conf": "", "001_a.sql": TABLE}, ["002_x.sql"]),
+    "node-pg-migrate": ({"1700000000000_a.sql": f"-- Up Migration\n{TABLE}"}, ["1782909000000_x.sql"]),
+    "atlas": ({"atlas.sum": "", "20250101000000_a.sql": TABLE}, ["20260701123000_x.sql"]),
+    "refinery": ({"Cargo.toml": "", "V1__a.sql": TABLE}, ["V2__x.sql"]),
+    "supabase": ({"20250101000000_a.sql": TABLE}, ["20260701123000_x.sql"]),
+    "pop": ({"20250101000000_a.postgres.up.sql": TABLE}, ["20260701123000_x.up.sql", "20260701123000_x.down.sql"]),
+    "plain": ({"01_a.sql": TABLE}, ["02_x.sql"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("tool", FOLDERS)
+def test_the_new_migration_is_the_last_one_that_the_tool_would_run(tool: str, tmp_path: Path) -> None:
+    files, expected = FOLDERS[tool]
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    migrations = discover(tmp_path, tool)
+    written = place(migrations, "x", Script("select 1;\n", "select 2;\n"), NOW)
+    assert [path.relative_to(tmp_path).as_posix() for path in written] == expected
+    for path, text in written.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    last = discover(tmp_path, tool).files[-1]
+    assert last.path.relative_to(tmp_path).as_posix() == expected[0]
+    # A plain file is run by statements only where one of them asks for it.
+    assert last.mode == ("message" if tool == "plain" else LAYOUTS[tool].way.mode)
+    assert "select 1" in last.sql
+    assert "select 2" not in last.sql
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ('CREATE UNIQUE INDEX CONCURRENTLY "a" ON t (b);', 'CREATE UNIQUE INDEX "a" ON t (b);'),
+        ('DROP INDEX CONCURRENTLY "a CONCURRENTLY b";', 'DROP INDEX "a CONCURRENTLY b";'),
+        (
+            'ALTER TABLE " CONCURRENTLY " ADD COLUMN b int;',
+            'ALTER TABLE " CONCURRENTLY " ADD COLUMN b int;',
+        ),
+    ],
+)
+def test_only_the_keyword_is_left_out_in_a_transaction(statement: str, expected: str) -> None:
+    assert in_transaction(statement) == expected
+
+
+BROKEN = """
+create table organization (id uuid primary key);
+create table invoice (
+    id uuid primary key,
+    org_id uuid not null references organization (id) on delete cascade,
+    number text not null unique
+);
+"""
+
+
+@pytest.fixture
+def project(terminal: Terminal) -> Terminal:
+    terminal.write("validate-schema.toml", SHOP_CONFIG)
+    terminal.write("db/001_init.up.sql", BROKEN)
+    terminal.write("db/001_init.down.sql", "drop table invoice; drop table organization;")
+    terminal.write("db/go.mod", "")
+    return terminal
+
+
+def test_what_is_written_mends_what_was_found_and_can_be_taken_back(project: Terminal) -> None:
+    before = project.run("--migrations", "db", "--select", "UNQ,IDX002")
+    ran = project.run("fix", "--migrations", "db", "--select", "UNQ,IDX002")
+    after = project.run("--migrations", "db", "--select", "UNQ,IDX002", "--fail-on", "info")
+    up, down = (Path(f"db/002_mend_schema_findings.{way}.sql").read_text() for way in ("up", "down"))
+
+    assert (before.status, ran.status, after.status) == (1, 0, 0)
+    assert "-- UNQ001 invoice.invoice_number_key:" in up
+    assert "CONCURRENTLY" not in up.replace("CONCURRENTLY, and run this afterwards", "")
+    assert "SET LOCAL lock_timeout" in up
+    assert 'ADD CONSTRAINT "invoice_number_key" UNIQUE (number);' in down
+    assert "1 of 1 findings are gone" in ran.err
+    assert "Its down part was run as well: it leaves the schema as it was." in ran.err
+    assert "It causes no new one." in ran.err
+
+
+def test_on_a_live_database_the_migration_is_tried_on_a_copy_alone(
+    terminal: Terminal, shop: Database
+) -> None:
+    terminal.write("validate-schema.toml", SHOP_CONFIG)
+    with shop.connect() as connection:
+        before = connection.execute(
+            "select indexdef from pg_indexes where schemaname = 'public' order by 1"
+        ).fetchall()
+    ran = terminal.run("fix", "--database-url", shop.conninfo, "--select", "UNQ001", "--output", "mend.sql")
+    script = Path("mend.sql").read_text()
+    with shop.connect() as connection:
+        left = connection.execute(
+            "select indexdef from pg_indexes where schemaname = 'public' order by 1"
+        ).fetchall()
+    assert (ran.status, left) == (0, before)
+    assert "CREATE UNIQUE INDEX CONCURRENTLY" in script
+    assert "RESET lock_timeout;" in script
+
+    with shop.connect(autocommit=True) as connection:
+        for statement in script.split(";\n"):
+            if statement.strip():
+                connection.execute(statement.encode())
+    assert terminal.run("--database-url", shop.conninfo, "--select", "UNQ001").status == 0
+
+
+def test_rows_are_given_their_tenant_in_batches_outside_a_transaction_alone(project: Terminal) -> None:
+    project.write(
+        "db/002_line.up.sql",
+        "create table line (id uuid primary key, org_id uuid references organization (id) on delete cascade, "
+        "invoice_id uuid not null references invoice (id));",
+    )
+    alone = project.run("fix", "--migrations", "db", "--select", "TEN002", "--output", "-").out
+    inside = project.run("fix", "--migrations", "db", "--select", "TEN002")
+    written = Path("db/003_mend_schema_findings.up.sql").read_text()
+    assert inside.status == 0
+    assert [text.count("UPDATE") for text in (alone, written)] == [2, 2]  # and FOR UPDATE
+    assert [text.count("COMMIT;") for text in (alone, written)] == [1, 0]
+
+
+def test_what_needs_a_decision_is_a_comment(project: Terminal) -> None:
+    project.write("db/003_note.up.sql", "create table note (id uuid primary key, body text);")
+    ran = project.run("fix", "--migrations", "db", "--output", "-")
+    assert ran.status == 0
+    decisions = ran.out.split("-- To decide, since no rule says which is right:\n")[1]
+    assert "note" in decisions
+    assert all(line.startswith("--") for line in decisions.splitlines() if line)
+    assert "to decide: " not in ran.err
+
+
+def test_what_needs_a_decision_is_said_where_no_file_can_say_it(project: Terminal) -> None:
+    project.write("db/003_note.up.sql", "create table note (id uuid primary key, body text);")
+    ran = project.run("fix", "--migrations", "db", "--select", "TBL003")
+    assert (ran.status, ran.complaints) == (
+        0,
+        [
+            "to decide: TBL003 note: Table note is neither root, tenant, inherited, global nor exempt",
+            "nothing to mend; 1 finding needs a decision",
+        ],
+    )
+
+
+def test_a_hostile_name_stays_inside_its_quotes_and_comments(terminal: Terminal) -> None:
+    terminal.write("validate-schema.toml", SHOP_CONFIG)
+    odd = 'a"";\n-- drop table organization; */ x'
+    terminal.write("db/01_a.sql", BROKEN.replace("number", f'"{odd}"'))
+    ran = terminal.run("fix", "--migrations", "db", "--select", "UNQ001")
+    assert (ran.status, ran.err.count("1 of 1 findings are gone")) == (0, 1)
+    assert terminal.run("--migrations", "db", "--select", "UNQ001").status == 0
+
+
+def test_a_hostile_name_is_shown_on_the_terminal_and_commands_nothing_there(terminal: Terminal) -> None:
+    terminal.write("validate-schema.toml", SHOP_CONFIG)
+    terminal.write(
+        "db/01_a.sql", BROKEN.replace("text not null unique", "text unique").replace("number", '"\x1b[2J\n"')
+    )
+    ran = terminal.run("fix", "--migrations", "db", "--select", "UNQ")
+    assert any(
+        line.startswith("It causes 1 new: UNQ003 invoice.invoice_org_id_␛[2J␊_key") for line in ran.complaints
+    )
+    assert "\x1b" not in ran.err
+
+
+@pytest.mark.parametrize(("name", "marked"), [("01_a.sql", False), ("001_a.sql", True)])
+def test_only_goose_is_told_where_a_statement_ends(terminal: Terminal, name: str, marked: bool) -> None:
+    terminal.write("validate-schema.toml", SHOP_CONFIG)
+    terminal.write(f"db/{name}", ("-- +goose Up\n" if marked else "") + BROKEN.replace("number", '"a;b"'))
+    ran = terminal.run("fix", "--migrations", "db", "--select", "UNQ001")
+    (written,) = [path for path in Path("db").iterdir() if path.name != name]
+    assert ran.status == 0
+    assert ("-- +goose StatementBegin\nCREATE UNIQUE INDEX" in written.read_text()) == marked
+    assert ("goose" in written.read_text()) == marked
+
+
+def test_with_proof_the_leaks_before_and_after_are_counted(terminal: Terminal) -> None:
+    terminal.write(
+        "validate-schema.toml", SHOP_CONFIG + 'setting = "app.tenant_id"\napp_roles = ["app_user"]\n'
+    )
+    grants = "create role app_user login; grant select, insert, update, delete on invoice to app_user;"
+    terminal.write("db/01_a.sql", BROKEN + grants)
+    ran = terminal.run("fix", "--migrations", "db", "--prove", "--output", "-")
+    (leaks,) = [line for line in ran.out.splitlines() if "Leaks that rows" in line]
+    words = leaks.replace(",", "").split()
+    before, after = int(words[words.index("before") - 1]), int(words[words.index("after.") - 1])
+    assert before > 0
+    assert after == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--database-url", "postgresql://h/d"), "nowhere to write: give --output FILE, --into DIR"),
+        (("--migrations", "db", "--name", "!!"), "--name !!: give at least one letter or digit"),
+        (("--snapshot", "x.json", "--output", "-"), "a snapshot holds no database"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_line(
+    project: Terminal, arguments: tuple[str, ...], complaint: str
+) -> None:
+    ran = project.run("fix", *arguments)
+    assert ran.status == 2
+    assert complaint in ran.complaint
+
+
+def test_nothing_is_overwritten(project: Terminal) -> None:
+    project.write("mend.sql", "precious")
+    ran = project.run("fix", "--migrations", "db", "--select", "UNQ001", "--output", "mend.sql")
+    assert (ran.status, Path("mend.sql").read_text()) == (2, "precious")
+    assert ran.complaints[-1] == "error: mend.sql: exists already; choose another name"
+
+
+def test_flakeguard_is_mended_in_one_file_but_for_what_needs_a_decision(terminal: Terminal) -> None:
+    import shutil
+
+    shutil.copytree(ROOT / "examples/flakeguard", "fg", ignore=shutil.ignore_patterns("broken"))
+    config = Path("fg/validate-schema.toml")
+    config.write_text(config.read_text().replace('from = ["schema.prisma"]', ""))
+    ran = terminal.run("fix", "--config", "fg/validate-schema.toml", "--migrations", "fg/prisma")
+    assert (ran.status, "It causes no new one." in ran.err, "could not be mended" in ran.err) == (
+        0,
+        True,
+        False,
+    )
+    assert len(list(Path("fg/prisma/migrations").glob("*_mend_schema_findings/migration.sql"))) == 1
+    again = terminal.run("fix", "--config", "fg/validate-schema.toml", "--migrations", "fg/prisma")
+    assert again.complaints[-1] == "nothing to mend; 1 finding needs a decision"
+
+
+def test_an_index_that_a_later_remedy_drops_is_not_built_at_all() -> None:
+    build = 'CREATE INDEX CONCURRENTLY IF NOT EXISTS "a""b" ON "s"."t" ("x");'
+    other = 'CREATE INDEX CONCURRENTLY "c" ON "s"."t" ("x", "y");'
+    unique = 'CREATE UNIQUE INDEX CONCURRENTLY "u" ON "s"."t" ("x");'
+    drop = 'DROP INDEX CONCURRENTLY "s"."a""b";'
+    elsewhere = 'DROP INDEX CONCURRENTLY "other"."c";'
+    drop_unique = 'DROP INDEX CONCURRENTLY "s"."u";'
+    assert without_detours([(build, "SELECT 1;"), (other, unique), (drop, elsewhere), (drop_unique,)]) == [
+        ("SELECT 1;",),
+        (other, unique),
+        (elsewhere,),
+        (drop_unique,),
+    ]
+
+
+def test_an_index_for_the_tenant_is_left_out_where_a_composite_one_serves_it(terminal: Terminal) -> None:
+    """FKY001 makes the key composite, whose own index begins with the tenant column."""
+    Path("m").mkdir()
+    Path("m/1_a.sql").write_text(
+        "create table organization (id uuid primary key);\n"
+        "create table app (id uuid primary key, org_id uuid not null references organization);\n"
+        "create table message (id uuid primary key, org_id uuid not null references organization,\n"
+        "  app_id uuid not null references app (id));\n"
+    )
+    ran = terminal.run("fix", "--migrations", "m", "--output", "-", "--select", "FKY001,IDX")
+    statements = [line for line in ran.out.splitlines() if "INDEX CONCURRENTLY" in line]
+    assert [line.split('"')[1] for line in statements] == ["app_org_id_id_key", "message_org_id_app_id_idx"]
+    assert "IDX001 message: message has no index that starts with org_id (mended by" in ran.out
+    assert "DROP INDEX" not in ran.out
+
+
+def test_policies_of_supabase_are_tried_on_a_copy_that_has_its_platform(terminal: Terminal) -> None:
+    folder = Path("supabase/migrations")
+    folder.mkdir(parents=True)
+    (folder / "20260101000000_a.sql").write_text(
+        "create table notes (id uuid primary key, user_id uuid not null references auth.users (id));\n"
+        "alter table notes enable row level security;\n"
+        "create policy mine on notes using (user_id = auth.uid());\n"
+    )
+    ran = terminal.run("fix", "--migrations", "supabase/migrations", "--select", "RLS,IDX")
+    assert (ran.status, "Tried on a copy of the schema: " in ran.err) == (0, True), ran.err
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_with_a_baseline_only_what_is_new_is_mended(project: Terminal) -> None:
+    project.run("--migrations", "db", "--baseline", "base.json", "--update-baseline")
+    project.write(
+        "db/002_note.up.sql", BROKEN.partition("create table invoice")[2].join(("create table note", ""))
+    )
+    ran = project.run("fix", "--migrations", "db", "--baseline", "base.json", "--select", "UNQ001")
+    up = Path("db/003_mend_schema_findings.up.sql").read_text()
+
+    assert ran.status == 0
+    assert "-- UNQ001 note.note_number_key:" in up
+    assert "invoice" not in up
+    assert (
+        project.run(
+            "--migrations", "db", "--baseline", "base.json", "--select", "UNQ001", "--fail-on", "new"
+        ).status
+        == 0
+    )
+
+
+CONTRADICTED = """
+[contract.tables.invoice]
+unique = [["number"]]
+"""
+
+
+def test_what_the_contract_declares_is_not_taken_away_by_another_rule(project: Terminal) -> None:
+    project.write("validate-schema.toml", SHOP_CONFIG + CONTRADICTED)
+    ran = project.run("fix", "--migrations", "db", "--select", "UNQ")
+    assert (ran.status, ran.complaints) == (
+        1,
+        [
+            "not mended: UNQ001 invoice.invoice_number_key: invoice.invoice_number_key is unique across all"
+            " tenants: it does not hold org_id (it would cause UNQ004, which wants the opposite: invoice has no unique"
+            " on (number))",
+            "nothing to mend; 0 findings need a decision, 1 could not be mended",
+        ],
+    )
+
+
+def test_flakeguards_contract_keeps_the_uniques_that_it_declares(terminal: Terminal) -> None:
+    import shutil
+
+    shutil.copytree(ROOT / "examples/flakeguard", "fg", ignore=shutil.ignore_patterns("broken"))
+    ran = terminal.run(
+        "fix",
+        "--config",
+        "fg/validate-schema.toml",
+        "--migrations",
+        "fg/prisma",
+        "--output",
+        "-",
+        "--select",
+        "UNQ",
+    )
+    assert ran.status == 0
+    assert "It causes no new one." in ran.err
+    assert "-- Not mended: UNQ001 Repository.Repository_githubId_key" in ran.out
+    assert "(it would cause UNQ004, which wants the" in " ".join(ran.out.replace("\n--", "").split())

@@ -1,0 +1,1 @@
+"""Declare checks, run them, accept findings, gate: the engine, packs of checks and what mends a finding."""

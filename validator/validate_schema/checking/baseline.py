@@ -1,0 +1,115 @@
+"""An earlier report as the measure of this one: what is new since, what is gone, what nobody knows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from ..model.finding import Finding, Severity
+from ..model.report import BaselineFacts, CheckResult, Report, Verdict
+from ..model.wording import form, some
+from .engine import Outcome
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A saved report, and the name of its file as it is shown."""
+
+    report: Report
+    file: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Findings by what became of them; each list keeps the order of the report it comes from.
+
+    `resolved`, `accepted` and `unjudged` are the earlier report's: no longer found by a check that looked
+    at everything, suppressed by now, and belonging to a check that did not run, or not on everything.
+    """
+
+    new: tuple[Finding, ...]
+    existing: tuple[Finding, ...]
+    resolved: tuple[Finding, ...]
+    accepted: tuple[Finding, ...]
+    unjudged: tuple[Finding, ...]
+
+
+def compare(
+    earlier: Report,
+    findings: Sequence[Finding],
+    suppressed: Iterable[Finding],
+    results: Iterable[CheckResult],
+) -> Comparison:
+    """Compare what a later run said with an `earlier` report, by fingerprint.
+
+    A finding that was accepted earlier and is open now is new: its acceptance has ended.
+    """
+    before = {f.fingerprint for f in earlier.findings}
+    now, excused = {f.fingerprint for f in findings}, {f.fingerprint for f in suppressed}
+    looked = {r.id for r in results if r.status in ("passed", "failed", "not_applicable") and not r.skipped}
+    gone = [f for f in earlier.findings if f.fingerprint not in now]
+    return Comparison(
+        new=tuple(f for f in findings if f.fingerprint not in before),
+        existing=tuple(f for f in findings if f.fingerprint in before),
+        resolved=tuple(f for f in gone if f.fingerprint not in excused and f.check in looked),
+        accepted=tuple(f for f in gone if f.fingerprint in excused),
+        unjudged=tuple(f for f in gone if f.fingerprint not in excused and f.check not in looked),
+    )
+
+
+def measured(outcome: Outcome, baseline: Baseline) -> tuple[Outcome, BaselineFacts]:
+    """Return the outcome with each finding marked new or existing, and the comparison for the report."""
+    found = compare(baseline.report, outcome.findings, outcome.suppressed, outcome.results)
+    old = {f.fingerprint for f in found.existing}
+    marked = tuple(
+        msgspec.structs.replace(f, status="existing" if f.fingerprint in old else "new")
+        for f in outcome.findings
+    )
+    facts = BaselineFacts(
+        file=baseline.file,
+        generated_at=baseline.report.generated_at,
+        new=len(found.new),
+        existing=len(found.existing),
+        resolved=found.resolved,
+        accepted=found.accepted,
+        unjudged=found.unjudged,
+    )
+    return replace(outcome, findings=marked), facts
+
+
+EXIT_CODES: dict[Verdict, int] = {"PASS": 0, "FAIL": 1, "INCOMPLETE": 3}
+FAIL_ON = ("error", "warning", "info", "never", "new")
+
+
+def decide(outcome: Outcome, fail_on: str) -> tuple[Verdict, str]:
+    """Return the verdict and the sentence that says what decided it.
+
+    FAIL: a finding that gates. Otherwise INCOMPLETE when a selected, applicable check
+    could not run. PASS only when everything ran and nothing was found at that level.
+    """
+    gating = [f for f in outcome.findings if gates(f, fail_on)]
+    if gating:
+        noun = form(len(gating), "finding")
+        which = f"new {noun}, warnings or worse" if fail_on == "new" else f"{noun} at or above {fail_on}"
+        return "FAIL", f"{len(gating)} {which}"
+    open_checks = [r.id for r in outcome.results if r.status in ("skipped", "error") or r.skipped]
+    if open_checks:
+        shown = ", ".join(open_checks[:5]) + (" …" if len(open_checks) > 5 else "")
+        return "INCOMPLETE", f"{some(len(open_checks), 'check')} could not run: {shown}"
+    if fail_on == "never":
+        return "PASS", "every applicable check ran; findings do not fail this run (--fail-on never)"
+    if fail_on == "new":
+        return "PASS", "every applicable check ran; no new finding is a warning or worse"
+    return "PASS", f"every applicable check ran and found nothing at or above {fail_on}"
+
+
+def gates(finding: Finding, fail_on: str) -> bool:
+    """Return whether the finding fails a run with this `--fail-on`.
+
+    ``never``: none does. ``new``: one that the baseline does not have does, unless it is an info.
+    """
+    if fail_on == "never":
+        return False
+    if fail_on == "new":
+        return finding.status == "new" and finding.severity.rank >= Severity.WARNING.rank
+    return finding.severity.rank >= Severity(fail_on).rank

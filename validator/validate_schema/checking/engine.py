@@ -1,0 +1,349 @@
+"""Run checks over the facts: iterate, count, suppress, and catch what breaks.
+
+The engine is the only place that counts and sorts. It knows no check by name but for the SUP
+family, which judges the suppressions and therefore runs last.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import TypeVar
+
+import msgspec
+
+from ..facts.facts import Facts, NotExamined, SuppressionUse
+from ..facts.subjects import ref_of
+from ..model.catalog import POSTGRESQL
+from ..model.errors import UsageError
+from ..model.finding import Finding, Flaw, ObjectRef, Remedy, Severity, Unexamined
+from ..model.report import CheckResult, CheckStatus, SubjectFacts, Suppressed
+from ..sql.ident import visible
+from .declare import Check
+
+SUPPRESSION_FAMILY = "SUP"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What all checks said. Findings are sorted by severity (worst first), check and object.
+
+    `subjects` lists, by check, what was examined and how it fared, where that was asked for.
+    """
+
+    results: tuple[CheckResult, ...]
+    findings: tuple[Finding, ...]
+    suppressed: tuple[Suppressed, ...]
+    subjects: dict[str, tuple[SubjectFacts, ...]] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every selected, applicable check could run on everything it selects."""
+        return not any(r.status in ("skipped", "error") or r.skipped for r in self.results)
+
+
+@dataclass
+class _Tally:
+    """The running count of one check."""
+
+    check: Check
+    severity: Severity
+    flaws: list[tuple[ObjectRef, Flaw]] = field(default_factory=list)
+    examined: int = 0
+    unexamined: list[str] = field(default_factory=list)
+    subjects: list[SubjectFacts] | None = None
+    reason: str = ""
+    broken: bool = False
+
+
+def select_checks(checks: Sequence[Check], select: Iterable[str], ignore: Iterable[str]) -> tuple[Check, ...]:
+    """Return the checks whose id starts with one of `select` (all when empty) and none of `ignore`.
+
+    Raises `UsageError` for a prefix that matches no check, naming the nearest id.
+    """
+    wanted, unwanted = tuple(select), tuple(ignore)
+    for prefix in (*wanted, *unwanted):
+        require_known(checks, prefix)
+    return tuple(
+        c for c in checks if (not wanted or c.id.startswith(wanted)) and not c.id.startswith(unwanted)
+    )
+
+
+def require_known(checks: Sequence[Check], prefix: str) -> None:
+    """Raise `UsageError` when no check's id starts with `prefix`, naming the nearest id."""
+    if prefix and any(c.id.startswith(prefix) for c in checks):
+        return
+    ids = [c.id for c in checks] + sorted({c.family for c in checks})
+    near = get_close_matches(prefix.upper(), ids, n=1, cutoff=0.5)
+    hint = f'; did you mean "{near[0]}"?' if near else "; `validate-schema checks` lists them"
+    raise UsageError(f'no check is called "{prefix}"{hint}')
+
+
+def run(
+    checks: Sequence[Check],
+    facts: Facts,
+    *,
+    severities: Mapping[str, Severity] | None = None,
+    list_subjects: bool = False,
+) -> Outcome:
+    """Judge every subject of every check; `severities` overrides a check's own, `list_subjects` keeps
+    the name of each.
+
+    A check that raises is recorded as an error with its message: one broken rule does not lose the
+    run, and the run is not complete.
+    """
+    overrides = severities or {}
+    first = [c for c in checks if c.family != SUPPRESSION_FAMILY]
+    tallies = [_examine(c, facts, overrides, list_subjects) for c in first]
+    last = [c for c in checks if c.family == SUPPRESSION_FAMILY]
+    if last:
+        ran = {t.check.id for t in tallies if not t.broken and not t.reason}
+        judged = replace(facts, suppressions=_matched(tallies, facts, ran))
+        tallies += [_examine(c, judged, overrides, list_subjects) for c in last]
+    return _conclude(tallies, facts)
+
+
+def _examine(check: Check, facts: Facts, overrides: Mapping[str, Severity], listed: bool) -> _Tally:
+    tally = _Tally(check, overrides.get(check.id, check.severity), subjects=[] if listed else None)
+    if facts.no_catalog and not check.on_migrations and check.family != SUPPRESSION_FAMILY:
+        tally.reason = facts.no_catalog
+        return tally
+    judge, overridden = check.judge, check.id in overrides
+    try:
+        for tally.examined, subject in enumerate(check.subjects(facts), 1):
+            verdict = judge(subject, facts)
+            if tally.subjects is not None:
+                tally.subjects.append(_subject(subject, verdict))
+            if verdict is None:
+                continue
+            if isinstance(verdict, Unexamined):
+                tally.unexamined.append(verdict.reason)
+                continue
+            flaw = replace_severity(verdict, tally.severity) if overridden else verdict
+            tally.flaws.append((flaw.ref or ref_of(subject), flaw))
+    except NotExamined as reason:
+        tally.reason = str(reason)
+    except Exception as error:  # noqa: BLE001 - one broken check must not lose the run
+        tally.broken = True
+        tally.reason = f"internal error in {check.id}: {type(error).__name__}: {error}"
+    return tally
+
+
+def _subject(subject: object, verdict: Flaw | Unexamined | None) -> SubjectFacts:
+    if isinstance(verdict, Unexamined):
+        return SubjectFacts(object=ref_of(subject), status="skipped", reason=visible(verdict.reason))
+    if verdict is None:
+        return SubjectFacts(object=ref_of(subject), status="passed")
+    return SubjectFacts(
+        object=verdict.ref or ref_of(subject), status="failed", reason=visible(verdict.message)
+    )
+
+
+def replace_severity(flaw: Flaw, severity: Severity) -> Flaw:
+    """Return the flaw with the severity that the user set for its check."""
+    return msgspec.structs.replace(flaw, severity=severity)
+
+
+def fingerprint(check: str, ref: ObjectRef) -> str:
+    """Return the identity of a finding: 16 hex digits of SHA-256 over check id and object.
+
+    The words of the message are left out, so that rewording one never makes a finding new.
+    """
+    parts = (check, ref.kind, ref.schema, ref.table, ref.name)
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
+
+
+def _conclude(tallies: Sequence[_Tally], facts: Facts) -> Outcome:
+    results, findings, suppressed = [], [], []
+    for tally in tallies:
+        mine = [_finding(tally, ref, flaw) for ref, flaw in tally.flaws]
+        kept = []
+        for finding in mine:
+            accepted = _accepted_by(finding, facts)
+            if accepted is None:
+                kept.append(finding)
+            else:
+                suppressed.append(_suppress(finding, accepted, facts))
+        findings += kept
+        results.append(_result(tally, len(kept), facts))
+    return Outcome(
+        tuple(sorted(results, key=lambda r: r.id)),
+        tuple(sorted(findings, key=_order)),
+        tuple(sorted(suppressed, key=_order)),
+        {t.check.id: tuple(t.subjects) for t in sorted(tallies, key=lambda t: t.check.id) if t.subjects},
+    )
+
+
+def _order(finding: Finding) -> tuple[int, str, ObjectRef, str]:
+    return (-finding.severity.rank, finding.check, finding.object, finding.message)
+
+
+def _finding(tally: _Tally, ref: ObjectRef, flaw: Flaw) -> Finding:
+    """Return the finding. Its words are safe to print anywhere: only the object's name and the SQL
+    keep the control characters that names may hold."""
+    mend = flaw.remedy
+    return Finding(
+        fingerprint=fingerprint(tally.check.id, ref),
+        check=tally.check.id,
+        severity=flaw.severity or tally.severity,
+        object=ref,
+        message=visible(flaw.message),
+        expected=visible(flaw.expected),
+        observed=visible(flaw.observed),
+        evidence=visible(flaw.evidence),
+        remedy=Remedy(mend.sql, visible(mend.note), visible(mend.lock)),
+        location=visible(flaw.location) or None,
+    )
+
+
+def _result(tally: _Tally, open_findings: int, facts: Facts) -> CheckResult:
+    check, failed, skipped = tally.check, len(tally.flaws), len(tally.unexamined)
+    missing = "" if tally.examined else facts.missing.get(check.needs, "")
+    return CheckResult(
+        id=check.id,
+        name=check.name,
+        title=check.title,
+        family=check.family,
+        severity=tally.severity,
+        status=_status(tally, open_findings),
+        examined=tally.examined,
+        passed=max(0, tally.examined - failed - skipped) if not tally.broken else 0,
+        failed=failed,
+        skipped=skipped,
+        suppressed=failed - open_findings,
+        findings=open_findings,
+        why=check.why,
+        reason=visible(tally.reason or _reasons(tally.unexamined) or missing),
+    )
+
+
+def _status(tally: _Tally, open_findings: int) -> CheckStatus:
+    if tally.broken:
+        return "error"
+    if open_findings:
+        return "failed"
+    if tally.reason or tally.unexamined:
+        return "skipped"
+    return "passed" if tally.examined else "not_applicable"
+
+
+def _reasons(reasons: Sequence[str]) -> str:
+    """Return the distinct reasons in a line, the first three spelled out."""
+    distinct = sorted(set(reasons))
+    more = f" (and {len(distinct) - 3} more)" if len(distinct) > 3 else ""
+    return "; ".join(distinct[:3]) + more
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Tell whether `name` fits `pattern`, where only `*` is special and stands for any text.
+
+    Not `fnmatch`: brackets and question marks are ordinary in object names.
+    """
+    head, *rest = pattern.split("*")
+    if not rest:
+        return name == pattern
+    *middle, tail = rest
+    if not name.startswith(head):
+        return False
+    position = len(head)
+    for part in middle:
+        found = name.find(part, position)
+        if found < 0:
+            return False
+        position = found + len(part)
+    return len(name) - len(tail) >= position and name.endswith(tail)
+
+
+def _names_of(ref: ObjectRef, default_schema: str) -> tuple[str, str]:
+    return ref.label(default_schema), ref.label("")
+
+
+def _fits(use: SuppressionUse, check: str, ref: ObjectRef, default_schema: str) -> bool:
+    if not check.startswith(use.check):
+        return False
+    return any(matches(use.object, name) for name in _names_of(ref, default_schema))
+
+
+def _accepted_by(finding: Finding, facts: Facts) -> SuppressionUse | None:
+    for use in facts.suppressions:
+        fits = _fits(use, finding.check, finding.object, facts.default_schema)
+        if fits and not use.lapsed(facts.today):
+            return use
+    return None
+
+
+def _matched(tallies: Sequence[_Tally], facts: Facts, ran: set[str]) -> tuple[SuppressionUse, ...]:
+    """Return the suppressions with what they matched, lapsed ones included."""
+    flaws = [(t.check.id, ref) for t in tallies for ref, _ in t.flaws]
+    return tuple(
+        replace(
+            use,
+            matched=sum(_fits(use, check, ref, facts.default_schema) for check, ref in flaws),
+            judged=any(id.startswith(use.check) for id in ran),
+        )
+        for use in facts.suppressions
+    )
+
+
+def _suppress(finding: Finding, use: SuppressionUse, facts: Facts) -> Suppressed:
+    return Suppressed(
+        **{name: getattr(finding, name) for name in Finding.__struct_fields__},
+        reason=use.reason,
+        owner=use.owner,
+        expires=use.expires.isoformat() if use.expires else "",
+        days_left=(use.expires - facts.today).days if use.expires else None,
+    )
+
+
+_ADVICE = (
+    "Mend it with a migration of your tool. {product} adds tables, columns and indexes in place, and takes"
+    " any other change by making the table anew."
+)
+_Found = TypeVar("_Found", bound=Finding)
+
+
+def judge(
+    checks: Sequence[Check],
+    facts: Facts,
+    *,
+    severities: Mapping[str, Severity],
+    list_subjects: bool = False,
+) -> Outcome:
+    """Run the checks that apply to the database; the others are not applicable, never passed.
+
+    What a remedy says is for PostgreSQL: for another database it is left out.
+    """
+    product = facts.catalog.server.product
+    if product == POSTGRESQL:
+        return run(checks, facts, severities=severities, list_subjects=list_subjects)
+    chosen = [c for c in checks if c.portable]
+    outcome = run(chosen, facts, severities=severities, list_subjects=list_subjects)
+    others = [_not_applicable(c, severities.get(c.id, c.severity), product) for c in checks if not c.portable]
+    advice = _ADVICE.format(product=product)
+    return replace(
+        outcome,
+        results=tuple(sorted((*outcome.results, *others), key=lambda result: result.id)),
+        findings=tuple(_without_sql(f, advice) for f in outcome.findings),
+        suppressed=tuple(_without_sql(f, advice) for f in outcome.suppressed),
+    )
+
+
+def _not_applicable(check: Check, severity: Severity, product: str) -> CheckResult:
+    return CheckResult(
+        id=check.id,
+        name=check.name,
+        title=check.title,
+        family=check.family,
+        severity=severity,
+        status="not_applicable",
+        examined=0,
+        passed=0,
+        failed=0,
+        findings=0,
+        why=check.why,
+        reason=f"{product} has nothing that it could examine",
+    )
+
+
+def _without_sql(finding: _Found, advice: str) -> _Found:
+    return msgspec.structs.replace(finding, remedy=Remedy(note=advice))

@@ -1,0 +1,78 @@
+"""On what terms two catalogs are compared: whose names mean the same, which texts may differ."""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ...model.catalog import Catalog, Constraint, QName
+from ...sql.compare import same_expression, same_type
+from ...sql.ident import quote_ident, quote_qname
+
+
+class Terms(NamedTuple):
+    """`exact`: one server version printed both sides, so that its text is its meaning. `renamed` leads
+    from a table's old name to its new one. `maintain`: both servers know that privilege."""
+
+    default_schema: str
+    exact: bool
+    maintain: bool
+    renamed: Mapping[QName, QName]
+
+    @classmethod
+    def of(cls, before: Catalog, after: Catalog) -> "Terms":
+        versions = before.server.version_num // 10_000, after.server.version_num // 10_000
+        return cls(after.server.default_schema, versions[0] == versions[1], min(versions) >= 17, {})
+
+    def type(self, before: str, after: str) -> bool:
+        """Tell whether both are the same type."""
+        return before == after or same_type(before, after, self.default_schema)
+
+    def expression(self, before: str | None, after: str | None, of_type: str | None = None) -> bool:
+        """Tell whether both are the same expression; `of_type` is the type of the column it fills."""
+        if before == after:
+            return True
+        return same_expression(self._retold(before), after, self.default_schema, of_type)
+
+    def query(self, before: str, after: str) -> bool:
+        """Tell whether both are the same query. Versions of the server print one query differently."""
+        if before == after:
+            return True
+        if self.exact and not self.renamed:
+            return False
+        plain = (self._retold(before) or "").rstrip(" \n;"), after.rstrip(" \n;")
+        return same_expression(*plain, self.default_schema)
+
+    def _retold(self, text: str | None) -> str | None:
+        """Return SQL of the old side with renamed tables under their new names."""
+        for old, new in self.renamed.items() if text else ():
+            text = quote_qname(new).join(re.split(rf"(?<![\w$]){_printed(old)}(?![\w$])", text or ""))
+        return text
+
+    def target(self, before: QName | None) -> QName | None:
+        """Return what a table that was named `before` is called now."""
+        return self.renamed.get(before, before) if before is not None else None
+
+    def definition(self, before: Constraint, after: Constraint) -> bool:
+        """Tell whether two CHECK or EXCLUDE clauses say the same."""
+        if before.definition == after.definition:
+            return True
+        if before.definition is None or after.definition is None:
+            return False
+        if before.kind != "check":
+            return False
+        return self.expression(condition(before.definition), condition(after.definition))
+
+
+def _printed(name: QName) -> str:
+    """Return a pattern for a qualified name as the server prints it, quoted or not."""
+    return r"(?<![\w$])" + r"\.".join(
+        f"(?:{re.escape(part)}|{re.escape(quote_ident(part))})" for part in name
+    )
+
+
+def condition(definition: str) -> str:
+    """Return the expression of a CHECK as `pg_get_constraintdef` prints it."""
+    text = definition.strip()
+    for suffix in (" NOT VALID", " NOT ENFORCED", " NO INHERIT"):
+        text = text.removesuffix(suffix)
+    return text.removeprefix("CHECK").strip()

@@ -1,0 +1,243 @@
+"""The whole proof on one copy: seed, probe, and tell."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ...facts.facts import Facts, NotExamined
+from ...model.catalog import QName, Table
+from ...model.isolation import AppRole, Cell, Isolation, Outcome, Probe
+from ...model.tenancy import TableClass
+from ...model.wording import some
+from ...sql.ident import display
+from .attempts import Target
+from .context import ContextSetup, default_context
+from .gaps import Gaps, find_gaps
+from .probe import Found, Prober
+from .roles import app_roles, rights_of
+from .rows import MALFORMED, A, B, sibling
+from .script import Script
+from .seed import Seeder
+from .stage import Stage
+from .surfaces import missing_surfaces, probe_surfaces
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from ...scratch import Database
+
+
+def prove(
+    database: "Database",
+    facts: Facts,
+    *,
+    context: ContextSetup | None = None,
+    lacks: tuple[str, ...] = (),
+    progress: Callable[[str], None] | None = None,
+) -> Isolation:
+    """Prove the isolation of tenants on `database`, a private copy of the schema that `facts` describe.
+
+    Connects as the copy's superuser; everything happens in one transaction that is rolled back.
+    `context` replaces the setting that was inferred. `lacks` are notes on what could not be copied: with
+    any, an object that is not all there is inconclusive. `progress` gets a line per step. Not identified
+    tenancy, or no tables: not attempted, with the reason.
+    """
+    setup = context or default_context(facts)
+    try:
+        tables = facts.of_class(TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
+    except NotExamined as error:
+        return Isolation(reason=str(error))
+    if not tables:
+        return Isolation(reason="there are no tenant tables")
+    say = progress or _silent
+    with database.connect() as conn:
+        try:
+            gaps = find_gaps(conn, facts) if lacks else Gaps()
+            return _Proof(conn, facts, tables, setup, say, gaps, lacks).run()
+        finally:
+            conn.rollback()
+
+
+def _silent(_: str) -> None:
+    """Report nothing."""
+
+
+@dataclass
+class _Proof:
+    conn: "psycopg.Connection[Any]"
+    facts: Facts
+    tables: tuple[Table, ...]
+    setup: ContextSetup | None
+    say: Callable[[str], None]
+    gaps: Gaps
+    lacks: tuple[str, ...]
+
+    def run(self) -> Isolation:
+        self.conn.execute("set local lc_messages = 'C'")
+        self.say("making rows for two tenants")
+        seeder = Seeder(self.conn, self.facts)
+        seeder.seed()
+        self._refresh()
+        roles = app_roles(self.conn, self.facts)
+        stage = Stage(self.conn, {r.name: r.settings for r in self.facts.catalog.roles if r.settings})
+        probers = [p for role in roles for p in self._probers(stage, seeder, role)]
+        bare = self._cells_of_unprovable(seeder, roles)
+        self.say(f"probing {some(len(self.tables), 'table')} as {', '.join(r.name for r in roles)}")
+        # A setting that was once set is '' afterwards, not unset: so what needs it unset comes first.
+        open_ended = [(p, [("unset", p.without_context(()))]) for p in probers]
+        pretended = [prober.pretending(()) for prober in probers]
+        contexts = {x: self._context(seeder, x) for x in (A, B)}
+        cells = list(bare)
+        for (prober, states), unset in zip(open_ended, pretended, strict=True):
+            spent = prober.spent()
+            tried = prober.with_context((*spent, *contexts[A]))
+            known = {_VERBS[c.probe] for c in tried if c.outcome is Outcome.LEAK and c.probe in _VERBS}
+            states.append((f"unset {_PRETENDING}", [r for r in unset if r[0] not in known]))
+            if self.setup is not None:
+                empty = (*spent, *prober.context(""))
+                states.append(("empty", prober.without_context(empty)))
+                states.append((f"empty {_PRETENDING}", prober.pretending(empty, known)))
+                states += [
+                    (repr(m), prober.without_context((*spent, *prober.context(m, m)))) for m in MALFORMED
+                ]
+            cells += [_summed(prober, states), *tried]
+            cells += self._within(prober, (*spent, *contexts[A]))
+        self.say("reading views and calling functions")
+        cells += probe_surfaces(stage, seeder, roles, contexts)
+        cells += missing_surfaces(seeder.facts, self.gaps, roles)
+        return Isolation(
+            attempted=True,
+            roles=roles,
+            tables=tuple(t.qname for t in self.tables),
+            cells=tuple(cells),
+            relaxed=tuple(n for r in seeder.seeded.values() for n in r.notes),
+            notes=self._notes(seeder),
+        )
+
+    def _probers(self, stage: Stage, seeder: Seeder, role: AppRole) -> list[Prober]:
+        rights = rights_of(self.conn, role.name)
+        shared = set(self.facts.tenancy.null_means_global)
+        return [
+            Prober(
+                stage,
+                role.name,
+                Target(seeder, seeder.seeded[t.qname], rights[t.qname], t.qname in shared),
+                Script(seeder, t.qname),
+                self.setup,
+            )
+            for t in self.tables
+            if not self._unprovable(seeder, t)
+        ]
+
+    def _context(self, seeder: Seeder, label: str) -> tuple[str, ...]:
+        """Return what a tenant's session says of itself: the first level's key, a user, deeper keys."""
+        if self.setup is None:
+            return ()
+        below = tuple(seeder.keys.get(n, {}).get(label, "") for n in self._deeper())
+        return self.setup.of(self._tenant(seeder, label), self._user(seeder, label), below)
+
+    def _deeper(self) -> range:
+        return range(1, len(self.facts.tenancy.levels))
+
+    def _within(self, prober: Prober, context: tuple[str, ...]) -> list[Cell]:
+        """Probe the boundaries inside one tenant that the context names."""
+        if self.setup is None:
+            return []
+        named = [n for n in self._deeper() if self.setup.names(n)]
+        return [c for n in named for c in prober.within(sibling(n), self._called(n - 1), context)]
+
+    def _called(self, level: int) -> str:
+        root = self.facts.tenancy.levels[level].root
+        return self.facts.show(root) if root else f"tenant of level {level + 1}"
+
+    def _unprovable(self, seeder: Seeder, table: Table) -> str:
+        if table.qname in self.gaps.tables:
+            return f"the copy is not whole: {self.gaps.tables[table.qname]}"
+        rows = seeder.seeded.get(table.qname)
+        if rows is None:
+            return "it is a foreign table or a partition: its rows are made elsewhere"
+        if not rows.of(A) or not rows.of(B):
+            return f"no rows could be made for both tenants: {rows.failed or 'nothing tells whose a row is'}"
+        return ""
+
+    def _cells_of_unprovable(self, seeder: Seeder, roles: tuple[AppRole, ...]) -> list[Cell]:
+        probes = (
+            Probe.READ,
+            Probe.INSERT,
+            Probe.UPDATE,
+            Probe.DELETE,
+            Probe.REHOME,
+            Probe.NO_CONTEXT,
+            Probe.OWN,
+        )
+        return [
+            Cell(role=role.name, table=t.qname, probe=probe, outcome=Outcome.INCONCLUSIVE, why=why)
+            for role in roles
+            for t in self.tables
+            if (why := self._unprovable(seeder, t))
+            for probe in probes
+        ]
+
+    def _refresh(self) -> None:
+        import psycopg
+
+        from ...sql.ident import quote_qname
+
+        for view in self.facts.catalog.views:
+            if view.kind == "materialized view":
+                try:
+                    with self.conn.transaction():
+                        self.conn.execute(f"refresh materialized view {quote_qname(view.qname)}".encode())
+                except psycopg.Error:
+                    continue  # it is read as it is; its self-check tells
+
+    def _tenant(self, seeder: Seeder, label: str) -> str:
+        """Return the key that the context names: the first level's, which the others share where they can."""
+        return next((keys[label] for keys in seeder.keys.values()), "")
+
+    def _user(self, seeder: Seeder, label: str) -> str:
+        """Return the id of a user of the tenant, from the table that looks like the users'."""
+        names: list[QName] = [t.qname for t in self.facts.tables if t.name.lower() in _USERS]
+        for name in names:
+            key = self.facts.tables_by_name[name].primary_key
+            rows = seeder.seeded[name].of(label) if name in seeder.seeded else []
+            if key is not None and rows and len(key.columns) == 1:
+                return rows[0].values.get(key.columns[0]) or ""
+        return ""
+
+    def _notes(self, seeder: Seeder) -> tuple[str, ...]:
+        found = list(self.lacks)
+        for level in self._deeper():
+            if self.setup is None or not self.setup.names(level):
+                found.append(
+                    f"not probed: whether one {self._called(level)} reaches another of the same"
+                    f" {self._called(level - 1)}; name it by :tenant{level + 1} in [prove] context"
+                )
+        if self.setup is None:
+            found.append(
+                "no setting or statement that sets the tenant context is known: every probe ran without one"
+            )
+        for name, rows in seeder.seeded.items():
+            if rows.failed:
+                found.append(
+                    f"no row could be made in {display(name, self.facts.default_schema)}: {rows.failed}"
+                )
+        return tuple(found)
+
+
+_USERS = frozenset({"user", "users", "account", "accounts", "app_user", "app_users", "profile", "profiles"})
+_PRETENDING = "once the session sets another setting that a policy reads"
+_VERBS = {Probe.READ: "SELECT", Probe.INSERT: "INSERT", Probe.UPDATE: "UPDATE", Probe.DELETE: "DELETE"}
+_ORDER = (Outcome.LEAK, Outcome.INCONCLUSIVE, Outcome.ISOLATED, Outcome.DENIED)
+
+
+def _summed(prober: Prober, states: list[tuple[str, list[tuple[str, Found]]]]) -> Cell:
+    """Return one cell for all verbs and states of the context: the worst of them."""
+    found = [(state, verb, f) for state, results in states for verb, f in results]
+    state, verb, worst = min(found, key=lambda x: _ORDER.index(x[2].outcome))
+    if worst.outcome is Outcome.ISOLATED:
+        tried = ", ".join(state for state, results in states if results)
+        worst = replace(worst, why=f"nothing is reached with the context {tried}")
+    elif worst.outcome is Outcome.INCONCLUSIVE:
+        worst = replace(worst, why=f"{verb} with the context {state}: {worst.why}")
+    return prober.cell(Probe.NO_CONTEXT, worst, f"{verb} reaches rows with the context {state}")

@@ -1,0 +1,93 @@
+"""The roles that are probed, and what each may do with each table."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...facts.facts import Facts
+from ...model.catalog import QName, Table
+from ...model.isolation import AppRole
+from ...sql.ident import quote_ident, quote_qname
+
+if TYPE_CHECKING:
+    import psycopg
+
+MADE_UP = "validate_schema_app"
+_VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE")
+_PRIVILEGES = """
+select n.nspname, c.relname,
+       pg_catalog.has_table_privilege(%(role)s, c.oid, 'SELECT'),
+       pg_catalog.has_table_privilege(%(role)s, c.oid, 'DELETE'),
+       array(select a.attname::text from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0
+             and not a.attisdropped and pg_catalog.has_column_privilege(%(role)s, c.oid, a.attnum, 'SELECT')),
+       array(select a.attname::text from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0
+             and not a.attisdropped and pg_catalog.has_column_privilege(%(role)s, c.oid, a.attnum, 'INSERT')),
+       array(select a.attname::text from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0
+             and not a.attisdropped and pg_catalog.has_column_privilege(%(role)s, c.oid, a.attnum, 'UPDATE'))
+from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p', 'v', 'm') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+"""
+
+
+@dataclass(frozen=True)
+class Rights:
+    """What a role may do with one table; columns in the table's order."""
+
+    whole: bool = False
+    delete: bool = False
+    select: tuple[str, ...] = ()
+    insert: tuple[str, ...] = ()
+    update: tuple[str, ...] = ()
+
+
+def rights_of(conn: "psycopg.Connection[Any]", role: str) -> dict[QName, Rights]:
+    """Return the role's privileges on every table, inherited ones and PUBLIC's included."""
+    rows = conn.execute(_PRIVILEGES.encode(), {"role": role})
+    return {QName(r[0], r[1]): Rights(r[2], r[3], tuple(r[4]), tuple(r[5]), tuple(r[6])) for r in rows}
+
+
+def app_roles(conn: "psycopg.Connection[Any]", facts: Facts) -> tuple[AppRole, ...]:
+    """Return the roles to probe: configured, inferred, or one that is made up now.
+
+    Roles that an app role can SET ROLE to are probed too: a session of the app can become them.
+    """
+    here = {name for (name,) in conn.execute("select rolname from pg_catalog.pg_roles")}
+    named = [r for r in facts.app_roles if r in here]
+    if not named:
+        return (_made_up(conn, facts, here),)
+    how = "inferred" if "app_roles" in facts.tenancy.inferred else "configured"
+    why = facts.tenancy.inferred.get("app_roles", "")
+    found = {name: AppRole(name, f"{how}: {why}" if why else how) for name in named}
+    for name in named:
+        for other in sorted(facts.can_become(name) & here):
+            found.setdefault(other, AppRole(other, f"{name} can become it by SET ROLE"))
+    return tuple(found.values())
+
+
+def _made_up(conn: "psycopg.Connection[Any]", facts: Facts, taken: set[str]) -> AppRole:
+    name = MADE_UP
+    while name in taken:
+        name += "_"
+    role = quote_ident(name)
+    conn.execute(f"create role {role} login".encode())
+    for schema in sorted({t.schema for t in facts.tables}):
+        conn.execute(f"grant usage on schema {quote_ident(schema)} to {role}".encode())
+    for table in facts.tables:
+        verbs = ", ".join(_common(table))
+        conn.execute(f"grant {verbs} on {quote_qname(table.qname)} to {role}".encode())
+    for sequence in facts.catalog.sequences:
+        conn.execute(
+            f"grant usage on sequence {quote_qname(QName(sequence.schema, sequence.name))} to {role}".encode()
+        )
+    for view in facts.catalog.views:
+        conn.execute(f"grant select on {quote_qname(view.qname)} to {role}".encode())
+    how = (
+        "made up on the copy: no app role is configured or could be inferred; it may do with each table"
+        " what roles besides the owner may, or else all four verbs"
+    )
+    return AppRole(name, how, made_up=True)
+
+
+def _common(table: Table) -> tuple[str, ...]:
+    """Return the verbs that anybody but the owner holds on the table; all four where nobody does."""
+    held = {p for g in table.grants if g.grantee != table.owner for p in g.privileges}
+    return tuple(v for v in _VERBS if v in held) or _VERBS

@@ -1,0 +1,297 @@
+"""Rows for two tenants in every table, with foreign keys and triggers off."""
+
+import re
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING, Any
+
+from ...facts.facts import Facts
+from ...model.catalog import Constraint, QName, Table
+from ...model.tenancy import TableClass
+from ...sql.ident import quote_ident, quote_qname
+from . import repair
+from .rows import FRESH, NOBODY, OTHERS, SIBLING, SPARE, A, B, Column, Row, Rows, inserts, literal, sibling
+from .tenant_keys import Keys, find_keys
+from .values import Values
+from .variety import Variant, named_tenants, variants
+
+if TYPE_CHECKING:
+    import psycopg
+
+_COLUMNS = """
+select n.nspname, c.relname, a.attname, a.atttypid::int8, a.atttypmod, a.attnotnull, a.attgenerated <> '',
+       a.attidentity::text, pg_catalog.format_type(a.atttypid, a.atttypmod)
+from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped
+  and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+order by 1, 2, a.attnum
+"""
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+Planned = tuple[str, int, dict[str, str | None] | None]  # whose, its number, what is varied
+
+
+class Seeder:
+    """Makes the rows and inserts them. `keys` holds each level's tenant keys by label."""
+
+    def __init__(self, conn: "psycopg.Connection[Any]", facts: Facts) -> None:
+        self.conn = conn
+        self.facts = facts
+        self.values = Values.read(conn)
+        self.settled: set[tuple[int, int]] = set()
+        self.readable: dict[tuple[int, int, str], bool] = {}
+        self.patterns: dict[tuple[QName, str], str] = {}
+        self.omitted: set[tuple[QName, str]] = set()
+        self._columns = self._read_columns()
+        self.texts: dict[QName, str] = {}
+        self.texts_around: dict[QName, str] = {}
+        self.varied: dict[QName, list[Variant]] = {}
+        self._made: dict[tuple[QName, str, str, int], str | None] = {}
+        self._count: dict[tuple[QName, str], int] = {}
+        self._place = {t.qname: i for i, t in enumerate(facts.catalog.tables)}
+        self._keys_of: dict[QName, dict[str, tuple[Constraint, str]]] = {}
+        self.seeded: dict[QName, Rows] = {}
+        self.keys: Keys = {}
+
+    def seed(self) -> dict[QName, Rows]:
+        """Insert rows into every table, parents first as far as cycles allow."""
+        self.keys = find_keys(self)
+        self.conn.execute("set local session_replication_role = replica")
+        for table in self._in_order():
+            rows = Rows(table, self._columns.get(table.qname, ()))
+            self.seeded[table.qname] = rows
+            self._fill(rows)
+        self.conn.execute("set local session_replication_role = origin")
+        return self.seeded
+
+    def columns_of(self, table: QName) -> tuple[Column, ...]:
+        return self._columns.get(table, ())
+
+    def fits(self, text: str, column: Column) -> bool:
+        """Tell whether the column takes the text as a value that stays what it is."""
+        kind, _ = self.values.bottom(column.type, column.modifier)
+        if kind.name == "uuid" and not _UUID.fullmatch(text):
+            return False
+        if kind.category == "N" and not re.fullmatch(r"\d{1,9}", text):
+            return False
+        return repair.casts(self.conn, text, column.type_text)
+
+    def _read_columns(self) -> dict[QName, tuple[Column, ...]]:
+        found: dict[QName, list[Column]] = {}
+        for schema, name, *rest in self.conn.execute(_COLUMNS.encode()):
+            found.setdefault(QName(schema, name), []).append(Column(*rest))
+        return {name: tuple(columns) for name, columns in found.items()}
+
+    def _in_order(self) -> list[Table]:
+        tables = {t.qname: t for t in self.facts.catalog.tables if t.kind != "foreign" and t.parent is None}
+        edges = {  # in the order of the keys: the same schema gives the same script
+            name: dict.fromkeys(
+                k.references for k in t.foreign_keys if k.references in tables and k.references != name
+            )
+            for name, t in tables.items()
+        }
+        while True:
+            try:
+                return [tables[n] for n in TopologicalSorter(edges).static_order() if n in tables]
+            except CycleError as error:
+                cycle = error.args[1]
+                edges[cycle[1]].pop(cycle[0], None)
+
+    # Values
+
+    def cell(self, table: QName, column: Column, label: str, number: int) -> str | None:
+        """Return what stands in a column of a tenant's row: its key, its parent's, or a value of its own."""
+        place = (table, column.name, label, number)
+        if place not in self._made:
+            self._made[place] = None  # cycles end here
+            self._made[place] = self._cell(table, column, label, number)
+        return self._made[place]
+
+    def _cell(self, table: QName, column: Column, label: str, number: int) -> str | None:
+        held = self.facts.held_levels.get(table, {})
+        for level, name in held.items():
+            if name == column.name and level in self.keys:
+                return None if label == NOBODY else self.keys[level].get(label)
+        if label == NOBODY and column.name in self._owner_columns(table):
+            return None
+        reference = self.reference(table, column.name)
+        if reference is not None:
+            key, target_column = reference
+            found = self._parents(key, target_column, label, number, table)
+            if found is not None:
+                return found
+        return self.own(table, column)
+
+    def own(self, table: QName, column: Column) -> str:
+        """Return a new value for the column, unlike all before."""
+        count = self._count[table, column.name] = self._count.get((table, column.name), 0) + 1
+        n = self._place[table] * 997 + count
+        pattern = self.patterns.get((table, column.name))
+        if pattern is not None:
+            return pattern.replace("{n}", str(n))
+        return self.values.make(column.type, column.modifier, n)
+
+    def reference(self, table: QName, column: str) -> tuple[Constraint, str] | None:
+        """Return the foreign key that the column stands in, and the column that it refers to."""
+        if table not in self._keys_of:
+            found: dict[str, tuple[Constraint, str]] = {}
+            for key in sorted(self.facts.tables_by_name[table].foreign_keys, key=lambda k: -len(k.columns)):
+                for own, target in zip(key.columns, key.referenced_columns, strict=False):
+                    found.setdefault(own, (key, target))
+            self._keys_of[table] = found
+        return self._keys_of[table].get(column)
+
+    def _parents(self, key: Constraint, column: str, label: str, number: int, child: QName) -> str | None:
+        parent = key.references
+        if parent is None:
+            return None
+        target = next((c for c in self._columns.get(parent, ()) if c.name == column), None)
+        if target is None or parent not in self._place:
+            return None
+        label = B if label == NOBODY else label
+        if label.startswith(SIBLING) and label not in self.siblings_in(parent):
+            label = A
+        wanted = SPARE if number >= SPARE and parent != child else number % 2
+        if number in range(SPARE, FRESH):
+            wanted = number % 2
+        seeded = self.seeded.get(parent)
+        if seeded is not None and parent != child:
+            alive = seeded.of(label)
+            row = next((r for r in alive if r.number == wanted), alive[0] if alive else None)
+            if row is not None and column in row.values:
+                return row.values[column]
+        return self.cell(parent, target, label, wanted)
+
+    # Rows
+
+    def usable(self, table: QName) -> list[Column]:
+        """Return the columns that are given a value."""
+        columns = self._columns.get(table, ())
+        return [c for c in columns if not c.generated and (table, c.name) not in self.omitted]
+
+    def row(self, table: QName, label: str, number: int, varied: dict[str, str | None] | None = None) -> Row:
+        """Return a row, not inserted."""
+        values = {c.name: self.cell(table, c, label, number) for c in self.usable(table)}
+        return Row(label, number, values | (varied or {}))
+
+    def _fill(self, rows: Rows) -> None:
+        name = rows.name
+        repair.settle_types(self, rows)
+        labels = [A, B]
+        planned: list[Planned] = [(label, n, None) for n in (0, 1, SPARE) for label in labels]
+        if name in self.facts.level_of_root:
+            planned = [(label, 0, None) for label in labels]
+        else:
+            found = variants(self, rows.table)
+            owners = [*labels, *named_tenants(self, rows.table)]
+            owners += [NOBODY] if self._may_lack_tenant(rows.table) else []
+            planned += [(label, 3 + i, v) for i, v in enumerate(found) for label in owners]
+        numbers = (0,) if name in self.facts.level_of_root else (0, SPARE)
+        planned += [(label, n, None) for label in self.siblings_in(name) for n in numbers]
+        extra = [label for label in OTHERS if any(label in keys for keys in self.keys.values())]
+        planned += [(label, 0, None) for label in extra]
+        if self._may_lack_tenant(rows.table):
+            planned.append((NOBODY, 0, None))
+        made = [self.row(name, label, n, v) for label, n, v in planned]
+        if self._insert_all(rows, made):
+            rows.rows = made
+            return
+        for label, number, varied in planned:
+            self._insert_one(rows, label, number, varied)
+
+    def siblings_in(self, table: QName, depth: int = 0) -> tuple[str, ...]:
+        """Return the sub-tenants of A, besides its session's, whose rows the table can tell apart."""
+        held = self.facts.held_levels.get(table, {})
+        found = [sibling(n) for n in self.keys if n and n in held]
+        standing = self.facts.standings.get(table)
+        if not held and standing is not None and standing.path and depth < 8:
+            return self.siblings_in(standing.path[0], depth + 1)
+        return tuple(found)
+
+    def _may_lack_tenant(self, table: Table) -> bool:
+        own = self.facts.tenant_column(table)
+        names = self._owner_columns(table.qname) or ({own} if own else set())
+        columns = [c for c in self._columns.get(table.qname, ()) if c.name in names]
+        return bool(columns) and not any(c.not_null for c in columns)
+
+    def _owner_columns(self, table: QName) -> set[str]:
+        """Return the columns by which an inherited table hangs from its owner."""
+        standing = self.facts.standings.get(table)
+        if standing is None or standing.table_class is not TableClass.INHERITED or not standing.path:
+            return set()
+        keys = self.facts.tables_by_name[table].foreign_keys
+        return {c for k in keys if k.references == standing.path[0] for c in k.columns}
+
+    def _insert_all(self, rows: Rows, made: list[Row]) -> bool:
+        import psycopg
+
+        columns = tuple(c.name for c in self.usable(rows.name))
+        if not columns:
+            return False
+        statement = inserts(rows.name, columns, [r.values for r in made])
+        try:
+            with self.conn.transaction():
+                tids = self.conn.execute(
+                    f"{statement} returning tableoid::int8, ctid::text".encode()
+                ).fetchall()
+        except psycopg.Error:
+            return False
+        for row, tid in zip(made, tids, strict=True):
+            row.tid = (tid[0], tid[1])
+        return True
+
+    def _insert_one(self, rows: Rows, label: str, number: int, varied: dict[str, str | None] | None) -> None:
+        """Insert a row, repairing what is in the way; a variant that does not fit is left out."""
+        import psycopg
+
+        for _ in range(24):
+            row = self.row(rows.name, label, number, varied)
+            statement = inserts(rows.name, tuple(row.values), [row.values])
+            try:
+                with self.conn.transaction():
+                    tid = self.conn.execute(
+                        f"{statement} returning tableoid::int8, ctid::text".encode()
+                    ).fetchone()
+            except psycopg.Error as error:
+                if varied is not None or not repair.mend(self, rows, row, error):
+                    if varied is None and label in (A, B) and number == 0:
+                        rows.failed = repair.brief(error)
+                    return
+                self.forget(rows.name)
+                continue
+            if tid is not None:
+                row.tid = (tid[0], tid[1])
+                rows.rows.append(row)
+                rows.failed = "" if label in (A, B) else rows.failed
+            return
+
+    def forget(self, table: QName) -> None:
+        """Make the values of rows that are not inserted anew."""
+        kept = {(r.label, r.number) for r in self.seeded[table].rows}
+        self._made = {p: v for p, v in self._made.items() if p[0] != table or (p[2], p[3]) in kept}
+
+    def binds(self, table: Table, column: Column) -> bool:
+        held = self.facts.held_levels.get(table.qname, {}).values()
+        return column.name in held or self.reference(table.qname, column.name) is not None
+
+    # SQL about rows
+
+    def owned_by(self, table: QName, label: str, depth: int = 0) -> str:
+        """Return a condition on `table` that holds for the rows of a tenant; "" if none can be said."""
+        held = self.facts.held_levels.get(table, {})
+        for level, column in sorted(held.items(), reverse=True):  # the deepest tells most
+            if level in self.keys and label in self.keys[level]:
+                return f"{quote_qname(table)}.{quote_ident(column)} = {literal(self.keys[level][label])}"
+        standing = self.facts.standings.get(table)
+        if standing is None or not standing.path or depth > 8:
+            return ""
+        parent = standing.path[0]
+        key = next((k for k in self.facts.tables_by_name[table].foreign_keys if k.references == parent), None)
+        above = self.owned_by(parent, label, depth + 1)
+        if key is None or not above:
+            return ""
+        pairs = zip(key.columns, key.referenced_columns, strict=True)
+        joined = " and ".join(
+            f"{quote_qname(table)}.{quote_ident(a)} = {quote_qname(parent)}.{quote_ident(b)}"
+            for a, b in pairs
+        )
+        return f"exists (select from {quote_qname(parent)} where {joined} and {above})"

@@ -1,0 +1,138 @@
+"""What policies look at, so that every branch of one may meet a row."""
+
+import re
+from itertools import combinations, islice, product
+from typing import TYPE_CHECKING
+
+from ...model.catalog import Table
+from .hints import literals, nearest, numbers
+from .rows import OTHERS, A, Column
+
+if TYPE_CHECKING:
+    from .seed import Seeder
+
+_MOST = 16
+_MOST_NAMED = 6  # values of one column: what two limits and their neighbours need
+_MOST_MIXED = 2_000  # combinations that are looked at to find those that differ most
+Variant = dict[str, str | None]
+
+
+def policy_text(seeder: "Seeder", table: Table) -> str:
+    """Return the table's policies and the bodies of the functions they name, as one text."""
+    known = seeder.texts
+    if table.qname not in known:
+        text = " ".join(f"{p.using or ''} {p.check or ''}" for p in table.policies)
+        bodies = [
+            f.body
+            for f in seeder.facts.catalog.functions
+            if f.body and re.search(rf"\b{re.escape(f.name)}\b", text)
+        ]
+        known[table.qname] = " ".join([text, *bodies])
+    return known[table.qname]
+
+
+def text_around(seeder: "Seeder", table: Table) -> str:
+    """Return the table's own text and that of every table which it leads to: their policies hold for a
+    sub-select too."""
+    known = seeder.texts_around
+    if table.qname not in known:
+        guarded = [t for t in seeder.facts.catalog.tables if t.policies]
+        found, queue = {table.qname: policy_text(seeder, table)}, [table.qname]
+        while queue:
+            text = found[queue.pop()]
+            for other in guarded:
+                if other.qname not in found and re.search(rf"(?<!\w){re.escape(other.name)}(?!\w)", text):
+                    found[other.qname] = policy_text(seeder, other)
+                    queue.append(other.qname)
+        known[table.qname] = " ".join(found.values())
+    return known[table.qname]
+
+
+def named_tenants(seeder: "Seeder", table: Table) -> list[str]:
+    """Return the labels of the tenants whose keys the text around the table names."""
+    words = set(literals(text_around(seeder, table)))
+    return [label for label in OTHERS if any(held.get(label) in words for held in seeder.keys.values())]
+
+
+def variants(seeder: "Seeder", table: Table) -> list[Variant]:
+    """Return what to change in further rows so that every branch of a policy may meet one."""
+    if table.qname not in seeder.varied:
+        seeder.varied[table.qname] = _variants(seeder, table) if table.policies else []
+    return seeder.varied[table.qname]
+
+
+def _variants(seeder: "Seeder", table: Table) -> list[Variant]:
+    text = policy_text(seeder, table)
+    named = [*literals(text), *numbers(text)]
+    choices: dict[str, list[str | None]] = {}
+    for column in seeder.usable(table.qname):
+        if re.search(rf"(?<!\w){re.escape(column.name)}(?!\w)", text) and not seeder.binds(table, column):
+            words = nearest(text, [column.name], named)
+            wanted = _choices(seeder, column, words, _key_of_a(seeder, table, column))
+            if wanted:
+                choices[column.name] = wanted
+    mixed = _mixed(choices) if choices else []
+    return list({tuple(v.items()): v for v in [*_read(seeder, table), *mixed]}.values())[:_MOST]
+
+
+def _read(seeder: "Seeder", table: Table) -> list[Variant]:
+    """Return the rows that open a branch, as the reading of the policies found them."""
+    usable = {c.name: c for c in seeder.usable(table.qname) if not seeder.binds(table, c)}
+    found = [
+        {
+            name: value
+            for name, value in said.example
+            if name in usable and (value is None or seeder.fits(value, usable[name]))
+        }
+        for said in seeder.facts.judgements.get(table.qname, ())
+    ]
+    return [variant for variant in found if variant]
+
+
+def _mixed(choices: dict[str, list[str | None]]) -> list[Variant]:
+    """Return every combination where they are few; else those of each column's likeliest values, then
+    such that between them hold as many pairs of values as possible."""
+    found = [dict(zip(choices, v, strict=True)) for v in islice(product(*choices.values()), _MOST_MIXED)]
+    if len(found) <= _MOST:
+        return found
+    longest = max(map(len, choices.values()))
+    level: list[Variant] = [{name: v[i % len(v)] for name, v in choices.items()} for i in range(longest)]
+    return list({tuple(v.items()): v for v in [*level, *_pairwise(found)]}.values())[:_MOST]
+
+
+def _pairwise(candidates: list[Variant]) -> list[Variant]:
+    pairs = [frozenset(combinations(c.items(), min(2, len(c)))) for c in candidates]
+    seen: set[tuple[tuple[str, str | None], ...]] = set()
+    chosen: list[Variant] = []
+    while len(chosen) < _MOST:
+        best = max(range(len(candidates)), key=lambda i: len(pairs[i] - seen))
+        if pairs[best] <= seen:
+            break
+        seen |= pairs[best]
+        chosen.append(candidates[best])
+    return chosen
+
+
+def _key_of_a(seeder: "Seeder", table: Table, column: Column) -> list[str]:
+    """Return tenant A's keys for a column that no key is made of: a policy may compare the wrong one."""
+    keyed = {c for k in table.constraints if k.kind in ("primary key", "unique") for c in k.columns}
+    keyed |= {c for i in table.indexes if i.unique for c in i.columns if c is not None}
+    return [] if column.name in keyed else sorted({keys[A] for keys in seeder.keys.values()})
+
+
+def _choices(seeder: "Seeder", column: Column, named: list[str], keys: list[str]) -> list[str | None]:
+    kind, _ = seeder.values.bottom(column.type, column.modifier)
+    found: list[str | None] = []
+    if kind.name == "bool":
+        found = ["true", "false"]
+    elif kind.kind == "e":
+        labels = [label for label in kind.labels if label in named]
+        found += [*labels, *(label for label in kind.labels if label not in labels)][
+            : max(2, len(labels) + 1)
+        ]
+    elif kind.category in "SNUD":
+        found += [s for s in keys if seeder.fits(s, column)][:1]
+        found += islice((s for s in named if s not in found and seeder.fits(s, column)), _MOST_NAMED)
+    if not column.not_null:
+        found.append(None)
+    return found

@@ -1,1 +1,0 @@
-"""Expressions and bodies as the server prints them: read, never run."""

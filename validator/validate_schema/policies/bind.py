@@ -1,0 +1,265 @@
+"""Put a condition on the rows that it talks about: columns become variables, sub-selects become rows.
+
+A table of a sub-select that a foreign key ties to the row at hand is the row's parent: the same
+tenant's, with known keys. (That foreign keys stay within a tenant is what FKY001 and DAT004 watch.)
+The policies of that table hold for the sub-select too.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..model.catalog import Constraint, QName, Table
+from ..model.tenancy import TableClass
+from ..sql.tree import Node, Relation, conjuncts, every, opaque, walk
+from .world import Schema
+
+TENANT = "tenant"
+_DEEPEST = 5
+
+
+class Variable(NamedTuple):
+    """A column of a row that the condition reads: the kind of its values, and whether NULL is one."""
+
+    kind: str
+    nullable: bool
+    labels: tuple[str, ...] = ()
+
+
+class Row(NamedTuple):
+    """A row in scope: its table, the name it goes by in variables, and columns that stand for others."""
+
+    table: Table
+    name: str
+    known: dict[str, str]
+
+
+Scopes = tuple[dict[str, Row], ...]
+Filter = Callable[[Table], Node | None]
+
+
+class Binder:
+    """Binds the conditions of one table for one role. `policies` gives the rows that the role may
+    see of another table, unbound, or None where nothing limits them."""
+
+    def __init__(self, schema: Schema, table: Table, policies: Filter) -> None:
+        self.schema = schema
+        self.policies = policies
+        self.variables: dict[str, Variable] = {}
+        self.undecided: list[str] = []
+        self.reads: list[QName] = []
+        self.row = self._row(table, "row")
+        self._open: tuple[QName, ...] = (table.qname,)
+        self._count = 0
+
+    def bind(self, node: Node) -> Node:
+        return self._bind(node, ({self.row.table.name: self.row},))
+
+    def _row(self, table: Table, name: str, known: dict[str, str] | None = None) -> Row:
+        columns = dict.fromkeys(self.schema.tenant_columns(table), TENANT)
+        return Row(table, name, columns if known is None else known)
+
+    def _bind(self, node: Node, scopes: Scopes) -> Node:
+        if node.op == "column":
+            return self._column(node, scopes)
+        if node.op in ("exists", "in", "scalar"):
+            return self._sub_select(node, scopes)
+        args = tuple(self._bind(arg, scopes) for arg in node.args)
+        if node.op == "opaque":
+            self.undecided.append(str(node.value))
+        return node._replace(args=args)
+
+    def _column(self, node: Node, scopes: Scopes) -> Node:
+        qualifier, name = node.value
+        for scope in reversed(scopes):
+            rows = [scope[qualifier]] if qualifier in scope else []
+            if qualifier is None:
+                rows = [row for row in scope.values() if row.table.column(name) is not None]
+            if rows and rows[0].table.column(name) is not None:
+                return node._replace(op="variable", value=(self._key(rows[0], name), False))
+        self.undecided.append(f"the name {name}")
+        return opaque(f"the name {name}")
+
+    def _key(self, row: Row, name: str) -> str:
+        column = row.table.column(name)
+        key = row.known.get(name, f"{row.name}.{name}")
+        if key not in self.variables and column is not None:
+            labels = self.schema.enums.get(column.type_name, ()) if column.type_name else ()
+            kind = "text" if labels and not column.type.endswith("[]") else self.schema.kind(column.base_type)
+            self.variables[key] = Variable(kind, not column.not_null, labels)
+        return key
+
+    def _sub_select(self, node: Node, scopes: Scopes) -> Node:
+        select = node.value
+        tables = [self._table(relation) for relation in select.relations]
+        if not tables or None in tables or len(scopes) > _DEEPEST:
+            return self._give_up("a sub-select over something that is no table")
+        parts = conjuncts(select.where)
+        outer = self._bind(node.args[0], scopes) if node.op == "in" else None
+        asked = parts
+        if node.op == "in" and select.target is not None:
+            parts = (*parts, Node("compare", (node.args[0], select.target), "="))
+        pairs = [(r, t) for r, t in zip(select.relations, tables, strict=True) if t is not None]
+        scope, footing = self._tie(pairs, parts, scopes)
+        inner = (*scopes, scope)
+        guards = [self._guard(row) for row in scope.values()]
+        if None in guards:
+            return self._give_up("policies that look at one another")
+        bound = tuple(self._bind(part, inner) for part in asked)
+        wanted = select.target if node.op != "exists" else None
+        target = self._bind(wanted, inner) if wanted is not None else opaque("a row")
+        if outer is not None:  # what stands before IN is not in the sub-select's scope
+            bound = (*bound, Node("compare", (outer, target), "="))
+        where = every((*bound, *(g for g in guards if g is not None)))
+        if not self._looked_up(pairs, parts):
+            footing = self._data(where, footing)
+        if node.op == "exists":
+            return Node("rows", (where,), footing, node.source)
+        if outer is not None:
+            return Node("row in", (where, outer, target), footing, node.source)
+        if footing == "crowded" and self._looked_up(pairs, parts):
+            footing = "looked up"
+        return Node("row value", (where, target), footing, node.source)
+
+    def _give_up(self, why: str) -> Node:
+        self.undecided.append(why)
+        return opaque(why)
+
+    def _table(self, relation: Relation) -> Table | None:
+        return self.schema.tables.get(QName(relation.schema or self.schema.home, relation.name))
+
+    def _data(self, where: Node, footing: str) -> str:
+        """Rows that stand for who may see what are data when they are asked for by an identity."""
+        if footing == "sure":
+            return footing
+        asked = [
+            n
+            for n in walk(where)
+            if n.op == "user" or (n.op == "variable" and str(n.value[0]).startswith(("setting ", "claim ")))
+        ]
+        if asked:
+            self.undecided.append("rows that say who belongs to which tenant")
+            return "data"
+        return footing
+
+    def _guard(self, row: Row) -> Node | None:
+        """Return what the policies of a sub-select's table demand of its row; None for a loop."""
+        if not row.table.row_security:
+            return Node("const", value=True)
+        if row.table.qname in self._open or len(self._open) > _DEEPEST:
+            return None
+        demanded = self.policies(row.table)
+        if demanded is None:
+            return Node("const", value=True)
+        before, self._open = self._open, (*self._open, row.table.qname)
+        bound = self._bind(demanded, ({row.table.name: row},))
+        self._open = before
+        return bound
+
+    def _tie(
+        self, pairs: list[tuple[Relation, Table]], parts: tuple[Node, ...], scopes: Scopes
+    ) -> tuple[dict[str, Row], str]:
+        """Give each table of a sub-select its row, tied to the rows around it where keys say so."""
+        scope: dict[str, Row] = {}
+        aliases = {relation.alias for relation, _ in pairs}
+        around = {name: row for rows in scopes for name, row in rows.items() if name not in aliases}
+        footing = "sure"
+        waiting = list(pairs)
+        while waiting:
+            found = next((p for p in waiting if self._parent(p, parts, {**around, **scope})), None)
+            relation, table = found or waiting[0]
+            waiting.remove((relation, table))
+            name, known = self._parent((relation, table), parts, {**around, **scope}) or ("", None)
+            if known is None:
+                self._count += 1
+                name = f"{relation.alias}#{self._count}"
+                known = self._child((relation, table), parts, {**around, **scope})
+                footing = "crowded" if self._crowded(table) or footing == "crowded" else "free"
+            self.reads.append(table.qname)
+            scope[relation.alias] = self._row(table, name, known or {})
+        return scope, footing
+
+    def _looked_up(self, pairs: list[tuple[Relation, Table]], parts: tuple[Node, ...]) -> bool:
+        """Tell whether the one table is the root, asked for one row by its key."""
+        relation, table = pairs[0]
+        standing = self.schema.standings.get(table.qname)
+        is_root = standing is not None and standing.table_class is TableClass.ROOT
+        key = table.primary_key
+        return (
+            len(pairs) == 1
+            and is_root
+            and key is not None
+            and len(key.columns) == 1
+            and any(_finds(part, relation.alias, key.columns[0]) for part in parts)
+        )
+
+    def _crowded(self, table: Table) -> bool:
+        """Tell whether rows of the table must be there, or are spoken of elsewhere."""
+        standing = self.schema.standings.get(table.qname)
+        is_root = standing is not None and standing.table_class is TableClass.ROOT
+        return is_root or table.qname in self.reads or table.qname in self._open
+
+    def _parent(
+        self, pair: tuple[Relation, Table], parts: tuple[Node, ...], rows: dict[str, Row]
+    ) -> tuple[str, dict[str, str]] | None:
+        """Return the row that a foreign key of a row around it leads to: its name, the same wherever the
+        same row is meant, and its known columns."""
+        relation, table = pair
+        for alias, row in rows.items():
+            for key in row.table.foreign_keys:
+                if key.references == table.qname and _stands(key):
+                    columns = tuple(zip(key.columns, key.referenced_columns, strict=True))
+                    if all(_equated(parts, alias, mine, relation.alias, theirs) for mine, theirs in columns):
+                        return f"{row.name}>{key.name}", self._inherited(row, table, columns)
+        return None
+
+    def _inherited(self, row: Row, table: Table, columns: tuple[tuple[str, str], ...]) -> dict[str, str]:
+        standing = self.schema.standings.get(table.qname)
+        own = self.schema.tenant_columns(table)
+        root = standing is not None and standing.table_class is TableClass.ROOT
+        ours = TENANT in {row.known.get(mine) for mine, _ in columns}
+        known = dict.fromkeys(own, TENANT) if not root or ours else {}
+        return known | {theirs: self._key(row, mine) for mine, theirs in columns}
+
+    def _child(
+        self, pair: tuple[Relation, Table], parts: tuple[Node, ...], rows: dict[str, Row]
+    ) -> dict[str, str] | None:
+        """Return the known columns of a table whose foreign key leads to a row around it."""
+        relation, table = pair
+        for key in table.foreign_keys:
+            for alias, row in rows.items():
+                if key.references == row.table.qname and _stands(key) and row.known:
+                    columns = zip(key.columns, key.referenced_columns, strict=True)
+                    if all(_equated(parts, alias, theirs, relation.alias, mine) for mine, theirs in columns):
+                        return dict.fromkeys(self.schema.tenant_columns(table), TENANT)
+        return None
+
+
+def _stands(key: Constraint) -> bool:
+    return key.validated and key.enforced
+
+
+def _equated(parts: tuple[Node, ...], alias: str, column: str, other: str, theirs: str) -> bool:
+    wanted = {(alias, column), (other, theirs)}
+    for part in parts:
+        if part.op == "compare" and part.value == "=":
+            sides = [_bare(arg) for arg in part.args]
+            names = {side.value for side in sides if side.op == "column"}
+            plain = {(alias if q is None and (alias, n) in wanted else q, n) for q, n in names}
+            if len(sides) == 2 and plain == wanted:
+                return True
+    return False
+
+
+def _finds(part: Node, alias: str, column: str) -> bool:
+    """Tell whether a condition gives the column a value that comes from elsewhere."""
+    if part.op != "compare" or part.value != "=":
+        return False
+    mine = [_bare(side).op == "column" and _bare(side).value == (alias, column) for side in part.args]
+    other = part.args[mine.index(True) - 1] if sum(mine) == 1 else None
+    return other is not None and not any(n.op == "column" and n.value[0] == alias for n in walk(other))
+
+
+def _bare(node: Node) -> Node:
+    while node.op == "cast":
+        node = node.args[0]
+    return node

@@ -1,0 +1,366 @@
+"""The verdict for one table, role and command: which policies apply, and what they let through.
+
+Source: PostgreSQL documentation, "Row Security Policies" and CREATE POLICY: permissive policies are
+joined by OR, restrictive ones by AND; USING stands in for an absent WITH CHECK; a policy applies to
+its roles and to those that inherit from them.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import NamedTuple
+
+from ..model.catalog import Policy, Role, Table
+from ..model.reading import Flow, Judgement, Reach
+from ..model.tenancy import Standing, TableClass
+from ..sql.parse import parse, print_sql
+from ..sql.tree import TRUE, Node, every, some, walk
+from .bind import Binder
+from .search import Answer, Budget, Case, Found, Question, explore, other_tenants, whole_domain
+from .values import Token, Values
+from .why import example, explain
+from .world import Schema
+
+HALVES = (
+    ("DELETE", "using"),
+    ("INSERT", "check"),
+    ("SELECT", "using"),
+    ("UPDATE", "check"),
+    ("UPDATE", "using"),
+)
+PUBLIC = "PUBLIC"
+
+
+class Answered(NamedTuple):
+    """A verdict without the names of table and role, so that like tables share it."""
+
+    reach: Reach
+    reason: str
+    policy: str | None = None
+    branch: str = ""
+    flow: Flow | None = None
+    example: tuple[tuple[str, str | None], ...] = ()
+
+
+class Scenario(NamedTuple):
+    """One way to leak: its cases, concrete ones for when the first leave it open, and the values of
+    variables that it decides."""
+
+    flow: Flow
+    cases: tuple[Case, ...]
+    spelled: tuple[Case, ...]
+    fixed: Mapping[str, Values]
+
+
+class Roles:
+    """Who is who: what a role inherits, and what it may become."""
+
+    def __init__(self, roles: tuple[Role, ...]) -> None:
+        self._roles = {role.name: role for role in roles}
+        self._rights: dict[str, frozenset[str]] = {}
+
+    def rights(self, name: str) -> frozenset[str]:
+        """Return the role and all whose privileges it inherits: whose policies apply to it."""
+        if name not in self._rights:
+            self._rights[name] = self._closure(name, inherit=True)
+        return self._rights[name]
+
+    def disguises(self, name: str) -> tuple[str, ...]:
+        """Return the role first, then those it may SET ROLE to that are subject to policies."""
+        others = self._closure(name, inherit=False) - {name}
+        return (name, *(n for n in sorted(others) if not self.exempt(n)))
+
+    def exempt(self, name: str) -> bool:
+        role = self._roles.get(name)
+        return role is not None and (role.superuser or role.bypassrls)
+
+    def _closure(self, name: str, *, inherit: bool) -> frozenset[str]:
+        seen: set[str] = set()
+        queue = [name]
+        while queue:
+            current = queue.pop()
+            if current not in seen:
+                seen.add(current)
+                role = self._roles.get(current)
+                held = role.member_of if role else ()
+                queue += [m.role for m in held if (m.inherit if inherit else m.set_role)]
+        return frozenset(seen)
+
+
+class Judge:
+    """Judges tables; what two tables have in common is worked out once."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self.roles = Roles(schema.catalog.roles)
+        self._known: dict[object, Answered] = {}
+        self._columns: dict[tuple[str, ...], frozenset[str] | None] = {}
+
+    def judge(self, table: Table, role: str) -> list[Judgement]:
+        """Return the judgements of every command; the worst of all that the role can become."""
+        shape = self._shape(table)
+        found = []
+        for command, half in HALVES:
+            key = (shape, role, command, half)
+            answer = self._known.get(key) if shape is not None else None
+            if answer is None:
+                answer = self._worst(table, role, command, half)
+                self._known[key if shape is not None else (table.qname, *key)] = answer
+            found.append(Judgement(table.qname, role, command, half, *answer))
+        return found
+
+    def _shape(self, table: Table) -> object:
+        """Return all that the verdict depends on, or None where it depends on other tables too."""
+        texts = tuple(t for p in table.policies for t in (p.using, p.check) if t is not None)
+        if texts not in self._columns:
+            nodes = [n for text in texts for n in walk(self.schema.expand(text))]
+            apart = any(n.op in ("exists", "in", "scalar") for n in nodes)
+            self._columns[texts] = None if apart else frozenset(n.value[1] for n in nodes if n.op == "column")
+        names = self._columns[texts]
+        standing = self.schema.standings[table.qname]
+        if names is None or standing.table_class is TableClass.INHERITED:
+            return None
+        own = self.schema.tenant_columns(table)
+        held = [c for c in table.columns if c.name in names or c.name in own]
+        checks = tuple(
+            c.definition for c in table.checks if names.intersection(c.columns) or own.intersection(c.columns)
+        )
+        columns = tuple((c.name, c.base_type, c.type_name, c.not_null) for c in held)
+        return (
+            table.policies,
+            table.grants,
+            own,
+            columns,
+            checks,
+            table.qname in self.schema.tenancy.null_means_global,
+        )
+
+    def _worst(self, table: Table, role: str, command: str, half: str) -> Answered:
+        worst: Answered | None = None
+        for name in (role,) if role == PUBLIC else self.roles.disguises(role):
+            if name != role and not self._privileged(table, name, command):
+                continue
+            answer = _Filter(self, table, name, command, half).answer()
+            if name != role and answer.reach is not Reach.CLOSED:
+                answer = answer._replace(reason=f"after SET ROLE {name}: {answer.reason}")
+            if worst is None or _BADNESS[answer.reach] > _BADNESS[worst.reach]:
+                worst = answer
+            if answer.reach is Reach.UNSAFE:
+                break  # nothing is worse
+        if worst is None:
+            raise ValueError(f"no role to judge: {role}")
+        return worst
+
+    def _privileged(self, table: Table, role: str, command: str) -> bool:
+        """Tell whether the role may run the command on some column of the table at all."""
+        names = {PUBLIC, *self.roles.rights(role)}
+        grants = [*table.grants, *(g for c in table.columns for g in c.grants)]
+        return table.owner in names or any(g.grantee in names and command in g.privileges for g in grants)
+
+    def applicable(self, table: Table, role: str, command: str) -> tuple[Policy, ...]:
+        """Return the policies of the table that apply to the role and the command."""
+        names = {PUBLIC} if role == PUBLIC else {PUBLIC, *self.roles.rights(role)}
+        return tuple(
+            p for p in table.policies if p.command in ("ALL", command) and names.intersection(p.roles)
+        )
+
+    def demanded(self, table: Table, role: str) -> Node | None:
+        """Return the condition on rows that the role may read of a table; None where there is none."""
+        if not table.row_security or self.roles.exempt(role):
+            return None
+        if role != PUBLIC and not table.force_row_security and table.owner in self.roles.rights(role):
+            return None
+        policies = self.applicable(table, role, "SELECT")
+        return self.joined(policies, "using")
+
+    def joined(self, policies: tuple[Policy, ...], half: str) -> Node:
+        permissive = tuple(self.condition(p, half) for p in policies if p.permissive)
+        restrictive = tuple(self.condition(p, half) for p in policies if not p.permissive)
+        return every((some(permissive), *restrictive))
+
+    def condition(self, policy: Policy, half: str) -> Node:
+        text = condition_text(policy, half)
+        return TRUE if text is None else self.schema.expand(text)
+
+
+_BADNESS = {Reach.CLOSED: 0, Reach.SAFE: 1, Reach.UNVERIFIED: 2, Reach.UNSAFE: 3}
+
+
+def condition_text(policy: Policy, half: str) -> str | None:
+    """Return the expression that counts: USING stands in for an absent WITH CHECK."""
+    return policy.check or policy.using if half == "check" else policy.using
+
+
+class _Filter:
+    """The row filter of one table for one role and command, and the question of what passes it."""
+
+    def __init__(self, judge: Judge, table: Table, role: str, command: str, half: str) -> None:
+        self.owner = judge
+        self.table = table
+        self.role = role
+        self.command = command
+        self.half = half
+        self.policies = judge.applicable(table, role, command)
+
+    def answer(self) -> Answered:
+        permissive = [p for p in self.policies if p.permissive]
+        if not permissive:
+            return Answered(Reach.CLOSED, "no permissive policy for this command applies to the role")
+        undecided: list[str] = []
+        budget = Budget()
+        for scenario in self._scenarios():
+            open_ended = []
+            for case in scenario.cases:
+                found = explore(self.question, case, scenario.fixed, budget)
+                if found.answer is Answer.YES:
+                    return self._unsafe(found, scenario.flow)
+                open_ended += [found.why] if found.answer is Answer.UNDECIDED else []
+            for case in scenario.spelled if open_ended else ():
+                found = explore(self.question, case, scenario.fixed, budget)
+                if found.answer is Answer.YES:
+                    return self._unsafe(found, scenario.flow)
+            undecided += open_ended
+        if undecided:
+            return Answered(Reach.UNVERIFIED, self._stopped(undecided), self._suspect())
+        return Answered(Reach.SAFE, "every branch binds the tenant")
+
+    @cached_property
+    def _first(self) -> Flow:
+        return Flow.WRITE if self.half == "check" else Flow.READ
+
+    @cached_property
+    def binder(self) -> Binder:
+        return Binder(self.owner.schema, self.table, lambda t: self.owner.demanded(t, self.role))
+
+    @cached_property
+    def question(self) -> Question:
+        bound = self.binder.bind(self.owner.joined(self.policies, self.half))
+        checks = tuple(self._checks())
+        return Question(bound, self.binder.variables, self._key_kind(), self.role, checks)
+
+    def _key_kind(self) -> str:
+        """Return the kind of the tenant's key: the table's own, or that of the tables it hangs from."""
+        schema = self.owner.schema
+        for name in (self.table.qname, *self.standing.path):
+            table = schema.tables.get(name)
+            names = self._tenant_names(schema.tenant_columns(table)) if table is not None else frozenset()
+            for column in table.columns if table is not None else ():
+                if column.name in names:
+                    return schema.kind(column.base_type)
+        return "uuid"
+
+    def _tenant_names(self, own: frozenset[str]) -> frozenset[str]:
+        standing = self.standing
+        return frozenset({standing.column}) if standing.column in own and standing.column else own
+
+    @property
+    def standing(self) -> Standing:
+        return self.owner.schema.standings[self.table.qname]
+
+    def _checks(self) -> list[Node]:
+        """Bind the CHECKs of the table; columns that only they read may hold anything."""
+        before = len(self.binder.undecided)
+        bound = []
+        for check in self.table.checks:
+            if check.definition is not None and check.enforced:
+                text = (
+                    check.definition.removeprefix("CHECK ")
+                    .removesuffix(" NOT VALID")
+                    .removesuffix(" NO INHERIT")
+                )
+                bound.append(self.binder.bind(self.owner.schema.expand(text)))
+        del self.binder.undecided[before:]
+        return bound
+
+    def _scenarios(self) -> list[Scenario]:
+        question = self.question
+        owned = self._owner_keys()
+        generic, spelled = other_tenants(question)
+        kept = {key: whole_domain(question, key) - {None} for key in owned}
+        rows, keys = ([*dict.fromkeys(case.tenant for case in cases)] for cases in (generic, spelled))
+        found = [
+            Scenario(self._first, generic, spelled, kept),
+            Scenario(
+                Flow.FAIL_OPEN,
+                tuple(Case(tenant, context) for context in (None, "") for tenant in rows),
+                tuple(Case(tenant, context) for context in (None, "") for tenant in keys),
+                kept,
+            ),
+        ]
+        return [*found, *self._nobody(owned)]
+
+    def _owner_keys(self) -> list[str]:
+        """Return the variables of an inherited table that lead to its owner."""
+        standing = self.standing
+        if standing.table_class is not TableClass.INHERITED or not standing.path:
+            return []
+        keys = [k for k in self.table.foreign_keys if k.references == standing.path[0]]
+        return [f"row.{c}" for k in keys for c in k.columns if f"row.{c}" in self.question.variables]
+
+    def _nobody(self, owned: list[str]) -> list[Scenario]:
+        """Return the scenario of a row that belongs to no tenant, where there can be one."""
+        mine = Token("A", self.question.exact)
+        if self.table.qname in self.owner.schema.tenancy.null_means_global and self.command == "SELECT":
+            return []
+        if owned:
+            variables = self.question.variables
+            loose: dict[str, Values] = {k: frozenset({None}) for k in owned if variables[k].nullable}
+            rows = tuple(Case(Token("B", self.question.exact), context) for context in (mine, None, ""))
+            return [Scenario(Flow.NULL_TENANT, rows, (), loose)] if len(loose) == len(owned) else []
+        own = self._tenant_names(self.owner.schema.tenant_columns(self.table))
+        columns = [c for c in self.table.columns if c.name in own]
+        unowned = tuple(Case(None, context) for context in (mine, None, ""))
+        nullable = columns and not any(c.not_null for c in columns)
+        return [Scenario(Flow.NULL_TENANT, unowned, (), {})] if nullable else []
+
+    def _unsafe(self, found: Found, flow: Flow) -> Answered:
+        if found.world is None:
+            raise ValueError("an answer without its example")
+        policy, branch = self._branch(found)
+        reason = explain(branch, found.world, flow)
+        return Answered(Reach.UNSAFE, reason, policy.name, _sql(branch), flow, example(found.world))
+
+    def _branch(self, found: Found) -> tuple[Policy, tuple[Node, ...]]:
+        """Return the permissive policy that lets the row through, and its branch."""
+        world = found.world
+        permissive = [p for p in self.policies if p.permissive]
+        for policy in permissive if world is not None else ():
+            bound = self.binder_again(policy)
+            if world is not None and world.truth(bound) == {True}:
+                text = condition_text(policy, self.half) or "true"
+                return policy, tuple(_descend(bound, parse(text), world))
+        return permissive[0], (TRUE,)
+
+    def binder_again(self, policy: Policy) -> Node:
+        """Bind one policy with the names that the whole filter got."""
+        joined = self.question.condition
+        permissive = [p for p in self.policies if p.permissive]
+        head = joined.args[0] if any(not p.permissive for p in self.policies) else joined
+        return head.args[permissive.index(policy)] if len(permissive) > 1 else head
+
+    def _stopped(self, undecided: list[str]) -> str:
+        named = list(dict.fromkeys(self.binder.undecided)) or list(dict.fromkeys(undecided))
+        return "not decided by the text: " + ", ".join(named)
+
+    def _suspect(self) -> str | None:
+        return next((p.name for p in self.policies if p.permissive), None)
+
+
+def _descend(bound: Node, shown: Node, world: object) -> list[Node]:
+    from .evaluate import World
+
+    if not isinstance(world, World):
+        return [shown]
+    same = bound.op == shown.op and len(bound.args) == len(shown.args)
+    if same and bound.op == "and":
+        return [n for b, s in zip(bound.args, shown.args, strict=True) for n in _descend(b, s, world)]
+    if same and bound.op == "or":
+        for b, s in zip(bound.args, shown.args, strict=True):
+            if world.truth(b) == {True}:
+                return _descend(b, s, world)
+    return [shown]
+
+
+def _sql(branch: tuple[Node, ...]) -> str:
+    return " AND ".join(
+        f"({print_sql(n)})" if len(branch) > 1 and n.op == "or" else print_sql(n) for n in branch
+    )

@@ -1,0 +1,1 @@
+"""Whole jobs: examine, prove, vouch for a history, compare, correct."""

@@ -1,0 +1,117 @@
+"""What differs between two sides: catalogs object by object, else what both declare."""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec.structs import replace
+
+from ..contract.diff import chosen, compare, count_objects
+from ..contract.diff.contracts import Declared, compare_contracts, count_compared, undeclared_tables
+from ..contract.observed import observed_contract
+from ..migrations.run.drift import certain_changes
+from ..model.catalog import Catalog
+from ..model.difference import Change, Difference
+from ..model.errors import ReadError
+from ..model.wording import form, some
+from .sides import Side
+
+_LISTED = 10
+_NOT_DECLARED = (
+    "a contract does not speak of checks, functions, triggers, sequences, how views are defined and whether"
+    " row-level security is on: they were not compared"
+)
+_NOT_REPLAYED = (
+    "the migrations ran on a scratch server: owners, storage options, most privileges, tables that record"
+    " migrations, and what the other side alone has of extensions, publications, event triggers, partitions"
+    " and schemas were not compared"
+)
+
+
+def differ(
+    before: Side,
+    after: Side,
+    *,
+    only: Sequence[str] = (),
+    ignored: Sequence[str] = (),
+    closed: bool = False,
+) -> Difference:
+    """Return what differs from one side to the other; `only` and `ignored` choose from it by kind.
+
+    Two catalogs are compared in full, less what a scratch server cannot know where one of them is a
+    replay. With a contract, what it declares is compared; if `closed`, it declares all that there shall be.
+    """
+    if before.catalog is not None and after.catalog is not None:
+        found = _of_catalogs(before, before.catalog, after, after.catalog)
+    else:
+        found = _of_contracts(before, after, closed)
+    kept = chosen(found.changes, only, ignored)
+    return replace(
+        found,
+        changes=kept,
+        unseen=len(found.changes) - len(kept),
+        notes=(*before.notes, *after.notes, *found.notes),
+    )
+
+
+def _of_catalogs(before: Side, old: Catalog, after: Side, new: Catalog) -> Difference:
+    changes: tuple[Change, ...]
+    notes = []
+    if before.replayed == after.replayed:
+        changes = compare(old, new)
+    elif before.replayed:
+        changes = certain_changes(old, new)
+    else:
+        changes = certain_changes(new, old, back=True)
+    if before.replayed != after.replayed:
+        notes.append(_NOT_REPLAYED)
+    here, there = old.server.default_schema, new.server.default_schema
+    if here != there:
+        notes.append(f"objects were compared schema by schema; A's own is {here}, B's is {there}")
+    return Difference(
+        before=before.compared,
+        after=after.compared,
+        changes=changes,
+        objects=max(count_objects(old), count_objects(new)),
+        notes=tuple(notes),
+        default_schema=there,
+    )
+
+
+def _of_contracts(before: Side, after: Side, closed: bool) -> Difference:
+    """Compare what is declared; a catalog declares all that it holds."""
+    homes = [s.catalog.server.default_schema for s in (before, after) if s.catalog is not None]
+    home = homes[0] if homes else "public"
+    old, new = _declared(before, closed), _declared(after, closed)
+    notes = [_NOT_DECLARED]
+    for given, side, other in ((before, old, new), (after, new, old)):
+        if not side.closed:
+            notes += _undeclared(given, undeclared_tables(side.contract, other.contract, home))
+    changes, objects = compare_contracts(old, new, home), count_compared(old, new, home)
+    if not (changes or objects):
+        raise ReadError(
+            f"nothing to compare: {before.compared.name} and {after.compared.name} name no object in common;"
+            " --closed makes what only one of them names a difference"
+        )
+    return Difference(
+        before=before.compared,
+        after=after.compared,
+        changes=changes,
+        objects=objects,
+        notes=tuple(notes),
+        default_schema=home,
+    )
+
+
+def _declared(side: Side, closed: bool) -> Declared:
+    if side.catalog is not None:
+        return Declared(observed_contract(side.catalog, side.compared.name), full=True)
+    return Declared(replace(side.contract, closed=closed or side.contract.closed))
+
+
+def _undeclared(side: Side, tables: Iterable[tuple[str, str]]) -> list[str]:
+    """Return the note on tables that a side does not speak of."""
+    names = [name for _, name in tables]
+    if not names:
+        return []
+    listed = ", ".join(names[:_LISTED]) + (", …" if len(names) > _LISTED else "")
+    what = f"{some(len(names), 'table')} {form(len(names), 'is', 'are')}"
+    return [f"{what} not declared in {side.compared.name}, and not compared (--closed does): {listed}"]

@@ -1,0 +1,224 @@
+"""The main job: open the target, read it, judge it, report. Everything the CLI's bare run does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ..catalog.sqlite import SQLITE, fitted
+from ..checking.baseline import Baseline, measured
+from ..checking.declare import Check
+from ..checking.engine import judge
+from ..config import Config, LoadedConfig
+from ..contract.merge import settled
+from ..evidence.rows import gather
+from ..facts.facts import Facts
+from ..facts.mentions import config_names, suppression_uses
+from ..model.catalog import Catalog
+from ..model.contract import Contract
+from ..model.evidence import Evidence
+from ..model.finding import Severity
+from ..model.history import History
+from ..model.isolation import Isolation
+from ..model.progress import Progress
+from ..model.report import Report
+from ..policies import analyse
+from ..report.build import Circumstances, build_report
+from ..sources import SourceContext
+from ..sources.build import build_contract
+from ..tenancy import identify
+from .locate import Whereabouts, located
+from .proof import Proving, prove_isolation, require_provable
+from .provenance import provenance_of, target_of
+from .source import Opened, Source, open_source
+
+if TYPE_CHECKING:
+    from ..migrations import MigrationSet
+
+NO_ROWS_IN_SQLITE = "rows are counted in PostgreSQL alone"
+NO_ROWS_IN_SNAPSHOT = "a snapshot holds no rows"
+ROWS_NOT_WANTED = "row counts are switched off"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One run, as the command line or a library caller asks for it.
+
+    `now` is in UTC. `replay` None leaves it to the config whether its migrations are replayed.
+    `list_subjects` keeps in the report what each check examined, by name. `baseline` is what the findings
+    are measured against. `contracts` are sources of the contract besides the config's, relative to the
+    working directory. `root` is the folder that the places of findings are relative to; None: that of
+    the repository.
+    """
+
+    source: Source
+    config: LoadedConfig
+    checks: tuple[Check, ...]
+    now: datetime
+    fail_on: str = "error"
+    rows: bool = True
+    proving: Proving = Proving.NO
+    replay: bool | None = None
+    list_subjects: bool = False
+    baseline: Baseline | None = None
+    command: str = ""
+    contracts: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
+    root: Path | None = None
+
+    @property
+    def base(self) -> Path:
+        """The folder that paths in the config are relative to."""
+        return self.config.path.parent if self.config.path else Path()
+
+
+def examine(request: Request, progress: Progress) -> Report:
+    """Examine the source and return the report.
+
+    Raises the errors of its parts: `UsageError` for bad input, `ConnectError`, `ReadError` and
+    `ScratchError` when it could not be completed.
+    """
+    started = monotonic()
+    config = request.config.config
+    require_provable(request.proving, request.source.kind)
+    files = _configured(request)
+    context = SourceContext(request.source.scratch, progress)
+    contract = build_contract(config, request.base, context, named=request.contracts)
+    with open_source(replace(request.source, base=request.base), progress, broken=True) as opened:
+        facts = understand(opened.catalog, config, contract, request.now.date(), progress)
+        facts = replace(facts, no_catalog=opened.no_catalog)
+        facts = replace(facts, history=_history(request, files, opened, progress))
+        with progress.step("counting rows in tenant tables"):
+            facts = replace(facts, evidence=rows(opened, facts, config, request))
+        facts = replace(facts, isolation=_proof(opened, facts, config, request, progress))
+    with progress.step("running the checks"):
+        outcome = judge(
+            request.checks, facts, severities=severities(config), list_subjects=request.list_subjects
+        )
+    outcome = located(outcome, _whereabouts(request))
+    compared = None
+    if request.baseline is not None:
+        outcome, compared = measured(outcome, request.baseline)
+    given = Circumstances(
+        target=target_of(opened),
+        provenance=provenance_of(
+            request.config, contract, request.environ, command=request.command, root=request.root
+        ),
+        generated_at=request.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        duration_ms=_duration(started, request.environ),
+        title=config.report.title or "",
+        groups=config.report.groups,
+        baseline=compared,
+    )
+    return build_report(facts, outcome, request.fail_on, given)
+
+
+def _whereabouts(request: Request) -> Whereabouts:
+    source, config = request.source, request.config
+    named = config.config.migrations.path
+    return Whereabouts(
+        migrations=source.migrations or (request.base / named if named else None),
+        tool=source.tool,
+        config=config.path,
+        base=request.base,
+        root=request.root,
+    )
+
+
+def understand(
+    catalog: Catalog, config: Config, contract: Contract, today: date, progress: Progress
+) -> Facts:
+    """Return what a catalog says by itself: tenancy, policies as read, the contract in its terms."""
+    contract, names = settled(contract, catalog.server.default_schema), config_names(config)
+    if catalog.server.product == SQLITE:
+        catalog, contract = fitted(catalog, contract)
+        names = tuple(name for name in names if name.kind != "role")
+    with progress.step("identifying the tenancy"):
+        tenancy = identify(catalog, config.tenancy, today=today)
+    with progress.step("reading the policies"):
+        analysis = analyse(catalog, tenancy)
+    return Facts(
+        catalog,
+        tenancy,
+        contract,
+        analysis=analysis,
+        suppressions=suppression_uses(config),
+        config_names=names,
+        today=today,
+    )
+
+
+def _duration(started: float, environ: Mapping[str, str]) -> int:
+    return 0 if environ.get("SOURCE_DATE_EPOCH", "").isdigit() else round((monotonic() - started) * 1000)
+
+
+def severities(config: Config) -> dict[str, Severity]:
+    """Return the severities that the config sets, by check."""
+    return {id: Severity(name) for id, name in config.checks.severity.items()}
+
+
+def _configured(request: Request) -> "MigrationSet | None":
+    """Return the migrations that the config names for a database or a snapshot, if anything is to judge
+    them. What cannot be read is said before anything is opened."""
+    named, judged = request.config.config.migrations, any(c.on_migrations for c in request.checks)
+    if request.source.kind == "migrations" or not (request.replay or (named.path and judged)):
+        return None
+    from .history import configured
+
+    return configured(named, request.base, replay=request.replay)
+
+
+def _history(request: Request, files: "MigrationSet | None", opened: Opened, progress: Progress) -> History:
+    if opened.ran is None and files is None:
+        return History()
+    from ..scratch.dump import last_backup
+
+    history = _told(request, files, opened, progress)
+    live = None if opened.ran else opened.connection
+    backup = last_backup(request.config.config.migrations, request.base, live)
+    return msgspec.structs.replace(history, backup=backup)
+
+
+def _told(request: Request, files: "MigrationSet | None", opened: Opened, progress: Progress) -> History:
+    from .history import Live, history_of_files, vouch
+
+    source, named = request.source, request.config.config.migrations
+    if opened.ran is not None:
+        return history_of_files(opened.ran[0], request.base, opened.ran[1])
+    assert files is not None, "without files there is no history"
+    live = Live(
+        catalog=opened.catalog, connection=opened.connection, copy=opened.copy, scratch=source.scratch
+    )
+    wanted = named.replay if request.replay is None else request.replay
+    return vouch(files, live, named, request.base, replay=wanted, progress=progress)
+
+
+def rows(opened: Opened, facts: Facts, config: Config, request: Request) -> Evidence:
+    """Return the bounded row counts of the target, or why there are none."""
+    if opened.no_catalog:
+        return Evidence(reason=opened.no_catalog)
+    if opened.catalog.server.product == SQLITE:
+        return Evidence(reason=NO_ROWS_IN_SQLITE)
+    if opened.connection is None:
+        return Evidence(reason=NO_ROWS_IN_SNAPSHOT)
+    if not (request.rows and config.data.enabled):
+        return Evidence(reason=ROWS_NOT_WANTED)
+    return gather(opened.connection, facts, config.data)
+
+
+def _proof(opened: Opened, facts: Facts, config: Config, request: Request, progress: Progress) -> Isolation:
+    if opened.no_catalog:
+        return Isolation(wanted=request.proving is not Proving.NO, reason=opened.no_catalog)
+    return prove_isolation(
+        request.proving,
+        facts,
+        config.prove,
+        copy=opened.copy,
+        connection=opened.connection,
+        progress=progress,
+        beside=tuple(c.id for c in request.checks),
+    )

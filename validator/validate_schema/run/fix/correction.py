@@ -1,0 +1,232 @@
+"""From a target to a migration that was tried: plan, write, run it on a fresh copy, judge again."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...catalog import read_catalog
+from ...catalog.snapshot import fingerprint
+from ...checking.engine import Outcome, run
+from ...facts.facts import Facts
+from ...migrations import MigrationFile, MigrationSet, replay
+from ...model.contract import Contract
+from ...model.errors import MigrationError, UsageError
+from ...model.evidence import Evidence
+from ...model.finding import Finding
+from ...model.isolation import Outcome as Probed
+from ...model.progress import Progress
+from ...model.version import __version__
+from ...sources import SourceContext
+from ...sources.build import build_contract
+from ..examine import Request, rows, severities, understand
+from ..proof import context_of
+from ..source import Opened, open_source
+from .layout import ONE_BY_ONE, Script, Way, layout_of, place
+from .plan import Plan, make_plan
+from .script import Heading, write_script
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from ...scratch import Database
+
+NO_COPY = "a snapshot holds no database to try a migration on: give --migrations or --database-url"
+NO_SQLITE = "fix writes and tries PostgreSQL's SQL: an SQLite database is mended by its own migration tool"
+NAME = "mend_schema_findings"
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was seen when the finished migration ran on a fresh copy of the schema.
+
+    `left` are findings that it should have mended, `new` those that it causes, of which the plan did not
+    foresee `worse`. `undone`: its down part left the schema as it was; None where the tool has
+    none. `leaks` are those of the proof, before and after; None where it was not asked for.
+    """
+
+    failure: str = ""
+    left: tuple[Finding, ...] = ()
+    new: tuple[Finding, ...] = ()
+    worse: tuple[Finding, ...] = ()
+    undone: bool | None = None
+    leaks: tuple[int, int] | None = None
+
+    @property
+    def good(self) -> bool:
+        """Whether it may be handed over: it runs, mends what it says, and makes nothing worse."""
+        leakier = self.leaks is not None and self.leaks[1] > self.leaks[0]
+        return not (self.failure or self.left or self.worse or leakier)
+
+
+@dataclass(frozen=True)
+class Correction:
+    """The plan, the files that would be written by their path, and what was seen when they ran."""
+
+    plan: Plan
+    files: dict[Path, str] = field(default_factory=dict)
+    verified: Verified = Verified()
+    notes: tuple[str, ...] = ()
+    then: str = ""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to write: `output` is one SQL file, else a migration in the folder `migrations`. Only the
+    findings of `ids` are mended, and none whose fingerprint is `known`, though every check is asked whether
+    anything became worse."""
+
+    ids: frozenset[str]
+    known: frozenset[str] = frozenset()
+    output: Path | None = None
+    migrations: MigrationSet | None = None
+    name: str = NAME
+    prove: bool = False
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """The opened target, and how a copy of it is looked at: with its own rows' counts, which a copy
+    lacks."""
+
+    request: Request
+    opened: Opened
+    contract: Contract
+    evidence: Evidence
+    progress: Progress
+
+    def facts(self, connection: "psycopg.Connection") -> Facts:
+        default = self.opened.catalog.server.default_schema
+        catalog = read_catalog(connection, default_schema=default)
+        config = self.request.config.config
+        facts = understand(catalog, config, self.contract, self.request.now.date(), self.progress)
+        return replace(facts, evidence=self.evidence)
+
+    def judge(self, connection: "psycopg.Connection") -> Outcome:
+        chosen = severities(self.request.config.config)
+        return run(self.request.checks, self.facts(connection), severities=chosen)
+
+    def copy(self) -> "AbstractContextManager[tuple[Database, tuple[str, ...]]]":
+        assert self.opened.copy is not None, "only a snapshot cannot be copied"
+        return self.opened.copy()
+
+    def leaks(self, database: "Database", connection: "psycopg.Connection") -> int:
+        from ...evidence.isolation import prove
+
+        context = context_of(self.request.config.config.prove)
+        found = prove(database, self.facts(connection), context=context, progress=self.progress)
+        return sum(cell.outcome is Probed.LEAK for cell in found.cells)
+
+
+def correct(request: Request, wanted: Wanted, progress: Progress) -> Correction:
+    """Return the corrective migration of the request's target, tried but not written.
+
+    Raises `UsageError` for a snapshot, and the errors of `examine`.
+    """
+    if request.source.kind == "snapshot":
+        raise UsageError(NO_COPY)
+    if request.source.kind == "sqlite":
+        raise UsageError(NO_SQLITE)
+    config = request.config.config
+    context = SourceContext(request.source.scratch, progress)
+    contract = build_contract(config, request.base, context, named=request.contracts)
+    with open_source(request.source, progress) as opened:
+        facts = understand(opened.catalog, config, contract, request.now.date(), progress)
+        bench = _Bench(request, opened, contract, rows(opened, facts, config, request), progress)
+        with (
+            progress.step("looking for remedies on a copy"),
+            bench.copy() as (database, lacks),
+            database.connect(autocommit=True) as connection,
+        ):
+            plan = make_plan(connection, bench.judge, wanted.ids, wanted.known)
+        if not plan.mended:
+            return Correction(plan, notes=lacks)
+        with progress.step("trying the migration on a fresh copy"):
+            verified = _tried(bench, plan, wanted, _script(plan, wanted, bench))
+        script = _script(plan, wanted, bench, tuple(sentences(plan, verified)))
+    files, then = _files(script, wanted, request)
+    return Correction(plan, files, verified, lacks, then)
+
+
+def _has_down(wanted: Wanted) -> bool:
+    return wanted.migrations is not None and layout_of(wanted.migrations).down
+
+
+def _way(wanted: Wanted) -> Way:
+    return layout_of(wanted.migrations).way if wanted.migrations else ONE_BY_ONE
+
+
+def _script(plan: Plan, wanted: Wanted, bench: _Bench, verified: tuple[str, ...] = ()) -> Script:
+    heading = Heading(__version__, bench.request.now.strftime("%Y-%m-%d %H:%M UTC"), verified)
+    default_schema = bench.opened.catalog.server.default_schema
+    return write_script(plan, _way(wanted), heading, default_schema)
+
+
+def _files(script: Script, wanted: Wanted, request: Request) -> tuple[dict[Path, str], str]:
+    if wanted.migrations is not None:
+        then = layout_of(wanted.migrations).then
+        return place(wanted.migrations, wanted.name, script, request.now), then
+    assert wanted.output is not None, "a place is always wanted"
+    return {wanted.output: script.up}, ""
+
+
+def _tried(bench: _Bench, plan: Plan, wanted: Wanted, script: Script) -> Verified:
+    """Run the migration as its tool would, on a copy that nothing was tried on before."""
+    with bench.copy() as (database, _), database.connect(autocommit=True) as connection:
+        start = fingerprint(read_catalog(connection))
+        before = bench.leaks(database, connection) if wanted.prove else None
+        try:
+            _run(database, script.up, wanted)
+        except MigrationError as error:
+            return Verified(failure=str(error))
+        after = bench.judge(connection).findings
+        leaks = (before, bench.leaks(database, connection)) if before is not None else None
+        undone = None
+        if script.down and _has_down(wanted):
+            try:
+                _run(database, script.down, wanted)
+                undone = fingerprint(read_catalog(connection)) == start
+            except MigrationError:
+                undone = False
+    aims, known = {m.finding.fingerprint for m in plan.mended}, {f.fingerprint for f in plan.before}
+    new = tuple(f for f in after if f.fingerprint not in known)
+    planned = {f.fingerprint for f in plan.after}
+    return Verified(
+        left=tuple(f for f in after if f.fingerprint in aims),
+        new=new,
+        worse=tuple(f for f in new if f.fingerprint not in planned),
+        undone=undone,
+        leaks=leaks,
+    )
+
+
+def _run(database: "Database", sql: str, wanted: Wanted) -> None:
+    """Run a script on the copy in the way of the tool that it is written for."""
+    folder = wanted.migrations.folder if wanted.migrations else Path()
+    file = MigrationFile("1", wanted.name, folder / f"{wanted.name}.sql", sql, 1, _way(wanted).mode)
+    replay(database, MigrationSet("plain", folder, (file,)))
+
+
+def sentences(plan: Plan, verified: Verified) -> Iterator[str]:
+    """Yield what was seen when the migration was tried, for its heading and for the terminal."""
+    if verified.failure:
+        yield f"It failed on a copy of the schema: {verified.failure}"
+        return
+    gone = len(plan.mended) - len(verified.left)
+    yield f"Tried on a copy of the schema: {gone} of {len(plan.mended)} findings are gone."
+    if verified.left:
+        yield f"It leaves {_names(verified.left)}."
+    if verified.new:
+        yield f"It causes {len(verified.new)} new: {_names(verified.new)}."
+    else:
+        yield "It causes no new one."
+    if verified.leaks is not None:
+        yield f"Leaks that rows of two tenants show: {verified.leaks[0]} before, {verified.leaks[1]} after."
+    if verified.undone is not None:
+        words = "leaves the schema as it was" if verified.undone else "does not undo all of it"
+        yield f"Its down part was run as well: it {words}."
+
+
+def _names(findings: Sequence[Finding]) -> str:
+    return ", ".join(f"{f.check} {f.object.label()}" for f in findings)

@@ -1,0 +1,350 @@
+"""The history of the migrations as part of a run: the files, the ledger, and what running them shows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ..config import MigrationsConfig
+from ..migrations import MigrationSet, ReplayNotes, discover, templated
+from ..migrations.records import FailedMigration
+from ..model.errors import MigrationError, ScratchError, UsageError
+from ..model.history import Drift, DryRuns, Failure, History, HistoryEntry, Ledger, Replay, UpgradePaths
+from ..model.progress import Progress
+from ..model.wording import some
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from ..model.catalog import Catalog
+    from ..scratch import Server
+    from .proof import Copy
+
+ONLY_FILES = "no ledger: the migrations ran on a scratch server, and no database was looked at"
+NO_LEDGER_IN_SNAPSHOT = "no ledger: a snapshot holds the schema, not the rows of the ledger"
+NO_REPLAY = "not part of this run (--replay, or replay = true in [migrations])"
+NOTHING_LIVE = "there is no database to compare with: only the files were given"
+NOT_APPLIED = ("pending", "gap", "failed", "rolled_back", "on_disk")
+NO_FOLDER = "--replay needs migrations: name their folder as `path` in [migrations]"
+
+
+@dataclass(frozen=True)
+class Live:
+    """What the files are compared with. No `connection`: a snapshot. `copy` opens a throwaway database with
+    the live schema; `scratch` names the server that replays run on."""
+
+    catalog: "Catalog"
+    connection: "psycopg.Connection | None" = None
+    copy: "Copy | None" = None
+    scratch: str = "embedded"
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """All migrations on a scratch server: the template that holds what they left, or where they failed."""
+
+    template: str = ""
+    notes: ReplayNotes = ReplayNotes()
+    failure: Failure | None = None
+    error: str = ""
+
+
+def configured(config: MigrationsConfig, base: Path, *, replay: bool | None) -> MigrationSet | None:
+    """Return the migrations that the config names, relative to its own folder `base`.
+
+    Raises `MigrationError` when they cannot be read, and `UsageError` when a replay is asked for by
+    option (`replay`) though nothing is named.
+    """
+    if config.path is not None:
+        return discover(base / config.path, config.tool, programs=True)
+    if replay:
+        raise UsageError(NO_FOLDER)
+    return None
+
+
+def replayed(
+    server: "Server", migrations: MigrationSet, command: str | None = None, base: Path = Path()
+) -> Replayed:
+    """Run the migrations on `server`, or find that this was done before. `command` runs those that are
+    programs, in the folder `base`. Raises what `templated` raises, but for a migration that fails: that
+    is a result."""
+    if command is not None and migrations.program:
+        from ..migrations.run.command import templated_by
+
+        return Replayed(*templated_by(server, command, migrations, base))
+    try:
+        template, notes = templated(server, migrations)
+    except FailedMigration as failed:
+        return Replayed(failure=failed.failure, error=str(failed))
+    return Replayed(template, notes)
+
+
+def history_of_files(migrations: MigrationSet, base: Path, ran: Replayed | None = None) -> History:
+    """Return what the files tell by themselves: order, versions that two claim, stray files, repeated DDL;
+    and how they `ran` on a scratch server, if they did. `base` is the config's folder."""
+    from ..migrations.ddl.repeated import parse_ddl
+    from ..migrations.history.compare import compare, shared
+
+    entries = compare(migrations, None)
+    stray = tuple(migrations.label(path) for path in migrations.stray)
+    ddl = parse_ddl(migrations)
+    beside = tuple(r for r in ddl.repeated if r.statements[-1].file in stray)
+    return History(
+        examined=True,
+        reason="",
+        tool=migrations.tool,
+        folder=shown_folder(migrations.folder, base),
+        ledger_reason=ONLY_FILES,
+        entries=_ran(_told(entries, ran.notes), _replay(migrations, ran)) if ran else entries,
+        shared=shared(migrations),
+        stray=stray,
+        statements=ddl.statements,
+        unseen=ddl.unseen + ddl.unparsed,
+        repeated=tuple(r for r in ddl.repeated if r not in beside),
+        stray_repeats=beside,
+        replay=_replay(migrations, ran) if ran else Replay(reason=NO_REPLAY),
+        drift=Drift(reason=NOTHING_LIVE if ran else NO_REPLAY),
+        dry_run=DryRuns(reason=NOTHING_LIVE if ran else NO_REPLAY),
+        notes=(*migrations.notes, *ddl.notes, *(_unread(ran.notes) if ran else ())),
+    )
+
+
+def shown_folder(folder: Path, base: Path) -> str:
+    """Return a folder relative to the config's, which is how annotations name files; of one that lies
+    elsewhere the last two names: enough to know it, nothing of the machine."""
+    place, home = folder.resolve(), base.resolve()
+    if place.is_relative_to(home):
+        return place.relative_to(home).as_posix()
+    return "/".join(place.parts[-2:]).lstrip("/")
+
+
+def _replay(migrations: MigrationSet, ran: Replayed) -> Replay:
+    labels = tuple(migrations.label(f.path) for f in migrations.files)
+    failed = ran.failure.statement.file if ran.failure else ""
+    return Replay(
+        wanted=True,
+        attempted=True,
+        applied=labels[: labels.index(failed)] if failed in labels else labels,
+        failure=ran.failure,
+        stand_ins=ran.notes.stand_ins,
+    )
+
+
+def _told(entries: tuple[HistoryEntry, ...], notes: ReplayNotes) -> tuple[HistoryEntry, ...]:
+    """Return the entries with what the replay of their files did."""
+    purposes = dict(zip(notes.applied, notes.purposes, strict=False))
+    losses = dict(zip(notes.applied, notes.losses, strict=False))
+    return tuple(
+        msgspec.structs.replace(e, creates=purposes.get(e.file), loses=losses.get(e.file, ()))
+        for e in entries
+    )
+
+
+def _unread(notes: ReplayNotes) -> tuple[str, ...]:
+    """Return which files ran without a look at what they changed, in a sentence."""
+    number = sum(purpose is None for purpose in notes.purposes)
+    if number == 0:
+        return ()
+    first = "the first migration" if number == 1 else f"each of the first {number} migrations"
+    return (
+        f"What {first} did, and would lose if undone, was not computed:"
+        " reading the catalog after every one of so long a history would take minutes",
+    )
+
+
+def _ran(entries: tuple[HistoryEntry, ...], replay: Replay) -> tuple[HistoryEntry, ...]:
+    """Return the entries of files without a ledger, those that ran marked so."""
+    done = set(replay.applied)
+    return tuple(
+        msgspec.structs.replace(e, status="replayed", why="") if e.file in done else e for e in entries
+    )
+
+
+def vouch(
+    migrations: MigrationSet,
+    live: Live,
+    config: MigrationsConfig,
+    base: Path,
+    *,
+    replay: bool,
+    progress: Progress,
+) -> History:
+    """Return what files and database tell together; with `replay` also what a scratch server tells.
+
+    Raises `MigrationError` where it is ambiguous which ledger is that of the files.
+    """
+    from ..migrations.history.compare import compare, notes
+
+    with progress.step("comparing the migrations with their ledger"):
+        ledgers, reason = _ledgers(live.connection)
+        migrations = _of_the_ledger(migrations, ledgers, config, base)
+        ledger, reason = (None, reason) if reason else _ledger(migrations, ledgers, config.ledger)
+    found = history_of_files(migrations, base)
+    history = msgspec.structs.replace(
+        found,
+        ledger=ledger,
+        ledger_reason=reason,
+        ledger_expected=live.connection is not None,
+        entries=compare(migrations, ledger),
+        notes=(*found.notes, *notes(migrations, ledger)),
+    )
+    if not replay:
+        return history
+    history = _run(migrations, live, history, config, base, progress=progress)
+    with progress.step("trying the pending migrations"):
+        return _try_pending(migrations, live, history, progress)
+
+
+def _run(
+    migrations: MigrationSet,
+    live: Live,
+    history: History,
+    config: MigrationsConfig,
+    base: Path,
+    *,
+    progress: Progress,
+) -> History:
+    """Return the history with what a scratch server tells: the replay, drift, and fixtures if there are any.
+
+    What cannot be done is said in the history: the rest of the report does not depend on it.
+    """
+    from ..scratch import open_server
+
+    try:
+        with (
+            progress.step(f"replaying {some(len(migrations.files), 'migration')}"),
+            open_server(live.scratch, key=migrations.digest, progress=progress) as server,
+        ):
+            ran = replayed(server, migrations, config.command, base)
+            fixtures = base / config.fixtures if config.fixtures else None
+            return msgspec.structs.replace(
+                history,
+                entries=_told(history.entries, ran.notes),
+                notes=(*history.notes, *_unread(ran.notes)),
+                replay=_replay(migrations, ran),
+                drift=drift(server, migrations, ran, live, history),
+                paths=_paths(server, migrations, ran, fixtures, progress),
+            )
+    except (ScratchError, MigrationError) as error:
+        return msgspec.structs.replace(
+            history,
+            replay=Replay(wanted=True, reason=str(error)),
+            drift=Drift(wanted=True, reason=str(error)),
+        )
+
+
+def drift(server: "Server", migrations: MigrationSet, ran: Replayed, live: Live, history: History) -> Drift:
+    """Compare the live schema with a replay of what the ledger says is applied; of all files without one.
+    Names without a schema are those of the live side's own, as its tool would have run the files."""
+    from ..catalog import read_catalog
+    from ..migrations.run.drift import drift as difference
+    from ..migrations.run.home import move_home
+    from ..model.catalog import QName
+
+    waiting = {e.file for e in history.entries if e.status in NOT_APPLIED} if history.ledger else set()
+    applied = tuple(f for f in migrations.files if migrations.label(f.path) not in waiting)
+    if len(applied) < len(migrations.files) and migrations.program:
+        return Drift(wanted=True, reason="the command runs all migrations, and some are not applied here")
+    if len(applied) < len(migrations.files):
+        ran = replayed(server, replace(migrations, files=applied))
+    if ran.failure:
+        return Drift(wanted=True, reason=f"what is applied does not run through: {ran.error}")
+    home = live.catalog.server.default_schema
+    with server.database(ran.template) as database, database.connect(autocommit=True) as connection:
+        if apart := move_home(connection, home, migrations, live.catalog.extensions):
+            return Drift(wanted=True, reason=apart)
+        made = read_catalog(connection, default_schema=home)
+    ledgers = [QName(history.ledger.schema, history.ledger.relation)] if history.ledger else []
+    return difference(made, live.catalog, ledgers)
+
+
+def _paths(
+    server: "Server", migrations: MigrationSet, ran: Replayed, fixtures: Path | None, progress: Progress
+) -> UpgradePaths:
+    if fixtures is None or ran.failure:
+        return UpgradePaths()
+    from ..migrations.fixtures import upgrade_paths
+
+    return upgrade_paths(server, migrations, fixtures, progress=progress)
+
+
+def _try_pending(migrations: MigrationSet, live: Live, history: History, progress: Progress) -> History:
+    """Return the history with the dry run of what the ledger says is pending, on a copy of the schema."""
+    from ..migrations.run.dry_run import dry_run
+
+    if live.copy is None:
+        return msgspec.structs.replace(history, dry_run=DryRuns(reason=NO_LEDGER_IN_SNAPSHOT))
+    if history.ledger is None:
+        reason = f"which migrations are pending is not known: {history.ledger_reason}"
+        return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, reason=reason))
+    if migrations.program:
+        reason = f"{migrations.tool} migrations are programs, which only it can run"
+        return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, reason=reason))
+    waiting = {e.file for e in history.entries if e.status in ("pending", "gap")}
+    pending = [f for f in migrations.files if migrations.label(f.path) in waiting]
+    if not pending:
+        return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, examined=True))
+    try:
+        with live.copy() as (database, lacks):
+            runs = dry_run(database, migrations, pending, path=_search_path(live), progress=progress)
+    except ScratchError as error:
+        return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, reason=str(error)))
+    return msgspec.structs.replace(history, dry_run=runs, notes=(*history.notes, *lacks))
+
+
+def _search_path(live: Live) -> Sequence[str]:
+    """Return the schemas in which the live side looks for a name: what its session says, unless the URL
+    names another schema, which then is the only one."""
+    home = live.catalog.server.default_schema
+    if live.connection is None:
+        return [home]
+    row = live.connection.execute("select pg_catalog.current_schemas(false)").fetchone()
+    names: list[str] = row[0] if row else []
+    return names if names[:1] == [home] else [home]
+
+
+def _ledgers(connection: "psycopg.Connection | None") -> tuple[tuple[Ledger, ...], str]:
+    """Return the database's ledgers, or why they are not known."""
+    if connection is None:
+        return (), NO_LEDGER_IN_SNAPSHOT
+    import psycopg
+
+    from ..migrations.ledger import read_ledgers
+
+    try:
+        return read_ledgers(connection), ""
+    except psycopg.Error as error:
+        return (), f"the ledger could not be read: {error.diag.message_primary or type(error).__name__}"
+
+
+def _of_the_ledger(
+    migrations: MigrationSet, ledgers: tuple[Ledger, ...], config: MigrationsConfig, base: Path
+) -> MigrationSet:
+    """Return the migrations as the tool reads them whose ledger there is, where the files leave that open.
+
+    The runner of this program leaves nothing open: it recorded the versions as the files alone give them.
+    """
+    from ..migrations.ledger import is_own
+
+    if config.path is None or config.tool is not None or not ledgers:
+        return migrations
+    if config.ledger is None and any(is_own(ledger) for ledger in ledgers):
+        return migrations
+    tools = [ledger.tool for ledger in ledgers]
+    return discover(base / config.path, programs=True, ledgers=tools)
+
+
+def _ledger(
+    migrations: MigrationSet, ledgers: tuple[Ledger, ...], named: str | None
+) -> tuple[Ledger | None, str]:
+    """Return the ledger, or why there is none that could be read."""
+    from ..migrations.ledger import ledger_for
+
+    ledger = ledger_for(ledgers, migrations, named)
+    if ledger is None:
+        others = ", ".join(f"{other.table} of {other.tool}" for other in ledgers)
+        found = f"; it has {others}" if others else ""
+        return None, f"no ledger of {migrations.tool} in this database{found}"
+    return (None, ledger.reason) if ledger.reason else (ledger, "")

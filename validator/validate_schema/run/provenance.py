@@ -1,0 +1,67 @@
+"""What a report says of its own origin: target, config, commit, pipeline, time."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..catalog.snapshot import fingerprint
+from ..config import LoadedConfig
+from ..model.contract import Contract
+from ..model.report import Provenance, RoleFacts, Target
+from .locate import shown_path
+from .source import Opened
+
+
+def run_time(environ: Mapping[str, str]) -> datetime:
+    """Return the time of the run in UTC; SOURCE_DATE_EPOCH (seconds) fixes it.
+
+    Source: reproducible-builds.org, SOURCE_DATE_EPOCH specification.
+    """
+    fixed = environ.get("SOURCE_DATE_EPOCH", "")
+    return datetime.fromtimestamp(int(fixed), UTC) if fixed.isdigit() else datetime.now(UTC)
+
+
+def target_of(opened: Opened) -> Target:
+    server = opened.catalog.server
+    return Target(
+        kind=opened.kind,
+        server=opened.server,
+        server_version=server.version,
+        product=server.product,
+        database=server.database,
+        role=RoleFacts(
+            name=server.role.name, superuser=server.role.superuser, bypassrls=server.role.bypassrls
+        ),
+        fingerprint=fingerprint(opened.catalog),
+        stand_ins=opened.stand_ins,
+        unreadable=tuple(f"{u.what}: {u.reason}" for u in opened.catalog.unreadable),
+    )
+
+
+def provenance_of(
+    config: LoadedConfig, contract: Contract, env: Mapping[str, str], *, command: str, root: Path | None
+) -> Provenance:
+    """Return the digests of what a run was told, its commit and pipeline as the environment names them,
+    and its `command`; the config's path is relative to `root`, else to its repository."""
+    import hashlib
+
+    import msgspec
+
+    declared = msgspec.json.encode(config.config.contract)
+    if contract.sources:
+        declared += msgspec.json.encode(contract)
+    return Provenance(
+        config_path=shown_path(config.path, root) if config.path else "",
+        config_sha256=config.text_sha256,
+        contract_sha256=hashlib.sha256(declared).hexdigest(),
+        git_commit=env.get("GITHUB_SHA") or env.get("CI_COMMIT_SHA") or env.get("GIT_COMMIT", ""),
+        ci_url=_ci_url(env),
+        command=command,
+    )
+
+
+def _ci_url(env: Mapping[str, str]) -> str:
+    if env.get("GITHUB_RUN_ID"):
+        repository = f"{env.get('GITHUB_SERVER_URL', '')}/{env.get('GITHUB_REPOSITORY', '')}"
+        return f"{repository}/actions/runs/{env['GITHUB_RUN_ID']}"
+    return env.get("CI_JOB_URL") or env.get("BUILD_URL", "")

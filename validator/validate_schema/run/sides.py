@@ -1,0 +1,137 @@
+"""The two sides of a comparison: which form each has, and what is in it."""
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from ..catalog.connect import mask
+from ..migrations import discover
+from ..model.catalog import Catalog
+from ..model.contract import Contract
+from ..model.difference import Compared
+from ..model.errors import MigrationError, ReplayError, UsageError
+from ..model.progress import Progress
+from ..sources import SourceContext, read_source, shown
+from .source import Source, open_source
+
+PREFIXES = ("url", "snapshot", "migrations", "contract")
+_OWN = re.compile(r"(models|django):")  # forms of contract that have a prefix of their own
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]*://")
+_SETTINGS = re.compile(r"\s*[a-z_]+\s*=")
+
+
+class Named(NamedTuple):
+    """What was given on the command line: the kind of thing, and what it is called."""
+
+    kind: str
+    entry: str
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side: a catalog, or what was declared. `replayed`: the catalog is a scratch server's."""
+
+    compared: Compared
+    catalog: Catalog | None = None
+    contract: Contract = Contract()
+    replayed: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def recognise(entry: str, tool: str | None = None) -> Named:
+    """Return what `entry` is: by its prefix, else a URL by its scheme, a file by its suffix, a folder by
+    what is in it.
+
+    Raises `UsageError` where it is nothing, or could be two things: then it names the prefix to use.
+    """
+    prefix, colon, rest = entry.partition(":")
+    if colon and prefix in PREFIXES and not rest.startswith("//"):
+        if not rest.strip():
+            raise UsageError(f"{entry}: what follows the colon is missing")
+        return Named(prefix, rest)
+    if _OWN.match(entry):
+        return Named("contract", entry)
+    if _URL.match(entry):
+        return Named("url", entry)
+    path = Path(entry)
+    if path.is_dir():
+        return Named(_folder(path, tool), entry)
+    if path.exists():
+        return Named(_file(path), entry)
+    if _SETTINGS.match(entry):
+        return Named("url", entry)
+    written = "what was given" if "@" in entry else mask(entry)  # a URL with a slip may hold a password
+    raise UsageError(f"{written}: there is no such file or folder, and it is no URL")
+
+
+def _file(path: Path) -> str:
+    kinds = {".json": "snapshot", ".sql": "migrations", ".prisma": "contract"}
+    if path.suffix not in kinds:
+        raise UsageError(
+            f"{path}: cannot tell what it is; write snapshot:{path}, migrations:{path} or contract:{path}"
+        )
+    return kinds[path.suffix]
+
+
+def _folder(path: Path, tool: str | None) -> str:
+    declares = any("node_modules" not in p.relative_to(path).parts for p in path.rglob("*.prisma"))
+    try:
+        discover(path, tool)
+    except MigrationError as error:
+        if declares:
+            return "contract"
+        raise MigrationError(f"{error}; if it declares a schema, write contract:{path}") from None
+    if declares:
+        raise UsageError(
+            f"{path}: holds migrations and a Prisma schema; write migrations:{path} or contract:{path}"
+        )
+    return "migrations"
+
+
+def open_side(
+    named: Named,
+    context: SourceContext,
+    progress: Progress,
+    *,
+    tool: str | None = None,
+    timeout_ms: int = 30_000,
+) -> Side:
+    """Read one side. Migrations are replayed on a scratch server, once for each state of their files.
+
+    Raises `UsageError` where it cannot be used, `ConnectError` and `ReadError` for a database that does not
+    answer, `ReplayError` for migrations that fail, `ScratchError` where there is no scratch server.
+    """
+    if named.kind == "contract":
+        with progress.step(f"reading {shown(named.entry)}"):
+            contract = read_source(named.entry, Path(), context)
+        return Side(Compared(kind="contract", name=shown(named.entry)), contract=contract)
+    source = Source(scratch=context.scratch, statement_timeout_ms=timeout_ms)
+    if named.kind == "url":
+        return _catalog_of(replace(source, database_url=named.entry), "", progress)
+    path = Path(named.entry)
+    if named.kind == "snapshot":
+        return _catalog_of(replace(source, snapshot=path), named.entry, progress)
+    discover(path, tool)  # what is wrong with the files themselves is said as that
+    try:
+        return _catalog_of(replace(source, migrations=path, tool=tool), named.entry, progress)
+    except MigrationError as error:
+        raise ReplayError(str(error)) from None
+
+
+def _catalog_of(source: Source, name: str, progress: Progress) -> Side:
+    with open_source(source, progress) as opened:
+        catalog = opened.catalog
+        compared = Compared(
+            kind=opened.kind,
+            name=name or opened.server,
+            server=f"{catalog.server.product} {catalog.server.version}",
+        )
+        notes = [
+            f"this role may not read {u.what} of {compared.name}: {u.reason}" for u in catalog.unreadable
+        ]
+        if opened.stand_ins:
+            notes.append(
+                f"made up for {compared.name}, because migrations do not: {', '.join(opened.stand_ins)}"
+            )
+        return Side(compared, catalog, replayed=opened.kind == "migrations", notes=tuple(notes))

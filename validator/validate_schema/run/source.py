@@ -1,0 +1,194 @@
+"""Open what is to be examined: a database, migrations on a scratch server, a snapshot, an SQLite file."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..catalog import read_catalog
+from ..catalog.snapshot import fingerprint, load_snapshot
+from ..catalog.sqlite import is_sqlite
+from ..model.catalog import Catalog
+from ..model.progress import Progress
+from ..model.wording import some
+from .proof import Copy
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from ..catalog.connect import Destination
+    from ..migrations import MigrationSet
+    from ..scratch import Database, Server
+    from .history import Replayed
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the catalog comes from: one of these, or libpq's environment when none is set. A `connection`
+    belongs to the caller: it is read, and left open as it was. `sqlite` is an engine or connection of
+    SQLAlchemy, or a connection of sqlite3, to an SQLite database; a URL may lead to one as well.
+
+    `scratch` names the scratch server for `migrations`; `tool` the migration tool where the folder
+    does not tell, and `command` runs migrations that are programs, in the folder `base`.
+    """
+
+    database_url: str | None = None
+    migrations: Path | None = None
+    snapshot: Path | None = None
+    connection: "psycopg.Connection | None" = None
+    sqlite: Any = None
+    tool: str | None = None
+    command: str | None = None
+    base: Path = Path()
+    scratch: str = "embedded"
+    statement_timeout_ms: int = 30_000
+
+    @property
+    def kind(self) -> str:
+        if self.snapshot is not None:
+            return "snapshot"
+        if self.sqlite is not None or is_sqlite(self.database_url):
+            return "sqlite"
+        return "migrations" if self.migrations is not None else "database"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An opened source: its catalog, the connection while it lasts, and how to call it. `copy` opens
+    a throwaway database with the same schema. `ran` are migrations that are the source, and how they ran;
+    if they failed, `no_catalog` says so, and the catalog is empty."""
+
+    catalog: Catalog
+    kind: str
+    server: str
+    connection: "psycopg.Connection | None" = None
+    stand_ins: tuple[str, ...] = ()
+    copy: Copy | None = None
+    ran: "tuple[MigrationSet, Replayed] | None" = None
+    no_catalog: str = ""
+
+
+@contextmanager
+def open_source(source: Source, progress: Progress, *, broken: bool = False) -> Iterator[Opened]:
+    """Open the source and read its catalog; what was started for it ends with the block.
+
+    Migrations that fail raise `MigrationError`, unless `broken` ones are wanted too.
+    """
+    if source.snapshot is not None:
+        yield Opened(load_snapshot(source.snapshot), "snapshot", source.snapshot.name)
+    elif source.kind == "sqlite":
+        with _open_sqlite(source, progress) as opened:
+            yield opened
+    elif source.migrations is not None:
+        with _open_migrations(source, source.migrations, progress, broken=broken) as opened:
+            yield opened
+    elif source.connection is not None:
+        yield _read_connection(source.connection, progress)
+    else:
+        with _open_database(source, progress) as opened:
+            yield opened
+
+
+def _read_connection(connection: "psycopg.Connection", progress: Progress) -> Opened:
+    from ..catalog.connect import parse_url
+
+    with progress.step("reading the catalog"):
+        catalog = read_catalog(connection)
+    return Opened(catalog, "database", parse_url(connection.info.dsn).shown, connection)
+
+
+@contextmanager
+def _open_database(source: Source, progress: Progress) -> Iterator[Opened]:
+    from ..catalog.connect import connect, parse_url
+
+    destination = parse_url(source.database_url)
+    with progress.step(f"connecting to {destination.shown}"):
+        connection = connect(source.database_url, statement_timeout_ms=source.statement_timeout_ms)
+    with connection:
+        with progress.step("reading the catalog"):
+            catalog = read_catalog(connection, default_schema=destination.default_schema)
+        copy = partial(_copy, source, destination, catalog, progress)
+        yield Opened(catalog, "database", destination.shown, connection, copy=copy)
+
+
+@contextmanager
+def _open_sqlite(source: Source, progress: Progress) -> Iterator[Opened]:
+    from ..catalog.sqlite import opened, read_sqlite
+    from ..catalog.sqlite.opening import shown
+
+    given = source.sqlite if source.sqlite is not None else source.database_url
+    name = shown(given)
+    with progress.step("reading the catalog"), opened(given) as connection:
+        catalog = read_sqlite(connection, name)
+    yield Opened(catalog, "database", name)
+
+
+@contextmanager
+def _copy(
+    source: Source, destination: "Destination", catalog: Catalog, progress: Progress
+) -> Iterator[tuple["Database", tuple[str, ...]]]:
+    """Open a database on a scratch server with the schema of a live one, without its rows."""
+    from ..scratch import open_server
+    from ..scratch.copy import copy_schema
+
+    with (
+        open_server(source.scratch, key=fingerprint(catalog), progress=progress) as server,
+        copy_schema(server, destination, catalog, progress) as copied,
+    ):
+        yield copied
+
+
+@contextmanager
+def _clone(server: "Server", template: str) -> Iterator[tuple["Database", tuple[str, ...]]]:
+    with server.database(template) as database:
+        yield database, ()
+
+
+@contextmanager
+def _open_migrations(source: Source, folder: Path, progress: Progress, *, broken: bool) -> Iterator[Opened]:
+    from ..migrations import discover
+    from ..model.errors import MigrationError
+    from ..scratch import open_server
+    from .history import replayed
+
+    migrations = discover(folder, source.tool, programs=source.command is not None)
+    with (
+        progress.step("starting the scratch PostgreSQL"),
+        open_server(source.scratch, key=migrations.digest, progress=progress) as server,
+    ):
+        with progress.step(f"applying {some(len(migrations.files), 'migration')}"):
+            ran = replayed(server, migrations, source.command, source.base)
+        if ran.failure and not broken:
+            raise MigrationError(ran.error)
+        template = None if ran.failure else ran.template
+        with server.database(template) as database, database.connect() as connection:
+            with progress.step("reading the catalog"):
+                catalog = read_catalog(connection, default_schema="public")
+            opened = Opened(
+                replace_database(catalog, _shown_folder(folder)),
+                "migrations",
+                f"scratch PostgreSQL ({source.scratch})",
+                stand_ins=ran.notes.stand_ins,
+                ran=(migrations, ran),
+            )
+            if ran.failure:
+                yield replace(
+                    opened, no_catalog=f"there is no schema to judge: {ran.failure.statement.file} fails"
+                )
+            else:
+                yield replace(opened, connection=connection, copy=lambda: _clone(server, ran.template))
+
+
+def _shown_folder(folder: Path) -> str:
+    """Return the last two names of the folder: enough to know it, nothing of the machine."""
+    return "/".join(folder.resolve().parts[-2:]).lstrip("/")
+
+
+def replace_database(catalog: Catalog, name: str) -> Catalog:
+    """Return the catalog under the name that stands in the report: a throwaway database's own
+    name differs with every run."""
+    import msgspec
+
+    return msgspec.structs.replace(catalog, server=msgspec.structs.replace(catalog.server, database=name))

@@ -1,0 +1,85 @@
+"""A copy of a live schema without its data, on a scratch server."""
+
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ..catalog.connect import Destination, mask
+from ..model.catalog import Catalog
+from ..model.errors import ScratchError
+from .copied_roles import borrowed_roles
+from .programs import credentials
+
+if TYPE_CHECKING:
+    from . import Database, Server
+
+_SETTING_OF_PSQL = re.compile(r"^\\(?:un)?restrict .*$", re.MULTILINE)
+
+
+@contextmanager
+def copy_schema(
+    server: "Server",
+    source: Destination,
+    catalog: Catalog,
+    progress: Callable[[str], None] | None = None,
+) -> Iterator[tuple["Database", tuple[str, ...]]]:
+    """Yield a database on `server` with the schema at `source`, and notes on what it lacks.
+
+    pg_dump reads the source; nothing is written to it and no row is read. Roles come from `catalog`,
+    as `borrowed_roles` makes them.
+    Raises `ScratchError` when there is no pg_dump or it fails.
+    """
+    say = progress or (lambda _: None)
+    say("copying the schema with pg_dump")
+    script = _dump(server, source)
+    with borrowed_roles(server, catalog, say) as notes, server.database() as database:
+        yield database, (*notes, *_restore(server, database, catalog, script))
+
+
+def _dump(server: "Server", source: Destination) -> str:
+    if server.bin_dir is None or not (server.bin_dir / "pg_dump").exists():
+        raise ScratchError("no pg_dump to copy the schema with: install PostgreSQL's client tools")
+    target, environ = credentials(source, "-c default_transaction_read_only=on")
+    command = [str(server.bin_dir / "pg_dump"), "--schema-only", "--no-comments", "--no-publications",
+               "--no-subscriptions", "--no-security-labels", "--no-tablespaces", "--encoding=UTF8",
+               "--lock-wait-timeout=5000", "--dbname", target]  # fmt: skip
+    said = subprocess.run(command, capture_output=True, env=environ, check=False)
+    if said.returncode != 0:
+        lines = mask(said.stderr.decode(errors="replace")).strip().splitlines() or ["no message"]
+        reason = next((line for line in lines if "error:" in line), lines[-1])
+        raise ScratchError(f"pg_dump could not copy the schema of {source.shown}: {reason}")
+    return _SETTING_OF_PSQL.sub("", said.stdout.decode())
+
+
+def _restore(server: "Server", database: "Database", catalog: Catalog, script: str) -> list[str]:
+    """Run the dump statement by statement; what fails is a note, since the rest can still be proven."""
+    import postgast
+    import psycopg
+
+    notes = []
+    with database.connect(autocommit=True) as conn:
+        for extension in catalog.extensions:
+            found = conn.execute(
+                "select from pg_catalog.pg_available_extensions where name = %s", [extension.name]
+            ).fetchone()
+            if found is None:
+                try:
+                    server.stand_in(extension.name)
+                    notes.append(f"the extension {extension.name} is a stand-in on the copy")
+                except ScratchError as error:
+                    notes.append(str(error))
+        for statement in postgast.split(script):
+            try:
+                conn.execute(statement.encode())
+            except psycopg.Error as error:
+                said = error.diag.message_primary or type(error).__name__
+                notes.append(f"not on the copy: {_first(statement)} ({said})")
+    return notes
+
+
+def _first(statement: str) -> str:
+    """Return the statement's first line that says something, shortened."""
+    lines = [x for x in statement.splitlines() if x.strip() and not x.startswith("--")]
+    return (lines or [""])[0][:120]

@@ -1,0 +1,152 @@
+"""Primary keys, uniques, indexes and foreign keys of SQLAlchemy models."""
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+
+from ..model.catalog import Action
+from ..model.contract import ExpectedForeignKey, ExpectedKey
+from .models_columns import Reader
+from .models_where import TableLines
+
+if TYPE_CHECKING:
+    from sqlalchemy import Constraint, ForeignKeyConstraint, Index, Table
+
+_ACTIONS: dict[str, Action] = {action: action for action in get_args(Action)}
+
+
+class _Part(NamedTuple):
+    """One key of an index: a column's name or an expression's SQL; `key` is what options call it."""
+
+    text: str
+    key: str
+    is_expression: bool
+    descending: bool
+
+
+def primary_key(table: "Table", reader: Reader, lines: TableLines) -> ExpectedKey | None:
+    """Return the primary key, None for a table without one."""
+    constraint = table.primary_key
+    columns = tuple(constraint.columns)
+    if not columns:
+        return None
+    name = _constraint_name(constraint, reader)
+    return ExpectedKey(
+        columns=tuple(c.name for c in columns),
+        name=name,
+        origin=reader.entry,
+        where=lines.key(table, name, columns),
+    )
+
+
+def uniques(table: "Table", reader: Reader, lines: TableLines) -> Iterator[ExpectedKey]:
+    """Yield unique constraints and unique indexes."""
+    from sqlalchemy import UniqueConstraint
+
+    for constraint in sorted(table.constraints, key=_place):
+        if isinstance(constraint, UniqueConstraint):
+            columns, name = tuple(constraint.columns), _constraint_name(constraint, reader)
+            yield ExpectedKey(
+                columns=tuple(c.name for c in columns),
+                name=name,
+                origin=reader.entry,
+                where=lines.key(table, name, columns),
+            )
+    yield from (_index(index, table, reader, lines) for index in _indexes(table) if index.unique)
+
+
+def indexes(table: "Table", reader: Reader, lines: TableLines) -> Iterator[ExpectedKey]:
+    """Yield indexes, but for unique ones."""
+    yield from (_index(index, table, reader, lines) for index in _indexes(table) if not index.unique)
+
+
+def _indexes(table: "Table") -> list["Index"]:
+    return sorted(table.indexes, key=lambda index: str(index.name))
+
+
+def _place(constraint: "Constraint") -> tuple[str, ...]:
+    return tuple(c.name for c in getattr(constraint, "columns", ()))
+
+
+def _index(index: "Index", table: "Table", reader: Reader, lines: TableLines) -> ExpectedKey:
+    options = index.dialect_options["postgresql"]
+    parts = tuple(_part(expression, reader) for expression in index.expressions)
+    classes = tuple(str(options["ops"].get(part.key, "")) for part in parts)
+    predicate = options["where"]
+    name = _plain(reader.names.format_index(index))
+    return ExpectedKey(
+        columns=tuple(part.text for part in parts),
+        expressions=tuple(part.text for part in parts if part.is_expression),
+        name=name,
+        method=str(options["using"] or "btree").lower(),
+        opclasses=classes if any(classes) else (),
+        ordered=True,
+        descending=tuple(part.text for part in parts if part.descending),
+        predicate=reader.sql(predicate) if predicate is not None else None,
+        origin=reader.entry,
+        where=lines.key(table, name, tuple(index.columns)),
+    )
+
+
+def _part(expression: Any, reader: Reader) -> _Part:
+    """Return one key. Order and the place of NULLs stand around the expression, innermost first."""
+    from sqlalchemy import Column
+    from sqlalchemy.sql import operators
+    from sqlalchemy.sql.elements import UnaryExpression
+
+    orders = (operators.asc_op, operators.desc_op, operators.nulls_first_op, operators.nulls_last_op)
+    descending = False
+    while isinstance(expression, UnaryExpression) and expression.modifier in orders:
+        descending = descending or expression.modifier is operators.desc_op
+        expression = expression.element
+    if isinstance(expression, Column):
+        return _Part(expression.name, expression.key, False, descending)
+    written = reader.sql(expression)
+    found = re.fullmatch(r'\s*("(?:[^"]|"")+"|[a-z_][a-z0-9_]*)\s*(desc|asc)?\s*', written, re.IGNORECASE)
+    if found is not None:
+        name = _plain(found[1]) or ""
+        return _Part(name, name, False, (found[2] or "").lower() == "desc")
+    return _Part(written, str(getattr(expression, "key", "")), True, descending)
+
+
+def foreign_keys(table: "Table", reader: Reader, lines: TableLines) -> Iterator[ExpectedForeignKey]:
+    """Yield foreign keys. Raises SQLAlchemy's error for a table or column that there is not."""
+    for key in sorted(table.foreign_key_constraints, key=_place):
+        yield _foreign_key(key, table, reader, lines)
+
+
+def _foreign_key(
+    key: "ForeignKeyConstraint", table: "Table", reader: Reader, lines: TableLines
+) -> ExpectedForeignKey:
+    name, target = _constraint_name(key, reader), key.referred_table
+    columns = tuple(element.parent for element in key.elements)
+    return ExpectedForeignKey(
+        columns=tuple(c.name for c in columns),
+        references=target.name,
+        references_schema=reader.schema(target.schema),
+        referenced_columns=tuple(element.column.name for element in key.elements),
+        on_delete=_action(key.ondelete),
+        on_update=_action(key.onupdate),
+        name=name,
+        origin=reader.entry,
+        where=lines.key(table, name, columns),
+    )
+
+
+def _action(written: str | None) -> Action:
+    """Return an action; a list of columns after SET NULL is left out."""
+    words = " ".join((written or "no action").partition("(")[0].lower().split())
+    return _ACTIONS.get(words, "no action")
+
+
+def _constraint_name(constraint: "Constraint", reader: Reader) -> str | None:
+    """Return the name that the model or its naming convention gives, cut as SQLAlchemy cuts it."""
+    if constraint.name is None:
+        return None
+    return _plain(reader.names.format_constraint(constraint))
+
+
+def _plain(quoted: str | None) -> str | None:
+    if quoted is None:
+        return None
+    return quoted[1:-1].replace('""', '"') if quoted.startswith('"') else quoted

@@ -1,0 +1,1 @@
+"""SQL as text: names quoted, scripts split, expressions parsed, compared and read. Nothing is run."""

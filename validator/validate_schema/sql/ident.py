@@ -1,0 +1,70 @@
+"""Quote identifiers and literals for SQL; print names for people."""
+
+import re
+
+from ..model.catalog import QName
+
+_PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\u2421"}
+UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]"
+)
+
+_LONGEST = 63  # bytes: NAMEDATALEN - 1
+
+
+def quote_ident(name: str) -> str:
+    """Return `name` as a quoted SQL identifier, always quoted so that keywords and case are safe.
+
+    Source: PostgreSQL documentation, "Lexical Structure", quoted identifiers.
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_idents(names: tuple[str, ...]) -> str:
+    """Return `names` quoted and joined by commas."""
+    return ", ".join(map(quote_ident, names))
+
+
+def quote_qname(name: QName) -> str:
+    """Return a schema-qualified, quoted SQL name."""
+    return f"{quote_ident(name.schema)}.{quote_ident(name.name)}"
+
+
+def quote_role(name: str) -> str:
+    """Return a role name quoted for GRANT and policies; ``PUBLIC`` is the keyword."""
+    return "PUBLIC" if name == "PUBLIC" else quote_ident(name)
+
+
+def quote_literal(text: str) -> str:
+    """Return `text` as a SQL string literal that means the same whatever
+    ``standard_conforming_strings`` is."""
+    quoted = "'" + text.replace("'", "''") + "'"
+    return " E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted
+
+
+def derived_name(*parts: str) -> str:
+    """Join `parts` into an object name of at most 63 bytes.
+
+    What is too long is cut from the first part; where that leaves nothing of it, from the end of all
+    but the last, which tells names apart. Source: PostgreSQL documentation, "Identifiers and Key
+    Words": longer names are silently truncated.
+    """
+    head, tail = parts[0], "_".join(parts[1:])
+    room = _LONGEST - len(tail.encode()) - 1
+    if room < 1:
+        head, tail = "_".join(parts[:-1]), parts[-1]
+        room = _LONGEST - len(tail.encode()) - 1
+    return f"{head.encode()[:room].decode(errors='ignore')}_{tail}"
+
+
+def display(name: QName, default_schema: str = "public") -> str:
+    """Return the name as people write it: without the default schema."""
+    return name.name if name.schema == default_schema else f"{name.schema}.{name.name}"
+
+
+def visible(text: str) -> str:
+    """Return `text` with control, direction and zero-width characters replaced by visible signs.
+
+    C0 controls become their Unicode control pictures (a newline is ␊), the others ``⟨U+202E⟩``.
+    """
+    return UNSEEN.sub(lambda m: _PICTURES.get(ord(m[0]), f"⟨U+{ord(m[0]):04X}⟩"), text)
