@@ -20,6 +20,11 @@ def quote_ident(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def unquote_ident(text: str) -> str:
+    """Return the name that an identifier stands for, quoted or as the server prints it without quotes."""
+    return text[1:-1].replace('""', '"') if text.startswith('"') else text
+
+
 def quote_idents(names: tuple[str, ...]) -> str:
     """Return `names` quoted and joined by commas."""
     return ", ".join(map(quote_ident, names))

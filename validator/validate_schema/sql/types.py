@@ -78,6 +78,12 @@ def same_type(expected: str, observed: str, default_schema: str = "public") -> b
     return bool({first.name, first.folded or first.name} & {second.name, second.folded or second.name})
 
 
+def caseless_type(text: str, default_schema: str = "public") -> TypeName:
+    """Return what two type names have in common that `same_type` tells to be one type."""
+    found = parse_type(text, default_schema)
+    return found._replace(name=found.name.lower(), folded="")
+
+
 @lru_cache(maxsize=8192)
 def parse_type(text: str, default_schema: str = "public") -> TypeName:
     """Return a type's name in the server's spelling."""

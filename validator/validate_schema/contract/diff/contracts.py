@@ -116,7 +116,13 @@ def _pair_tables(before: Declared, after: Declared, terms: Terms) -> Pairs[Expec
         moved = terms._replace(renamed={_named(old, terms): _named(new, terms)})
         return all(c.kind == "renamed" for c in _table(Side(old, before.full), Side(new, after.full), moved))
 
-    return pair(before.contract.tables, after.contract.tables, lambda t: _named(t, terms), alike)
+    return pair(
+        before.contract.tables,
+        after.contract.tables,
+        lambda t: _named(t, terms),
+        alike,
+        shapes=lambda t: (tuple(c.name for c in t.columns),),
+    )
 
 
 def _tables(found: Pairs[ExpectedTable], before: Declared, after: Declared, terms: Terms) -> Iterator[Change]:

@@ -1,7 +1,7 @@
 """Constraints and indexes of one table on both sides."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 from ...model.catalog import Constraint, Index, Table
 from ...model.difference import Change
@@ -17,10 +17,11 @@ _USUAL = re.compile(r"([a-z0-9]+_ops)?")  # the classes that are a type's defaul
 def constraints(before: Table, after: Table, terms: Terms) -> Iterator[Change]:
     """Yield the changes of the constraints but NOT NULL, which is a property of a column."""
     found = pair(
-        _own(before),
-        _own(after),
+        own(before),
+        own(after),
         lambda c: (c.kind, c.name),
         lambda old, new: old.kind == new.kind and not any(changed(_ref(after, new), _terms(old, new, terms))),
+        shapes=lambda c: (outline(c),),
         certain=False,
     )
     for old, new in found.same:
@@ -35,7 +36,18 @@ def constraints(before: Table, after: Table, terms: Terms) -> Iterator[Change]:
     yield from _not_null(before, after)
 
 
-def _own(table: Table) -> list[Constraint]:
+def outline(constraint: Constraint) -> Hashable:
+    """Return what constraints that differ by their names alone have in common."""
+    return constraint.kind, () if constraint.kind == "check" else constraint.columns
+
+
+def index_outline(index: Index) -> Hashable:
+    """Return what indexes that differ by their names alone have in common."""
+    return index.columns, index.unique, index.method
+
+
+def own(table: Table) -> list[Constraint]:
+    """Return the constraints that are compared: NOT NULL belongs to its column, a copy to the parent."""
     return [c for c in table.constraints if c.kind != "not null" and not c.inherited]
 
 
@@ -122,10 +134,11 @@ def described(constraint: Constraint, default_schema: str) -> str:
 def indexes(before: Table, after: Table, terms: Terms) -> Iterator[Change]:
     """Yield the changes of the indexes, but those that implement a constraint."""
     found = pair(
-        _free(before),
-        _free(after),
+        free(before),
+        free(after),
         lambda i: i.name,
         lambda old, new: not any(changed(_index(after, new), _shape(old, new, terms))),
+        shapes=lambda i: (index_outline(i),),
         certain=False,
     )
     for old, new in found.same:
@@ -140,7 +153,8 @@ def indexes(before: Table, after: Table, terms: Terms) -> Iterator[Change]:
     yield from _implementing(before, after)
 
 
-def _free(table: Table) -> list[Index]:
+def free(table: Table) -> list[Index]:
+    """Return the indexes that are compared by themselves, not with what they implement."""
     return [i for i in table.indexes if i.constraint is None and not i.primary and not i.inherited]
 
 

@@ -25,7 +25,13 @@ def schemas(before: Sequence[Schema], after: Sequence[Schema], terms: Terms) -> 
 
 def enums(before: Sequence[Enum], after: Sequence[Enum]) -> Iterator[Change]:
     """Yield the changes of the enums, a change for each label that came or went."""
-    found = pair(before, after, lambda e: e.qname, lambda old, new: old.labels == new.labels)
+    found = pair(
+        before,
+        after,
+        lambda e: e.qname,
+        lambda old, new: old.labels == new.labels,
+        shapes=lambda e: (e.labels,),
+    )
     for old, new in found.same:
         if old != new:
             ref = ObjectRef("enum", new.schema, name=new.name)
@@ -107,6 +113,7 @@ def sequences(
         after,
         lambda s: (s.schema, s.name),
         lambda old, new: old.owned_by is not None and (old.owned_by, old.type) == (new.owned_by, new.type),
+        shapes=lambda s: ((s.owned_by, s.type),),
     )
     for old, new in found.same:
         if old == new:

@@ -1,9 +1,11 @@
 """Find out which object of one side is which of the other."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 _T = TypeVar("_T")
+_Shapes: TypeAlias = Callable[[_T], Iterable[Hashable]]
 
 
 class Pairs(NamedTuple, Generic[_T]):
@@ -21,18 +23,22 @@ def pair(
     name: Callable[[_T], Hashable],
     alike: Callable[[_T, _T], bool] | None = None,
     *,
+    shapes: _Shapes[_T] = lambda _: ((),),
     certain: bool = True,
 ) -> Pairs[_T]:
     """Pair the objects of both sides by `name`, and what is left over by content.
 
     `alike` tells whether two objects differ by their names alone; None: a name is all there is. If
-    `certain`, a renaming is said only where each is the only candidate of the other.
+    `certain`, a renaming is said only where each is the only candidate of the other. Two objects that are
+    alike share one of their `shapes`: no others are compared, so that the more these say, the fewer.
     """
     old, new = {name(item): item for item in before}, {name(item): item for item in after}
     same = tuple((item, new[key]) for key, item in old.items() if key in new)
     gone = [item for key, item in old.items() if key not in new]
     come = [item for key, item in new.items() if key not in old]
-    renamed = _renamed(gone, come, alike, certain) if alike and gone and come else ()
+    renamed: tuple[tuple[_T, _T], ...] = ()
+    if alike and gone and come:
+        renamed = tuple((_only if certain else _first)(gone, come, alike, shapes))
     left, right = {id(a) for a, _ in renamed}, {id(b) for _, b in renamed}
     return Pairs(
         same,
@@ -42,19 +48,45 @@ def pair(
     )
 
 
-def _renamed(
-    gone: Sequence[_T], come: Sequence[_T], alike: Callable[[_T, _T], bool], certain: bool
-) -> tuple[tuple[_T, _T], ...]:
-    candidates = [(a, [b for b in come if alike(a, b)]) for a in gone]
-    taken: set[int] = set()
-    found = []
-    for item, matches in candidates:
-        if certain:
-            rivals = [a for a, others in candidates if any(b is m for b in others for m in matches)]
-            if len(matches) != 1 or len(rivals) != 1:
-                continue
-        free = [m for m in matches if id(m) not in taken]
-        if free:
-            taken.add(id(free[0]))
-            found.append((item, free[0]))
-    return tuple(found)
+def _only(
+    gone: Sequence[_T], come: Sequence[_T], alike: Callable[[_T, _T], bool], shapes: _Shapes[_T]
+) -> Iterator[tuple[_T, _T]]:
+    """Yield the pairs of which each is the only candidate of the other. A second candidate settles it."""
+    lost, found = _Shelf(gone, shapes), _Shelf(come, shapes)
+    for item in gone:
+        matches = list(islice((other for other in found.near(item) if alike(item, other)), 2))
+        if len(matches) == 1:
+            others = (other for other in lost.near(matches[0]) if other is not item)
+            if not any(alike(other, matches[0]) for other in others):
+                yield item, matches[0]
+
+
+def _first(
+    gone: Sequence[_T], come: Sequence[_T], alike: Callable[[_T, _T], bool], shapes: _Shapes[_T]
+) -> Iterator[tuple[_T, _T]]:
+    """Yield each with the first of its candidates that no other has taken."""
+    found, taken = _Shelf(come, shapes), set[int]()
+    for item in gone:
+        free = (other for other in found.near(item) if id(other) not in taken and alike(item, other))
+        match = next(free, None)
+        if match is not None:
+            taken.add(id(match))
+            yield item, match
+
+
+class _Shelf(Generic[_T]):
+    """Objects by their shapes."""
+
+    def __init__(self, items: Sequence[_T], shapes: _Shapes[_T]) -> None:
+        self._shapes = shapes
+        self._by_shape: dict[Hashable, list[_T]] = {}
+        for item in items:
+            for shape in shapes(item):
+                self._by_shape.setdefault(shape, []).append(item)
+
+    def near(self, item: _T) -> Iterable[_T]:
+        """Return the objects that share a shape with `item`, each once."""
+        found = [self._by_shape.get(shape, ()) for shape in self._shapes(item)]
+        if len(found) == 1:
+            return found[0]
+        return {id(other): other for others in found for other in others}.values()

@@ -48,6 +48,7 @@ def policies(before: Table, after: Table, terms: Terms) -> Iterator[Change]:
         after.policies,
         lambda p: p.name,
         lambda old, new: not any(changed(_ref(after, new), parts(old, new, terms, active=False))),
+        shapes=lambda p: ((p.permissive, p.command, frozenset(p.roles)),),
     )
     for old, new in found.same:
         if old != new:

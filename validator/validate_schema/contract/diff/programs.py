@@ -1,6 +1,6 @@
 """Views and functions on both sides."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 from ...model.catalog import Function, View
 from ...model.difference import Change
@@ -20,6 +20,7 @@ def views(before: Sequence[View], after: Sequence[View], terms: Terms) -> Iterat
         after,
         lambda v: (v.kind, v.qname),
         lambda old, new: old.kind == new.kind and not any(changed(_view_ref(new), _view(old, new, terms))),
+        shapes=lambda v: ((v.kind, v.owner, v.columns, terms.query_outline(v.definition)),),
     )
     for old, new in (*found.same, *found.renamed):
         if old is new or old == new:
@@ -91,7 +92,10 @@ def _pair_functions(before: Sequence[Function], after: Sequence[Function], terms
         same_arguments = old.arguments == new.arguments and old.body is not None
         return same_arguments and not any(changed(_function_ref(new), _function(old, new, terms)))
 
-    return pair(before, after, lambda f: (f.kind, f.qname, f.arguments), alike)
+    def shapes(function: Function) -> tuple[Hashable, ...]:
+        return (function.kind, function.qname), (function.kind, function.arguments, _lines(function))
+
+    return pair(before, after, lambda f: (f.kind, f.qname, f.arguments), alike, shapes=shapes)
 
 
 def _called(function: Function) -> str:

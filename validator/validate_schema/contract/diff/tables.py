@@ -1,6 +1,7 @@
 """Tables on both sides: which is which, and what differs on each."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import chain
 
 from msgspec.structs import replace
@@ -9,8 +10,9 @@ from ...model.catalog import Column, Constraint, QName, Table, Trigger
 from ...model.difference import Change
 from ...model.finding import ObjectRef
 from ...model.wording import some
+from ...sql.types import caseless_type
 from .changes import Property, added, changed, grants, names, on_off, removed, renamed, shown, yes_no
-from .keys import constraints, indexes
+from .keys import constraints, free, index_outline, indexes, outline, own
 from .pairs import Pairs, pair
 from .policies import policies, switches
 from .terms import Terms
@@ -27,7 +29,32 @@ def pair_tables(before: Sequence[Table], after: Sequence[Table], terms: Terms) -
         moved = terms._replace(renamed={**terms.renamed, old.qname: new.qname})
         return all(c.kind == "renamed" for c in table_changes(old, new, moved))
 
-    return pair(before, after, lambda t: t.qname, alike)
+    return pair(before, after, lambda t: t.qname, alike, shapes=lambda t: (_outline(t, terms),))
+
+
+def _outline(table: Table, terms: Terms) -> Hashable:
+    """Return what tables that differ by their names alone have in common: most of what `table_changes`
+    compares, but for the texts of expressions, which mean the same in many spellings."""
+    return (
+        *(getattr(table, name) for name in ("owner", "kind", "unlogged", "partition_key", "partition_bound")),
+        (table.row_security, table.force_row_security, len(table.inherits), frozenset(table.options)),
+        tuple(
+            (c.name, caseless_type(c.type, terms.default_schema), c.not_null, c.identity, c.generated)
+            for c in table.columns
+        ),
+        _counted((outline(c), _target(table, c)) for c in own(table)),
+        _counted(map(index_outline, free(table))),
+        _counted((p.command, p.permissive, frozenset(p.roles)) for p in table.policies),
+    )
+
+
+def _target(table: Table, key: Constraint) -> Hashable:
+    """Return what a foreign key references; a key to its own table follows the table's name."""
+    return "itself" if key.references == table.qname else key.references, key.referenced_columns
+
+
+def _counted(outlines: Iterable[Hashable]) -> frozenset[tuple[Hashable, int]]:
+    return frozenset(Counter(outlines).items())
 
 
 def of_tables(found: Pairs[Table], terms: Terms) -> Iterator[Change]:
@@ -162,6 +189,7 @@ def triggers(on: QName, before: Sequence[Trigger], after: Sequence[Trigger]) -> 
         [t for t in after if not t.inherited],
         lambda t: t.name,
         lambda old, new: replace(old, name=new.name) == new,
+        shapes=lambda t: (replace(t, name=""),),
     )
     for old, new in found.same:
         yield from changed(ref(new), _trigger(old, new))

@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 from ...model.catalog import Catalog, Constraint, QName
 from ...sql.compare import same_expression, same_type
-from ...sql.ident import quote_ident, quote_qname
+from ...sql.ident import quote_qname, unquote_ident
+
+_IDENT = r'"(?:[^"]|"")+"|[^\W\d][\w$]*'
+_QUALIFIED = re.compile(rf"(?<![\w$])({_IDENT})\.({_IDENT})(?![\w$])")  # as the server prints a name
 
 
 class Terms(NamedTuple):
@@ -42,11 +45,20 @@ class Terms(NamedTuple):
         plain = (self._retold(before) or "").rstrip(" \n;"), after.rstrip(" \n;")
         return same_expression(*plain, self.default_schema)
 
+    def query_outline(self, text: str) -> str:
+        """Return what queries have in common that `query` tells to be the same, as far as it is text."""
+        return text if self.exact and not self.renamed else ""
+
     def _retold(self, text: str | None) -> str | None:
         """Return SQL of the old side with renamed tables under their new names."""
-        for old, new in self.renamed.items() if text else ():
-            text = quote_qname(new).join(re.split(rf"(?<![\w$]){_printed(old)}(?![\w$])", text or ""))
-        return text
+        if not text or not self.renamed:
+            return text
+
+        def retell(found: re.Match[str]) -> str:
+            new = self.renamed.get(QName(*map(unquote_ident, found.groups())))
+            return found[0] if new is None else quote_qname(new)
+
+        return _QUALIFIED.sub(retell, text)
 
     def target(self, before: QName | None) -> QName | None:
         """Return what a table that was named `before` is called now."""
@@ -61,13 +73,6 @@ class Terms(NamedTuple):
         if before.kind != "check":
             return False
         return self.expression(condition(before.definition), condition(after.definition))
-
-
-def _printed(name: QName) -> str:
-    """Return a pattern for a qualified name as the server prints it, quoted or not."""
-    return r"(?<![\w$])" + r"\.".join(
-        f"(?:{re.escape(part)}|{re.escape(quote_ident(part))})" for part in name
-    )
 
 
 def condition(definition: str) -> str:
