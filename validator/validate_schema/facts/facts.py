@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from ..model.catalog import Catalog, Constraint, QName, Role, Sequence, Table, View
+from ..model.catalog import Catalog, Constraint, Function, QName, Role, Sequence, Table, View
 from ..model.contract import Contract, ExpectedTable
 from ..model.evidence import Evidence
 from ..model.finding import ObjectRef
@@ -15,6 +15,7 @@ from ..model.isolation import Isolation
 from ..model.reading import Analysis, Judgement, PolicyReading
 from ..model.tenancy import Level, Standing, TableClass, Tenancy
 from ..sql.ident import display
+from ..sql.mentions import Named
 
 
 class NotExamined(Exception):  # noqa: N818 - not an error: a result
@@ -295,6 +296,16 @@ class Facts:
         for other in others:
             taken.setdefault(other.schema, set()).add(other.name)
         return {schema: frozenset(names) for schema, names in taken.items()}
+
+    @cached_property
+    def named_functions(self) -> Named[Function]:
+        """The functions whose body can be read, to be found in texts by name."""
+        return Named((f.name, f) for f in self.catalog.functions if f.body)
+
+    @cached_property
+    def named_guarded(self) -> Named[Table]:
+        """The tables with policies, to be found in texts by name."""
+        return Named((t.name, t) for t in self.catalog.tables if t.policies)
 
     @cached_property
     def app_roles(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Container, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ...sql.mentions import mentions
 from .hints import forged, nearest, other_settings, setting
 from .rows import A, B
 from .variety import named_tenants, text_around
@@ -45,7 +46,7 @@ def mirror(
     nearest to the setting."""
     text = text_around(target.seeder, target.table)
     names = other_settings(text, _own(target, context))
-    columns = [c for c in values if _named(c, text)] if names else []
+    columns = [c for c in values if mentions(text, c)] if names else []
     held = {name: values[nearest(text, [name], columns)[0]] for name in names if columns}
     return tuple(setting(name, value) for name, value in held.items() if value is not None)
 
@@ -54,15 +55,11 @@ def _own(target: "Target", context: Sequence[str]) -> Container[str | None]:
     return {target.seeder.facts.tenancy.setting, *(w for s in context for w in _WORD.findall(s))}
 
 
-def _named(column: str, text: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(column)}(?!\w)", text) is not None
-
-
 def _theirs(target: "Target", text: str, name: str) -> list[str]:
     """Return what a policy may compare the setting with: B's keys, what its rows hold in the columns that
     the text names nearest to the setting, and A's keys."""
     keys, rows = target.seeder.keys.values(), target.rows.of(B)
-    named = [c for c in (rows[0].values if rows else ()) if _named(c, text)]
+    named = [c for c in (rows[0].values if rows else ()) if mentions(text, c)]
     held: list[str] = []
     for column in nearest(text, [name], named)[:_NEAR]:
         values = [v for row in rows if (v := row.values.get(column))]

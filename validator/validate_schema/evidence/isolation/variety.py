@@ -1,10 +1,10 @@
 """What policies look at, so that every branch of one may meet a row."""
 
-import re
 from itertools import combinations, islice, product
 from typing import TYPE_CHECKING
 
 from ...model.catalog import Table
+from ...sql.mentions import mentions
 from .hints import literals, nearest, numbers
 from .rows import OTHERS, A, Column
 
@@ -22,11 +22,7 @@ def policy_text(seeder: "Seeder", table: Table) -> str:
     known = seeder.texts
     if table.qname not in known:
         text = " ".join(f"{p.using or ''} {p.check or ''}" for p in table.policies)
-        bodies = [
-            f.body
-            for f in seeder.facts.catalog.functions
-            if f.body and re.search(rf"\b{re.escape(f.name)}\b", text)
-        ]
+        bodies = (f.body or "" for f in seeder.facts.named_functions.within(text))
         known[table.qname] = " ".join([text, *bodies])
     return known[table.qname]
 
@@ -36,12 +32,10 @@ def text_around(seeder: "Seeder", table: Table) -> str:
     sub-select too."""
     known = seeder.texts_around
     if table.qname not in known:
-        guarded = [t for t in seeder.facts.catalog.tables if t.policies]
         found, queue = {table.qname: policy_text(seeder, table)}, [table.qname]
         while queue:
-            text = found[queue.pop()]
-            for other in guarded:
-                if other.qname not in found and re.search(rf"(?<!\w){re.escape(other.name)}(?!\w)", text):
+            for other in seeder.facts.named_guarded.within(found[queue.pop()]):
+                if other.qname not in found:
                     found[other.qname] = policy_text(seeder, other)
                     queue.append(other.qname)
         known[table.qname] = " ".join(found.values())
@@ -66,7 +60,7 @@ def _variants(seeder: "Seeder", table: Table) -> list[Variant]:
     named = [*literals(text), *numbers(text)]
     choices: dict[str, list[str | None]] = {}
     for column in seeder.usable(table.qname):
-        if re.search(rf"(?<!\w){re.escape(column.name)}(?!\w)", text) and not seeder.binds(table, column):
+        if mentions(text, column.name) and not seeder.binds(table, column):
             words = nearest(text, [column.name], named)
             wanted = _choices(seeder, column, words, _key_of_a(seeder, table, column))
             if wanted:
