@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
-from validate_schema.checking.api import Facts, TableClass
-from validate_schema.checking.api import catalog as cat
+from validate_schema.pack import Facts
+from validate_schema.pack.model import TableClass
+from validate_schema.pack.model import catalog as cat
 
 ROW_PRIVILEGES = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
 

@@ -1,6 +1,8 @@
 """Give rows without a tenant the tenant of the row that they belong to."""
 
-from validate_schema.checking.api import Facts, TableClass, catalog, quote_ident, quote_qname
+from validate_schema.pack import Facts
+from validate_schema.pack.model import TableClass, catalog
+from validate_schema.pack.sql import quote_ident, quote_qname
 
 BATCH = 10_000
 

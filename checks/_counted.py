@@ -1,6 +1,7 @@
 """Counts of rows in words: DAT checks count up to a limit."""
 
-from validate_schema.checking.api import Facts, some
+from validate_schema.pack import Facts
+from validate_schema.pack.model import some
 
 
 def counted(number: int, noun: str, facts: Facts) -> str:

@@ -4,7 +4,8 @@ carry the tenant column."""
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.checking.api import Facts, ObjectRef, TableClass, catalog, contract
+from validate_schema.pack import Facts, ObjectRef
+from validate_schema.pack.model import TableClass, catalog, contract
 
 Expected = (
     contract.ExpectedTable

@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from checks._declared import declared_tables
-from validate_schema.checking.api import Facts, ObjectRef, catalog, contract
+from validate_schema.pack import Facts, ObjectRef
+from validate_schema.pack.model import catalog, contract
+
+from ._declared import declared_tables
 
 _WORD = re.compile(r'"((?:[^"]|"")+)"|([\w$]+)')
 

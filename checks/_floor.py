@@ -1,15 +1,9 @@
 """The remedy for a table that leaks: a floor that no permissive policy can lift."""
 
-from validate_schema.checking.api import (
-    Facts,
-    Remedy,
-    enable_row_security,
-    quote_ident,
-    quote_qname,
-    tenant_condition,
-    tenant_policy,
-)
-from validate_schema.checking.api import catalog as cat
+from validate_schema.pack import Facts, Remedy
+from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.remedies import enable_row_security, tenant_condition, tenant_policy
+from validate_schema.pack.sql import quote_ident, quote_qname
 
 _NOTE = (
     "A restrictive policy binds the tenant whatever the other policies allow. Take the open branch out of "

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from validate_schema.checking.api import catalog as cat
-from validate_schema.checking.api import quote_ident, quote_qname, quote_role
+from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.sql import quote_ident, quote_qname, quote_role
 
 UNFILTERED = ("REFERENCES", "TRIGGER", "TRUNCATE")
 ROW_PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE")

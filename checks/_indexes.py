@@ -1,7 +1,11 @@
 """What the IDX checks say of an index, and how a missing one is made."""
 
-from checks._expected import missing_columns
-from validate_schema.checking.api import Facts, Remedy, catalog, keys_of, new_index
+from validate_schema.pack import Facts, Remedy
+from validate_schema.pack.model import catalog
+from validate_schema.pack.remedies import new_index
+from validate_schema.pack.subjects import keys_of
+
+from ._expected import missing_columns
 
 
 def words(index: catalog.Index) -> str:

@@ -2,19 +2,12 @@
 
 from collections.abc import Sequence
 
-from checks._declared import written_in
-from checks._expected import ExpectedOf, ExpectedReference
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    Remedy,
-    Severity,
-    catalog,
-    contract,
-    quote_ident,
-    quote_qname,
-    same_expression,
-)
+from validate_schema.pack import Facts, Flaw, Remedy, Severity
+from validate_schema.pack.model import catalog, contract
+from validate_schema.pack.sql import quote_ident, quote_qname, same_expression
+
+from ._declared import written_in
+from ._expected import ExpectedOf, ExpectedReference
 
 _DESCENDING = 1  # the flag in pg_index.indoption
 _RENAME = {

@@ -1,6 +1,8 @@
 """Columns that read like the tenant column and are not."""
 
-from validate_schema.checking.api import Facts, TableClass, catalog, key_name
+from validate_schema.pack import Facts
+from validate_schema.pack.model import TableClass, catalog
+from validate_schema.pack.sql import key_name
 
 
 def look_alikes(table: catalog.Table, facts: Facts) -> tuple[str, ...]:

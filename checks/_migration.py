@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.checking.api import Facts, NotExamined, ObjectRef
-from validate_schema.checking.api import history as his
+from validate_schema.pack import Facts, NotExamined, ObjectRef
+from validate_schema.pack.model import history as his
 
 RECORDED = frozenset(
     {"applied", "unverifiable", "missing", "edited", "line_endings", "renamed", "reused", "renumbered"}

@@ -18,7 +18,7 @@ _STUB = '''
     bad="TODO SQL that fails",
     good="TODO SQL that passes",
 )
-def {function}(table: catalog.Table, facts: Facts) -> Verdict:
+def {function}(table: catalog.Table, facts: Facts) -> Flaw | None:
     """TODO: what is wrong, in one sentence.
 
     TODO: what is examined, when it fails, what is not covered.

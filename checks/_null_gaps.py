@@ -1,6 +1,9 @@
 """What to do about a unique that lets equal rows in because NULLs are distinct."""
 
-from validate_schema.checking.api import Facts, Remedy, TableUnique, open_columns, replace_unique
+from validate_schema.pack import Facts, Remedy
+from validate_schema.pack.remedies import replace_unique
+from validate_schema.pack.scoping import open_columns
+from validate_schema.pack.subjects import TableUnique
 
 OPTIONAL = Remedy(
     note="Nothing to do where any number of rows may go without the value; a predicate, WHERE … IS NOT NULL, "

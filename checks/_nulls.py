@@ -1,13 +1,9 @@
 """Whether a column may hold NULL, as far as constraints that hold say so."""
 
-from validate_schema.checking.api import (
-    Facts,
-    catalog,
-    free_name,
-    nullable_columns,
-    set_not_null,
-    validate_constraint,
-)
+from validate_schema.pack import Facts
+from validate_schema.pack.model import catalog
+from validate_schema.pack.remedies import free_name, set_not_null, validate_constraint
+from validate_schema.pack.scoping import nullable_columns
 
 
 def unvalidated_not_null(table: catalog.Table, column: catalog.Column) -> str | None:

@@ -4,19 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    ObjectRef,
-    Remedy,
-    catalog,
-    drop_index,
-    form,
-    keys_of,
-    quote_ident,
-    quote_qname,
-    some,
-)
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy
+from validate_schema.pack.model import catalog, form, some
+from validate_schema.pack.remedies import drop_index
+from validate_schema.pack.sql import quote_ident, quote_qname
+from validate_schema.pack.subjects import keys_of
 
 HABIT = 3
 """From this many tables on, overlaps alike are one habit and one finding."""

@@ -4,18 +4,12 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    ObjectRef,
-    Remedy,
-    TablePolicy,
-    quote_ident,
-    quote_qname,
-    reading,
-    tenant_condition,
-)
-from validate_schema.checking.api import catalog as cat
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy
+from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.model import reading
+from validate_schema.pack.remedies import tenant_condition
+from validate_schema.pack.sql import quote_ident, quote_qname
+from validate_schema.pack.subjects import TablePolicy
 
 LOCK = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
 _CHECKS = {

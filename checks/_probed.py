@@ -3,21 +3,11 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from validate_schema.checking.api import (
-    Check,
-    Facts,
-    Flaw,
-    NotExamined,
-    ObjectRef,
-    Remedy,
-    Severity,
-    Unexamined,
-    Verdict,
-    reading,
-    ref_of,
-)
-from validate_schema.checking.api import catalog as cat
-from validate_schema.checking.api import isolation as iso
+from validate_schema.pack import Check, Facts, Flaw, NotExamined, ObjectRef, Remedy, Severity, Unexamined
+from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.model import isolation as iso
+from validate_schema.pack.model import reading
+from validate_schema.pack.subjects import ref_of
 
 _LONGEST = 160  # characters of a statement in a finding
 _WORST = (iso.Outcome.LEAK, iso.Outcome.INCONCLUSIVE, iso.Outcome.ISOLATED, iso.Outcome.DENIED)
@@ -105,7 +95,7 @@ def probed(probe: iso.Probe) -> Callable[[Facts], Iterator[Probed]]:
 
 def _reports(facts: Facts) -> tuple[tuple[str, ObjectRef], ...]:
     """Return the errors of this run's static checks that say why rows are open, each with its object."""
-    from checks import bypass, foreign_keys, functions, policy_branches, row_security, views
+    from . import bypass, foreign_keys, functions, policy_branches, row_security, views
 
     modules = (bypass, foreign_keys, functions, policy_branches, row_security, views)
     known = [c for m in modules for c in vars(m).values() if isinstance(c, Check)]
@@ -179,7 +169,9 @@ def _deed(cell: iso.Cell) -> str:
     return done[-1] if len(done[-1]) <= _LONGEST else f"{done[-1][:_LONGEST]} …"
 
 
-def judge(subject: Probed, facts: Facts, leak: str, expected: str, remedy: Remedy) -> Verdict:
+def judge(
+    subject: Probed, facts: Facts, leak: str, expected: str, remedy: Remedy
+) -> Flaw | Unexamined | None:
     """Return the verdict on the worst cell. What held by a policy or for lack of a privilege passes; what
     nobody can tell is never a pass."""
     cell, name = subject.worst, facts.show(subject.object)

@@ -2,16 +2,10 @@
 
 import re
 
-from validate_schema.checking.api import (
-    Facts,
-    Remedy,
-    catalog,
-    drop_index,
-    free_name,
-    index_sql,
-    quote_ident,
-    quote_qname,
-)
+from validate_schema.pack import Facts, Remedy
+from validate_schema.pack.model import catalog
+from validate_schema.pack.remedies import drop_index, free_name, index_sql
+from validate_schema.pack.sql import quote_ident, quote_qname
 
 _ONLINE = "SHARE UPDATE EXCLUSIVE: reads and writes go on"
 

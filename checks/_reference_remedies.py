@@ -1,24 +1,19 @@
 """How foreign keys are mended: the new one is added and validated before the old one goes."""
 
-from checks._expected import missing_columns
-from checks._references import referenced_columns, same_kind
-from validate_schema.checking.api import (
-    Facts,
-    Remedy,
-    Tie,
-    catalog,
-    contract,
+from validate_schema.pack import Facts, Remedy, Tie
+from validate_schema.pack.model import catalog, contract
+from validate_schema.pack.remedies import (
     free_name,
-    is_full,
     key_actions,
-    nullable_columns,
-    quote_ident,
-    quote_idents,
-    quote_qname,
     replace_foreign_key,
     set_not_null,
     validate_constraint,
 )
+from validate_schema.pack.scoping import is_full, nullable_columns
+from validate_schema.pack.sql import quote_ident, quote_idents, quote_qname
+
+from ._expected import missing_columns
+from ._references import referenced_columns, same_kind
 
 _LOCK = "SHARE ROW EXCLUSIVE for a moment; the rows are checked under SHARE UPDATE EXCLUSIVE"
 _NO_LIST = (

@@ -3,17 +3,10 @@
 import re
 from typing import NamedTuple
 
-from validate_schema.checking.api import (
-    Facts,
-    ObjectRef,
-    TableClass,
-    TableConstraint,
-    Tie,
-    catalog,
-    contract,
-    judged_name,
-    nullable_columns,
-)
+from validate_schema.pack import Facts, ObjectRef, Tie
+from validate_schema.pack.model import TableClass, catalog, contract
+from validate_schema.pack.scoping import judged_name, nullable_columns
+from validate_schema.pack.subjects import TableConstraint
 
 
 class TiedKey(NamedTuple):

@@ -5,15 +5,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.checking.api import (
-    Facts,
-    ObjectRef,
-    Severity,
-    TableColumn,
-    catalog,
-    parse_type,
-    tenant_columns,
-)
+from validate_schema.pack import Facts, ObjectRef, Severity
+from validate_schema.pack.model import catalog
+from validate_schema.pack.sql import parse_type
+from validate_schema.pack.subjects import TableColumn, tenant_columns
 
 _TEXTS = frozenset({"text", "character varying"})
 _LITERAL = re.compile(r"E?'(?:[^']|'')*'")

@@ -1,6 +1,7 @@
 """What the UNQ checks say of a unique."""
 
-from validate_schema.checking.api import Facts, TableUnique, keys_of
+from validate_schema.pack import Facts
+from validate_schema.pack.subjects import TableUnique, keys_of
 
 
 def words(unique: TableUnique) -> str:

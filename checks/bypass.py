@@ -3,21 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    ObjectRef,
-    Remedy,
-    Severity,
-    TableRole,
-    Unexamined,
-    Verdict,
-    check,
-    quote_ident,
-    quote_qname,
-    tenant_tables_by_app_role,
-)
-from validate_schema.checking.api import catalog as cat
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Unexamined, check
+from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.sql import quote_ident, quote_qname
+from validate_schema.pack.subjects import TableRole, tenant_tables_by_app_role
 
 _NO_LOCK = "none on rows: only privileges change"
 
@@ -75,7 +64,7 @@ def connection(facts: Facts) -> tuple[Connection]:
         create role nightly_job login bypassrls;
     """,
 )
-def app_role_privileged(subject: RoleReach, facts: Facts) -> Verdict:
+def app_role_privileged(subject: RoleReach, facts: Facts) -> Flaw | Unexamined | None:
     """An app role is a superuser or has BYPASSRLS, or can become a role that is or has.
 
     Examined: each app role, and each role that it may SET ROLE to, directly or through others. The
@@ -156,7 +145,7 @@ def _take_membership(subject: RoleReach, facts: Facts) -> Remedy:
         grant select, insert, update, delete on invoice to app_user;
     """,
 )
-def app_role_owner(subject: TableRole, facts: Facts) -> Verdict:
+def app_role_owner(subject: TableRole, facts: Facts) -> Flaw | None:
     """An app role owns a tenant table, or has the rights of the role that owns it.
 
     Examined: tenant tables × app roles. An error while row security is on and not forced: then no
@@ -224,7 +213,7 @@ def _new_owner(table: cat.Table, role: str, *, unforced: bool) -> str:
         grant select on invoice to app_user;
     """,
 )
-def connected_role(subject: Connection, facts: Facts) -> Verdict:
+def connected_role(subject: Connection, facts: Facts) -> Flaw | None:
     """The validator connected as a role that bypasses row security, and no app role is known.
 
     Examined: the connection (in a snapshot, the one that took it). Passes when an app role is known,

@@ -3,23 +3,14 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from checks._declared import without_tenant_column
-from checks._look_alikes import look_alikes
-from validate_schema.checking.api import (
-    ConfigName,
-    Facts,
-    Flaw,
-    ObjectRef,
-    Remedy,
-    Severity,
-    TableClass,
-    Verdict,
-    catalog,
-    check,
-    parse_pattern,
-    toml_text,
-    write_name,
-)
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack.model import TableClass, catalog
+from validate_schema.pack.remedies import toml_text, write_name
+from validate_schema.pack.sql import parse_pattern
+from validate_schema.pack.subjects import ConfigName
+
+from ._declared import without_tenant_column
+from ._look_alikes import look_alikes
 
 
 class ConfigEntry(NamedTuple):
@@ -65,7 +56,7 @@ def classifiable_tables(facts: Facts) -> Iterator[catalog.Table]:
     remediable=False,
     portable=True,
 )
-def classified(table: catalog.Table, facts: Facts) -> Verdict:
+def classified(table: catalog.Table, facts: Facts) -> Flaw | None:
     """A table is neither root, tenant, inherited, global nor exempt.
 
     Examined: user tables. A table is a tenant's when it carries the tenant column, inherited when
@@ -119,7 +110,7 @@ def config_entries(facts: Facts) -> Iterator[ConfigEntry]:
     remediable=False,
     portable=True,
 )
-def stale_classification(subject: ConfigEntry, facts: Facts) -> Verdict:
+def stale_classification(subject: ConfigEntry, facts: Facts) -> Flaw | None:
     """The config names a table or role that is not there, or an exemption that is over or unneeded.
 
     Examined: every name under ``[tenancy]`` and ``report.groups``, and the roles of the contract's grants; tables of the contract are

@@ -3,26 +3,14 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from checks._declared import DeclaredColumn, declared_columns, default_sql, without_tenant_column, written_in
-from checks._nulls import forbid_null, lets_null_in, unvalidated_not_null
-from checks._tenant_values import TypedTenant, default_of, judge_default, kind_of, typed_tenant_columns
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    ObjectRef,
-    Remedy,
-    Severity,
-    Verdict,
-    catalog,
-    change_type,
-    check,
-    contract,
-    quote_ident,
-    quote_qname,
-    same_expression,
-    same_type,
-    type_sql,
-)
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack.model import catalog, contract
+from validate_schema.pack.remedies import change_type, type_sql
+from validate_schema.pack.sql import quote_ident, quote_qname, same_expression, same_type
+
+from ._declared import DeclaredColumn, declared_columns, default_sql, without_tenant_column, written_in
+from ._nulls import forbid_null, lets_null_in, unvalidated_not_null
+from ._tenant_values import TypedTenant, default_of, judge_default, kind_of, typed_tenant_columns
 
 _MOMENT = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
 _TENANCY = """
@@ -130,7 +118,7 @@ def _is_ten006(subject: ExistingColumn, facts: Facts) -> bool:
     """,
     portable=True,
 )
-def expected_column(declared: DeclaredColumn, facts: Facts) -> Verdict:
+def expected_column(declared: DeclaredColumn, facts: Facts) -> Flaw | None:
     """A column that the contract declares is missing.
 
     Examined: the contract's columns on tables that exist. Fails when the table has no column of
@@ -195,7 +183,7 @@ def _add(table: catalog.Table, expected: contract.ExpectedColumn, facts: Facts) 
     """,
     portable=True,
 )
-def type(subject: ExistingColumn, facts: Facts) -> Verdict:
+def type(subject: ExistingColumn, facts: Facts) -> Flaw | None:
     """A column has another type than the contract declares.
 
     Examined: existing columns whose type the contract gives. Types are compared as the server would
@@ -230,7 +218,7 @@ def type(subject: ExistingColumn, facts: Facts) -> Verdict:
     """,
     portable=True,
 )
-def nullability(subject: ExistingColumn, facts: Facts) -> Verdict:
+def nullability(subject: ExistingColumn, facts: Facts) -> Flaw | None:
     """A column may be NULL where the contract says it may not, or the other way round.
 
     Examined: existing columns whose nullability the contract gives. Fails when the column's own
@@ -297,7 +285,7 @@ def _drop_not_null(table: catalog.Table, column: catalog.Column) -> Remedy:
     """,
     portable=True,
 )
-def default(subject: ExistingColumn, facts: Facts) -> Verdict:
+def default(subject: ExistingColumn, facts: Facts) -> Flaw | None:
     """A column's default differs from the contract, is missing, or should not be there.
 
     Examined: existing columns whose default (or ``default = false``) the contract gives, but for

@@ -2,19 +2,13 @@
 
 from collections.abc import Iterator
 
-from checks._reference_remedies import forbid_partial_null, spare_tenant
-from checks._references import name_of, null_escape, words
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    Severity,
-    TableClass,
-    TableConstraint,
-    Verdict,
-    check,
-    foreign_keys,
-    level_columns,
-)
+from validate_schema.pack import Facts, Flaw, Severity, check
+from validate_schema.pack.model import TableClass
+from validate_schema.pack.scoping import level_columns
+from validate_schema.pack.subjects import TableConstraint, foreign_keys
+
+from ._reference_remedies import forbid_partial_null, spare_tenant
+from ._references import name_of, null_escape, words
 
 
 def _setting_composites(facts: Facts) -> Iterator[TableConstraint]:
@@ -62,7 +56,7 @@ def _setting_composites(facts: Facts) -> Iterator[TableConstraint]:
     """,
     portable=True,
 )
-def set_null_spares_tenant(subject: TableConstraint, facts: Facts) -> Verdict:
+def set_null_spares_tenant(subject: TableConstraint, facts: Facts) -> Flaw | None:
     """A composite foreign key sets the tenant column to NULL or its default.
 
     Examined are the composite foreign keys of tenant tables with SET NULL or SET DEFAULT. From
@@ -135,7 +129,7 @@ def _simple_composites(facts: Facts) -> Iterator[TableConstraint]:
     """,
     portable=True,
 )
-def match_simple_escape(subject: TableConstraint, facts: Facts) -> Verdict:
+def match_simple_escape(subject: TableConstraint, facts: Facts) -> Flaw | None:
     """A member of a composite foreign key may be NULL and so switches the check off.
 
     Examined are the composite foreign keys with MATCH SIMPLE. One nullable column is the optional

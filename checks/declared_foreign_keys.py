@@ -1,11 +1,12 @@
 """FKY: the foreign keys that the contract declares are there."""
 
-from checks._declared import written_in
-from checks._expected import ExpectedReference, expected_references
-from checks._key_details import other_name
-from checks._reference_remedies import add_expected, replace_expected
-from checks._references import differences, words
-from validate_schema.checking.api import Facts, Flaw, Severity, Verdict, check
+from validate_schema.pack import Facts, Flaw, Severity, check
+
+from ._declared import written_in
+from ._expected import ExpectedReference, expected_references
+from ._key_details import other_name
+from ._reference_remedies import add_expected, replace_expected
+from ._references import differences, words
 
 
 @check(
@@ -38,7 +39,7 @@ from validate_schema.checking.api import Facts, Flaw, Severity, Verdict, check
     """,
     portable=True,
 )
-def expected_fk(subject: ExpectedReference, facts: Facts) -> Verdict:
+def expected_fk(subject: ExpectedReference, facts: Facts) -> Flaw | None:
     """A foreign key that the contract declares is missing, or has another target or action.
 
     Examined are the foreign keys declared for tables that exist. The columns may come in another

@@ -3,20 +3,12 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from checks._grants import NO_LOCK, TABLE_PRIVILEGES, Privilege, given_to, granted_line, listed, revoke
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    ObjectRef,
-    Remedy,
-    Severity,
-    Verdict,
-    check,
-    contract,
-    quote_qname,
-    quote_role,
-)
-from validate_schema.checking.api import catalog as cat
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.model import contract
+from validate_schema.pack.sql import quote_qname, quote_role
+
+from ._grants import NO_LOCK, TABLE_PRIVILEGES, Privilege, given_to, granted_line, listed, revoke
 
 
 class TableExpectedGrant(NamedTuple):
@@ -78,7 +70,7 @@ def expected_grants(facts: Facts) -> Iterator[TableExpectedGrant]:
         grant insert on audit_log to app_user;
     """,
 )
-def expected_grant(subject: TableExpectedGrant, facts: Facts) -> Verdict:
+def expected_grant(subject: TableExpectedGrant, facts: Facts) -> Flaw | None:
     """A role holds more or fewer privileges on a table than the contract declares.
 
     Examined: privileges in the contract, table by role. Compared is what the role can use: granted to

@@ -1,10 +1,11 @@
 """IDX: the indexes that the contract declares are there."""
 
-from checks._declared import written_in
-from checks._expected import ExpectedOf, expected_indexes
-from checks._indexes import build, nearest
-from checks._key_details import declared_where, nearest_by_details, other_details, same_keys, same_predicate
-from validate_schema.checking.api import Facts, Flaw, Remedy, Severity, Verdict, check
+from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+
+from ._declared import written_in
+from ._expected import ExpectedOf, expected_indexes
+from ._indexes import build, nearest
+from ._key_details import declared_where, nearest_by_details, other_details, same_keys, same_predicate
 
 
 @check(
@@ -38,7 +39,7 @@ from validate_schema.checking.api import Facts, Flaw, Remedy, Severity, Verdict,
     """,
     portable=True,
 )
-def expected_index(subject: ExpectedOf, facts: Facts) -> Verdict:
+def expected_index(subject: ExpectedOf, facts: Facts) -> Flaw | None:
     """An index that the contract declares does not exist.
 
     Examined are the indexes declared for tables that exist. Where the contract gives columns alone,

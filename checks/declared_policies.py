@@ -3,21 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    ObjectRef,
-    Remedy,
-    Severity,
-    Verdict,
-    check,
-    contract,
-    quote_ident,
-    quote_qname,
-    quote_role,
-    same_expression,
-)
-from validate_schema.checking.api import catalog as cat
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.model import contract
+from validate_schema.pack.sql import quote_ident, quote_qname, quote_role, same_expression
 
 _LOCK = "ACCESS EXCLUSIVE for a moment each: only the catalog changes, no row is read"
 
@@ -85,7 +74,7 @@ def expected_policies(facts: Facts) -> Iterator[TableExpectedPolicy]:
         create policy no_deletes on invoice as restrictive for delete to app_user using (false);
     """,
 )
-def expected_policy(subject: TableExpectedPolicy, facts: Facts) -> Verdict:
+def expected_policy(subject: TableExpectedPolicy, facts: Facts) -> Flaw | None:
     """A policy in the contract is missing, or is not the one that was declared.
 
     Examined: declared policies, by name, on tables that exist. Compared are command, kind

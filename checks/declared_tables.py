@@ -3,20 +3,12 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from checks._declared import written_in
-from checks._expected import ExpectedOf, expected_primary_keys
-from checks._key_details import other_name
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    ObjectRef,
-    Remedy,
-    Severity,
-    Verdict,
-    catalog,
-    check,
-    contract,
-)
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack.model import catalog, contract
+
+from ._declared import written_in
+from ._expected import ExpectedOf, expected_primary_keys
+from ._key_details import other_name
 
 
 @check(
@@ -51,7 +43,7 @@ from validate_schema.checking.api import (
     remediable=False,
     portable=True,
 )
-def declared_key(subject: ExpectedOf, facts: Facts) -> Verdict:
+def declared_key(subject: ExpectedOf, facts: Facts) -> Flaw | None:
     """A table has no primary key, or one on other columns than the contract declares.
 
     Examined are the primary keys declared for tables that exist. The order of the columns counts.
@@ -113,7 +105,7 @@ def declared_views(facts: Facts) -> Iterator[DeclaredView]:
     remediable=False,
     portable=True,
 )
-def declared_view(declared: DeclaredView, facts: Facts) -> Verdict:
+def declared_view(declared: DeclaredView, facts: Facts) -> Flaw | None:
     """A view that the contract declares does not exist, or lacks a column of it.
 
     Examined are the contract's views; a materialized view is one too. Columns beyond the declared

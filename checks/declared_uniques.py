@@ -1,21 +1,13 @@
 """UNQ: the uniques that the contract declares are there."""
 
-from checks._declared import written_in
-from checks._expected import ExpectedOf, expected_uniques, missing_columns, partition_columns
-from checks._key_details import declared_where, nearest_by_details, other_details, same_keys, same_predicate
-from checks._uniques import words
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    Remedy,
-    Severity,
-    TableUnique,
-    Verdict,
-    add_unique,
-    check,
-    free_name,
-    uniques_of,
-)
+from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+from validate_schema.pack.remedies import add_unique, free_name
+from validate_schema.pack.subjects import TableUnique, uniques_of
+
+from ._declared import written_in
+from ._expected import ExpectedOf, expected_uniques, missing_columns, partition_columns
+from ._key_details import declared_where, nearest_by_details, other_details, same_keys, same_predicate
+from ._uniques import words
 
 
 @check(
@@ -49,7 +41,7 @@ from validate_schema.checking.api import (
     """,
     portable=True,
 )
-def expected_unique(subject: ExpectedOf, facts: Facts) -> Verdict:
+def expected_unique(subject: ExpectedOf, facts: Facts) -> Flaw | None:
     """A unique that the contract declares does not exist.
 
     Examined are the uniques declared for tables that exist. A unique constraint, a primary key or a

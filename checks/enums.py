@@ -4,22 +4,11 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from checks._declared import declared_columns, is_free, written_in
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    ObjectRef,
-    Remedy,
-    Severity,
-    Verdict,
-    catalog,
-    check,
-    contract,
-    parse_type,
-    quote_ident,
-    quote_literal,
-    quote_qname,
-)
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack.model import catalog, contract
+from validate_schema.pack.sql import parse_type, quote_ident, quote_literal, quote_qname
+
+from ._declared import declared_columns, is_free, written_in
 
 _TENANCY = """
     [tenancy]
@@ -116,7 +105,7 @@ def _labels(constraint: catalog.Constraint, column: str) -> tuple[str, ...] | No
     config=_TENANCY,
     portable=True,
 )
-def expected_enum(declared: DeclaredEnum, facts: Facts) -> Verdict:
+def expected_enum(declared: DeclaredEnum, facts: Facts) -> Flaw | None:
     """An enum that the contract declares is missing.
 
     Examined: the contract's enums. Passes when the type exists, or when every column that the
@@ -169,7 +158,7 @@ def _folded(name: str) -> str:
     config=_TENANCY,
     portable=True,
 )
-def labels(declared: DeclaredEnum, facts: Facts) -> Verdict:
+def labels(declared: DeclaredEnum, facts: Facts) -> Flaw | None:
     """An enum lacks a label that the contract gives it, or has another one.
 
     Examined: enums of the contract that exist, as a type or as CHECKs. Fails for missing and extra
@@ -282,7 +271,7 @@ def enum_types(facts: Facts) -> Iterator[EnumType]:
         create table task (id uuid primary key, org_id uuid not null references organization (id), status task_status);
     """,
 )
-def unused_enum(subject: EnumType, facts: Facts) -> Verdict:
+def unused_enum(subject: EnumType, facts: Facts) -> Flaw | None:
     """No column uses an enum type.
 
     Examined: every enum type. Columns and arrays of it, domains over it, and functions and views

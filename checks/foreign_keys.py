@@ -2,26 +2,15 @@
 
 from collections.abc import Iterator
 
-from checks._reference_remedies import compose
-from checks._references import TiedKey, blocks_delete, has_cascade, name_of, same_kind, words
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    Remedy,
-    Severity,
-    TableClass,
-    TableConstraint,
-    Verdict,
-    catalog,
-    check,
-    foreign_keys,
-    judged_name,
-    quote_ident,
-    quote_qname,
-    stays_in_tenant,
-    tie_of,
-    validate_constraint,
-)
+from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+from validate_schema.pack.model import TableClass, catalog
+from validate_schema.pack.remedies import validate_constraint
+from validate_schema.pack.scoping import judged_name, stays_in_tenant, tie_of
+from validate_schema.pack.sql import quote_ident, quote_qname
+from validate_schema.pack.subjects import TableConstraint, foreign_keys
+
+from ._reference_remedies import compose
+from ._references import TiedKey, blocks_delete, has_cascade, name_of, same_kind, words
 
 
 def _target(key: catalog.Constraint, facts: Facts) -> catalog.Table | None:
@@ -69,7 +58,7 @@ def _between_tenant_tables(facts: Facts) -> Iterator[TiedKey]:
     """,
     portable=True,
 )
-def same_tenant(subject: TiedKey, facts: Facts) -> Verdict:
+def same_tenant(subject: TiedKey, facts: Facts) -> Flaw | None:
     """A foreign key between two tenant tables does not hold the tenant column on both sides.
 
     Examined are the foreign keys of tenant tables that reference a tenant table, itself included;
@@ -135,7 +124,7 @@ def _root_keys(table: catalog.Table, facts: Facts) -> tuple[catalog.Constraint, 
         alter table task validate constraint task_project_id_fkey;
     """,
 )
-def validated(subject: TableConstraint, facts: Facts) -> Verdict:
+def validated(subject: TableConstraint, facts: Facts) -> Flaw | None:
     """A foreign key is NOT VALID, or NOT ENFORCED.
 
     Examined are the foreign keys of user tables, but for those that tie a tenant table to its root:
@@ -184,7 +173,7 @@ def validated(subject: TableConstraint, facts: Facts) -> Verdict:
     remediable=False,
     portable=True,
 )
-def types_match(subject: TableConstraint, facts: Facts) -> Verdict:
+def types_match(subject: TableConstraint, facts: Facts) -> Flaw | None:
     """A column of a foreign key has another type than the column that it references.
 
     Examined are the foreign keys of user tables. Domains count as what they are made of; varchar
@@ -254,7 +243,7 @@ def _of_global_tables(facts: Facts) -> Iterator[TableConstraint]:
     remediable=False,
     portable=True,
 )
-def global_to_tenant(subject: TableConstraint, facts: Facts) -> Verdict:
+def global_to_tenant(subject: TableConstraint, facts: Facts) -> Flaw | None:
     """A global table references a tenant table.
 
     Examined are the foreign keys of global tables. It fails when the target is a tenant table or one
@@ -314,7 +303,7 @@ def _offboarding_path(facts: Facts) -> Iterator[TableConstraint]:
     remediable=False,
     portable=True,
 )
-def offboarding(subject: TableConstraint, facts: Facts) -> Verdict:
+def offboarding(subject: TableConstraint, facts: Facts) -> Flaw | None:
     """A foreign key on the way from the root to the tenants' rows is RESTRICT or NO ACTION.
 
     Examined are the foreign keys of tenant tables to their root, and those by which a table is owned

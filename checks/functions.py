@@ -4,20 +4,12 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from checks._access import escapes, is_guarded, sources, users_of, why_escapes
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    ObjectRef,
-    Remedy,
-    Severity,
-    Verdict,
-    check,
-    keeps_to_tenant,
-    quote_ident,
-    quote_qname,
-)
-from validate_schema.checking.api import catalog as cat
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.scoping import keeps_to_tenant
+from validate_schema.pack.sql import quote_ident, quote_qname
+
+from ._access import escapes, is_guarded, sources, users_of, why_escapes
 
 _NO_LOCK = "none on rows"
 _TRIGGERS = ("trigger", "event_trigger")
@@ -87,7 +79,7 @@ def touching_definers(facts: Facts) -> Iterator[Definer]:
         $$;
     """,
 )
-def security_definer(subject: Definer, facts: Facts) -> Verdict:
+def security_definer(subject: Definer, facts: Facts) -> Flaw | None:
     """A SECURITY DEFINER function reaches protected tables with rights for which no policy holds.
 
     Examined: SECURITY DEFINER functions and procedures whose body names a table of the tenants whose
@@ -137,7 +129,7 @@ def security_definer(subject: Definer, facts: Facts) -> Verdict:
     )
 
 
-def _unread(subject: Definer, users: tuple[str, ...], facts: Facts) -> Verdict:
+def _unread(subject: Definer, users: tuple[str, ...], facts: Facts) -> Flaw | None:
     """A function whose body cannot be read could reach whatever its owner can."""
     function = subject.function
     guarded = [t for t in facts.catalog.tables if is_guarded(t, facts)]
@@ -184,7 +176,7 @@ def _signature(function: cat.Function) -> str:
             set search_path = pg_catalog, pg_temp as $$ select upper('none') $$;
     """,
 )
-def search_path(subject: Definer, facts: Facts) -> Verdict:
+def search_path(subject: Definer, facts: Facts) -> Flaw | None:
     """A SECURITY DEFINER function runs with the search path of its caller.
 
     Examined: SECURITY DEFINER functions and procedures. Passes when the function sets search_path

@@ -2,24 +2,14 @@
 
 from collections.abc import Iterator
 
-from checks._indexes import build, nearest, words
-from checks._rebuild import rebuild
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    Severity,
-    TableClass,
-    TableConstraint,
-    TableIndex,
-    Verdict,
-    catalog,
-    check,
-    foreign_keys,
-    level_columns,
-    not_null_columns,
-    null_columns,
-    tenant_tables,
-)
+from validate_schema.pack import Facts, Flaw, Severity, check
+from validate_schema.pack.model import TableClass, catalog
+from validate_schema.pack.scoping import level_columns
+from validate_schema.pack.sql import not_null_columns, null_columns
+from validate_schema.pack.subjects import TableConstraint, TableIndex, foreign_keys, tenant_tables
+
+from ._indexes import build, nearest, words
+from ._rebuild import rebuild
 
 
 def _serves(index: catalog.Index, columns: tuple[str, ...]) -> bool:
@@ -65,7 +55,7 @@ def _with_tenant_column(facts: Facts) -> Iterator[catalog.Table]:
     """,
     portable=True,
 )
-def tenant_led(subject: catalog.Table, facts: Facts) -> Verdict:
+def tenant_led(subject: catalog.Table, facts: Facts) -> Flaw | None:
     """No index of a tenant table starts with the tenant column.
 
     Examined are the tenant tables. Any valid index without a predicate counts, also a primary key
@@ -129,7 +119,7 @@ def _indexable_keys(facts: Facts) -> Iterator[TableConstraint]:
     """,
     portable=True,
 )
-def fk_indexed(subject: TableConstraint, facts: Facts) -> Verdict:
+def fk_indexed(subject: TableConstraint, facts: Facts) -> Flaw | None:
     """No index of the referencing table starts with the columns of a foreign key.
 
     Examined are the foreign keys of user tables, but for those of a tenant table on its tenant
@@ -194,7 +184,7 @@ def _every_index(facts: Facts) -> Iterator[TableIndex]:
         create index event_kind_idx on event (kind);
     """,
 )
-def valid(subject: TableIndex, facts: Facts) -> Verdict:
+def valid(subject: TableIndex, facts: Facts) -> Flaw | None:
     """An index is marked invalid or not ready.
 
     Examined are the indexes of user tables, and those that a single partition has of its own. A

@@ -1,9 +1,10 @@
 """ISO: what two tenants could do to each other, on a copy of the schema, with real rows as the app role."""
 
-from checks._floor import floor
-from checks._probed import Probed, judge, probed
-from validate_schema.checking.api import Facts, Remedy, Severity, Verdict, check
-from validate_schema.checking.api import isolation as iso
+from validate_schema.pack import Facts, Flaw, Remedy, Severity, Unexamined, check
+from validate_schema.pack.model import isolation as iso
+
+from ._floor import floor
+from ._probed import Probed, judge, probed
 
 _TABLE = """
         create table invoice (
@@ -33,7 +34,7 @@ _GOOD = f"""{_TABLE}
     """,
     good=_GOOD,
 )
-def read(subject: Probed, facts: Facts) -> Verdict:
+def read(subject: Probed, facts: Facts) -> Flaw | Unexamined | None:
     """A session of one tenant reads a row of another.
 
     One finding for a table and role tells all its leaks, under the first of ISO001 to ISO006 that fails.
@@ -66,7 +67,7 @@ def read(subject: Probed, facts: Facts) -> Verdict:
     """,
     good=_GOOD,
 )
-def insert(subject: Probed, facts: Facts) -> Verdict:
+def insert(subject: Probed, facts: Facts) -> Flaw | Unexamined | None:
     """A session of one tenant inserts a row that belongs to another.
 
     Examined: tables as every app role. Fails when the server accepts the row. A role that may not insert at
@@ -94,7 +95,7 @@ def insert(subject: Probed, facts: Facts) -> Verdict:
     """,
     good=_GOOD,
 )
-def update(subject: Probed, facts: Facts) -> Verdict:
+def update(subject: Probed, facts: Facts) -> Flaw | Unexamined | None:
     """A session of one tenant updates a row of another.
 
     Examined: tables as every app role. Fails when an UPDATE reaches a row of the other tenant. The tenant
@@ -122,7 +123,7 @@ def update(subject: Probed, facts: Facts) -> Verdict:
     """,
     good=_GOOD,
 )
-def delete(subject: Probed, facts: Facts) -> Verdict:
+def delete(subject: Probed, facts: Facts) -> Flaw | Unexamined | None:
     """A session of one tenant deletes a row of another.
 
     Examined: tables as every app role. Fails when a DELETE reaches a row of the other tenant.
@@ -149,7 +150,7 @@ def delete(subject: Probed, facts: Facts) -> Verdict:
     """,
     good=_GOOD,
 )
-def re_home(subject: Probed, facts: Facts) -> Verdict:
+def re_home(subject: Probed, facts: Facts) -> Flaw | Unexamined | None:
     """A session of one tenant gives its row to another, or takes one.
 
     Examined: tables with a tenant column as every app role. Fails when an UPDATE of the tenant column is
@@ -177,7 +178,7 @@ def re_home(subject: Probed, facts: Facts) -> Verdict:
     """,
     good=_GOOD,
 )
-def no_context(subject: Probed, facts: Facts) -> Verdict:
+def no_context(subject: Probed, facts: Facts) -> Flaw | Unexamined | None:
     """A session without a tenant context reaches rows.
 
     Examined: tables as every app role, with the context unset, empty and malformed. Fails when a row is
@@ -206,7 +207,7 @@ def no_context(subject: Probed, facts: Facts) -> Verdict:
     """,
     good=_GOOD,
 )
-def own_rows(subject: Probed, facts: Facts) -> Verdict:
+def own_rows(subject: Probed, facts: Facts) -> Flaw | Unexamined | None:
     """A tenant's session cannot use the rows of its own tenant.
 
     Examined: tables as every app role, each verb that the role has the privilege for, with the role's own
@@ -257,7 +258,7 @@ def own_rows(subject: Probed, facts: Facts) -> Verdict:
         grant select, insert, update, delete on line to app_user;
     """,
 )
-def cross_reference(subject: Probed, facts: Facts) -> Verdict:
+def cross_reference(subject: Probed, facts: Facts) -> Flaw | Unexamined | None:
     """A session of one tenant ties its row to a row of another.
 
     Examined: foreign keys between tenant tables as every app role. Fails when the server accepts a row of
@@ -293,7 +294,7 @@ def cross_reference(subject: Probed, facts: Facts) -> Verdict:
         grant select on invoices to app_user;
     """,
 )
-def surface(subject: Probed, facts: Facts) -> Verdict:
+def surface(subject: Probed, facts: Facts) -> Flaw | Unexamined | None:
     """A view, materialized view or function that an app role may use returns rows of another tenant.
 
     Examined: what the app role may select from or execute, called with the other tenant's ids where

@@ -1,6 +1,8 @@
 """MIG: the files of the migrations against the ledger, which says what a database went through."""
 
-from checks._migration import (
+from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+
+from ._migration import (
     Entry,
     applied,
     awaited,
@@ -13,7 +15,6 @@ from checks._migration import (
     tracked,
     what_becomes_of_a_gap,
 )
-from validate_schema.checking.api import Facts, Flaw, Remedy, Severity, Verdict, check
 
 _NOTE = "create table note (id integer primary key);"
 _BODY = "alter table note add column body text;"
@@ -48,7 +49,7 @@ _DONE = f"""\
     """,
     good=_DONE,
 )
-def pending(subject: Entry, facts: Facts) -> Verdict:
+def pending(subject: Entry, facts: Facts) -> Flaw | None:
     """A file is on disk, and the ledger does not have its version.
 
     Examined: files, where the database has a ledger of their tool. Fails for a file after everything that was
@@ -89,7 +90,7 @@ def pending(subject: Entry, facts: Facts) -> Verdict:
     """,
     good=_DONE,
 )
-def missing_file(subject: Entry, facts: Facts) -> Verdict:
+def missing_file(subject: Entry, facts: Facts) -> Flaw | None:
     """The ledger says that a version was applied, and there is no file of it.
 
     Examined: versions that the ledger says are applied. Fails where none of the files has the version, nor
@@ -130,7 +131,7 @@ def missing_file(subject: Entry, facts: Facts) -> Verdict:
         ('0001', 'note', '2026-01-01', encode(sha256(convert_to(e'{_NOTE}\\n', 'utf8')), 'hex'));
     """,
 )
-def checksum(subject: Entry, facts: Facts) -> Verdict:
+def checksum(subject: Entry, facts: Facts) -> Flaw | None:
     """A file is not what was applied under its version.
 
     Examined: applied versions of which the ledger records a checksum or the text (Prisma, Flyway, Liquibase,
@@ -176,7 +177,7 @@ def checksum(subject: Entry, facts: Facts) -> Verdict:
     """,
     good=_DONE,
 )
-def renamed(subject: Entry, facts: Facts) -> Verdict:
+def renamed(subject: Entry, facts: Facts) -> Flaw | None:
     """The file of an applied version has another name, or its content another version.
 
     Examined: versions that the ledger says are applied. Fails where the ledger recorded another name for the
@@ -230,7 +231,7 @@ def renamed(subject: Entry, facts: Facts) -> Verdict:
     insert into schema_migrations values (1, false);
     """,
 )
-def failed(subject: Entry, facts: Facts) -> Verdict:
+def failed(subject: Entry, facts: Facts) -> Flaw | None:
     """The ledger says that a migration failed, never ended, or was taken back and not applied again.
 
     Examined: every version in the ledger. Fails for one that is dirty or failed, and for one that was rolled
@@ -269,7 +270,7 @@ def failed(subject: Entry, facts: Facts) -> Verdict:
     """,
     good=_DONE,
 )
-def out_of_order(subject: Entry, facts: Facts) -> Verdict:
+def out_of_order(subject: Entry, facts: Facts) -> Flaw | None:
     """A version was applied after one that comes later in the files' order.
 
     Examined: versions that the ledger says are applied. Fails where the ledger's times or ranks tell of

@@ -1,7 +1,8 @@
 """MIG: the files of the migrations, whatever a database went through."""
 
-from checks._migration import File, files, place, sql_files
-from validate_schema.checking.api import Facts, Flaw, Remedy, Severity, Verdict, check
+from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+
+from ._migration import File, files, place, sql_files
 
 _NOTE = "create table note (id integer primary key);"
 _BODY = "alter table note add column body text;"
@@ -29,7 +30,7 @@ _ADDED = f"""\
     """,
     good=_ADDED,
 )
-def duplicate_version(subject: File, facts: Facts) -> Verdict:
+def duplicate_version(subject: File, facts: Facts) -> Flaw | None:
     """A file has the version of another.
 
     Examined: the files that the tool takes for migrations, those included that it passes over. Fails for each
@@ -62,7 +63,7 @@ def duplicate_version(subject: File, facts: Facts) -> Verdict:
     """,
     good=_ADDED,
 )
-def stray_file(subject: File, facts: Facts) -> Verdict:
+def stray_file(subject: File, facts: Facts) -> Flaw | None:
     """An SQL file lies in the folder under a name that the tool does not take for a migration.
 
     Examined: SQL files under the folder, but for undo scripts, seeds and structure dumps. Fails for one that

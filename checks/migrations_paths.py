@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from checks._migration import place
-from validate_schema.checking.api import Facts, Flaw, ObjectRef, Remedy, Severity, Verdict, check
-from validate_schema.checking.api import history as his
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack.model import history as his
+
+from ._migration import place
 
 
 class Path(NamedTuple):
@@ -60,7 +61,7 @@ def upgrade_paths(facts: Facts) -> Iterator[Path]:
     {"note": [{"id": 1, "body": "kept"}]}
     """,
 )
-def upgrade_path(subject: Path, facts: Facts) -> Verdict:
+def upgrade_path(subject: Path, facts: Facts) -> Flaw | None:
     """Rows that were put in at a version are not there, or are others, at the newest one.
 
     Examined: versions that have a fixture (`migrations test --fixtures DIR`): its rows are put in after the

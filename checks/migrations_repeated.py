@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from checks._migration import Sound, place
-from validate_schema.checking.api import Facts, Flaw, ObjectRef, Remedy, Severity, Verdict, check, some
-from validate_schema.checking.api import history as his
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack.model import history as his
+from validate_schema.pack.model import some
+
+from ._migration import Sound, place
 
 _NOTE = "create table note (id integer primary key);"
 
@@ -53,7 +55,7 @@ def statements(facts: Facts) -> Iterator[Repeat | Sound]:
     alter table note add column body varchar(200);
     """,
 )
-def repeated_ddl(subject: Repeat | Sound, facts: Facts) -> Verdict:
+def repeated_ddl(subject: Repeat | Sound, facts: Facts) -> Flaw | None:
     """Two migrations create the same table, type, index or constraint, or add the same column.
 
     Examined: statements of all migrations, parsed. Fails where an object is created again by another file

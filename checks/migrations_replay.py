@@ -4,21 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from checks._migration import Sound, files, place
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    NotExamined,
-    ObjectRef,
-    Remedy,
-    Severity,
-    Unexamined,
-    Verdict,
-    change_words,
-    check,
-)
-from validate_schema.checking.api import difference as dif
-from validate_schema.checking.api import history as his
+from validate_schema.pack import Facts, Flaw, NotExamined, ObjectRef, Remedy, Severity, Unexamined, check
+from validate_schema.pack.model import change_words
+from validate_schema.pack.model import difference as dif
+from validate_schema.pack.model import history as his
+
+from ._migration import Sound, files, place
 
 _NOTE = "create table note (id integer primary key);"
 _LONGEST = 200  # characters of a statement in a finding
@@ -129,7 +120,7 @@ def _failure(name: str, failure: his.Failure, where: str, facts: Facts) -> Flaw:
     alter table note add column body text;
     """,
 )
-def replay(subject: Run, facts: Facts) -> Verdict:
+def replay(subject: Run, facts: Facts) -> Flaw | Unexamined | None:
     """A file fails when all are run in order on an empty database.
 
     Examined: files, run on a throwaway PostgreSQL as their tool would run them (--migrations, --replay).
@@ -179,7 +170,7 @@ _KINDS = {
     {_NOTE}
     """,
 )
-def drift(subject: Drifted | Sound, facts: Facts) -> Verdict:
+def drift(subject: Drifted | Sound, facts: Facts) -> Flaw | None:
     """An object differs between the database and a replay of the migrations that it has applied.
 
     Examined: objects of both schemas (tables, columns, keys, indexes, types, policies, functions …), the
@@ -239,7 +230,7 @@ _DRIFTED = {
     {_NOTE}
     """,
 )
-def dry_run(subject: Run, facts: Facts) -> Verdict:
+def dry_run(subject: Run, facts: Facts) -> Flaw | Unexamined | None:
     """A file that is still to be applied fails on a copy of this database's schema.
 
     Examined: pending files and gaps, in order, on a copy of the schema that is dropped afterwards (--replay).

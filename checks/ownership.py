@@ -1,21 +1,13 @@
 """TEN: tables without a tenant column belong to exactly one tenant through their foreign keys."""
 
-from checks._nulls import forbid_null, lets_null_in
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    Remedy,
-    Severity,
-    TableClass,
-    Verdict,
-    catalog,
-    check,
-    inherited_tables,
-    judged_name,
-    quote_ident,
-    quote_qname,
-    validate_constraint,
-)
+from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+from validate_schema.pack.model import TableClass, catalog
+from validate_schema.pack.remedies import validate_constraint
+from validate_schema.pack.scoping import judged_name
+from validate_schema.pack.sql import quote_ident, quote_qname
+from validate_schema.pack.subjects import inherited_tables
+
+from ._nulls import forbid_null, lets_null_in
 
 _OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 _INVOICE = """
@@ -44,7 +36,7 @@ _INVOICE = """
     """,
     portable=True,
 )
-def inherited_path(table: catalog.Table, facts: Facts) -> Verdict:
+def inherited_path(table: catalog.Table, facts: Facts) -> Flaw | None:
     """A table that is owned through its parents has no path to a tenant that every row must have.
 
     Examined: inherited tables. Passes when foreign keys that are validated, enforced and NOT NULL in every column
@@ -168,7 +160,7 @@ def _mend(table: catalog.Table, key: catalog.Constraint, facts: Facts) -> Remedy
     remediable=False,
     portable=True,
 )
-def ambiguous_owner(table: catalog.Table, facts: Facts) -> Verdict:
+def ambiguous_owner(table: catalog.Table, facts: Facts) -> Flaw | None:
     """Two foreign keys of an inherited table can lead to two tenants.
 
     Examined: inherited tables. Fails when two of its keys reference rows that tenants own (two keys to the same table

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 
-from checks._policies import Subject, decided, defects, flaw, judgements_of, policies_of
-from validate_schema.checking.api import Facts, Flaw, Remedy, Severity, TablePolicy, Verdict, check, reading
+from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+from validate_schema.pack.model import reading
+from validate_schema.pack.subjects import TablePolicy
+
+from ._policies import Subject, decided, defects, flaw, judgements_of, policies_of
 
 _TABLE = """
     create table invoice (
@@ -48,7 +51,7 @@ def owning_policies(facts: Facts) -> Iterator[Subject]:
     bad=f"{_TABLE}    create policy tenant_isolation on invoice using (org_id = {_CONTEXT} or is_public);\n",
     good=_GOOD,
 )
-def reads_bound(subject: Subject, facts: Facts) -> Verdict:
+def reads_bound(subject: Subject, facts: Facts) -> Flaw | None:
     """A branch of a policy that lets rows be read does not bind the tenant.
 
     Examined: permissive policies for SELECT or ALL on tables of the tenants whose row security is on,
@@ -73,7 +76,7 @@ def reads_bound(subject: Subject, facts: Facts) -> Verdict:
     bad=f"{_TABLE}    create policy tenant_isolation on invoice using (org_id = {_CONTEXT}) with check (true);\n",
     good=_GOOD,
 )
-def writes_bound(subject: Subject, facts: Facts) -> Verdict:
+def writes_bound(subject: Subject, facts: Facts) -> Flaw | None:
     """A policy's own WITH CHECK, or the USING of an UPDATE or DELETE policy, does not bind the tenant.
 
     Examined: permissive policies for INSERT, UPDATE, DELETE or ALL, as RLS005 does. A USING that
@@ -94,7 +97,7 @@ def writes_bound(subject: Subject, facts: Facts) -> Verdict:
     bad=f"{_TABLE}    create policy tenant_isolation on invoice using (org_id = coalesce({_CONTEXT}, org_id));\n",
     good=_GOOD,
 )
-def fail_open(subject: Subject, facts: Facts) -> Verdict:
+def fail_open(subject: Subject, facts: Facts) -> Flaw | None:
     """A branch of a policy holds when the tenant context is unset or empty.
 
     Examined: permissive policies on tables of the tenants whose row security is on. The expression is
@@ -133,7 +136,7 @@ def fail_open(subject: Subject, facts: Facts) -> Verdict:
     create policy tenant_isolation on invoice using (org_id = {_CONTEXT});
     """,
 )
-def null_tenant(subject: Subject, facts: Facts) -> Verdict:
+def null_tenant(subject: Subject, facts: Facts) -> Flaw | None:
     """Rows with NULL in the tenant column pass a policy for every tenant.
 
     Examined: permissive policies on tables of the tenants whose row security is on. Tables whose
@@ -157,7 +160,7 @@ def null_tenant(subject: Subject, facts: Facts) -> Verdict:
 """,
     good=_GOOD,
 )
-def unverified(subject: TablePolicy, facts: Facts) -> Verdict:
+def unverified(subject: TablePolicy, facts: Facts) -> Flaw | None:
     """The expression of a policy could not be decided from its text.
 
     Examined: the policies of tables of the tenants whose row security is on. Fails when the analysis

@@ -4,18 +4,11 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from checks._policies import defects, mentions, policies_of, rewritten
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    ObjectRef,
-    Remedy,
-    Severity,
-    TablePolicy,
-    Verdict,
-    check,
-    reading,
-)
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack.model import reading
+from validate_schema.pack.subjects import TablePolicy
+
+from ._policies import defects, mentions, policies_of, rewritten
 
 _SETTING = re.compile(r"current_setting\(('(?:[^']|'')*')(?:::text)?(?:, (?:true|false))?\)")
 _CALL = re.compile(r"(?<![\w.$\"])(?:[\w$]+|\"[^\"]+\")(?:\.(?:[\w$]+|\"[^\"]+\"))?\(\)")
@@ -82,7 +75,7 @@ def setting_readers(facts: Facts) -> Iterator[Read]:
         alter table invoice force row level security;
     """,
 )
-def context_name(subject: Read, facts: Facts) -> Verdict:
+def context_name(subject: Read, facts: Facts) -> Flaw | None:
     """A policy compares the tenant column with another setting than the tenant context.
 
     Examined: policies that read a setting, where the tenant context is a setting. Passes when the
@@ -135,7 +128,7 @@ def context_name(subject: Read, facts: Facts) -> Verdict:
         alter table invoice force row level security;
     """,
 )
-def missing_ok(subject: Read, facts: Facts) -> Verdict:
+def missing_ok(subject: Read, facts: Facts) -> Flaw | None:
     """A policy raises an error while the tenant context is unset or empty.
 
     Examined: policies of tables of the tenants whose row security is on. Fails for
@@ -193,7 +186,7 @@ def _tolerant(text: str) -> str:
         alter table invoice force row level security;
     """,
 )
-def initplan(subject: Read, facts: Facts) -> Verdict:
+def initplan(subject: Read, facts: Facts) -> Flaw | None:
     """A policy calls a stable function that does not depend on the row, outside a sub-select.
 
     Examined: policies of tables of the tenants whose row security is on. Within ``(SELECT …)`` the

@@ -2,22 +2,14 @@
 
 from collections.abc import Iterator
 
-from checks._access import ROW_PRIVILEGES, ancestors, bypasses, holders_of, users_of
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    Remedy,
-    Severity,
-    TableClass,
-    TableRole,
-    Verdict,
-    check,
-    enable_row_security,
-    quote_qname,
-    quote_role,
-    tenant_policy,
-)
-from validate_schema.checking.api import catalog as cat
+from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+from validate_schema.pack.model import TableClass
+from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.remedies import enable_row_security, tenant_policy
+from validate_schema.pack.sql import quote_qname, quote_role
+from validate_schema.pack.subjects import TableRole
+
+from ._access import ROW_PRIVILEGES, ancestors, bypasses, holders_of, users_of
 
 _GUARDED = (TableClass.TENANT, TableClass.INHERITED)
 _LOCK = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
@@ -83,7 +75,7 @@ def _guard_of(table: cat.Table, facts: Facts) -> cat.Table | None:
         grant select, insert on invoice to writers;
     """,
 )
-def applies_to_app(subject: TableRole, facts: Facts) -> Verdict:
+def applies_to_app(subject: TableRole, facts: Facts) -> Flaw | None:
     """No permissive policy of a table applies to an app role that uses it.
 
     Examined: tenant and inherited tables with policies and row security on × the app roles that hold
@@ -148,7 +140,7 @@ def applies_to_app(subject: TableRole, facts: Facts) -> Verdict:
         grant select, insert on event to app_user;
     """,
 )
-def partition_child(table: cat.Table, facts: Facts) -> Verdict:
+def partition_child(table: cat.Table, facts: Facts) -> Flaw | None:
     """A partition or inheritance child can be used directly, past the policies of its table.
 
     Examined: partitions, at any depth, and inheritance children of tenant and inherited tables whose

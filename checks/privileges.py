@@ -3,7 +3,12 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from checks._grants import (
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.sql import quote_ident, quote_qname, quote_role
+from validate_schema.pack.subjects import TableRole, tenant_tables, tenant_tables_by_app_role
+
+from ._grants import (
     NO_LOCK,
     ROW_PRIVILEGES,
     UNFILTERED,
@@ -14,22 +19,6 @@ from checks._grants import (
     privilege_list,
     revoke,
 )
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    ObjectRef,
-    Remedy,
-    Severity,
-    TableRole,
-    Verdict,
-    check,
-    quote_ident,
-    quote_qname,
-    quote_role,
-    tenant_tables,
-    tenant_tables_by_app_role,
-)
-from validate_schema.checking.api import catalog as cat
 
 
 class SchemaRole(NamedTuple):
@@ -93,7 +82,7 @@ def default_table_privileges(facts: Facts) -> Iterator[DefaultAcl]:
         grant select, insert, update, delete on invoice to app_user;
     """,
 )
-def truncate(subject: TableRole, facts: Facts) -> Verdict:
+def truncate(subject: TableRole, facts: Facts) -> Flaw | None:
     """An app role holds TRUNCATE, REFERENCES or TRIGGER on a tenant table.
 
     Examined: tenant tables × app roles, with what the role holds itself or through roles it is a
@@ -143,7 +132,7 @@ def truncate(subject: TableRole, facts: Facts) -> Verdict:
         grant select on invoice to app_user;
     """,
 )
-def public_grant(table: cat.Table, facts: Facts) -> Verdict:
+def public_grant(table: cat.Table, facts: Facts) -> Flaw | None:
     """PUBLIC, that is every role, holds a privilege on a tenant table.
 
     Examined: tenant tables, with the privileges on their columns. The remedy first grants to the app
@@ -189,7 +178,7 @@ def _lost_with_public(
         do $$ begin execute format('revoke create on schema %I from public, app_user', current_schema()); end $$;
     """,
 )
-def schema_create(subject: SchemaRole, facts: Facts) -> Verdict:
+def schema_create(subject: SchemaRole, facts: Facts) -> Flaw | None:
     """An app role, or PUBLIC, may create objects in a schema that is searched for names.
 
     Examined: schemas on an app role's search path (its own setting, else ``"$user"``, ``public`` and
@@ -246,7 +235,7 @@ def _search_path(role: str, facts: Facts) -> frozenset[str]:
         alter default privileges grant select on tables to app_user;
     """,
 )
-def default_privileges(subject: DefaultAcl, _facts: Facts) -> Verdict:
+def default_privileges(subject: DefaultAcl, _facts: Facts) -> Flaw | None:
     """Default privileges grant every future table to PUBLIC.
 
     Examined: ALTER DEFAULT PRIVILEGES settings for tables (views included), one for each creating

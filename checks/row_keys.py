@@ -3,22 +3,12 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from checks._counted import counted
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    ObjectRef,
-    Remedy,
-    Severity,
-    Unexamined,
-    Verdict,
-    check,
-    evidence,
-    form,
-    quote_ident,
-    quote_qname,
-    tie_of,
-)
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Unexamined, check
+from validate_schema.pack.model import evidence, form
+from validate_schema.pack.scoping import tie_of
+from validate_schema.pack.sql import quote_ident, quote_qname
+
+from ._counted import counted
 
 
 class CountedKey(NamedTuple):
@@ -88,7 +78,7 @@ def gaping_uniques(facts: Facts) -> Iterator[CountedUnique]:
         insert into task select 1, id, 1 from orgs;
     """,
 )
-def cross_tenant_rows(subject: CountedKey, facts: Facts) -> Verdict:
+def cross_tenant_rows(subject: CountedKey, facts: Facts) -> Flaw | Unexamined | None:
     """Rows reference a row of another tenant.
 
     Examined: foreign keys between tenant tables that do not hold the tenant column on both sides
@@ -158,7 +148,7 @@ def _strays_query(found: evidence.StrayReferences, facts: Facts) -> str:
         insert into test_suite select n, id, 'smoke', nullif(n, 1)::text from org, generate_series(1, 2) n;
     """,
 )
-def hidden_duplicates(subject: CountedUnique, facts: Facts) -> Verdict:
+def hidden_duplicates(subject: CountedUnique, facts: Facts) -> Flaw | Unexamined | None:
     """Rows are equal in every column of a unique, which lets them in because one of them is NULL.
 
     Examined: the uniques that UNQ003 warns of; its infos, where any number of rows may go without a

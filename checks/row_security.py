@@ -2,19 +2,12 @@
 
 from collections.abc import Iterator
 
-from checks._access import is_guarded
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    Remedy,
-    Severity,
-    TableClass,
-    Verdict,
-    check,
-    enable_row_security,
-    tenant_policy,
-)
-from validate_schema.checking.api import catalog as cat
+from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+from validate_schema.pack.model import TableClass
+from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.remedies import enable_row_security, tenant_policy
+
+from ._access import is_guarded
 
 _LOCK = "ACCESS EXCLUSIVE for a moment each: only the catalog changes, no row is read"
 _NO_CONTEXT = (
@@ -85,7 +78,7 @@ def tables_with_policies(facts: Facts) -> tuple[cat.Table, ...]:
         alter table invoice force row level security;
     """,
 )
-def enabled(table: cat.Table, facts: Facts) -> Verdict:
+def enabled(table: cat.Table, facts: Facts) -> Flaw | None:
     """A table that holds tenants' rows has row security switched off.
 
     Examined: tenant and inherited tables; a partitioned table stands for its partitions. Fails when
@@ -135,7 +128,7 @@ def enabled(table: cat.Table, facts: Facts) -> Verdict:
         alter table invoice force row level security;
     """,
 )
-def forced(table: cat.Table, facts: Facts) -> Verdict:
+def forced(table: cat.Table, facts: Facts) -> Flaw | None:
     """A table's own policies do not hold for its owner.
 
     Examined: tables with row security on. An error when an app role owns the table or has the
@@ -197,7 +190,7 @@ def forced(table: cat.Table, facts: Facts) -> Verdict:
         alter table vault enable row level security;
     """,
 )
-def has_policy(table: cat.Table, facts: Facts) -> Verdict:
+def has_policy(table: cat.Table, facts: Facts) -> Flaw | None:
     """Row security is on and no policy admits a row.
 
     Examined: tables with row security on. A table without a policy that no app role and not PUBLIC
@@ -245,7 +238,7 @@ def has_policy(table: cat.Table, facts: Facts) -> Verdict:
         alter table invoice force row level security;
     """,
 )
-def policy_enabled(table: cat.Table, facts: Facts) -> Verdict:
+def policy_enabled(table: cat.Table, facts: Facts) -> Flaw | None:
     """A table has policies, and row security is switched off.
 
     Examined: user tables with policies, of any class but exempt. What the policies say is the

@@ -3,23 +3,12 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from checks._counted import counted
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    ObjectRef,
-    Remedy,
-    Severity,
-    Unexamined,
-    Verdict,
-    check,
-    evidence,
-    form,
-    quote_ident,
-    quote_literal,
-    quote_qname,
-)
-from validate_schema.checking.api import catalog as cat
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Unexamined, check
+from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.model import evidence, form
+from validate_schema.pack.sql import quote_ident, quote_literal, quote_qname
+
+from ._counted import counted
 
 
 class TableRows(NamedTuple):
@@ -88,7 +77,7 @@ def placeholder_suspects(facts: Facts) -> Iterator[TableRows]:
         insert into invoice select 1, id from org;
     """,
 )
-def null_tenant_rows(subject: TableRows, facts: Facts) -> Verdict:
+def null_tenant_rows(subject: TableRows, facts: Facts) -> Flaw | Unexamined | None:
     """Rows have NULL in the tenant column.
 
     Examined: tenant tables, but for those whose NULL rows are declared as shared. The count stops at
@@ -128,7 +117,7 @@ def null_tenant_rows(subject: TableRows, facts: Facts) -> Verdict:
         insert into invoice select 1, id from org;
     """,
 )
-def orphan_tenant_rows(subject: TableRows, facts: Facts) -> Verdict:
+def orphan_tenant_rows(subject: TableRows, facts: Facts) -> Flaw | Unexamined | None:
     """Rows have a value in the tenant column that is no key of the root table.
 
     Examined: tenant tables without a validated foreign key that keeps the column to the root's keys;
@@ -174,7 +163,7 @@ def orphan_tenant_rows(subject: TableRows, facts: Facts) -> Verdict:
         insert into invoice values (1, 'acme');
     """,
 )
-def placeholder_tenant(subject: TableRows, facts: Facts) -> Verdict:
+def placeholder_tenant(subject: TableRows, facts: Facts) -> Flaw | Unexamined | None:
     """Rows belong to a placeholder tenant, such as ``temp``.
 
     Examined: tenant tables, for the values that the config lists or that a default once wrote. The

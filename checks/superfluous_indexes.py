@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
-from checks._indexes import words
-from checks._overlaps import (
+from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+
+from ._indexes import words
+from ._overlaps import (
     Habit,
     Overlap,
     by_habit,
@@ -14,7 +16,6 @@ from checks._overlaps import (
     habit_flaw,
     warning_of,
 )
-from validate_schema.checking.api import Facts, Flaw, Remedy, Severity, Verdict, check
 
 
 def _with_duplicates(facts: Facts) -> Iterator[Overlap | Habit]:
@@ -55,7 +56,7 @@ def _duplicated(facts: Facts) -> Iterator[Overlap]:
     """,
     portable=True,
 )
-def duplicate(subject: Overlap | Habit, facts: Facts) -> Verdict:
+def duplicate(subject: Overlap | Habit, facts: Facts) -> Flaw | None:
     """An index has the same keys, method, operator classes, predicate and uniqueness as another.
 
     Examined are the valid indexes of user tables. The one to keep is the primary key, else the index
@@ -117,7 +118,7 @@ def _covered(facts: Facts) -> Iterator[Overlap]:
     """,
     portable=True,
 )
-def redundant(subject: Overlap | Habit, facts: Facts) -> Verdict:
+def redundant(subject: Overlap | Habit, facts: Facts) -> Flaw | None:
     """A non-unique btree index is a prefix of another full one.
 
     Examined are the valid, non-unique btree indexes of user tables that are not duplicates (those

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from validate_schema.checking.api import Facts, Flaw, Remedy, Severity, SuppressionUse, Verdict, check
+from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+from validate_schema.pack.subjects import SuppressionUse
 
 _ACCEPTED = """
     [tenancy]
@@ -40,7 +41,7 @@ def judged_suppressions(facts: Facts) -> Iterator[SuppressionUse]:
     remediable=False,
     portable=True,
 )
-def expired(use: SuppressionUse, facts: Facts) -> Verdict:
+def expired(use: SuppressionUse, facts: Facts) -> Flaw | None:
     """A suppression is past its date, or its date cannot be read.
 
     Examined: every entry of ``checks.suppress``. On the day itself it still holds. Dates are written
@@ -79,7 +80,7 @@ def expired(use: SuppressionUse, facts: Facts) -> Verdict:
     remediable=False,
     portable=True,
 )
-def unused(use: SuppressionUse, _facts: Facts) -> Verdict:
+def unused(use: SuppressionUse, _facts: Facts) -> Flaw | None:
     """A suppression accepts nothing that was found.
 
     Examined: entries of ``checks.suppress`` that hold, and whose check ran; what was not run cannot be

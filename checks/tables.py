@@ -2,25 +2,13 @@
 
 from collections.abc import Iterator
 
-from checks._declared import DeclaredTable, declared_tables, default_sql, is_free, written_in
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    Remedy,
-    Severity,
-    Verdict,
-    catalog,
-    check,
-    free_name,
-    quote_ident,
-    quote_idents,
-    quote_qname,
-    tenant_tables,
-    toml_text,
-    type_sql,
-    user_tables,
-    write_name,
-)
+from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+from validate_schema.pack.model import catalog
+from validate_schema.pack.remedies import free_name, toml_text, type_sql, write_name
+from validate_schema.pack.sql import quote_ident, quote_idents, quote_qname
+from validate_schema.pack.subjects import tenant_tables, user_tables
+
+from ._declared import DeclaredTable, declared_tables, default_sql, is_free, written_in
 
 _BRIEF = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
 
@@ -50,7 +38,7 @@ _BRIEF = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is rea
     """,
     portable=True,
 )
-def expected_table(declared: DeclaredTable, facts: Facts) -> Verdict:
+def expected_table(declared: DeclaredTable, facts: Facts) -> Flaw | None:
     """A table that the contract declares is missing.
 
     Examined: every table of the contract. Fails when no table of exactly that name exists; a name
@@ -138,7 +126,7 @@ def tables_under_closed_contract(facts: Facts) -> tuple[catalog.Table, ...]:
     remediable=False,
     portable=True,
 )
-def unexpected_table(table: catalog.Table, facts: Facts) -> Verdict:
+def unexpected_table(table: catalog.Table, facts: Facts) -> Flaw | None:
     """A table exists that the closed contract does not declare.
 
     Examined: user tables, if the contract says ``closed = true``. Fails when the contract has no
@@ -178,7 +166,7 @@ def keyable_tables(facts: Facts) -> Iterator[catalog.Table]:
     good="create table invoice (id uuid primary key, org_id uuid not null references organization (id));",
     portable=True,
 )
-def primary_key(table: catalog.Table, facts: Facts) -> Verdict:
+def primary_key(table: catalog.Table, facts: Facts) -> Flaw | None:
     """A table has no primary key.
 
     Examined: user tables; a partitioned table stands for its partitions, a foreign table cannot
@@ -238,7 +226,7 @@ def _promote(table: catalog.Table, facts: Facts) -> Remedy:
     bad="create unlogged table invoice (id uuid primary key, org_id uuid not null references organization (id));",
     good="create table invoice (id uuid primary key, org_id uuid not null references organization (id));",
 )
-def logged(table: catalog.Table, facts: Facts) -> Verdict:
+def logged(table: catalog.Table, facts: Facts) -> Flaw | None:
     """A table that holds tenants' rows is UNLOGGED.
 
     Examined: tenant tables. The rows of a partitioned table are in its partitions, so that these are

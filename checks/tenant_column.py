@@ -6,37 +6,24 @@ What ties it to the root is in `tenant_root`, tables without one of their own in
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from checks._backfill import backfill
-from checks._declared import lacks_tenant_column, must_carry_tenant
-from checks._look_alikes import look_alikes
-from checks._nulls import forbid_null, lets_null_in, unvalidated_not_null
-from checks._policies import fails
-from checks._tenant_values import (
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack.model import TableClass, catalog, form
+from validate_schema.pack.remedies import change_type, type_sql
+from validate_schema.pack.sql import quote_ident, quote_qname
+from validate_schema.pack.subjects import TableColumn, tenant_columns, user_tables
+
+from ._backfill import backfill
+from ._declared import lacks_tenant_column, must_carry_tenant
+from ._look_alikes import look_alikes
+from ._nulls import forbid_null, lets_null_in, unvalidated_not_null
+from ._policies import fails
+from ._tenant_values import (
     TypedTenant,
     default_of,
     judge_default,
     kind_of,
     model_of,
     typed_tenant_columns,
-)
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    ObjectRef,
-    Remedy,
-    Severity,
-    TableClass,
-    TableColumn,
-    Verdict,
-    catalog,
-    change_type,
-    check,
-    form,
-    quote_ident,
-    quote_qname,
-    tenant_columns,
-    type_sql,
-    user_tables,
 )
 
 _FILLED = "Rows without a tenant get that of the row they belong to, in batches; run it as a role that no policy filters."
@@ -87,7 +74,7 @@ def required_columns(facts: Facts) -> Iterator[TableColumn]:
     """,
     portable=True,
 )
-def present(subject: Carrier, facts: Facts) -> Verdict:
+def present(subject: Carrier, facts: Facts) -> Flaw | None:
     """A table that should carry the tenant column does not.
 
     Examined: tables listed under ``tenancy.tenant``, and tables of the contract that say
@@ -143,7 +130,7 @@ def _add_tenant_column(subject: Carrier, facts: Facts) -> Remedy:
     good="create table invoice (id uuid primary key, org_id uuid not null references organization (id));",
     portable=True,
 )
-def not_null(subject: TableColumn, facts: Facts) -> Verdict:
+def not_null(subject: TableColumn, facts: Facts) -> Flaw | None:
     """A tenant column may hold NULL.
 
     Examined: the tenant column of every tenant table, but for tables under ``tenancy.null_rows``,
@@ -181,7 +168,7 @@ def not_null(subject: TableColumn, facts: Facts) -> Verdict:
     good="create table invoice (id uuid primary key, org_id uuid not null references organization (id));",
     portable=True,
 )
-def type(subject: TypedTenant, facts: Facts) -> Verdict:
+def type(subject: TypedTenant, facts: Facts) -> Flaw | None:
     """A tenant column has another type than the key that it stands for.
 
     Examined: the tenant column of every tenant table. Its type is compared with that of the root's
@@ -211,7 +198,7 @@ def type(subject: TypedTenant, facts: Facts) -> Verdict:
     good="create table invoice (id uuid primary key, org_id uuid not null references organization (id));",
     portable=True,
 )
-def default(subject: TableColumn, facts: Facts) -> Verdict:
+def default(subject: TableColumn, facts: Facts) -> Flaw | None:
     """A tenant column fills itself in when a statement leaves it out.
 
     Examined: the tenant column of every tenant table; a default of its domain counts. Fails for a constant,
@@ -265,7 +252,7 @@ def classified_tables(facts: Facts) -> Iterator[catalog.Table]:
     remediable=False,
     portable=True,
 )
-def look_alike(table: catalog.Table, facts: Facts) -> Verdict:
+def look_alike(table: catalog.Table, facts: Facts) -> Flaw | None:
     """A table has a second column that reads like the tenant column.
 
     Examined: root, tenant, inherited and global tables. Fails for a column whose name means the same

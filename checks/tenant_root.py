@@ -2,28 +2,13 @@
 
 from collections.abc import Iterator
 
-from checks._tenant_values import kind_of
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    Remedy,
-    Severity,
-    TableClass,
-    TableColumn,
-    TableConstraint,
-    Verdict,
-    add_foreign_key,
-    catalog,
-    check,
-    deferral,
-    free_name,
-    quote_ident,
-    quote_idents,
-    quote_qname,
-    root_foreign_keys,
-    tenant_columns,
-    validate_constraint,
-)
+from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+from validate_schema.pack.model import TableClass, catalog
+from validate_schema.pack.remedies import add_foreign_key, deferral, free_name, validate_constraint
+from validate_schema.pack.sql import quote_ident, quote_idents, quote_qname
+from validate_schema.pack.subjects import TableColumn, TableConstraint, root_foreign_keys, tenant_columns
+
+from ._tenant_values import kind_of
 
 
 def rooted_columns(facts: Facts) -> Iterator[TableColumn]:
@@ -63,7 +48,7 @@ def direct_root_keys(facts: Facts) -> Iterator[TableConstraint]:
     """,
     portable=True,
 )
-def root_fk(subject: TableColumn, facts: Facts) -> Verdict:
+def root_fk(subject: TableColumn, facts: Facts) -> Flaw | None:
     """A tenant column does not reference the tenants.
 
     Examined: the tenant column of every tenant table, where the tenants are a table of this
@@ -166,7 +151,7 @@ def _referenceable(root: catalog.Table, column: str) -> bool:
     good="create table invoice (id uuid primary key, org_id uuid not null references organization (id) on delete cascade);",
     portable=True,
 )
-def root_fk_action(subject: TableConstraint, facts: Facts) -> Verdict:
+def root_fk_action(subject: TableConstraint, facts: Facts) -> Flaw | None:
     """The key to the tenants sets the tenant column to NULL or a default.
 
     Examined: foreign keys of a tenant column to its root; composite ones are FKY005's. Fails for ON
@@ -224,7 +209,7 @@ def _without_setting(table: catalog.Table, key: catalog.Constraint) -> Remedy:
     """,
     good="create table invoice (id uuid primary key, org_id uuid not null references organization (id));",
 )
-def root_fk_validated(subject: TableConstraint, facts: Facts) -> Verdict:
+def root_fk_validated(subject: TableConstraint, facts: Facts) -> Flaw | None:
     """The key to the tenants is NOT VALID or NOT ENFORCED.
 
     Examined: foreign keys that hold a tenant column and lead to its root, directly or as the composite

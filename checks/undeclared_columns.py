@@ -3,18 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from checks._declared import declared_tables
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    ObjectRef,
-    Remedy,
-    Severity,
-    Verdict,
-    catalog,
-    check,
-    contract,
-)
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack.model import catalog, contract
+
+from ._declared import declared_tables
 
 
 class UndeclaredCandidate(NamedTuple):
@@ -58,7 +50,7 @@ def columns_under_closed_contract(facts: Facts) -> Iterator[UndeclaredCandidate]
     remediable=False,
     portable=True,
 )
-def unexpected_column(subject: UndeclaredCandidate, facts: Facts) -> Verdict:
+def unexpected_column(subject: UndeclaredCandidate, facts: Facts) -> Flaw | None:
     """A table has a column that the closed contract does not declare.
 
     Examined: the columns of tables whose columns the contract lists, if it says ``closed = true``.

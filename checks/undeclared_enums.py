@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.checking.api import Facts, Flaw, ObjectRef, Remedy, Severity, Verdict, catalog, check
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack.model import catalog
 
 
 class EnumCandidate(NamedTuple):
@@ -44,7 +45,7 @@ def candidates(facts: Facts) -> Iterator[EnumCandidate]:
     """,
     remediable=False,
 )
-def unexpected_enum(subject: EnumCandidate, facts: Facts) -> Verdict:
+def unexpected_enum(subject: EnumCandidate, facts: Facts) -> Flaw | None:
     """An enum type exists that the closed contract does not declare.
 
     Examined: every enum type, if the contract says ``closed = true`` and lists enums.

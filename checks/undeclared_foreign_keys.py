@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
-from checks._declared import declared_tables
-from validate_schema.checking.api import Facts, Flaw, Remedy, Severity, TableConstraint, Verdict, check
+from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+from validate_schema.pack.subjects import TableConstraint
+
+from ._declared import declared_tables
 
 
 def candidates(facts: Facts) -> Iterator[TableConstraint]:
@@ -50,7 +52,7 @@ def candidates(facts: Facts) -> Iterator[TableConstraint]:
     remediable=False,
     portable=True,
 )
-def unexpected_fk(subject: TableConstraint, facts: Facts) -> Verdict:
+def unexpected_fk(subject: TableConstraint, facts: Facts) -> Flaw | None:
     """A foreign key exists that the closed contract does not declare.
 
     Examined are the foreign keys of tables whose foreign keys the contract lists, if it

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
-from checks._declared import declared_tables
-from checks._key_details import same_keys
-from validate_schema.checking.api import Facts, Flaw, Remedy, Severity, TableIndex, Verdict, check, keys_of
+from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+from validate_schema.pack.subjects import TableIndex, keys_of
+
+from ._declared import declared_tables
+from ._key_details import same_keys
 
 
 def candidates(facts: Facts) -> Iterator[TableIndex]:
@@ -38,7 +40,7 @@ def candidates(facts: Facts) -> Iterator[TableIndex]:
     remediable=False,
     portable=True,
 )
-def unexpected_index(subject: TableIndex, facts: Facts) -> Verdict:
+def unexpected_index(subject: TableIndex, facts: Facts) -> Flaw | None:
     """An index exists that the closed contract does not declare.
 
     Examined are the indexes of tables whose indexes the contract lists, if it

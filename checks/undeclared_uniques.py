@@ -2,19 +2,11 @@
 
 from collections.abc import Iterator
 
-from checks._declared import declared_tables
-from checks._key_details import same_keys
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    Remedy,
-    Severity,
-    TableUnique,
-    Verdict,
-    check,
-    keys_of,
-    uniques_of,
-)
+from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+from validate_schema.pack.subjects import TableUnique, keys_of, uniques_of
+
+from ._declared import declared_tables
+from ._key_details import same_keys
 
 
 def candidates(facts: Facts) -> Iterator[TableUnique]:
@@ -51,7 +43,7 @@ def candidates(facts: Facts) -> Iterator[TableUnique]:
     remediable=False,
     portable=True,
 )
-def unexpected_unique(unique: TableUnique, facts: Facts) -> Verdict:
+def unexpected_unique(unique: TableUnique, facts: Facts) -> Flaw | None:
     """A unique exists that the closed contract does not declare.
 
     Examined are the unique constraints and unique indexes of tables whose uniques the contract

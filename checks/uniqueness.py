@@ -2,27 +2,13 @@
 
 from collections.abc import Iterator
 
-from checks._null_gaps import OPTIONAL, close_gap
-from checks._uniques import name_of, own_column, words
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    Scope,
-    Severity,
-    TableUnique,
-    Verdict,
-    check,
-    is_optional,
-    keys_of,
-    level_columns,
-    open_columns,
-    referring_keys,
-    replace_primary_key,
-    replace_unique,
-    scope_of,
-    tenant_primary_keys,
-    tenant_uniques,
-)
+from validate_schema.pack import Facts, Flaw, Scope, Severity, check
+from validate_schema.pack.remedies import referring_keys, replace_primary_key, replace_unique
+from validate_schema.pack.scoping import is_optional, level_columns, open_columns, scope_of
+from validate_schema.pack.subjects import TableUnique, keys_of, tenant_primary_keys, tenant_uniques
+
+from ._null_gaps import OPTIONAL, close_gap
+from ._uniques import name_of, own_column, words
 
 
 @check(
@@ -48,7 +34,7 @@ from validate_schema.checking.api import (
     """,
     portable=True,
 )
-def tenant_scoped(subject: TableUnique, facts: Facts) -> Verdict:
+def tenant_scoped(subject: TableUnique, facts: Facts) -> Flaw | None:
     """A unique on a tenant table holds across all tenants.
 
     Examined are the valid unique constraints and unique indexes of tenant tables, those on
@@ -122,7 +108,7 @@ def _holding_tenant(facts: Facts) -> Iterator[TableUnique]:
     """,
     portable=True,
 )
-def tenant_first(subject: TableUnique, facts: Facts) -> Verdict:
+def tenant_first(subject: TableUnique, facts: Facts) -> Flaw | None:
     """A unique holds the tenant column, but not as its first.
 
     Examined are the valid uniques and primary keys of tenant tables that hold the tenant column.
@@ -189,7 +175,7 @@ def _scoped_uniques(facts: Facts) -> Iterator[TableUnique]:
     """,
     portable=True,
 )
-def nulls_distinct(subject: TableUnique, facts: Facts) -> Verdict:
+def nulls_distinct(subject: TableUnique, facts: Facts) -> Flaw | None:
     """A tenant-scoped unique holds a nullable column, and NULLs are distinct in it.
 
     Examined are the valid, tenant-scoped uniques of tenant tables, but for surrogate keys. It passes
@@ -250,7 +236,7 @@ def nulls_distinct(subject: TableUnique, facts: Facts) -> Verdict:
     """,
     portable=True,
 )
-def natural_primary_key(subject: TableUnique, facts: Facts) -> Verdict:
+def natural_primary_key(subject: TableUnique, facts: Facts) -> Flaw | None:
     """A tenant table's primary key is a natural key without the tenant column.
 
     Examined are the primary keys of tenant tables. A key is a surrogate, and passes, when a column

@@ -3,20 +3,12 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from checks._access import escapes, holders_of, sources, users_of, why_escapes
-from validate_schema.checking.api import (
-    Facts,
-    Flaw,
-    ObjectRef,
-    Remedy,
-    Severity,
-    Verdict,
-    check,
-    keeps_to_tenant,
-    quote_qname,
-    quote_role,
-)
-from validate_schema.checking.api import catalog as cat
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.scoping import keeps_to_tenant
+from validate_schema.pack.sql import quote_qname, quote_role
+
+from ._access import escapes, holders_of, sources, users_of, why_escapes
 
 _INVOKER = 150000  # the first version with security_invoker
 
@@ -108,7 +100,7 @@ def _listed(tables: tuple[cat.Table, ...], facts: Facts) -> str:
         grant select on invoice, open_invoice to app_user;
     """,
 )
-def view(subject: GuardedView, facts: Facts) -> Verdict:
+def view(subject: GuardedView, facts: Facts) -> Flaw | None:
     """A view over protected tables is read with rights for which their policies do not hold.
 
     Examined: views whose query names a table of the tenants whose row security is on. Fails when an
@@ -184,7 +176,7 @@ def _as_invoker(view: cat.View, tables: tuple[cat.Table, ...], facts: Facts) -> 
         grant select on own_turnover to app_user;
     """,
 )
-def materialized_view(subject: GuardedView, facts: Facts) -> Verdict:
+def materialized_view(subject: GuardedView, facts: Facts) -> Flaw | None:
     """A materialized view over protected tables may be read by an app role or by PUBLIC.
 
     Examined: materialized views that read tables of the tenants whose row security is on, directly
