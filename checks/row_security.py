@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
 from validate_schema.pack.model import TableClass
 from validate_schema.pack.model import catalog as cat
-from validate_schema.pack.remedies import enable_row_security, tenant_policy
+from validate_schema.pack.remedies import LONGEST_WAY, enable_row_security, tenant_policy
 
 from ._access import is_guarded
 
@@ -308,6 +308,12 @@ def _protect(table: cat.Table, facts: Facts) -> Remedy:
 
 def _policy_note(table: cat.Table, facts: Facts) -> str:
     if facts.tenancy.setting or facts.tenancy.current_tenant:
+        standing = facts.standings.get(table.qname)
+        if standing is not None and len(standing.path) > LONGEST_WAY:
+            return (
+                f"The tenant is {len(standing.path)} tables away: give {facts.show(table.qname)} the tenant column, "
+                "and then a policy on it."
+            )
         return f"Nothing says which rows of {facts.show(table.qname)} belong to a tenant: decide who may see them, and write the policy."
     return f"The tenant context is not known. {_NO_CONTEXT}."
 

@@ -14,7 +14,7 @@ from ..model.history import History
 from ..model.isolation import Isolation
 from ..model.reading import Analysis, Judgement, PolicyReading
 from ..model.tenancy import Level, Standing, TableClass, Tenancy
-from ..sql.ident import display
+from ..sql.ident import display, quote_ident, quote_qname
 from ..sql.mentions import Named
 
 
@@ -312,6 +312,18 @@ class Facts:
         """App roles that exist in the catalog."""
         return tuple(r for r in self.tenancy.app_roles if r in self.roles)
 
+    @cached_property
+    def tenant_helper(self) -> Function | None:
+        """The function that returns the current tenant, where the catalog has it.
+
+        The config may write its name as stored, as SQL would fold it, or quoted.
+        """
+        wanted = (self.tenancy.current_tenant or "").strip().removesuffix("()")
+        found = [
+            f for f in self.catalog.functions if not f.arguments and {wanted, wanted.lower()} & _spellings(f)
+        ]
+        return min(found, key=lambda f: f.schema != self.default_schema, default=None)
+
     def can_become(self, role: str) -> frozenset[str]:
         """Return `role` and every role it may SET ROLE to, directly or through others."""
         seen: set[str] = set()
@@ -345,3 +357,14 @@ class Facts:
     def grantees_of(self, role: str) -> frozenset[str]:
         """Return the grantees whose privileges `role` can use: `rights_of` it, and PUBLIC."""
         return self.rights_of(role) | {"PUBLIC"}
+
+
+def _spellings(function: Function) -> set[str]:
+    plain, quoted = function.name, quote_ident(function.name)
+    return {
+        plain,
+        quoted,
+        f"{function.schema}.{plain}",
+        f"{function.schema}.{quoted}",
+        quote_qname(function.qname),
+    }

@@ -14,6 +14,7 @@ from ..checking.remedy.online import add_unique as add_unique
 from ..checking.remedy.online import drop_index as drop_index
 from ..checking.remedy.online import set_not_null as set_not_null
 from ..checking.remedy.online import validate_constraint as validate_constraint
+from ..checking.remedy.policy import LONGEST_WAY as LONGEST_WAY
 from ..checking.remedy.policy import enable_row_security as enable_row_security
 from ..checking.remedy.policy import tenant_condition as tenant_condition
 from ..checking.remedy.policy import tenant_policy as tenant_policy

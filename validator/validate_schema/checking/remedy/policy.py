@@ -15,6 +15,7 @@ from ...sql.ident import quote_ident, quote_literal, quote_qname, quote_role
 
 POLICY_NAME = "tenant_isolation"
 SHARED_POLICY_NAME = "shared_rows"
+LONGEST_WAY = 64  # tables to the owner: far more than anybody would want a policy to read for each row
 
 _TEXTUAL = ("text", "character", "name", '"char"')
 _TYPE_MODIFIER = re.compile(r"\([^)]*\)")
@@ -26,7 +27,8 @@ def tenant_policy(table: Table, facts: Facts, role: str = "PUBLIC") -> tuple[str
     A table with the tenant column is bound by it, the root by its own key, an inherited table by
     EXISTS over the tables on its path (whoever queries it needs SELECT on those). Where NULL means
     a shared row, a second policy lets everybody read such rows and nobody change them. Empty when
-    the tenant context is unknown or no foreign key leads to an owner: then only a person can say.
+    the tenant context is unknown, no foreign key leads to an owner, or the owner is further away than
+    `LONGEST_WAY`: then only a person can say.
     """
     condition = tenant_condition(table, facts)
     if condition is None:
@@ -49,7 +51,7 @@ def tenant_condition(table: Table, facts: Facts) -> str | None:
     `tenant_policy` returns nothing."""
     if not facts.tenancy.identified or _context(None, facts) is None:
         return None
-    return _owned(_Row(table), facts)
+    return _owned(table, facts)
 
 
 def enable_row_security(table: Table) -> tuple[str, ...]:
@@ -74,7 +76,6 @@ class _Row(NamedTuple):
 
     table: Table
     alias: str = ""
-    depth: int = 0
 
     def column(self, name: str) -> str:
         """Return a column for a comparison in the row's own scope."""
@@ -86,8 +87,32 @@ class _Row(NamedTuple):
         return f"{self.alias or quote_qname(self.table.qname)}.{quote_ident(name)}"
 
 
-def _owned(row: _Row, facts: Facts) -> str | None:
+class _Way(NamedTuple):
+    """On to the row that owns another; `pairs` are (its column, the other's column)."""
+
+    parent: Table
+    pairs: tuple[tuple[str, str], ...]
+
+
+def _owned(table: Table, facts: Facts) -> str | None:
     """Return the condition under which a row belongs to the current tenant."""
+    row, opened = _Row(table), ""
+    for depth in range(LONGEST_WAY + 1):
+        found = _decided_by(row, facts)
+        if found is None:
+            return None
+        if isinstance(found, str):
+            return opened + found + ")" * depth
+        alias = quote_ident(f"owner_{depth + 1}")
+        joined = " AND ".join(f"{alias}.{quote_ident(p)} = {row.outer_column(c)}" for p, c in found.pairs)
+        opened += f"EXISTS (SELECT 1 FROM {quote_qname(found.parent.qname)} AS {alias} WHERE {joined} AND "
+        row = _Row(found.parent, alias)
+    return None
+
+
+def _decided_by(row: _Row, facts: Facts) -> str | _Way | None:
+    """Return the condition under which a row belongs to the current tenant, or the way to the row that
+    decides it."""
     standing = facts.standings.get(row.table.qname)
     if standing is None:
         return None
@@ -97,12 +122,12 @@ def _owned(row: _Row, facts: Facts) -> str | None:
         case TableClass.ROOT:
             return _root_row(row, facts)
         case TableClass.INHERITED if standing.path:
-            return _through_parent(row, standing.path[0], facts)
+            return _to_parent(row.table, standing.path[0], facts)
     return None
 
 
-def _root_row(row: _Row, facts: Facts) -> str | None:
-    """Return the condition for a root's own row: its key, or the level above for a deeper root."""
+def _root_row(row: _Row, facts: Facts) -> str | _Way | None:
+    """Return what decides of a root's own row: its key, or the level above for a deeper root."""
     level = facts.level(row.table)
     if level.parent is None:
         return _held(row, level.key, level, facts) if level.key else None
@@ -113,9 +138,9 @@ def _root_row(row: _Row, facts: Facts) -> str | None:
     return _held(row, column, upper, facts) if column else None
 
 
-def _held(row: _Row, name: str, level: Level, facts: Facts) -> str | None:
-    """Return the condition under which column `name` holds the current tenant's key at `level`, or
-    the key of a deeper root that belongs to the current tenant."""
+def _held(row: _Row, name: str, level: Level, facts: Facts) -> str | _Way | None:
+    """Return the condition under which column `name` holds the current tenant's key at `level`, or the
+    way to the deeper root whose key it holds."""
     column = row.table.column(name)
     if column is None:
         return None
@@ -124,26 +149,14 @@ def _held(row: _Row, name: str, level: Level, facts: Facts) -> str | None:
     root = facts.tables_by_name.get(level.root) if level.root else None
     if root is None or level.key is None:
         return None
-    return _exists(row, root, ((level.key, name),), facts)
+    return _Way(root, ((level.key, name),))
 
 
-def _through_parent(row: _Row, parent: QName, facts: Facts) -> str | None:
-    key, target = _link(row.table, parent), facts.tables_by_name.get(parent)
+def _to_parent(table: Table, parent: QName, facts: Facts) -> _Way | None:
+    key, target = _link(table, parent), facts.tables_by_name.get(parent)
     if key is None or target is None:
         return None
-    return _exists(row, target, tuple(zip(key.referenced_columns, key.columns, strict=True)), facts)
-
-
-def _exists(row: _Row, parent: Table, pairs: tuple[tuple[str, str], ...], facts: Facts) -> str | None:
-    """Return EXISTS over `parent`; `pairs` are (parent column, own column)."""
-    if row.depth > len(facts.catalog.tables):
-        return None
-    alias = quote_ident(f"owner_{row.depth + 1}")
-    inner = _owned(_Row(parent, alias, row.depth + 1), facts)
-    if inner is None:
-        return None
-    joined = " AND ".join(f"{alias}.{quote_ident(p)} = {row.outer_column(c)}" for p, c in pairs)
-    return f"EXISTS (SELECT 1 FROM {quote_qname(parent.qname)} AS {alias} WHERE {joined} AND {inner})"
+    return _Way(target, tuple(zip(key.referenced_columns, key.columns, strict=True)))
 
 
 def _link(table: Table, parent: QName) -> Constraint | None:
@@ -187,22 +200,8 @@ def _cast(column: Column | None, have: str | None) -> str:
 
 
 def _helper(configured: str, facts: Facts) -> tuple[str, str | None]:
-    """Return the helper's call, and its return type where the catalog tells.
-
-    The config may write the name as stored, as SQL would fold it, or quoted.
-    """
-    wanted = configured.strip().removesuffix("()")
-    found = [
-        f
-        for f in facts.catalog.functions
-        if not f.arguments and {wanted, wanted.lower()} & {f.name, f"{f.schema}.{f.name}", *_quoted(f.qname)}
-    ]
-    found.sort(key=lambda f: f.schema != facts.default_schema)
-    if found:
-        return f"{quote_qname(found[0].qname)}()", found[0].returns
+    """Return the helper's call, and its return type where the catalog tells."""
+    helper = facts.tenant_helper
+    if helper is not None:
+        return f"{quote_qname(helper.qname)}()", helper.returns
     return (configured if "(" in configured else f"{configured}()"), None
-
-
-def _quoted(function: QName) -> tuple[str, ...]:
-    name = quote_ident(function.name)
-    return name, f"{function.schema}.{name}", quote_qname(function)
