@@ -6,6 +6,7 @@ else the line of the config that names it.
 
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -51,7 +52,7 @@ class _Finder:
     def __init__(self, where: Whereabouts) -> None:
         self._where = where
         self._migrations = _migrations(where)
-        self._origins = find_origins(self._migrations) if self._migrations else Origins({})
+        self._origins = find_origins(self._migrations) if self._migrations else Origins()
         self._shown: dict[str, str] = {}
 
     def place(self, finding: _Found) -> _Found:
@@ -87,15 +88,22 @@ class _Finder:
     def _configured(self, ref: ObjectRef) -> str | None:
         """Return the line of the config that holds the object's name."""
         config = self._where.config
-        if config is None or ref.kind not in _OF_CONFIG or not config.is_file():
+        if config is None or ref.kind not in _OF_CONFIG:
             return None
-        fitting = [
-            (len(name), -number)
-            for number, line in enumerate(config.read_text(encoding="utf-8-sig").splitlines(), 1)
-            for name in _QUOTED.findall(line)
-            if ref.name.endswith(name)
-        ]
-        return f"{self._path(config)}:{-max(fitting)[1]}" if fitting else None
+        endings = (ref.name[start:] for start in range(len(ref.name) + 1))  # the longest first
+        line = next((self._config_lines[name] for name in endings if name in self._config_lines), None)
+        return f"{self._path(config)}:{line}" if line is not None else None
+
+    @cached_property
+    def _config_lines(self) -> dict[str, int]:
+        """The first line of the config that holds each name."""
+        config, found = self._where.config, dict[str, int]()
+        if config is None or not config.is_file():
+            return found
+        for number, line in enumerate(config.read_text(encoding="utf-8-sig").splitlines(), 1):
+            for name in _QUOTED.findall(line):
+                found.setdefault(name, number)
+        return found
 
     def _path(self, path: Path) -> str:
         return visible(shown_path(path, self._where.root))

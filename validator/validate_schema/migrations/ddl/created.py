@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ...model.history import Statement
+from .indexed import Indexed
 
 DEFAULT_SCHEMA = "public"
 _LONGEST = 63
@@ -43,7 +44,7 @@ class Objects:
     `rekeyed` holds, for each table, where its primary key was replaced."""
 
     def __init__(self, again: Callable[[Key, Made], None]) -> None:
-        self.made: dict[Key, Made] = {}
+        self.made: Indexed[Key, Made] = Indexed(_terms)
         self.rekeyed: dict[tuple[str, str], list[tuple[int, Statement]]] = {}
         self.schema = DEFAULT_SCHEMA
         self._without_key: set[tuple[str, str]] = set()
@@ -174,16 +175,16 @@ class Objects:
             elif subtype == "AT_AddConstraint":
                 self._constraint(schema, table, getattr(command, "def").constraint)
             elif subtype == "AT_DropConstraint":
-                made = self.made.pop(Key("constraint", schema, table, command.name), None)
+                made = self.made.pop(Key("constraint", schema, table, command.name))
                 if made is not None and made.primary:
                     self._without_key.add((schema, table))
             elif subtype == "AT_DropColumn":
                 self._drop_column(schema, table, command.name)
 
     def _drop_column(self, schema: str, table: str, name: str) -> None:
-        for key, made in list(self.made.items()):
-            if (key.schema, key.table) == (schema, table) and name in made.columns:
-                del self.made[key]
+        for key in self.made.named(("table", schema, table)):
+            if name in self.made[key].columns:
+                self.made.pop(key)
 
     def _drop_stmt(self, message: Any) -> None:
         kind = _name_of(message, "remove_type")
@@ -195,67 +196,66 @@ class Objects:
             elif kind == "OBJECT_INDEX":
                 self._drop_index(*self._named(wrapped.list.items))
             elif kind in _TYPES:
-                self.made.pop(Key("type", *self._named(wrapped.type_name.names)), None)
+                self.made.pop(Key("type", *self._named(wrapped.type_name.names)))
 
     def _drop_table(self, schema: str, table: str) -> None:
-        self._drop_where(lambda key: key.kind != "type" and (key.schema, key.table) == (schema, table))
-        for key, made in list(self.made.items()):
-            if made.target == (schema, table):
-                del self.made[key]
+        for key in (*self._of(schema, table), *self.made.named(("target", schema, table))):
+            self.made.pop(key)
 
     def _drop_schema(self, schema: str) -> None:
-        self._drop_where(lambda key: key.schema == schema)
+        for key in self.made.named(("schema", schema)):
+            self.made.pop(key)
 
     def _drop_index(self, schema: str, name: str) -> None:
-        self._drop_where(lambda key: (key.kind, key.schema, key.name) == ("index", schema, name))
+        for key in self.made.named(("name", schema, name)):
+            if key.kind == "index":
+                self.made.pop(key)
 
-    def _drop_where(self, fits: Callable[[Key], bool]) -> None:
-        for key in [key for key in self.made if fits(key)]:
-            del self.made[key]
+    def _of(self, schema: str, table: str) -> list[Key]:
+        """Return a table and what belongs to it."""
+        return [key for key in self.made.named(("table", schema, table)) if key.kind != "type"]
 
     def _rename_stmt(self, message: Any) -> None:
         kind, new = _name_of(message, "rename_type"), message.newname
         if kind == "OBJECT_SCHEMA":
-            self._move(lambda k: k._replace(schema=new) if k.schema == message.subname else k)
+            self.made.move(self.made.named(("schema", message.subname)), lambda k: k._replace(schema=new))
             return
         if kind in _TYPES:
-            at = ("type", *self._named(message.object.list.items))
-            self._move(lambda k: k._replace(table=new) if (k.kind, k.schema, k.table) == at else k)
+            named = Key("type", *self._named(message.object.list.items))
+            self.made.move([named], lambda k: k._replace(table=new))
             return
         schema, name = self._relation(message.relation)
         if kind in ("OBJECT_COLUMN", "OBJECT_TABCONSTRAINT"):
             wanted = Key("column" if kind == "OBJECT_COLUMN" else "constraint", schema, name, message.subname)
             if kind == "OBJECT_COLUMN":
                 self._rename_column(schema, name, message.subname, new)
-            self._move(lambda k: k._replace(name=new) if k == wanted else k)
+            self.made.move([wanted], lambda k: k._replace(name=new))
         elif kind == "OBJECT_TABLE" and Key("table", schema, name) in self.made:
-            self._move(lambda k: k._replace(table=new) if _of(k, schema, name) else k)
+            self.made.move(self._of(schema, name), lambda k: k._replace(table=new))
             self._retarget((schema, name), (schema, new))
         elif kind in ("OBJECT_INDEX", "OBJECT_TABLE"):
-            self._move(lambda k: k._replace(name=new) if _index_like(k, schema, name) else k)
+            alike = [k for k in self.made.named(("name", schema, name)) if k.kind in ("index", "constraint")]
+            self.made.move(alike, lambda k: k._replace(name=new))
 
     def _rename_column(self, schema: str, table: str, old: str, new: str) -> None:
-        for key, made in self.made.items():
-            if _of(key, schema, table) and old in made.columns:
+        for made in map(self.made.__getitem__, self._of(schema, table)):
+            if old in made.columns:
                 made.columns = made.columns - {old} | {new}
 
     def _alter_object_schema_stmt(self, message: Any) -> None:
         kind, new = _name_of(message, "object_type"), message.newschema
         if kind == "OBJECT_TABLE":
             schema, name = self._relation(message.relation)
-            self._move(lambda k: k._replace(schema=new) if _of(k, schema, name) else k)
+            self.made.move(self._of(schema, name), lambda k: k._replace(schema=new))
             self._retarget((schema, name), (new, name))
         elif kind in _TYPES:
-            at = ("type", *self._named(message.object.list.items))
-            self._move(lambda k: k._replace(schema=new) if (k.kind, k.schema, k.table) == at else k)
-
-    def _move(self, renamed: Callable[[Key], Key]) -> None:
-        self.made = {renamed(key): made for key, made in self.made.items()}
+            named = Key("type", *self._named(message.object.list.items))
+            self.made.move([named], lambda k: k._replace(schema=new))
 
     def _retarget(self, old: tuple[str, str], new: tuple[str, str]) -> None:
-        for made in self.made.values():
-            if made.target == old:
-                made.target = new
+        for key in self.made.named(("target", *old)):
+            self.made[key].target = new
+            self.made.changed(key)
 
     def _variable_set_stmt(self, message: Any) -> None:
         if message.name == "search_path" and message.args:
@@ -295,12 +295,14 @@ def column_names(message: Any) -> Iterator[str]:
                 yield from column_names(item)
 
 
-def _of(key: Key, schema: str, table: str) -> bool:
-    return key.kind != "type" and (key.schema, key.table) == (schema, table)
-
-
-def _index_like(key: Key, schema: str, name: str) -> bool:
-    return key.kind in ("index", "constraint") and (key.schema, key.name) == (schema, name)
+def _terms(key: Key, made: Made) -> Iterator[tuple[str, ...]]:
+    """Yield what a statement may name an object by."""
+    yield "schema", key.schema
+    yield "table", key.schema, key.table
+    if key.name:
+        yield "name", key.schema, key.name
+    if made.target is not None:
+        yield "target", *made.target
 
 
 def _constraint_kind(constraint: Any) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from ...model.finding import ObjectRef
 from ...sql.script import pieces
 from ..records import MigrationFile, MigrationSet
+from .indexed import Indexed
 
 _DDL = re.compile(r"(?:create|alter|drop|set)\b", re.IGNORECASE)
 _DEFAULT_SCHEMA = "public"
@@ -61,8 +62,8 @@ class _Key(NamedTuple):
 class Origins:
     """Where each object was created last, after everything that was dropped and renamed."""
 
-    def __init__(self, made: dict[_Key, Origin]) -> None:
-        self._made = made
+    def __init__(self, made: Indexed[_Key, Origin] | None = None) -> None:
+        self._made = made if made is not None else Indexed(_terms)
 
     def exact(self, ref: ObjectRef) -> Origin | None:
         """Return where the object itself was created."""
@@ -91,7 +92,7 @@ class _Reading:
     """Follows statements, keeping where what exists was created."""
 
     def __init__(self) -> None:
-        self.made: dict[_Key, Origin] = {}
+        self.made: Indexed[_Key, Origin] = Indexed(_terms)
         self._schema = _DEFAULT_SCHEMA
         self._text, self._file, self._line = "", "", 1
 
@@ -188,45 +189,39 @@ class _Reading:
                 case "AT_AddConstraint":
                     self._constraint(schema, table, what.constraint)
                 case "AT_DropConstraint":
-                    self.made.pop(_Key("key", schema, table, command.name), None)
+                    self.made.pop(_Key("key", schema, table, command.name))
                 case "AT_DropColumn":
-                    self.made.pop(_Key("column", schema, table, command.name), None)
+                    self.made.pop(_Key("column", schema, table, command.name))
 
     def _drop_stmt(self, message: Any) -> None:
         kind = _DROPPED.get(_name_of(message, "remove_type"))
         for wrapped in message.objects if kind else ():
             names = _strings(wrapped.type_name.names if kind == "type" else wrapped.list.items)
             if kind in ("policy", "trigger"):
-                self.made.pop(_Key(kind, *self._of(names[:-1]), names[-1]), None)
+                self.made.pop(_Key(kind, *self._of(names[:-1]), names[-1]))
             else:
                 self._drop(str(kind), *self._of(names))
 
     def _drop(self, kind: str, schema: str, name: str) -> None:
         """Forget an object of a schema; with a relation goes all that belongs to it."""
-        for key in list(self.made):
-            named = key.table if kind == "relation" else key.name
-            if (kind in (key.kind, "relation")) and (key.schema, named) == (schema, name):
-                del self.made[key]
+        for key in self.made.named((kind, schema, name)):
+            self.made.pop(key)
 
     def _rename_stmt(self, message: Any) -> None:
         what, new = _name_of(message, "rename_type"), message.newname
         schema, name = self._relation(message.relation)
         if what in _RENAMED:
             old = _Key(_RENAMED[what], schema, name, message.subname)
-            self._move(lambda k: k._replace(name=new) if k == old else k)
+            self.made.move([old], lambda k: k._replace(name=new))
         elif what in ("OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW"):
-            self._move(lambda k: k._replace(table=new) if (k.schema, k.table) == (schema, name) else k)
+            self.made.move(self.made.named(("relation", schema, name)), lambda k: k._replace(table=new))
         elif what == "OBJECT_INDEX":
-            at = ("key", schema, name)
-            self._move(lambda k: k._replace(name=new) if (k.kind, k.schema, k.name) == at else k)
+            self.made.move(self.made.named(("key", schema, name)), lambda k: k._replace(name=new))
 
     def _alter_object_schema_stmt(self, message: Any) -> None:
         if _name_of(message, "object_type") == "OBJECT_TABLE":
             of, new = self._relation(message.relation), message.newschema
-            self._move(lambda k: k._replace(schema=new) if (k.schema, k.table) == of else k)
-
-    def _move(self, renamed: Callable[[_Key], _Key]) -> None:
-        self.made = {renamed(key): origin for key, origin in self.made.items()}
+            self.made.move(self.made.named(("relation", *of)), lambda k: k._replace(schema=new))
 
     def _variable_set_stmt(self, message: Any) -> None:
         if message.name == "search_path":
@@ -241,6 +236,13 @@ class _Reading:
 
     def _of(self, names: list[str]) -> tuple[str, str]:
         return (names[-2] if len(names) > 1 else self._schema), names[-1]
+
+
+def _terms(key: _Key, _: Origin) -> Iterator[tuple[str, str, str]]:
+    """Yield what a statement may name an object by: its relation, or its own kind and name."""
+    yield "relation", key.schema, key.table
+    if key.kind != "relation":
+        yield key.kind, key.schema, key.name
 
 
 def _first_schema(path: Iterator[str]) -> str:
