@@ -7,7 +7,8 @@ import pytest
 
 from validate_schema.checking.baseline import decide
 from validate_schema.checking.declare import Check, Judge, Selector, check
-from validate_schema.checking.engine import Outcome, fingerprint, matches, run, select_checks
+from validate_schema.checking.engine import Outcome, fingerprint, run, select_checks
+from validate_schema.checking.suppress import matches
 from validate_schema.facts.facts import Facts, NotExamined, SuppressionUse
 from validate_schema.model.catalog import Catalog, ConnectedRole, Server, Table
 from validate_schema.model.errors import UsageError

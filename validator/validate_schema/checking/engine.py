@@ -20,6 +20,7 @@ from ..model.finding import Finding, Flaw, ObjectRef, Remedy, Severity, Unexamin
 from ..model.report import CheckResult, CheckStatus, SubjectFacts, Suppressed
 from ..sql.ident import visible
 from .declare import Check
+from .suppress import Suppressions
 
 SUPPRESSION_FAMILY = "SUP"
 
@@ -155,11 +156,12 @@ def fingerprint(check: str, ref: ObjectRef) -> str:
 
 def _conclude(tallies: Sequence[_Tally], facts: Facts) -> Outcome:
     results, findings, suppressed = [], [], []
+    suppressions = Suppressions(facts.suppressions, facts.default_schema, facts.today)
     for tally in tallies:
         mine = [_finding(tally, ref, flaw) for ref, flaw in tally.flaws]
         kept = []
         for finding in mine:
-            accepted = _accepted_by(finding, facts)
+            accepted = suppressions.accepting(finding.check, finding.object)
             if accepted is None:
                 kept.append(finding)
             else:
@@ -234,54 +236,15 @@ def _reasons(reasons: Sequence[str]) -> str:
     return "; ".join(distinct[:3]) + more
 
 
-def matches(pattern: str, name: str) -> bool:
-    """Tell whether `name` fits `pattern`, where only `*` is special and stands for any text.
-
-    Not `fnmatch`: brackets and question marks are ordinary in object names.
-    """
-    head, *rest = pattern.split("*")
-    if not rest:
-        return name == pattern
-    *middle, tail = rest
-    if not name.startswith(head):
-        return False
-    position = len(head)
-    for part in middle:
-        found = name.find(part, position)
-        if found < 0:
-            return False
-        position = found + len(part)
-    return len(name) - len(tail) >= position and name.endswith(tail)
-
-
-def _names_of(ref: ObjectRef, default_schema: str) -> tuple[str, str]:
-    return ref.label(default_schema), ref.label("")
-
-
-def _fits(use: SuppressionUse, check: str, ref: ObjectRef, default_schema: str) -> bool:
-    if not check.startswith(use.check):
-        return False
-    return any(matches(use.object, name) for name in _names_of(ref, default_schema))
-
-
-def _accepted_by(finding: Finding, facts: Facts) -> SuppressionUse | None:
-    for use in facts.suppressions:
-        fits = _fits(use, finding.check, finding.object, facts.default_schema)
-        if fits and not use.lapsed(facts.today):
-            return use
-    return None
-
-
 def _matched(tallies: Sequence[_Tally], facts: Facts, ran: set[str]) -> tuple[SuppressionUse, ...]:
     """Return the suppressions with what they matched, lapsed ones included."""
-    flaws = [(t.check.id, ref) for t in tallies for ref, _ in t.flaws]
+    uses = facts.suppressions
+    counts = Suppressions(uses, facts.default_schema, facts.today).counts(
+        (t.check.id, ref) for t in tallies for ref, _ in t.flaws
+    )
+    known = {id[:end] for id in ran for end in range(len(id) + 1)}
     return tuple(
-        replace(
-            use,
-            matched=sum(_fits(use, check, ref, facts.default_schema) for check, ref in flaws),
-            judged=any(id.startswith(use.check) for id in ran),
-        )
-        for use in facts.suppressions
+        replace(use, matched=counts[place], judged=use.check in known) for place, use in enumerate(uses)
     )
 
 
