@@ -377,7 +377,7 @@ def test_an_engine_whose_memory_nobody_else_sees_is_refused() -> None:
         validate(engine=engine)
     assert str(caught.value) == (
         "the in-memory database has no tables; each connection to one has its own, unless its engine keeps a single "
-        "one: make it with validate_schema.sqlite.memory_engine() or poolclass=StaticPool"
+        "one: make it with validate_schema.memory_engine() or poolclass=StaticPool"
     )
     engine.dispose()
 

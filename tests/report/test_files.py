@@ -84,7 +84,7 @@ def test_a_disk_that_fills_up_leaves_the_old_report_whole(tmp_path: Path) -> Non
     path = tmp_path / "r.md"
     path.write_text("old")
     program = (
-        "import resource, sys; from validate_schema.report import write; from validate_schema.errors import UsageError\n"
+        "import resource, sys; from validate_schema.report import write; from validate_schema.model.errors import UsageError\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try: write('x' * 100_000, sys.argv[1])\n"
         "except UsageError as error: print(error)\n"

@@ -117,7 +117,7 @@ def test_a_file_system_that_is_full_is_one_line(own_home: Path, spawn: Spawn) ->
     import resource
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    from validate_schema.errors import ScratchError
+    from validate_schema.model.errors import ScratchError
     try:
         with open_server():
             pass

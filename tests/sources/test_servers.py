@@ -326,7 +326,7 @@ def test_django_needs_a_module(tmp_path: Path) -> None:
 
 MIGRATED = """\
 import os, urllib.parse
-from validate_schema.target import parse_url
+from validate_schema.catalog.connect import parse_url
 from psycopg.conninfo import conninfo_to_dict
 SECRET_KEY = "x"
 INSTALLED_APPS = ["django.contrib.%s" % name for name in

@@ -99,7 +99,7 @@ def differs(database: Database, before: tuple[set[str], set[str]]) -> set[str]:
 
 def test_the_plugin_is_known_to_pytest() -> None:
     (found,) = entry_points(group="pytest11", name="validate_schema")
-    assert found.value == "validate_schema.pytest_plugin"
+    assert found.value == "validate_schema.testing.plugin"
 
 
 @pytest.mark.parametrize("parallel", [(), ("-n", "2")], ids=["alone", "two-workers"])
@@ -360,7 +360,7 @@ def test_a_run_that_uses_none_of_it_imports_none_of_it(project: pytest.Pytester)
     import sys
     def test_one():
         loaded = {name for name in sys.modules if name.startswith(("validate_schema", "psycopg", "msgspec", "sqlalchemy"))}
-        assert loaded == {"validate_schema", "validate_schema.pytest_plugin"}
+        assert loaded == {"validate_schema", "validate_schema.testing", "validate_schema.testing.plugin"}
     """)
     assert outcome(run(project)) == {"passed": 1}
 

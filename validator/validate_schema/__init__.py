@@ -11,9 +11,8 @@ What this module offers is imported when it is first asked for: `import validate
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .model.version import __version__ as __version__
-
 if TYPE_CHECKING:
+    from .catalog.sqlite import memory_engine as memory_engine
     from .config import Config as Config
     from .model.errors import ConfigError as ConfigError
     from .model.errors import ConnectError as ConnectError
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from .model.finding import Finding as Finding
     from .model.finding import Severity as Severity
     from .model.report import Report as Report
+    from .model.version import __version__ as __version__
     from .report import read_report as read_report
     from .report import render as render
     from .run.library import validate as validate
@@ -45,12 +45,14 @@ _HOMES = {
     "SnapshotError": "model.errors",
     "UsageError": "model.errors",
     "ValidateSchemaError": "model.errors",
+    "memory_engine": "catalog.sqlite",
     "read_report": "report",
     "render": "report",
     "validate": "run.library",
     "write": "run.library",
+    "__version__": "model.version",
 }
-__all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 - the names are the table's
+__all__ = [*_HOMES]  # noqa: PLE0604 - the names are the table's
 
 
 def __getattr__(name: str) -> Any:

@@ -38,7 +38,7 @@ _EXCHANGE = {
     "sarif": ("sarif", "render_sarif"),
     "junit": ("junit", "render_junit"),
     "github": ("github", "render_annotations"),
-    "gitlab": ("gitlab", "render_gitlab"),
+    "gitlab": ("github", "render_gitlab"),
     "csv": ("matrix_csv", "render_csv"),
     "openmetrics": ("openmetrics", "render_openmetrics"),
 }

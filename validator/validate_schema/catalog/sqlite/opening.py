@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _UNSEEN = (
     "the in-memory database has no tables; each connection to one has its own, unless its engine keeps a"
-    " single one: make it with validate_schema.sqlite.memory_engine() or poolclass=StaticPool"
+    " single one: make it with validate_schema.memory_engine() or poolclass=StaticPool"
 )
 _IN_MEMORY = (
     "an in-memory database lives in the process that opened it: give its engine to "
