@@ -8,6 +8,7 @@ import pytest
 from validate_schema.catalog import read_catalog
 from validate_schema.catalog.bodies import mentioned
 from validate_schema.model.catalog import (
+    Aggregate,
     Constraint,
     DefaultPrivileges,
     Domain,
@@ -19,6 +20,7 @@ from validate_schema.model.catalog import (
     Publication,
     QName,
     Role,
+    Routine,
     Schema,
     Sequence,
     View,
@@ -34,11 +36,16 @@ def table_grants(conn: Connection) -> tuple[Grant, ...]:
     return (Grant(conn.info.user, tuple(words)),)
 
 
+def usage(conn: Connection) -> tuple[Grant, ...]:
+    """What everybody may do with a type."""
+    return (Grant("PUBLIC", ("USAGE",)), Grant(conn.info.user, ("USAGE",)))
+
+
 def test_enums_keep_the_order_of_their_labels(any_conn: Connection) -> None:
     any_conn.execute("create type mood as enum ('sad', 'ok'); alter type mood add value 'happy' before 'ok'")
 
     assert read_catalog(any_conn).enums == (
-        Enum("public", "mood", any_conn.info.user, ("sad", "happy", "ok")),
+        Enum("public", "mood", any_conn.info.user, ("sad", "happy", "ok"), usage(any_conn)),
     )
 
 
@@ -56,6 +63,7 @@ def test_domains_tell_what_lies_under_them(any_conn: Connection) -> None:
         "numeric(12,2)",
         default="0",
         checks=(Constraint("amount_check", "check", (), definition="CHECK ((VALUE >= (0)::numeric))"),),
+        grants=usage(any_conn),
     )
     assert (price.type, price.base_type, price.type_name, price.not_null) == (
         "public.amount",
@@ -154,6 +162,9 @@ def test_functions_have_their_attributes_and_privileges(any_conn: Connection) ->
             kind="aggregate",
             volatility="immutable",
             grants=(Grant("PUBLIC", ("EXECUTE",)), Grant(me, ("EXECUTE",))),
+            aggregate=Aggregate(
+                (("transition", Routine("pg_catalog", "int4pl", "integer, integer")),), "integer"
+            ),
         ),
     )
 
@@ -310,7 +321,7 @@ def test_event_triggers_and_publications(any_conn: Connection) -> None:
     operations = ("insert", "update", "delete", "truncate")
 
     assert catalog.event_triggers == (
-        EventTrigger("watching", "ddl_command_end", QName("public", "watch"), "disabled"),
+        EventTrigger("watching", "ddl_command_end", QName("public", "watch"), "disabled", any_conn.info.user),
     )
     assert catalog.publications == (
         Publication("everything", True, operations),

@@ -26,6 +26,10 @@ name" text default '🐘' unique, m "Mood"[], d d);
         create policy p on org using (id = 1); grant select on org to public;
         create view v with (security_invoker) as select * from org;
         create function f() returns int language sql as 'select 1 from org';
+        create rule r as on delete to org where old.id = 1 do instead nothing;
+        create operator === (function = int4eq, leftarg = int, rightarg = int);
+        create aggregate total (int) (sfunc = int4pl, stype = int, initcond = '0');
+        create collation c (locale = 'C');
     """)
     catalog = read_catalog(any_conn)
     file = tmp_path / "snapshot.json"
@@ -39,7 +43,7 @@ def test_the_same_catalog_gives_the_same_bytes_line_by_line() -> None:
     assert dump_snapshot(SMALL).decode().splitlines()[:4] == [
         "{",
         ' "format": "validate-schema-snapshot",',
-        ' "format_version": 1,',
+        ' "format_version": 2,',
         ' "catalog": {',
     ]
 
@@ -96,7 +100,7 @@ def test_a_newer_format_says_so_whatever_it_holds(tmp_path: Path) -> None:
         "catalog": {"new": 1},
     }
     file.write_text(json.dumps(header))
-    with pytest.raises(SnapshotError, match="has format version 2, this validate-schema reads 1"):
+    with pytest.raises(SnapshotError, match="has format version 3, this validate-schema reads 1 to 2"):
         load_snapshot(file)
 
 
@@ -105,3 +109,15 @@ def test_a_missing_file_and_a_folder_are_explained(tmp_path: Path) -> None:
         load_snapshot(tmp_path / "none.json")
     with pytest.raises(SnapshotError, match="cannot be read: Is a directory"):
         load_snapshot(tmp_path)
+
+
+def test_a_snapshot_of_the_first_format_is_read_and_says_what_it_lacks(tmp_path: Path) -> None:
+    file = tmp_path / "old.json"
+    file.write_bytes(dump_snapshot(SMALL).replace(b'"format_version": 2', b'"format_version": 1'))
+    old = load_snapshot(file)
+
+    assert (old.tables, old.format) == (SMALL.tables, 1)
+    assert old.unasked.startswith("rules, conditions and columns of triggers")
+    assert SMALL.unasked == ""
+    file.write_bytes(dump_snapshot(old))
+    assert load_snapshot(file) == old

@@ -29,7 +29,17 @@ _WORDS = {
 }
 _ELEMENT = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,{}]+)')
 _ITEM = re.compile(r'(?:"((?:[^"]|"")*)"|([^=]*))=([A-Za-z*]*)/', re.DOTALL)
-_OWNER_HAS = {"table": "arwdDxt", "sequence": "rwU", "schema": "UC", "function": "X"}
+_OWNER_HAS = {
+    "table": "arwdDxt",
+    "sequence": "rwU",
+    "schema": "UC",
+    "function": "X",
+    "type": "U",
+    "language": "U",
+    "database": "CTc",
+    "large object": "rw",
+}
+_EVERYBODY_HAS = {"function": "X", "type": "U", "language": "U", "database": "Tc"}
 
 
 class Acls:
@@ -47,8 +57,8 @@ class Acls:
     def _default(self, kind: str, owner: str) -> tuple[Grant, ...]:
         letters = _OWNER_HAS[kind] + (self._maintain if kind == "table" else "")
         items = [(owner, letters)]
-        if kind == "function":
-            items.append(("PUBLIC", "X"))
+        if kind in _EVERYBODY_HAS:
+            items.append(("PUBLIC", _EVERYBODY_HAS[kind]))
         return _grants(items)
 
 

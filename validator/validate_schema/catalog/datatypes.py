@@ -45,9 +45,9 @@ class Types:
     def _bottom(self, oid: int) -> str:
         """Return what lies under a domain, with the modifiers of the last step."""
         row = self._domains[oid]
-        while row[4] in self._domains:
-            row = self._domains[row[4]]
-        text: str = row[5]
+        while row[5] in self._domains:
+            row = self._domains[row[5]]
+        text: str = row[6]
         return text
 
     def domains(self) -> tuple[Domain, ...]:
@@ -63,7 +63,7 @@ class Types:
         return tuple(sorted(found, key=lambda d: (d.schema, d.name)))
 
     def _domain(self, row: Row) -> Domain:
-        oid, name, schema, owner, _, text, not_null, default, base, base_schema, base_kind = row
+        oid, name, schema, owner, acl, _, text, not_null, default, base, base_schema, base_kind = row
         names = self._names
         user = base_kind in _USER_KINDS and names.is_user(base_schema)
         return Domain(
@@ -76,14 +76,15 @@ class Types:
             not_null=not_null,
             default=default,
             checks=tuple(self._checks.get(oid, ())),
+            grants=names.grants(acl, "type", owner),
         )
 
 
 def enums(rows: list[Row], names: Names) -> tuple[Enum, ...]:
     """Return the user's enums by name."""
     found = (
-        Enum(names.schemas[schema], name, names.role(owner), tuple(labels))
-        for oid, name, schema, owner, labels in rows
+        Enum(names.schemas[schema], name, names.role(owner), tuple(labels), names.grants(acl, "type", owner))
+        for oid, name, schema, owner, acl, labels in rows
         if not names.belongs_to_extension("pg_type", oid)
     )
     return tuple(sorted(found, key=lambda e: e.qname))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar, cast
 
-from ..model.catalog import Grant, QName
+from ..model.catalog import Grant, QName, Routine
 from .acl import Acls
 
 T = TypeVar("T")
@@ -33,14 +33,15 @@ class Names:
         self.vanished: set[int] = set()
         self.unproven: set[tuple[int, int]] = set()
         self.shared: dict[Any, Any] = {}  # equal tuples seen before: most tables repeat the same few
-        self.owned: dict[str, set[int]] = {}
+        self.owned: dict[str, dict[int, int]] = {}
+        self.extensions: dict[int, str] = {}
         self.qname = cache(self._qname)
 
     def take_members(self, rows: list[Row]) -> None:
-        """Remember which whole objects belong to an extension (`objsubid` 0), by catalog."""
-        for catalog, oid, sub, _, _ in rows:
+        """Remember which whole objects belong to which extension (`objsubid` 0), by catalog."""
+        for catalog, oid, sub, extension, _ in rows:
             if not sub:
-                self.owned.setdefault(catalog, set()).add(oid)
+                self.owned.setdefault(catalog, {})[oid] = extension
 
     def take_words(self, methods: list[Row], opclasses: list[Row], collations: list[Row]) -> None:
         """Remember the names that indexes refer to, with their schema where it is not pg_catalog."""
@@ -58,6 +59,19 @@ class Names:
 
     def belongs_to_extension(self, catalog: str, oid: int) -> bool:
         return oid in self.owned.get(catalog, ())
+
+    def extension(self, catalog: str, oid: int) -> str | None:
+        """Return the name of the extension that an object belongs to."""
+        owner = self.owned.get(catalog, {}).get(oid)
+        return None if owner is None else self.extensions.get(owner)
+
+    def named(self, parts: list[str] | None) -> QName | None:
+        """Return what a query gave as the oid of a schema, and a name."""
+        return None if parts is None else self.qname(int(parts[0]), parts[1])
+
+    def routine(self, parts: list[str] | None) -> Routine | None:
+        """Return the function that a query gave as the oid of a schema, a name, and arguments."""
+        return None if parts is None else Routine(self.schemas.get(int(parts[0]), ""), parts[1], parts[2])
 
     def role(self, oid: int) -> str:
         """Return a role's name; a dropped role's is its number, as PostgreSQL prints it."""

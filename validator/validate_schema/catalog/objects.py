@@ -1,15 +1,19 @@
-"""Everything but tables and types: views, functions, sequences, roles, extensions and the rest."""
+"""Everything but tables, types and functions: views, sequences, roles, extensions and the rest."""
 
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from ..model.catalog import (
+    Cast,
+    Collation,
+    Database,
     DefaultPrivileges,
     EventTrigger,
     Extension,
-    Function,
+    Language,
+    LargeObjects,
     Membership,
+    Operator,
     Publication,
     QName,
     Role,
@@ -17,12 +21,9 @@ from ..model.catalog import (
     Sequence,
     View,
 )
-from .names import Named, Names, Row
+from .names import Names, Row
 from .tables import ENABLED, Tables
 
-_KINDS = {"f": "function", "p": "procedure", "a": "aggregate", "w": "window"}
-_VOLATILITY = {"i": "immutable", "s": "stable", "v": "volatile"}
-_NO_SOURCE = frozenset({"c", "internal"})
 _OBJECT_TYPES = {
     "r": "tables",
     "S": "sequences",
@@ -31,6 +32,10 @@ _OBJECT_TYPES = {
     "n": "schemas",
     "L": "large objects",
 }
+_CHECK_OPTIONS: dict[str, Literal["local", "cascaded"]] = {"local": "local", "cascaded": "cascaded"}
+_CONTEXTS = {"i": "implicit", "a": "assignment", "e": "explicit"}
+_METHODS = {"f": "function", "i": "inout", "b": "binary"}
+_PROVIDERS = {"b": "builtin", "c": "libc", "i": "icu", "d": "default"}
 _OPERATIONS = ("insert", "update", "delete", "truncate")
 
 
@@ -45,10 +50,7 @@ def schemas(names: Names) -> tuple[Schema, ...]:
 
 def roles(names: Names, setting_rows: list[Row], membership_rows: list[Row]) -> tuple[Role, ...]:
     """Return all roles of the cluster by name, with the settings that hold in this database."""
-    settings: dict[int, dict[str, str]] = {}
-    for role, _, configured in setting_rows:
-        for item in configured:
-            settings.setdefault(role, {})[item.partition("=")[0]] = item
+    settings = _settings(setting_rows)
     inherits = {row[0]: row[5] for row in names.role_rows}
     memberships: dict[int, dict[str, Membership]] = defaultdict(dict)
     for member, role, admin, inherit, set_role in membership_rows:
@@ -62,11 +64,30 @@ def roles(names: Names, setting_rows: list[Row], membership_rows: list[Row]) -> 
     return tuple(
         Role(
             *(row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8]),
-            settings=tuple(sorted(settings.get(row[0], {}).values())),
+            settings=settings.get(row[0], ()),
             member_of=tuple(m for _, m in sorted(memberships.get(row[0], {}).items())),
         )
         for row in names.role_rows
     )
+
+
+def _settings(rows: list[Row]) -> dict[int, tuple[str, ...]]:
+    """Return each role's settings, 0 being every role's; what is set in this database goes before what is
+    set in all of them, and comes after it in `rows`."""
+    found: dict[int, dict[str, str]] = {}
+    for role, _, configured in rows:
+        for item in configured:
+            found.setdefault(role, {})[item.partition("=")[0]] = item
+    return {role: tuple(sorted(items.values())) for role, items in found.items()}
+
+
+def database(names: Names, rows: list[Row], setting_rows: list[Row]) -> Database | None:
+    """Return the database's own properties; None where its row may not be read."""
+    settings = _settings(setting_rows).get(0, ())
+    found = [
+        Database(names.role(owner), settings, names.grants(acl, "database", owner)) for owner, acl in rows
+    ]
+    return found[0] if found else None
 
 
 def views(names: Names, tables: Tables, definitions: list[Row], sources: list[Row]) -> tuple[View, ...]:
@@ -77,7 +98,7 @@ def views(names: Names, tables: Tables, definitions: list[Row], sources: list[Ro
         depends[view].append(names.qname(schema, name))
     found = []
     for oid, name, schema, owner, kind, _, _, _, options, _, acl, _, _ in tables.relation_rows:
-        if kind not in ("v", "m") or not texts.get(oid):
+        if kind not in ("v", "m") or not texts.get(oid) or oid in names.vanished:
             continue
         found.append(
             View(
@@ -92,6 +113,9 @@ def views(names: Names, tables: Tables, definitions: list[Row], sources: list[Ro
                 depends_on=tuple(sorted(depends.get(oid, ()))),
                 grants=names.grants(acl, "table", owner),
                 triggers=tuple(tables.triggers.get(oid, ())),
+                rules=tuple(tables.rules.get(oid, ())),
+                check_option=_CHECK_OPTIONS.get(_value(options, "check_option")),
+                extension=names.extension("pg_class", oid),
             )
         )
     return tuple(sorted(found, key=lambda v: v.qname))
@@ -99,78 +123,12 @@ def views(names: Names, tables: Tables, definitions: list[Row], sources: list[Ro
 
 def _option(options: list[str] | None, name: str) -> bool:
     """Return a boolean storage parameter, spelled as PostgreSQL lets people spell booleans."""
-    value = dict(option.partition("=")[::2] for option in options or ()).get(name, "").lower()
+    value = _value(options, name)
     return bool(value) and (value in ("1", "on") or "true".startswith(value) or "yes".startswith(value))
 
 
-def functions(names: Names, rows: list[Row], sources: list[Row], default_schema: str) -> tuple[Function, ...]:
-    """Return functions, procedures and aggregates by name and arguments."""
-    recorded: dict[int, set[QName]] = defaultdict(set)
-    for oid, schema, name in sources:
-        recorded[oid].add(names.qname(schema, name))
-    known = set(names.relations.values())
-    found = []
-    for row in rows:
-        oid, name, schema, arguments, owner, language, returns, kind = row[:8]
-        volatility, definer, leakproof, settings, body, standard, acl, full_arguments = row[8:]
-        if arguments is None or (standard and body == ""):
-            continue
-        touches: set[QName] | None
-        if standard:
-            touches = recorded[oid]
-        else:
-            named = _named(language, body, full_arguments or "", returns or "")
-            path = _search_path(settings, default_schema)
-            touches = None if named is None else _resolved(named, path, known)
-        found.append(
-            Function(
-                schema=names.schemas[schema],
-                name=name,
-                arguments=arguments,
-                owner=names.role(owner),
-                language=language,
-                returns=returns,
-                kind=cast(Any, _KINDS[kind]),
-                volatility=cast(Any, _VOLATILITY[volatility]),
-                security_definer=definer,
-                leakproof=leakproof,
-                settings=tuple(settings or ()),
-                body=None if language in _NO_SOURCE else body,
-                touches=None if touches is None else tuple(sorted(touches)),
-                grants=names.grants(acl, "function", owner),
-            )
-        )
-    return tuple(sorted(found, key=lambda f: (f.schema, f.name, f.arguments)))
-
-
-def _named(language: str, body: str, arguments: str, returns: str) -> frozenset[Named] | None:
-    """Return the relations that a body names; None where it cannot be read."""
-    if language not in ("sql", "plpgsql"):
-        return None
-    from .bodies import mentioned  # the parser takes longer to import than most schemas to read
-
-    return mentioned(language, body, arguments, returns)
-
-
-def _resolved(named: Iterable[Named], path: tuple[str, ...], known: set[QName]) -> set[QName]:
-    """Return the known relations among `named`, unqualified ones looked up along `path`."""
-    found = set()
-    for schema, name in named:
-        candidates = (QName(place, name) for place in ((schema,) if schema else path))
-        match = next((candidate for candidate in candidates if candidate in known), None)
-        if match is not None:
-            found.add(match)
-    return found
-
-
-def _search_path(settings: list[str] | None, default_schema: str) -> tuple[str, ...]:
-    """Return the schemas in which a function looks up names: its own setting, else the default's."""
-    for setting in settings or ():
-        name, _, value = setting.partition("=")
-        if name == "search_path":
-            parts = (part.strip() for part in value.split(","))
-            return tuple(part[1:-1].replace('""', '"') if part[:1] == '"' else part for part in parts)
-    return (default_schema, "public")
+def _value(options: list[str] | None, name: str) -> str:
+    return dict(option.partition("=")[::2] for option in options or ()).get(name, "").lower()
 
 
 def sequences(names: Names, rows: list[Row]) -> tuple[Sequence, ...]:
@@ -196,6 +154,7 @@ def extensions(names: Names, rows: list[Row], member_rows: list[Row]) -> tuple[E
     for _, _, _, extension, words in member_rows:
         if words is not None:
             members[extension].append(words)
+    names.extensions.update((row[0], row[1]) for row in rows)
     return tuple(
         Extension(name, version, names.schemas[schema], tuple(sorted(members.get(oid, ()))))
         for oid, name, version, schema in rows
@@ -205,8 +164,15 @@ def extensions(names: Names, rows: list[Row], member_rows: list[Row]) -> tuple[E
 def event_triggers(names: Names, rows: list[Row]) -> tuple[EventTrigger, ...]:
     """Return event triggers by name."""
     return tuple(
-        EventTrigger(name, event, names.qname(schema, function), ENABLED[enabled])
-        for oid, name, event, schema, function, enabled in rows
+        EventTrigger(
+            name,
+            event,
+            names.qname(schema, function),
+            ENABLED[enabled],
+            names.role(owner),
+            tuple(sorted(tags or ())),
+        )
+        for oid, name, event, schema, function, enabled, owner, tags in rows
         if not names.belongs_to_extension("pg_event_trigger", oid)
     )
 
@@ -245,3 +211,79 @@ def default_privileges(names: Names, rows: list[Row]) -> tuple[DefaultPrivileges
         for role, schema, kind, acl in rows
     )
     return tuple(sorted(found, key=lambda d: (d.role, d.schema or "", d.object_type)))
+
+
+def operators(names: Names, rows: list[Row]) -> tuple[Operator, ...]:
+    """Return operators by name and argument types."""
+    found = (
+        Operator(
+            *(names.schemas[schema], name, names.role(owner), left, right, result),
+            function=names.routine(function),
+            commutator=names.named(commutator),
+            negator=names.named(negator),
+            restrict=names.named(restrict),
+            join=names.named(join),
+            hashes=hashes,
+            merges=merges,
+        )
+        for (
+            name, schema, owner, left, right, result, function, commutator, negator, restrict, join,
+            hashes, merges,
+        ) in rows
+    )  # fmt: skip
+    return tuple(sorted(found, key=lambda o: (o.qname, o.left or "", o.right or "")))
+
+
+def casts(names: Names, rows: list[Row]) -> tuple[Cast, ...]:
+    """Return the casts that are not the server's own, by their types."""
+    found = (
+        Cast(
+            source,
+            target,
+            cast(Any, _CONTEXTS[context]),
+            cast(Any, _METHODS[method]),
+            names.routine(function),
+        )
+        for source, target, context, method, function in rows
+    )
+    return tuple(sorted(found, key=lambda c: (c.source, c.target)))
+
+
+def languages(names: Names, rows: list[Row]) -> tuple[Language, ...]:
+    """Return all languages by name, the server's own too."""
+    return tuple(
+        Language(
+            name,
+            names.role(owner),
+            trusted,
+            names.named(handler),
+            names.named(inline),
+            names.named(validator),
+            names.grants(acl, "language", owner),
+            names.extension("pg_language", oid),
+        )
+        for oid, name, owner, trusted, handler, inline, validator, acl in rows
+    )
+
+
+def collations(names: Names, rows: list[Row]) -> tuple[Collation, ...]:
+    """Return the user's collations by name."""
+    found = (
+        Collation(
+            names.schemas[schema],
+            name,
+            names.role(owner),
+            _PROVIDERS.get(provider) or str(provider),
+            deterministic,
+            locale,
+            rules,
+        )
+        for name, schema, owner, provider, deterministic, locale, rules in rows
+    )
+    return tuple(sorted(found, key=lambda c: c.qname))
+
+
+def large_objects(names: Names, rows: list[Row]) -> tuple[LargeObjects, ...]:
+    """Return who owns large objects, and who else may use them."""
+    found = {LargeObjects(names.role(owner), names.grants(acl, "large object", owner)) for owner, acl in rows}
+    return tuple(sorted(found, key=lambda o: (o.owner, [g.grantee for g in o.grants])))

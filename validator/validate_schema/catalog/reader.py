@@ -1,16 +1,19 @@
 """From rows to the records of a catalog."""
 
 import gc
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 
-from ..model.catalog import Catalog, ConnectedRole, Role, Server
+from ..model.catalog import Catalog, ConnectedRole, Function, Role, Server, Table, View
 from . import objects
 from .datatypes import Types, enums
+from .functions import functions
 from .names import Names
 from .session import Rows, read_rows
 from .tables import Tables
+
+_Member = TypeVar("_Member", Table, View, Function)
 
 
 def read_catalog(
@@ -47,13 +50,20 @@ def _catalog(rows: Rows, version_num: int, default_schema: str | None) -> Catalo
     ((current_schema, database, user, version),) = fetch("current")
     names = Names(fetch, version_num)
     default = default_schema or current_schema or "public"
-    role_records = objects.roles(names, fetch("role_settings"), fetch("memberships"))
+    settings = fetch("role_settings")
+    role_records = objects.roles(names, settings, fetch("memberships"))
     members = fetch("members")
     names.take_members(members)
     extension_records = objects.extensions(names, fetch("extensions"), members)
     names.take_words(fetch("access_methods"), fetch("opclasses"), fetch("collations"))
     types = Types(fetch, names)
     tables = Tables(fetch, names, types)
+    all_tables = tables.tables()
+    enum_records = enums(fetch("enums"), names)
+    all_views = objects.views(names, tables, fetch("views"), fetch("view_sources"))
+    all_functions = functions(
+        names, fetch("functions"), fetch("function_sources"), fetch("aggregates"), default
+    )
     connected = next((role for role in role_records if role.name == user), Role(user))
     return Catalog(
         server=Server(
@@ -64,11 +74,11 @@ def _catalog(rows: Rows, version_num: int, default_schema: str | None) -> Catalo
             default_schema=default,
         ),
         schemas=objects.schemas(names),
-        tables=tables.tables(),
-        enums=enums(fetch("enums"), names),
+        tables=_own(all_tables),
+        enums=enum_records,
         domains=types.domains(),
-        views=objects.views(names, tables, fetch("views"), fetch("view_sources")),
-        functions=objects.functions(names, fetch("functions"), fetch("function_sources"), default),
+        views=_own(all_views),
+        functions=_own(all_functions),
         sequences=objects.sequences(names, fetch("sequences")),
         extensions=extension_records,
         roles=role_records,
@@ -78,4 +88,21 @@ def _catalog(rows: Rows, version_num: int, default_schema: str | None) -> Catalo
         ),
         default_privileges=objects.default_privileges(names, fetch("default_privileges")),
         unreadable=rows.denied,
+        database=objects.database(names, fetch("database"), settings),
+        operators=objects.operators(names, fetch("operators")),
+        casts=objects.casts(names, fetch("casts")),
+        languages=objects.languages(names, fetch("languages")),
+        collations=objects.collations(names, fetch("user_collations")),
+        large_objects=objects.large_objects(names, fetch("large_objects")),
+        extension_tables=_of_extensions(all_tables),
+        extension_views=_of_extensions(all_views),
+        extension_functions=_of_extensions(all_functions),
     )
+
+
+def _own(records: tuple[_Member, ...]) -> tuple[_Member, ...]:
+    return tuple(record for record in records if record.extension is None)
+
+
+def _of_extensions(records: tuple[_Member, ...]) -> tuple[_Member, ...]:
+    return tuple(record for record in records if record.extension is not None)

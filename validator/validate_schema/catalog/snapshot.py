@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from ..model.catalog import FORMAT as FORMAT_VERSION
 from ..model.catalog import Catalog
 from ..model.errors import SnapshotError
 
 FORMAT = "validate-schema-snapshot"
-FORMAT_VERSION = 1
 _T = TypeVar("_T")
 
 
@@ -31,15 +31,17 @@ class _File(msgspec.Struct, frozen=True):
 
 def dump_snapshot(catalog: Catalog) -> bytes:
     """Return the catalog as indented JSON that `load_snapshot` reads back to an equal catalog."""
-    compact = msgspec.json.encode(_File(FORMAT, FORMAT_VERSION, catalog))
+    whole = replace(catalog, format=FORMAT_VERSION)  # the file's header tells the format
+    compact = msgspec.json.encode(_File(FORMAT, catalog.format, whole))
     return msgspec.json.format(compact, indent=1) + b"\n"
 
 
 def load_snapshot(path: Path | str) -> Catalog:
     """Return the catalog in the file at `path`.
 
-    Raises `SnapshotError`, naming the place in the file, when it cannot be read, is no snapshot, was
-    cut short, or was written by a newer version.
+    What an older version did not look for is empty in it, and `Catalog.unasked` names it. Raises
+    `SnapshotError`, naming the place in the file, when it cannot be read, is no snapshot, was cut short,
+    or was written by a newer version.
     """
     shown = os.fspath(path)
     try:
@@ -49,12 +51,12 @@ def load_snapshot(path: Path | str) -> Catalog:
     header = _decode(content, _Header, shown)
     if header.format != FORMAT:
         raise SnapshotError(f"{shown}: is JSON, but no snapshot (format is not {FORMAT!r})")
-    if header.format_version != FORMAT_VERSION:
+    if not 1 <= header.format_version <= FORMAT_VERSION:
         raise SnapshotError(
-            f"{shown}: has format version {header.format_version}, this validate-schema reads"
+            f"{shown}: has format version {header.format_version}, this validate-schema reads 1 to"
             f" {FORMAT_VERSION}; take the snapshot again or use the version that wrote it"
         )
-    return _decode(content, _File, shown).catalog
+    return replace(_decode(content, _File, shown).catalog, format=header.format_version)
 
 
 def _decode(content: bytes, shape: type[_T], shown: str) -> _T:
@@ -70,12 +72,12 @@ def fingerprint(catalog: Catalog) -> str:
     """Return the SHA-256 (hexadecimal) of what the catalog says about the schema.
 
     Left out is what differs between two databases with the same schema: the server, the role that
-    read it, planner estimates.
+    read it, the database's own properties, large objects, planner estimates.
     """
     tables = tuple(replace(table, estimated_rows=None) for table in catalog.tables)
     stripped: dict[str, Any] = {
         name: getattr(catalog, name)
         for name in Catalog.__struct_fields__
-        if name not in ("server", "unreadable")
+        if name not in ("server", "unreadable", "database", "large_objects", "format")
     }
     return hashlib.sha256(msgspec.json.encode(stripped | {"tables": tables})).hexdigest()

@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from operator import attrgetter
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from msgspec.structs import replace
 
-from ..model.catalog import Column, Policy, Table, Trigger
+from ..model.catalog import Column, Enabled, Policy, Rule, Table, Trigger
+from . import printed
 from .constraints import constraints
 from .datatypes import Types
 from .indexes import indexes
@@ -16,13 +17,14 @@ _TABLES = {"r": "table", "p": "partitioned", "f": "foreign"}
 _IDENTITY = {"a": "always", "d": "by default", "": None}
 _GENERATED = {"s": "stored", "v": "virtual", "": None}
 _COMMANDS = {"*": "ALL", "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
-ENABLED: dict[str, Literal["origin", "always", "replica", "disabled"]] = {
+ENABLED: dict[str, Enabled] = {
     "O": "origin",
     "A": "always",
     "R": "replica",
     "D": "disabled",
 }
 _EVENTS = ((4, "INSERT"), (16, "UPDATE"), (8, "DELETE"), (32, "TRUNCATE"))
+_RULE_EVENTS = {"1": "SELECT", "2": "UPDATE", "3": "INSERT", "4": "DELETE"}
 _BY_NAME = attrgetter("name")
 
 T = TypeVar("T")
@@ -55,10 +57,11 @@ class Tables:
         self._indexes = indexes(fetch("indexes"), names, self.attributes, implements)
         self._policies = self._read_policies(fetch("policies"))
         self.triggers = self._read_triggers(fetch("triggers"))
+        self.rules = self._read_rules(fetch("rules"))
 
     def tables(self) -> tuple[Table, ...]:
-        """Return the tables by schema and name."""
-        skip = self._names.vanished | self._names.owned.get("pg_class", set())
+        """Return the tables by schema and name, those of extensions too."""
+        skip = self._names.vanished
         built = [self._table(row) for row in self.relation_rows if row[4] in _TABLES and row[0] not in skip]
         built.sort(key=lambda t: (t.schema, t.name))
         return tuple(built)
@@ -89,6 +92,8 @@ class Tables:
             policies=tuple(self._policies.get(oid, ())),
             grants=names.grants(acl, "table", owner),
             triggers=tuple(self.triggers.get(oid, ())),
+            rules=tuple(self.rules.get(oid, ())),
+            extension=names.extension("pg_class", oid),
         )
 
     def _read_columns(self, rows: list[Row], default_rows: list[Row]) -> Lists[Column]:
@@ -149,7 +154,12 @@ class Tables:
 
     def _read_triggers(self, rows: list[Row]) -> Lists[Trigger]:
         found: Lists[Trigger] = defaultdict(list)
-        for table, name, bits, schema, function, enabled, inherited in rows:
+        for table, name, bits, schema, function, enabled, inherited, *details in rows:
+            numbered, old_table, new_table, constraint, deferrable, deferred, other, text = details
+            if text == "":
+                self._names.vanished.add(table)
+                continue
+            of_table = self.attributes.get(table, {})
             found[table].append(
                 Trigger(
                     name,
@@ -159,6 +169,26 @@ class Tables:
                     self._names.qname(schema, function),
                     ENABLED[enabled],
                     inherited,
+                    tuple(of_table.get(number, "") for number in numbers(numbered)),
+                    printed.when(text) if text else None,
+                    printed.arguments(text) if text else (),
+                    old_table,
+                    new_table,
+                    constraint,
+                    deferrable,
+                    deferred,
+                    self._names.relations.get(other),
                 )
             )
+        return found
+
+    def _read_rules(self, rows: list[Row]) -> Lists[Rule]:
+        found: Lists[Rule] = defaultdict(list)
+        for relation, name, event, instead, enabled, conditional, text in rows:
+            if text == "":
+                self._names.vanished.add(relation)
+                continue
+            condition = printed.where(text) if conditional else None
+            event_word = cast(Any, _RULE_EVENTS[event])
+            found[relation].append(Rule(name, event_word, text, instead, condition, ENABLED[enabled]))
         return found

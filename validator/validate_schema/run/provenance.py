@@ -1,11 +1,12 @@
 """What a report says of its own origin: target, config, commit, pipeline, time."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ..catalog.snapshot import fingerprint
 from ..config import LoadedConfig
+from ..model.catalog import Catalog
 from ..model.contract import Contract
 from ..model.report import Provenance, RoleFacts, Target
 from .locate import shown_path
@@ -34,8 +35,14 @@ def target_of(opened: Opened) -> Target:
         ),
         fingerprint=fingerprint(opened.catalog),
         stand_ins=opened.stand_ins,
-        unreadable=tuple(f"{u.what}: {u.reason}" for u in opened.catalog.unreadable),
+        unreadable=tuple(_unread(opened.catalog)),
     )
+
+
+def _unread(catalog: Catalog) -> Iterator[str]:
+    yield from (f"{u.what}: {u.reason}" for u in catalog.unreadable)
+    if catalog.unasked:
+        yield f"{catalog.unasked}: an older version took the snapshot; take it again"
 
 
 def provenance_of(

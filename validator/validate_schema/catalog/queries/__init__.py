@@ -1,0 +1,86 @@
+"""The queries that read a catalog: set-based, one per kind of object, whatever the size of the schema.
+
+They run under ``search_path = pg_catalog``, so catalogs need no prefix and printed types and
+expressions carry theirs. They return raw columns: names are joined in Python, where one dictionary
+look-up replaces a join of forty thousand rows. ``pg_get_*def`` is called only where a row holds
+something that cannot be told from its columns.
+
+Functions such as ``pg_get_expr`` see the newest catalog, not the transaction's snapshot, and return
+NULL for an object that was dropped meanwhile: ``coalesce(…, '')`` tells that apart from "has none".
+Others fail instead; ``pg_table_is_visible`` is asked first, for it says NULL of what is gone.
+A default that names no column is printed without its table, which spares the server opening it.
+
+Source: PostgreSQL documentation, "System Catalogs" of 14 to 18.
+"""
+
+from .names import NAMES
+from .objects import OBJECTS
+from .relations import RELATIONS
+from .shape import Query as Query
+
+# In the order in which their rows are made into records.
+_QUERIES = (*NAMES, *RELATIONS, *OBJECTS)
+# Names that start with pg_ are reserved: pg_catalog, pg_toast, pg_temp_3 …
+_USER_SCHEMA = "left(nspname, 3) <> 'pg_' and nspname <> 'information_schema'"
+# What the server made for itself has a smaller oid. Source: access/transam.h, FirstNormalObjectId.
+_FIRST_OWN = 16384
+
+
+# The name behind an oid, as an array: {routine column}, or {routine alias column} where the catalog that is
+# looked into has a column of that name too.
+_NAMED = {
+    "function": "(select array[n.pronamespace::text, n.proname] from pg_proc n where n.oid = {})",
+    "routine": "(select array[n.pronamespace::text, n.proname, pg_get_function_identity_arguments(n.oid)]"
+    " from pg_proc n where n.oid = {})",
+    "operator": "(select array[n.oprnamespace::text, n.oprname] from pg_operator n where n.oid = {})",
+}
+# The objects of a catalog that belong to an extension: {members pg_proc}.
+_MEMBERS = (
+    "(select objid from pg_depend where refclassid = 'pg_extension'::regclass"
+    " and deptype = 'e' and classid = '{}'::regclass)"
+)
+
+
+def queries(version: int) -> tuple[Query, ...]:
+    """Return the queries for a server of this version number.
+
+    Columns that the version lacks are replaced by the value that they would have there.
+    """
+    words = _Words(_words(version))
+    return tuple(query._replace(sql=query.sql.format_map(words)) for query in _QUERIES)
+
+
+class _Words(dict[str, str]):
+    """What stands in braces in a query: a word, or a word with what it is applied to."""
+
+    def __missing__(self, key: str) -> str:
+        word, *column = key.split()
+        template = _MEMBERS if word == "members" else _NAMED[word]
+        return template.format(".".join(column))
+
+
+def _words(version: int) -> dict[str, str]:
+    return {
+        "in_user_schema": f"= any(array(select oid from pg_namespace where {_USER_SCHEMA}))",
+        "first_own": str(_FIRST_OWN),
+        "nulls_not_distinct": "indnullsnotdistinct" if version >= 150000 else "false",
+        "set_columns": "confdelsetcols::text" if version >= 150000 else "null",
+        "publication_schemas": "pg_publication_namespace"
+        if version >= 150000
+        else "(select null::oid as pnpubid, null::oid as pnnspid where false) none",
+        "inherit_option": "inherit_option" if version >= 160000 else "null::bool",
+        "set_option": "set_option" if version >= 160000 else "true",
+        "enforced": "conenforced" if version >= 180000 else "true",
+        "constraint_definition": "case when pg_table_is_visible(conrelid) is not null"
+        " then coalesce(pg_get_constraintdef(oid), '') else '' end",
+        "inherited": "conparentid <> 0 or (coninhcount > 0 and not conislocal)",
+        "collation_locale": _locale(version),
+        "collation_rules": "collicurules" if version >= 160000 else "null",
+        "period": "conperiod" if version >= 180000 else "false",
+    }
+
+
+def _locale(version: int) -> str:
+    if version >= 170000:
+        return "coalesce(colllocale, collcollate)"
+    return "coalesce(colliculocale, collcollate)" if version >= 150000 else "collcollate"
