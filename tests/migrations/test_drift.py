@@ -16,8 +16,8 @@ from validate_schema.migrations.run.drift import drift
 from validate_schema.migrations.run.dry_run import dry_run
 from validate_schema.model.catalog import Catalog, QName, Unreadable
 from validate_schema.model.history import Drift, DryRun, DryRuns, Failure, History, Replay, Statement
-from validate_schema.run.history import Live, replayed
 from validate_schema.run.history import drift as drift_of
+from validate_schema.run.history import replayed
 from validate_schema.scratch import Database, Server
 from validate_schema.sql.ident import quote_ident
 
@@ -201,7 +201,7 @@ def drift_from(database: Database, server: Server, files: MigrationSet, home: st
         catalog = read_catalog(connection, default_schema=home)
     history = History(examined=True, replay=Replay())
     ran = replayed(server, files)
-    return drift_of(server, files, ran, Live(catalog), history)
+    return drift_of(server, files, ran, catalog, history)
 
 
 @pytest.mark.parametrize("home", ["app", 'Ten"ant 7'])

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 import psycopg
@@ -17,6 +17,8 @@ from psycopg import conninfo, pq
 
 from ..model.errors import ConnectError, UsageError
 
+Connection = psycopg.Connection[Any]
+"""What a room that does not connect calls the connection that it hands on."""
 OLDEST = 140000
 _FORMS = "postgresql://user@host:5432/dbname, postgresql+psycopg://… or host=… dbname=…"
 _DIALECTS = frozenset({"postgresql", "postgres"})

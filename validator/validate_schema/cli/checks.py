@@ -7,7 +7,7 @@ import click
 from ..checking.engine import select_checks
 from ..checking.packs import builtin_checks
 from ..model.wording import some
-from ..run.library import split_ids
+from ..run.request import split_ids
 from . import options
 
 

@@ -29,7 +29,8 @@ def command(output: Path, scratch: str, color: bool | None) -> None:
     example has real findings on purpose; they do not fail the demo.
     """
     from ..model.errors import UsageError
-    from .validate import deliver, example_report, pair_formats
+    from .output import deliver, pair_formats
+    from .validate import example_report
 
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -37,4 +38,4 @@ def command(output: Path, scratch: str, color: bool | None) -> None:
         raise UsageError(f"cannot create {output}: {error.strerror}") from None
     report = example_report(resource_dir("examples") / "flakeguard", MIGRATIONS, scratch)
     paths = [str(output / f"flakeguard.{suffix}") for suffix in ("md", "html", "json")]
-    deliver(report, pair_formats(paths, ()), color=color)
+    deliver(report, pair_formats(paths, ()), options.Options(color=color))

@@ -64,7 +64,7 @@ def command(
     from ..run.differ import differ
     from ..run.sides import open_side, recognise
     from ..sources import SourceContext
-    from .validate import STDOUT, require_folder, use_color
+    from .output import STDOUT, require_folder, use_color
 
     kinds, others = _kinds(only), _kinds(ignore)
     require_folder(output)

@@ -1,6 +1,5 @@
 """`validate-schema doctor`: what can be connected to, read and started here."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,11 @@ from ..model.errors import ValidateSchemaError
 from ..model.wording import some
 from . import options
 
+_READABLE = """
+select count(*) filter (where has_table_privilege(c.oid, 'SELECT')), count(*)
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+"""
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("–", "yellow")}
 
 
@@ -50,11 +54,11 @@ def _config(path: Path | None) -> Iterator[tuple[bool | None, str]]:
 
 
 def _database(url: str | None) -> Iterator[tuple[bool | None, str]]:
-    from ..config import MigrationsConfig
-    from .validate import choose_source
+    from ..config import Config, LoadedConfig
+    from .request import source_of
 
     try:
-        source = choose_source(MigrationsConfig(), database_url=url)
+        source = source_of(options.Options(database_url=url), LoadedConfig(Config(), None, ""))
     except ValidateSchemaError:
         yield None, "none named: give --database-url or set DATABASE_URL or PG*"
         return
@@ -69,6 +73,7 @@ def _database(url: str | None) -> Iterator[tuple[bool | None, str]]:
         with connect(source.database_url) as connection:
             yield True, f"connected to {destination.shown}"
             catalog = read_catalog(connection, default_schema=destination.default_schema)
+            readable = connection.execute(_READABLE).fetchone() or (0, 0)
     except ValidateSchemaError as error:
         yield False, str(error)
         return
@@ -79,7 +84,8 @@ def _database(url: str | None) -> Iterator[tuple[bool | None, str]]:
         yield False, f"{gap.what}: {gap.reason}"
     if role.superuser or role.bypassrls:
         yield None, f"role {role.name} bypasses row-level security: fine for reading, not for an app role"
-    yield from _rows(url)
+    words = f"rows readable in {readable[0]} of {readable[1]} tables (for the data checks)"
+    yield (True if readable[0] == readable[1] else None), words
 
 
 def _sqlite(url: str) -> Iterator[tuple[bool | None, str]]:
@@ -93,21 +99,6 @@ def _sqlite(url: str) -> Iterator[tuple[bool | None, str]]:
         return
     yield True, f"SQLite {catalog.server.version}: {some(len(catalog.tables), 'table')}"
     yield None, "roles and row-level security do not exist there: checks on them are not applicable"
-
-
-def _rows(url: str | None) -> Iterator[tuple[bool | None, str]]:
-    from ..catalog.connect import connect
-
-    query = (
-        "select count(*) filter (where has_table_privilege(c.oid, 'SELECT')), count(*)"
-        " from pg_class c join pg_namespace n on n.oid = c.relnamespace"
-        " where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'"
-    )
-    with connect(url or os.environ.get("DATABASE_URL")) as connection:
-        row = connection.execute(query).fetchone()
-    readable, total = row or (0, 0)
-    words = f"rows readable in {readable} of {total} tables (for the data checks)"
-    yield (True if readable == total else None), words
 
 
 def _scratch() -> Iterator[tuple[bool | None, str]]:

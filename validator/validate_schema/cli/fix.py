@@ -1,8 +1,7 @@
 """`validate-schema fix`: a corrective migration, tried before it is written."""
 
-import os
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,20 +46,7 @@ STDOUT = "-"
 )
 @click.option("--prove", is_flag=True, help="Also prove isolation with rows, before and after.")
 @click.option("--force", is_flag=True, help="Write it even if the trial found something wrong.")
-def command(
-    *,
-    config_path: Path | None,
-    contracts: Sequence[str],
-    select: Sequence[str],
-    ignore: Sequence[str],
-    output: Path | None,
-    into: Path | None,
-    name: str,
-    baseline: Path | None,
-    prove: bool,
-    force: bool,
-    **target: Any,
-) -> int:
+def command(*, output: Path | None, into: Path | None, name: str, force: bool, **given: Any) -> int:
     """Write the migration that mends what is found, after trying it on a copy of the schema.
 
     \b
@@ -74,40 +60,26 @@ def command(
     """
     from ..checking.engine import select_checks
     from ..checking.packs import builtin_checks
-    from ..config import load
     from ..model.progress import Progress
-    from ..run.examine import Request
     from ..run.fix import Wanted, correct
-    from ..run.library import split_ids
-    from ..run.provenance import run_time
-    from .validate import choose_source, shown_command
+    from ..run.request import split_ids
+    from .request import request_of
 
-    config = load(config_path, Path.cwd())
-    source = choose_source(config.config.migrations, **target)
-    chosen = config.config.checks
-    ignored = (*split_ids(ignore), *chosen.ignore)
-    base = config.path.parent if config.path else Path()
-    folder = None if output else _folder(into, source.migrations, base, config.config.migrations.path)
-    request = Request(
-        source=source,
-        config=config,
-        checks=select_checks(builtin_checks(), (), ignored),
-        now=run_time(os.environ),
-        command=shown_command(sys.argv[1:]),
-        contracts=tuple(contracts),
-        environ=os.environ,
-    )
+    told = options.Options(**given)
+    request = request_of(replace(told, prove=False, baseline=None))
+    source, config = request.source, request.config.config
+    folder = None if output else _folder(into, source.migrations, request.base, config.migrations.path)
+    ignored = (*split_ids(told.ignore), *config.checks.ignore)
     wanted = Wanted(
-        ids=frozenset(
-            c.id for c in select_checks(builtin_checks(), split_ids(select) or chosen.select, ignored)
-        ),
-        known=_known(baseline),
+        ids=frozenset(check.id for check in request.checks),
+        known=_known(told.baseline),
         output=output,
         migrations=_layout(folder, source.tool),
         name=_slug(name),
-        prove=prove,
+        prove=told.prove,
     )
-    return _finish(correct(request, wanted, Progress()), force=force)
+    every = replace(request, checks=select_checks(builtin_checks(), (), ignored))
+    return _finish(correct(every, wanted, Progress()), force=force)
 
 
 def _known(baseline: Path | None) -> frozenset[str]:

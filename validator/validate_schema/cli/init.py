@@ -22,27 +22,21 @@ FILE_NAME = "validate-schema.toml"
     metavar="FILE",
 )
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
-def command(
-    config_path: Path | None,
-    output: Path,
-    force: bool,
-    **target: Any,
-) -> None:
+def command(*, output: Path, force: bool, **given: Any) -> None:
     """Write a commented config from what was inferred. An existing file is left alone."""
-    from ..config import load
     from ..model.progress import Progress
     from ..report import write
     from ..run.provenance import run_time
     from ..run.source import open_source
     from ..tenancy import identify
     from ..tenancy.draft import draft_config
-    from .validate import choose_source
+    from .request import config_of, source_of
 
     if output.exists() and not force:
         raise UsageError(f"{output} exists: --force replaces it, --output names another file")
-    config = load(config_path, Path.cwd())
-    source = choose_source(config.config.migrations, **target)
-    with open_source(source, Progress()) as opened:
+    told = options.Options(**given)
+    config = config_of(told)
+    with open_source(source_of(told, config), Progress()) as opened:
         tenancy = identify(opened.catalog, config.config.tenancy, today=run_time({}).date())
         text = draft_config(opened.catalog, tenancy, config.config.tenancy)
     write(text, output)

@@ -59,7 +59,7 @@ def cli(ctx: click.Context, /, **given: Any) -> int | None:
         return None
     from .validate import validate
 
-    return validate(**given)
+    return validate(options.Options(**given))
 
 
 def _refuse_stray_options(ctx: click.Context) -> None:

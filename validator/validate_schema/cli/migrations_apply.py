@@ -1,18 +1,16 @@
 """`validate-schema migrations apply`: the one command that migrates a database."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import migrating
+from .options import Options
 
 if TYPE_CHECKING:
-    import psycopg
-
-    from ..migrations import MigrationSet
-    from ..migrations.apply import Wishes
+    from ..migrations.apply.plan import Plan
 
 
 @click.command("apply")
@@ -61,11 +59,6 @@ if TYPE_CHECKING:
 )
 def command(
     *,
-    migrations: Path | None,
-    tool: str | None,
-    ledger: str | None,
-    config_path: Path | None,
-    database_url: str | None,
     dry_run: bool,
     backup: Path | None,
     keep: int,
@@ -74,6 +67,7 @@ def command(
     lock_timeout: int,
     statement_timeout: int,
     wait: float,
+    **given: Any,
 ) -> int:
     """Apply pending migrations. This WRITES TO THE DATABASE.
 
@@ -85,11 +79,13 @@ def command(
     each other, 2 for a wrong option or folder, 3 when it could not be completed (connection, time-out).
     """
     from ..catalog.connect import connect, parse_url
-    from ..migrations.apply import Consent, Limits, Wishes
+    from ..migrations.apply import Consent, Limits, Wishes, apply, survey
+    from ..run.migrating import backup_folder, save
+    from .request import config_of, database_of
 
-    found = migrating.find(migrations, tool, ledger, config_path)
-    url = migrating.choose_url(database_url)
-    destination = parse_url(url)
+    told = Options(**given)
+    found, url = migrating.found(told), database_of(told)
+    folder, destination = backup or backup_folder(config_of(told)), parse_url(url)
     wishes = Wishes(
         consent=Consent(tuple(allow_edited), allow_missing),
         limits=Limits(lock_timeout, statement_timeout, destination.default_schema),
@@ -98,52 +94,25 @@ def command(
     )
     with connect(url, writable=not dry_run) as connection:
         if dry_run:
-            return _foretell(connection, found.migrations, wishes)
+            _foretell(survey(connection, found.migrations, wishes), migrating.strays(found.migrations))
+            return 0
+
+        def back_up() -> None:
+            if folder is not None:
+                save(connection, url, folder, keep, say=click.echo)
+
         click.echo(f"writing to {destination.shown} as {connection.info.user}")
-        save = _saver(connection, url, backup or found.backups, keep)
-        return _apply(connection, found.migrations, wishes, save)
-
-
-def _apply(
-    connection: "psycopg.Connection[Any]",
-    migrations: "MigrationSet",
-    wishes: "Wishes",
-    save: Callable[[], None],
-) -> int:
-    from ..migrations.apply import apply
-
-    _mention_strays(migrations)
-    count = apply(connection, migrations, wishes, say=click.echo, before_change=save)
-    click.echo(
-        f"{count} applied, {len(migrations.files) - count} were already" if count else "nothing to apply"
-    )
+        for line in migrating.strays(found.migrations):
+            click.echo(line)
+        count = apply(connection, found.migrations, wishes, say=click.echo, before_change=back_up)
+    already = len(found.migrations.files) - count
+    click.echo(f"{count} applied, {already} were already" if count else "nothing to apply")
     return 0
 
 
-def _mention_strays(migrations: "MigrationSet") -> None:
-    for line in migrating.strays(migrations):
+def _foretell(plan: "Plan", strays: Iterable[str]) -> None:
+    for line in strays:
         click.echo(line)
-
-
-def _saver(
-    connection: "psycopg.Connection[Any]", url: str | None, folder: Path | None, keep: int
-) -> Callable[[], None]:
-    """Return what makes the backup; nothing without a folder."""
-
-    def save() -> None:
-        from .migrations_backup import save_to
-
-        if folder is not None:
-            save_to(connection, url, folder, keep)
-
-    return save
-
-
-def _foretell(connection: "psycopg.Connection[Any]", migrations: "MigrationSet", wishes: "Wishes") -> int:
-    from ..migrations.apply import survey
-
-    plan = survey(connection, migrations, wishes)
-    _mention_strays(migrations)
     for note in plan.notes:
         click.echo(f"note: {note}")
     if plan.source is not None:
@@ -156,4 +125,3 @@ def _foretell(connection: "psycopg.Connection[Any]", migrations: "MigrationSet",
         how = " (outside a transaction)" if body.lone else ""
         click.echo(f"would apply {body.label}{how}")
     click.echo(f"{len(plan.pending)} to apply; nothing was changed")
-    return 0

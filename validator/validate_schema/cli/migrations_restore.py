@@ -7,6 +7,7 @@ import click
 
 from ..model.errors import UsageError
 from . import migrating
+from .options import Options
 
 
 @click.command("restore")
@@ -42,10 +43,12 @@ def command(
     """
     from ..catalog.connect import connect, parse_url
     from ..migrations.apply import hold_lock
+    from ..run.migrating import save
     from ..scratch.restore import require_backup, restore
+    from .request import database_of
 
     require_backup(file)
-    url = migrating.choose_url(database_url)
+    url = database_of(Options(database_url=database_url))
     destination = parse_url(url)
     with connect(url) as connection:
         name = connection.info.dbname
@@ -53,9 +56,7 @@ def command(
             click.echo("nothing was changed", err=True)
             return 1
         hold_lock(connection, say=click.echo)
-        from .migrations_backup import save_to
-
-        saved = save_to(connection, url, backup or file.parent, keep, spare=(file,))
+        saved = save(connection, url, backup or file.parent, keep, say=click.echo, spare=(file,))
         click.echo(f"writing to {destination.shown}: restoring {file}")
         restore(destination, connection.info.server_version, file, lock_timeout_ms=lock_timeout)
     click.echo(f"restored {name} from {file}; what was there before: {saved}")

@@ -2,15 +2,16 @@
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import migrating
+from .options import Options
 
 if TYPE_CHECKING:
     from ..model.history import HistoryEntry, Ledger
+    from ..run.migrating import Found
 
 
 @click.command("status")
@@ -24,25 +25,19 @@ if TYPE_CHECKING:
     show_default=True,
     help="Format on standard output.",
 )
-def command(
-    *,
-    migrations: Path | None,
-    tool: str | None,
-    ledger: str | None,
-    config_path: Path | None,
-    database_url: str | None,
-    format_: str,
-) -> int:
+def command(*, format_: str, **given: Any) -> int:
     """Say of every migration whether it was applied, by the ledger of whichever tool keeps one.
 
     Reads only. Ends with 0 whatever the states are: `verify` judges them.
     """
     from ..catalog.connect import connect, parse_url
+    from ..run.migrating import history
+    from .request import database_of
 
-    found = migrating.find(migrations, tool, ledger, config_path)
-    url = migrating.choose_url(database_url)
+    told = Options(**given)
+    found, url = migrating.found(told), database_of(told)
     with connect(url) as connection:
-        tracker, entries = migrating.history(connection, found)
+        tracker, entries = history(connection, found)
     if format_ == "json":
         _write_json(found, tracker, entries)
         return 0
@@ -55,7 +50,7 @@ def command(
     return 0
 
 
-def _write_json(found: migrating.Found, ledger: "Ledger | None", entries: "Sequence[HistoryEntry]") -> None:
+def _write_json(found: "Found", ledger: "Ledger | None", entries: "Sequence[HistoryEntry]") -> None:
     import msgspec
 
     from ..migrations.history.compare import shared

@@ -51,16 +51,16 @@ def command(
     Ends with 0 when all rows are as expected, 1 when a migration broke some, 2 when a fixture or a
     migration cannot be used, 3 when no scratch server can be had.
     """
-    from ..config import load
     from ..migrations import discover
     from ..migrations.fixtures import upgrade_paths
     from ..model.errors import UsageError
     from ..model.progress import Progress
     from ..scratch import open_server
-    from .validate import use_color
+    from .output import use_color
+    from .request import config_of
 
-    config = load(config_path, Path.cwd())
-    base, named = config.path.parent if config.path else Path(), config.config.migrations
+    config = config_of(options.Options(config_path=config_path))
+    base, named = config.base, config.config.migrations
     folder = migrations or (base / named.path if named.path else None)
     rows = fixtures or (base / named.fixtures if named.fixtures else None)
     if folder is None or rows is None:

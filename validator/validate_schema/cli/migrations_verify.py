@@ -1,12 +1,12 @@
 """`validate-schema migrations verify`: the check after a deploy or at boot."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import migrating
+from .options import Options
 
 if TYPE_CHECKING:
     from ..migrations import MigrationSet
@@ -35,16 +35,7 @@ _WORDS = {
     metavar="SECONDS",
     help="How long the service may take to answer 200.",
 )
-def command(
-    *,
-    migrations: Path | None,
-    tool: str | None,
-    ledger: str | None,
-    config_path: Path | None,
-    database_url: str | None,
-    health: str | None,
-    health_timeout: float,
-) -> int:
+def command(*, health: str | None, health_timeout: float, **given: Any) -> int:
     """Require that the applied set equals the files exactly, each with its checksum.
 
     A ledger that records no checksum of a file cannot vouch for its content: that is said, and is no
@@ -54,13 +45,16 @@ def command(
     could not be asked.
     """
     from ..catalog.connect import connect
+    from ..run.migrating import history
     from .health import require_healthy, require_url
+    from .request import database_of
 
     if health is not None:
         require_url(health)
-    found = migrating.find(migrations, tool, ledger, config_path)
-    with connect(migrating.choose_url(database_url)) as connection:
-        tracker, entries = migrating.history(connection, found)
+    told = Options(**given)
+    found = migrating.found(told)
+    with connect(database_of(told)) as connection:
+        tracker, entries = history(connection, found)
     problems = differences(found.migrations, tracker, entries)
     for problem in problems:
         click.echo(f"✗ {problem}")

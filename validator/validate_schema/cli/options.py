@@ -1,7 +1,7 @@
 """Options that several commands share."""
 
-from collections.abc import Callable, Iterable
-from difflib import get_close_matches
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,8 +13,41 @@ LEVELS = ("error", "warning", "info")
 FORMATS = ("md", "html", "json", "txt", "sarif", "junit", "github", "gitlab", "csv", "openmetrics")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a command line said, by the names of its options; what a command lacks is as by default."""
+
+    database_url: str | None = None
+    migrations: Path | None = None
+    tool: str | None = None
+    ledger: str | None = None
+    snapshot: Path | None = None
+    scratch: str = "embedded"
+    statement_timeout: int = 30_000
+    config_path: Path | None = None
+    contracts: Sequence[str] = ()
+    select: Sequence[str] = ()
+    ignore: Sequence[str] = ()
+    data: bool | None = None
+    prove: bool = False
+    prove_live: bool = False
+    replay: bool | None = None
+    repro: Path | None = None
+    baseline: Path | None = None
+    update_baseline: bool = False
+    reports: Sequence[str] = ()
+    formats: Sequence[str] = ()
+    color: bool | None = None
+    github: bool | None = None
+    fail_on: str = "error"
+    min_severity: str = "info"
+    quiet: bool = False
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean "x"?` for the nearest known word, or nothing."""
+    from difflib import get_close_matches
+
     near = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f'; did you mean "{near[0]}"?' if near else ""
 

@@ -1,7 +1,7 @@
 """`validate-schema render`: another view of a saved report."""
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,8 +12,9 @@ from . import options
 @click.command("render")
 @click.argument("saved", type=click.Path(path_type=Path), metavar="REPORT.json")
 @options.output_files
-def command(saved: Path, reports: Sequence[str], formats: Sequence[str], color: bool | None) -> None:
+def command(*, saved: Path, **given: Any) -> None:
     """Render a saved JSON report in other formats; no database is needed."""
-    from .validate import deliver, pair_formats
+    from .output import deliver, pair_formats
 
-    deliver(read_report(saved), pair_formats(reports, formats), color=color)
+    told = options.Options(**given)
+    deliver(read_report(saved), pair_formats(told.reports, told.formats), told)

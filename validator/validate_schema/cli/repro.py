@@ -3,9 +3,12 @@
 import re
 from pathlib import Path
 
+import click
+
 from ..model.errors import UsageError
 from ..model.isolation import psql_script
 from ..model.report import IsolationFacts, ProofCell, Report
+from ..model.wording import some
 from ..report import write
 from ..report.proof import object_label
 from ..sql.ident import visible
@@ -14,12 +17,21 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9]+")
 _LONGEST = 40  # characters of each name: the whole stays below what file systems take
 
 
-def require_repro_folder(folder: Path) -> None:
-    """Make the folder. Raises `UsageError`, before any work is done, when that cannot be."""
+def require_repro_folder(folder: Path | None) -> None:
+    """Make the folder, if one is named. Raises `UsageError`, before any work is done, when that cannot be."""
+    if folder is None:
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot write scripts to {folder}: {error.strerror}") from None
+
+
+def say_scripts(report: Report, folder: Path | None) -> None:
+    """Write the scripts of the leaks to the folder, if one is named, and say so on standard error."""
+    if folder is not None:
+        written = write_scripts(report, folder)
+        click.echo(f"{some(len(written), 'script')} of leaks in {folder}", err=True)
 
 
 def write_scripts(report: Report, folder: Path) -> tuple[Path, ...]:

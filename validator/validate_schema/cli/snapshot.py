@@ -14,22 +14,17 @@ from . import options
 @click.option(
     "--output", "-o", default="-", show_default=True, metavar="FILE", help="Where to write; - is stdout."
 )
-def command(
-    config_path: Path | None,
-    output: str,
-    **target: Any,
-) -> None:
+def command(*, output: str, **given: Any) -> None:
     """Write the catalog as JSON. Checking it later gives the same findings as the database."""
     from ..catalog.snapshot import dump_snapshot
-    from ..config import load
     from ..model.progress import Progress
     from ..report import write
     from ..run.source import open_source
-    from .validate import STDOUT, choose_source
+    from .output import STDOUT
+    from .request import config_of, source_of
 
-    config = load(config_path, Path.cwd())
-    source = choose_source(config.config.migrations, **target)
-    with open_source(source, Progress()) as opened:
+    told = options.Options(**given)
+    with open_source(source_of(told, config_of(told)), Progress()) as opened:
         text = dump_snapshot(opened.catalog).decode()
     if output == STDOUT:
         click.echo(text, nl=False)

@@ -29,6 +29,11 @@ class LoadedConfig(NamedTuple):
     path: Path | None
     text_sha256: str
 
+    @property
+    def base(self) -> Path:
+        """The folder that paths in the config are relative to."""
+        return self.path.parent if self.path else Path()
+
 
 def load(path: Path | None, start: Path) -> LoadedConfig:
     """Read the config at `path`, or the nearest one at or above the directory `start`.

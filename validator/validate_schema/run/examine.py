@@ -1,21 +1,18 @@
 """The main job: open the target, read it, judge it, report. Everything the CLI's bare run does."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime
-from pathlib import Path
+from dataclasses import replace
+from datetime import date
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from ..catalog.sqlite import SQLITE, fitted
-from ..checking.baseline import Baseline, measured
-from ..checking.declare import Check
+from ..checking.baseline import measured
 from ..checking.engine import judge
-from ..config import Config, LoadedConfig
+from ..config import Config
 from ..contract.merge import settled
-from ..evidence.rows import gather
 from ..facts.facts import Facts
 from ..facts.mentions import config_names, suppression_uses
 from ..model.catalog import Catalog
@@ -23,7 +20,6 @@ from ..model.contract import Contract
 from ..model.evidence import Evidence
 from ..model.finding import Severity
 from ..model.history import History
-from ..model.isolation import Isolation
 from ..model.progress import Progress
 from ..model.report import Report
 from ..policies import analyse
@@ -32,9 +28,11 @@ from ..sources import SourceContext
 from ..sources.build import build_contract
 from ..tenancy import identify
 from .locate import Whereabouts, located
-from .proof import Proving, prove_isolation, require_provable
+from .opened import Broken, File, Live, Opened, Replayed, Snapshot
+from .proof import prove_isolation, require_provable
 from .provenance import provenance_of, target_of
-from .source import Opened, Source, open_source
+from .request import Request
+from .source import open_source
 
 if TYPE_CHECKING:
     from ..migrations import MigrationSet
@@ -42,38 +40,6 @@ if TYPE_CHECKING:
 NO_ROWS_IN_SQLITE = "rows are counted in PostgreSQL alone"
 NO_ROWS_IN_SNAPSHOT = "a snapshot holds no rows"
 ROWS_NOT_WANTED = "row counts are switched off"
-
-
-@dataclass(frozen=True)
-class Request:
-    """One run, as the command line or a library caller asks for it.
-
-    `now` is in UTC. `replay` None leaves it to the config whether its migrations are replayed.
-    `list_subjects` keeps in the report what each check examined, by name. `baseline` is what the findings
-    are measured against. `contracts` are sources of the contract besides the config's, relative to the
-    working directory. `root` is the folder that the places of findings are relative to; None: that of
-    the repository.
-    """
-
-    source: Source
-    config: LoadedConfig
-    checks: tuple[Check, ...]
-    now: datetime
-    fail_on: str = "error"
-    rows: bool = True
-    proving: Proving = Proving.NO
-    replay: bool | None = None
-    list_subjects: bool = False
-    baseline: Baseline | None = None
-    command: str = ""
-    contracts: tuple[str, ...] = ()
-    environ: Mapping[str, str] = field(default_factory=dict)
-    root: Path | None = None
-
-    @property
-    def base(self) -> Path:
-        """The folder that paths in the config are relative to."""
-        return self.config.path.parent if self.config.path else Path()
 
 
 def examine(request: Request, progress: Progress) -> Report:
@@ -84,17 +50,22 @@ def examine(request: Request, progress: Progress) -> Report:
     """
     started = monotonic()
     config = request.config.config
-    require_provable(request.proving, request.source.kind)
+    require_provable(request.proving, request.source)
     files = _configured(request)
     context = SourceContext(request.source.scratch, progress)
     contract = build_contract(config, request.base, context, named=request.contracts)
-    with open_source(replace(request.source, base=request.base), progress, broken=True) as opened:
+    with open_source(request.source, progress, broken=True) as opened:
         facts = understand(opened.catalog, config, contract, request.now.date(), progress)
-        facts = replace(facts, no_catalog=opened.no_catalog)
+        if isinstance(opened, Broken):
+            facts = replace(facts, no_catalog=opened.reason)
         facts = replace(facts, history=_history(request, files, opened, progress))
         with progress.step("counting rows in tenant tables"):
             facts = replace(facts, evidence=rows(opened, facts, config, request))
-        facts = replace(facts, isolation=_proof(opened, facts, config, request, progress))
+        beside = tuple(check.id for check in request.checks)
+        proof = prove_isolation(
+            request.proving, opened, facts, config.prove, progress=progress, beside=beside
+        )
+        facts = replace(facts, isolation=proof)
     with progress.step("running the checks"):
         outcome = judge(
             request.checks, facts, severities=severities(config), list_subjects=request.list_subjects
@@ -173,52 +144,45 @@ def _configured(request: Request) -> "MigrationSet | None":
 
 
 def _history(request: Request, files: "MigrationSet | None", opened: Opened, progress: Progress) -> History:
-    if opened.ran is None and files is None:
+    if isinstance(opened, Replayed | Broken):
+        from .history import history_of_files
+
+        history = history_of_files(opened.migrations, request.base, opened.ran)
+    elif files is not None:
+        from .history import vouch
+
+        named = request.config.config.migrations
+        history = vouch(
+            files,
+            opened,
+            named,
+            request.base,
+            replay=named.replay if request.replay is None else request.replay,
+            scratch=request.source.scratch,
+            progress=progress,
+        )
+    else:
         return History()
     from ..scratch.dump import last_backup
 
-    history = _told(request, files, opened, progress)
-    live = None if opened.ran else opened.connection
+    live = opened.connection if isinstance(opened, Live) else None
     backup = last_backup(request.config.config.migrations, request.base, live)
     return msgspec.structs.replace(history, backup=backup)
 
 
-def _told(request: Request, files: "MigrationSet | None", opened: Opened, progress: Progress) -> History:
-    from .history import Live, history_of_files, vouch
-
-    source, named = request.source, request.config.config.migrations
-    if opened.ran is not None:
-        return history_of_files(opened.ran[0], request.base, opened.ran[1])
-    assert files is not None, "without files there is no history"
-    live = Live(
-        catalog=opened.catalog, connection=opened.connection, copy=opened.copy, scratch=source.scratch
-    )
-    wanted = named.replay if request.replay is None else request.replay
-    return vouch(files, live, named, request.base, replay=wanted, progress=progress)
-
-
 def rows(opened: Opened, facts: Facts, config: Config, request: Request) -> Evidence:
     """Return the bounded row counts of the target, or why there are none."""
-    if opened.no_catalog:
-        return Evidence(reason=opened.no_catalog)
-    if opened.catalog.server.product == SQLITE:
-        return Evidence(reason=NO_ROWS_IN_SQLITE)
-    if opened.connection is None:
-        return Evidence(reason=NO_ROWS_IN_SNAPSHOT)
-    if not (request.rows and config.data.enabled):
-        return Evidence(reason=ROWS_NOT_WANTED)
-    return gather(opened.connection, facts, config.data)
+    match opened:
+        case Broken():
+            return Evidence(reason=opened.reason)
+        case File():
+            return Evidence(reason=NO_ROWS_IN_SQLITE)
+        case Snapshot():
+            of_sqlite = opened.catalog.server.product == SQLITE
+            return Evidence(reason=NO_ROWS_IN_SQLITE if of_sqlite else NO_ROWS_IN_SNAPSHOT)
+        case Live() | Replayed():
+            if not (request.rows and config.data.enabled):
+                return Evidence(reason=ROWS_NOT_WANTED)
+            from ..evidence.rows import gather
 
-
-def _proof(opened: Opened, facts: Facts, config: Config, request: Request, progress: Progress) -> Isolation:
-    if opened.no_catalog:
-        return Isolation(wanted=request.proving is not Proving.NO, reason=opened.no_catalog)
-    return prove_isolation(
-        request.proving,
-        facts,
-        config.prove,
-        copy=opened.copy,
-        connection=opened.connection,
-        progress=progress,
-        beside=tuple(c.id for c in request.checks),
-    )
+            return gather(opened.connection, facts, config.data)

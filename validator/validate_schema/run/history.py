@@ -1,7 +1,7 @@
 """The history of the migrations as part of a run: the files, the ledger, and what running them shows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,45 +10,25 @@ import msgspec
 from ..config import MigrationsConfig
 from ..migrations import MigrationSet, ReplayNotes, discover, templated
 from ..migrations.records import FailedMigration
+from ..model.catalog import Catalog, QName
 from ..model.errors import MigrationError, ScratchError, UsageError
-from ..model.history import Drift, DryRuns, Failure, History, HistoryEntry, Ledger, Replay, UpgradePaths
+from ..model.history import Drift, DryRuns, History, HistoryEntry, Ledger, Replay, UpgradePaths
 from ..model.progress import Progress
 from ..model.wording import some
+from .opened import File, Live, Ran, Snapshot
 
 if TYPE_CHECKING:
-    import psycopg
-
-    from ..model.catalog import Catalog
     from ..scratch import Server
-    from .proof import Copy
 
 ONLY_FILES = "no ledger: the migrations ran on a scratch server, and no database was looked at"
 NO_LEDGER_IN_SNAPSHOT = "no ledger: a snapshot holds the schema, not the rows of the ledger"
+NO_LEDGER_IN_SQLITE = "no ledger: that of an SQLite database is not read"
+NO_REPLAY_IN_SQLITE = "migrations are replayed on PostgreSQL, and this is SQLite"
+NO_COPY = "a connection that is open already cannot be copied, and a dry run works on a copy"
 NO_REPLAY = "not part of this run (--replay, or replay = true in [migrations])"
 NOTHING_LIVE = "there is no database to compare with: only the files were given"
 NOT_APPLIED = ("pending", "gap", "failed", "rolled_back", "on_disk")
 NO_FOLDER = "--replay needs migrations: name their folder as `path` in [migrations]"
-
-
-@dataclass(frozen=True)
-class Live:
-    """What the files are compared with. No `connection`: a snapshot. `copy` opens a throwaway database with
-    the live schema; `scratch` names the server that replays run on."""
-
-    catalog: "Catalog"
-    connection: "psycopg.Connection | None" = None
-    copy: "Copy | None" = None
-    scratch: str = "embedded"
-
-
-@dataclass(frozen=True)
-class Replayed:
-    """All migrations on a scratch server: the template that holds what they left, or where they failed."""
-
-    template: str = ""
-    notes: ReplayNotes = ReplayNotes()
-    failure: Failure | None = None
-    error: str = ""
 
 
 def configured(config: MigrationsConfig, base: Path, *, replay: bool | None) -> MigrationSet | None:
@@ -66,22 +46,23 @@ def configured(config: MigrationsConfig, base: Path, *, replay: bool | None) -> 
 
 def replayed(
     server: "Server", migrations: MigrationSet, command: str | None = None, base: Path = Path()
-) -> Replayed:
+) -> Ran:
     """Run the migrations on `server`, or find that this was done before. `command` runs those that are
     programs, in the folder `base`. Raises what `templated` raises, but for a migration that fails: that
     is a result."""
     if command is not None and migrations.program:
         from ..migrations.run.command import templated_by
 
-        return Replayed(*templated_by(server, command, migrations, base))
+        template, notes = templated_by(server, command, migrations, base)
+        return Ran(notes, template)
     try:
         template, notes = templated(server, migrations)
     except FailedMigration as failed:
-        return Replayed(failure=failed.failure, error=str(failed))
-    return Replayed(template, notes)
+        return Ran(ReplayNotes(), failure=failed.failure, error=str(failed))
+    return Ran(notes, template)
 
 
-def history_of_files(migrations: MigrationSet, base: Path, ran: Replayed | None = None) -> History:
+def history_of_files(migrations: MigrationSet, base: Path, ran: Ran | None = None) -> History:
     """Return what the files tell by themselves: order, versions that two claim, stray files, repeated DDL;
     and how they `ran` on a scratch server, if they did. `base` is the config's folder."""
     from ..migrations.ddl.repeated import parse_ddl
@@ -120,7 +101,7 @@ def shown_folder(folder: Path, base: Path) -> str:
     return "/".join(place.parts[-2:]).lstrip("/")
 
 
-def _replay(migrations: MigrationSet, ran: Replayed) -> Replay:
+def _replay(migrations: MigrationSet, ran: Ran) -> Replay:
     labels = tuple(migrations.label(f.path) for f in migrations.files)
     failed = ran.failure.statement.file if ran.failure else ""
     return Replay(
@@ -164,21 +145,22 @@ def _ran(entries: tuple[HistoryEntry, ...], replay: Replay) -> tuple[HistoryEntr
 
 def vouch(
     migrations: MigrationSet,
-    live: Live,
+    beside: Live | Snapshot | File,
     config: MigrationsConfig,
     base: Path,
     *,
     replay: bool,
+    scratch: str,
     progress: Progress,
 ) -> History:
-    """Return what files and database tell together; with `replay` also what a scratch server tells.
+    """Return what the files tell beside a database; with `replay` also what a server from `scratch` tells.
 
     Raises `MigrationError` where it is ambiguous which ledger is that of the files.
     """
     from ..migrations.history.compare import compare, notes
 
     with progress.step("comparing the migrations with their ledger"):
-        ledgers, reason = _ledgers(live.connection)
+        ledgers, reason = _ledgers(beside)
         migrations = _of_the_ledger(migrations, ledgers, config, base)
         ledger, reason = (None, reason) if reason else _ledger(migrations, ledgers, config.ledger)
     found = history_of_files(migrations, base)
@@ -186,24 +168,32 @@ def vouch(
         found,
         ledger=ledger,
         ledger_reason=reason,
-        ledger_expected=live.connection is not None,
+        ledger_expected=isinstance(beside, Live),
         entries=compare(migrations, ledger),
         notes=(*found.notes, *notes(migrations, ledger)),
     )
     if not replay:
         return history
-    history = _run(migrations, live, history, config, base, progress=progress)
+    if isinstance(beside, File):
+        return msgspec.structs.replace(
+            history,
+            replay=Replay(wanted=True, reason=NO_REPLAY_IN_SQLITE),
+            drift=Drift(wanted=True, reason=NO_REPLAY_IN_SQLITE),
+            dry_run=DryRuns(wanted=True, reason=NO_REPLAY_IN_SQLITE),
+        )
+    history = _run(migrations, beside.catalog, history, config, base, scratch=scratch, progress=progress)
     with progress.step("trying the pending migrations"):
-        return _try_pending(migrations, live, history, progress)
+        return _try_pending(migrations, beside, history, progress)
 
 
 def _run(
     migrations: MigrationSet,
-    live: Live,
+    catalog: Catalog,
     history: History,
     config: MigrationsConfig,
     base: Path,
     *,
+    scratch: str,
     progress: Progress,
 ) -> History:
     """Return the history with what a scratch server tells: the replay, drift, and fixtures if there are any.
@@ -215,7 +205,7 @@ def _run(
     try:
         with (
             progress.step(f"replaying {some(len(migrations.files), 'migration')}"),
-            open_server(live.scratch, key=migrations.digest, progress=progress) as server,
+            open_server(scratch, key=migrations.digest, progress=progress) as server,
         ):
             ran = replayed(server, migrations, config.command, base)
             fixtures = base / config.fixtures if config.fixtures else None
@@ -224,7 +214,7 @@ def _run(
                 entries=_told(history.entries, ran.notes),
                 notes=(*history.notes, *_unread(ran.notes)),
                 replay=_replay(migrations, ran),
-                drift=drift(server, migrations, ran, live, history),
+                drift=drift(server, migrations, ran, catalog, history),
                 paths=_paths(server, migrations, ran, fixtures, progress),
             )
     except (ScratchError, MigrationError) as error:
@@ -235,13 +225,12 @@ def _run(
         )
 
 
-def drift(server: "Server", migrations: MigrationSet, ran: Replayed, live: Live, history: History) -> Drift:
-    """Compare the live schema with a replay of what the ledger says is applied; of all files without one.
+def drift(server: "Server", migrations: MigrationSet, ran: Ran, catalog: Catalog, history: History) -> Drift:
+    """Compare a live schema with a replay of what the ledger says is applied; of all files without one.
     Names without a schema are those of the live side's own, as its tool would have run the files."""
     from ..catalog import read_catalog
     from ..migrations.run.drift import drift as difference
     from ..migrations.run.home import move_home
-    from ..model.catalog import QName
 
     waiting = {e.file for e in history.entries if e.status in NOT_APPLIED} if history.ledger else set()
     applied = tuple(f for f in migrations.files if migrations.label(f.path) not in waiting)
@@ -251,17 +240,17 @@ def drift(server: "Server", migrations: MigrationSet, ran: Replayed, live: Live,
         ran = replayed(server, replace(migrations, files=applied))
     if ran.failure:
         return Drift(wanted=True, reason=f"what is applied does not run through: {ran.error}")
-    home = live.catalog.server.default_schema
+    home = catalog.server.default_schema
     with server.database(ran.template) as database, database.connect(autocommit=True) as connection:
-        if apart := move_home(connection, home, migrations, live.catalog.extensions):
+        if apart := move_home(connection, home, migrations, catalog.extensions):
             return Drift(wanted=True, reason=apart)
         made = read_catalog(connection, default_schema=home)
     ledgers = [QName(history.ledger.schema, history.ledger.relation)] if history.ledger else []
-    return difference(made, live.catalog, ledgers)
+    return difference(made, catalog, ledgers)
 
 
 def _paths(
-    server: "Server", migrations: MigrationSet, ran: Replayed, fixtures: Path | None, progress: Progress
+    server: "Server", migrations: MigrationSet, ran: Ran, fixtures: Path | None, progress: Progress
 ) -> UpgradePaths:
     if fixtures is None or ran.failure:
         return UpgradePaths()
@@ -270,11 +259,13 @@ def _paths(
     return upgrade_paths(server, migrations, fixtures, progress=progress)
 
 
-def _try_pending(migrations: MigrationSet, live: Live, history: History, progress: Progress) -> History:
+def _try_pending(
+    migrations: MigrationSet, beside: Live | Snapshot, history: History, progress: Progress
+) -> History:
     """Return the history with the dry run of what the ledger says is pending, on a copy of the schema."""
     from ..migrations.run.dry_run import dry_run
 
-    if live.copy is None:
+    if isinstance(beside, Snapshot):
         return msgspec.structs.replace(history, dry_run=DryRuns(reason=NO_LEDGER_IN_SNAPSHOT))
     if history.ledger is None:
         reason = f"which migrations are pending is not known: {history.ledger_reason}"
@@ -286,9 +277,11 @@ def _try_pending(migrations: MigrationSet, live: Live, history: History, progres
     pending = [f for f in migrations.files if migrations.label(f.path) in waiting]
     if not pending:
         return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, examined=True))
+    if beside.copy is None:
+        return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, reason=NO_COPY))
     try:
-        with live.copy() as (database, lacks):
-            runs = dry_run(database, migrations, pending, path=_search_path(live), progress=progress)
+        with beside.copy() as (database, lacks):
+            runs = dry_run(database, migrations, pending, path=_search_path(beside), progress=progress)
     except ScratchError as error:
         return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, reason=str(error)))
     return msgspec.structs.replace(history, dry_run=runs, notes=(*history.notes, *lacks))
@@ -298,23 +291,21 @@ def _search_path(live: Live) -> Sequence[str]:
     """Return the schemas in which the live side looks for a name: what its session says, unless the URL
     names another schema, which then is the only one."""
     home = live.catalog.server.default_schema
-    if live.connection is None:
-        return [home]
     row = live.connection.execute("select pg_catalog.current_schemas(false)").fetchone()
     names: list[str] = row[0] if row else []
     return names if names[:1] == [home] else [home]
 
 
-def _ledgers(connection: "psycopg.Connection | None") -> tuple[tuple[Ledger, ...], str]:
+def _ledgers(beside: Live | Snapshot | File) -> tuple[tuple[Ledger, ...], str]:
     """Return the database's ledgers, or why they are not known."""
-    if connection is None:
-        return (), NO_LEDGER_IN_SNAPSHOT
+    if not isinstance(beside, Live):
+        return (), NO_LEDGER_IN_SNAPSHOT if isinstance(beside, Snapshot) else NO_LEDGER_IN_SQLITE
     import psycopg
 
     from ..migrations.ledger import read_ledgers
 
     try:
-        return read_ledgers(connection), ""
+        return read_ledgers(beside.connection), ""
     except psycopg.Error as error:
         return (), f"the ledger could not be read: {error.diag.message_primary or type(error).__name__}"
 

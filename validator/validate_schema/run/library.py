@@ -1,7 +1,7 @@
 """`validate-schema` from Python: the command line's main job as a function."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..checking.baseline import FAIL_ON, Baseline
-from ..checking.engine import require_known, select_checks
-from ..checking.packs import builtin_checks
 from ..config import Config, LoadedConfig, load, parse_toml
 from ..model.errors import UsageError
 from ..model.progress import Silence
 from ..model.report import Report
 from ..report import format_of, read_report, render
 from ..report import write as write_text
-from .examine import Request, examine
+from .examine import examine
 from .proof import Proving
 from .provenance import run_time
+from .request import named_target, request_for, split_ids
 from .source import Source
 
 if TYPE_CHECKING:
@@ -27,10 +26,6 @@ if TYPE_CHECKING:
     import sqlalchemy
 
 StrPath = str | os.PathLike[str]
-NO_COPY = (
-    "a connection that is open already cannot be copied, and prove works on a copy: give database_url or"
-    " migrations"
-)
 
 
 def validate(
@@ -89,7 +84,7 @@ def validate(
         database_url=database_url,
         migrations=_path(migrations),
         snapshot=_path(snapshot),
-        tool=tool or loaded.config.migrations.tool,
+        tool=tool,
         scratch=scratch,
         statement_timeout_ms=statement_timeout_ms,
     )
@@ -104,8 +99,6 @@ def validate(
         contracts=tuple(contract),
     )
     with _connected(source, connection, engine) as opened:
-        if opened.connection is not None and proving is Proving.COPY:
-            raise UsageError(NO_COPY)
         return examine(replace(request, source=opened), Silence())
 
 
@@ -115,36 +108,6 @@ def write(report: Report, path: StrPath, format: str | None = None) -> None:
     Raises `UsageError` for an unknown suffix or format, and where it cannot be written.
     """
     write_text(render(report, format or format_of(os.fspath(path))), Path(path))
-
-
-def request_for(
-    source: Source,
-    loaded: LoadedConfig,
-    *,
-    select: Sequence[str] = (),
-    ignore: Sequence[str] = (),
-    environ: Mapping[str, str] = os.environ,
-) -> Request:
-    """Return the request for a run of the chosen checks; an argument wins over the config's `select`, and
-    adds to its `ignore`. Raises `UsageError` for a check that there is not."""
-    checks, chosen = builtin_checks(), loaded.config.checks
-    for id in chosen.severity:
-        require_known(checks, id)
-    return Request(
-        source=source,
-        config=loaded,
-        checks=select_checks(checks, select or chosen.select, (*ignore, *chosen.ignore)),
-        now=run_time(environ),
-        environ=environ,
-    )
-
-
-def named_target(given: Mapping[str, object]) -> str | None:
-    """Return which of the targets is given, if any is. Raises `UsageError` for several."""
-    named = [name for name, value in given.items() if value is not None]
-    if len(named) > 1:
-        raise UsageError(f"{' and '.join(named)} name different targets: give one")
-    return named[0] if named else None
 
 
 def _config(given: "Config | StrPath | None") -> LoadedConfig:
@@ -161,11 +124,6 @@ def _path(given: StrPath | None) -> Path | None:
 
 def _ids(given: str | Sequence[str]) -> tuple[str, ...]:
     return split_ids((given,) if isinstance(given, str) else given)
-
-
-def split_ids(given: Sequence[str]) -> tuple[str, ...]:
-    """Return ids from repeated and comma-separated words."""
-    return tuple(part.strip() for text in given for part in text.split(",") if part.strip())
 
 
 def _utc(now: datetime | None) -> datetime:

@@ -1,7 +1,5 @@
 """The proof as part of a run: whether it is wanted, on which copy it is made, what it is told."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -14,20 +12,20 @@ from ..model.errors import UsageError
 from ..model.isolation import Isolation
 from ..model.progress import Progress
 from ..sql.ident import quote_literal
+from .opened import Broken, Live, Opened, Replayed
+from .source import Source
 
 if TYPE_CHECKING:
-    import psycopg
-
     from ..evidence.isolation import ContextSetup
-    from ..scratch import Database
 
 NOT_WANTED = "not proven in this run (--prove)"
 NO_DATABASE = "a snapshot holds no database to prove isolation on: give --migrations or --database-url"
 NO_LIVE_ROWS = "--prove-live counts the rows of a live database: give --database-url, or --prove"
-
+NO_COPY = (
+    "a connection that is open already cannot be copied, and prove works on a copy: give database_url or"
+    " migrations"
+)
 NO_ROLES = "SQLite has no roles and no row-level security: there is no isolation to prove"
-
-Copy = Callable[[], AbstractContextManager[tuple["Database", tuple[str, ...]]]]
 
 
 class Proving(StrEnum):
@@ -38,45 +36,54 @@ class Proving(StrEnum):
     LIVE = "live"
 
 
-def require_provable(wanted: Proving, kind: str) -> None:
-    """Raise `UsageError` where a source of that kind (database, migrations, snapshot) has nothing to
-    prove on."""
-    if wanted and kind == "sqlite":
+def require_provable(wanted: Proving, source: Source) -> None:
+    """Raise `UsageError` where the source has nothing to prove on."""
+    if wanted and source.kind == "sqlite":
         raise UsageError(NO_ROLES)
-    if wanted and kind == "snapshot":
+    if wanted and source.kind == "snapshot":
         raise UsageError(NO_DATABASE)
-    if wanted is Proving.LIVE and kind == "migrations":
+    if wanted is Proving.LIVE and source.kind == "migrations":
         raise UsageError(NO_LIVE_ROWS)
+    if wanted is Proving.COPY and source.connection is not None:
+        raise UsageError(NO_COPY)
 
 
 def prove_isolation(
     wanted: Proving,
+    opened: Opened,
     facts: Facts,
     config: ProveConfig,
     *,
-    copy: Copy | None,
-    connection: "psycopg.Connection | None",
     progress: Progress,
     beside: tuple[str, ...] = (),
 ) -> Isolation:
-    """Return the proof that was asked for. `copy` opens a throwaway database with the schema, and says
-    what it lacks; `connection` is the live one; `beside` are the ids of the checks of this run. What was
-    asked for is marked `wanted`, so that none is no pass."""
+    """Return the proof that was asked for; `beside` are the ids of the checks of this run. What was asked
+    for is marked `wanted`, so that none is no pass."""
+    if isinstance(opened, Broken):
+        return Isolation(wanted=wanted is not Proving.NO, reason=opened.reason)
     if wanted is Proving.NO:
         return Isolation(reason=NOT_WANTED if facts.catalog.server.product == POSTGRESQL else NO_ROLES)
-    from ..evidence.isolation import live_counts, prove
-
     if not facts.tenancy.identified:
         found = Isolation(reason="the tenant root and tenant column were not identified")
-    elif wanted is Proving.LIVE:
-        assert connection is not None, "only a database is live"
-        with progress.step("counting rows of other tenants as the app roles"):
-            found = live_counts(connection, facts, context=context_of(config))
     else:
-        assert copy is not None, "what is no snapshot can be copied"
-        with progress.step("copying the schema to prove isolation"), copy() as (database, lacks):
-            found = prove(database, facts, context=context_of(config), lacks=lacks, progress=progress)
+        found = _proven(wanted, opened, facts, config, progress)
     return msgspec.structs.replace(found, wanted=True, beside=beside)
+
+
+def _proven(
+    wanted: Proving, opened: Opened, facts: Facts, config: ProveConfig, progress: Progress
+) -> Isolation:
+    from ..evidence.isolation import live_counts, prove
+
+    context = context_of(config)
+    if wanted is Proving.LIVE:
+        assert isinstance(opened, Live), "only a database is live"
+        with progress.step("counting rows of other tenants as the app roles"):
+            return live_counts(opened.connection, facts, context=context)
+    assert isinstance(opened, Live | Replayed), "only what runs can be copied"
+    assert opened.copy is not None, "require_provable refuses a caller's connection"
+    with progress.step("copying the schema to prove isolation"), opened.copy() as (database, lacks):
+        return prove(database, facts, context=context, lacks=lacks, progress=progress)
 
 
 def context_of(config: ProveConfig) -> "ContextSetup | None":

@@ -10,7 +10,7 @@ from ..model.catalog import Catalog
 from ..model.contract import Contract
 from ..model.report import Provenance, RoleFacts, Target
 from .locate import shown_path
-from .source import Opened
+from .opened import Opened
 
 
 def run_time(environ: Mapping[str, str]) -> datetime:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,15 +13,13 @@ from ..catalog.sqlite import is_sqlite
 from ..model.catalog import Catalog
 from ..model.progress import Progress
 from ..model.wording import some
-from .proof import Copy
+from .opened import Broken, File, Live, Opened, Replayed, Snapshot
 
 if TYPE_CHECKING:
     import psycopg
 
     from ..catalog.connect import Destination
-    from ..migrations import MigrationSet
     from ..scratch import Database, Server
-    from .history import Replayed
 
 
 @dataclass(frozen=True)
@@ -54,30 +52,14 @@ class Source:
         return "migrations" if self.migrations is not None else "database"
 
 
-@dataclass(frozen=True)
-class Opened:
-    """An opened source: its catalog, the connection while it lasts, and how to call it. `copy` opens
-    a throwaway database with the same schema. `ran` are migrations that are the source, and how they ran;
-    if they failed, `no_catalog` says so, and the catalog is empty."""
-
-    catalog: Catalog
-    kind: str
-    server: str
-    connection: "psycopg.Connection | None" = None
-    stand_ins: tuple[str, ...] = ()
-    copy: Copy | None = None
-    ran: "tuple[MigrationSet, Replayed] | None" = None
-    no_catalog: str = ""
-
-
 @contextmanager
 def open_source(source: Source, progress: Progress, *, broken: bool = False) -> Iterator[Opened]:
     """Open the source and read its catalog; what was started for it ends with the block.
 
-    Migrations that fail raise `MigrationError`, unless `broken` ones are wanted too.
+    Migrations that fail raise `MigrationError`, unless `Broken` ones are wanted too.
     """
     if source.snapshot is not None:
-        yield Opened(load_snapshot(source.snapshot), "snapshot", source.snapshot.name)
+        yield Snapshot(load_snapshot(source.snapshot), source.snapshot.name)
     elif source.kind == "sqlite":
         with _open_sqlite(source, progress) as opened:
             yield opened
@@ -91,16 +73,16 @@ def open_source(source: Source, progress: Progress, *, broken: bool = False) -> 
             yield opened
 
 
-def _read_connection(connection: "psycopg.Connection", progress: Progress) -> Opened:
+def _read_connection(connection: "psycopg.Connection", progress: Progress) -> Live:
     from ..catalog.connect import parse_url
 
     with progress.step("reading the catalog"):
         catalog = read_catalog(connection)
-    return Opened(catalog, "database", parse_url(connection.info.dsn).shown, connection)
+    return Live(catalog, parse_url(connection.info.dsn).shown, connection)
 
 
 @contextmanager
-def _open_database(source: Source, progress: Progress) -> Iterator[Opened]:
+def _open_database(source: Source, progress: Progress) -> Iterator[Live]:
     from ..catalog.connect import connect, parse_url
 
     destination = parse_url(source.database_url)
@@ -110,11 +92,11 @@ def _open_database(source: Source, progress: Progress) -> Iterator[Opened]:
         with progress.step("reading the catalog"):
             catalog = read_catalog(connection, default_schema=destination.default_schema)
         copy = partial(_copy, source, destination, catalog, progress)
-        yield Opened(catalog, "database", destination.shown, connection, copy=copy)
+        yield Live(catalog, destination.shown, connection, copy)
 
 
 @contextmanager
-def _open_sqlite(source: Source, progress: Progress) -> Iterator[Opened]:
+def _open_sqlite(source: Source, progress: Progress) -> Iterator[File]:
     from ..catalog.sqlite import opened, read_sqlite
     from ..catalog.sqlite.opening import shown
 
@@ -122,7 +104,7 @@ def _open_sqlite(source: Source, progress: Progress) -> Iterator[Opened]:
     name = shown(given)
     with progress.step("reading the catalog"), opened(given) as connection:
         catalog = read_sqlite(connection, name)
-    yield Opened(catalog, "database", name)
+    yield File(catalog, name)
 
 
 @contextmanager
@@ -147,13 +129,16 @@ def _clone(server: "Server", template: str) -> Iterator[tuple["Database", tuple[
 
 
 @contextmanager
-def _open_migrations(source: Source, folder: Path, progress: Progress, *, broken: bool) -> Iterator[Opened]:
+def _open_migrations(
+    source: Source, folder: Path, progress: Progress, *, broken: bool
+) -> Iterator[Replayed | Broken]:
     from ..migrations import discover
     from ..model.errors import MigrationError
     from ..scratch import open_server
     from .history import replayed
 
     migrations = discover(folder, source.tool, programs=source.command is not None)
+    name, shown = _shown_folder(folder), f"scratch PostgreSQL ({source.scratch})"
     with (
         progress.step("starting the scratch PostgreSQL"),
         open_server(source.scratch, key=migrations.digest, progress=progress) as server,
@@ -165,20 +150,13 @@ def _open_migrations(source: Source, folder: Path, progress: Progress, *, broken
         template = None if ran.failure else ran.template
         with server.database(template) as database, database.connect() as connection:
             with progress.step("reading the catalog"):
-                catalog = read_catalog(connection, default_schema="public")
-            opened = Opened(
-                replace_database(catalog, _shown_folder(folder)),
-                "migrations",
-                f"scratch PostgreSQL ({source.scratch})",
-                stand_ins=ran.notes.stand_ins,
-                ran=(migrations, ran),
-            )
+                catalog = replace_database(read_catalog(connection, default_schema="public"), name)
             if ran.failure:
-                yield replace(
-                    opened, no_catalog=f"there is no schema to judge: {ran.failure.statement.file} fails"
-                )
+                reason = f"there is no schema to judge: {ran.failure.statement.file} fails"
+                yield Broken(catalog, shown, migrations, ran, reason)
             else:
-                yield replace(opened, connection=connection, copy=lambda: _clone(server, ran.template))
+                copy = partial(_clone, server, ran.template)
+                yield Replayed(catalog, shown, migrations, ran, connection, copy)
 
 
 def _shown_folder(folder: Path) -> str:

@@ -36,6 +36,13 @@ class Database:
 
         return psycopg.connect(self.conninfo, **options)
 
+    @property
+    def parameters(self) -> dict[str, str]:
+        """What `conninfo` says, by libpq's names."""
+        from psycopg.conninfo import conninfo_to_dict
+
+        return {name: str(value) for name, value in conninfo_to_dict(self.conninfo).items() if value}
+
 
 class Server:
     """An open scratch server: create databases on it, clone templates, throw them away.

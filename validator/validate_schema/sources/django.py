@@ -57,14 +57,12 @@ def read(entry: str, base: Path, context: SourceContext) -> Contract:
 
 def _make_tables(module: str, base: Path, database: "Database") -> dict[str, Any]:
     """Let Django make the tables; return the lines of the models, or the error in one line."""
-    from psycopg.conninfo import conninfo_to_dict
-
     with tempfile.TemporaryDirectory(prefix="validate-schema-") as folder:
         result = Path(folder, "result.json")
         given = {
             "settings": module,
             "base": str(base.resolve()),
-            "connection": conninfo_to_dict(database.conninfo),
+            "connection": database.parameters,
             "result": str(result),
         }
         ran = subprocess.run(

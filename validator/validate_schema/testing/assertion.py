@@ -1,6 +1,7 @@
 """Assert that a database's schema is as it should be; what is not is told as in a report."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,9 +12,9 @@ from ..model.finding import Finding, Severity
 from ..model.report import CheckResult, Report
 from ..sql.ident import visible
 from .database import MigratedDatabase
-from .examination import examined
 
 if TYPE_CHECKING:
+    from ..run.request import Request
     from .pool import Pool
 
 # The checks that compare with what was declared.
@@ -113,3 +114,22 @@ def describe(finding: Finding) -> str:
 def summary(check: CheckResult) -> str:
     """Return one line on a check: its title and its count."""
     return f"{check.id} {check.title}: {check.failed} of {check.examined} failed"
+
+
+def requested(config: LoadedConfig, url: str = "", **chosen: Sequence[str]) -> "Request":
+    """Return what the command line would ask for of the database at `url`; `chosen` are `select` and
+    `ignore`. Raises `UsageError` for an id that is no check's."""
+    from ..run.request import request_for
+    from ..run.source import Source
+
+    return request_for(Source(database_url=url), config, **chosen)
+
+
+def examined(
+    database: MigratedDatabase, config: LoadedConfig, *, rows: bool = False, **chosen: Sequence[str]
+) -> Report:
+    """Examine a database as the command line does, with the `chosen` checks."""
+    from ..model.progress import Progress
+    from ..run.examine import examine
+
+    return examine(replace(requested(config, database.url, **chosen), rows=rows), Progress())

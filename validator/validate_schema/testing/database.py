@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 if TYPE_CHECKING:
-    import psycopg
-
+    from ..catalog.connect import Connection
     from ..scratch import Database
 
 # What a URL for every driver may hold: others take the rest for server settings, and fail.
@@ -51,9 +50,7 @@ class MigratedDatabase:
     def parameters(self) -> dict[str, str]:
         """host, port, user, password and dbname, as far as they are known, by libpq's names; and what
         the URL of the server says of SSL."""
-        from psycopg.conninfo import conninfo_to_dict
-
-        given = {k: str(v) for k, v in conninfo_to_dict(self._database.conninfo).items() if v}
+        given = self._database.parameters
         local = given.get("host", "").startswith("/")
         return {k: v for k, v in given.items() if k in _COMMON or (k.startswith("ssl") and not local)}
 
@@ -64,6 +61,6 @@ class MigratedDatabase:
         said = {key: given.get(key.lower(), "") for key in ("HOST", "PORT", "USER", "PASSWORD")}
         return {"ENGINE": "django.db.backends.postgresql", "NAME": self.name, **said}
 
-    def connect(self, **options: Any) -> "psycopg.Connection[Any]":
+    def connect(self, **options: Any) -> "Connection":
         """Return a new psycopg connection; `options` as for `psycopg.connect`."""
         return self._database.connect(**options)

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..model.finding import Severity
-from .assertion import describe, summary
-from .examination import chosen_checks
+from .assertion import describe, requested, summary
 
 if TYPE_CHECKING:
     from .pool import Pool
@@ -27,7 +26,7 @@ class SchemaNode(pytest.Collector):
         self._pool = pool
 
     def collect(self) -> Iterator[pytest.Item]:
-        for check in chosen_checks(self._pool.settings.config.config):
+        for check in requested(self._pool.settings.config).checks:
             yield CheckItem.from_parent(self, name=check.id, pool=self._pool)
 
 
@@ -65,6 +64,6 @@ class CheckItem(pytest.Item):
 
 def schema_items(session: pytest.Session, pool: "Pool") -> list[pytest.Item]:
     """Return an item for each check that the project's config selects."""
-    chosen_checks(pool.settings.config.config)  # an id that is none is the run's error, not an item's
+    requested(pool.settings.config)  # an id that is none is the run's error, not an item's
     node = SchemaNode.from_parent(session, name=_NODE, nodeid=_NODE, pool=pool)
     return list(session.genitems(node))

@@ -14,8 +14,8 @@ from ..model.errors import MigrationError, UsageError, ValidateSchemaError
 from ..model.report import Report
 from ..run.history import replayed
 from ..scratch import Server, list_scratch, open_server
+from .assertion import examined
 from .database import MigratedDatabase
-from .examination import examined
 
 if TYPE_CHECKING:
     import pytest
@@ -37,7 +37,7 @@ class Settings:
     @property
     def base(self) -> Path:
         """The folder of the config, where `[migrations] command` runs."""
-        return self.config.path.parent if self.config.path else Path()
+        return self.config.base
 
     @contextmanager
     def open(self) -> Iterator[Server]:

@@ -20,9 +20,11 @@ from ...model.progress import Progress
 from ...model.version import __version__
 from ...sources import SourceContext
 from ...sources.build import build_contract
-from ..examine import Request, rows, severities, understand
+from ..examine import rows, severities, understand
+from ..opened import Live, Replayed
 from ..proof import context_of
-from ..source import Opened, open_source
+from ..request import Request
+from ..source import open_source
 from .layout import ONE_BY_ONE, Script, Way, layout_of, place
 from .plan import Plan, make_plan
 from .script import Heading, write_script
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from ...scratch import Database
 
 NO_COPY = "a snapshot holds no database to try a migration on: give --migrations or --database-url"
+NO_SECOND_CONNECTION = "a connection that is open already cannot be copied: give database_url or migrations"
 NO_SQLITE = "fix writes and tries PostgreSQL's SQL: an SQLite database is mended by its own migration tool"
 NAME = "mend_schema_findings"
 
@@ -91,7 +94,7 @@ class _Bench:
     lacks."""
 
     request: Request
-    opened: Opened
+    opened: Live | Replayed
     contract: Contract
     evidence: Evidence
     progress: Progress
@@ -108,7 +111,7 @@ class _Bench:
         return run(self.request.checks, self.facts(connection), severities=chosen)
 
     def copy(self) -> "AbstractContextManager[tuple[Database, tuple[str, ...]]]":
-        assert self.opened.copy is not None, "only a snapshot cannot be copied"
+        assert self.opened.copy is not None, "a caller's connection was refused"
         return self.opened.copy()
 
     def leaks(self, database: "Database", connection: "psycopg.Connection") -> int:
@@ -122,16 +125,14 @@ class _Bench:
 def correct(request: Request, wanted: Wanted, progress: Progress) -> Correction:
     """Return the corrective migration of the request's target, tried but not written.
 
-    Raises `UsageError` for a snapshot, and the errors of `examine`.
+    Raises `UsageError` for what cannot be copied, and the errors of `examine`.
     """
-    if request.source.kind == "snapshot":
-        raise UsageError(NO_COPY)
-    if request.source.kind == "sqlite":
-        raise UsageError(NO_SQLITE)
+    _require_copyable(request)
     config = request.config.config
     context = SourceContext(request.source.scratch, progress)
     contract = build_contract(config, request.base, context, named=request.contracts)
     with open_source(request.source, progress) as opened:
+        assert isinstance(opened, Live | Replayed), "what cannot be copied was refused"
         facts = understand(opened.catalog, config, contract, request.now.date(), progress)
         bench = _Bench(request, opened, contract, rows(opened, facts, config, request), progress)
         with (
@@ -147,6 +148,15 @@ def correct(request: Request, wanted: Wanted, progress: Progress) -> Correction:
         script = _script(plan, wanted, bench, tuple(sentences(plan, verified)))
     files, then = _files(script, wanted, request)
     return Correction(plan, files, verified, lacks, then)
+
+
+def _require_copyable(request: Request) -> None:
+    if request.source.kind == "snapshot":
+        raise UsageError(NO_COPY)
+    if request.source.kind == "sqlite":
+        raise UsageError(NO_SQLITE)
+    if request.source.connection is not None:
+        raise UsageError(NO_SECOND_CONNECTION)
 
 
 def _has_down(wanted: Wanted) -> bool:

@@ -1,0 +1,78 @@
+"""Where reports go: files, standard output, the terminal."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from ..model.errors import UsageError
+from ..model.report import Report
+from ..report import format_of, render, render_text, write
+from .options import Options
+
+STDOUT = "-"
+
+
+def destinations_of(options: Options) -> list[tuple[str, str]]:
+    """Return where each report goes and its format. Raises `UsageError`, before any work is done, for a
+    format that cannot be told and a file that could not be written."""
+    pairs = pair_formats(options.reports, options.formats)
+    for destination, _ in pairs:
+        require_folder(destination)
+    return pairs
+
+
+def pair_formats(reports: Sequence[str], formats: Sequence[str]) -> list[tuple[str, str]]:
+    """Return (destination, format) pairs: the n-th --format belongs to the n-th --report; without
+    one the suffix decides. Formats beyond the reports go to standard output.
+
+    Raises `UsageError` when a format cannot be told or standard output is named twice.
+    """
+    pairs = []
+    for position, destination in enumerate(reports):
+        given = formats[position] if position < len(formats) else None
+        pairs.append((destination, given or format_of(destination)))
+    pairs += [(STDOUT, extra) for extra in formats[len(reports) :]]
+    if sum(destination == STDOUT for destination, _ in pairs) > 1:
+        raise UsageError("standard output can hold one report: give the others a path")
+    return pairs
+
+
+def require_folder(destination: str) -> None:
+    """Raise `UsageError` when a report could not be written there, before any work is done."""
+    folder = Path(destination).parent
+    if destination != STDOUT and not os.access(folder, os.W_OK | os.X_OK):
+        why = "is not writable" if folder.is_dir() else "is not a folder"
+        raise UsageError(f"cannot write {destination}: {folder} {why}")
+
+
+def deliver(
+    report: Report, destinations: Sequence[tuple[str, str]], options: Options, summary: str | None = None
+) -> None:
+    """Write every report, then the summary (the report's own unless another is given) on standard output,
+    unless a report goes there."""
+    rendered = {format: render(report, format) for _, format in destinations}
+    for destination, format in destinations:
+        if destination != STDOUT:
+            write(rendered[format], Path(destination))
+    to_stdout = [format for destination, format in destinations if destination == STDOUT]
+    if to_stdout:
+        click.echo(rendered[to_stdout[0]], nl=False)
+        return
+    colored = use_color(options.color)
+    text = summary or render_text(
+        report, color=colored, min_severity=options.min_severity, quiet=options.quiet
+    )
+    click.echo(text, nl=False, color=colored)
+    for destination, _ in destinations:
+        if not options.quiet:
+            click.echo(f"report: {destination}")
+
+
+def use_color(wanted: bool | None) -> bool:
+    """Return whether to colour: as asked, else on a terminal without NO_COLOR (no-color.org)."""
+    if wanted is not None:
+        return wanted
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

@@ -1,0 +1,129 @@
+"""From the options of a command line to what the run is asked for."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..catalog.connect import mask
+from ..checking.baseline import Baseline
+from ..config import LoadedConfig, load
+from ..model.errors import UsageError
+from ..report import read_report
+from ..run.proof import Proving
+from ..run.request import Request, named_target, request_for, split_ids, told
+from ..run.source import Source
+from .options import Options
+from .output import require_folder
+
+_PG_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE", "PGUSER", "PGPORT")
+
+
+def request_of(options: Options) -> Request:
+    """Return what the options ask for, by the config that is named or found. Raises `UsageError`."""
+    proving, baseline = proving_of(options), baseline_of(options)
+    config = config_of(options)
+    request = request_for(
+        source_of(options, config), config, select=split_ids(options.select), ignore=split_ids(options.ignore)
+    )
+    return replace(
+        request,
+        fail_on=options.fail_on,
+        rows=options.data is not False,
+        proving=proving,
+        replay=options.replay,
+        baseline=baseline,
+        command=shown_command(sys.argv[1:]),
+        contracts=tuple(options.contracts),
+    )
+
+
+def config_of(options: Options) -> LoadedConfig:
+    """Return the config that is named, or the nearest one. Raises `ConfigError`."""
+    return load(options.config_path, Path.cwd())
+
+
+def source_of(options: Options, config: LoadedConfig) -> Source:
+    """Return the one source that was named. Options win over DATABASE_URL, that over PG*.
+
+    A migrations folder in the config is never taken silently: a deploy whose DATABASE_URL is
+    missing would then pass without anything deployed having been looked at.
+    Raises `UsageError` for none or several.
+    """
+    targets = {
+        "--database-url": options.database_url,
+        "--migrations": options.migrations,
+        "--snapshot": options.snapshot,
+    }
+    url = options.database_url
+    if not named_target(targets):
+        url = environment_url()
+        if url is None and not libpq_is_told():
+            path = config.config.migrations.path
+            hint = f" (the config names migrations: --migrations {path})" if path else ""
+            raise UsageError(
+                f"no target: give --database-url, --migrations or --snapshot, or set DATABASE_URL{hint}"
+            )
+    source = Source(
+        database_url=url,
+        migrations=options.migrations,
+        snapshot=options.snapshot,
+        tool=options.tool,
+        scratch=options.scratch,
+        statement_timeout_ms=options.statement_timeout,
+    )
+    return told(source, config)
+
+
+def database_of(options: Options) -> str | None:
+    """Return the database's URL: the option, then DATABASE_URL; None for PG*. Raises `UsageError`."""
+    url = options.database_url if options.database_url is not None else environment_url()
+    if url is None and not libpq_is_told():
+        raise UsageError("no database: give --database-url, or set DATABASE_URL or PG*")
+    return url
+
+
+def environment_url() -> str | None:
+    return os.environ.get("DATABASE_URL")
+
+
+def libpq_is_told() -> bool:
+    """Return whether the environment names a database as libpq reads it."""
+    return any(os.environ.get(name) for name in _PG_VARIABLES)
+
+
+def baseline_of(options: Options) -> Baseline | None:
+    """Return the report to measure against; None where there is none yet and this run writes the first.
+
+    Raises `UsageError` for options that mean nothing without a baseline, `SnapshotError` for a file that
+    is no report.
+    """
+    path = options.baseline
+    if path is None:
+        if options.update_baseline or options.fail_on == "new":
+            flag = "--update-baseline" if options.update_baseline else "--fail-on new"
+            raise UsageError(f"{flag} needs a baseline: add --baseline FILE")
+        return None
+    require_folder(str(path))
+    if not path.exists():
+        if options.update_baseline:
+            return None
+        raise UsageError(f"{path}: no such baseline; write the first one with --update-baseline")
+    return Baseline(read_report(path), path.name)
+
+
+def proving_of(options: Options) -> Proving:
+    """Return what kind of proof is asked for. Raises `UsageError` for two, and for scripts without one."""
+    if options.prove and options.prove_live:
+        raise UsageError("--prove works on a copy, --prove-live counts live rows: give one")
+    if options.repro is not None and not (options.prove or options.prove_live):
+        raise UsageError("--repro writes the leaks of a proof: add --prove")
+    return Proving.LIVE if options.prove_live else Proving.COPY if options.prove else Proving.NO
+
+
+def shown_command(arguments: Sequence[str]) -> str:
+    """Return the command line for the report, secrets masked."""
+    import shlex
+
+    return mask(shlex.join(["validate-schema", *arguments]))

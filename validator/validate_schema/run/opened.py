@@ -1,0 +1,97 @@
+"""What was opened to be examined: a live database, migrations that ran, a snapshot or a file."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from ..model.catalog import Catalog
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from ..migrations import MigrationSet, ReplayNotes
+    from ..model.history import Failure
+    from ..scratch import Database
+
+Copy = Callable[[], AbstractContextManager[tuple["Database", tuple[str, ...]]]]
+"""Opens a throwaway database with the same schema, without its rows, and says what it lacks."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """All migrations on a scratch server: the template that holds what they left, or where they failed."""
+
+    notes: "ReplayNotes"
+    template: str = ""
+    failure: "Failure | None" = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A catalog, and how the report calls where it was read."""
+
+    kind: ClassVar[str]
+    catalog: Catalog
+    server: str
+
+    @property
+    def stand_ins(self) -> tuple[str, ...]:
+        """What was made up because the migrations do not make it."""
+        return ()
+
+
+@dataclass(frozen=True)
+class Live(_Read):
+    """A database that answers. `copy` is None where the connection is the caller's: how it was made is not
+    known, so no second one can be."""
+
+    kind: ClassVar[str] = "database"
+    connection: "psycopg.Connection"
+    copy: Copy | None = None
+
+
+@dataclass(frozen=True)
+class _Migrated(_Read):
+    """Migrations that are the source, and how they ran."""
+
+    kind: ClassVar[str] = "migrations"
+    migrations: "MigrationSet"
+    ran: Ran
+
+    @property
+    def stand_ins(self) -> tuple[str, ...]:
+        return self.ran.notes.stand_ins
+
+
+@dataclass(frozen=True)
+class Replayed(_Migrated):
+    """A scratch database that the migrations made."""
+
+    connection: "psycopg.Connection"
+    copy: Copy
+
+
+@dataclass(frozen=True)
+class Broken(_Migrated):
+    """Migrations that do not run through: the catalog is empty, and `reason` says why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Snapshot(_Read):
+    """A saved catalog."""
+
+    kind: ClassVar[str] = "snapshot"
+
+
+@dataclass(frozen=True)
+class File(_Read):
+    """An SQLite database: it has been read, and is closed again."""
+
+    kind: ClassVar[str] = "database"
+
+
+Opened = Live | Replayed | Broken | Snapshot | File

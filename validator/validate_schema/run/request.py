@@ -1,0 +1,89 @@
+"""What one run is asked for, and how that is put together from options or arguments."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from ..checking.baseline import Baseline
+from ..checking.declare import Check
+from ..checking.engine import require_known, select_checks
+from ..checking.packs import builtin_checks
+from ..config import LoadedConfig
+from ..model.errors import UsageError
+from .proof import Proving
+from .provenance import run_time
+from .source import Source
+
+
+@dataclass(frozen=True)
+class Request:
+    """One run, as the command line or a library caller asks for it.
+
+    `now` is in UTC. `replay` None leaves it to the config whether its migrations are replayed.
+    `list_subjects` keeps in the report what each check examined, by name. `baseline` is what the findings
+    are measured against. `contracts` are sources of the contract besides the config's, relative to the
+    working directory. `root` is the folder that the places of findings are relative to; None: that of
+    the repository.
+    """
+
+    source: Source
+    config: LoadedConfig
+    checks: tuple[Check, ...]
+    now: datetime
+    fail_on: str = "error"
+    rows: bool = True
+    proving: Proving = Proving.NO
+    replay: bool | None = None
+    list_subjects: bool = False
+    baseline: Baseline | None = None
+    command: str = ""
+    contracts: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
+    root: Path | None = None
+
+    @property
+    def base(self) -> Path:
+        """The folder that paths in the config are relative to."""
+        return self.config.base
+
+
+def request_for(
+    source: Source,
+    loaded: LoadedConfig,
+    *,
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+) -> Request:
+    """Return the request for a run of the chosen checks; an argument wins over the config's `select`, and
+    adds to its `ignore`. Raises `UsageError` for a check that there is not."""
+    checks, chosen = builtin_checks(), loaded.config.checks
+    for id in chosen.severity:
+        require_known(checks, id)
+    return Request(
+        source=told(source, loaded),
+        config=loaded,
+        checks=select_checks(checks, select or chosen.select, (*ignore, *chosen.ignore)),
+        now=run_time(os.environ),
+        environ=os.environ,
+    )
+
+
+def told(source: Source, loaded: LoadedConfig) -> Source:
+    """Return the source with what the config says of migrations: their tool and their command."""
+    named = loaded.config.migrations
+    return replace(source, tool=source.tool or named.tool, command=named.command, base=loaded.base)
+
+
+def named_target(given: Mapping[str, object]) -> str | None:
+    """Return which of the targets is given, if any is. Raises `UsageError` for several."""
+    named = [name for name, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise UsageError(f"{' and '.join(named)} name different targets: give one")
+    return named[0] if named else None
+
+
+def split_ids(given: Sequence[str]) -> tuple[str, ...]:
+    """Return ids from repeated and comma-separated words."""
+    return tuple(part.strip() for text in given for part in text.split(",") if part.strip())
