@@ -138,7 +138,8 @@ class TableKeyFacts(_Part, frozen=True, kw_only=True):
 
 class TableFacts(_Part, frozen=True, kw_only=True):
     """One row of the tenant matrix. `label` is the name as people write it. `why` is the reason for
-    the class. `root_fk`, `rls` … are None where they do not apply to the class."""
+    the class. `path` names the tables on the way to the owner; of more than 50 the first and the last, with
+    … between. `root_fk`, `rls` … are None where they do not apply to the class."""
 
     schema: str
     name: str

@@ -1,6 +1,9 @@
 """Who owns the rows of each table, and how that was decided."""
 
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from operator import eq
+from typing import overload
 
 import msgspec
 
@@ -31,6 +34,51 @@ class Ownership(StrEnum):
     NONE = "none"
 
 
+class Path(Sequence[QName]):
+    """The tables walked from one to another, in turn. A path that goes on by another shares that one: the
+    paths of thousands of tables that hang on one another take no more room than the tables."""
+
+    __slots__ = ("_first", "_last", "_length", "_onward")
+    _last: QName | None
+
+    def __init__(self, first: QName | None = None, onward: "Path | None" = None) -> None:
+        self._first, self._onward = first, onward
+        self._length = 0 if first is None else 1 + len(onward or ())
+        self._last = onward._last if onward else first
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[QName]:
+        here: Path | None = self
+        while here is not None and here._first is not None:
+            yield here._first
+            here = here._onward
+
+    @overload
+    def __getitem__(self, index: int) -> QName: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[QName, ...]: ...
+    def __getitem__(self, index: int | slice) -> QName | tuple[QName, ...]:
+        if index == 0 and self._first is not None:
+            return self._first
+        if index == -1 and self._last is not None:
+            return self._last
+        return tuple(self)[index]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, (Path, tuple)) and len(self) == len(other) and all(map(eq, self, other))
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+
+NO_PATH = Path()
+
+
 class Level(msgspec.Struct, frozen=True):
     """One level of tenancy: organization, then workspace, and so on.
 
@@ -58,7 +106,7 @@ class Standing(msgspec.Struct, frozen=True):
     declared: bool = False
     column: str | None = None
     level: int = 0
-    path: tuple[QName, ...] = ()
+    path: Sequence[QName] = NO_PATH
 
 
 class Candidate(msgspec.Struct, frozen=True):

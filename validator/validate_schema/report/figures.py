@@ -1,7 +1,8 @@
 """Headline figures and the tenant matrix, computed from the facts."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from ..facts.facts import Facts
 from ..facts.scoping import is_scoped, stays_in_tenant, tie_of
@@ -13,6 +14,7 @@ from ..model.report import Counts, EnumFacts, PolicyFacts, TableFacts, TableKeyF
 from ..model.tenancy import Ownership, Standing, TableClass
 
 _UNKNOWN = "the tenancy was not identified"
+_LONGEST_PATH = 50
 
 
 def matrix(
@@ -41,7 +43,7 @@ def _row(table: Table, facts: Facts, findings: tuple[str, ...], group_of: Mappin
         ownership=standing.ownership.value,
         why=standing.why,
         group=group_of.get(label, group_of.get(f"{table.schema}.{table.name}", "")),
-        path=tuple(facts.show(name) for name in standing.path),
+        path=_shown_path(standing.path, facts),
         tenant_column=standing.column,
         type=column.type if column else None,
         nullable=not column.not_null if column else None,
@@ -57,6 +59,13 @@ def _row(table: Table, facts: Facts, findings: tuple[str, ...], group_of: Mappin
         estimated_rows=table.estimated_rows,
         findings=findings,
     )
+
+
+def _shown_path(path: Sequence[QName], facts: Facts) -> tuple[str, ...]:
+    if len(path) <= _LONGEST_PATH:
+        return tuple(map(facts.show, path))
+    first = map(facts.show, islice(path, _LONGEST_PATH - 2))
+    return (*first, "…", facts.show(path[-1]))
 
 
 def _unique(unique: TableUnique, facts: Facts) -> TableUniqueFacts:

@@ -121,7 +121,7 @@ def for_root(graph: Graph, root: QName) -> Evidence:
     _settle_spellings(graph, evidence)
     for column in evidence.columns:
         for table in graph.carriers[column]:
-            if any(place[0] == root for place in graph.leads_to(table, column)):
+            if (table, column) in graph.leading_to(root):
                 evidence.keyed.setdefault(column, set()).add(table)
                 evidence.bare.get(column, set()).discard(table)
     evidence.key = referenced_key(graph, root, evidence.columns)
@@ -136,10 +136,7 @@ def primary_column(graph: Graph, table: QName) -> str | None:
 
 def referenced_key(graph: Graph, root: QName, columns: tuple[str, ...]) -> str | None:
     """Return the root's column that the tenant column references; its primary key without one."""
-    keys: Counter[str] = Counter()
-    for column in columns:
-        for table in graph.carriers.get(column, ()):
-            keys.update(key for target, key in graph.leads_to(table, column) if target == root)
+    keys = graph.keys_led_to(root, columns)
     if keys:
         return max(sorted(keys), key=keys.__getitem__)
     return primary_column(graph, root)
@@ -173,7 +170,7 @@ def _settle_spellings(graph: Graph, evidence: Evidence) -> None:
         bare = {
             table
             for table in graph.carriers[column]
-            if table not in keyed and table != evidence.root and not graph.targets(table, column)
+            if table not in keyed and table != evidence.root and not graph.is_key(table, column)
         }
         if bare:
             evidence.bare[column] = bare
@@ -186,7 +183,7 @@ def _add_unkeyed_spellings(graph: Graph, evidence: Evidence) -> None:
     said = {words(column) for column in evidence.keyed}
     for column in [c for c in graph.carriers if c not in evidence.keyed and words(c) in said]:
         tables = set(graph.carriers[column]) - {evidence.root}
-        if tables.isdisjoint(evidence.carriers) and not any(graph.targets(t, column) for t in tables):
+        if tables.isdisjoint(evidence.carriers) and not any(graph.is_key(t, column) for t in tables):
             evidence.bare |= {column: tables} if tables else {}
 
 

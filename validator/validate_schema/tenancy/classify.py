@@ -1,13 +1,13 @@
 """Give every table its class, the shape in which it is owned, and the reason."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
 from ..config import TenancyConfig
 from ..model.catalog import QName
-from ..model.tenancy import Level, Ownership, Standing, TableClass
+from ..model.tenancy import NO_PATH, Level, Ownership, Path, Standing, TableClass
 from ..sql.ident import display
 from ..sql.patterns import NamePattern, parse_pattern
 from .graph import Edge, Graph
@@ -40,7 +40,7 @@ class _Carried(NamedTuple):
 class _Walk:
     """How a table reaches the one that owns it: the tables after itself, and the first key."""
 
-    path: tuple[QName, ...]
+    path: Path
     edge: Edge
 
 
@@ -80,7 +80,7 @@ class _Classifier:
         self.owners = frozenset(name for name in graph.tables if self._owns(name)) if levels else frozenset()
         self.walks = self._reach() if levels else {}
         columns = {name: carried.column for name, carried in self.carried.items()}
-        paths = dict.fromkeys(self.owners, ()) | {name: walk.path for name, walk in self.walks.items()}
+        paths = dict.fromkeys(self.owners, NO_PATH) | {name: walk.path for name, walk in self.walks.items()}
         self.shapes = Shapes(graph, paths, columns)
 
     def standings(self) -> tuple[Standing, ...]:
@@ -135,15 +135,14 @@ class _Classifier:
     def _keyed(self, name: QName, column: str, level: Level) -> bool | None:
         """Tell whether a column is a foreign key to the root of `level`; None where it leads
         elsewhere and so is not the tenant column at all."""
-        places = self.graph.leads_to(name, column)
-        if any(table == level.root for table, _ in places):
+        if level.root is not None and (name, column) in self.graph.leading_to(level.root):
             return True
-        if not places or any(spelled in level.columns for _, spelled in places):
+        elsewhere = self.graph.first_led_to(name, column)
+        if elsewhere is None or (name, column) in self.graph.leading_to_any(level.columns):
             return False
         if level.root is None:
             return False
-        elsewhere = sorted(places)[0][0]
-        self.notes[name] = f"its {column} is a key of {self._show(elsewhere)}, not of a tenant"
+        self.notes[name] = f"its {column} is a key of {self._show(elsewhere[0])}, not of a tenant"
         return None
 
     def _owns(self, name: QName) -> bool:
@@ -182,12 +181,12 @@ class _Classifier:
         while layer:
             reached = []
             for target in layer:
-                onward = walks[target].path if target in walks else ()
+                onward = walks[target].path if target in walks else NO_PATH
                 for edge in incoming.get(target, ()):
                     if edge.source in self.owners or edge.source in walks or edge.source in self.stopped:
                         continue
                     if edge.valid or not valid_only:
-                        walks[edge.source] = _Walk((target, *onward), edge)
+                        walks[edge.source] = _Walk(Path(target, onward), edge)
                         reached.append(edge.source)
             layer = reached
 
@@ -272,7 +271,7 @@ class _Classifier:
         sure = column in self.graph.required[name]
         return Ownership.COLUMN if sure else Ownership.NULLABLE_COLUMN
 
-    def _shape(self, name: QName) -> tuple[Ownership, str, tuple[QName, ...]]:
+    def _shape(self, name: QName) -> tuple[Ownership, str, Sequence[QName]]:
         if not self.levels:
             return Ownership.NONE, "the tenant root and tenant column were not identified", ()
         return self.shapes.of(name)

@@ -1,7 +1,7 @@
 """The tenant context and the roles that the application connects as, from policies and grants."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ..config import TenancyConfig
@@ -136,12 +136,12 @@ def find_app_roles(
         for name in frozenset().union(*granted, *named)
         if name in roles and name not in owners and _may_be_app(roles[name])
     }
-    chosen = sorted({login for name in possible for login in _logins(name, roles, owners)})
+    chosen = sorted(_logins(possible, roles, owners))
     if not chosen:
         return (), "none: no role but owners and superusers has privileges on tenant tables"
     why = []
     for name in chosen:
-        groups = _groups(name, roles)
+        groups = _inherited({name}, roles)
         count = sum(granted[users] for users in granted if users & groups)
         policies = sum(named[users] for users in named if users & groups)
         said = f"{name} has privileges on {count} of {len(tables)} tenant and inherited tables"
@@ -161,31 +161,35 @@ def _may_be_app(role: Role) -> bool:
     return not (role.superuser or role.bypassrls or role.name.startswith("pg_"))
 
 
-def _logins(name: str, roles: dict[str, Role], owners: set[str]) -> set[str]:
-    """Return the role itself if it can log in, otherwise the logins that inherit from it, if any."""
-    if roles[name].login:
-        return {name}
-    found, queue = set(), [name]
-    seen = {name}
-    while queue:
-        group = queue.pop()
-        for role in roles.values():
-            member = any(m.role == group and m.inherit for m in role.member_of)
-            if member and role.name not in seen:
-                seen.add(role.name)
-                queue.append(role.name)
-                if role.login and role.name not in owners and _may_be_app(role):
-                    found.add(role.name)
-    return found or {name}
+def _logins(possible: set[str], roles: dict[str, Role], owners: set[str]) -> set[str]:
+    """Return the roles that can log in, and for each of the others the logins that inherit from it, or it
+    itself where there are none."""
+    members: dict[str, list[str]] = {}
+    for role in roles.values():
+        for membership in role.member_of:
+            if membership.inherit:
+                members.setdefault(membership.role, []).append(role.name)
+    groups = {name for name in possible if not roles[name].login}
+    below = _closure(groups, lambda name: members.get(name, ()))
+    heirs = {name for name in below if roles[name].login and name not in owners and _may_be_app(roles[name])}
+    return (possible - groups) | heirs | (groups - _inherited(heirs, roles))
 
 
-def _groups(name: str, roles: dict[str, Role]) -> set[str]:
-    """Return the role and every role whose privileges it inherits."""
-    seen, queue = {name}, [name]
+def _inherited(names: set[str], roles: dict[str, Role]) -> set[str]:
+    """Return these roles and every role whose privileges one of them inherits."""
+
+    def above(name: str) -> Iterator[str]:
+        role = roles.get(name)
+        return (m.role for m in (role.member_of if role else ()) if m.inherit)
+
+    return _closure(names, above)
+
+
+def _closure(names: set[str], onward: Callable[[str], Iterable[str]]) -> set[str]:
+    seen, queue = set(names), list(names)
     while queue:
-        role = roles.get(queue.pop())
-        for membership in role.member_of if role else ():
-            if membership.inherit and membership.role not in seen:
-                seen.add(membership.role)
-                queue.append(membership.role)
+        for name in onward(queue.pop()):
+            if name not in seen:
+                seen.add(name)
+                queue.append(name)
     return seen

@@ -1,13 +1,14 @@
 """The tables as a graph of foreign keys, built once for an identification."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Container, Iterable, Iterator
 from functools import cached_property
 from typing import NamedTuple
 
 from ..catalog.ledgers import ledger_tool, partition_templates
 from ..model.catalog import Catalog, Column, Constraint, QName, Table
 
-_Place = tuple[QName, str]
+Place = tuple[QName, str]
 
 
 class Edge(NamedTuple):
@@ -25,9 +26,9 @@ class Graph:
     """Tables by name, without partitions and ledgers, and the foreign keys between them."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self._known_leads: dict[str, dict[QName, frozenset[_Place]]] = {}
-        self._known_onward: dict[_Place, frozenset[_Place]] = {}
-        self._known_ends: dict[frozenset[_Place], frozenset[_Place]] = {}
+        self._known_wholes: dict[QName, QName] = {}
+        self._known_leading: dict[QName, frozenset[Place]] = {}
+        self._known_spelled: dict[tuple[str, ...], frozenset[Place]] = {}
         self.default_schema = catalog.server.default_schema
         self.ledgers: dict[QName, str] = {}
         self.partitions: dict[QName, QName] = {}
@@ -44,9 +45,13 @@ class Graph:
 
     def whole(self, name: QName) -> QName:
         """Return the table that a partition is part of in the end; any other table is itself."""
-        while name in self.partitions:
+        passed = []
+        while name in self.partitions and name not in self._known_wholes:
+            passed.append(name)
             name = self.partitions[name]
-        return name
+        whole = self._known_wholes.get(name, name)
+        self._known_wholes.update(dict.fromkeys(passed, whole))
+        return whole
 
     @cached_property
     def columns(self) -> dict[QName, dict[str, Column]]:
@@ -82,16 +87,9 @@ class Graph:
         """The columns of each table that cannot be NULL."""
         return {name: _required(table) for name, table in self.tables.items()}
 
-    def targets(self, table: QName, column: str) -> list[_Place]:
-        """Return the (table, column) that a column references, by every foreign key it is part of."""
-        found = []
-        for edge in self.edges[table]:
-            if column in edge.key.columns:
-                position = edge.key.columns.index(column)
-                found += [
-                    (edge.target, name) for name in edge.key.referenced_columns[position : position + 1]
-                ]
-        return found
+    def is_key(self, table: QName, column: str) -> bool:
+        """Tell whether a column is part of a foreign key."""
+        return (table, column) in self._onward
 
     @cached_property
     def required_edges(self) -> dict[QName, list[Edge]]:
@@ -113,38 +111,96 @@ class Graph:
                     queue.append(edge.source)
         return seen
 
-    def leads_to(self, table: QName, column: str) -> frozenset[_Place]:
-        """Return every (table, column) that a column's value comes from, through foreign keys.
+    @cached_property
+    def _onward(self) -> dict[Place, list[Place]]:
+        """The places that each column's value comes from, through one foreign key."""
+        found: dict[Place, list[Place]] = {}
+        for edges in self.edges.values():
+            for edge in edges:
+                pairs = zip(edge.key.columns, edge.key.referenced_columns, strict=False)
+                for column, referenced in dict(reversed(list(pairs))).items():
+                    found.setdefault((edge.source, column), []).append((edge.target, referenced))
+        return found
 
-        A composite key ``(org_id, project_id)`` makes `org_id` lead to the project's `org_id`, and
-        from there to the organization's `id`. Empty for a column without foreign key.
+    @cached_property
+    def _backward(self) -> dict[Place, list[Place]]:
+        found: dict[Place, list[Place]] = {}
+        for place, targets in self._onward.items():
+            for target in targets:
+                found.setdefault(target, []).append(place)
+        return found
+
+    @cached_property
+    def _referenced(self) -> dict[QName, list[Place]]:
+        """The columns of each table that foreign keys reference."""
+        found: dict[QName, list[Place]] = {}
+        for place in self._backward:
+            found.setdefault(place[0], []).append(place)
+        return found
+
+    def _before(self, starts: Iterable[Place], seen: Container[Place] = ()) -> Iterator[Place]:
+        """Yield each place that leads to one of `starts`, by one foreign key or more, but not through what
+        was `seen`. A place leads to itself only in a circle."""
+        found: set[Place] = set()
+        queue = list(starts)
+        while queue:
+            for place in self._backward.get(queue.pop(), ()):
+                if place not in found and place not in seen:
+                    found.add(place)
+                    queue.append(place)
+                    yield place
+
+    def leading_to(self, table: QName) -> frozenset[Place]:
+        """Return every (table, column) whose value comes from a column of `table`, through foreign keys.
+
+        A composite key ``(org_id, project_id)`` makes `org_id` lead to the project's `org_id`, and from
+        there to the organization's `id`.
         """
-        known = self._known_leads.setdefault(column, {})
-        if table not in known:
-            found = [self._onward(place) for place in self.targets(table, column)]
-            known[table] = found[0] if len(found) == 1 else frozenset().union(*found)
-        return known[table]
-
-    def _onward(self, start: _Place) -> frozenset[_Place]:
-        """Return `start` and every place that it leads to."""
-        known = self._known_onward.get(start)
+        known = self._known_leading.get(table)
         if known is None:
-            seen, queue = {start}, [start]
-            while queue:
-                onward = [place for place in self.targets(*queue.pop()) if place not in seen]
-                seen.update(onward)
-                queue += onward
-            known = self._known_onward[start] = frozenset(seen)
+            known = self._known_leading[table] = frozenset(self._before(self._referenced.get(table, ())))
         return known
 
-    def ends(self, table: QName, column: str) -> frozenset[_Place]:
-        """Return the last places of `leads_to`: those that reference nothing further."""
-        places = self.leads_to(table, column)
-        known = self._known_ends.get(places)
+    def leading_to_any(self, columns: tuple[str, ...]) -> frozenset[Place]:
+        """Return every (table, column) whose value comes from a column of one of these names."""
+        known = self._known_spelled.get(columns)
         if known is None:
-            known = frozenset(place for place in places if not self.targets(*place))
-            self._known_ends[places] = known
+            spelled = [place for place in self._backward if place[1] in columns]
+            known = self._known_spelled[columns] = frozenset(self._before(spelled))
         return known
+
+    def keys_led_to(self, table: QName, columns: Collection[str]) -> Counter[str]:
+        """Return the columns of `table` that columns of these names lead to, with how many tables'."""
+        found: Counter[str] = Counter()
+        for place in self._referenced.get(table, ()):
+            found[place[1]] = sum(column in columns for _, column in self._before([place]))
+        return +found
+
+    def ends(self, table: QName, column: str) -> Collection[Place]:
+        """Return the last places that a column leads to: those that reference nothing further. Empty for a
+        column without foreign key."""
+        return self._ends.get((table, column), ())
+
+    @cached_property
+    def _ends(self) -> dict[Place, list[Place]]:
+        found: dict[Place, list[Place]] = {}
+        for end in self._backward:
+            if end not in self._onward:
+                for place in self._before([end]):
+                    found.setdefault(place, []).append(end)
+        return found
+
+    def first_led_to(self, table: QName, column: str) -> Place | None:
+        """Return the first by name of the places that a column leads to."""
+        return self._firsts.get((table, column))
+
+    @cached_property
+    def _firsts(self) -> dict[Place, Place]:
+        found: dict[Place, Place] = {}
+        for place in sorted(self._backward):
+            for before in self._before([place], found):
+                found[before] = place
+        return found
 
 
 def _required(table: Table) -> frozenset[str]:

@@ -1,24 +1,23 @@
 """Tables that nothing owns for certain: the shape in which they hang together with the tenants."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 
 from ..model.catalog import QName, Table
-from ..model.tenancy import Ownership
+from ..model.tenancy import Ownership, Path
 from ..sql.ident import display
 from ..sql.words import key_name, of_people, table_stem
 from .graph import Edge, Graph
 
-_Shape = tuple[Ownership, str, tuple[QName, ...]]
+_Shape = tuple[Ownership, str, Sequence[QName]]
 
 
 class Shapes:
     """Describes unowned tables. `owned` maps the tables with an owner to the path to it, `columns`
     those with a tenant column to that."""
 
-    def __init__(
-        self, graph: Graph, owned: Mapping[QName, tuple[QName, ...]], columns: Mapping[QName, str]
-    ) -> None:
+    def __init__(self, graph: Graph, owned: Mapping[QName, Path], columns: Mapping[QName, str]) -> None:
         self.graph, self.owned, self.columns = graph, owned, columns
 
     def of(self, name: QName) -> _Shape:
@@ -44,9 +43,9 @@ class Shapes:
         return Ownership.NULLABLE_PATH, why, tables
 
     @cached_property
-    def _loose(self) -> dict[QName, tuple[Edge, tuple[QName, ...]]]:
+    def _loose(self) -> dict[QName, tuple[Edge, Path]]:
         """Unowned tables that reach an owned one through keys of any kind, by the shortest way."""
-        found: dict[QName, tuple[Edge, tuple[QName, ...]]] = {}
+        found: dict[QName, tuple[Edge, Path]] = {}
         layer = sorted(self.owned)
         while layer:
             reached = []
@@ -54,7 +53,7 @@ class Shapes:
                 onward = found[target][1] if target in found else self.owned[target]
                 for edge in self._incoming.get(target, ()):
                     if edge.source not in self.owned and edge.source not in found:
-                        found[edge.source] = (edge, (target, *onward))
+                        found[edge.source] = (edge, Path(target, onward))
                         reached.append(edge.source)
             layer = reached
         return found
@@ -129,7 +128,7 @@ class Shapes:
             if key_name(column).keyed
             and key_name(column).stem in self._by_stem
             and self._by_stem[key_name(column).stem] != name
-            and not self.graph.targets(name, column)
+            and not self.graph.is_key(name, column)
         ]
         return f"{', '.join(found[:3])} without a foreign key" if found else ""
 
@@ -141,10 +140,10 @@ class Shapes:
         return display(name, self.graph.default_schema)
 
 
-def steps(graph: Graph, path: tuple[QName, ...]) -> str:
+def steps(graph: Graph, path: Sequence[QName]) -> str:
     """Return the tables of a path for people; of a long one the first and the last."""
-    shown = [display(name, graph.default_schema) for name in path]
-    return " → ".join([*shown[:4], "…", shown[-1]] if len(shown) > 5 else shown)
+    named = path if len(path) <= 5 else (*islice(path, 4), None, path[-1])
+    return " → ".join("…" if name is None else display(name, graph.default_schema) for name in named)
 
 
 def _is_unique(table: Table, columns: tuple[str, ...], *, partial: bool = False) -> bool:
