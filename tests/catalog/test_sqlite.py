@@ -15,7 +15,8 @@ from tests.fix_cli import Terminal
 from tests.fix_pages import blocks
 from validate_schema import render, validate
 from validate_schema.catalog.snapshot import dump_snapshot
-from validate_schema.catalog.sqlite import memory_engine, opened, read_sqlite
+from validate_schema.catalog.sqlite.opening import memory_engine, opened
+from validate_schema.catalog.sqlite.reader import read_sqlite
 from validate_schema.model.catalog import Column, Constraint, Index, QName, Table
 from validate_schema.model.errors import UsageError
 from validate_schema.model.report import Report

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from tests import fix_report
 from tests.fix_world import tenant_table, world
-from validate_schema.cli.repro import file_stem, script
 from validate_schema.model.catalog import QName
 from validate_schema.model.isolation import AppRole, Cell, Isolation, Outcome, Probe
 from validate_schema.model.reading import Analysis, Flow, Judgement, Reach
 from validate_schema.report.isolation import isolation_facts
 from validate_schema.report.proof_text import render_proof
+from validate_schema.report.repro import file_stem, script
 
 INVOICE = QName("public", "invoice")
 ROLE = AppRole("app_user", "configured")

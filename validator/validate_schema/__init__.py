@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .catalog.sqlite import memory_engine as memory_engine
+    from .catalog.sqlite.opening import memory_engine as memory_engine
     from .config import Config as Config
     from .model.errors import ConfigError as ConfigError
     from .model.errors import ConnectError as ConnectError
@@ -45,7 +45,7 @@ _HOMES = {
     "SnapshotError": "model.errors",
     "UsageError": "model.errors",
     "ValidateSchemaError": "model.errors",
-    "memory_engine": "catalog.sqlite",
+    "memory_engine": "catalog.sqlite.opening",
     "read_report": "report",
     "render": "report",
     "validate": "run.library",

@@ -86,7 +86,7 @@ def command(
 
 def _kinds(given: tuple[str, ...]) -> tuple[str, ...]:
     """Return the kinds that were named. Raises `UsageError` for an unknown one."""
-    from ..contract.diff import WORDS
+    from ..model.difference import WORDS
     from ..model.errors import UsageError
 
     words = [word.strip() for part in given for word in part.split(",") if word.strip()]

@@ -89,7 +89,8 @@ def _database(url: str | None) -> Iterator[tuple[bool | None, str]]:
 
 
 def _sqlite(url: str) -> Iterator[tuple[bool | None, str]]:
-    from ..catalog.sqlite import opened, read_sqlite
+    from ..catalog.sqlite.opening import opened
+    from ..catalog.sqlite.reader import read_sqlite
 
     try:
         with opened(url) as connection:

@@ -1,4 +1,4 @@
-"""Where reports go: files, standard output, the terminal."""
+"""Where reports go: files, standard output, the terminal, a GitHub runner; and the scripts of leaks."""
 
 import os
 import sys
@@ -9,6 +9,7 @@ import click
 
 from ..model.errors import UsageError
 from ..model.report import Report
+from ..model.wording import some
 from ..report import format_of, render, render_text, write
 from .options import Options
 
@@ -76,3 +77,54 @@ def use_color(wanted: bool | None) -> bool:
     if wanted is not None:
         return wanted
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def github_listens(wanted: bool | None) -> bool:
+    """Return whether to speak to GitHub: as asked, else when its runner says that it runs this.
+
+    Source: GitHub documentation, "Default environment variables".
+    """
+    return os.environ.get("GITHUB_ACTIONS") == "true" if wanted is None else wanted
+
+
+def tell_github(report: Report, *, stdout_taken: bool) -> None:
+    """Write the annotations (to standard error where standard output is a report's) and append the
+    report to the file that the runner names for the step's summary, as far as there is room.
+
+    Raises `UsageError` when that file cannot be written.
+    """
+    from ..report.github import SUMMARY_BYTES, render_step_summary
+
+    click.echo(render(report, "github"), nl=False, err=stdout_taken)
+    named = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not named:
+        return
+    path = Path(named)
+    try:
+        used = path.stat().st_size if path.exists() else 0
+        with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(render_step_summary(report, SUMMARY_BYTES - used - 1) + "\n")
+    except OSError as error:
+        raise UsageError(f"GITHUB_STEP_SUMMARY: cannot write {named}: {error.strerror or error}") from None
+
+
+def make_script_folder(folder: Path | None) -> None:
+    """Make the folder of `--repro`, if there is one. Raises `UsageError` when that cannot be."""
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot write scripts to {folder}: {error.strerror}") from None
+
+
+def write_scripts(report: Report, folder: Path | None) -> None:
+    """Write a script for each leak to the folder of `--repro`, if there is one, and say how many."""
+    if folder is None:
+        return
+    from ..report.repro import scripts
+
+    made = dict(scripts(report))
+    for name, text in made.items():
+        write(text, folder / name)
+    click.echo(f"{some(len(made), 'script')} of leaks in {folder}", err=True)

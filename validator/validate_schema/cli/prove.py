@@ -30,18 +30,17 @@ def command(*, live: bool, **given: Any) -> int:
     from ..model.progress import Progress
     from ..report.proof_text import render_proof
     from ..run.examine import examine
-    from .output import deliver, destinations_of, use_color
-    from .repro import require_repro_folder, say_scripts
+    from .output import deliver, destinations_of, make_script_folder, use_color, write_scripts
     from .request import request_of
 
     told = options.Options(**given, prove=not live, prove_live=live, data=False)
     destinations = destinations_of(told)
     request = request_of(told)
-    require_repro_folder(told.repro)
+    make_script_folder(told.repro)
     # All checks on the proof: what the config selects is meant for the schema.
     checks = select_checks(builtin_checks(), ("ISO",), ())
     report = examine(replace(request, checks=checks), Progress())
     matrix = render_proof(report, color=use_color(told.color), quiet=told.quiet)
     deliver(report, destinations, told, summary=matrix)
-    say_scripts(report, told.repro)
+    write_scripts(report, told.repro)
     return report.exit_code

@@ -11,10 +11,16 @@ from ..run.examine import examine
 from ..run.proof import Proving
 from ..run.request import request_for
 from ..run.source import Source
-from .github import announce, detected
 from .options import Options
-from .output import STDOUT, deliver, destinations_of
-from .repro import require_repro_folder, say_scripts
+from .output import (
+    STDOUT,
+    deliver,
+    destinations_of,
+    github_listens,
+    make_script_folder,
+    tell_github,
+    write_scripts,
+)
 from .request import request_of
 
 
@@ -22,15 +28,15 @@ def validate(options: Options) -> int:
     """Run the main job; return the exit status."""
     destinations = destinations_of(options)
     request = request_of(options)
-    require_repro_folder(options.repro)
+    make_script_folder(options.repro)
     listed = any(format == "junit" for _, format in destinations)
     report = examine(replace(request, list_subjects=listed), Progress())
     deliver(report, destinations, options)
     if options.baseline is not None and options.update_baseline:
         write(render(report, "json"), options.baseline)
-    if detected(options.github):
-        announce(report, stdout_taken=any(destination == STDOUT for destination, _ in destinations))
-    say_scripts(report, options.repro)
+    if github_listens(options.github):
+        tell_github(report, stdout_taken=any(destination == STDOUT for destination, _ in destinations))
+    write_scripts(report, options.repro)
     return report.exit_code
 
 

@@ -1,6 +1,7 @@
-"""What differs between two catalogs, object by object."""
+"""What differs between two catalogs, object by object, and that in words."""
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -49,3 +50,57 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     unseen: int = 0
     notes: tuple[str, ...] = ()
     default_schema: str = "public"
+
+
+class Words(NamedTuple):
+    """`object` with its kind, `what` of it differs (empty: the object as a whole is there or not), and
+    what is there on either side."""
+
+    object: str
+    what: str
+    before: str
+    after: str
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        """Both sides, each to be read on its own."""
+        prefix = f"{self.what}: " if self.what else ""
+        return prefix + self.before, prefix + self.after
+
+
+def change_words(change: Change, default_schema: str = "public") -> Words:
+    """Return a change in words; objects of `default_schema` are named without it."""
+    ref = change.object
+    named = f"{ref.kind} {ref.label(default_schema)}"
+    if change.kind in ("changed", "renamed"):
+        return Words(named, change.what, change.before or "none", change.after or "none")
+    nothing = "nothing", change.after or "there"
+    return (
+        Words(named, "", *nothing)
+        if change.kind == "added"
+        else Words(named, "", change.before or "there", "nothing")
+    )
+
+
+KINDS = (
+    "table", "column", "primary key", "unique", "foreign key", "check", "exclusion", "index", "policy",
+    "trigger", "view", "materialized view", "function", "procedure", "enum", "domain", "sequence", "schema",
+    "extension", "event trigger", "publication", "default privileges",
+)  # fmt: skip
+PROPERTIES = ("owner", "privileges", "name", "validated", "row-level security")
+WORDS = (*KINDS, *PROPERTIES)
+
+
+def chosen(changes: Iterable[Change], only: Iterable[str], ignored: Iterable[str]) -> tuple[Change, ...]:
+    """Return the changes that are of one of the kinds `only` (none: of any) and of none of `ignored`.
+
+    A kind is an object's (``index``) or a property's (``owner``; ``name``: what was renamed).
+    """
+    wanted, unwanted = frozenset(only), frozenset(ignored)
+    return tuple(c for c in changes if (not wanted or wanted & _words(c)) and not unwanted & _words(c))
+
+
+def _words(change: Change) -> frozenset[str]:
+    about = "privileges" if change.what.startswith("privileges of ") else change.what
+    about = "row-level security" if about == "forced row-level security" else about
+    return frozenset((change.object.kind, about))

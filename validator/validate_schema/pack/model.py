@@ -1,6 +1,5 @@
 """The records that a check reads: the catalog, the contract and the evidence, and words for them."""
 
-from ..contract.diff.changes import change_words as change_words
 from ..model import catalog as catalog
 from ..model import contract as contract
 from ..model import difference as difference
@@ -8,6 +7,7 @@ from ..model import evidence as evidence
 from ..model import history as history
 from ..model import isolation as isolation
 from ..model import reading as reading
+from ..model.difference import change_words as change_words
 from ..model.tenancy import TableClass as TableClass
 from ..model.wording import form as form
 from ..model.wording import some as some

@@ -6,8 +6,7 @@ from itertools import groupby
 
 import msgspec
 
-from ..contract.diff import Words, change_words
-from ..model.difference import Change, ChangeKind, Compared, Difference
+from ..model.difference import Change, ChangeKind, Compared, Difference, Words, change_words
 from ..model.wording import some
 from ..sql.ident import visible
 from .escape import md_code, md_text

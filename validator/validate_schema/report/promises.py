@@ -3,6 +3,7 @@
 from ..model.catalog import POSTGRESQL
 from ..model.report import CheckResult, Report
 from ..model.wording import form, some
+from .cards import toml
 from .line import SIGNS as SIGNS
 from .line import WORDS as WORDS
 from .line import Line as Line
@@ -35,6 +36,16 @@ _DECLARED = (
     ("FKY002", "{n} declared foreign keys exist as declared"),
     ("ENU002", "{n} declared enum types have their labels"),
 )
+
+
+def tenancy_lines(report: Report) -> str:
+    """Return the lines of the config that name the tenancy, from the best candidate."""
+    best = next(iter(report.tenancy.candidates), None)
+    root, column = (best.root, best.column) if best else ("Organization", "orgId")
+    values = [("root", root), ("column", column)]
+    if has_row_security(report):
+        values.append(("setting", report.tenancy.setting or "app.tenant_id"))
+    return "\n".join(["[tenancy]", *(f"{key} = {toml(value)}" for key, value in values)])
 
 
 def promises(report: Report) -> tuple[Line, ...]:

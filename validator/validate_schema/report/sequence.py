@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..contract.diff import change_words
+from ..model.difference import change_words
 from ..model.history import Failure, RepeatedDdl
 from ..model.report import MigrationEntry, Report
 from ..model.wording import some

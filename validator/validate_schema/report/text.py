@@ -2,17 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from textwrap import wrap
-from typing import TYPE_CHECKING
 
 from ..model.finding import Severity
 from ..model.report import Report
 from ..model.wording import some
 from ..sql.ident import visible
-from .promises import without_schema
-
-if TYPE_CHECKING:
-    from .cards import Card
-    from .view import View
+from .cards import Card, cards
+from .promises import promises, tenancy_lines, without_schema
 
 Paint = Callable[[str, str], str]
 
@@ -38,16 +34,13 @@ def render_text(
 
     out = [f"{paint(report.verdict, report.verdict)}  {visible(report.gate)}"]
     if not quiet:
-        from .view import View  # a quiet run has no use for what the other formats show
-
-        view = View(report)
         out += ["", *_wrapped(_subject(report), width, ""), ""]
-        for line in view.lines:
+        for line in promises(report):
             note = f"  ({visible(line.note)})" if line.note else ""
             text = _wrapped(visible(line.text) + note, width, "  ", first="")
             out += [f"{paint(line.sign, line.mark)} {text[0]}", *text[1:]]
-        out += list(_unidentified(view, width))
-        out += list(_findings(view, paint, width, Severity(min_severity)))
+        out += list(_unidentified(report, width))
+        out += list(_findings(report, paint, width, Severity(min_severity)))
         out += list(_unexamined(report, width))
     return "\n".join(out) + "\n"
 
@@ -61,14 +54,14 @@ def _subject(report: Report) -> str:
     )
 
 
-def _unidentified(view: "View", width: int) -> Iterator[str]:
+def _unidentified(report: Report, width: int) -> Iterator[str]:
     """What to write when nobody knows which table holds the tenants."""
-    tenancy = view.report.tenancy
-    if tenancy.identified or without_schema(view.report):
+    tenancy = report.tenancy
+    if tenancy.identified or without_schema(report):
         return
     yield ""
     yield "Which table holds the tenants? Write these lines to validate-schema.toml:"
-    yield from (f"  {visible(line)}" for line in view.tenancy_lines.split("\n"))
+    yield from (f"  {visible(line)}" for line in tenancy_lines(report).split("\n"))
     for candidate in tenancy.candidates:
         words = f"candidate: {candidate.root} by {candidate.column}, {candidate.why}"
         yield from _wrapped(visible(words), width, "    ", first="  ")
@@ -89,9 +82,10 @@ def _unexamined(report: Report, width: int) -> Iterator[str]:
         yield from _wrapped(", ".join(ids), width, "  ")
 
 
-def _findings(view: "View", paint: Paint, width: int, least: Severity) -> Iterator[str]:
-    shown = [c for c in view.cards if Severity(c.severity).rank >= least.rank]
-    hidden = sum(len(c.objects) for c in view.cards) - sum(len(c.objects) for c in shown)
+def _findings(report: Report, paint: Paint, width: int, least: Severity) -> Iterator[str]:
+    found = cards(report)
+    shown = [c for c in found if Severity(c.severity).rank >= least.rank]
+    hidden = sum(len(c.objects) for c in found) - sum(len(c.objects) for c in shown)
     for card in shown:
         yield ""
         yield f"{paint(card.severity, card.severity)} {card.check} {visible(card.title)}{_times(card)}"
@@ -101,7 +95,7 @@ def _findings(view: "View", paint: Paint, width: int, least: Severity) -> Iterat
         yield f"{some(hidden, 'finding')} below {least.value} not shown"
 
 
-def _times(card: "Card") -> str:
+def _times(card: Card) -> str:
     """Return how many objects a card has, and how many of them an earlier report had too."""
     count, new = len(card.objects), sum(o.status == "new" for o in card.objects)
     words = [str(count)] if count > 1 else []
@@ -110,7 +104,7 @@ def _times(card: "Card") -> str:
     return f" ({', '.join(words)})" if words else ""
 
 
-def _what(card: "Card") -> str:
+def _what(card: Card) -> str:
     if card.message:
         return visible(card.message)
     new_first = sorted(card.objects, key=lambda o: o.status != "new")

@@ -164,13 +164,7 @@ class View:
 
     @cached_property
     def tenancy_lines(self) -> str:
-        """The lines of the config that name the tenancy, from the best candidate."""
-        best = next(iter(self.report.tenancy.candidates), None)
-        root, column = (best.root, best.column) if best else ("Organization", "orgId")
-        values = [("root", root), ("column", column)]
-        if self.has_row_security:
-            values.append(("setting", self.report.tenancy.setting or "app.tenant_id"))
-        return "\n".join(["[tenancy]", *(f"{key} = {cards_.toml(value)}" for key, value in values)])
+        return promises_.tenancy_lines(self.report)
 
     @cached_property
     def policies(self) -> tuple[PolicyGroup, ...]:

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from ..contract.diff import chosen, compare, count_objects
+from ..contract.diff import compare, count_objects
 from ..contract.diff.contracts import Declared, compare_contracts, count_compared, undeclared_tables
 from ..contract.observed import observed_contract
 from ..migrations.run.drift import certain_changes
 from ..model.catalog import Catalog
-from ..model.difference import Change, Difference
+from ..model.difference import Change, Difference, chosen
 from ..model.errors import ReadError
 from ..model.wording import form, some
 from .sides import Side

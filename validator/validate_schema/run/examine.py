@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ..catalog.sqlite import SQLITE, fitted
 from ..checking.baseline import measured
 from ..checking.engine import judge
 from ..config import Config
 from ..contract.merge import settled
 from ..facts.facts import Facts
 from ..facts.mentions import config_names, suppression_uses
-from ..model.catalog import Catalog
+from ..model.catalog import SQLITE, Catalog
 from ..model.contract import Contract
 from ..model.evidence import Evidence
 from ..model.finding import Severity
@@ -106,6 +105,8 @@ def understand(
     """Return what a catalog says by itself: tenancy, policies as read, the contract in its terms."""
     contract, names = settled(contract, catalog.server.default_schema), config_names(config)
     if catalog.server.product == SQLITE:
+        from ..catalog.sqlite.fitting import fitted
+
         catalog, contract = fitted(catalog, contract)
         names = tuple(name for name in names if name.kind != "role")
     with progress.step("identifying the tenancy"):

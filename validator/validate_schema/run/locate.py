@@ -8,16 +8,18 @@ import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from ..checking.engine import Outcome
-from ..migrations import MigrationSet, discover
-from ..migrations.ddl.origins import Origin, Origins, find_origins
 from ..model.errors import MigrationError
 from ..model.finding import Finding, ObjectRef
 from ..sql.ident import visible
+
+if TYPE_CHECKING:
+    from ..migrations import MigrationSet
+    from ..migrations.ddl.origins import Origin, Origins
 
 _QUOTED = re.compile(r'"([^"\\]+)"')
 _OF_CONFIG = ("config", "suppression")
@@ -52,21 +54,21 @@ class _Finder:
     def __init__(self, where: Whereabouts) -> None:
         self._where = where
         self._migrations = _migrations(where)
-        self._origins = find_origins(self._migrations) if self._migrations else Origins()
+        self._origins = _origins(self._migrations)
         self._shown: dict[str, str] = {}
 
     def place(self, finding: _Found) -> _Found:
         ref = finding.object
-        own = self._origins.exact(ref) if ref.name or not finding.location else None
+        own = ref.name or not finding.location
         found = (
-            self._line(own)
+            (self._line(self._origins.exact(ref)) if self._origins and own else None)
             or self._declared(finding.location)
-            or self._line(self._origins.of_table(ref))
+            or (self._line(self._origins.of_table(ref)) if self._origins else None)
             or self._configured(ref)
         )
         return msgspec.structs.replace(finding, location=found)
 
-    def _line(self, origin: Origin | None) -> str | None:
+    def _line(self, origin: "Origin | None") -> str | None:
         if origin is None or self._migrations is None:
             return None
         if origin.file not in self._shown:
@@ -120,10 +122,20 @@ def shown_path(path: Path, root: Path | None = None) -> str:
     return "/".join(whole.parts[1:][-3:])
 
 
-def _migrations(where: Whereabouts) -> MigrationSet | None:
+def _origins(migrations: "MigrationSet | None") -> "Origins | None":
+    if migrations is None:
+        return None
+    from ..migrations.ddl.origins import find_origins
+
+    return find_origins(migrations)
+
+
+def _migrations(where: Whereabouts) -> "MigrationSet | None":
     """Return the migrations; None where there are none that can be read: whoever runs them says so."""
     if where.migrations is None:
         return None
+    from ..migrations import discover
+
     try:
         return discover(where.migrations, where.tool)
     except MigrationError:

@@ -97,8 +97,8 @@ def _open_database(source: Source, progress: Progress) -> Iterator[Live]:
 
 @contextmanager
 def _open_sqlite(source: Source, progress: Progress) -> Iterator[File]:
-    from ..catalog.sqlite import opened, read_sqlite
-    from ..catalog.sqlite.opening import shown
+    from ..catalog.sqlite.opening import opened, shown
+    from ..catalog.sqlite.reader import read_sqlite
 
     given = source.sqlite if source.sqlite is not None else source.database_url
     name = shown(given)

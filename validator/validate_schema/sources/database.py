@@ -15,10 +15,12 @@ def read(entry: str, _base: Path, _context: SourceContext) -> Contract:
     """
     from ..catalog import read_catalog
     from ..catalog.connect import connect, parse_url
-    from ..catalog.sqlite import is_sqlite, opened, read_sqlite
-    from ..catalog.sqlite.opening import shown
+    from ..catalog.sqlite import is_sqlite
 
     if is_sqlite(entry):
+        from ..catalog.sqlite.opening import opened, shown
+        from ..catalog.sqlite.reader import read_sqlite
+
         with opened(entry) as connection:
             name = shown(entry)
             return observed_contract(read_sqlite(connection, name), name)

@@ -26,11 +26,6 @@ _IN_MEMORY = (
 _ONE_AT_A_TIME = RLock()
 
 
-def is_sqlite(url: str | None) -> bool:
-    """Tell whether a database URL is one of SQLite, with a driver's name or without."""
-    return url is not None and url.strip().partition("://")[0].lower().partition("+")[0] == "sqlite"
-
-
 def memory_engine() -> "sqlalchemy.Engine":
     """Return an engine to a new in-memory database that all threads see: it keeps one connection.
 

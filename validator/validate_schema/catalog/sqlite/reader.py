@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from ...model.catalog import (
+    SQLITE,
     Action,
     Catalog,
     Column,
@@ -28,7 +29,6 @@ from .words import enum_check, index_parts, unique_names
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Inspector
 
-SQLITE = "SQLite"
 HOME = "main"
 _ACTIONS: dict[str, Action] = {
     "NO ACTION": "no action",

@@ -1,6 +1,6 @@
 """Changes of one object, property by property."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ...model.catalog import Grant, QName
@@ -92,57 +92,3 @@ def shown(name: QName, default_schema: str) -> str:
     """Return a relation's name as it stands in a description: without the default schema."""
     parts = (name.name,) if name.schema == default_schema else name
     return ".".join(map(quote_ident, parts))
-
-
-class Words(NamedTuple):
-    """`object` with its kind, `what` of it differs (empty: the object as a whole is there or not), and
-    what is there on either side."""
-
-    object: str
-    what: str
-    before: str
-    after: str
-
-    @property
-    def sides(self) -> tuple[str, str]:
-        """Both sides, each to be read on its own."""
-        prefix = f"{self.what}: " if self.what else ""
-        return prefix + self.before, prefix + self.after
-
-
-def change_words(change: Change, default_schema: str = "public") -> Words:
-    """Return a change in words; objects of `default_schema` are named without it."""
-    ref = change.object
-    named = f"{ref.kind} {ref.label(default_schema)}"
-    if change.kind in ("changed", "renamed"):
-        return Words(named, change.what, change.before or "none", change.after or "none")
-    nothing = "nothing", change.after or "there"
-    return (
-        Words(named, "", *nothing)
-        if change.kind == "added"
-        else Words(named, "", change.before or "there", "nothing")
-    )
-
-
-KINDS = (
-    "table", "column", "primary key", "unique", "foreign key", "check", "exclusion", "index", "policy",
-    "trigger", "view", "materialized view", "function", "procedure", "enum", "domain", "sequence", "schema",
-    "extension", "event trigger", "publication", "default privileges",
-)  # fmt: skip
-PROPERTIES = ("owner", "privileges", "name", "validated", "row-level security")
-WORDS = (*KINDS, *PROPERTIES)
-
-
-def chosen(changes: Iterable[Change], only: Iterable[str], ignored: Iterable[str]) -> tuple[Change, ...]:
-    """Return the changes that are of one of the kinds `only` (none: of any) and of none of `ignored`.
-
-    A kind is an object's (``index``) or a property's (``owner``; ``name``: what was renamed).
-    """
-    wanted, unwanted = frozenset(only), frozenset(ignored)
-    return tuple(c for c in changes if (not wanted or wanted & _words(c)) and not unwanted & _words(c))
-
-
-def _words(change: Change) -> frozenset[str]:
-    about = "privileges" if change.what.startswith("privileges of ") else change.what
-    about = "row-level security" if about == "forced row-level security" else about
-    return frozenset((change.object.kind, about))
