@@ -82,6 +82,20 @@ def test_a_constraint_that_nothing_satisfies_is_dropped_on_the_copy_and_said_to_
     assert {c.outcome for c in found.cells} == {Outcome.ISOLATED}
 
 
+@pytest.mark.pg(">= 18")
+@pytest.mark.parametrize("state", ["not enforced", "no inherit not enforced", "not valid", "no inherit"])
+def test_a_check_that_is_not_in_force_keeps_no_row_from_being_found(bed: Bed, state: str) -> None:
+    idle = "code is null" if "enforced" in state else "code <> 'x'"
+    found = bed.prove(
+        HEALTHY
+        + "alter table note add code text not null constraint odd check (code ~ '^[a-z]{3}[0-9]$'),"
+        + f" add constraint idle check ({idle}) {state};"
+    )
+
+    assert found.relaxed == ()
+    assert {c.outcome for c in found.cells} == {Outcome.ISOLATED}
+
+
 def test_flakeguard_is_proven_in_every_tenant_table(server_of: Any) -> None:
     from pathlib import Path
 

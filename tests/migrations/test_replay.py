@@ -260,6 +260,18 @@ def test_a_role_left_by_an_earlier_replay_gets_this_histories_attributes(
             assert ask(second, members) == [("r2",)]
 
 
+def test_a_role_that_is_created_in_a_way_that_nobody_can_read_is_the_servers_to_refuse(
+    tmp_path: Path, any_server: Server
+) -> None:
+    with fresh(any_server) as first:
+        run(tmp_path / "1", first, {"1_a.sql": "create role replay_again;"})
+        with (
+            any_server.database() as second,
+            pytest.raises(MigrationError, match=r"1_a\.sql:1: .*unrecognized role option"),
+        ):
+            run(tmp_path / "2", second, {"1_a.sql": "create role replay_again nologin nonsense;"})
+
+
 def test_what_concerns_the_whole_server_is_left_out_and_said(tmp_path: Path, database: Database) -> None:
     sql = "create table if not exists a ();\nalter database postgres set timezone = 'UTC';\ncreate database other;\nselect nope;"
     with pytest.raises(MigrationError, match=r"1_a\.sql:4: select nope"):

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from functools import cache
-from importlib import import_module
 from typing import Any
 
+from ..sql.parser import Unreadable, parse_messages
 from ..sql.routines import sql_statements
 from .names import Named
 
@@ -17,13 +17,13 @@ def mentioned(language: str, body: str, arguments: str, returns: str) -> frozens
     them. Only SQL and PL/pgSQL can be parsed. A body that builds statements at run time (EXECUTE)
     could touch anything, so it is None as well.
     """
-    postgast: Any = import_module("postgast")
     try:
         found: set[Named] = set()
         for statement in sql_statements(language, body, arguments, returns):
-            found.update(_relations(postgast.parse(statement), frozenset()))
+            for parsed in parse_messages(statement):
+                found.update(_relations(parsed, frozenset()))
         return frozenset(found)
-    except (postgast.PgQueryError, ValueError, RecursionError):
+    except (Unreadable, RecursionError):
         return None
 
 

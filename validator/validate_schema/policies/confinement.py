@@ -12,6 +12,7 @@ from ..facts.facts import Facts
 from ..model.catalog import Function, QName, View
 from ..model.tenancy import TableClass
 from ..sql.nodes import conjuncts, name_parts, range_vars, sublinks, uncast
+from ..sql.parser import Unreadable, parse_messages
 from ..sql.routines import given_values, sql_statements
 from .tenant_context import ContextReader
 
@@ -25,8 +26,6 @@ _NO_SETOP = 1
 def keeps_to_tenant(subject: Function | View, facts: Facts) -> bool:
     """Tell whether each statement of a function, or a view's query, is confined to the tenant of the
     session by its own conditions. False where it is not, or cannot be told."""
-    import postgast
-
     if any(s.partition("=")[0] == facts.tenancy.setting for s in getattr(subject, "settings", ())):
         return False
     try:
@@ -44,9 +43,9 @@ def keeps_to_tenant(subject: Function | View, facts: Facts) -> bool:
             if all(reader.context.gives_context(text) for text in given)
         )
         return "set_config" not in "".join(texts) and all(
-            reader.statement(parsed.stmt) for text in texts for parsed in postgast.parse(text).stmts
+            reader.statement(parsed.stmt) for text in texts for parsed in parse_messages(text)
         )
-    except (postgast.PgQueryError, ValueError, RecursionError):
+    except (Unreadable, RecursionError):
         return False
 
 

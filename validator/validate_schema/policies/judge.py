@@ -13,6 +13,7 @@ from ..model.catalog import Policy, Role, Table
 from ..model.reading import Flow, Judgement, Reach
 from ..model.tenancy import Standing, TableClass
 from ..sql.parse import parse, print_sql
+from ..sql.predicates import check_expression
 from ..sql.tree import TRUE, Node, every, some, walk
 from .bind import Binder
 from .search import Answer, Budget, Case, Found, Question, explore, other_tenants, whole_domain
@@ -139,7 +140,7 @@ class Judge:
         for name in (role,) if role == PUBLIC else self.roles.disguises(role):
             if name != role and not self._privileged(table, name, command):
                 continue
-            answer = _Filter(self, table, name, command, half).answer()
+            answer = self._answer(table, name, command, half)
             if name != role and answer.reach is not Reach.CLOSED:
                 answer = answer._replace(reason=f"after SET ROLE {name}: {answer.reason}")
             if worst is None or _BADNESS[answer.reach] > _BADNESS[worst.reach]:
@@ -149,6 +150,12 @@ class Judge:
         if worst is None:
             raise ValueError(f"no role to judge: {role}")
         return worst
+
+    def _answer(self, table: Table, role: str, command: str, half: str) -> Answered:
+        try:
+            return _Filter(self, table, role, command, half).answer()
+        except RecursionError:  # policies of tables in sub-selects of policies, each of them deep
+            return Answered(Reach.UNVERIFIED, "not decided by the text: policies that nest too deep")
 
     def _privileged(self, table: Table, role: str, command: str) -> bool:
         """Tell whether the role may run the command on some column of the table at all."""
@@ -262,11 +269,7 @@ class _Filter:
         bound = []
         for check in self.table.checks:
             if check.definition is not None and check.enforced:
-                text = (
-                    check.definition.removeprefix("CHECK ")
-                    .removesuffix(" NOT VALID")
-                    .removesuffix(" NO INHERIT")
-                )
+                text = check_expression(check.definition)
                 bound.append(self.binder.bind(self.owner.schema.expand(text)))
         del self.binder.undecided[before:]
         return bound

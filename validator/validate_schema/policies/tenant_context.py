@@ -6,6 +6,7 @@ from typing import Any
 from ..facts.facts import Facts
 from ..model.catalog import Function
 from ..sql.nodes import name_parts, uncast
+from ..sql.parser import parse_messages
 from ..sql.routines import sql_statements
 
 EXPR, NULLIF = 5, 6  # SubLinkType, A_Expr_Kind
@@ -20,12 +21,10 @@ class ContextReader:
         self._helpers: set[str] = set()
 
     def gives_context(self, text: str | None) -> bool:
-        """Tell whether an expression is the tenant context and nothing else."""
-        import postgast
-
+        """Tell whether an expression is the tenant context and nothing else. Raises `Unreadable`."""
         if text is None:
             return False
-        return self._only_context(postgast.parse(f"select {text}").stmts[0].stmt.select_stmt)
+        return self._only_context(parse_messages(f"select {text}")[0].stmt.select_stmt)
 
     def _only_context(self, select: Any) -> bool:
         targets = select.target_list
@@ -64,14 +63,12 @@ class ContextReader:
 
     def _is_helper(self, function: Function) -> bool:
         """Tell whether a function without arguments returns the tenant context and does nothing else."""
-        import postgast
-
         if function.arguments or not function.body or function.name in self._helpers:
             return False
         self._helpers.add(function.name)
         try:
             texts = sql_statements(function.language, function.body, "", function.returns or "")
-            statements = [s.stmt for text in texts for s in postgast.parse(text).stmts]
+            statements = [s.stmt for text in texts for s in parse_messages(text)]
         finally:
             self._helpers.discard(function.name)
         one = len(statements) == 1 and statements[0].WhichOneof("node") == "select_stmt"

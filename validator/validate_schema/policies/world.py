@@ -3,18 +3,19 @@
 import re
 from collections.abc import Mapping
 from functools import cached_property
-from importlib import import_module
-from typing import Any
 
 from ..model.catalog import Catalog, Function, QName, Table
 from ..model.tenancy import Standing, TableClass, Tenancy
 from ..sql.ident import display
 from ..sql.parse import parse, read
-from ..sql.tree import CONTEXT, Node, opaque, walk
+from ..sql.parser import Unreadable, parse_messages
+from ..sql.tree import CONTEXT, Node, deeper, opaque, walk
 from .values import _FUNCTIONS as BUILTIN
 
 _RETURN = re.compile(r"\s*begin\s+return\s+(.*?)\s*;\s*end\s*;?\s*", re.IGNORECASE | re.DOTALL)
 _DEEPEST = 6
+_MOST_NODES, _MOST_LEVELS = 20_000, 100  # of an expression with the functions that it calls in their places
+_TOO_MUCH = "an expression that is too large with the functions that it calls"
 _TEXTS = ("character varying", "text", "character", "name")
 _KNOWN_CALLS = frozenset(BUILTIN)
 
@@ -27,6 +28,7 @@ class Schema:
         self.tenancy = tenancy
         self.home = catalog.server.default_schema
         self._expanded: dict[str, Node] = {}
+        self._room = 0
 
     @cached_property
     def tables(self) -> Mapping[QName, Table]:
@@ -89,10 +91,21 @@ class Schema:
         """Return an expression with the functions that can be read put in place of their calls."""
         known = self._expanded.get(text)
         if known is None:
-            known = self._expanded[text] = self._inline(parse(text), 0)
+            known = self._expanded[text] = self._expand(text)
         return known
 
+    def _expand(self, text: str) -> Node:
+        self._room = _MOST_NODES
+        try:
+            found = self._inline(parse(text), 0)
+        except (Unreadable, RecursionError):
+            return opaque(_TOO_MUCH)
+        return opaque(_TOO_MUCH) if deeper(found, _MOST_LEVELS) else found
+
     def _inline(self, node: Node, depth: int) -> Node:
+        self._room -= 1
+        if self._room < 0:
+            raise Unreadable(_TOO_MUCH)
         args = tuple(self._inline(arg, depth) for arg in node.args)
         if node.op in ("exists", "in", "scalar"):
             return self._inline_select(node._replace(args=args), depth)
@@ -220,14 +233,13 @@ def _returned(language: str, body: str) -> Node | None:
         return parse(text[6:])
     if text[:5].lower() == "begin":
         text = re.sub(r"^begin\s+atomic\s+(.*?);?\s*end$", r"\1", text, flags=re.IGNORECASE | re.DOTALL)
-    postgast: Any = import_module("postgast")
     try:
-        parsed = postgast.parse(text)
-    except postgast.PgQueryError:
+        statements = parse_messages(text)
+    except Unreadable:
         return None
-    if len(parsed.stmts) != 1 or parsed.stmts[0].stmt.WhichOneof("node") != "select_stmt":
+    if len(statements) != 1 or statements[0].stmt.WhichOneof("node") != "select_stmt":
         return None
-    select = parsed.stmts[0].stmt.select_stmt
+    select = statements[0].stmt.select_stmt
     fields = {field.name for field, _ in select.ListFields()} - {"target_list", "limit_option", "op"}
     if fields or len(select.target_list) != 1:
         return None

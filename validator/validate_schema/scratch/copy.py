@@ -1,6 +1,5 @@
 """A copy of a live schema without its data, on a scratch server."""
 
-import re
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,13 +8,12 @@ from typing import TYPE_CHECKING
 from ..catalog.connect import Destination, mask
 from ..model.catalog import Catalog
 from ..model.errors import ScratchError
+from ..sql.script import pieces
 from .copied_roles import borrowed_roles
 from .programs import credentials
 
 if TYPE_CHECKING:
     from . import Database, Server
-
-_SETTING_OF_PSQL = re.compile(r"^\\(?:un)?restrict .*$", re.MULTILINE)
 
 
 @contextmanager
@@ -50,12 +48,11 @@ def _dump(server: "Server", source: Destination) -> str:
         lines = mask(said.stderr.decode(errors="replace")).strip().splitlines() or ["no message"]
         reason = next((line for line in lines if "error:" in line), lines[-1])
         raise ScratchError(f"pg_dump could not copy the schema of {source.shown}: {reason}")
-    return _SETTING_OF_PSQL.sub("", said.stdout.decode())
+    return said.stdout.decode()
 
 
 def _restore(server: "Server", database: "Database", catalog: Catalog, script: str) -> list[str]:
     """Run the dump statement by statement; what fails is a note, since the rest can still be proven."""
-    import postgast
     import psycopg
 
     notes = []
@@ -70,16 +67,12 @@ def _restore(server: "Server", database: "Database", catalog: Catalog, script: s
                     notes.append(f"the extension {extension.name} is a stand-in on the copy")
                 except ScratchError as error:
                     notes.append(str(error))
-        for statement in postgast.split(script):
+        for piece in pieces(script):
+            if piece.kind != "sql":
+                continue
             try:
-                conn.execute(statement.encode())
+                conn.execute(piece.text.encode())
             except psycopg.Error as error:
                 said = error.diag.message_primary or type(error).__name__
-                notes.append(f"not on the copy: {_first(statement)} ({said})")
+                notes.append(f"not on the copy: {piece.text.splitlines()[0][:120]} ({said})")
     return notes
-
-
-def _first(statement: str) -> str:
-    """Return the statement's first line that says something, shortened."""
-    lines = [x for x in statement.splitlines() if x.strip() and not x.startswith("--")]
-    return (lines or [""])[0][:120]

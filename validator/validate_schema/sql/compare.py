@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from .constants import TEXTS, same_family, same_value
+from .parser import Unreadable, parse_messages
 from .types import TypeName, parse_type
 from .types import same_type as same_type
 
@@ -101,16 +102,14 @@ def _without(node: Node, wanted: TypeName) -> Node:
 
 @lru_cache(maxsize=4096)
 def read_tree(text: str, default_schema: str) -> Node | None:
-    """Return an expression as a tree in one spelling; None where the parser does not accept it."""
-    import postgast
-
+    """Return an expression as a tree in one spelling; None where it cannot be read."""
     try:
-        parsed = postgast.parse(f"SELECT ({text}\n)")
-    except postgast.PgQueryError:
+        statements = parse_messages(f"SELECT ({text}\n)")
+        if len(statements) != 1 or len(statements[0].stmt.select_stmt.target_list) != 1:
+            return None
+        return _Reader(default_schema).node(statements[0].stmt.select_stmt.target_list[0].res_target.val)
+    except (Unreadable, RecursionError):
         return None
-    if len(parsed.stmts) != 1 or len(parsed.stmts[0].stmt.select_stmt.target_list) != 1:
-        return None
-    return _Reader(default_schema).node(parsed.stmts[0].stmt.select_stmt.target_list[0].res_target.val)
 
 
 class _Reader:

@@ -4,9 +4,9 @@ Source: PostgreSQL's parse tree (`nodes/parsenodes.h`), as libpg_query hands it 
 """
 
 from functools import lru_cache
-from importlib import import_module
 from typing import Any
 
+from .parser import Unreadable, deparse, parse_messages
 from .tree import FALSE, TRUE, Node, Relation, Select, every, opaque
 
 _TYPES = {
@@ -26,23 +26,21 @@ _LONG_ENOUGH = 36  # no key is longer than a uuid's text
 
 @lru_cache(maxsize=8192)
 def parse(text: str) -> Node:
-    """Return the tree of an expression; an opaque node where the parser does not accept it."""
-    postgast: Any = import_module("postgast")
+    """Return the tree of an expression; an opaque node where it cannot be read."""
     try:
-        parsed = postgast.parse(f"SELECT ({text}\n)")
-        return read(parsed.stmts[0].stmt.select_stmt.target_list[0].res_target.val)
-    except (postgast.PgQueryError, RecursionError):
-        return opaque("an expression that the parser does not accept")
+        statements = parse_messages(f"SELECT ({text}\n)")
+        return read(statements[0].stmt.select_stmt.target_list[0].res_target.val)
+    except (Unreadable, RecursionError) as error:
+        return opaque(f"an expression that cannot be read ({error})")
 
 
 def print_sql(node: Node) -> str:
     """Return the SQL of a node that came from the parser, on one line."""
     if node.source is None:
         return _joined(node)
-    postgast: Any = import_module("postgast")
-    holder = postgast.parse("SELECT 1")
-    holder.stmts[0].stmt.select_stmt.target_list[0].res_target.val.CopyFrom(node.source)
-    return " ".join(str(postgast.deparse(holder)).removeprefix("SELECT ").split())
+    holder = parse_messages("SELECT 1")[0].stmt
+    holder.select_stmt.target_list[0].res_target.val.CopyFrom(node.source)
+    return " ".join(deparse(holder).removeprefix("SELECT ").split())
 
 
 def _joined(node: Node) -> str:

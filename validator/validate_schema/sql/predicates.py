@@ -14,6 +14,7 @@ _COMPARISON = re.compile(rf"{_OPERAND} (=|<>|<|>|<=|>=|~~?|!~~?|@>|&&) (.+)", re
 _TRUTH = re.compile(rf"(?:NOT )?({_NAME})")
 _LITERAL = re.compile(rf"\(?'(?:[^']|'')*'\)?{_CAST}?|-?\d+", re.DOTALL)
 _STRICT_CALL = re.compile(r"(?:lower|upper|btrim|ltrim|rtrim|md5|length)\((.+)\)", re.DOTALL)
+_MARKS = re.compile(r"(?<=\))(?: (?:NO INHERIT|NOT VALID|NOT ENFORCED))+\s*$")
 _STRING = re.compile(r"'(?:[^']|'')*'")
 _CALL = re.compile(rf"({_NAME})\(")
 _NOT_A_GENERATOR = {
@@ -69,9 +70,9 @@ def fixed_columns(expression: str) -> frozenset[str]:
 
 
 def check_expression(definition: str) -> str:
-    """Return the expression of a CHECK constraint's definition."""
-    text = definition.removeprefix("CHECK ").removesuffix(" NOT VALID").removesuffix(" NO INHERIT")
-    return _unwrapped(text)
+    """Return the expression of a CHECK constraint as the server prints it, without what is said of the
+    constraint itself. Source: PostgreSQL's ruleutils.c, pg_get_constraintdef_worker."""
+    return _unwrapped(_MARKS.sub("", definition).removeprefix("CHECK"))
 
 
 def equal_columns(expression: str) -> tuple[str, str] | None:

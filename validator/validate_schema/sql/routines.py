@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from importlib import import_module
 from typing import Any
+
+from .parser import Unreadable, parse_plpgsql
 
 _ROUTINE = (
     "create function f({}) returns {} language plpgsql as $validate_schema_body${}$validate_schema_body$"
@@ -25,13 +26,13 @@ def sql_statements(language: str, body: str, arguments: str, returns: str) -> tu
     """Return each SQL statement and expression of a body; an expression as ``select expression``.
 
     `arguments` and `returns` are as `pg_get_function_arguments` and `pg_get_function_result` print
-    them. Raises ValueError where a statement is built at run time or the language is neither SQL nor
-    PL/pgSQL, and the parser's PgQueryError where it cannot be parsed.
+    them. Raises `Unreadable` where it cannot be parsed, where a statement is built at run time, and where
+    the language is neither SQL nor PL/pgSQL.
     """
     if language == "sql":
         return (_plain_sql(body),)
     if language != "plpgsql":
-        raise ValueError(f"language {language}")
+        raise Unreadable(f"the language {language}")
     return tuple(_statements(_parsed(body, arguments, returns)))
 
 
@@ -54,8 +55,7 @@ def _plain_sql(body: str) -> str:
 
 
 def _parsed(body: str, arguments: str, returns: str) -> Any:
-    postgast: Any = import_module("postgast")
-    return postgast.parse_plpgsql(_routine(body, arguments, returns))
+    return parse_plpgsql(_routine(body, arguments, returns))
 
 
 def _routine(body: str, arguments: str, returns: str) -> str:
@@ -66,13 +66,13 @@ def _routine(body: str, arguments: str, returns: str) -> str:
 
 
 def _statements(node: Any) -> Iterator[str]:
-    """Yield each SQL statement of a parsed PL/pgSQL function; ValueError where it is dynamic."""
+    """Yield each SQL statement of a parsed PL/pgSQL function; `Unreadable` where it is dynamic."""
     if isinstance(node, list):
         for item in node:
             yield from _statements(item)
     elif isinstance(node, dict):
         if "dynquery" in node or not _DYNAMIC.isdisjoint(node):
-            raise ValueError("statement built at run time")
+            raise Unreadable("a statement built at run time")
         if "query" in node and "parseMode" in node:
             yield _as_statement(node["query"], node["parseMode"])
         for value in node.values():

@@ -46,13 +46,26 @@ def opaque(what: str, args: tuple[Node, ...] = ()) -> Node:
 
 def walk(node: Node) -> Iterator[Node]:
     """Yield the node and all below it, those in sub-selects too."""
-    yield node
-    for arg in node.args:
-        yield from walk(arg)
-    if node.op in ("exists", "in", "scalar"):
-        for part in (node.value.where, node.value.target):
-            if part is not None:
-                yield from walk(part)
+    stack = [node]
+    while stack:
+        found = stack.pop()
+        yield found
+        stack.extend(reversed(_below(found)))
+
+
+def deeper(node: Node, levels: int) -> bool:
+    """Tell whether anything below the node nests deeper than that."""
+    row = [node]
+    for _ in range(levels):
+        row = [below for each in row for below in _below(each)]
+        if not row:
+            return False
+    return True
+
+
+def _below(node: Node) -> tuple[Node, ...]:
+    parts = (node.value.where, node.value.target) if node.op in ("exists", "in", "scalar") else ()
+    return (*node.args, *(part for part in parts if part is not None))
 
 
 def conjuncts(node: Node | None) -> tuple[Node, ...]:

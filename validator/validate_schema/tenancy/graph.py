@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from ..catalog.ledgers import ledger_tool, partition_templates
+from ..facts.scoping import nullable_columns
 from ..model.catalog import Catalog, Column, Constraint, QName, Table
 
 Place = tuple[QName, str]
@@ -85,7 +86,10 @@ class Graph:
     @cached_property
     def required(self) -> dict[QName, frozenset[str]]:
         """The columns of each table that cannot be NULL."""
-        return {name: _required(table) for name, table in self.tables.items()}
+        return {
+            name: frozenset(c.name for c in table.columns) - nullable_columns(table)
+            for name, table in self.tables.items()
+        }
 
     def is_key(self, table: QName, column: str) -> bool:
         """Tell whether a column is part of a foreign key."""
@@ -201,14 +205,3 @@ class Graph:
             for before in self._before([place], found):
                 found[before] = place
         return found
-
-
-def _required(table: Table) -> frozenset[str]:
-    names = {c.name for c in table.columns if c.not_null}
-    for check in table.checks:
-        if len(check.columns) == 1 and check.validated and check.enforced:
-            column = check.columns[0]
-            plain = (check.definition or "").replace('"', "").replace("(", "").replace(")", "")
-            if plain.removesuffix(" NO INHERIT") == f"CHECK {column.replace(chr(34), '')} IS NOT NULL":
-                names.add(column)
-    return frozenset(names)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from ...model.catalog import Catalog, Constraint, QName
 from ...sql.compare import same_expression, same_type
 from ...sql.ident import quote_qname, unquote_ident
+from ...sql.predicates import check_expression
 
 _IDENT = r'"(?:[^"]|"")+"|[^\W\d][\w$]*'
 _QUALIFIED = re.compile(rf"(?<![\w$])({_IDENT})\.({_IDENT})(?![\w$])")  # as the server prints a name
@@ -72,12 +73,4 @@ class Terms(NamedTuple):
             return False
         if before.kind != "check":
             return False
-        return self.expression(condition(before.definition), condition(after.definition))
-
-
-def condition(definition: str) -> str:
-    """Return the expression of a CHECK as `pg_get_constraintdef` prints it."""
-    text = definition.strip()
-    for suffix in (" NOT VALID", " NOT ENFORCED", " NO INHERIT"):
-        text = text.removesuffix(suffix)
-    return text.removeprefix("CHECK").strip()
+        return self.expression(check_expression(before.definition), check_expression(after.definition))

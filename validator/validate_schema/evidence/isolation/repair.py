@@ -204,7 +204,7 @@ def _place_in_partition(seeder: "Seeder", rows: Rows) -> bool:
 def _satisfy(seeder: "Seeder", rows: Rows, row: Row) -> bool:
     """Look, for each unmet CHECK, for values with which it and those that share columns with it hold;
     keep them as patterns. Tell whether any was found."""
-    checks = [c for c in rows.table.checks if c.definition and not _was_dropped(rows, c)]
+    checks = [c for c in rows.table.checks if c.definition and c.enforced and not _was_dropped(rows, c)]
     solved = False
     for check in checks:
         if _first_that_holds(seeder, rows, row, [check], [{}]) is not None:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from ...model.errors import HistoryError
 from ...sql.ident import quote_ident
+from ...sql.parser import Unreadable, parse_messages
 from ...sql.script import Piece, line_at, outside_transaction, pieces
 from ..records import MigrationFile
 
@@ -129,11 +130,9 @@ def _lone(file: MigrationFile, piece: Piece) -> Lone:
             f"{place(file, piece.start)}: {excerpt(piece.text)}: cannot be undone, nor told finished after a"
             " crash; run it by hand, outside the migrations"
         )
-    import postgast
-
     try:
-        statement = postgast.parse(piece.text).stmts[0].stmt
-    except postgast.PgQueryError as error:
+        statement = parse_messages(piece.text)[0].stmt
+    except Unreadable as error:
         raise HistoryError(f"{place(file, piece.start)}: {excerpt(piece.text)}: {error}") from None
     return (
         _dropped(file, piece, statement)

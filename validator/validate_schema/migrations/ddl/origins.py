@@ -5,10 +5,10 @@ Read from the files alone, by parsing. What SQL in strings creates (DO blocks) i
 
 import re
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from typing import Any, NamedTuple
 
 from ...model.finding import ObjectRef
+from ...sql.parser import Unreadable, parse_messages
 from ...sql.script import pieces
 from ..records import MigrationFile, MigrationSet
 from .indexed import Indexed
@@ -97,7 +97,6 @@ class _Reading:
         self._text, self._file, self._line = "", "", 1
 
     def read(self, file: MigrationFile, label: str) -> None:
-        postgast: Any = import_module("postgast")
         self._file, self._schema = label, _DEFAULT_SCHEMA
         at, line = 0, file.first_line
         for piece in pieces(file.sql):
@@ -107,8 +106,8 @@ class _Reading:
             at = piece.start
             self._text, self._line = piece.text, line
             try:
-                parsed = postgast.parse(piece.text).stmts
-            except postgast.PgQueryError:
+                parsed = parse_messages(piece.text)
+            except Unreadable:
                 continue
             for statement in parsed:
                 kind = statement.stmt.WhichOneof("node")

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from importlib import import_module
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ...model.history import RepeatedDdl, Statement
 from ...model.wording import some
 from ...sql import script
 from ...sql.ident import quote_ident
+from ...sql.parser import Unreadable, parse_messages
 from ..discovery.folder import read_sql
 from ..records import MigrationSet
 from .created import DEFAULT_SCHEMA, Key, Made, Objects
@@ -102,10 +102,9 @@ class _Reading:
             self._statement(piece.text, label, line)
 
     def _statement(self, text: str, label: str, line: int) -> None:
-        postgast: Any = import_module("postgast")
         try:
-            parsed = postgast.parse(text).stmts
-        except postgast.PgQueryError:
+            parsed = parse_messages(text)
+        except Unreadable:
             self.unparsed += 1
             self.statements -= 1
             return

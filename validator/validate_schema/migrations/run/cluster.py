@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...sql import script
 from ...sql.ident import quote_ident
+from ...sql.parser import Unreadable
+from ...sql.roles import read_create_role
 from ...sql.script import Piece
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ _CREATE_ROLE = re.compile(r"create\s+(?:role|user|group)\s+(?!mapping\b)", re.IG
 _NAMED_ROLE = re.compile(
     r"\bcreate\s+(?:role|user|group)\s+(?:\"((?:[^\"]|\"\")+)\"|([\w$]+))", re.IGNORECASE
 )
-_MEMBERSHIPS = ("addroleto", "rolemembers", "adminmembers")
 _FRESH = (
     "nosuperuser nocreatedb nocreaterole inherit noreplication nobypassrls connection limit -1 password null"
 )
@@ -52,7 +53,7 @@ def spare_server(sql: str, roles: set[str]) -> tuple[str, list[Piece], list[str]
             continue
         if _ELSEWHERE.match(piece.text):
             skipped.append(" ".join(piece.text.split()[:3]))
-        elif _CREATE_ROLE.match(piece.text) and created_roles(piece.text) & roles:
+        elif _CREATE_ROLE.match(piece.text) and created_roles(piece.text) & roles and _is_readable(piece):
             creations.append(piece)
         elif not _NEEDLESS.match(piece.text):
             continue
@@ -60,36 +61,30 @@ def spare_server(sql: str, roles: set[str]) -> tuple[str, list[Piece], list[str]
     return sql, creations, skipped
 
 
+def _is_readable(piece: Piece) -> bool:
+    """Tell whether the role can be renewed in place of the statement; if not, the server says what is wrong
+    with it."""
+    try:
+        return bool(read_create_role(piece.text))
+    except Unreadable:
+        return False
+
+
 def renew_role(connection: "psycopg.Connection[Any]", statement: str) -> list[str]:
     """Give a role that an earlier replay left on the server the attributes of this CREATE ROLE only.
 
     Returns the grants that make its memberships, for when the other roles are there too.
     """
-    import postgast
-
-    create = postgast.parse(statement).stmts[0].stmt.create_role_stmt
-    attributes = [o for o in create.options if o.def_elem.defname not in _MEMBERSHIPS]
-    memberships = [o for o in create.options if o.def_elem.defname in _MEMBERSHIPS]
-    name = quote_ident(create.role)
+    created = read_create_role(statement)
+    name = quote_ident(created.name)
     login = "login" if re.match(r"create\s+user\b", statement, re.IGNORECASE) else "nologin"
     connection.execute(f"alter role {name} {login} {_FRESH}".encode())
     connection.execute(f"alter role {name} reset all".encode())
-    for sql in _revocations(connection, create.role):
+    for sql in _revocations(connection, created.name):
         connection.execute(sql.encode())
-    if attributes:
-        tree = postgast.parse("alter role renewed")
-        alter = tree.stmts[0].stmt.alter_role_stmt
-        alter.role.rolename = create.role
-        alter.options.extend(attributes)
-        connection.execute(postgast.deparse(tree).encode())
-    return [_membership(name, option.def_elem) for option in memberships]
-
-
-def _membership(name: str, option: Any) -> str:
-    roles = ", ".join(quote_ident(item.role_spec.rolename) for item in option.arg.list.items)
-    if option.defname == "addroleto":
-        return f"grant {roles} to {name}"
-    return f"grant {name} to {roles}" + (" with admin option" if option.defname == "adminmembers" else "")
+    if created.alter:
+        connection.execute(created.alter.encode())
+    return list(created.grants)
 
 
 def _revocations(connection: "psycopg.Connection[Any]", role: str) -> list[str]:
