@@ -26,6 +26,7 @@ docs: $(READY)
 	$(BIN)/validate-schema explain --all > docs/checks.md
 	$(BIN)/python -m validate_schema.config.schema > docs/validate-schema.schema.json
 	$(BIN)/python -m validate_schema.report.schema > docs/report.schema.json
+	$(BIN)/python -m validate_schema.migrations.tools > docs/tools.md
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks

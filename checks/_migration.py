@@ -11,56 +11,6 @@ RECORDED = frozenset(
 )
 STUCK = frozenset({"failed", "rolled_back"})
 
-_APPLY = {
-    "prisma": "npx prisma migrate deploy",
-    "alembic": "alembic upgrade head",
-    "django": "python manage.py migrate",
-    "rails": "bin/rails db:migrate",
-    "flyway": "flyway migrate",
-    "golang-migrate": "migrate up",
-    "goose": "goose up",
-    "dbmate": "dbmate up",
-    "supabase": "supabase db push",
-    "drizzle": "npx drizzle-kit migrate",
-    "node-pg-migrate": "npx node-pg-migrate up",
-    "atlas": "atlas migrate apply",
-    "sqlx": "sqlx migrate run",
-    "sqitch": "sqitch deploy",
-    "tern": "tern migrate",
-    "knex": "npx knex migrate:latest",
-    "typeorm": "npx typeorm migration:run",
-    "sequelize": "npx sequelize-cli db:migrate",
-    "ecto": "mix ecto.migrate",
-    "yoyo": "yoyo apply",
-    "pop": "soda migrate",
-    "applied-set": "validate-schema migrations apply",
-}
-# What the tool itself will do with a file that comes before one that was applied.
-_LATE = {
-    "golang-migrate": "golang-migrate looks at the current version alone and will never run it: give it a version after the last one",
-    "tern": "tern looks at the current version alone and will never run it: give it the next number",
-    "drizzle": "drizzle compares with the newest entry alone and will never run it: generate it again",
-    "flyway": "flyway stops at it unless outOfOrder is on: give it a later version, or run once with -outOfOrder=true",
-    "goose": "goose stops at it: give it a later version, or run once with -allow-missing",
-    "supabase": "supabase stops at it: give it a later version, or push once with --include-all",
-    "atlas": "atlas stops at it: run `atlas migrate rebase`, or apply once with --exec-order non-linear",
-    "node-pg-migrate": "node-pg-migrate stops at it unless its order check is off: give it a later version",
-    "refinery": "refinery stops at it: give it a later version",
-}
-_ACCEPT = {
-    "flyway": "accept it with `flyway repair`",
-    "applied-set": "accept it with `validate-schema migrations apply --allow-edited VERSION`",
-    "liquibase": "accept it with `liquibase clear-checksums`",
-    "atlas": "write the directory's checksums anew with `atlas migrate hash`",
-}
-_RESOLVE = {
-    "prisma": "then say so: `npx prisma migrate resolve --rolled-back {name}`, and deploy again",
-    "golang-migrate": "then say so: `migrate force VERSION` with the last version that is whole, and migrate again",
-    "flyway": "then `flyway repair` removes the failed entry, and `flyway migrate` runs it again",
-    "atlas": "then `atlas migrate apply` goes on from the statement that failed",
-    "sqlx": "then delete its row from the ledger, and run `sqlx migrate run` again",
-}
-
 
 class Entry(NamedTuple):
     """One version of the history."""
@@ -168,12 +118,12 @@ def ledger_name(facts: Facts) -> str:
 
 
 def how_to_apply(facts: Facts) -> str:
-    command = _APPLY.get(facts.history.tool)
+    command = facts.history.words.apply
     return f"Deploy it: `{command}`." if command else "Deploy it with the tool that these migrations are for."
 
 
 def what_becomes_of_a_gap(facts: Facts) -> str:
-    said = _LATE.get(facts.history.tool)
+    said = facts.history.words.late
     if said:
         return said[0].upper() + said[1:] + "."
     return (
@@ -183,13 +133,11 @@ def what_becomes_of_a_gap(facts: Facts) -> str:
 
 
 def how_to_accept(facts: Facts) -> str:
-    accept = _ACCEPT.get(facts.history.tool)
+    accept = facts.history.words.accept
     restore = "Restore the file from version control, and put the change into a new migration."
     return f"{restore} If the change is right and the database has it, {accept}." if accept else restore
 
 
 def how_to_resolve(facts: Facts, name: str) -> str:
-    resolve = _RESOLVE.get(
-        facts.history.tool, "then run it again, or correct the ledger in the tool's own way"
-    )
+    resolve = facts.history.words.resolve or "then run it again, or correct the ledger in the tool's own way"
     return f"Look at what it left behind and mend that; {resolve.format(name=name)}."

@@ -3,6 +3,7 @@
 from validate_schema.checking.engine import run
 from validate_schema.checking.packs import builtin_checks
 from validate_schema.facts.facts import Facts
+from validate_schema.migrations import tools
 from validate_schema.model.catalog import Catalog, ConnectedRole, Server
 from validate_schema.model.difference import Change
 from validate_schema.model.finding import Finding, ObjectRef
@@ -51,7 +52,8 @@ def history(*entries: HistoryEntry, **more: object) -> History:
         "ledger_expected": True,
         "entries": entries,
     }
-    return History(**(facts | more))  # type: ignore[arg-type]
+    facts |= more
+    return History(words=tools.find(str(facts["tool"])).words, **facts)  # type: ignore[arg-type]
 
 
 def facts_with(given: History, **more: object) -> Facts:

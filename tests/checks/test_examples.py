@@ -10,7 +10,7 @@ from validate_schema.catalog.snapshot import fingerprint
 from validate_schema.checking.declare import Check
 from validate_schema.checking.engine import Outcome
 from validate_schema.checking.packs import builtin_checks
-from validate_schema.run.fix.layout import Way
+from validate_schema.migrations.writing import Way
 from validate_schema.run.fix.plan import make_plan
 from validate_schema.run.fix.script import Heading, write_script
 

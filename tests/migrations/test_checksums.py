@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from validate_schema.migrations.history.checksums import checksum, matches, statements_digest
-from validate_schema.migrations.history.statements import supabase_statements
+from validate_schema.migrations.history.checksums import checksum, matches
 from validate_schema.migrations.records import MigrationFile
+from validate_schema.migrations.tools.supabase import statements, statements_digest
 
 S = b"create table t (id int);\n"
 
@@ -104,4 +104,4 @@ def test_an_applied_set_may_spell_its_checksums_otherwise(written: str) -> None:
     ],
 )  # fmt: skip
 def test_supabase_cuts_at_semicolons_that_end_a_statement(text: str, expected: tuple[str, ...]) -> None:
-    assert supabase_statements(text) == expected
+    assert statements(text) == expected

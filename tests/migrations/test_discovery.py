@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from validate_schema.migrations import TOOLS, MigrationSet, discover
+from validate_schema.migrations import MigrationSet, discover, tools
 from validate_schema.model.errors import MigrationError
 
 
@@ -220,7 +220,7 @@ def test_each_tools_layout_is_recognised_with_its_order_and_up_sections(tmp_path
 def test_every_tool_has_a_layout_in_this_file() -> None:
     chosen = {"applied-set", "yoyo"}
     programs = {"alembic", "django", "rails", "ecto", "typeorm", "sequelize", "knex"}
-    assert {expected[0] for _, expected in LAYOUTS.values()} == set(TOOLS) - chosen - programs
+    assert {expected[0] for _, expected in LAYOUTS.values()} == set(tools.names()) - chosen - programs
 
 
 def test_the_first_line_says_where_the_up_section_begins(tmp_path: Path) -> None:

@@ -61,7 +61,8 @@ NO_DRIFT = [
     " timestamptz, migration_name varchar(255) not null, logs text, rolled_back_at timestamptz, started_at"
     " timestamptz not null default now(), applied_steps_count integer not null default 0)",
     "create table schema_migrations (version bigint primary key, dirty boolean not null)",
-    "create table schema_migrations (version varchar primary key); create table ar_internal_metadata (key text)",
+    "create table schema_migrations (version varchar primary key); create table ar_internal_metadata (key varchar"
+    " primary key, value varchar, created_at timestamp(6) not null, updated_at timestamp(6) not null)",
     "create table goose_db_version (id serial primary key, version_id bigint not null, is_applied boolean not"
     " null, tstamp timestamp default now())",
     "create table knex_migrations (id serial primary key, name varchar(255), batch int, migration_time"

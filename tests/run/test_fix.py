@@ -7,7 +7,8 @@ import pytest
 
 from tests.fix_cli import SHOP_CONFIG, Terminal
 from validate_schema.migrations import discover
-from validate_schema.run.fix.layout import LAYOUTS, Script, place
+from validate_schema.migrations.writing import Script
+from validate_schema.run.fix.layout import place, writing_of
 from validate_schema.run.fix.undo import in_transaction, without_detours
 from validate_schema.scratch import Database
 
@@ -54,7 +55,7 @@ def test_the_new_migration_is_the_last_one_that_the_tool_would_run(tool: str, tm
     last = discover(tmp_path, tool).files[-1]
     assert last.path.relative_to(tmp_path).as_posix() == expected[0]
     # A plain file is run by statements only where one of them asks for it.
-    assert last.mode == ("message" if tool == "plain" else LAYOUTS[tool].way.mode)
+    assert last.mode == ("message" if tool == "plain" else writing_of(migrations).way.mode)
     assert "select 1" in last.sql
     assert "select 2" not in last.sql
 

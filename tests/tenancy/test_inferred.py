@@ -39,7 +39,8 @@ create table tags (id bigserial primary key, account_id bigint not null referenc
 create table countries (id serial primary key);
 alter table posts add country_id integer references countries;
 create table schema_migrations (version varchar primary key);
-create table ar_internal_metadata (key varchar primary key, value varchar, created_at timestamp, updated_at timestamp)
+create table ar_internal_metadata (key varchar primary key, value varchar,
+  created_at timestamp(6) not null, updated_at timestamp(6) not null)
 """
 SUPABASE = """
 create schema auth;
@@ -120,7 +121,7 @@ create table alembic_version (version_num varchar(32) not null);
 create table supabase_migrations.schema_migrations (version text primary key, statements text[], name text);
 create table schema_migrations (version bigint primary key, dirty boolean not null);
 create table knex_migrations_lock (index serial primary key, is_locked int);
-create table "SequelizeMeta" (name text primary key);
+create table "SequelizeMeta" (name varchar(255) primary key);
 create table migrations (id int primary key, tenant_id int not null references tenants, name text);
 create table django_migrations (id int primary key, whale text);
 create table knex_migrations (id int primary key, name text, batch int, migration_time timestamptz, note text);

@@ -1,116 +1,191 @@
-"""Migration tools' own book-keeping tables, recognised by name and shape together.
+"""Tables that are not the user's: migration tools' own book-keeping, and templates of partitions.
 
-Sources: each tool's own definition of its table (Prisma, Alembic, Django, Flyway, Liquibase,
-golang-migrate, dbmate, Rails, Ecto, Supabase, goose, Drizzle, Knex, node-pg-migrate, sqlx, refinery,
-Atlas, TypeORM, Sequelize, Sqitch, yoyo). A user's table that merely has such a name is not one.
+A ledger is known by its shape first, by its name only where other tables could have that shape. Each tool
+says in its record (`migrations/tools/`) what its tables look like; no tool is named here.
+
+What is assumed: a table of exactly a tool's columns, types, NOT NULLs and key, without a foreign key to or
+from any but that tool's own tables, was made by the tool and holds what the tool writes. Its rows are not
+looked at. A table that merely looks like one (a text where the tool has a varchar(255), a tenant column
+more) is the user's, and is examined like any other.
 """
 
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib import import_module
+from operator import itemgetter
 from typing import NamedTuple
 
 from ..model.catalog import Catalog, QName, Table
 
-
-class _Shape(NamedTuple):
-    """Columns that a ledger must have, and those that it may have besides."""
-
-    tool: str
-    required: frozenset[str]
-    optional: frozenset[str] = frozenset()
-
-
-def _shape(tool: str, required: str, optional: str = "") -> _Shape:
-    return _Shape(tool, frozenset(required.split()), frozenset(optional.split()))
-
-
-_VERSIONS = (
-    _shape("golang-migrate", "version dirty"),
-    _shape("Ecto", "version inserted_at"),
-    _shape("Supabase", "version statements", "name created_by idempotency_key rollback"),
-    _shape("Rails or dbmate", "version"),
-    _shape("a migration tool", "version applied_at", "name checksum"),
-)
-_TYPEORM = _shape("TypeORM", "id timestamp name")
-_SHAPES: dict[str, tuple[_Shape, ...]] = {
-    "_prisma_migrations": (
-        _shape(
-            "Prisma",
-            "id checksum migration_name finished_at rolled_back_at started_at applied_steps_count",
-            "logs",
-        ),
-    ),
-    "alembic_version": (_shape("Alembic", "version_num"),),
-    "django_migrations": (_shape("Django", "id app name applied"),),
-    "flyway_schema_history": (
-        _shape(
-            "Flyway",
-            "installed_rank version description type script checksum installed_on success",
-            "installed_by execution_time",
-        ),
-    ),
-    "schema_version": (
-        _shape(
-            "Flyway",
-            "installed_rank version description type script checksum installed_on success",
-            "installed_by execution_time version_rank",
-        ),
-    ),
-    "databasechangelog": (
-        _shape(
-            "Liquibase",
-            "id author filename dateexecuted orderexecuted exectype",
-            "md5sum description comments tag liquibase contexts labels deployment_id",
-        ),
-    ),
-    "databasechangeloglock": (_shape("Liquibase", "id locked lockgranted lockedby"),),
-    "unfinished_migration": (_shape("validate-schema", "version name started_at checksum"),),
-    "schema_migrations": _VERSIONS,
-    "schema_migration": _VERSIONS,
-    "ar_internal_metadata": (_shape("Rails", "key value created_at updated_at"),),
-    "seed_files": (_shape("Supabase", "path hash"),),
-    "goose_db_version": (_shape("goose", "id version_id is_applied", "tstamp"),),
-    "__drizzle_migrations": (_shape("Drizzle", "id hash created_at", "name applied_at"),),
-    "knex_migrations": (_shape("Knex", "id name batch migration_time"),),
-    "knex_migrations_lock": (_shape("Knex", "index is_locked"),),
-    "pgmigrations": (_shape("node-pg-migrate", "id name run_on"),),
-    "_sqlx_migrations": (
-        _shape("sqlx", "version description installed_on success checksum", "execution_time"),
-    ),
-    "refinery_schema_history": (_shape("refinery", "version name applied_on checksum"),),
-    "atlas_schema_revisions": (
-        _shape(
-            "Atlas",
-            "version description applied total executed_at execution_time",
-            "type error error_stmt hash partial_hashes operator_version",
-        ),
-    ),
-    "migrations": (
-        _TYPEORM,
-        _shape("Laravel", "id migration batch"),
-        _shape("a migration tool", "id name hash executed_at"),
-        _shape("db-migrate", "id name run_on"),
-    ),
-    "SequelizeMeta": (_shape("Sequelize", "name", "createdAt updatedAt"),),
-    "applied_migrations": (
-        _shape("a migration tool", "name applied_at", "id checksum version"),
-        _shape("a migration tool", "version applied_at", "id checksum name"),
-    ),
-    "_yoyo_migration": (_shape("yoyo", "migration_hash migration_id applied_at_utc"),),
-    "_yoyo_log": (
-        _shape(
-            "yoyo", "id migration_hash migration_id operation", "username hostname comment created_at_utc"
-        ),
-    ),
-    "_yoyo_version": (_shape("yoyo", "version installed_at_utc"),),
-    "yoyo_lock": (_shape("yoyo", "locked ctime pid"),),
+_RECORDS = "validate_schema.migrations.tools"
+_TEXTS = ("text", "character varying", "character")
+_NUMBERS = ("smallint", "integer", "bigint", "numeric")
+_TIMES = ("timestamp without time zone", "timestamp with time zone")
+# The words for types in shapes: what may be read as one, and what it is exactly, with its modifier.
+_TYPES: dict[str, tuple[tuple[str, ...], str]] = {
+    "any": ((), r".*"),
+    "string": (_TEXTS, r"text|character varying(\(\d+\))?"),
+    "text": (_TEXTS, r"text"),
+    "varchar": (_TEXTS, r"character varying(\(\d+\))?"),
+    "int": (_NUMBERS, r"integer|bigint"),
+    "int4": (_NUMBERS, r"integer"),
+    "int8": (_NUMBERS, r"bigint"),
+    "bool": (("boolean",), r"boolean"),
+    "time": ((*_TIMES, *_TEXTS), r"timestamp(\(\d\))? with(out)? time zone"),
+    "bytes": (("bytea", *_TEXTS), r"bytea|text|character varying(\(\d+\))?"),
+    "texts": (("text[]", "character varying[]"), r"text\[\]"),
+    "json": ((), r"jsonb?"),
 }
-_SQITCH = {
-    "releases": "version installed_at installer_name",
-    "projects": "project uri created_at creator_name",
-    "changes": "change_id change project note committed_at",
-    "tags": "tag_id tag project change_id note",
-    "dependencies": "change_id type dependency dependency_id",
-    "events": "event change_id change project note",
-}
+_LENGTH = r"varchar(\(\d+\))"
+
+
+class Kind(NamedTuple):
+    """A column of a shape: the types that may be read as it (empty: any), and exactly what it is."""
+
+    readable: tuple[str, ...]
+    exact: str
+    required: bool
+
+    def admits(self, type_name: str) -> bool:
+        """Tell whether a column of this type, without its modifier, may be read as this one."""
+        return not self.readable or type_name in self.readable
+
+
+@cache
+def _kind(word: str) -> Kind:
+    name = word.removesuffix("!")
+    if length := re.fullmatch(_LENGTH, name):
+        return Kind(_TEXTS, re.escape(f"character varying{length[1]}"), name != word)
+    readable, exact = _TYPES[name]
+    return Kind(readable, exact, name != word)
+
+
+def _kinds(words: str) -> dict[str, Kind]:
+    return {name: _kind(kind) for name, _, kind in (word.partition(":") for word in words.split())}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a tool's table looks like.
+
+    `columns` are ``name:type`` with ! for NOT NULL, the most telling one first; `optional` are those of
+    some versions of the tool. `key`: the column that a primary key or unique index must be on. `names` is
+    searched for in the table's name and `schemas` must be the whole of its schema's, None where the columns
+    tell enough; `certain` is for names too, where a table of another name may still be read as a ledger but
+    is anybody's. `beside` is another table that must stand in the same schema.
+    """
+
+    columns: str
+    optional: str = ""
+    key: str = ""
+    names: str | None = None
+    schemas: str | None = None
+    certain: str | None = None
+    beside: str = ""
+    required: Mapping[str, Kind] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "required", _kinds(self.columns))
+
+    @cached_property
+    def known(self) -> Mapping[str, Kind]:
+        """Every column that it may have."""
+        return {**self.required, **_kinds(self.optional)}
+
+    @property
+    def telling(self) -> str:
+        """The column by which tables of this shape are found."""
+        return next(iter(self.required))
+
+    @property
+    def strictness(self) -> int:
+        """How much it asks for: of two shapes that fit, the stricter one is meant."""
+        return 2 * bool(self.beside) + (self.names or "").startswith("^")
+
+    def reads(self, name: QName, types: Mapping[str, str], tables: Container[QName]) -> bool:
+        """Tell whether a table may be read as this tool's ledger: by its columns, their `types` without
+        modifiers, its name, and the `tables` that there are."""
+        return (
+            self._named(name, tables)
+            and self.required.keys() <= types.keys() <= self.known.keys()
+            and all(self.known[column].admits(type_name) for column, type_name in types.items())
+        )
+
+    def is_made_by(self, table: Table, tables: Container[QName]) -> bool:
+        """Tell whether `table` is exactly what the tool makes; foreign keys aside."""
+        columns = {c.name: c for c in table.columns}
+        if not self.required.keys() <= columns.keys() <= self.known.keys():
+            return False
+        if not self._named(table.qname, tables) or not _found(self.certain, table.name):
+            return False
+        fits = all(
+            re.fullmatch(kind.exact, columns[name].type) and columns[name].not_null >= kind.required
+            for name, kind in self.known.items()
+            if name in columns
+        )
+        return fits and table.kind == "table" and (not self.key or _is_key(table, self.key))
+
+    def _named(self, name: QName, tables: Container[QName]) -> bool:
+        return (
+            _found(self.names, name.name)
+            and (self.schemas is None or re.fullmatch(self.schemas, name.schema) is not None)
+            and (not self.beside or QName(name.schema, self.beside) in tables)
+        )
+
+
+def _found(pattern: str | None, name: str) -> bool:
+    return pattern is None or re.search(pattern, name, re.IGNORECASE) is not None
+
+
+def _is_key(table: Table, column: str) -> bool:
+    return any(i.unique and i.columns == (column,) and i.predicate is None for i in table.indexes)
+
+
+@cache
+def _shapes() -> Mapping[str, tuple[tuple[str, Shape], ...]]:
+    """Return the shapes of all tools with whose they are, by their telling column.
+
+    The records stand in a room above, as checks stand above the engine that runs them: they are loaded by
+    the name of their folder.
+    """
+    found: dict[str, list[tuple[str, Shape]]] = {}
+    declared: Iterable[tuple[str, Shape]] = import_module(_RECORDS).shapes()
+    for keeper, shape in declared:
+        found.setdefault(shape.telling, []).append((keeper, shape))
+    return {column: tuple(shapes) for column, shapes in found.items()}
+
+
+def ledgers(catalog: Catalog) -> dict[QName, str]:
+    """Return the tables that are migration tools' own, with the tool's name for people."""
+    tables = {t.qname: t for t in catalog.tables}
+    found = {t.qname: keeper for t in catalog.tables if (keeper := _keeper(t, tables))}
+    while tied := {name for name in _tied(catalog, found) if name in found}:
+        found = {name: keeper for name, keeper in found.items() if name not in tied}
+    return found
+
+
+def _keeper(table: Table, tables: Container[QName]) -> str | None:
+    shapes = _shapes()
+    fitting = [
+        (shape.strictness, keeper)
+        for column in table.columns
+        for keeper, shape in shapes.get(column.name, ())
+        if shape.is_made_by(table, tables)
+    ]
+    return max(fitting, key=itemgetter(0))[1] if fitting else None
+
+
+def _tied(catalog: Catalog, found: Mapping[QName, str]) -> Iterator[QName]:
+    """Yield both ends of each foreign key that leads out of a tool's own tables, or into them."""
+    if not found:
+        return
+    for table in catalog.tables:
+        for key in table.foreign_keys:
+            one, other = table.qname, key.references
+            if other is None or found.get(one) != found.get(other) or one.schema != other.schema:
+                yield from (name for name in (one, other) if name is not None)
 
 
 def partition_templates(catalog: Catalog) -> dict[QName, str]:
@@ -128,19 +203,3 @@ def partition_templates(catalog: Catalog) -> dict[QName, str]:
 def _mostly(table: Table, other: Table) -> bool:
     shared = {c.name for c in table.columns} & {c.name for c in other.columns}
     return 2 * len(shared) > len(table.columns)
-
-
-def ledger_tool(table: Table) -> str | None:
-    """Return the tool whose book-keeping `table` is, or None for a table of the user's."""
-    if table.schema == "sqitch" and table.name in _SQITCH:
-        return "Sqitch" if set(_SQITCH[table.name].split()) <= {c.name for c in table.columns} else None
-    shapes = _SHAPES.get(table.name)
-    if shapes is None:
-        return None
-    columns = {column.name for column in table.columns}
-    if any(c.kind == "foreign key" for c in table.constraints):
-        return None
-    for shape in shapes:
-        if shape.required <= columns <= shape.required | shape.optional:
-            return shape.tool
-    return None

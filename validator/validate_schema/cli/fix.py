@@ -99,12 +99,12 @@ def _folder(into: Path | None, migrations: Path | None, base: Path, configured: 
 
 def _layout(folder: Path | None, tool: str | None) -> "MigrationSet | None":
     from ..migrations import discover
-    from ..run.fix.layout import layout_of
+    from ..run.fix.layout import writing_of
 
     if folder is None:
         return None
     migrations = discover(folder, tool)
-    layout_of(migrations)
+    writing_of(migrations)
     return migrations
 
 

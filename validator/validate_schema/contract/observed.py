@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ..catalog.ledgers import ledger_tool
+from ..catalog.ledgers import ledgers
 from ..model.catalog import Catalog, Column, Constraint, Index, Policy, QName, Table
 from ..model.contract import (
     Contract,
@@ -49,10 +49,9 @@ def observed_contract(catalog: Catalog, origin: str, where: Where = nowhere) -> 
     migration tools' own tables are left out, as are an owner's privileges on its own tables.
     """
     given = _Setting(catalog.server.default_schema, origin, where)
+    kept = ledgers(catalog)
     tables = tuple(
-        _table(table, given)
-        for table in catalog.tables
-        if table.parent is None and ledger_tool(table) is None
+        _table(table, given) for table in catalog.tables if table.parent is None and table.qname not in kept
     )
     enums = tuple(
         ExpectedEnum(

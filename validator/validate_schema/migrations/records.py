@@ -24,10 +24,11 @@ class MigrationFile:
     the file (from 1) on which `sql` begins. `mode` says how it is sent: as one message (an implicit
     transaction), in an explicit transaction, or statement by statement.
 
-    `raw` is the whole file, for checksums. `program`: it is code that only its tool can run, so `sql`
-    is empty. `requires` are versions that come before it, `replaces` versions that it stands for, where
-    the tool says so in the file. `undo` is the file that takes it back (the same file, where that is a
-    section of it) and `undo_sql` what that runs, "" where it is a program.
+    `raw` is the whole file, for checksums. `program`: it is code that only its tool can run, so `sql` is
+    empty. `requires` are versions that come before it, `replaces` versions that it stands for, where the
+    tool says so in the file. `baseline`: it stands for all before it, on new databases. `undo` is the file
+    that takes it back (the same file, where that is a section of it) and `undo_sql` what that runs, ""
+    where it is a program.
     """
 
     version: str
@@ -40,6 +41,7 @@ class MigrationFile:
     program: bool = False
     requires: tuple[str, ...] = ()
     replaces: tuple[str, ...] = ()
+    baseline: bool = False
     undo: Path | None = None
     undo_sql: str = field(default="", repr=False)
 

@@ -203,19 +203,37 @@ class LastBackup(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     reason: str = "no backup folder is configured ([migrations] backup)"
 
 
+class ToolWords(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What a migration tool offers, in its own words; each is "" where it has nothing to offer.
+
+    `apply` and `revert` are commands. The others complete sentences: `late` what becomes of a file that
+    comes before one that was applied, `accept` how a file that was edited is accepted, `resolve` what
+    follows when a failure was mended, `rolled_back` what it does about a migration that was taken back.
+    ``{name}`` stands for a migration's name.
+    """
+
+    apply: str = ""
+    revert: str = ""
+    late: str = ""
+    accept: str = ""
+    resolve: str = ""
+    rolled_back: str = ""
+
+
 class History(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """All that is known of a project's migrations.
 
     Not `examined`: there are none to look at, `reason` says why. `tool` and `folder` are those of the
-    files; `ledger` is None without one, and `ledger_reason` says why. `ledger_expected`: a live database
-    was looked at, which should have one. `stray_repeats`: what a stray file creates, and a migration too.
-    `statements` were parsed for DDL that repeats; `unseen` ones were not: they run SQL from a string, or the
-    parser does not accept them.
+    files, `words` what the tool offers; `ledger` is None without one, and `ledger_reason` says why.
+    `ledger_expected`: a live database was looked at, which should have one. `stray_repeats`: what a stray
+    file creates, and a migration too. `statements` were parsed for DDL that repeats; `unseen` ones were
+    not: they run SQL from a string, or the parser does not accept them.
     """
 
     examined: bool = False
     reason: str = "no migrations were given ([migrations] path, --migrations)"
     tool: str = ""
+    words: ToolWords = ToolWords()
     folder: str = ""
     ledger: Ledger | None = None
     ledger_reason: str = ""

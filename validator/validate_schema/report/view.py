@@ -24,17 +24,6 @@ STATUS_WORDS = {
     "skipped": "skipped",
     "error": "error",
 }
-_REVERTS = {
-    "alembic": "alembic downgrade -1",
-    "rails": "bin/rails db:rollback STEP=1",
-    "goose": "goose down",
-    "dbmate": "dbmate rollback",
-    "golang-migrate": "migrate down 1",
-    "sqitch": "sqitch revert --to @HEAD^",
-    "knex": "npx knex migrate:down",
-    "yoyo": "yoyo rollback --revision {name}",
-    "liquibase": "liquibase rollback-count 1",
-}
 
 
 @dataclass(frozen=True)
@@ -266,8 +255,10 @@ class View:
     @cached_property
     def revert(self) -> str:
         """The migration tool's own command that takes back the newest; empty where there is none."""
+        from ..migrations import tools
+
         undo = self.migrations.undo
-        command = _REVERTS.get(self.report.migrations.tool.lower())
+        command = tools.find(self.report.migrations.tool.lower()).words.revert
         return command.format(name=undo[0].entry.name) if command and undo else ""
 
     @cached_property

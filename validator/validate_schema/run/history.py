@@ -65,6 +65,7 @@ def replayed(
 def history_of_files(migrations: MigrationSet, base: Path, ran: Ran | None = None) -> History:
     """Return what the files tell by themselves: order, versions that two claim, stray files, repeated DDL;
     and how they `ran` on a scratch server, if they did. `base` is the config's folder."""
+    from ..migrations import tools
     from ..migrations.ddl.repeated import parse_ddl
     from ..migrations.history.compare import compare, shared
 
@@ -76,6 +77,7 @@ def history_of_files(migrations: MigrationSet, base: Path, ran: Ran | None = Non
         examined=True,
         reason="",
         tool=migrations.tool,
+        words=tools.find(migrations.tool).words,
         folder=shown_folder(migrations.folder, base),
         ledger_reason=ONLY_FILES,
         entries=_ran(_told(entries, ran.notes), _replay(migrations, ran)) if ran else entries,

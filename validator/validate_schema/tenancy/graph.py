@@ -5,7 +5,7 @@ from collections.abc import Collection, Container, Iterable, Iterator
 from functools import cached_property
 from typing import NamedTuple
 
-from ..catalog.ledgers import ledger_tool, partition_templates
+from ..catalog.ledgers import ledgers, partition_templates
 from ..facts.scoping import nullable_columns
 from ..model.catalog import Catalog, Column, Constraint, QName, Table
 
@@ -34,12 +34,12 @@ class Graph:
         self.ledgers: dict[QName, str] = {}
         self.partitions: dict[QName, QName] = {}
         self.tables: dict[QName, Table] = {}
-        templates = partition_templates(catalog)
+        kept = partition_templates(catalog) | ledgers(catalog)
         for table in catalog.tables:
             name = table.qname
             if table.parent is not None:
                 self.partitions[name] = table.parent
-            elif (tool := ledger_tool(table) or templates.get(name)) is not None:
+            elif (tool := kept.get(name)) is not None:
                 self.ledgers[name] = tool
             else:
                 self.tables[name] = table

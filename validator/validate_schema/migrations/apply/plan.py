@@ -8,8 +8,8 @@ from ...model.history import HistoryEntry, Ledger
 from ...model.wording import form
 from ..history.checksums import checksum
 from ..history.compare import compare, shared
-from ..history.identity import repeatable
 from ..records import MigrationFile, MigrationSet
+from ..versions import repeatable
 from . import store
 from .screening import Body, screen
 from .store import Row
@@ -153,5 +153,5 @@ def _interrupted(migrations: MigrationSet, unfinished: tuple[Row, ...]) -> Itera
 
 
 def runs_again(file: MigrationFile) -> bool:
-    """Return whether a file may be applied more than once: Flyway's repeatable ones."""
+    """Return whether a file may be applied more than once: one that is repeatable."""
     return repeatable(file.version)

@@ -117,11 +117,11 @@ class Folder:
         """The SQL files at any depth, but for undo scripts and seeds."""
         return tuple(p for p in self.every_sql if not _COMPANION.search(p.relative_to(self.path).as_posix()))
 
-    def reach(self, pattern: re.Pattern[str], paths: tuple[Path, ...]) -> list[tuple[Path, re.Match[str]]]:
+    def reach(self, pattern: str, paths: tuple[Path, ...]) -> list[tuple[Path, re.Match[str]]]:
         """Return those of `paths` whose name matches; none if not `deep` and none lies at the top."""
-        if not self.deep and not any(map(pattern.fullmatch, self.files)):
+        if not self.deep and not any(re.fullmatch(pattern, n) for n in self.files):
             return []
-        return [(p, m) for p in paths if (m := pattern.fullmatch(p.name))]
+        return [(p, m) for p in paths if (m := re.fullmatch(pattern, p.name))]
 
     def at(self, name: str | Path) -> Path:
         """Return the path of a file, by its name here or by a path that leads through this folder, as

@@ -12,7 +12,7 @@ from ..records import MigrationFile
 # Punctuation before symbols before digits before letters: the root collation of the CLDR, which
 # JavaScript's localeCompare uses.
 _MARKS = "_-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$"
-_RUN = re.compile(r"\d+|\D")
+_RUN = r"\d+|\D"
 
 
 def bytewise(name: str) -> bytes:
@@ -29,7 +29,7 @@ def locale(name: str) -> tuple[object, ...]:
 
 def numeric_locale(name: str) -> tuple[object, ...]:
     """Order as `localeCompare` with `numeric` and `ignorePunctuation`."""
-    runs = _RUN.findall("".join(c for c in name if c.isalnum()))
+    runs = re.findall(_RUN, "".join(c for c in name if c.isalnum()))
     return ([(2, int(r), "") if r.isdecimal() else (*_weight(r)[:1], 0, r.casefold()) for r in runs], name)
 
 
@@ -41,17 +41,6 @@ def _weight(char: str) -> tuple[int, int, str]:
     if char.isdecimal():
         return (2, int(char), "")
     return (3, 0, char.casefold())
-
-
-def flyway_version(text: str) -> tuple[int, ...]:
-    """Return the numbers of a Flyway version, without the trailing zeros that do not count.
-
-    Raises `ValueError` where `text` is no version.
-    """
-    parts = [int(part) for part in text.replace("_", ".").split(".")]
-    while parts and parts[-1] == 0:
-        parts.pop()
-    return tuple(parts)
 
 
 def timestamp_prefix(digits: str) -> int:

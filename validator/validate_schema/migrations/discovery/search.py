@@ -1,80 +1,53 @@
 """Find a folder's migrations and the tool that they were written for."""
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from ...model.errors import MigrationError
 from ...sql import script
+from .. import tools
 from ..records import MigrationSet
-from . import layouts, programs, sqitch, undo, versioned
+from ..tool import Layout, Loaded, Tool
 from .folder import Folder
-from .layouts import Layout, Loaded
-
-# In order of preference where two tools would do exactly the same with a folder.
-LAYOUTS = (
-    Layout("prisma", layouts.prisma, "<name>/migration.sql"),
-    Layout("drizzle", layouts.drizzle, "meta/_journal.json or <date>_<name>/migration.sql"),
-    Layout("sqitch", sqitch.sqitch, "sqitch.plan"),
-    Layout("supabase", layouts.supabase, "<digits>_<name>.sql"),
-    Layout("atlas", layouts.atlas, "atlas.sum and <version>_<name>.sql"),
-    Layout("goose", layouts.goose, "<n>_<name>.sql with `-- +goose Up`"),
-    Layout("dbmate", layouts.dbmate, "<digits>_<name>.sql with `-- migrate:up`"),
-    Layout("node-pg-migrate", layouts.node_pg_migrate, "<n>_<name>.sql with `-- Up Migration`"),
-    Layout("tern", layouts.tern, "<n>_<name>.sql with tern's separator"),
-    Layout("golang-migrate", layouts.golang_migrate, "<n>_<name>.up.sql", ("go.mod",)),
-    Layout("sqlx", layouts.sqlx, "<n>_<name>.sql or <n>_<name>.up.sql", ("Cargo.toml",)),
-    Layout("pop", layouts.pop, "<version>_<name>.up.sql", ("go.mod",)),
-    Layout("flyway", versioned.flyway, "V<version>__<name>.sql", ("flyway.conf", "flyway.toml", "pom.xml")),
-    Layout("refinery", versioned.refinery, "V<n>__<name>.sql", ("Cargo.toml",)),
-    Layout("yoyo", versioned.yoyo, "<id>.sql with `-- depends:`, or yoyo.ini"),
-    Layout("applied-set", versioned.applied_set, "<version>_<name>.sql"),
-)
-PLAIN = Layout("plain", versioned.plain, "<n>_<name>.sql")
-# Tools whose migrations only they can run: enough for a history, not for a replay.
-PROGRAMS = (
-    Layout("alembic", programs.alembic, "versions/*.py with `revision`"),
-    Layout("django", programs.django, "<app>/migrations/<name>.py"),
-    Layout("rails", programs.rails, "<n>_<name>.rb"),
-    Layout("ecto", programs.ecto, "<n>_<name>.exs"),
-    Layout("typeorm", programs.typeorm, "classes <Name><13 digits>"),
-    Layout("node-pg-migrate", programs.node_pg_migrate, "<n>_<name>.js"),
-    Layout("sequelize", programs.sequelize, "<n>-<name>.js"),
-    Layout("knex", programs.knex, "<n>_<name>.js"),
-)
-TOOLS = tuple(dict.fromkeys(layout.tool for layout in (*LAYOUTS, PLAIN, *PROGRAMS)))
-
-# Tools that are known by more than the names of their files.
-_CERTAIN = frozenset(layout.tool for layout in LAYOUTS if not layout.home) | {
-    layout.tool for layout in PROGRAMS
-}
-
-# Source: liquibase, AbstractFormattedChangeLogParser.java.
-_LIQUIBASE = re.compile(r"\s*--\s*liquibase\s*formatted", re.IGNORECASE)
+from .plain import PLAIN, plain, single
 
 # Where projects keep their migrations, seen from the project or one folder below it.
 _PLACES = (
-    "migrations", "prisma/migrations", "supabase/migrations", "drizzle", "db/migrations", "db/migrate",
-    "db/migration", "database/migrations", "src/main/resources/db/migration", "src/migrations",
+    "migrations", "db/migrations", "db/migrate", "db/migration", "database/migrations", "src/migrations",
     "sql/migrations", "sql",
 )  # fmt: skip
-_DUMPS = ("db/structure.sql", "structure.sql", "db/schema.sql", "schema.sql", "priv/repo/structure.sql")
-_PROGRAMS = (
-    ("versions/*.py", "Alembic", "alembic upgrade head --sql"),
-    ("alembic/versions/*.py", "Alembic", "alembic upgrade head --sql"),
-    ("migrations/versions/*.py", "Alembic", "alembic upgrade head --sql"),
-    ("[0-9]*_*.py", "Django", "python manage.py sqlmigrate"),
-    ("*/migrations/[0-9]*_*.py", "Django", "python manage.py sqlmigrate"),
-    ("[0-9]*_*.rb", "Rails", "db/structure.sql"),
-    ("db/migrate/[0-9]*_*.rb", "Rails", "db/structure.sql"),
-    ("[0-9]*_*.exs", "Ecto", "priv/repo/structure.sql"),
-    ("priv/repo/migrations/[0-9]*_*.exs", "Ecto", "priv/repo/structure.sql"),
-    ("*changelog*.xml", "Liquibase", "liquibase update-sql"),
-    ("*changelog*.y*ml", "Liquibase", "liquibase update-sql"),
-    ("[0-9]*[-_]*.[jt]s", "a JavaScript tool", "pg_dump --schema-only of a migrated database"),
-)
+_DUMPS = ("structure.sql", "db/schema.sql", "schema.sql")
+_SCRIPTS = "[0-9]*[-_]*.[jt]s"
+
+
+class _Read(NamedTuple):
+    """A folder as one layout of a tool reads it."""
+
+    tool: Tool
+    layout: Layout
+    folder: Folder
+    loaded: Loaded
+
+    def as_set(self) -> MigrationSet:
+        loaded, folder = self.loaded, self.folder
+        used = {f.path for f in (*loaded.files, *loaded.shadowed, *loaded.superseded)}
+        _refuse(folder, (f.path for f in loaded.files if f.path.suffix.lower() == ".sql"))
+        territory = loaded.territory or folder.path
+        dumps = {Path(dump).name for dump in _dumps()}
+        stray = (p for p in folder.tree if p not in used and territory in p.parents and p.name not in dumps)
+        files = (f if f.program else self.layout.undo(folder, f) for f in loaded.files)
+        return MigrationSet(
+            self.tool.name,
+            folder.path,
+            tuple(files),
+            tuple(stray),
+            loaded.shadowed,
+            loaded.notes,
+            superseded=loaded.superseded,
+        )
 
 
 def discover(
@@ -82,13 +55,13 @@ def discover(
 ) -> MigrationSet:
     """Return the migrations of `folder`: a migrations folder, a project around one, or an SQL file.
 
-    `tool` (one of `TOOLS`) decides where the layout does not; failing that, so do `ledgers`, the tools
+    `tool` (one of `tools.names`) decides where the layout does not; failing that, so do `ledgers`, the tools
     whose tracker tables the database has. `programs`: also find migrations that are no SQL, for callers
     who only compare them with a ledger. Raises `MigrationError` when nothing is found, when a file
     cannot be read, and when two tools would do different things with it.
     """
-    if tool is not None and tool not in TOOLS:
-        raise MigrationError(f"unknown migration tool {tool!r}; known are {', '.join(TOOLS)}")
+    if tool is not None and tool not in tools.names():
+        raise MigrationError(f"unknown migration tool {tool!r}; known are {', '.join(tools.names())}")
     if folder.is_file():
         return _single_file(folder)
     if not folder.is_dir():
@@ -103,9 +76,17 @@ def discover(
     return found if programs else found.require_sql()
 
 
+def _layouts(tool: str | None, *, programs: bool) -> Iterator[tuple[Tool, Layout]]:
+    """Yield the layouts of one kind, in order of preference, but for plain numbered files."""
+    for each in tools.everything():
+        for layout in each.layouts:
+            if tool in (None, each.name) and layout.programs is programs and each.name != PLAIN:
+                yield each, layout
+
+
 def _sql(folder: Path, tool: str | None) -> MigrationSet | None:
     found = _in_folder(folder, tool, deep=False) or _in_places(folder, tool) or _in_folder(folder, tool)
-    if found is None and tool in (None, PLAIN.tool):
+    if found is None and tool in (None, PLAIN):
         found = _plain(folder) or _dump(folder)
     return found
 
@@ -116,10 +97,10 @@ def _by_ledger(folder: Path, ledgers: Sequence[str], programs: bool) -> Migratio
         found = discover(folder, programs=programs)
     except MigrationError:
         found = None
-    if found is not None and (found.tool in ledgers or found.tool in _CERTAIN):
+    if found is not None and (found.tool in ledgers or _is_known_by_more_than_names(found.tool)):
         return found
     fitting = []
-    for tool in dict.fromkeys(t for t in ledgers if t in TOOLS):
+    for tool in dict.fromkeys(t for t in ledgers if t in tools.names()):
         with suppress(MigrationError):
             fitting.append(discover(folder, tool, programs=programs))
     if len(fitting) > 1:
@@ -134,30 +115,43 @@ def _by_ledger(folder: Path, ledgers: Sequence[str], programs: bool) -> Migratio
     return replace(fitting[0], notes=(*fitting[0].notes, note))
 
 
+def _is_known_by_more_than_names(tool: str) -> bool:
+    return tool != PLAIN and any(not layout.home for layout in tools.find(tool).layouts)
+
+
 def _programs(path: Path, tool: str | None) -> MigrationSet | None:
     """Return the migrations that are programs, in `path` or the usual place below it."""
     if tool is None and _is_certain(path):
         return None
-    for place in (path, *(path / p for p in _PLACES), *sorted(path.glob("priv/*/migrations"))):
-        if not place.is_dir():
-            continue
+    for place in dict.fromkeys((path, *_places(path, programs=True))):
         folder = Folder(place)
         found = [
-            (layout, loaded)
-            for layout in PROGRAMS
-            if tool in (None, layout.tool)
-            and not (place != path and layout.tool == "alembic")
-            and (loaded := layout.load(folder, tool is not None))
+            read
+            for each, layout in _layouts(tool, programs=True)
+            if not (place != path and layout.places is None) and (read := _load(each, layout, folder, tool))
         ]
-        found = [f for f in found if f[1].files]
         if len(found) > 1:
-            tools = " or ".join(layout.tool for layout, _ in found)
+            named = " or ".join(read.tool.name for read in found)
             raise MigrationError(
-                f"{place}: reads as {tools}; say which with --tool or `tool` in [migrations]"
+                f"{place}: reads as {named}; say which with --tool or `tool` in [migrations]"
             )
         if found:
-            return _set(found[0][0].tool, folder, found[0][1])
+            return found[0].as_set()
     return None
+
+
+def _load(tool: Tool, layout: Layout, folder: Folder, chosen: str | None) -> _Read | None:
+    loaded = layout.load(folder, chosen is not None)
+    return _Read(tool, layout, folder, loaded) if loaded and loaded.files else None
+
+
+def _places(path: Path, *, programs: bool) -> Iterator[Path]:
+    """Yield the usual places below `path` that are there; also those of programs if those are wanted."""
+    own = [layout for _, layout in _layouts(None, programs=False)]
+    own += [layout for _, layout in _layouts(None, programs=True)] if programs else []
+    for place in dict.fromkeys((*_PLACES, *(place for layout in own for place in layout.places or ()))):
+        found = sorted(path.glob(place)) if "*" in place else [path / place]
+        yield from (p for p in found if p.is_dir())
 
 
 def _is_certain(path: Path) -> bool:
@@ -166,39 +160,36 @@ def _is_certain(path: Path) -> bool:
         found = _in_folder(path, None, deep=False) or _in_places(path, None)
     except MigrationError:
         return True
-    return found is not None and found.tool != PLAIN.tool
+    return found is not None and found.tool != PLAIN
 
 
 def _single_file(path: Path) -> MigrationSet:
     folder = Folder(path.parent)
-    _refuse_liquibase(folder, (path.name,))
-    return MigrationSet(PLAIN.tool, path.parent, (versioned.single(folder, path.name),))
+    _refuse(folder, (path.name,))
+    return MigrationSet(PLAIN, path.parent, (single(folder, path.name),))
 
 
 def _in_folder(path: Path, tool: str | None, *, deep: bool = True) -> MigrationSet | None:
     """Return the migrations that lie in `path` itself, but for plain numbered files."""
     folder = Folder(path, deep=deep)
-    chosen = tool is not None
-    tried = [layout for layout in LAYOUTS if tool in (None, layout.tool)]
-    found = [(layout, loaded) for layout in tried if (loaded := layout.load(folder, chosen))]
-    found = [f for f in found if f[1].files]
+    tried = _layouts(tool, programs=False)
+    found = [read for each, layout in tried if (read := _load(each, layout, folder, tool))]
     if not found:
         return None
-    by_content = [f for f in found if not f[0].home]
-    at_home = [f for f in found if folder.near(*f[0].home)]
+    by_content = [f for f in found if not f.layout.home]
+    at_home = [f for f in found if folder.near(*f.layout.home)]
     return _settle(folder, by_content or at_home or found)
 
 
-def _settle(folder: Folder, found: Sequence[tuple[Layout, Loaded]]) -> MigrationSet:
-    layout, loaded = found[0]
-    alike = [_effect(other) == _effect(loaded) for _, other in found]
-    if not all(alike):
-        tools = [f.tool for f, _ in found]
+def _settle(folder: Folder, found: Sequence[_Read]) -> MigrationSet:
+    first = _effect(found[0].loaded)
+    if any(_effect(other.loaded) != first for other in found[1:]):
+        named = " or ".join(f.tool.name for f in found)
         raise MigrationError(
-            f"{folder.path}: reads as {' or '.join(tools)}, which would run it differently;"
+            f"{folder.path}: reads as {named}, which would run it differently;"
             f" say which with --tool or `tool` in [migrations]"
         )
-    return _set(layout.tool, folder, loaded)
+    return found[0].as_set()
 
 
 def _effect(loaded: Loaded) -> list[tuple[Path, str, str]]:
@@ -206,27 +197,12 @@ def _effect(loaded: Loaded) -> list[tuple[Path, str, str]]:
     return [(f.path, f.sql, f.mode if script.refuses_transaction(f.sql) else "") for f in loaded.files]
 
 
-def _set(tool: str, folder: Folder, loaded: Loaded) -> MigrationSet:
-    used = {f.path for f in (*loaded.files, *loaded.shadowed, *loaded.superseded)}
-    _refuse_liquibase(folder, (f.path for f in loaded.files if f.path.suffix.lower() == ".sql"))
-    territory = loaded.territory or folder.path
-    dumps = {Path(dump).name for dump in _DUMPS}
-    stray = tuple(p for p in folder.tree if p not in used and territory in p.parents and p.name not in dumps)
-    files = tuple(undo.with_undo(tool, folder, file) for file in loaded.files)
-    return MigrationSet(
-        tool, folder.path, files, stray, loaded.shadowed, loaded.notes, superseded=loaded.superseded
-    )
-
-
 def _in_places(path: Path, tool: str | None) -> MigrationSet | None:
     """Return the migrations of the one usual place below `path` that has any."""
-    found = []
-    for place in _PLACES:
-        inner = path / place
-        if inner.is_dir() and (result := _in_folder(inner, tool)):
-            found.append(result)
-    if not found and tool in (None, PLAIN.tool):
-        found = [s for place in _PLACES if (path / place).is_dir() and (s := _plain(path / place))]
+    places = tuple(_places(path, programs=False))
+    found = [result for inner in places if (result := _in_folder(inner, tool))]
+    if not found and tool in (None, PLAIN):
+        found = [result for inner in places if (result := _plain(inner))]
     if len(found) > 1:
         listed = ", ".join(f"{s.folder.relative_to(path).as_posix()} ({s.tool})" for s in found)
         raise MigrationError(f"{path}: holds several folders of migrations: {listed}; name one of them")
@@ -234,40 +210,51 @@ def _in_places(path: Path, tool: str | None) -> MigrationSet | None:
 
 
 def _plain(path: Path) -> MigrationSet | None:
-    folder = Folder(path)
-    _refuse_liquibase(folder, folder.tree)
-    numbered = versioned.plain(folder, False)
-    return _set(PLAIN.tool, folder, numbered) if numbered else None
+    folder, tool = Folder(path), tools.find(PLAIN)
+    _refuse(folder, folder.tree)
+    found = [read for layout in tool.layouts if (read := _load(tool, layout, folder, None))]
+    return found[0].as_set() if found else None
+
+
+def _dumps() -> tuple[str, ...]:
+    return (*(dump for tool in tools.everything() for dump in tool.dumps), *_DUMPS)
 
 
 def _dump(path: Path) -> MigrationSet | None:
     """Return the structure dump that projects keep when their migrations are programs."""
-    place = next((path / dump for dump in _DUMPS if (path / dump).is_file()), None)
+    place = next((path / dump for dump in _dumps() if (path / dump).is_file()), None)
     return _single_file(place) if place else None
 
 
-def _refuse_liquibase(folder: Folder, names: Iterable[str | Path]) -> None:
-    """Raise `MigrationError` for a changelog of Liquibase in SQL: its changesets are no files, and only
-    Liquibase knows which of them run, in which order and with which parameters."""
+def _refuse(folder: Folder, names: Iterable[str | Path]) -> None:
+    """Raise `MigrationError` for a file that looks like SQL and is not, to anything but its tool."""
+    refusing = [tool.refuses for tool in tools.everything() if tool.refuses]
     for name in names:
-        if _LIQUIBASE.match(folder.text(name)):
-            raise MigrationError(
-                f"{folder.at(name)}: a Liquibase changelog; give the SQL that `liquibase update-sql` writes"
-                " as a file, or the URL of a database that it migrated"
-            )
+        for refuses in refusing:
+            if why := refuses(folder.text(name)):
+                raise MigrationError(f"{folder.at(name)}: {why}")
 
 
 def _nothing(path: Path, tool: str | None) -> MigrationError:
     """Return the error that says what was looked for."""
-    for pattern, name, command in _PROGRAMS:
-        if tool is None and next(path.glob(pattern), None):
-            return MigrationError(
-                f"{path}: these are migrations of {name}, which are programs; give their SQL as a file"
-                f" ({command}) or the URL of a migrated database"
-            )
-    versioned.plain(Folder(path), True)
-    looked = [layout.looks_for for layout in (*LAYOUTS, PLAIN) if tool in (None, layout.tool)]
-    what = (
-        looked[0] if len(looked) == 1 else "SQL files with numbers, or the layout of " + ", ".join(TOOLS[:-1])
-    )
+    if tool is None and (found := _known_programs(path)):
+        title, command = found
+        return MigrationError(
+            f"{path}: these are migrations of {title}, which are programs; give their SQL as a file"
+            f" ({command}) or the URL of a migrated database"
+        )
+    plain(Folder(path), True)
+    looked = [each.layouts[0].looks_for for each in tools.everything() if tool == each.name]
+    listed = ", ".join(name for name in tools.names() if name != PLAIN)
+    what = looked[0] if looked else f"SQL files with numbers, or the layout of {listed}"
     return MigrationError(f"{path}: no migrations found; looked for {what}")
+
+
+def _known_programs(path: Path) -> tuple[str, str] | None:
+    """Return whose programs are here, in words, and how their SQL is had."""
+    for each in tools.everything():
+        if each.sources and any(next(path.glob(p), None) for p in each.sources.patterns):
+            return each.title, each.sources.command
+    if next(path.glob(_SCRIPTS), None):
+        return "a JavaScript tool", "pg_dump --schema-only of a migrated database"
+    return None

@@ -1,90 +1,69 @@
-"""The part of a file that a tool runs on the way up."""
+"""The part of a file that a tool runs on the way up, and the part that it runs on the way down."""
 
 import re
 from dataclasses import dataclass
 
-_GOOSE = re.compile(r"^--[ \t]*\+goose[ \t]+(up|down)\b[^\n]*\n?", re.IGNORECASE | re.MULTILINE)
-_GOOSE_ALONE = re.compile(r"^--[ \t]*\+goose[ \t]+no[ \t]+transaction\b", re.IGNORECASE | re.MULTILINE)
-_DBMATE = re.compile(r"^--\s*migrate:(up|down)(?:[ \t]+([^\r\n]*))?\r?$", re.MULTILINE)
-_NODE = re.compile(r"^[ \t]*--[\s-]*(up|down)\s+migration[^\n]*\n?", re.IGNORECASE | re.MULTILINE)
-_TERN = "---- create above / drop below ----"
-_TERN_ALONE = re.compile(r"^---- tern: disable-tx ----\r?$", re.MULTILINE)
-
 
 @dataclass(frozen=True)
 class Section:
-    """The up part: its text, the line on which it begins, and whether the tool wraps it."""
+    """A part of a file: its text, the line on which it begins, and whether the tool wraps it."""
 
     sql: str
     first_line: int
     transactional: bool = True
 
 
-def _between(text: str, start: int, end: int, transactional: bool = True) -> Section:
+def between(text: str, start: int, end: int, transactional: bool = True) -> Section:
+    """Return the section of `text` between two offsets."""
     return Section(text[start:end], text.count("\n", 0, start) + 1, transactional)
 
 
-def has_goose(text: str) -> bool:
-    return _GOOSE.search(text) is not None
+@dataclass(frozen=True)
+class Marks:
+    """The lines that divide a tool's files.
 
+    `begins` is how the way up begins, as people write it. `line` is any such line; its first group, in
+    lower case, is among `ups` or `downs`, its second one, in `blocks`, are options. The way up is from the
+    first up to the next down, or, in `blocks`, to whatever mark is next; without an up there is none,
+    unless files may be `bare`. `alone` is a line, or an option, by which a file runs without a transaction.
+    """
 
-def has_dbmate(text: str) -> bool:
-    return _DBMATE.search(text) is not None
+    begins: str
+    line: str
+    alone: str = ""
+    blocks: bool = False
+    bare: bool = False
+    ups: tuple[str, ...] = ("up",)
+    downs: tuple[str, ...] = ("down",)
 
+    def in_(self, text: str) -> bool:
+        """Tell whether a file is divided by these."""
+        return re.search(self.line, text) is not None
 
-def has_node(text: str) -> bool:
-    return _NODE.search(text) is not None
+    def up(self, text: str) -> Section | None:
+        """Return what runs on the way up; None where nothing says what does."""
+        marks = list(re.finditer(self.line, text))
+        first = next((i for i, m in enumerate(marks) if self._is_up(m)), None)
+        if first is None and not self.bare:
+            return None
+        start = marks[first].end() if first is not None else 0
+        later = [m for m in marks if m.start() >= start and (self.blocks or self._is_down(m))]
+        end = later[0].start() if later else len(text)
+        options = (marks[first][2] or "") if self.blocks and first is not None else text
+        wrapped = not self.alone or re.search(self.alone, options) is None
+        return between(text, start, end, wrapped)
 
+    def down(self, text: str) -> Section | None:
+        """Return what runs on the way down, to the next mark; None without one."""
+        marks = list(re.finditer(self.line, text))
+        first = next((i for i, m in enumerate(marks) if self._is_down(m)), None)
+        if first is None:
+            return None
+        end = marks[first + 1].start() if first + 1 < len(marks) else len(text)
+        return between(text, marks[first].end(), end)
 
-def has_tern(text: str) -> bool:
-    return _TERN in text
+    def _is_up(self, mark: re.Match[str]) -> bool:
+        return str(mark[1]).lower() in self.ups
 
-
-def goose(text: str) -> Section | None:
-    """Return what stands between ``-- +goose Up`` and ``-- +goose Down``, or None without an Up."""
-    marks = {m[1].lower(): m for m in reversed(list(_GOOSE.finditer(text)))}
-    if "up" not in marks:
-        return None
-    end = marks["down"].start() if "down" in marks else len(text)
-    return _between(text, marks["up"].end(), end, _GOOSE_ALONE.search(text) is None)
-
-
-def dbmate(text: str) -> Section | None:
-    """Return the first ``-- migrate:up`` block: a second one never runs. None without one."""
-    marks = list(_DBMATE.finditer(text))
-    up = next((i for i, m in enumerate(marks) if m[1] == "up"), None)
-    if up is None:
-        return None
-    end = marks[up + 1].start() if up + 1 < len(marks) else len(text)
-    alone = "transaction:false" in (marks[up][2] or "").split()
-    return _between(text, marks[up].end(), end, not alone)
-
-
-def node(text: str) -> Section:
-    """Return node-pg-migrate's up part, in whichever order the two come; no marker: all of it."""
-    marks = list(_NODE.finditer(text))
-    up = next((m for m in marks if m[1].lower() == "up"), None)
-    down = next((m for m in marks if m[1].lower() == "down"), None)
-    start = up.end() if up else 0
-    end = down.start() if down and down.start() >= start else len(text)
-    return _between(text, start, end)
-
-
-def tern(text: str) -> Section:
-    """Return what stands above tern's separator."""
-    end = text.find(_TERN)
-    return _between(text, 0, len(text) if end < 0 else end, _TERN_ALONE.search(text) is None)
-
-
-def undo(tool: str, text: str) -> Section | None:
-    """Return the part of a file that `tool` runs on the way down, or None without one."""
-    if tool == "tern":
-        end = text.find(_TERN)
-        return None if end < 0 else _between(text, end + len(_TERN), len(text))
-    pattern = {"goose": _GOOSE, "dbmate": _DBMATE, "node-pg-migrate": _NODE}.get(tool)
-    marks = list(pattern.finditer(text)) if pattern else []
-    down = next((i for i, m in enumerate(marks) if m[1].lower() == "down"), None)
-    if down is None:
-        return None
-    end = marks[down + 1].start() if down + 1 < len(marks) else len(text)
-    return _between(text, marks[down].end(), end)
+    def _is_down(self, mark: re.Match[str]) -> bool:
+        return str(mark[1]).lower() in self.downs

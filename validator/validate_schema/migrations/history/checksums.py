@@ -1,23 +1,12 @@
-"""Checksums of migration files as their tools record them.
+"""Checksums of migration files as their tools record them."""
 
-Sources: each tool's own implementation (Prisma `checksum.rs`, Flyway `ChecksumCalculator`, sqlx
-`migrate/source.rs`, refinery `util.rs` with Rust's SipHash-1-3, Atlas `migrate/dir.go`, sqitch
-`Plan/Change.pm`, Supabase `parser/token.go`, Drizzle `migrator.ts`, yoyo `migrations.py`).
-"""
-
-import base64
-import hashlib
-import json
-import re
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Literal
 
 from ...model.history import LedgerEntry
+from .. import tools
 from ..records import MigrationFile
-from .siphash import siphash13
-from .statements import supabase_statements
 
 Match = Literal["same", "line_endings", "different"]
 _BOM = b"\xef\xbb\xbf"
@@ -26,9 +15,9 @@ _BOM = b"\xef\xbb\xbf"
 def checksum(tool: str, file: MigrationFile, before: Sequence[MigrationFile] = ()) -> str:
     """Return the checksum of `file` as `tool` writes it into its ledger, as text; "" where it has none.
 
-    `before` are the files in front of it, which Atlas hashes along.
+    `before` are the files in front of it, which some tools hash along.
     """
-    return next(_spellings(tool, file, before), "")
+    return next(iter(_spellings(tool, file, before)), "")
 
 
 def matches(tool: str, file: MigrationFile, recorded: str, before: Sequence[MigrationFile] = ()) -> Match:
@@ -51,18 +40,26 @@ def matches(tool: str, file: MigrationFile, recorded: str, before: Sequence[Migr
 
 def finder(tool: str, file: MigrationFile) -> Callable[[LedgerEntry], bool]:
     """Return whether an entry under another version or name has the checksum of `file`, line ends aside."""
-    if tool == "refinery":  # the name and the version are hashed along
+    known = tools.find(tool).checksum
+    if known is not None and known.named:
         return lambda e: (
             matches(tool, replace(file, version=e.version, name=e.name), e.checksum) != "different"
         )
     varied = [replace(file, raw=change(file.raw), sql=_as_text(change, file.sql)) for change in _VARIANTS]
-    known = {spelling for each in (file, *varied) for spelling in _spellings(tool, each, ())}
-    return lambda e: _normal(tool, e.checksum) in known
+    spelled = {spelling for each in (file, *varied) for spelling in _spellings(tool, each, ())}
+    return lambda e: _normal(tool, e.checksum) in spelled
 
 
 def records_content(tool: str) -> bool:
     """Return whether `tool` records a checksum of a file's content."""
-    return tool in _ALGORITHMS and tool != "yoyo"
+    known = tools.find(tool).checksum
+    return known is not None and known.content
+
+
+def is_chained(tool: str) -> bool:
+    """Return whether its checksums cover the files in front of each."""
+    known = tools.find(tool).checksum
+    return known is not None and known.chained
 
 
 def _lf(raw: bytes) -> bytes:
@@ -95,79 +92,10 @@ def _as_text(change: Callable[[bytes], bytes], text: str) -> str:
 
 def _normal(tool: str, recorded: str) -> str:
     """Return a recorded checksum in the form that `checksum` has."""
-    if tool == "applied-set":
-        return recorded.strip().removeprefix("sha256:").removeprefix("\\x").lower()
-    return recorded.removeprefix("h1:") if tool == "atlas" else recorded
+    known = tools.find(tool).checksum
+    return known.normal(recorded) if known else recorded
 
 
-def _spellings(tool: str, file: MigrationFile, before: Sequence[MigrationFile]) -> Iterator[str]:
-    """Yield the checksums that the tool's versions and settings give, the usual one first."""
-    if tool in _ALGORITHMS:
-        yield from _ALGORITHMS[tool](file, before)
-
-
-def _sha256(file: MigrationFile, _: Sequence[MigrationFile]) -> Iterator[str]:
-    yield hashlib.sha256(file.raw).hexdigest()
-
-
-def _prisma(file: MigrationFile, _: Sequence[MigrationFile]) -> Iterator[str]:
-    digest = hashlib.sha256(file.raw).digest()
-    yield digest.hex()
-    yield "".join(f"{byte:x}" for byte in digest)  # the first releases forgot the leading zeros
-
-
-def _flyway(file: MigrationFile, _: Sequence[MigrationFile]) -> Iterator[str]:
-    crc = 0
-    for line in re.split(b"\r\n|\n|\r", file.raw.removeprefix(_BOM)):
-        crc = zlib.crc32(line, crc)
-    yield str(crc - (1 << 32) if crc >= 1 << 31 else crc)
-
-
-def _sqlx(file: MigrationFile, _: Sequence[MigrationFile]) -> Iterator[str]:
-    yield hashlib.sha384(file.raw).hexdigest()
-
-
-def _refinery(file: MigrationFile, _: Sequence[MigrationFile]) -> Iterator[str]:
-    for width in (4, 8):  # int8-versions widens the version
-        number = int(file.version).to_bytes(width, "little", signed=True)
-        yield str(siphash13(file.name.encode() + b"\xff" + number + file.raw + b"\xff"))
-
-
-def _atlas(file: MigrationFile, before: Sequence[MigrationFile]) -> Iterator[str]:
-    state = hashlib.sha256()
-    for each in (*before, file):
-        state.update(each.path.name.encode())
-        if not each.raw.startswith(b"-- atlas:sum ignore"):
-            state.update(each.raw)
-    yield base64.b64encode(state.digest()).decode()
-
-
-def _sqitch(file: MigrationFile, _: Sequence[MigrationFile]) -> Iterator[str]:
-    yield hashlib.sha1(file.raw, usedforsecurity=False).hexdigest()
-
-
-def statements_digest(statements: Sequence[str]) -> str:
-    """Return one text for Supabase's array of statements, whose content the ledger keeps in full."""
-    return hashlib.sha256(json.dumps(list(statements), ensure_ascii=False).encode()).hexdigest()
-
-
-def _supabase(file: MigrationFile, _: Sequence[MigrationFile]) -> Iterator[str]:
-    yield statements_digest(supabase_statements(file.sql))
-
-
-def _yoyo(file: MigrationFile, _: Sequence[MigrationFile]) -> Iterator[str]:
-    yield hashlib.sha256(file.version.encode()).hexdigest()
-
-
-_ALGORITHMS: dict[str, Callable[[MigrationFile, Sequence[MigrationFile]], Iterator[str]]] = {
-    "applied-set": _sha256,
-    "atlas": _atlas,
-    "drizzle": _sha256,
-    "flyway": _flyway,
-    "prisma": _prisma,
-    "refinery": _refinery,
-    "sqitch": _sqitch,
-    "sqlx": _sqlx,
-    "supabase": _supabase,
-    "yoyo": _yoyo,
-}
+def _spellings(tool: str, file: MigrationFile, before: Sequence[MigrationFile]) -> Collection[str]:
+    known = tools.find(tool).checksum
+    return known.spellings(file, before) if known else ()

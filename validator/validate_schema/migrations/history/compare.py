@@ -6,10 +6,11 @@ from dataclasses import replace
 import msgspec
 
 from ...model.history import HistoryEntry, Ledger, LedgerEntry, SharedVersion
+from .. import tools
 from ..records import MigrationFile, MigrationSet
-from . import aligned, sentences
-from .checksums import Match, checksum, finder, matches, records_content
-from .identity import BY_NAME, identity, number, repeatable, same_name
+from ..versions import repeatable
+from . import sentences
+from .checksums import Match, checksum, finder, is_chained, matches, records_content
 from .succession import Succession
 
 _DONE = ("applied", "baseline")
@@ -42,9 +43,20 @@ def notes(migrations: MigrationSet, ledger: Ledger | None) -> tuple[str, ...]:
     """Return what must be said of a comparison besides its entries, in sentences."""
     if ledger is None:
         return ()
-    apps = aligned.others(migrations, ledger)
-    left = (f"The ledger also has the apps {', '.join(apps)}, whose files are not here.",) if apps else ()
-    return (*ledger.notes, *left)
+    others = tools.find(ledger.tool).others
+    said = others(_everything(migrations), ledger.entries) if others else ""
+    return (*ledger.notes, said) if said else ledger.notes
+
+
+def _everything(migrations: MigrationSet) -> tuple[MigrationFile, ...]:
+    """Return all files that have a version, also those that another hides or a baseline holds."""
+    return (*migrations.superseded, *migrations.files, *migrations.shadowed)
+
+
+def _aligned(migrations: MigrationSet, ledger: Ledger) -> Sequence[LedgerEntry]:
+    """Return the entries of `ledger` that concern these files, their versions as the files have them."""
+    align = tools.find(ledger.tool).align
+    return align(_everything(migrations), ledger.entries) if align else ledger.entries
 
 
 def in_order(migrations: MigrationSet) -> list[MigrationFile]:
@@ -98,14 +110,16 @@ class _Comparison:
 
     def __init__(self, migrations: MigrationSet, ledger: Ledger) -> None:
         self.migrations, self.ledger, self.tool = migrations, ledger, ledger.tool
+        self.versions, self.chained = tools.find(self.tool).versions, is_chained(self.tool)
+        self.identity = self.versions.same
         self.files = in_order(migrations)
-        entries = [e for e in aligned.aligned(migrations, ledger) if e.state != "superseded"]
+        entries = [e for e in _aligned(migrations, ledger) if e.state != "superseded"]
         self.recorded: dict[str, LedgerEntry] = {}
         for entry in entries:
-            self.recorded.setdefault(identity(self.tool, entry.version), entry)
+            self.recorded.setdefault(self.identity(entry.version), entry)
         self.groups: dict[str, list[int]] = {}
         for index, file in enumerate(self.files):
-            self.groups.setdefault(identity(self.tool, file.version), []).append(index)
+            self.groups.setdefault(self.identity(file.version), []).append(index)
         self.order = Succession(self.tool, self.files)
         self.base = migrations.files[0] if migrations.superseded else None
         self.owned: dict[int, LedgerEntry] = {}
@@ -124,7 +138,7 @@ class _Comparison:
         late = self.order.late(self.done)
         judged = [
             msgspec.structs.replace(entry, late=True)
-            if index in self.owned and identity(self.tool, self.owned[index].version) in late
+            if index in self.owned and self.identity(self.owned[index].version) in late
             else entry
             for index, entry in enumerate(judged)
         ]
@@ -137,7 +151,7 @@ class _Comparison:
             return group[0] if group else None
         entry = self.recorded[key]
         if entry.name:
-            named = [i for i in group if same_name(self.tool, self.files[i], entry)]
+            named = [i for i in group if _same_name(self.tool, self.files[i], entry)]
             if len(named) == 1:
                 return named[0]
         same = [i for i in group if entry.checksum and self._content(i, entry) != "different"]
@@ -162,11 +176,11 @@ class _Comparison:
 
     def _unrecorded(self, found: HistoryEntry, file: MigrationFile) -> HistoryEntry:
         """Judge a file that no entry is of."""
-        group = self.groups[identity(self.tool, file.version)]
-        entry = self.recorded.get(identity(self.tool, file.version))
+        group = self.groups[self.identity(file.version)]
+        entry = self.recorded.get(self.identity(file.version))
         if file in self.migrations.superseded:
             return msgspec.structs.replace(found, status="baseline", why=sentences.SUPERSEDED)
-        if self.recorded and (file is self.base or _is_base(self.tool, file)):
+        if self.recorded and (file is self.base or file.baseline):
             return msgspec.structs.replace(found, status="baseline", why=sentences.UNNEEDED)
         if entry is not None and len(group) > 1:
             owner = next((i for i in group if i in self.owned), None)
@@ -200,12 +214,12 @@ class _Comparison:
         """Judge a file that was applied, by name and content."""
         content = self._content(index, entry) if entry.checksum else None
         verified = content is not None
-        if self.tool == "atlas" and content == "different" and (broken := self._broken(entry)):
+        if self.chained and content == "different" and (broken := self._broken(entry)):
             why = sentences.chained(broken)
             return msgspec.structs.replace(found, status="unverifiable", why=why)
         if repeatable(entry.version) and content == "different":
             return self._repeat(found, self.files[index])
-        if not same_name(self.tool, self.files[index], entry):
+        if not _same_name(self.tool, self.files[index], entry):
             changed = content == "different"
             why = sentences.renamed(entry.name, found.name, content)
             return msgspec.structs.replace(
@@ -214,7 +228,7 @@ class _Comparison:
         if content is None:
             why = sentences.unverifiable(self.tool, entry)
             return msgspec.structs.replace(found, status="unverifiable", why=why)
-        if content == "different" and self.tool == "atlas":
+        if content == "different" and self.chained:
             self.broken = found.file
         status, why = sentences.content(self.tool, content, found)
         return msgspec.structs.replace(found, status=status, verified=True, why=why)
@@ -241,7 +255,7 @@ class _Comparison:
         file = self._as_recorded(index, entry)
         before = self._before(index)
         found = matches(self.tool, file, entry.checksum, before)
-        if found == "different" and self.tool == "atlas":
+        if found == "different" and self.chained:
             # A file that came later was not part of the directory that was hashed.
             earlier = [self._as_recorded(i, e) for i, e in sorted(self.owned.items()) if i < index]
             earlier = [f for f in earlier if self._ran_before(f, entry)]
@@ -249,7 +263,7 @@ class _Comparison:
         return found
 
     def _before(self, index: int) -> Sequence[MigrationFile]:
-        if self.tool != "atlas":
+        if not self.chained:
             return ()
         return [self._as_recorded(i, self.recorded.get(f.version)) for i, f in enumerate(self.files[:index])]
 
@@ -260,9 +274,9 @@ class _Comparison:
     def _as_recorded(self, index: int, entry: LedgerEntry | None) -> MigrationFile:
         """Return a file under the name by which it was hashed, where names are hashed along."""
         file = self.files[index]
-        if entry is None or not entry.name or same_name(self.tool, file, entry):
+        if entry is None or not entry.name or _same_name(self.tool, file, entry):
             return file
-        if self.tool == "atlas":
+        if self.chained:
             return replace(file, path=file.path.with_name(f"{file.version}_{entry.name}.sql"))
         return replace(file, name=entry.name)
 
@@ -281,22 +295,22 @@ class _Comparison:
         return judged, [entry for entry in orphans if entry.version not in gone]
 
     def _pairs(self, free: list[int], donors: list[LedgerEntry]) -> Iterator[tuple[int, LedgerEntry]]:
-        by_content = records_content(self.tool) and self.tool != "atlas"
+        by_content = records_content(self.tool) and not self.chained
         for index in free:
             file = self.files[index]
             has = finder(self.tool, file) if by_content and donors else None
-            digits = number(self.tool, file.version) if self.tool in BY_NAME else ""
+            digits = self.versions.number(file.version) if self.versions.named else ""
             for entry in donors:
                 if has is not None and entry.checksum:
                     if has(entry):
                         yield index, entry
-                elif not by_content and digits and digits == number(self.tool, entry.version):
+                elif not by_content and digits and digits == self.versions.number(entry.version):
                     yield index, entry
 
     def _from_elsewhere(self, found: HistoryEntry, entry: LedgerEntry) -> HistoryEntry:
-        digits = number(self.tool, entry.version)
-        by_name = self.tool in BY_NAME or self.tool == "sqitch"
-        renamed = by_name and (not digits or digits == number(self.tool, found.version))
+        digits = self.versions.number(entry.version)
+        by_name = self.versions.named or self.versions.place is None
+        renamed = by_name and (not digits or digits == self.versions.number(found.version))
         verified = bool(entry.checksum)
         why = (
             sentences.renamed(entry.version, found.version, "same" if verified else None)
@@ -329,7 +343,7 @@ class _Comparison:
                 recorded_name=entry.name,
                 recorded_checksum=entry.checksum,
                 applied_at=entry.applied_at,
-                late=identity(self.tool, entry.version) in late,
+                late=self.identity(entry.version) in late,
                 why=sentences.MISSING if status == "applied" else why,
             )
             result.insert(self._index(result, entry), lone)
@@ -339,16 +353,16 @@ class _Comparison:
         if self.order.placed and self.order.spot(entry.version) is not None:
             after = (i for i, e in enumerate(result) if self.order.before(entry.version, e.version))
             return next(after, len(result))
-        ranks = {identity(self.tool, e.version): e.rank for e in self.recorded.values()}
+        ranks = {self.identity(e.version): e.rank for e in self.recorded.values()}
         rank = entry.rank or 0
-        before = [
-            i for i, e in enumerate(result) if 0 < (ranks.get(identity(self.tool, e.version)) or 0) < rank
-        ]
+        before = [i for i, e in enumerate(result) if 0 < (ranks.get(self.identity(e.version)) or 0) < rank]
         return before[-1] + 1 if before else len(result)
 
 
-def _is_base(tool: str, file: MigrationFile) -> bool:
-    return tool == "flyway" and file.path.name.startswith("B")
+def _same_name(tool: str, file: MigrationFile, entry: LedgerEntry) -> bool:
+    """Return whether the ledger's name of a version is the file's; without one in the ledger it is."""
+    names = tools.find(tool).names
+    return names is None or not entry.name or entry.name in names(file)
 
 
 def _unique(pairs: Iterator[tuple[int, LedgerEntry]]) -> Iterator[tuple[int, LedgerEntry]]:

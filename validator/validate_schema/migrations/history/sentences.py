@@ -1,6 +1,7 @@
 """Why a version has its status, in a sentence without its full stop."""
 
 from ...model.history import HistoryEntry, LedgerEntry, Status
+from .. import tools
 from .checksums import Match, records_content
 
 PENDING = "on disk and not in the ledger; nothing after it was applied"
@@ -10,10 +11,6 @@ UNNEEDED = "a baseline for new databases; this one began before it"
 BELOW_BASELINE = "below the version at which the ledger began"
 REPEAT = "changed since it ran last; it will run again"
 PLACEHOLDERS = "its checksum is one of the text with placeholders replaced, which is not known here"
-
-# Tools that compare a file without regard to line ends.
-_TOLERANT = frozenset({"prisma", "flyway"})
-_SKIPS = frozenset({"drizzle", "golang-migrate"})
 
 
 def dirty(tool: str, version: str) -> str:
@@ -31,7 +28,7 @@ def standing(tool: str) -> str:
 
 
 def gap(tool: str, later: str) -> str:
-    never = f"; {tool} will never run it" if tool in _SKIPS else ""
+    never = f"; {tool} will never run it" if tools.find(tool).passes_over else ""
     return f"on disk and not in the ledger, though {later} after it was applied{never}"
 
 
@@ -74,10 +71,12 @@ def content(tool: str, found: Match, entry: HistoryEntry) -> tuple[Status, str]:
     if found == "same":
         return "applied", "applied, and its checksum agrees"
     if found == "line_endings":
-        view = f"{tool} accepts that" if tool in _TOLERANT else f"{tool} takes it for another file"
-        if tool in ("drizzle", "supabase", "sqitch"):
-            view = f"{tool} does not look"
-        return "line_endings", f"applied; the file differs by line ends or a byte-order mark alone; {view}"
+        known = tools.find(tool).checksum
+        view = known.line_ends if known else ""
+        return (
+            "line_endings",
+            f"applied; the file differs by line ends or a byte-order mark alone; {tool} {view}",
+        )
     recorded, here = entry.recorded_checksum, entry.checksum
     return "edited", f"changed after it was applied: the ledger has checksum {recorded}, the file has {here}"
 
@@ -90,7 +89,8 @@ def state(tool: str, entry: LedgerEntry) -> tuple[Status, str]:
     if entry.state == "running":
         return "failed", "the ledger says that it began and not that it ended: it failed, or it runs now"
     if entry.state == "rolled_back":
-        again = "; goose does not run it again by itself" if tool == "goose" else ""
+        said = tools.find(tool).words.rolled_back
+        again = f"; {said}" if said else ""
         return "rolled_back", f"taken back after it had been applied, and not applied again{again}"
     if entry.state == "baseline":
         return "baseline", "the version at which the ledger began"

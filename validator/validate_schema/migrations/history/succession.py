@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from ...model.history import LedgerEntry
+from .. import tools
 from ..records import MigrationFile
-from .identity import identity, place
-
-# Tools in which only what a file names comes before it; what else comes first is chance.
-_PARTIAL = frozenset({"alembic", "django"})
+from ..versions import Place
 
 
 class Succession:
@@ -16,17 +14,31 @@ class Succession:
     files. `placed` says which; versions without a file have a place only in the former."""
 
     def __init__(self, tool: str, files: Sequence[MigrationFile]) -> None:
-        self.tool, self.files = tool, files
-        self.placed = all(place(tool, file.version) is not None for file in files)
+        self.files, self._versions = files, tools.find(tool).versions
+        self._places: dict[str, Place | None] = {}
+        self.placed = all(self._place(file.version) is not None for file in files)
         self._first: dict[str, int] = {}
         for index, file in enumerate(files):
-            self._first.setdefault(identity(tool, file.version), index)
+            self._first.setdefault(self._versions.same(file.version), index)
 
-    def spot(self, version: str) -> tuple[object, ...] | None:
+    def _place(self, version: str) -> Place | None:
+        """Return what `version` sorts by among those of its tool; None where only files tell the order."""
+        if version not in self._places:
+            self._places[version] = self._placed_by_itself(version)
+        return self._places[version]
+
+    def _placed_by_itself(self, version: str) -> Place | None:
+        place = self._versions.place
+        try:
+            return None if place is None else place(version)
+        except ValueError:
+            return None
+
+    def spot(self, version: str) -> Place | None:
         """Return what `version` sorts by among the others, None for one whose place is not known."""
         if self.placed:
-            return place(self.tool, version)
-        index = self._first.get(identity(self.tool, version))
+            return self._place(version)
+        index = self._first.get(self._versions.same(version))
         return None if index is None else (index,)
 
     def before(self, first: str, second: str) -> bool:
@@ -37,7 +49,7 @@ class Succession:
     def needed(self, applied: Sequence[LedgerEntry]) -> dict[str, str] | None:
         """Return the versions that applied ones come after, each with one of those; None for a tool whose
         files have an order of their own."""
-        if self.tool not in _PARTIAL:
+        if not self._versions.graph:
             return None
         requires = {file.version: file.requires for file in self.files}
         found: dict[str, str] = {}
@@ -53,14 +65,14 @@ class Succession:
     def late(self, entries: Sequence[LedgerEntry]) -> set[str]:
         """Return the identities of those applied after a version that comes after them."""
         ranked = [e for e in entries if e.rank is not None and e.state == "applied"]
-        if self.tool in _PARTIAL:
+        if self._versions.graph:
             return self._after_their_own(ranked)
         found: set[str] = set()
-        highest: tuple[object, ...] | None = None
+        highest: Place | None = None
         for _, moment in groupby(sorted(ranked, key=_rank), key=_rank):
             spots = [(s, e.version) for e in moment if (s := self.spot(e.version))]
             if highest is not None:
-                found |= {identity(self.tool, version) for s, version in spots if s < highest}
+                found |= {self._versions.same(version) for s, version in spots if s < highest}
             highest = max([s for s, _ in spots] + ([highest] if highest else []), default=None)
         return found
 

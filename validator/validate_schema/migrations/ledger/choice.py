@@ -6,10 +6,10 @@ import msgspec
 
 from ...model.errors import MigrationError
 from ...model.history import Ledger
+from .. import tools
 from ..records import MigrationSet
 
-# Tools whose tables look alike: the files decide.
-_ALIKE = ({"dbmate", "rails", "pop"}, {"plain", "applied-set"})
+_SET = "applied-set"
 
 
 def ledger_for(ledgers: Sequence[Ledger], migrations: MigrationSet, named: str | None) -> Ledger | None:
@@ -35,7 +35,7 @@ def ledger_for(ledgers: Sequence[Ledger], migrations: MigrationSet, named: str |
 
 def fits(ledger: Ledger, tool: str) -> bool:
     """Return whether `tool` may have written `ledger`."""
-    return is_own(ledger) or ledger.tool == tool or any({ledger.tool, tool} <= alike for alike in _ALIKE)
+    return is_own(ledger) or ledger.tool == tool or ledger.tool in tools.find(tool).shares
 
 
 def is_own(ledger: Ledger) -> bool:
@@ -68,5 +68,5 @@ def _names(ledger: Ledger) -> set[str]:
 
 def _settled(ledger: Ledger, migrations: MigrationSet) -> Ledger:
     """Where tables look alike, the ledger takes the tool of the files; plain files have an applied set."""
-    tool = migrations.tool if ledger.tool != "applied-set" else "applied-set"
+    tool = migrations.tool if ledger.tool != _SET else _SET
     return msgspec.structs.replace(ledger, tool=tool)

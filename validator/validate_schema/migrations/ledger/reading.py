@@ -1,6 +1,6 @@
 """Read every ledger of a database."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -8,21 +8,12 @@ import msgspec
 from ...model.catalog import QName
 from ...model.history import Ledger
 from ...sql.ident import display
-from . import sqitch
-from .shapes import Shape, shape_of
+from .. import tools
+from ..tool import LedgerTable, Tool
 from .tables import Tracker, fetch, trackers
 
 if TYPE_CHECKING:
     import psycopg
-
-# The platform's own migrations on a Supabase database, which no project has files of.
-_PLATFORM = {
-    ("auth", "schema_migrations"),
-    ("storage", "migrations"),
-    ("realtime", "schema_migrations"),
-    ("supabase_functions", "migrations"),
-}
-_PLATFORM_MARKS = {("auth", "users"), ("storage", "buckets"), ("storage", "objects")}
 
 
 def read_ledgers(connection: "psycopg.Connection[Any]") -> tuple[Ledger, ...]:
@@ -33,60 +24,66 @@ def read_ledgers(connection: "psycopg.Connection[Any]") -> tuple[Ledger, ...]:
     """
     with connection.transaction():
         tables = trackers(connection)
-        found = [(t, shape) for t in tables if not _platform(t, tables) and (shape := shape_of(t))]
-        ledgers = [_read(connection, tracker, shape, tables) for tracker, shape in found]
-        ledgers += sqitch.registries(connection, tables)
+        names = {t.qname for t in tables}
+        found = [(t, whose) for t in tables if not _platforms(t, names) and (whose := _whose(t, names))]
+        ledgers = [_read(connection, tracker, tool, table, tables) for tracker, (tool, table) in found]
+        for tool in tools.everything():
+            if tool.registry:
+                ledgers += tool.registry(connection, tables)
     return tuple(ledgers)
 
 
-def _platform(tracker: Tracker, tables: Sequence[Tracker]) -> bool:
-    if tracker.qname not in _PLATFORM:
-        return False
-    names = {tuple(t.qname) for t in tables}
-    schemas = {schema for schema, _ in names}
-    return bool(names & _PLATFORM_MARKS) or "supabase_migrations" in schemas
+def _platforms(tracker: Tracker, names: Collection[QName]) -> bool:
+    return any(t.platforms(tracker.qname, names) for t in tools.everything() if t.platforms)
+
+
+def _whose(tracker: Tracker, names: Collection[QName]) -> tuple[Tool, LedgerTable] | None:
+    """Return the tool whose ledger a table may be: of several the one that asks for most."""
+    fitting = (
+        (tool, table) for tool, table in _tables() if table.shape.reads(tracker.qname, tracker.columns, names)
+    )
+    return max(fitting, key=lambda found: found[1].shape.strictness, default=None)
+
+
+def _tables() -> Iterator[tuple[Tool, LedgerTable]]:
+    for tool in tools.everything():
+        for table in tool.ledgers:
+            yield tool, table
 
 
 def _read(
-    connection: "psycopg.Connection[Any]", tracker: Tracker, shape: Shape, tables: Sequence[Tracker]
+    connection: "psycopg.Connection[Any]",
+    tracker: Tracker,
+    tool: Tool,
+    table: LedgerTable,
+    tables: Sequence[Tracker],
 ) -> Ledger:
-    tool = _single_column_tool(shape.tool, tracker, tables)
-    ledger = blank(tool, tracker, complete=shape.complete)
+    schema, name = tracker.qname
+    ledger = Ledger(
+        tool=tool.name,
+        table=display(tracker.qname),
+        schema=schema,
+        relation=name,
+        complete=table.complete,
+    )
     if tracker.reason:
         return msgspec.structs.replace(ledger, reason=f"{ledger.table} could not be read: {tracker.reason}")
-    rows = fetch(connection, tracker, shape.wanted, shape.order)
-    lock = _lock(connection, tool, tracker, tables)
-    return msgspec.structs.replace(ledger, entries=shape.read(rows), lock=lock)
-
-
-def blank(tool: str, tracker: Tracker, *, complete: bool = True) -> Ledger:
-    """Return the ledger that `tracker` is, without entries."""
-    schema, name = tracker.qname
-    return Ledger(tool=tool, table=display(tracker.qname), schema=schema, relation=name, complete=complete)
-
-
-def _single_column_tool(tool: str, tracker: Tracker, tables: Sequence[Tracker]) -> str:
-    """Rails and dbmate have the same table; Rails keeps another one beside it."""
-    beside = QName(tracker.qname.schema, "ar_internal_metadata")
-    return "rails" if tool == "dbmate" and any(t.qname == beside for t in tables) else tool
-
-
-_LOCKS = {
-    "knex": ("{}_lock", "is_locked", "1"),
-    "yoyo": ("yoyo_lock", "locked", "1"),
-    "liquibase": ("databasechangeloglock", "locked", "true"),
-}
+    rows = fetch(connection, tracker, tuple(table.shape.known), table.order)
+    lock = _lock(connection, table, tracker, tables)
+    return msgspec.structs.replace(ledger, entries=table.read(rows), lock=lock)
 
 
 def _lock(
-    connection: "psycopg.Connection[Any]", tool: str, tracker: Tracker, tables: Sequence[Tracker]
+    connection: "psycopg.Connection[Any]", table: LedgerTable, tracker: Tracker, tables: Sequence[Tracker]
 ) -> str:
     """Return what the tool's lock table says of a run that has not ended, "" for nothing."""
-    if tool not in _LOCKS:
+    if table.lock is None:
         return ""
-    pattern, column, taken = _LOCKS[tool]
-    name = QName(tracker.qname.schema, pattern.format(tracker.qname.name))
+    name = QName(tracker.qname.schema, table.lock.pattern.format(tracker.qname.name))
+    column = table.lock.column
     lock = next((t for t in tables if t.qname == name and column in t.columns and not t.reason), None)
-    if lock is None or not any(row[column] == taken for row in fetch(connection, lock, [column], [])):
+    if lock is None or not any(
+        row[column] == table.lock.taken for row in fetch(connection, lock, [column], [])
+    ):
         return ""
     return f"{display(name)} is taken: a run is going on, or it died"

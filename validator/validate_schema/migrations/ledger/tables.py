@@ -1,15 +1,14 @@
-"""Tables as the ledger's shapes look at them, and their rows as text."""
+"""Tables as the shapes of ledgers look at them, and their rows as text."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...model.catalog import QName
 from ...sql.ident import quote_ident, quote_qname
+from ..rows import Row
 
 if TYPE_CHECKING:
     import psycopg
-
-Row = dict[str, str | None]
 
 
 class Tracker(NamedTuple):

@@ -1,24 +1,15 @@
 """The schema that the migrations make, compared with the one that is there: the evidence of MIG011."""
 
-import re
 from collections.abc import Iterable
 
 from msgspec.structs import replace
 
+from ...catalog.ledgers import ledgers as ledgers_of
 from ...contract.diff import compare, count_objects
-from ...model.catalog import Catalog, QName, Table
+from ...model.catalog import Catalog, QName
 from ...model.difference import Change, ChangeKind
 from ...model.history import Drift
-from ..ledger.shapes import SHAPES
-from ..ledger.tables import Tracker
 
-# Beside their ledgers some tools keep a lock, a note or a log.
-_BESIDE = re.compile(
-    r"ar_internal_metadata|databasechangeloglock|yoyo_lock|_yoyo_(?:log|version)|.*migrations?_lock|"
-    r"refinery_schema_history|atlas_schema_revisions",
-    re.IGNORECASE,
-)
-_MODIFIERS = re.compile(r"\(\d+(?:,\d+)?\)")
 _SERVERS_OWN = frozenset({"extension", "event trigger", "publication", "default privileges"})
 _UNSURE = frozenset({"owner", "options", "version"})
 
@@ -73,7 +64,7 @@ def _comparable(catalog: Catalog, changes: Iterable[Change]) -> int:
 
 def _without_ledgers(catalog: Catalog, known: frozenset[QName] = frozenset()) -> Catalog:
     """Return the catalog without the tables that record migrations, and their sequences."""
-    found = {t.qname for t in catalog.tables if t.qname in known or _is_ledger(t)}
+    found = known | ledgers_of(catalog).keys()
     return replace(
         catalog,
         tables=tuple(t for t in catalog.tables if t.qname not in found),
@@ -81,14 +72,6 @@ def _without_ledgers(catalog: Catalog, known: frozenset[QName] = frozenset()) ->
             s for s in catalog.sequences if s.owned_by is None or QName(*s.owned_by[:2]) not in found
         ),
     )
-
-
-def _is_ledger(table: Table) -> bool:
-    if _BESIDE.fullmatch(table.name):
-        return True
-    columns = {c.name: _MODIFIERS.sub("", c.type) for c in table.columns}
-    tracker = Tracker(table.qname, columns, (), "")
-    return any(shape.fits(tracker) for shape in SHAPES)
 
 
 class _Certain:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from .. import tools
 from ..records import MigrationSet
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _OWN = re.compile(r"create\s+schema\s+(?:if\s+not\s+exists\s+)?\"?(?:auth|storag
 
 def wanted(migrations: MigrationSet) -> bool:
     """Return whether the migrations were written for Supabase: by their tool, or by what they use."""
-    if migrations.tool == "supabase":
+    if tools.find(migrations.tool).platform:
         return True
     texts = [f.sql for f in migrations.files]
     return _any(_USES, texts) and not _any(_OWN, texts)

@@ -11,6 +11,7 @@ from ...catalog.snapshot import fingerprint
 from ...checking.engine import Outcome, run
 from ...facts.facts import Facts
 from ...migrations import MigrationFile, MigrationSet, replay
+from ...migrations.writing import ONE_BY_ONE, Script, Way
 from ...model.contract import Contract
 from ...model.errors import MigrationError, UsageError
 from ...model.evidence import Evidence
@@ -25,7 +26,7 @@ from ..opened import Live, Replayed
 from ..proof import context_of
 from ..request import Request
 from ..source import open_source
-from .layout import ONE_BY_ONE, Script, Way, layout_of, place
+from .layout import place, writing_of
 from .plan import Plan, make_plan
 from .script import Heading, write_script
 
@@ -160,11 +161,11 @@ def _require_copyable(request: Request) -> None:
 
 
 def _has_down(wanted: Wanted) -> bool:
-    return wanted.migrations is not None and layout_of(wanted.migrations).down
+    return wanted.migrations is not None and writing_of(wanted.migrations).down
 
 
 def _way(wanted: Wanted) -> Way:
-    return layout_of(wanted.migrations).way if wanted.migrations else ONE_BY_ONE
+    return writing_of(wanted.migrations).way if wanted.migrations else ONE_BY_ONE
 
 
 def _script(plan: Plan, wanted: Wanted, bench: _Bench, verified: tuple[str, ...] = ()) -> Script:
@@ -175,7 +176,7 @@ def _script(plan: Plan, wanted: Wanted, bench: _Bench, verified: tuple[str, ...]
 
 def _files(script: Script, wanted: Wanted, request: Request) -> tuple[dict[Path, str], str]:
     if wanted.migrations is not None:
-        then = layout_of(wanted.migrations).then
+        then = writing_of(wanted.migrations).then
         return place(wanted.migrations, wanted.name, script, request.now), then
     assert wanted.output is not None, "a place is always wanted"
     return {wanted.output: script.up}, ""

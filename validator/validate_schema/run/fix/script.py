@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from textwrap import wrap
 
+from ...migrations.writing import Script, Way
 from ...model.finding import Finding
 from ...model.wording import some
 from ...report.escape import printable_sql, visible
 from ...report.rollback import rollback
-from .layout import Script, Way
 from .plan import Mended, Plan
 from .undo import in_transaction, is_concurrent
 

@@ -1,0 +1,93 @@
+"""Alembic. Sources: alembic, script/base.py, script/revision.py and ddl/impl.py."""
+
+import ast
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...catalog.ledgers import Shape
+from ...model.history import LedgerEntry, ToolWords
+from ..discovery.files import program
+from ..discovery.folder import Folder
+from ..discovery.order import topological
+from ..discovery.python import module, several, variables
+from ..records import MigrationFile
+from ..rows import recorded
+from ..tool import Layout, LedgerTable, Loaded, Sources, Tool
+from ..versions import Versions
+
+
+def _load(folder: Folder, _: bool) -> Loaded | None:
+    """``versions/*.py`` by ``revision`` and ``down_revision``; the file's name does not matter."""
+    places = [folder.path, folder.path / "versions", folder.path / "alembic" / "versions"]
+    places.append(folder.path / "migrations" / "versions")
+    for place in places:
+        paths = sorted(p for p in place.glob("*.py") if not p.name.startswith((".#", "__init__")))
+        found = [f for p in paths if (f := _revision(p))]
+        if not found:
+            continue
+        kept = {file.version: file for file in found}  # the later file of a revision wins
+        hidden = tuple(file for file in found if kept[file.version] is not file)
+        files = topological(place, list(kept.values()))
+        required = {v for file in files for v in file.requires}
+        heads = [file.version for file in files if file.version not in required]
+        notes = (f"There are {len(heads)} heads: {', '.join(heads)}.",) if len(heads) > 1 else ()
+        return Loaded(files, hidden, notes, territory=place)
+    return None
+
+
+def _revision(path: Path) -> MigrationFile | None:
+    raw = path.read_bytes()
+    if b"revision" not in raw:
+        return None
+    values = variables(path, raw)
+    revision = values.get("revision")
+    if not isinstance(revision, str) or "down_revision" not in values:
+        return None
+    requires = (*several(values["down_revision"]), *several(values.get("depends_on")))
+    name = path.stem.removeprefix(f"{revision}_").replace("_", " ")
+    return program(path, raw, revision, name, undo=_goes_down(path, raw), requires=requires)
+
+
+def _goes_down(path: Path, raw: bytes) -> bool:
+    """Return whether `downgrade` does anything."""
+    for node in module(path, raw).body:
+        if isinstance(node, ast.FunctionDef) and node.name == "downgrade":
+            idle = (ast.Pass, ast.Raise)
+            return any(
+                not isinstance(s, idle)
+                and not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))
+                for s in node.body
+            )
+    return False
+
+
+def _align(files: Sequence[MigrationFile], entries: Sequence[LedgerEntry]) -> list[LedgerEntry]:
+    """The rows are heads: all that they descend from is applied too."""
+    requires = {file.version: file.requires for file in files}
+    found: dict[str, LedgerEntry] = {}
+    waiting = [entry.version for entry in entries]
+    while waiting:
+        version = waiting.pop()
+        if version not in found:
+            found[version] = LedgerEntry(version=version)
+            waiting += requires.get(version, ())
+    known = {file.version for file in files}
+    # A parent that is nowhere on disk was not said to be applied by the ledger: only its rows are.
+    rows = {entry.version for entry in entries}
+    return [entry for entry in found.values() if entry.version in known | rows]
+
+
+TOOL = Tool(
+    "alembic",
+    "Alembic",
+    proves="✓ by its graph | ✓ | – | – | –",
+    rank=18,
+    layouts=(Layout(_load, "versions/*.py with `revision`", places=None, programs=True),),
+    ledgers=(LedgerTable(Shape("version_num:varchar!"), recorded("version_num"), ("version_num",)),),
+    versions=Versions(place=None, graph=True),
+    align=_align,
+    words=ToolWords(apply="alembic upgrade head", revert="alembic downgrade -1"),
+    sources=Sources(
+        ("versions/*.py", "alembic/versions/*.py", "migrations/versions/*.py"), "alembic upgrade head --sql"
+    ),
+)

@@ -1,0 +1,111 @@
+"""Atlas. Sources: ariga/atlas, sql/migrate/dir.go, sql/migrate/migrate.go."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+
+from ...catalog.ledgers import Shape
+from ...model.errors import MigrationError
+from ...model.history import LedgerEntry, LedgerState, ToolWords
+from ..discovery.files import whole
+from ..discovery.folder import Folder
+from ..records import MigrationFile, Mode
+from ..rows import Row, first_line, moment, ranks
+from ..tool import Checksum, Layout, LedgerTable, Loaded, Tool, recorded_names
+from ..writing import TRANSACTION, Writing, one_file
+
+_DELIMITER = r"\s*--\s*atlas:delimiter\b"
+_ALONE = r"(?m)^-- atlas:txmode none\b"
+_CHECKPOINT = r"(?m)^-- atlas:checkpoint\b"
+_META = ".atlas_cloud_identifier"
+
+
+def _load(folder: Folder, chosen: bool) -> Loaded | None:
+    """``<version>[_<name>].sql``, bytewise, from the last checkpoint on."""
+    if not folder.sql or not (chosen or "atlas.sum" in folder.files):
+        return None
+    files: list[MigrationFile] = []
+    superseded: list[MigrationFile] = []
+    for name in folder.sql:
+        text = folder.text(name)
+        if re.match(_DELIMITER, text):
+            raise MigrationError(f"{folder.path / name}:1: atlas:delimiter is not supported")
+        head = "\n".join(text.replace("\r\n", "\n").split("\n\n", 1)[:1]) if "\n\n" in text else ""
+        mode: Mode = "statements" if re.search(_ALONE, head) else "transaction"
+        if re.search(_CHECKPOINT, head):
+            superseded += files
+            files.clear()
+        version, _, rest = name[:-4].partition("_")
+        files.append(whole(folder, name, version, rest or version, mode))
+    return Loaded(tuple(files), superseded=tuple(superseded))
+
+
+def _read(rows: list[Row]) -> tuple[LedgerEntry, ...]:
+    """`type` is a set of bits, 1 is a baseline."""
+    rows = [row for row in rows if row["version"] != _META]
+    order = ranks([row["executed_at"] for row in rows])
+    return tuple(
+        LedgerEntry(
+            version=row["version"] or "",
+            name=row["description"] or "",
+            state=_state(row),
+            checksum=row.get("hash") or "",
+            applied_at=moment(row, "executed_at"),
+            rank=rank,
+            message=first_line(row.get("error")),
+        )
+        for row, rank in zip(rows, order, strict=True)
+    )
+
+
+def _state(row: Row) -> LedgerState:
+    bits = int(row.get("type") or 2)
+    if bits & 1:
+        return "baseline"
+    done = row["applied"] == row["total"] or bits & 4
+    return "applied" if done and not row.get("error") else "failed"
+
+
+def _checksums(file: MigrationFile, before: Sequence[MigrationFile]) -> tuple[str, ...]:
+    state = hashlib.sha256()
+    for each in (*before, file):
+        state.update(each.path.name.encode())
+        if not each.raw.startswith(b"-- atlas:sum ignore"):
+            state.update(each.raw)
+    return (base64.b64encode(state.digest()).decode(),)
+
+
+def _normal(recorded: str) -> str:
+    return recorded.removeprefix("h1:")
+
+
+TOOL = Tool(
+    "atlas",
+    "Atlas",
+    proves="✓ | ✓ | ✓ | ✓ chained: after an edited file, later ones are unverifiable | ✓",
+    rank=5,
+    layouts=(Layout(_load, "atlas.sum and <version>_<name>.sql"),),
+    ledgers=(
+        LedgerTable(
+            Shape(
+                "executed_at:time! version:string! description:string! applied:int! total:int!"
+                " execution_time:int!",
+                optional="type:int! error:string error_stmt:string hash:string! partial_hashes:any"
+                " operator_version:string!",
+                key="version",
+            ),
+            _read,
+            ("executed_at", "version"),
+        ),
+    ),
+    names=recorded_names,
+    checksum=Checksum(_checksums, _normal, chained=True),
+    writing=Writing(TRANSACTION, one_file, then="run `atlas migrate hash`"),
+    words=ToolWords(
+        apply="atlas migrate apply",
+        late="atlas stops at it: run `atlas migrate rebase`, or apply once with --exec-order non-linear",
+        accept="write the directory's checksums anew with `atlas migrate hash`",
+        resolve="then `atlas migrate apply` goes on from the statement that failed",
+    ),
+)
