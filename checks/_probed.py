@@ -3,11 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from validate_schema.pack import Check, Facts, Flaw, NotExamined, ObjectRef, Remedy, Severity, Unexamined
+from validate_schema.pack import Facts, Flaw, NotExamined, ObjectRef, Remedy, Unexamined
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.model import isolation as iso
 from validate_schema.pack.model import reading
-from validate_schema.pack.subjects import ref_of
 
 _LONGEST = 160  # characters of a statement in a finding
 _WORST = (iso.Outcome.LEAK, iso.Outcome.INCONCLUSIVE, iso.Outcome.ISOLATED, iso.Outcome.DENIED)
@@ -60,7 +59,7 @@ class Probed(NamedTuple):
 
 def probed(probe: iso.Probe) -> Callable[[Facts], Iterator[Probed]]:
     """Return the selector of what was probed that way; none when no proof was asked for. Leaks that
-    another finding of the run tells are left out: see `_told`."""
+    another finding of the run tells are left out: see `_Told`."""
 
     def select(facts: Facts) -> Iterator[Probed]:
         proof = facts.isolation
@@ -78,74 +77,68 @@ def probed(probe: iso.Probe) -> Callable[[Facts], Iterator[Probed]]:
                 found.setdefault(key, []).append(cell)
             if cell.outcome is iso.Outcome.LEAK and cell.probe in _FOLDED:
                 leaks.setdefault(key, []).append(cell)
-        static = _reports(facts) if any(c.outcome is iso.Outcome.LEAK for c in proof.cells) else ()
+        told = _Told.of(facts)
         for key, cells in found.items():
             together = sorted(leaks.get(key, ()), key=lambda c: _FOLDED.index(c.probe))
             subject = Probed(*key, tuple(cells))
             if subject.worst is None or subject.worst.outcome is not iso.Outcome.LEAK:
                 yield subject
             elif probe not in _FOLDED:
-                if not _told_of_object(subject, static, leaks, facts):
+                if not _told_of_object(subject, leaks, told, facts):
                     yield subject
-            elif together[0].probe is probe and not _told_of_rows(subject, together, static, facts):
+            elif together[0].probe is probe and not _told_of_rows(subject, together, told, facts):
                 yield subject._replace(also=tuple(together[1:]))
 
     return select
 
 
-def _reports(facts: Facts) -> tuple[tuple[str, ObjectRef], ...]:
-    """Return the errors of this run's static checks that say why rows are open, each with its object."""
-    from . import bypass, foreign_keys, functions, policy_branches, row_security, views
+class _Told(NamedTuple):
+    """What the errors of this run's static checks explain: roles that no policy binds, at all or on an
+    object, and what is open by its name; a foreign key with its table."""
 
-    modules = (bypass, foreign_keys, functions, policy_branches, row_security, views)
-    known = [c for m in modules for c in vars(m).values() if isinstance(c, Check)]
-    found: list[tuple[str, ObjectRef]] = []
-    for one in known:
-        if one.id not in facts.isolation.beside or one.severity is not Severity.ERROR:
-            continue
-        try:
-            subjects = list(one.subjects(facts))
-        except NotExamined:
-            continue
-        for subject in subjects:
-            verdict = one.judge(subject, facts)
-            if isinstance(verdict, Flaw) and verdict.severity in (None, Severity.ERROR):
-                found.append((one.id, verdict.ref or ref_of(subject)))
-    return tuple(found)
+    roles: frozenset[str]
+    roles_on: frozenset[tuple[cat.QName, str]]
+    rows: frozenset[cat.QName]
+    surfaces: frozenset[cat.QName]
+    references: frozenset[tuple[cat.QName, str]]
+
+    @classmethod
+    def of(cls, facts: Facts) -> "_Told":
+        roles = facts.told.get("role", ())
+        return cls(
+            frozenset(ref.name for ref in roles if ref.kind == "role"),
+            frozenset((name, ref.name) for ref in roles for name in _names(ref)),
+            frozenset(name for ref in facts.told.get("rows", ()) for name in _names(ref)),
+            frozenset(name for ref in facts.told.get("surface", ()) for name in _names(ref)),
+            frozenset((name, ref.name) for ref in facts.told.get("reference", ()) for name in _names(ref)),
+        )
 
 
-def _told_of_rows(
-    subject: Probed, leaks: list[iso.Cell], static: tuple[tuple[str, ObjectRef], ...], facts: Facts
-) -> bool:
+def _names(ref: ObjectRef) -> tuple[cat.QName, cat.QName]:
+    """Return what a finding is about by the name that a probe has for it."""
+    return cat.QName(ref.schema, ref.table), cat.QName(ref.schema, ref.name)
+
+
+def _told_of_rows(subject: Probed, leaks: list[iso.Cell], told: _Told, facts: Facts) -> bool:
     """Tell whether a static finding explains the open table: row security is off or a policy is open. Not
     where the policies for one of the leaking verbs were read as safe: that is a disagreement."""
-    mine = [(id, ref) for id, ref in static if _is_of(ref, subject.object)]
-    roles = [ref for id, ref in static if id.startswith("BYP") and ref.name == subject.role]
-    if any(ref.kind == "role" or _is_of(ref, subject.object) for ref in roles):
+    if subject.role in told.roles or (subject.object, subject.role) in told.roles_on:
         return True  # policies do not bind the role at all
     judged = [j for j in facts.judgements.get(subject.object, ()) if j.role == subject.role]
     read = {(j.command, j.half): j.reach for j in judged}
     if any(read.get(_GUARDS.get(c.probe, ("", ""))) in _HELD for c in leaks):
         return False
-    return any(id.startswith("RLS") for id, _ in mine)
+    return subject.object in told.rows
 
 
-def _told_of_object(
-    subject: Probed,
-    static: tuple[tuple[str, ObjectRef], ...],
-    leaks: dict[_Key, list[iso.Cell]],
-    facts: Facts,
-) -> bool:
+def _told_of_object(subject: Probed, leaks: dict[_Key, list[iso.Cell]], told: _Told, facts: Facts) -> bool:
     """Tell whether a static finding names the foreign key, the view or the function, or the rows that
     come out of it are open to the role in their own table."""
     if subject.cells[0].probe is iso.Probe.REFERENCE:
-        return any(
-            id.startswith("FKY") and _is_of(ref, subject.object) and ref.name == subject.detail
-            for id, ref in static
-        )
+        return (subject.object, subject.detail) in told.references
     if subject.cells[0].probe is not iso.Probe.SURFACE:
         return False
-    if any(_is_of(ref, subject.object) for _, ref in static):
+    if subject.object in told.surfaces:
         return True
     views = {v.qname: v.depends_on for v in facts.catalog.views}
     routines = {
@@ -155,10 +148,6 @@ def _told_of_object(
     return any(
         c.probe is iso.Probe.READ for name in below for c in leaks.get((name, subject.role, "table", ""), ())
     )
-
-
-def _is_of(ref: ObjectRef, name: cat.QName) -> bool:
-    return ref.schema == name.schema and name.name in (ref.table, ref.name)
 
 
 def _deed(cell: iso.Cell) -> str:

@@ -50,6 +50,7 @@ def connection(facts: Facts) -> tuple[Connection]:
     "App role bypasses row security",
     subjects=reachable_roles,
     severity=Severity.ERROR,
+    explains=("role",),
     why="A superuser or a role with BYPASSRLS is subject to no policy: whatever the policies say, it sees every tenant.",
     bad="""
         alter role app_user bypassrls;
@@ -121,6 +122,7 @@ def _take_membership(subject: RoleReach, facts: Facts) -> Remedy:
     subjects=tenant_tables_by_app_role,
     severity=Severity.ERROR,
     remediable=False,
+    explains=("role",),
     why="Policies do not hold for an owner unless forced, and an owner can switch them off, drop them or drop the table.",
     bad="""
         create table invoice (

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, ObjectRef, Promise, Remedy, Severity, check
 from validate_schema.pack.model import TableClass, catalog
 from validate_schema.pack.remedies import toml_text, write_name
 from validate_schema.pack.sql import parse_pattern
@@ -35,6 +35,7 @@ def classifiable_tables(facts: Facts) -> Iterator[catalog.Table]:
     "Nobody said whose rows a table holds",
     subjects=classifiable_tables,
     severity=Severity.ERROR,
+    promise=Promise("{n} tables have a known owner", place=20),
     why="A table without a known owner is one that no isolation rule covers, which is how a new table starts to leak.",
     bad="""
         create table country (code text primary key);

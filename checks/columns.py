@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, ObjectRef, Promise, Remedy, Severity, check
 from validate_schema.pack.model import catalog, contract
 from validate_schema.pack.remedies import change_type, type_sql
 from validate_schema.pack.sql import quote_ident, quote_qname, same_expression, same_type
@@ -102,6 +102,8 @@ def _is_ten006(subject: ExistingColumn, facts: Facts) -> bool:
     "A declared column is missing",
     subjects=expected_columns,
     severity=Severity.ERROR,
+    needs="contract",
+    promise=Promise("{n} declared columns exist", place=11, if_any=True),
     why="Queries that name the column fail at run time, on a schema that was thought to be migrated.",
     bad="create table invoice (id uuid primary key, org_id uuid not null references organization (id));",
     good="""
@@ -173,6 +175,8 @@ def _add(table: catalog.Table, expected: contract.ExpectedColumn, facts: Facts) 
     "A column's type is not the declared one",
     subjects=typed_columns,
     severity=Severity.ERROR,
+    needs="contract",
+    promise=Promise("{n} declared columns have their type", place=12, if_any=True),
     why="The application reads and writes another type than it was built for: values are cut, refused or overflow.",
     bad="create table invoice (id uuid primary key, org_id uuid not null references organization (id), number varchar(10));",
     good="create table invoice (id uuid primary key, org_id uuid not null references organization (id), number varchar(20));",
@@ -208,6 +212,7 @@ def type(subject: ExistingColumn, facts: Facts) -> Flaw | None:
     "A column's nullability is not the declared one",
     subjects=columns_of_known_nullability,
     severity=Severity.ERROR,
+    needs="contract",
     why="Code that relies on a value meets NULL, or code that leaves the value out is refused.",
     bad="create table invoice (id uuid primary key, org_id uuid not null references organization (id), number integer);",
     good="create table invoice (id uuid primary key, org_id uuid not null references organization (id), number integer not null);",
@@ -275,6 +280,7 @@ def _drop_not_null(table: catalog.Table, column: catalog.Column) -> Remedy:
     "A column's default is not the declared one",
     subjects=columns_of_known_default,
     severity=Severity.WARNING,
+    needs="contract",
     why="Rows that leave the value out get another one than the application expects, without an error.",
     bad="create table invoice (id uuid primary key, org_id uuid not null references organization (id), version integer default 2);",
     good="create table invoice (id uuid primary key, org_id uuid not null references organization (id), version integer default '1'::integer);",

@@ -1,6 +1,6 @@
 """FKY: the foreign keys that the contract declares are there."""
 
-from validate_schema.pack import Facts, Flaw, Severity, check
+from validate_schema.pack import Facts, Flaw, Promise, Severity, check
 
 from ._declared import written_in
 from ._expected import ExpectedReference, expected_references
@@ -14,6 +14,8 @@ from ._references import differences, words
     "Expected foreign key missing or different",
     subjects=expected_references,
     severity=Severity.ERROR,
+    needs="contract",
+    promise=Promise("{n} declared foreign keys exist as declared", place=15, if_any=True),
     why="Rows are left pointing at nothing, or go when they should stay.",
     bad="""
         create table task (

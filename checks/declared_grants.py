@@ -35,6 +35,7 @@ def expected_grants(facts: Facts) -> Iterator[TableExpectedGrant]:
     "Privileges differ from the declared ones",
     subjects=expected_grants,
     severity=Severity.WARNING,
+    needs="contract",
     why="An append-only table that can be updated keeps no record; a table that the app cannot read is an outage.",
     config="""
         [tenancy]

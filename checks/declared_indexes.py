@@ -1,6 +1,6 @@
 """IDX: the indexes that the contract declares are there."""
 
-from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, Promise, Remedy, Severity, check
 
 from ._declared import written_in
 from ._expected import ExpectedOf, expected_indexes
@@ -13,6 +13,8 @@ from ._key_details import declared_where, nearest_by_details, other_details, sam
     "Expected index missing",
     subjects=expected_indexes,
     severity=Severity.ERROR,
+    needs="contract",
+    promise=Promise("{n} declared indexes exist", place=14, if_any=True),
     why="The queries that it was declared for read the whole table.",
     bad="""
         create table run (

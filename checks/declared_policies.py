@@ -35,6 +35,7 @@ def expected_policies(facts: Facts) -> Iterator[TableExpectedPolicy]:
     "Policy differs from the declared one",
     subjects=expected_policies,
     severity=Severity.ERROR,
+    needs="contract",
     why="A policy that was reviewed and is not the one in force protects nobody.",
     config="""
         [tenancy]

@@ -16,6 +16,7 @@ from ._key_details import other_name
     "A primary key is not the declared one",
     subjects=expected_primary_keys,
     severity=Severity.ERROR,
+    needs="contract",
     why="Rows are told apart by other columns than the application's: its upserts and references fail or meet several.",
     bad="""
         create table invoice (
@@ -91,6 +92,7 @@ def declared_views(facts: Facts) -> Iterator[DeclaredView]:
     "A declared view is missing or lacks columns",
     subjects=declared_views,
     severity=Severity.ERROR,
+    needs="contract",
     why="Queries that read the view fail at run time.",
     bad="create view unpaid as select id, name from organization;",
     good="create view unpaid as select id, name, 1 as invoices from organization;",

@@ -1,6 +1,6 @@
 """UNQ: the uniques that the contract declares are there."""
 
-from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, Promise, Remedy, Severity, check
 from validate_schema.pack.remedies import add_unique, free_name
 from validate_schema.pack.subjects import TableUnique, uniques_of
 
@@ -15,6 +15,8 @@ from ._uniques import words
     "Expected unique missing",
     subjects=expected_uniques,
     severity=Severity.ERROR,
+    needs="contract",
+    promise=Promise("{n} declared uniques exist", place=13, if_any=True),
     why="The application counts on the database to refuse a duplicate, and it does not.",
     bad="""
         create table test_suite (

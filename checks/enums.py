@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, ObjectRef, Promise, Remedy, Severity, check
 from validate_schema.pack.model import catalog, contract
 from validate_schema.pack.sql import parse_type, quote_ident, quote_literal, quote_qname
 
@@ -99,6 +99,7 @@ def _labels(constraint: catalog.Constraint, column: str) -> tuple[str, ...] | No
     "A declared enum does not exist",
     subjects=declared_enums,
     severity=Severity.ERROR,
+    needs="contract",
     why="Columns that should take one of a few values take any.",
     bad="create table task (id uuid primary key, org_id uuid not null references organization (id), status text);",
     good="create type task_status as enum ('open', 'done');",
@@ -152,6 +153,8 @@ def _folded(name: str) -> str:
     "An enum's labels are not the declared ones",
     subjects=existing_enums,
     severity=Severity.ERROR,
+    needs="contract",
+    promise=Promise("{n} declared enum types have their labels", place=16, if_any=True),
     why="The application writes a value that the database refuses, or reads one that it does not know.",
     bad="create type task_status as enum ('open');",
     good="create type task_status as enum ('open', 'done');",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, Promise, Remedy, Severity, check
 from validate_schema.pack.model import TableClass, catalog
 from validate_schema.pack.remedies import validate_constraint
 from validate_schema.pack.scoping import judged_name, stays_in_tenant, tie_of
@@ -31,6 +31,8 @@ def _between_tenant_tables(facts: Facts) -> Iterator[TiedKey]:
     "Foreign key that may cross tenants",
     subjects=_between_tenant_tables,
     severity=Severity.ERROR,
+    promise=Promise("{n} foreign keys between tenant tables carry the tenant", place=46),
+    explains=("reference",),
     why="A row may point into another tenant, and whoever follows the reference reads or changes it.",
     bad="""
         create table project (
@@ -109,6 +111,8 @@ def _root_keys(table: catalog.Table, facts: Facts) -> tuple[catalog.Constraint, 
     "Foreign key not validated",
     subjects=_not_root_keys,
     severity=Severity.ERROR,
+    promise=Promise("{n} other foreign keys are validated", place=48),
+    explains=("reference",),
     why="Rows that were there before may point at nothing, though the key seems to forbid it.",
     bad="""
         create table project (id uuid primary key, org_id uuid not null references organization (id));
@@ -216,6 +220,7 @@ def _of_global_tables(facts: Facts) -> Iterator[TableConstraint]:
     "Global table that references a tenant's rows",
     subjects=_of_global_tables,
     severity=Severity.ERROR,
+    explains=("reference",),
     why="A row that every tenant shares points at one tenant's data, and stops that tenant from leaving.",
     bad="""
         create table plan_note (

@@ -47,6 +47,7 @@ def touching_definers(facts: Facts) -> Iterator[Definer]:
     "SECURITY DEFINER function past the policies",
     subjects=touching_definers,
     severity=Severity.ERROR,
+    explains=("surface",),
     why="Such a function runs with its owner's rights: where no policy holds for the owner, whoever may call it reaches every tenant.",
     bad="""
         create table invoice (

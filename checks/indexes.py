@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from validate_schema.pack import Facts, Flaw, Severity, check
+from validate_schema.pack import Facts, Flaw, Promise, Severity, check
 from validate_schema.pack.model import TableClass, catalog
 from validate_schema.pack.scoping import level_columns
 from validate_schema.pack.sql import not_null_columns, null_columns
@@ -37,6 +37,7 @@ def _with_tenant_column(facts: Facts) -> Iterator[catalog.Table]:
     "No index led by the tenant column",
     subjects=_with_tenant_column,
     severity=Severity.WARNING,
+    promise=Promise("{n} tenant tables have an index led by {column}", place=49),
     why="Every query for one tenant, and every policy, reads the rows of all tenants.",
     bad="""
         create table note (
@@ -164,6 +165,7 @@ def _every_index(facts: Facts) -> Iterator[TableIndex]:
     "Invalid index",
     subjects=_every_index,
     severity=Severity.ERROR,
+    promise=Promise("{n} indexes are valid", place=50),
     why="It slows every write and is used by no query; a unique one guards nothing that came before it.",
     bad="""
         create table event (

@@ -1,6 +1,6 @@
 """MIG: the files of the migrations against the ledger, which says what a database went through."""
 
-from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, Promise, Remedy, Severity, check
 
 from ._migration import (
     Entry,
@@ -43,6 +43,7 @@ _DONE = f"""\
     severity=Severity.ERROR,
     remediable=False,
     needs="ledger",
+    promise=Promise(figure="ledger"),
     why="The code that was deployed with the file expects what it creates.",
     bad=f"""
 {_ADDED}{_LEDGER}    insert into applied_migrations values ('0002', 'body', '2026-01-02', null);
@@ -118,6 +119,7 @@ def missing_file(subject: Entry, facts: Facts) -> Flaw | None:
     severity=Severity.ERROR,
     remediable=False,
     needs="ledger",
+    promise=Promise(figure="checksums"),
     why="This database has what the file said then, and every new one gets what it says now.",
     bad=f"""
     -- file migrations/0001_note.sql

@@ -1,6 +1,6 @@
 """MIG: the files of the migrations, whatever a database went through."""
 
-from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, Promise, Remedy, Severity, check
 
 from ._migration import File, files, place, sql_files
 
@@ -21,6 +21,7 @@ _ADDED = f"""\
     severity=Severity.ERROR,
     remediable=False,
     needs="files",
+    promise=Promise(figure="sequence"),
     why="Most tools run one of the two and count both as done, so databases differ for good.",
     bad=f"""
     -- file migrations/0001_note.sql

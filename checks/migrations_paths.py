@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, ObjectRef, Promise, Remedy, Severity, check
 from validate_schema.pack.model import history as his
 
 from ._migration import place
@@ -38,6 +38,7 @@ def upgrade_paths(facts: Facts) -> Iterator[Path]:
     severity=Severity.ERROR,
     remediable=False,
     needs="fixtures",
+    promise=Promise(figure="paths"),
     why="Whoever upgrades from that version loses data or finds it changed, and a deploy cannot be taken back.",
     bad="""
     -- file migrations/0001_note.sql

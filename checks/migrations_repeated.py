@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, ObjectRef, Promise, Remedy, Severity, check
 from validate_schema.pack.model import history as his
 from validate_schema.pack.model import some
 
@@ -36,6 +36,7 @@ def statements(facts: Facts) -> Iterator[Repeat | Sound]:
     severity=Severity.ERROR,
     remediable=False,
     needs="files",
+    promise=Promise(figure="statements"),
     why="The second one fails, or does nothing because IF NOT EXISTS hides that the object differs.",
     bad=f"""
     -- file migrations/0001_note.sql

@@ -4,7 +4,17 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.pack import Facts, Flaw, NotExamined, ObjectRef, Remedy, Severity, Unexamined, check
+from validate_schema.pack import (
+    Facts,
+    Flaw,
+    NotExamined,
+    ObjectRef,
+    Promise,
+    Remedy,
+    Severity,
+    Unexamined,
+    check,
+)
 from validate_schema.pack.model import change_words
 from validate_schema.pack.model import difference as dif
 from validate_schema.pack.model import history as his
@@ -106,6 +116,7 @@ def _failure(name: str, failure: his.Failure, where: str, facts: Facts) -> Flaw:
     severity=Severity.ERROR,
     remediable=False,
     needs="replay",
+    promise=Promise(figure="replay"),
     why="No new environment, no test database and no restored system can be built from these files.",
     bad=f"""
     -- file migrations/0001_note.sql
@@ -149,6 +160,7 @@ _KINDS = {
     severity=Severity.ERROR,
     remediable=False,
     needs="drift",
+    promise=Promise(figure="drift"),
     why="The ledger says that all was applied, and yet the next migration meets a schema nobody tested it on.",
     bad=f"""
     -- file migrations/0001_note.sql
@@ -204,6 +216,7 @@ _DRIFTED = {
     severity=Severity.ERROR,
     remediable=False,
     needs="dry run",
+    promise=Promise(figure="dry run"),
     why="The deploy would stop in the middle, in production.",
     bad=f"""
     -- file migrations/0001_note.sql

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, Promise, Remedy, Severity, check
 from validate_schema.pack.model import reading
 from validate_schema.pack.subjects import TablePolicy
 
@@ -47,6 +47,8 @@ def owning_policies(facts: Facts) -> Iterator[Subject]:
     "Policy shows other tenants' rows",
     subjects=reading_policies,
     severity=Severity.ERROR,
+    promise=Promise("{n} policies for reading bind the tenant", place=53),
+    explains=("rows", "reads"),
     why="Permissive policies are joined by OR: one branch without the tenant opens the table to every tenant.",
     bad=f"{_TABLE}    create policy tenant_isolation on invoice using (org_id = {_CONTEXT} or is_public);\n",
     good=_GOOD,
@@ -72,6 +74,8 @@ def reads_bound(subject: Subject, facts: Facts) -> Flaw | None:
     "Policy lets rows of other tenants be written",
     subjects=writing_policies,
     severity=Severity.ERROR,
+    promise=Promise("{n} policies for writing bind the tenant", place=54),
+    explains=("rows", "writes"),
     why="A tenant can plant rows in another's account, give rows away, or change what is not its own.",
     bad=f"{_TABLE}    create policy tenant_isolation on invoice using (org_id = {_CONTEXT}) with check (true);\n",
     good=_GOOD,
@@ -93,6 +97,7 @@ def writes_bound(subject: Subject, facts: Facts) -> Flaw | None:
     "Policy is open without a tenant context",
     subjects=closing_policies,
     severity=Severity.ERROR,
+    explains=("rows", "reads", "writes"),
     why="A session that never set the tenant, or a pooled one that was reset, sees every tenant's rows.",
     bad=f"{_TABLE}    create policy tenant_isolation on invoice using (org_id = coalesce({_CONTEXT}, org_id));\n",
     good=_GOOD,
@@ -114,6 +119,7 @@ def fail_open(subject: Subject, facts: Facts) -> Flaw | None:
     "Policy shows rows without a tenant to all",
     subjects=owning_policies,
     severity=Severity.ERROR,
+    explains=("rows", "reads"),
     why="A row whose tenant was lost, or never set, is handed to every tenant.",
     bad=f"""
     create table invoice (
@@ -153,6 +159,7 @@ def null_tenant(subject: Subject, facts: Facts) -> Flaw | None:
     subjects=policies_of,
     severity=Severity.INFO,
     remediable=False,
+    explains=("unverified",),
     why="Nobody has shown that this policy keeps the tenants apart: only rows can, or a person who reads it.",
     bad=f"""{_TABLE}    create function may_see(uuid) returns boolean language plpgsql stable
         as $$ begin execute 'select 1'; return true; end $$;

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, Promise, Remedy, Severity, check
 from validate_schema.pack.model import TableClass
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.remedies import LONGEST_WAY, enable_row_security, tenant_policy
@@ -55,6 +55,8 @@ def tables_with_policies(facts: Facts) -> tuple[cat.Table, ...]:
     "Row security is off",
     subjects=unprotected_candidates,
     severity=Severity.ERROR,
+    promise=Promise("{n} tenant and inherited tables have row-level security", place=51),
+    explains=("rows",),
     why="Nothing in the database keeps one tenant from reading and changing another's rows: one forgotten WHERE is a leak.",
     bad="""
         create table invoice (
@@ -107,6 +109,8 @@ def enabled(table: cat.Table, facts: Facts) -> Flaw | None:
     "Row security is not forced",
     subjects=forcible_tables,
     severity=Severity.ERROR,
+    promise=Promise("{n} tables force row-level security on their owner", place=52),
+    explains=("rows",),
     why="The owner of a table is not subject to its policies unless row security is forced: whatever runs as the owner sees every tenant.",
     bad="""
         create table invoice (
@@ -165,6 +169,7 @@ def forced(table: cat.Table, facts: Facts) -> Flaw | None:
     "Row security without a policy",
     subjects=row_security_tables,
     severity=Severity.ERROR,
+    explains=("rows", "reads", "writes"),
     why="Without a policy everything is denied: the app reads nothing and every write fails, until somebody switches row security off.",
     bad="""
         create table invoice (
@@ -218,6 +223,7 @@ def has_policy(table: cat.Table, facts: Facts) -> Flaw | None:
     "Policies on a table with row security off",
     subjects=tables_with_policies,
     severity=Severity.ERROR,
+    explains=("rows",),
     why="Policies are ignored until row security is enabled: the table looks protected and is not.",
     bad="""
         create table invoice (

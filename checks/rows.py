@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Unexamined, check
+from validate_schema.pack import Facts, Flaw, ObjectRef, Promise, Remedy, Severity, Unexamined, check
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.model import evidence, form
 from validate_schema.pack.sql import quote_ident, quote_literal, quote_qname
@@ -66,6 +66,7 @@ def placeholder_suspects(facts: Facts) -> Iterator[TableRows]:
     severity=Severity.ERROR,
     remediable=False,
     needs="rows",
+    promise=Promise(figure="null rows", place=60),
     why="A row with no tenant is nobody's: the policies hide it from everybody, or show it to all.",
     bad="""
         create table invoice (id bigint primary key, org_id uuid references organization (id));

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, Promise, Remedy, Severity, check
 from validate_schema.pack.model import catalog
 from validate_schema.pack.remedies import free_name, toml_text, type_sql, write_name
 from validate_schema.pack.sql import quote_ident, quote_idents, quote_qname
@@ -18,6 +18,8 @@ _BRIEF = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is rea
     "A declared table does not exist",
     subjects=declared_tables,
     severity=Severity.ERROR,
+    needs="contract",
+    promise=Promise("{n} declared tables exist", place=10, if_any=True),
     why="Code written against the contract fails at run time, and a migration that was thought applied was not.",
     bad="create table invoice (id uuid primary key, org_id uuid not null references organization (id));",
     good="""
@@ -111,6 +113,7 @@ def tables_under_closed_contract(facts: Facts) -> tuple[catalog.Table, ...]:
     "A table is not in the closed contract",
     subjects=tables_under_closed_contract,
     severity=Severity.WARNING,
+    needs="contract",
     why="Nobody declared it, so nobody reviewed whose rows it holds or who may read them.",
     bad="create table scratch_copy (id uuid primary key, payload text);",
     good="alter table organization add column plan text;",

@@ -6,7 +6,7 @@ What ties it to the root is in `tenant_root`, tables without one of their own in
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, ObjectRef, Promise, Remedy, Severity, check
 from validate_schema.pack.model import TableClass, catalog, form
 from validate_schema.pack.remedies import change_type, type_sql
 from validate_schema.pack.sql import quote_ident, quote_qname
@@ -63,6 +63,7 @@ def required_columns(facts: Facts) -> Iterator[TableColumn]:
     "A tenant table lacks the tenant column",
     subjects=carriers,
     severity=Severity.ERROR,
+    promise=Promise(figure="tenant column", place=30),
     why="No row says whose it is, so that nothing can keep tenants apart.",
     bad="create table invoice (id uuid primary key, number text not null);",
     good="create table invoice (id uuid primary key, org_id uuid not null references organization (id), number text not null);",
@@ -125,6 +126,7 @@ def _add_tenant_column(subject: Carrier, facts: Facts) -> Remedy:
     "The tenant column may be NULL",
     subjects=required_columns,
     severity=Severity.ERROR,
+    promise=Promise("{n} tenant columns are NOT NULL", place=41),
     why="A row without a tenant belongs to nobody: it is lost to its owner, or shown to everybody.",
     bad="create table invoice (id uuid primary key, org_id uuid references organization (id));",
     good="create table invoice (id uuid primary key, org_id uuid not null references organization (id));",
@@ -163,6 +165,8 @@ def not_null(subject: TableColumn, facts: Facts) -> Flaw | None:
     "The tenant column has another type than the root",
     subjects=typed_tenant_columns,
     severity=Severity.ERROR,
+    promise=Promise("{n} tenant columns have the type of {key}", place=42),
+    explains=("type",),
     why="It cannot have a foreign key to the tenants, and every comparison with the tenant needs a cast, which is where policies go wrong.",
     bad="create table invoice (id uuid primary key, org_id text not null);",
     good="create table invoice (id uuid primary key, org_id uuid not null references organization (id));",
@@ -193,6 +197,7 @@ def type(subject: TypedTenant, facts: Facts) -> Flaw | None:
     "The tenant column has a default",
     subjects=tenant_columns,
     severity=Severity.ERROR,
+    promise=Promise("{n} tenant columns have no constant default", place=44),
     why="A statement that forgets the tenant does not fail: its rows are given to whichever tenant the default names.",
     bad="create table invoice (id uuid primary key, org_id uuid not null default '00000000-0000-0000-0000-000000000001');",
     good="create table invoice (id uuid primary key, org_id uuid not null references organization (id));",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, Promise, Remedy, Severity, check
 from validate_schema.pack.model import TableClass, catalog
 from validate_schema.pack.remedies import add_foreign_key, deferral, free_name, validate_constraint
 from validate_schema.pack.sql import quote_ident, quote_idents, quote_qname
@@ -31,6 +31,7 @@ def direct_root_keys(facts: Facts) -> Iterator[TableConstraint]:
     "The tenant column has no foreign key to the tenants",
     subjects=rooted_columns,
     severity=Severity.ERROR,
+    promise=Promise("{n} tenant tables reference {root}", place=43),
     why="Rows may name a tenant that does not exist, and stay behind when a tenant is deleted.",
     bad="create table invoice (id uuid primary key, org_id uuid not null);",
     good="""
@@ -202,6 +203,7 @@ def _without_setting(table: catalog.Table, key: catalog.Constraint) -> Remedy:
     "The key to the tenants does not hold for all rows",
     subjects=root_foreign_keys,
     severity=Severity.ERROR,
+    promise=Promise("{n} keys to {root} are validated", place=47),
     why="The schema promises that every row has a tenant, and rows that break the promise may be there.",
     bad="""
         create table invoice (id uuid primary key, org_id uuid not null);

@@ -33,6 +33,7 @@ def columns_under_closed_contract(facts: Facts) -> Iterator[UndeclaredCandidate]
     "A column is not in the closed contract",
     subjects=columns_under_closed_contract,
     severity=Severity.INFO,
+    needs="contract",
     why="Nobody declared it, so nobody reviewed what it holds and who may read it.",
     bad="alter table organization add column notes text;",
     good="alter table organization alter column name set default '';",

@@ -29,6 +29,7 @@ def candidates(facts: Facts) -> Iterator[EnumCandidate]:
     "An enum is not in the closed contract",
     subjects=candidates,
     severity=Severity.INFO,
+    needs="contract",
     why="It is left over from a change, or a column has values that the application does not know.",
     bad="create type mood as enum ('sad', 'ok');",
     good="create type task_status as enum ('open', 'done');",

@@ -22,6 +22,7 @@ def candidates(facts: Facts) -> Iterator[TableConstraint]:
     "A foreign key is not in the closed contract",
     subjects=candidates,
     severity=Severity.WARNING,
+    needs="contract",
     why="Rows are refused, or deleted with others, and the application does not know of it.",
     bad="""
         create table invoice (

@@ -24,6 +24,7 @@ def candidates(facts: Facts) -> Iterator[TableIndex]:
     "An index is not in the closed contract",
     subjects=candidates,
     severity=Severity.INFO,
+    needs="contract",
     why="It costs every write, and the next migration that the tool generates may drop it.",
     bad="create index on organization (id, name);",
     good="create index on organization (name, id);",

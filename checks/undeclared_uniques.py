@@ -24,6 +24,7 @@ def candidates(facts: Facts) -> Iterator[TableUnique]:
     "A unique is not in the closed contract",
     subjects=candidates,
     severity=Severity.WARNING,
+    needs="contract",
     why="Rows are refused that the application takes to be allowed.",
     bad="alter table organization add unique (name);",
     good="""

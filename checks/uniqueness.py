@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from validate_schema.pack import Facts, Flaw, Scope, Severity, check
+from validate_schema.pack import Facts, Flaw, Promise, Scope, Severity, check
 from validate_schema.pack.remedies import referring_keys, replace_primary_key, replace_unique
 from validate_schema.pack.scoping import is_optional, level_columns, open_columns, scope_of
 from validate_schema.pack.subjects import TableUnique, keys_of, tenant_primary_keys, tenant_uniques
@@ -16,6 +16,7 @@ from ._uniques import name_of, own_column, words
     "Unique not scoped to the tenant",
     subjects=tenant_uniques,
     severity=Severity.ERROR,
+    promise=Promise("{n} uniques on tenant tables are scoped to the tenant", place=45),
     why="One tenant's value blocks another's, and the refusal tells that it exists.",
     bad="""
         create table member (

@@ -72,6 +72,7 @@ def _listed(tables: tuple[cat.Table, ...], facts: Facts) -> str:
     "View past the policies of its tables",
     subjects=guarded_views,
     severity=Severity.ERROR,
+    explains=("surface",),
     why="A view reads with its owner's rights: where no policy holds for the owner, whoever may read the view sees every tenant.",
     bad="""
         create table invoice (
@@ -146,6 +147,7 @@ def _as_invoker(view: cat.View, tables: tuple[cat.Table, ...], facts: Facts) -> 
     "Materialized view of every tenant's rows",
     subjects=guarded_copies,
     severity=Severity.ERROR,
+    explains=("surface",),
     why="A materialized view is a copy of the rows that no policy can guard: whoever may read it sees every tenant.",
     bad="""
         create table invoice (

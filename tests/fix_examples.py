@@ -93,7 +93,7 @@ def flaws(id: str, facts: Facts) -> list[Flaw]:
 
 def judge(check: Check, facts: Facts) -> Judged:
     """Run one check; suppressions are judged by what all the others found."""
-    outcome = run(builtin_checks() if check.family == "SUP" else (check,), facts)
+    outcome = run(builtin_checks() if check.needs == "suppressions" else (check,), facts)
     result = next(r for r in outcome.results if r.id == check.id)
     return Judged(result, tuple(f for f in outcome.findings if f.check == check.id))
 

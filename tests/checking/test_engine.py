@@ -1,6 +1,7 @@
 """The engine counts what it examined, and a broken check never passes for a clean one."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -11,8 +12,10 @@ from validate_schema.checking.engine import Outcome, fingerprint, run, select_ch
 from validate_schema.checking.suppress import matches
 from validate_schema.facts.facts import Facts, NotExamined, SuppressionUse
 from validate_schema.model.catalog import Catalog, ConnectedRole, Server, Table
+from validate_schema.model.declared import Explained
 from validate_schema.model.errors import UsageError
 from validate_schema.model.finding import Flaw, ObjectRef, Remedy, Severity, Unexamined
+from validate_schema.model.isolation import Isolation
 from validate_schema.model.tenancy import Tenancy
 
 SERVER = Server("18.0", 180000, "shop", ConnectedRole("reader"))
@@ -33,10 +36,20 @@ def flaw(severity: Severity | None = None) -> Flaw:
 
 
 def declared(
-    id: str, judge: Judge, subjects: Selector = all_tables, severity: Severity = Severity.ERROR
+    id: str,
+    judge: Judge,
+    subjects: Selector = all_tables,
+    *,
+    severity: Severity = Severity.ERROR,
+    needs: str = "",
+    explains: tuple[Explained, ...] = (),
 ) -> Check:
     judge.__doc__ = "Says something."
-    return check(id, "Title", subjects=subjects, severity=severity, why="Harm.", bad="x", good="y")(judge)
+    declare = check(
+        id, "Title", subjects=subjects, severity=severity, why="Harm.", bad="x", good="y",
+        needs=needs, explains=explains,
+    )  # fmt: skip
+    return declare(judge)
 
 
 def starting_with(letter: str) -> Judge:
@@ -189,7 +202,31 @@ def test_a_lapsed_suppression_no_longer_holds(lapsed: SuppressionUse) -> None:
     assert len(outcome.findings) == 1
 
 
-def test_the_sup_family_learns_what_each_suppression_matched() -> None:
+def test_checks_on_the_proof_learn_of_errors_that_explain_leaks() -> None:
+    told: list[dict[str, tuple[ObjectRef, ...]]] = []
+
+    def record(_table: Table, facts: Facts) -> None:
+        told.append(dict(facts.told))
+
+    def lesser(table: Table, _facts: Facts) -> Flaw | None:
+        return flaw(Severity.WARNING) if table.name == "banana" else flaw()
+
+    checks = [
+        declared("ISO001", record, needs="proof"),
+        declared("AAA001", starting_with("b"), explains=("rows",)),
+        declared("AAA002", lesser, explains=("rows", "role")),
+        declared("AAA003", starting_with("b"), severity=Severity.WARNING, explains=("rows",)),
+        declared("AAA004", starting_with("b")),
+    ]
+    given = replace(facts("apple", "banana"), isolation=Isolation(attempted=True))
+    # What a config makes of a severity has nothing to do with what a defect explains.
+    run(checks, given, severities={"AAA001": Severity.INFO, "AAA003": Severity.ERROR})
+
+    apple, banana = (ObjectRef("table", "public", name) for name in ("apple", "banana"))
+    assert told == [{"rows": (banana, apple), "role": (apple,)}] * 2
+
+
+def test_checks_on_suppressions_learn_what_each_suppression_matched() -> None:
     seen: list[tuple[str, int, bool]] = []
 
     def suppressions(facts: Facts) -> tuple[SuppressionUse, ...]:
@@ -199,7 +236,10 @@ def test_the_sup_family_learns_what_each_suppression_matched() -> None:
         seen.append((entry.object, entry.matched, entry.judged))
 
     given = (use("AAA001", "b*"), use("AAA001", "x"), use("ZZZ001", "banana"), use("AAA", "banana"))
-    checks = [declared("SUP002", record, suppressions), declared("AAA001", starting_with("b"))]
+    checks = [
+        declared("SUP002", record, suppressions, needs="suppressions"),
+        declared("AAA001", starting_with("b")),
+    ]
     run(checks, facts("banana", "berry", suppressions=given))
 
     assert seen == [("b*", 2, True), ("x", 0, True), ("banana", 0, False), ("banana", 1, True)]

@@ -63,7 +63,7 @@ def test_the_good_example_is_clean(check: Check, bench: Bench, schema: str) -> N
 def test_a_corrective_migration_cures_the_bad_example(check: Check, bench: Bench, schema: str) -> None:
     def judged(conn: psycopg.Connection) -> Outcome:
         found = findings(check, conn, check.config, schema=schema)
-        return Outcome((found.result,), found.findings, ())
+        return Outcome((found.result,), found.findings, (), checks=(check,))
 
     with bench.open(check.bad, schema=schema) as conn:
         execute(conn, check.bad)

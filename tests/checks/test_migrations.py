@@ -28,7 +28,7 @@ def said(given: History, id: str) -> tuple[str, int, list[str]]:
 
 def test_without_migrations_nothing_applies_and_the_reason_is_given() -> None:
     for check in builtin_checks():
-        if check.family == "MIG" and check.needs != "fixtures":
+        if check.on_migrations and check.needs != "fixtures":
             result, _ = judged(History(), check.id)
             assert (result.status, result.reason) == (
                 "not_applicable",

@@ -372,7 +372,7 @@ def test_a_written_name_is_read_back(schema: str, name: str) -> None:
 def test_the_examples_of_the_documentation_are_configs() -> None:
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", text, re.MULTILINE)
-    assert len(blocks) == 7
+    assert len(blocks) == 8
     for block in blocks:
         parse_toml(dedent(block), "configuration.md")
 

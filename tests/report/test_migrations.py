@@ -232,7 +232,7 @@ def everything() -> Report:
     import msgspec
 
     history = eventful()
-    outcome = run([c for c in builtin_checks() if c.family == "MIG"], facts_with(history))
+    outcome = run([c for c in builtin_checks() if c.on_migrations], facts_with(history))
     return msgspec.structs.replace(
         small(),
         findings=outcome.findings,

@@ -238,14 +238,16 @@ def _reads(checks: list, findings: list) -> tuple[str | None, str]:
 
 
 def test_reads_count_as_bound_only_when_the_deciding_checks_ran() -> None:
-    both = [result("RLS005", "t", 1), result("RLS007", "t", 1)]
-    assert _reads(both, []) == ("ok", "bound")
-    assert _reads(both[:1], []) == ("none", "unknown")
-    assert _reads([changed_status(both[0]), both[1]], []) == ("none", "unknown")
+    deciding = [result(id, "t", 1) for id in ("RLS003", "RLS005", "RLS007", "RLS008")]
+    assert _reads(deciding, []) == ("ok", "bound")
+    for one in deciding:
+        others = [check for check in deciding if check is not one]
+        assert _reads(others, []) == ("none", "unknown")
+        assert _reads([changed_status(one), *others], []) == ("none", "unknown")
     open_ = finding("RLS005", ObjectRef("policy", "public", "a", "p"), "open")
-    assert _reads(both, [open_]) == ("bad", "open")
+    assert _reads(deciding, [open_]) == ("bad", "open")
     unsure = finding("RLS014", ObjectRef("policy", "public", "a", "p"), "?", severity=Severity.INFO)
-    assert _reads(both, [unsure]) == ("none", "unverified")
+    assert _reads(deciding, [unsure]) == ("none", "unverified")
 
 
 def changed_status(check):

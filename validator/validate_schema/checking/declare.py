@@ -1,17 +1,20 @@
 """How a check is declared: a judge of one subject, with its texts and examples beside it."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from inspect import cleandoc
-from typing import Any
+from typing import Any, get_args
 
 from ..facts.facts import Facts
+from ..model.declared import DeclaredCheck, Explained, Family, Promise
 from ..model.finding import Flaw, Severity, Unexamined
 
 Verdict = Flaw | Unexamined | None
 Judge = Callable[[Any, Facts], Verdict]
 Selector = Callable[[Facts], Iterable[Any]]
 
+PROOF, SUPPRESSIONS = "proof", "suppressions"
 MIGRATION_EVIDENCE = frozenset({"files", "ledger", "replay", "drift", "dry run", "fixtures"})
 
 
@@ -22,10 +25,17 @@ class Check:
     `judge` looks at one subject and returns a `Flaw`, `Unexamined`, or None when it passes.
     `bad` and `good` are SQL examples; `config` is the TOML that both need, `good_config` that of
     the good one where it differs (what is judged may be the config itself). `remediable` is False
-    where only a person can decide. `needs` names evidence beyond the catalog: ``rows``, ``proof``, or one
-    of `MIGRATION_EVIDENCE`. The examples of the latter are files, each after a line ``-- file NAME``, and
+    where only a person can decide. `needs` names evidence beyond the catalog: ``contract``, ``rows``,
+    ``proof``, ``suppressions`` (those of the config, once all other checks were judged), or one of
+    `MIGRATION_EVIDENCE`. The examples of the latter are files, each after a line ``-- file NAME``, and
     what was done to the database, after a line ``-- database``.
     A `portable` check judges what every database has; the others are about PostgreSQL alone.
+
+    `promise` is its line of the expected validation output. `explains` says what its findings account for
+    elsewhere: of the proof's leaks, those of a ``role`` that policies do not bind, of a table's ``rows``, by
+    a ``reference``, and through a ``surface`` (view, function); of the matrix, the cells ``reads`` and
+    ``writes`` (it must have run for a ✓), ``unverified`` and ``type``. `sql` is the query whose rows it
+    judges, "" where it judges records. `pack` is the pack that it is of, "" for ours.
     """
 
     id: str
@@ -38,20 +48,31 @@ class Check:
     why: str
     bad: str
     good: str
+    family: Family
     config: str = ""
     good_config: str = ""
     remediable: bool = True
     needs: str = ""
     portable: bool = False
-
-    @property
-    def family(self) -> str:
-        return self.id[:3]
+    promise: Promise = Promise()
+    explains: tuple[Explained, ...] = ()
+    sql: str = ""
+    pack: str = ""
 
     @property
     def on_migrations(self) -> bool:
         """Whether it judges the migrations rather than the schema that they end in."""
         return self.needs in MIGRATION_EVIDENCE
+
+    @property
+    def on_catalog(self) -> bool:
+        """Whether there must be a schema for it to judge."""
+        return not self.on_migrations and self.needs != SUPPRESSIONS
+
+    @property
+    def declared(self) -> DeclaredCheck:
+        """What a report keeps of it."""
+        return DeclaredCheck(self.id, self.family, self.promise, self.explains)
 
     def __call__(self, subject: Any, facts: Facts) -> Verdict:
         return self.judge(subject, facts)
@@ -71,13 +92,22 @@ def check(
     remediable: bool = True,
     needs: str = "",
     portable: bool = False,
+    family: Family | None = None,
+    promise: Promise | str = "",
+    explains: tuple[Explained, ...] = (),
 ) -> Callable[[Judge], Check]:
     """Declare the decorated judge as check `id`.
 
     The function's name is the readable name, its docstring the manual page: what is examined, when
-    it fails, what is not covered. `why` is the harm in one sentence. Raises TypeError without a
-    docstring: a check that nobody can look up is not a check.
+    it fails, what is not covered. `why` is the harm in one sentence. Without a `family` it is that of
+    the pack whose id `id` begins with. Raises TypeError without a docstring: a check that nobody can look up
+    is not a check; ValueError for an id, a promise or an explanation that cannot be used.
     """
+    kind = family_id(id)
+    line = Promise(promise) if isinstance(promise, str) else promise
+    line.line("", "", "", "")
+    if unknown := set(explains) - set(get_args(Explained)):
+        raise ValueError(f"check {id} explains {', '.join(sorted(unknown))}: known are {get_args(Explained)}")
 
     def declare(judge: Judge) -> Check:
         if not judge.__doc__:
@@ -93,11 +123,22 @@ def check(
             why=why,
             bad=cleandoc(bad),
             good=cleandoc(good),
+            family=family or Family(kind, kind),
             config=cleandoc(config),
             good_config=cleandoc(good_config),
             remediable=remediable,
             needs=needs,
             portable=portable,
+            promise=line,
+            explains=explains,
         )
 
     return declare
+
+
+def family_id(id: str) -> str:
+    """Return the letters of a check's id. Raises ValueError for what is no id."""
+    found = re.fullmatch(r"([A-Z]{2,12})\d{3}", id)
+    if found is None:
+        raise ValueError(f"{id!r} is no check id: write capital letters and three digits, like ACM001")
+    return found[1]

@@ -1,7 +1,8 @@
 """Run checks over the facts: iterate, count, suppress, and catch what breaks.
 
-The engine is the only place that counts and sorts. It knows no check by name but for the SUP
-family, which judges the suppressions and therefore runs last.
+The engine is the only place that counts and sorts. It knows no check by name: what a check `needs` says
+when its turn is. The checks on the proof come after those that explain its leaks, and the checks on the
+suppressions after all others.
 """
 
 import hashlib
@@ -19,23 +20,23 @@ from ..model.errors import UsageError
 from ..model.finding import Finding, Flaw, ObjectRef, Remedy, Severity, Unexamined
 from ..model.report import CheckResult, CheckStatus, SubjectFacts, Suppressed
 from ..sql.ident import visible
-from .declare import Check
+from .declare import PROOF, SUPPRESSIONS, Check
 from .suppress import Suppressions
-
-SUPPRESSION_FAMILY = "SUP"
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What all checks said. Findings are sorted by severity (worst first), check and object.
 
-    `subjects` lists, by check, what was examined and how it fared, where that was asked for.
+    `subjects` lists, by check, what was examined and how it fared, where that was asked for. `checks` are
+    those that the results are of.
     """
 
     results: tuple[CheckResult, ...]
     findings: tuple[Finding, ...]
     suppressed: tuple[Suppressed, ...]
     subjects: dict[str, tuple[SubjectFacts, ...]] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -50,6 +51,7 @@ class _Tally:
     check: Check
     severity: Severity
     flaws: list[tuple[ObjectRef, Flaw]] = field(default_factory=list)
+    errors: list[ObjectRef] = field(default_factory=list)  # by the check's own severity
     examined: int = 0
     unexamined: list[str] = field(default_factory=list)
     subjects: list[SubjectFacts] | None = None
@@ -74,7 +76,7 @@ def require_known(checks: Sequence[Check], prefix: str) -> None:
     """Raise `UsageError` when no check's id starts with `prefix`, naming the nearest id."""
     if prefix and any(c.id.startswith(prefix) for c in checks):
         return
-    ids = [c.id for c in checks] + sorted({c.family for c in checks})
+    ids = [c.id for c in checks] + sorted({c.family.id for c in checks})
     near = get_close_matches(prefix.upper(), ids, n=1, cutoff=0.5)
     hint = f'; did you mean "{near[0]}"?' if near else "; `validate-schema checks` lists them"
     raise UsageError(f'no check is called "{prefix}"{hint}')
@@ -94,19 +96,31 @@ def run(
     run, and the run is not complete.
     """
     overrides = severities or {}
-    first = [c for c in checks if c.family != SUPPRESSION_FAMILY]
+    on_proof, on_suppressions = ([c for c in checks if c.needs == needs] for needs in (PROOF, SUPPRESSIONS))
+    first = [c for c in checks if c.needs not in (PROOF, SUPPRESSIONS)]
     tallies = [_examine(c, facts, overrides, list_subjects) for c in first]
-    last = [c for c in checks if c.family == SUPPRESSION_FAMILY]
-    if last:
+    if on_proof:
+        judged = replace(facts, told=_told(tallies)) if facts.isolation.attempted else facts
+        tallies += [_examine(c, judged, overrides, list_subjects) for c in on_proof]
+    if on_suppressions:
         ran = {t.check.id for t in tallies if not t.broken and not t.reason}
         judged = replace(facts, suppressions=_matched(tallies, facts, ran))
-        tallies += [_examine(c, judged, overrides, list_subjects) for c in last]
+        tallies += [_examine(c, judged, overrides, list_subjects) for c in on_suppressions]
     return _conclude(tallies, facts)
+
+
+def _told(tallies: Iterable[_Tally]) -> dict[str, tuple[ObjectRef, ...]]:
+    """Return the objects of the errors that were found, by what they explain of the proof."""
+    told: dict[str, tuple[ObjectRef, ...]] = {}
+    for tally in tallies:
+        for what in tally.check.explains:
+            told[what] = (*told.get(what, ()), *tally.errors)
+    return told
 
 
 def _examine(check: Check, facts: Facts, overrides: Mapping[str, Severity], listed: bool) -> _Tally:
     tally = _Tally(check, overrides.get(check.id, check.severity), subjects=[] if listed else None)
-    if facts.no_catalog and not check.on_migrations and check.family != SUPPRESSION_FAMILY:
+    if facts.no_catalog and check.on_catalog:
         tally.reason = facts.no_catalog
         return tally
     judge, overridden = check.judge, check.id in overrides
@@ -120,8 +134,10 @@ def _examine(check: Check, facts: Facts, overrides: Mapping[str, Severity], list
             if isinstance(verdict, Unexamined):
                 tally.unexamined.append(verdict.reason)
                 continue
-            flaw = replace_severity(verdict, tally.severity) if overridden else verdict
-            tally.flaws.append((flaw.ref or ref_of(subject), flaw))
+            ref = verdict.ref or ref_of(subject)
+            if (verdict.severity or check.severity) is Severity.ERROR:
+                tally.errors.append(ref)
+            tally.flaws.append((ref, replace_severity(verdict, tally.severity) if overridden else verdict))
     except NotExamined as reason:
         tally.reason = str(reason)
     except Exception as error:  # noqa: BLE001 - one broken check must not lose the run
@@ -173,6 +189,7 @@ def _conclude(tallies: Sequence[_Tally], facts: Facts) -> Outcome:
         tuple(sorted(findings, key=_order)),
         tuple(sorted(suppressed, key=_order)),
         {t.check.id: tuple(t.subjects) for t in sorted(tallies, key=lambda t: t.check.id) if t.subjects},
+        tuple(t.check for t in tallies),
     )
 
 
@@ -205,7 +222,7 @@ def _result(tally: _Tally, open_findings: int, facts: Facts) -> CheckResult:
         id=check.id,
         name=check.name,
         title=check.title,
-        family=check.family,
+        family=check.family.id,
         severity=tally.severity,
         status=_status(tally, open_findings),
         examined=tally.examined,
@@ -287,6 +304,7 @@ def judge(
         outcome,
         results=tuple(sorted((*outcome.results, *others), key=lambda result: result.id)),
         findings=tuple(_without_sql(f, advice) for f in outcome.findings),
+        checks=tuple(checks),
         suppressed=tuple(_without_sql(f, advice) for f in outcome.suppressed),
     )
 
@@ -296,7 +314,7 @@ def _not_applicable(check: Check, severity: Severity, product: str) -> CheckResu
         id=check.id,
         name=check.name,
         title=check.title,
-        family=check.family,
+        family=check.family.id,
         severity=severity,
         status="not_applicable",
         examined=0,

@@ -5,22 +5,6 @@ from itertools import groupby
 
 from .declare import Check
 
-FAMILIES = {
-    "TBL": "Tables",
-    "COL": "Columns of the contract",
-    "TEN": "The tenant column",
-    "UNQ": "Uniqueness",
-    "IDX": "Indexes",
-    "FKY": "Foreign keys",
-    "ENU": "Enums",
-    "RLS": "Row-level security",
-    "BYP": "Ways around row-level security",
-    "DAT": "Data",
-    "ISO": "Isolation proof",
-    "MIG": "Migrations",
-    "SUP": "Suppressions",
-}
-
 _INTRODUCTION = """\
 # The checks
 
@@ -45,34 +29,36 @@ app_roles = ["app_user"]
 
 def check_page(check: Check, level: int = 1) -> str:
     """Return one check's page as Markdown, headed at `level`."""
+    origin = f" · from {check.pack}" if check.pack else ""
     parts = [
         f"{'#' * level} {check.id} {check.name}",
-        f"**{check.title}** · default severity: {check.severity.value}",
+        f"**{check.title}** · default severity: {check.severity.value}{origin}",
         check.why,
         check.doc,
     ]
     if check.config:
         parts.append(f"Config of the examples:\n\n```toml\n{check.config}\n```")
-    parts.append(f"Fails:\n\n```sql\n{check.bad}\n```")
-    parts.append(f"Passes:\n\n```sql\n{check.good}\n```")
+    if check.bad:
+        parts.append(f"Fails:\n\n```sql\n{check.bad}\n```")
+    if check.good:
+        parts.append(f"Passes:\n\n```sql\n{check.good}\n```")
     if check.good_config:
         parts.append(f"With this config:\n\n```toml\n{check.good_config}\n```")
-    parts.append(
-        "The finding carries SQL that mends it."
-        if check.remediable
-        else "How to mend it is a decision: the finding says which."
-    )
+    if check.remediable:
+        parts.append("The finding carries SQL that mends it.")
+    elif not check.sql:
+        parts.append("How to mend it is a decision: the finding says which.")
     return "\n\n".join(parts) + "\n"
 
 
 def checks_reference(checks: Sequence[Check]) -> str:
     """Return all pages, by family, with a table of contents."""
-    ordered = sorted(checks, key=lambda c: (list(FAMILIES).index(c.family), c.id))
+    ordered = sorted(checks, key=lambda c: (c.family.manual, c.family.id, c.id))
     rows = [f"| [{c.id}](#{anchor(c)}) | {c.name} | {c.severity.value} | {c.title} |" for c in ordered]
     contents = ["| id | name | severity | fails on |", "|---|---|---|---|", *rows, ""]
     parts = [_INTRODUCTION, "\n".join(contents)]
     for family, members in groupby(ordered, key=lambda c: c.family):
-        parts.append(f"## {family} {FAMILIES[family]}\n")
+        parts.append(f"## {family.id} {family.title}\n")
         parts += [check_page(check, level=3) for check in members]
     return "\n".join(parts)
 

@@ -25,7 +25,7 @@ def command(*, live: bool, **given: Any) -> int:
     """
     from dataclasses import replace
 
-    from ..checking.engine import select_checks
+    from ..checking.declare import PROOF
     from ..checking.packs import builtin_checks
     from ..model.progress import Progress
     from ..report.proof_text import render_proof
@@ -38,7 +38,7 @@ def command(*, live: bool, **given: Any) -> int:
     request = request_of(told)
     make_script_folder(told.repro)
     # All checks on the proof: what the config selects is meant for the schema.
-    checks = select_checks(builtin_checks(), ("ISO",), ())
+    checks = tuple(c for c in builtin_checks() if c.needs == PROOF)
     report = examine(replace(request, checks=checks), Progress())
     matrix = render_proof(report, color=use_color(told.color), quiet=told.quiet)
     deliver(report, destinations, told, summary=matrix)

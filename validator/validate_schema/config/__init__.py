@@ -16,6 +16,7 @@ from .shape import NullMeansConfig as NullMeansConfig
 from .shape import PolicyConfig as PolicyConfig
 from .shape import ProveConfig as ProveConfig
 from .shape import ReportConfig as ReportConfig
+from .shape import SqlCheckConfig as SqlCheckConfig
 from .shape import SuppressConfig as SuppressConfig
 from .shape import TableConfig as TableConfig
 from .shape import TenancyConfig as TenancyConfig

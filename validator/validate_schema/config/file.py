@@ -12,7 +12,7 @@ import msgspec
 from ..model.errors import ConfigError
 from .explain import explain_error
 from .rules import broken_rule
-from .shape import Config
+from .shape import ChecksConfig, Config, SqlCheckConfig
 
 FILE_NAME = "validate-schema.toml"
 _TABLE = "validate-schema"
@@ -58,6 +58,16 @@ def load(path: Path | None, start: Path) -> LoadedConfig:
 def parse_toml(text: str, name: str) -> Config:
     """Return the config written in `text`; `name` is the file's, for messages. Raises `ConfigError`."""
     return _convert(_toml(text, name), name, "")
+
+
+def rules_of(path: Path) -> tuple[SqlCheckConfig, ...]:
+    """Return the `[[checks.sql]]` of a pack's file, which holds nothing else. Raises `ConfigError`."""
+    loaded = _read(path)
+    assert loaded is not None, "only a pyproject.toml can lack the table"
+    rules = loaded.config.checks.sql
+    if loaded.config != Config(checks=ChecksConfig(sql=rules)):
+        raise ConfigError(f"{path}: a pack holds [[checks.sql]] and nothing else")
+    return rules
 
 
 def _read(path: Path) -> LoadedConfig | None:

@@ -223,6 +223,24 @@ class SuppressConfig(_Section, frozen=True, kw_only=True):
     )
 
 
+class SqlCheckConfig(_Section, frozen=True, kw_only=True):
+    """A check without Python (`[[checks.sql]]`): every row that its query returns is a finding."""
+
+    id: Annotated[_Text, Meta(description="Its id: capital letters and three digits, ACM001.")]
+    title: Annotated[_Text, Meta(description="What it fails on, under 60 characters.")]
+    severity: Annotated[SeverityName, Meta(description="Its severity.")]
+    sql: Annotated[
+        _Text,
+        Meta(
+            description="One query. Columns object (a table), name and kind tell what is wrong, "
+            "message how; expected, observed and note are shown as well."
+        ),
+    ]
+    why: Annotated[_Text, Meta(description="The harm, in one sentence.")]
+    bad: Annotated[str, Meta(description="SQL of a schema in which it finds something.")] = ""
+    good: Annotated[str, Meta(description="SQL of a schema in which it finds nothing.")] = ""
+
+
 class ChecksConfig(_Section, frozen=True, kw_only=True):
     """`[checks]`"""
 
@@ -234,6 +252,11 @@ class ChecksConfig(_Section, frozen=True, kw_only=True):
         dict[str, SeverityName], Meta(description="Another severity for a check, by id.")
     ] = {}
     suppress: tuple[SuppressConfig, ...] = ()
+    packs: Annotated[
+        tuple[_Text, ...],
+        Meta(description="Packs of checks besides ours: folders, relative to this file, or modules."),
+    ] = ()
+    sql: Annotated[tuple[SqlCheckConfig, ...], Meta(description="Checks without Python.")] = ()
 
 
 class DataConfig(_Section, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 
@@ -68,6 +68,8 @@ class Facts:
     """The world of one run. Immutable; derived look-ups are computed once, when first asked for.
 
     `no_catalog` is set where there is no schema to judge, and says why: checks that judge one do not run.
+    `told` are the objects of the errors that checks of this run found, by what these explain of the proof
+    (``role``, ``rows``, ``reference``, ``surface``); the engine fills it before the proof is judged.
     """
 
     catalog: Catalog
@@ -81,6 +83,7 @@ class Facts:
     config_names: tuple[ConfigName, ...] = ()
     today: date = date(1970, 1, 1)
     no_catalog: str = ""
+    told: Mapping[str, tuple[ObjectRef, ...]] = field(default_factory=dict)
 
     @cached_property
     def missing(self) -> Mapping[str, str]:

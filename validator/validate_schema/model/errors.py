@@ -43,8 +43,8 @@ class SnapshotError(UsageError):
     """A snapshot or report file cannot be read."""
 
 
-class PackError(ValidateSchemaError):
-    """A folder of checks holds none, or two checks share an id."""
+class PackError(UsageError):
+    """A pack of checks cannot be found or imported, holds none, or two checks share an id."""
 
 
 class HistoryError(ValidateSchemaError):

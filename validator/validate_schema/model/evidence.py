@@ -3,6 +3,7 @@
 import msgspec
 
 from .catalog import QName
+from .finding import ObjectRef
 
 
 class TenantRows(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -44,8 +45,29 @@ class HiddenDuplicates(msgspec.Struct, frozen=True, omit_defaults=True):
     unreadable: str = ""
 
 
+class RuleRow(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One row that a rule's query returned: the object that it is about, and what it says of it."""
+
+    ref: ObjectRef
+    message: str = ""
+    expected: str = ""
+    observed: str = ""
+    note: str = ""
+
+
+class RuleRows(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the query of a check returned; `more` rows were not read. `unreadable` is the reason why it
+    could not be run."""
+
+    check: str
+    rows: tuple[RuleRow, ...] = ()
+    more: bool = False
+    unreadable: str = ""
+
+
 class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
-    """All data evidence. `gathered` is False when rows were not looked at; then `reason` says why."""
+    """All data evidence. `gathered` is False when rows were not looked at; then `reason` says why. `rules`
+    are the answers of the checks that are queries, whether rows were looked at or not."""
 
     gathered: bool = False
     reason: str = ""
@@ -53,3 +75,4 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
     tenant_rows: tuple[TenantRows, ...] = ()
     stray_references: tuple[StrayReferences, ...] = ()
     hidden_duplicates: tuple[HiddenDuplicates, ...] = ()
+    rules: tuple[RuleRows, ...] = ()

@@ -74,8 +74,7 @@ class Isolation(msgspec.Struct, frozen=True, omit_defaults=True):
     `tables` are those that were to be proven; `relaxed` says what was dropped or changed on the copy so
     that rows could be made (a CHECK, an exclusion constraint); `notes` what a reader must know (missing
     extensions, stand-in roles). `live` marks the read-only count among real rows. `wanted`: a proof was
-    asked for, so that none is no pass. `beside` are the ids of the checks in the same run, some of which
-    explain what leaks.
+    asked for, so that none is no pass.
     """
 
     attempted: bool = False
@@ -87,4 +86,3 @@ class Isolation(msgspec.Struct, frozen=True, omit_defaults=True):
     relaxed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     wanted: bool = False
-    beside: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from .declared import DeclaredPack
 from .finding import Finding, ObjectRef, Severity
 from .history import Drift, DryRuns, LastBackup, RepeatedDdl, Replay, SharedVersion, UpgradePaths
 
@@ -391,6 +392,7 @@ class Report(_Part, frozen=True, kw_only=True):
     """Version 1 of the contract that other tools rely on. Lists are sorted; see docs/report.md.
 
     `subjects` holds what each check examined, by id; it is filled only for a report that lists it (JUnit).
+    `packs` are those besides ours that its checks are of; without any there is no such key.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -417,6 +419,7 @@ class Report(_Part, frozen=True, kw_only=True):
     baseline: BaselineFacts | None = None
     subjects: dict[str, tuple[SubjectFacts, ...]] = {}
     statistics: Statistics = Statistics()
+    packs: tuple[DeclaredPack, ...] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def ok(self) -> bool:

@@ -10,6 +10,8 @@ from ..facts.facts import Facts as Facts
 from ..facts.facts import NotExamined as NotExamined
 from ..facts.scoping import Scope as Scope
 from ..facts.scoping import Tie as Tie
+from ..model.declared import Family as Family
+from ..model.declared import Promise as Promise
 from ..model.evidence import Evidence as Evidence
 from ..model.finding import Flaw as Flaw
 from ..model.finding import ObjectRef as ObjectRef

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from msgspec import UNSET
+
 from ..checking.baseline import EXIT_CODES, decide
 from ..checking.engine import Outcome
 from ..facts.facts import Facts
@@ -22,6 +24,7 @@ from ..model.report import (
 )
 from ..model.version import __version__
 from . import figures
+from .declared import used_packs
 from .history import migration_facts
 from .isolation import isolation_facts
 
@@ -46,6 +49,7 @@ def build_report(facts: Facts, outcome: Outcome, fail_on: str, given: Circumstan
     """Return the report: verdict and gate, figures, matrix, findings, and where they came from."""
     verdict, gate = decide(outcome, fail_on)
     everything = (*outcome.findings, *outcome.suppressed)
+    on_migrations = {c.id for c in outcome.checks if c.on_migrations}
     rows = figures.matrix(facts, everything, given.groups or {})
     return Report(
         title=given.title or DEFAULT_TITLE,
@@ -66,11 +70,12 @@ def build_report(facts: Facts, outcome: Outcome, fail_on: str, given: Circumstan
         checks=outcome.results,
         findings=outcome.findings,
         suppressed=outcome.suppressed,
-        migrations=migration_facts(facts.history, everything),
+        migrations=migration_facts(facts.history, (f for f in everything if f.check in on_migrations)),
         isolation=isolation_facts(facts),
         baseline=given.baseline,
         subjects=outcome.subjects,
         statistics=statistics(outcome),
+        packs=used_packs(outcome.checks) or UNSET,
     )
 
 

@@ -7,25 +7,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import takewhile
 
+from ..model.declared import Family
 from ..model.finding import Finding, Severity
 from ..model.report import CheckResult, Report
+from .declared import Declared, declared
 from .escape import shown_sql, visible
 
-FAMILIES = {
-    "ISO": "isolation proof",
-    "RLS": "row-level security",
-    "BYP": "ways around row-level security",
-    "DAT": "data",
-    "TEN": "tenant column",
-    "FKY": "foreign keys",
-    "UNQ": "uniqueness",
-    "TBL": "tables",
-    "COL": "columns",
-    "ENU": "enum types",
-    "IDX": "indexes",
-    "MIG": "migrations",
-    "SUP": "suppressions",
-}
 _ACCEPT_DAYS = 90
 _ACCEPT_SHOWN = 3
 _QUOTED = re.compile(r"""\([^()]*\)|\[[^\[\]]*\]|"[^"]*"|'[^']*'|`[^`]*`|“[^”]*”""")
@@ -58,7 +45,7 @@ class Card:
     check: str
     title: str
     severity: str
-    family: str
+    family: Family
     why: str
     message: str
     expected: str
@@ -87,10 +74,6 @@ class Card:
         """Whether objects have a line of a file of their own."""
         return any(o.location for o in self.objects)
 
-    @property
-    def family_title(self) -> str:
-        return FAMILIES.get(self.family, self.family)
-
 
 def anchors(findings: Iterable[Finding]) -> tuple[str, ...]:
     """Return one anchor per finding, in order: its fingerprint, numbered where one repeats."""
@@ -116,16 +99,15 @@ def cards(report: Report) -> tuple[Card, ...]:
             bool(finding.remedy.sql),
         )
         groups[key].append((anchor, finding))
-    made = [_card(members, results, report) for members in groups.values()]
+    families = declared(report)
+    made = [_card(members, results, families, report) for members in groups.values()]
     return tuple(sorted(made, key=_order))
 
 
 def _order(card: Card) -> tuple[int, int, str, int, str, str]:
-    families = list(FAMILIES)
-    family = families.index(card.family) if card.family in FAMILIES else len(families)
     return (
         -Severity(card.severity).rank,
-        family,
+        card.family.cards,
         card.check,
         -len(card.objects),
         card.objects[0].label,
@@ -133,7 +115,9 @@ def _order(card: Card) -> tuple[int, int, str, int, str, str]:
     )
 
 
-def _card(members: list[tuple[str, Finding]], results: dict[str, CheckResult], report: Report) -> Card:
+def _card(
+    members: list[tuple[str, Finding]], results: dict[str, CheckResult], known: Declared, report: Report
+) -> Card:
     findings = [f for _, f in members]
     first = findings[0]
     result = results.get(first.check)
@@ -151,7 +135,7 @@ def _card(members: list[tuple[str, Finding]], results: dict[str, CheckResult], r
         check=first.check,
         title=result.title if result else first.check,
         severity=first.severity.value,
-        family=first.check[:3],
+        family=known.family(first.check),
         why=result.why if result else "",
         message=first.message if len(members) == 1 else "",
         **shared,

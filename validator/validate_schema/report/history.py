@@ -9,7 +9,8 @@ from ..model.report import MigrationEntry, MigrationFacts
 
 
 def migration_facts(history: History, findings: Iterable[Finding]) -> MigrationFacts:
-    """Return the history for the report; `findings` are open and accepted ones."""
+    """Return the history for the report; `findings` are those of checks on migrations,
+    open and accepted."""
     if not history.examined:
         return MigrationFacts(note=history.reason)
     by_file = _by_file(history, findings)
@@ -69,8 +70,6 @@ def _by_file(history: History, findings: Iterable[Finding]) -> Mapping[str, tupl
     found: dict[str, list[str]] = defaultdict(list)
     files = sorted((e.file for e in history.entries if e.file), key=len, reverse=True)
     for finding in findings:
-        if not finding.check.startswith("MIG"):
-            continue
         path, _, line = (finding.location or "").rpartition(":")
         place = path if line.isdigit() else finding.location or ""
         named = finding.object.name if finding.object.kind == "migration" else ""

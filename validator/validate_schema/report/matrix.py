@@ -3,8 +3,10 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
+from ..model.declared import Explained
 from ..model.report import IsolationFacts, Report, StaticFacts, TableFacts
 from .cards import anchors
+from .declared import Declared, declared
 from .headline import SEVERITIES
 from .promises import SIGNS, Mark, has_row_security
 from .proof import reading_of
@@ -24,8 +26,6 @@ COLUMNS = (
     ("writes", "policies bind writes to the tenant"),
     ("proven", "isolation proven with rows"),
 )
-_READS = ("RLS003", "RLS005", "RLS007", "RLS008", "RLS014")
-_WRITES = ("RLS003", "RLS006", "RLS007", "RLS014")
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def rows(report: Report) -> tuple[Row, ...]:
     for finding in report.suppressed:
         accepted[finding.object.schema, finding.object.table].append(finding.check)
     settled = _settled(report)
-    known = _Known(settled, _Evidence.of(report.isolation), has_row_security(report))
+    known = _Known(settled, _Evidence.of(report.isolation), has_row_security(report), declared(report))
     return tuple(
         _row(f"t-{n}", t, found[t.schema, t.name], accepted[t.schema, t.name], known)
         for n, t in enumerate(report.tables, 1)
@@ -117,7 +117,7 @@ def _row(
 
 
 def _cells(table: TableFacts, broken: set[str], known: "_Known") -> tuple[Cell, ...]:
-    settled, evidence = known.settled, known.evidence
+    evidence = known.evidence
     owned = table.table_class in ("tenant", "inherited")
     tenant = table.table_class == "tenant"
     keys = [k.safe for k in table.fks if k.safe is not None]
@@ -126,15 +126,15 @@ def _cells(table: TableFacts, broken: set[str], known: "_Known") -> tuple[Cell, 
     return (
         Cell(None, table.tenant_column, name=True) if table.tenant_column else _nothing("none"),
         _truth(None if table.nullable is None else not table.nullable, "yes", "nullable", tenant),
-        _typed(table, broken),
+        _typed(table, broken, known),
         _truth(table.root_fk, "yes", "no", tenant),
         _share([u.scoped for u in table.uniques]) if tenant else _nothing(""),
         _share(keys) if tenant else _nothing(""),
         _truth(table.tenant_index, "yes", "no", tenant),
         _truth(table.rls, "on", "off", guarded),
         _truth(table.forced, "yes", "no", guarded and table.rls),
-        evidence.reads(table, owned) or _bound(table, held, _READS, broken, settled),
-        evidence.writes(table, owned) or _bound(table, held, _WRITES, broken, settled),
+        evidence.reads(table, owned) or _bound(table, held, "reads", broken, known),
+        evidence.writes(table, owned) or _bound(table, held, "writes", broken, known),
         evidence.proven(table.label) if owned or table.label in evidence.tried else _nothing(""),
     )
 
@@ -184,12 +184,13 @@ class _Evidence:
 
 @dataclass(frozen=True)
 class _Known:
-    """What the cells of a row rest on: the checks that looked at everything, what isolation rests on, and
-    whether the database has row-level security."""
+    """What the cells of a row rest on: the checks that looked at everything, what isolation rests on,
+    whether the database has row-level security, and what the checks explain."""
 
     settled: frozenset[str]
     evidence: _Evidence
     row_security: bool
+    declared: Declared
 
 
 _REACH_WORDS = {"safe": "bound", "closed": "closed", "unsafe": "open", "unverified": "unverified"}
@@ -205,10 +206,10 @@ def _truth(value: bool | None, yes: str, no: str, applies: bool) -> Cell:
     return Cell("ok", yes) if value else Cell("bad", no)
 
 
-def _typed(table: TableFacts, broken: set[str]) -> Cell:
+def _typed(table: TableFacts, broken: set[str], known: _Known) -> Cell:
     if not table.type or table.table_class != "tenant":
         return _nothing("")
-    return Cell("bad" if "TEN003" in broken else None, table.type, name=True)
+    return Cell("bad" if broken & known.declared.explaining("type") else None, table.type, name=True)
 
 
 def _share(good: list[bool]) -> Cell:
@@ -217,9 +218,7 @@ def _share(good: list[bool]) -> Cell:
     return Cell("ok" if all(good) else "bad", f"{sum(good)} of {len(good)}")
 
 
-def _bound(
-    table: TableFacts, owned: bool, checks: tuple[str, ...], broken: set[str], settled: frozenset[str]
-) -> Cell:
+def _bound(table: TableFacts, owned: bool, what: Explained, broken: set[str], known: _Known) -> Cell:
     """Say whether policies bind the tenant: ✓ only where the deciding checks ran and found nothing."""
     if not owned:
         return _nothing("")
@@ -227,12 +226,12 @@ def _bound(
         return Cell("bad", "open")
     if not table.policies:
         return _nothing("no policy")
-    if "RLS014" in broken:
+    deciding = known.declared.explaining(what)
+    if broken & known.declared.explaining("unverified"):
         return _nothing("unverified")
-    if broken.intersection(checks):
+    if broken & deciding:
         return Cell("bad", "open")
-    decided = checks[1] in settled and settled.issuperset({"RLS007"})
-    return Cell("ok", "bound") if decided else _nothing("unknown")
+    return Cell("ok", "bound") if deciding <= known.settled else _nothing("unknown")
 
 
 def by_group(report: Report) -> tuple[tuple[str, tuple[Row, ...]], ...]:

@@ -1,41 +1,18 @@
 """The expected validation output: one line per promise of the schema, ✓ only if examined and true."""
 
+from collections.abc import Callable, Iterator
+from functools import partial
+
 from ..model.catalog import POSTGRESQL
 from ..model.report import CheckResult, Report
 from ..model.wording import form, some
 from .cards import toml
+from .declared import Declared, declared
 from .line import SIGNS as SIGNS
 from .line import WORDS as WORDS
 from .line import Line as Line
 from .line import Mark as Mark
 from .migration_lines import migration_lines
-
-_OWNER = "{n} tables have a known owner"
-_RATIOS = (
-    ("TEN002", "{n} tenant columns are NOT NULL"),
-    ("TEN003", "{n} tenant columns have the type of {key}"),
-    ("TEN004", "{n} tenant tables reference {root}"),
-    ("TEN006", "{n} tenant columns have no constant default"),
-    ("UNQ001", "{n} uniques on tenant tables are scoped to the tenant"),
-    ("FKY001", "{n} foreign keys between tenant tables carry the tenant"),
-    ("TEN007", "{n} keys to {root} are validated"),
-    ("FKY003", "{n} other foreign keys are validated"),
-    ("IDX001", "{n} tenant tables have an index led by {column}"),
-    ("IDX003", "{n} indexes are valid"),
-    ("RLS001", "{n} tenant and inherited tables have row-level security"),
-    ("RLS002", "{n} tables force row-level security on their owner"),
-    ("RLS005", "{n} policies for reading bind the tenant"),
-    ("RLS006", "{n} policies for writing bind the tenant"),
-)
-_DECLARED = (
-    ("TBL001", "{n} declared tables exist"),
-    ("COL001", "{n} declared columns exist"),
-    ("COL002", "{n} declared columns have their type"),
-    ("UNQ004", "{n} declared uniques exist"),
-    ("IDX006", "{n} declared indexes exist"),
-    ("FKY002", "{n} declared foreign keys exist as declared"),
-    ("ENU002", "{n} declared enum types have their labels"),
-)
 
 
 def tenancy_lines(report: Report) -> str:
@@ -50,30 +27,30 @@ def tenancy_lines(report: Report) -> str:
 
 def promises(report: Report) -> tuple[Line, ...]:
     """Return the lines in the order that all formats print them."""
+    known = declared(report)
     if without_schema(report):
-        return migration_lines(report.migrations)
+        return migration_lines(report.migrations, known.figures)
+    return (
+        *_counted(report),
+        *_promised(report, known),
+        proven(report),
+        *migration_lines(report.migrations, known.figures),
+    )
+
+
+def _promised(report: Report, known: Declared) -> Iterator[Line]:
+    """Yield the line of each check that promises something: one of the report's own figures, or how many
+    of the objects that it examined are as they should be."""
     results = {r.id: r for r in report.checks}
     column = report.tenancy.column or "the tenant column"
     root = report.tenancy.root or "the tenant root"
     key = f"{root}.{report.tenancy.root_key}" if report.tenancy.root_key else f"the key of {root}"
-    words = {"column": column, "root": root, "key": key}
-    declared = [
-        _ratio(results[id], text, words)
-        for id, text in _DECLARED
-        if id in results and results[id].status != "not_applicable"
-    ]
-    owners = [_ratio(results["TBL003"], _OWNER, words)] if "TBL003" in results else []
-    ratios = [_ratio(results[id], text, words) for id, text in _RATIOS if id in results]
-    return (
-        *_counted(report),
-        *declared,
-        *owners,
-        _carriers(report, column),
-        *ratios,
-        _null_rows(report, results.get("DAT001")),
-        proven(report),
-        *migration_lines(report.migrations),
-    )
+    for check in known.promised:
+        promise, result = check.promise, results.get(check.id)
+        if promise.figure in _FIGURES:
+            yield _FIGURES[promise.figure](report, check.id, result)
+        elif promise.words and result and not (promise.if_any and result.status == "not_applicable"):
+            yield _ratio(result, partial(promise.line, column=column, root=root, key=key))
 
 
 def without_schema(report: Report) -> bool:
@@ -102,8 +79,9 @@ def _counted(report: Report) -> list[Line]:
     ]
 
 
-def _carriers(report: Report, column: str) -> Line:
+def _carriers(report: Report, check: str, _result: CheckResult | None) -> Line:
     """Say how many tenant tables carry their tenant column, counted in the catalog."""
+    column = report.tenancy.column or "the tenant column"
     tenant = [t for t in report.tables if t.table_class == "tenant"]
     if not report.tenancy.identified:
         return Line("none", f"tenant tables have {column}", "the tenancy was not identified")
@@ -111,37 +89,41 @@ def _carriers(report: Report, column: str) -> Line:
         return Line("none", f"0 of 0 tenant tables have {column}", "there are none to examine")
     carrying = sum(t.type is not None for t in tenant)
     text = f"{carrying} of {len(tenant)} tenant tables have {column}"
-    return Line("ok" if carrying == len(tenant) else "bad", text, check="TEN001")
+    return Line("ok" if carrying == len(tenant) else "bad", text, check=check)
 
 
 def _count(number: int, text: str, none: str) -> Line:
     return Line("ok", text) if number else Line("none", none, "nothing to count")
 
 
-def _ratio(result: CheckResult, text: str, words: dict[str, str]) -> Line:
-    shown = text.format(n="{n}", **{k: v.replace("{", "{{").replace("}", "}}") for k, v in words.items()})
+def _ratio(result: CheckResult, line: Callable[[str], str]) -> Line:
     if result.status == "not_applicable" and result.reason:
-        return Line("none", shown.format(n="").strip(), result.reason, result.id)
+        return Line("none", line("").strip(), result.reason, result.id)
     if result.status == "not_applicable":
-        return Line("none", shown.format(n="0 of 0"), "there are none to examine", result.id)
+        return Line("none", line("0 of 0"), "there are none to examine", result.id)
     if result.status in ("skipped", "error") and not (result.passed or result.failed):
-        return Line("none", shown.format(n="").strip(), result.reason or "could not be examined", result.id)
-    line = shown.format(n=f"{result.passed} of {result.examined}")
+        return Line("none", line("").strip(), result.reason or "could not be examined", result.id)
     notes = [f"{result.suppressed} accepted"] if result.suppressed else []
     if result.skipped:
         notes.append(f"{result.skipped} could not be examined: {result.reason}")
     mark: Mark = "bad" if result.failed else "none" if result.skipped or result.reason else "ok"
-    return Line(mark, line, "; ".join(notes), result.id)
+    return Line(mark, line(f"{result.passed} of {result.examined}"), "; ".join(notes), result.id)
 
 
-def _null_rows(report: Report, result: CheckResult | None) -> Line:
+def _null_rows(report: Report, check: str, result: CheckResult | None) -> Line:
     named = report.tenancy.column or "tenant"
     rows = report.counts.null_tenant_rows
     if rows is None or not report.counts.tenant_tables:
         why = (result.reason if result else "") or "rows were not counted in this run"
-        return Line("none", f"rows with a NULL {named}", why, "DAT001" if result else "")
+        return Line("none", f"rows with a NULL {named}", why, check if result else "")
     text = f"{some(rows, 'row')} with a NULL {named}"
-    return Line("bad" if rows else "ok", text, check="DAT001" if result else "")
+    return Line("bad" if rows else "ok", text, check=check if result else "")
+
+
+_FIGURES: dict[str, Callable[[Report, str, CheckResult | None], Line]] = {
+    "tenant column": _carriers,
+    "null rows": _null_rows,
+}
 
 
 def proven(report: Report) -> Line:

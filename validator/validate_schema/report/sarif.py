@@ -10,10 +10,12 @@ from urllib.parse import quote
 
 import msgspec
 
+from ..model.declared import Family
 from ..model.finding import Finding
 from ..model.report import CheckResult, Report, Suppressed
 from ..model.wording import form, some
 from ..sql.ident import visible
+from .declared import declared
 from .escape import shown_sql
 from .places import place_of
 
@@ -26,7 +28,6 @@ _MAX_TEXT = 4_000
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 # GitHub sorts security alerts by this score: 7.0 to 8.9 is high, 4.0 to 6.9 medium, 0.1 to 3.9 low.
 _SCORES = {"error": "8.0", "warning": "5.0", "info": "2.0"}
-_SECURITY = frozenset({"RLS", "BYP", "ISO", "TEN", "FKY", "UNQ", "DAT"})
 
 
 def render_sarif(report: Report) -> str:
@@ -34,13 +35,14 @@ def render_sarif(report: Report) -> str:
     wanted: list[Finding] = [*report.findings, *report.suppressed]
     cut = max(0, len(wanted) - MAX_RESULTS)
     rules = [r for r in report.checks if r.status != "not_applicable" or _named(r, wanted)]
+    known = declared(report)
     places = {rule.id: i for i, rule in enumerate(rules)}
     run: dict[str, Any] = {
         "tool": {
             "driver": {
                 "name": report.tool.name,
                 "semanticVersion": report.tool.version,
-                "rules": [_rule(r) for r in rules],
+                "rules": [_rule(r, known.family(r.id)) for r in rules],
             }
         },
         "automationDetails": {"id": f"{report.tool.name}/{quote(report.target.kind)}/"},
@@ -60,7 +62,7 @@ def _named(rule: CheckResult, findings: Sequence[Finding]) -> bool:
     return any(f.check == rule.id for f in findings)
 
 
-def _rule(check: CheckResult) -> dict[str, Any]:
+def _rule(check: CheckResult, family: Family) -> dict[str, Any]:
     severity = check.severity.value
     properties: dict[str, Any] = {
         "tags": [check.family, "multi-tenancy"],
@@ -68,7 +70,7 @@ def _rule(check: CheckResult) -> dict[str, Any]:
         "problem.severity": "recommendation" if severity == "info" else severity,
         "examined": check.examined,
     }
-    if check.family in _SECURITY:
+    if family.security:
         properties["tags"].append("security")
         properties["security-severity"] = _SCORES[severity]
     return {

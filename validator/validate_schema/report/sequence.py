@@ -9,6 +9,7 @@ from ..model.difference import change_words
 from ..model.history import Failure, RepeatedDdl
 from ..model.report import MigrationEntry, Report
 from ..model.wording import some
+from .declared import declared
 from .headline import migration_label
 from .line import Line
 from .migration_lines import migration_lines
@@ -94,7 +95,7 @@ class Migrations:
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
-        return migration_lines(self.facts, everything=True)
+        return migration_lines(self.facts, declared(self._report).figures, everything=True)
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:

@@ -13,6 +13,7 @@ from . import map as map_
 from . import mermaid as mermaid_
 from . import promises as promises_
 from . import proof as proof_
+from .declared import declared
 from .escape import one_line_sql, visible
 from .rollback import Rollback, rollback
 
@@ -112,8 +113,8 @@ class View:
     @cached_property
     def families(self) -> tuple[tuple[str, str], ...]:
         """Families that have cards, in the order of the cards' families."""
-        present = {card.family for card in self.cards}
-        return tuple((f, t) for f, t in cards_.FAMILIES.items() if f in present)
+        present = {card.family.id: card.family for card in self.cards}
+        return tuple((f.id, f.noun) for f in sorted(present.values(), key=lambda f: (f.cards, f.id)))
 
     @cached_property
     def first_card(self) -> dict[str, str]:
@@ -204,8 +205,10 @@ class View:
             if t.nullable and t.table_class == "tenant"
         )
 
-    def family(self, *families: str) -> tuple[CheckResult, ...]:
-        return tuple(r for r in self.report.checks if r.family in families)
+    def section(self, name: str) -> tuple[CheckResult, ...]:
+        """Return the checks whose families belong to that part of the report."""
+        known = declared(self.report)
+        return tuple(r for r in self.report.checks if known.family(r.id).section == name)
 
     @cached_property
     def enums(self) -> tuple[EnumFacts, ...]:

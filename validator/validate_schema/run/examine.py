@@ -60,10 +60,7 @@ def examine(request: Request, progress: Progress) -> Report:
         facts = replace(facts, history=_history(request, files, opened, progress))
         with progress.step("counting rows in tenant tables"):
             facts = replace(facts, evidence=rows(opened, facts, config, request))
-        beside = tuple(check.id for check in request.checks)
-        proof = prove_isolation(
-            request.proving, opened, facts, config.prove, progress=progress, beside=beside
-        )
+        proof = prove_isolation(request.proving, opened, facts, config.prove, progress=progress)
         facts = replace(facts, isolation=proof)
     with progress.step("running the checks"):
         outcome = judge(

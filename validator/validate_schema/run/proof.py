@@ -55,10 +55,9 @@ def prove_isolation(
     config: ProveConfig,
     *,
     progress: Progress,
-    beside: tuple[str, ...] = (),
 ) -> Isolation:
-    """Return the proof that was asked for; `beside` are the ids of the checks of this run. What was asked
-    for is marked `wanted`, so that none is no pass."""
+    """Return the proof that was asked for. What was asked for is marked `wanted`, so that none is no
+    pass."""
     if isinstance(opened, Broken):
         return Isolation(wanted=wanted is not Proving.NO, reason=opened.reason)
     if wanted is Proving.NO:
@@ -67,7 +66,7 @@ def prove_isolation(
         found = Isolation(reason="the tenant root and tenant column were not identified")
     else:
         found = _proven(wanted, opened, facts, config, progress)
-    return msgspec.structs.replace(found, wanted=True, beside=beside)
+    return msgspec.structs.replace(found, wanted=True)
 
 
 def _proven(

@@ -17,19 +17,6 @@ if TYPE_CHECKING:
     from ..run.request import Request
     from .pool import Pool
 
-# The checks that compare with what was declared.
-DECLARED = (
-    "TBL001",
-    "COL001",
-    "COL002",
-    "COL003",
-    "COL004",
-    "UNQ004",
-    "IDX006",
-    "FKY002",
-    "RLS015",
-    "BYP012",
-)
 _DEFAULT_SCHEMA = "public"
 
 Tables = Iterable[str] | Mapping[str, Mapping[str, Any]]
@@ -63,7 +50,7 @@ class SchemaAssertion:
         report = examined(
             database or self._default(),
             _declaring(self._pool.settings.config, tables),
-            select=tuple(select) or (DECLARED if tables else ()),
+            select=tuple(select) or (_on_contract() if tables else ()),
             ignore=ignore,
             rows=rows,
         )
@@ -81,9 +68,16 @@ def _declaring(config: LoadedConfig, tables: Tables) -> LoadedConfig:
     except msgspec.ValidationError as error:
         raise UsageError(f"assert_schema: tables: {error}") from None
     contract = msgspec.structs.replace(
-        config.config.contract, from_=(), closed=False, enums={}, tables=declared
+        config.config.contract, from_=(), closed=False, enums={}, views={}, tables=declared
     )
     return config._replace(config=msgspec.structs.replace(config.config, contract=contract))
+
+
+def _on_contract() -> tuple[str, ...]:
+    """Return the checks that compare with what was declared."""
+    from ..checking.packs import builtin_checks
+
+    return tuple(c.id for c in builtin_checks() if c.needs == "contract")
 
 
 def _judge(report: Report, fail_on: str) -> None:

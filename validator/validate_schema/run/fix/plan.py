@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ...checking.engine import Outcome
+from ...model.declared import Family
 from ...model.finding import Finding
 from .undo import in_transaction, inverse_of, without_detours
 
 if TYPE_CHECKING:
     import psycopg
 
-# What later families build on comes first; what drops things, and what only warns, comes last.
-ORDER = ("TBL", "ENU", "COL", "TEN", "UNQ", "FKY", "DAT", "RLS", "BYP", "ISO", "IDX")
 _ROUNDS = 6
 
 Judge = Callable[["psycopg.Connection"], Outcome]
@@ -49,7 +48,7 @@ class Plan:
 
     `before` are the findings of the schema as it is, `after` those once everything is applied; `causes`
     says which mended findings brought a new one, by its fingerprint. `inverses` undo statements whose words
-    do not tell how.
+    do not tell how. `families` are those of the checks.
     """
 
     ids: frozenset[str]
@@ -60,6 +59,7 @@ class Plan:
     refused: list[Refused] = field(default_factory=list)
     causes: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     inverses: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    families: dict[str, Family] = field(default_factory=dict)
 
     @property
     def decisions(self) -> tuple[Finding, ...]:
@@ -146,7 +146,9 @@ def _roots(
 
 
 def _made(connection: "psycopg.Connection", judge: Judge, plan: Plan) -> Plan:
-    plan.before = plan.after = judge(connection).findings
+    outcome = judge(connection)
+    plan.families = {c.id: c.family for c in outcome.checks}
+    plan.before = plan.after = outcome.findings
     for _ in range(_ROUNDS):
         changed = [_family(plan, connection, judge, family) for family in _families(plan)]
         if not any(changed):
@@ -156,15 +158,16 @@ def _made(connection: "psycopg.Connection", judge: Judge, plan: Plan) -> Plan:
     return plan
 
 
-def _families(plan: Plan) -> list[str]:
-    present = {f.check[:3] for f in plan.after}
-    known = [family for family in ORDER if family in present]
-    return known + sorted(present - set(known))
+def _families(plan: Plan) -> list[Family]:
+    """Return the families with findings: what others build on first, what drops things last."""
+    present = {plan.families[f.check] for f in plan.after}
+    return sorted(present, key=lambda family: (family.fix, family.id))
 
 
-def _family(plan: Plan, connection: "psycopg.Connection", judge: Judge, family: str) -> bool:
+def _family(plan: Plan, connection: "psycopg.Connection", judge: Judge, family: Family) -> bool:
     """Mend one family's findings, all that can be together; return whether anything was done."""
-    return _mend(plan, connection, judge, [f for f in _open(plan) if f.check.startswith(family)])
+    mine = [f for f in _open(plan) if plan.families[f.check] == family]
+    return _mend(plan, connection, judge, mine)
 
 
 def _mend(plan: Plan, connection: "psycopg.Connection", judge: Judge, findings: Sequence[Finding]) -> bool:
