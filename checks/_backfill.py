@@ -1,18 +1,20 @@
 """Give rows without a tenant the tenant of the row that they belong to."""
 
-from validate_schema.pack import Facts
+from validate_schema.pack import Facts, Step
 from validate_schema.pack.model import TableClass, catalog
+from validate_schema.pack.remedies import ROW_EXCLUSIVE
 from validate_schema.pack.sql import quote_ident, quote_qname
 
 BATCH = 10_000
 
 
-def backfill(table: catalog.Table, column: catalog.Column, facts: Facts) -> tuple[str, ...]:
-    """Return the statement that fills `column` from the one row whose tenant a row can only share, or
+def backfill(table: catalog.Table, column: catalog.Column, facts: Facts) -> tuple[Step, ...]:
+    """Return the step that fills `column` from the one row whose tenant a row can only share, or
     nothing where no key or several lead to such a row: then a person has to say which.
 
-    It goes in batches of `BATCH` rows, each committed, so that no lock is held for long. Source:
-    PostgreSQL documentation, "Transaction Management" of PL/pgSQL: COMMIT in a DO block.
+    It goes in batches of `BATCH` rows, each committed, so that no lock is held for long; a transaction takes
+    no COMMIT. Rows that were given their tenant keep it. Source: PostgreSQL documentation, "Transaction
+    Management" of PL/pgSQL: COMMIT in a DO block.
     """
     sources = [key for key in table.constraints if _leads_to_tenant(table, key, facts)]
     if len(sources) != 1:
@@ -25,14 +27,16 @@ def backfill(table: catalog.Table, column: catalog.Column, facts: Facts) -> tupl
     mine, given = quote_ident(column.name), f"p.{quote_ident(theirs)}"
     pairs = zip(key.columns, key.referenced_columns, strict=True)
     tie = " AND ".join(f"p.{quote_ident(there)} = c.{quote_ident(here)}" for here, there in pairs)
-    return (
+    fill = (
         f"DO $backfill$ DECLARE filled bigint; BEGIN LOOP "
         f"UPDATE {child} AS t SET {mine} = found.tenant FROM (SELECT c.ctid AS place, {given} AS tenant "
         f"FROM {child} AS c JOIN {owner} AS p ON {tie} "
         f"WHERE c.{mine} IS NULL AND {given} IS NOT NULL LIMIT {BATCH} FOR UPDATE OF c) AS found "
         f"WHERE t.ctid = found.place; "
-        f"GET DIAGNOSTICS filled = ROW_COUNT; EXIT WHEN filled = 0; COMMIT; END LOOP; END $backfill$;",
+        f"GET DIAGNOSTICS filled = ROW_COUNT; EXIT WHEN filled = 0;"
     )
+    end = "END LOOP; END $backfill$;"
+    return (Step(f"{fill} COMMIT; {end}", (), ROW_EXCLUSIVE, f"{fill} {end}"),)
 
 
 def _leads_to_tenant(table: catalog.Table, key: catalog.Constraint, facts: Facts) -> bool:

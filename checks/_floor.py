@@ -2,8 +2,13 @@
 
 from validate_schema.pack import Facts, Remedy
 from validate_schema.pack.model import catalog as cat
-from validate_schema.pack.remedies import enable_row_security, tenant_condition, tenant_policy
-from validate_schema.pack.sql import quote_ident, quote_qname
+from validate_schema.pack.remedies import (
+    create_policy,
+    enable_row_security,
+    free_policy_name,
+    tenant_condition,
+    tenant_policy,
+)
 
 _NOTE = (
     "A restrictive policy binds the tenant whatever the other policies allow. Take the open branch out of "
@@ -26,16 +31,7 @@ def floor(name: cat.QName, role: str, facts: Facts) -> Remedy:
             note="Write a policy that binds the tenant; how the session says its tenant is not known."
         )
     if not any(p.permissive for p in table.policies):
-        return Remedy((*tenant_policy(table, facts), *enable_row_security(table)), lock=_LOCK)
-    policy = quote_ident(_free("tenant_floor", table))
-    create = (
-        f"CREATE POLICY {policy} ON {quote_qname(name)} AS RESTRICTIVE USING ({condition}) "
-        f"WITH CHECK ({condition});"
-    )
-    return Remedy((create, *enable_row_security(table)), _NOTE, _LOCK)
-
-
-def _free(wanted: str, table: cat.Table) -> str:
-    taken = {p.name for p in table.policies}
-    names = [wanted, *(f"{wanted}_{n}" for n in range(2, len(taken) + 3))]
-    return next(n for n in names if n not in taken)
+        return Remedy(steps=(*tenant_policy(table, facts), *enable_row_security(table)), lock=_LOCK)
+    clauses = f"AS RESTRICTIVE USING ({condition}) WITH CHECK ({condition})"
+    create = create_policy(name, free_policy_name("tenant_floor", table), clauses)
+    return Remedy(steps=(create, *enable_row_security(table)), note=_NOTE, lock=_LOCK)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from validate_schema.pack import Step
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.sql import quote_ident, quote_qname, quote_role
 
@@ -49,10 +50,10 @@ def granted_line(given: Iterable[tuple[str, Privilege]]) -> str:
     return "; ".join(f"{privilege_list(held)} to {g}" for g, held in _by_grantee(given).items())
 
 
-def revoke(table: cat.Table, given: Iterable[tuple[str, Privilege]]) -> tuple[str, ...]:
+def revoke(table: cat.Table, given: Iterable[tuple[str, Privilege]]) -> tuple[Step, ...]:
     target = quote_qname(table.qname)
     return tuple(
-        f"REVOKE {privilege_list(held)} ON TABLE {target} FROM {quote_role(g)};"
+        Step(f"REVOKE {privilege_list(held)} ON TABLE {target} FROM {quote_role(g)};")
         for g, held in _by_grantee(given).items()
     )
 

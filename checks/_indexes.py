@@ -30,9 +30,11 @@ def build(table: catalog.Table, columns: tuple[str, ...], facts: Facts) -> Remed
         return Remedy(note=f"The table has no {missing}: add it first.")
     if table.kind == "partitioned":
         return Remedy(
-            (new_index(table, columns, facts),),
-            "On large partitions, build the index ON ONLY the parent, then on each partition "
+            steps=(new_index(table, columns, facts),),
+            note="On large partitions, build the index ON ONLY the parent, then on each partition "
             "CONCURRENTLY, and attach these to it.",
-            "SHARE on every partition while the index is built: writes wait",
+            lock="SHARE on every partition while the index is built: writes wait",
         )
-    return Remedy((new_index(table, columns, facts),), lock="SHARE UPDATE EXCLUSIVE: reads and writes go on")
+    return Remedy(
+        steps=(new_index(table, columns, facts),), lock="SHARE UPDATE EXCLUSIVE: reads and writes go on"
+    )

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from validate_schema.pack import Facts, Flaw, Remedy, Severity
+from validate_schema.pack import Facts, Flaw, Remedy, Severity, Step
 from validate_schema.pack.model import catalog, contract
+from validate_schema.pack.remedies import alter_table
 from validate_schema.pack.sql import quote_ident, quote_qname, same_expression
 
 from ._declared import written_in
@@ -103,18 +104,17 @@ def other_name(
         expected=f"{_RENAME[kind]} called {wanted}{written_in(subject.key)}",
         location=subject.key.where,
         observed=f"the same under the name {names[0]}",
-        remedy=Remedy(sql=_rename(table, names[0], wanted, facts), lock="ACCESS EXCLUSIVE for a moment"),
+        remedy=Remedy(steps=_rename(table, names[0], wanted, facts), lock="ACCESS EXCLUSIVE for a moment"),
         severity=Severity.INFO,
     )
 
 
-def _rename(table: catalog.Table, name: str, wanted: str, facts: Facts) -> tuple[str, ...]:
-    """Return the statement that renames a constraint, or an index of no constraint."""
+def _rename(table: catalog.Table, name: str, wanted: str, facts: Facts) -> tuple[Step, ...]:
+    """Return the step that renames a constraint, or an index of no constraint."""
     constraints = {c.name for c in table.constraints}
     if wanted in facts.taken_names.get(table.schema, frozenset()):
         return ()
     if name in constraints:
-        return (
-            f"ALTER TABLE {quote_qname(table.qname)} RENAME CONSTRAINT {quote_ident(name)} TO {quote_ident(wanted)};",
-        )
-    return (f"ALTER INDEX {quote_qname(catalog.QName(table.schema, name))} RENAME TO {quote_ident(wanted)};",)
+        return (alter_table(table.qname, f"RENAME CONSTRAINT {quote_ident(name)} TO {quote_ident(wanted)}"),)
+    index = quote_qname(catalog.QName(table.schema, name))
+    return (Step(f"ALTER INDEX {index} RENAME TO {quote_ident(wanted)};"),)

@@ -31,4 +31,4 @@ def close_gap(unique: TableUnique, column: str, facts: Facts) -> Remedy:
     if open_columns(unique) == (column,):
         return remedy
     note = f"{_LEAVE_OUT} {remedy.note}"
-    return Remedy(remedy.sql, note, remedy.lock)
+    return Remedy(steps=remedy.steps, note=note, lock=remedy.lock)

@@ -1,6 +1,6 @@
 """Whether a column may hold NULL, as far as constraints that hold say so."""
 
-from validate_schema.pack import Facts
+from validate_schema.pack import Facts, Step
 from validate_schema.pack.model import catalog
 from validate_schema.pack.remedies import free_name, set_not_null, validate_constraint
 from validate_schema.pack.scoping import nullable_columns
@@ -24,8 +24,8 @@ def lets_null_in(table: catalog.Table, column: catalog.Column) -> bool:
     return column.name in nullable_columns(table)
 
 
-def forbid_null(table: catalog.Table, column: catalog.Column, facts: Facts) -> tuple[str, ...]:
-    """Return the statements that make the column NOT NULL for every row, without blocking writes."""
+def forbid_null(table: catalog.Table, column: catalog.Column, facts: Facts) -> tuple[Step, ...]:
+    """Return the steps that make the column NOT NULL for every row, without blocking writes."""
     waiting = unvalidated_not_null(table, column)
     if waiting is not None:
         return (validate_constraint(table.qname, waiting),)

@@ -4,10 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Step
 from validate_schema.pack.model import catalog, form, some
-from validate_schema.pack.remedies import drop_index
-from validate_schema.pack.sql import quote_ident, quote_qname
+from validate_schema.pack.remedies import drop_constraint, drop_index
 from validate_schema.pack.subjects import keys_of
 
 HABIT = 3
@@ -151,12 +150,12 @@ def warning_of(index: catalog.Index) -> str:
     return "PostgreSQL refuses the drop while a foreign key rests on this very index." if index.unique else ""
 
 
-def drop(overlap: Overlap) -> tuple[str, ...]:
-    """Return the statement that drops the superfluous index, or its constraint."""
+def drop(overlap: Overlap) -> Step:
+    """Return the step that drops the superfluous index, or its constraint."""
     table, index = overlap.table, overlap.idx
     if index.constraint is not None:
-        return (f"ALTER TABLE {quote_qname(table.qname)} DROP CONSTRAINT {quote_ident(index.constraint)};",)
-    return (drop_index(table.schema, index.name, partitioned=table.kind == "partitioned"),)
+        return drop_constraint(table.qname, index.constraint)
+    return drop_index(table, index.name)
 
 
 def drop_lock(overlap: Overlap) -> str:
@@ -178,8 +177,8 @@ def habit_flaw(habit: Habit, facts: Facts) -> Flaw:
         observed=", ".join(names[:5]) + more,
         evidence=", ".join(names) if more else "",
         remedy=Remedy(
-            tuple(statement for o in habit.overlaps for statement in drop(o)),
-            f"The tool that makes them will make them again. {warning_of(first.idx)}".rstrip(),
-            drop_lock(first),
+            steps=tuple(map(drop, habit.overlaps)),
+            note=f"The tool that makes them will make them again. {warning_of(first.idx)}".rstrip(),
+            lock=drop_lock(first),
         ),
     )

@@ -7,8 +7,7 @@ from typing import NamedTuple
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.model import reading
-from validate_schema.pack.remedies import tenant_condition
-from validate_schema.pack.sql import quote_ident, quote_qname
+from validate_schema.pack.remedies import alter_policy, tenant_condition
 from validate_schema.pack.subjects import TablePolicy
 
 LOCK = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
@@ -170,7 +169,7 @@ def bind(subject: TablePolicy, facts: Facts) -> Remedy:
     note = "Rows that the policy meant to share with other tenants, if any, are closed with it."
     if kept:
         note += " What it said is kept beside the tenant: see that it still lets a tenant's own rows in."
-    return Remedy(sql=(alter(table, policy, *parts),), note=note, lock=LOCK)
+    return Remedy(steps=(alter_policy(table.qname, policy.name, " ".join(parts)),), note=note, lock=LOCK)
 
 
 def _looks_at_more(text: str, table: cat.Table, facts: Facts) -> bool:
@@ -184,11 +183,6 @@ def mentions(text: str, name: str) -> bool:
     return re.search(rf"(?<![\w$]){re.escape(name)}(?![\w$(])", plain) is not None
 
 
-def alter(table: cat.Table, policy: cat.Policy, *parts: str) -> str:
-    """Return ALTER POLICY with these USING and WITH CHECK parts."""
-    return f"ALTER POLICY {quote_ident(policy.name)} ON {quote_qname(table.qname)} {' '.join(parts)};"
-
-
 def rewritten(subject: TablePolicy, texts: dict[str, str]) -> Remedy | None:
     """Return the remedy that gives the policy new expressions (old → new); None where nothing changes."""
     table, policy = subject
@@ -197,4 +191,6 @@ def rewritten(subject: TablePolicy, texts: dict[str, str]) -> Remedy | None:
         for word, text in (("USING", policy.using), ("WITH CHECK", policy.check))
         if text is not None and texts[text] != text
     ]
-    return Remedy(sql=(alter(table, policy, *parts),), lock=LOCK) if parts else None
+    if not parts:
+        return None
+    return Remedy(steps=(alter_policy(table.qname, policy.name, " ".join(parts)),), lock=LOCK)

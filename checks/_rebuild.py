@@ -2,9 +2,9 @@
 
 import re
 
-from validate_schema.pack import Facts, Remedy
+from validate_schema.pack import Facts, Remedy, Step
 from validate_schema.pack.model import catalog
-from validate_schema.pack.remedies import drop_index, free_name, index_sql
+from validate_schema.pack.remedies import drop_index, free_name, index_like, rebuild_index
 from validate_schema.pack.sql import quote_ident, quote_qname
 
 _ONLINE = "SHARE UPDATE EXCLUSIVE: reads and writes go on"
@@ -12,19 +12,18 @@ _ONLINE = "SHARE UPDATE EXCLUSIVE: reads and writes go on"
 
 def rebuild(table: catalog.Table, index: catalog.Index, facts: Facts) -> Remedy:
     """Return the remedy for an invalid index; on a partitioned table it is made anew."""
-    name = quote_qname(catalog.QName(table.schema, index.name))
     if table.kind == "partitioned":
         return _make_anew(table, index, facts)
     if re.search(r"_cc(new|old)\d*$", index.name):
         return Remedy(
-            (drop_index(table.schema, index.name),),
-            "It is what an interrupted REINDEX CONCURRENTLY left behind.",
-            _ONLINE,
+            steps=(drop_index(table, index.name),),
+            note="It is what an interrupted REINDEX CONCURRENTLY left behind.",
+            lock=_ONLINE,
         )
     note = "Make sure that nobody is building it right now."
     if index.unique:
         note += " Duplicate rows make the rebuild fail again: look for them first."
-    return Remedy((f"REINDEX INDEX CONCURRENTLY {name};",), note, _ONLINE)
+    return Remedy(steps=(rebuild_index(table, index.name),), note=note, lock=_ONLINE)
 
 
 def _make_anew(table: catalog.Table, index: catalog.Index, facts: Facts) -> Remedy:
@@ -34,15 +33,15 @@ def _make_anew(table: catalog.Table, index: catalog.Index, facts: Facts) -> Reme
             note="Add the constraint to every partition that lacks it, and attach its index with "
             "ALTER INDEX … ATTACH PARTITION."
         )
-    old = quote_qname(catalog.QName(table.schema, index.name))
     fresh = free_name(facts, table.schema, index.name, "new")
+    made = quote_qname(catalog.QName(table.schema, fresh))
     return Remedy(
-        (
-            index_sql(table, index, fresh),
-            f"DROP INDEX {old};",
-            f"ALTER INDEX {quote_qname(catalog.QName(table.schema, fresh))} RENAME TO {quote_ident(index.name)};",
+        steps=(
+            index_like(table, index, fresh),
+            drop_index(table, index.name),
+            Step(f"ALTER INDEX {made} RENAME TO {quote_ident(index.name)};"),
         ),
-        "On large partitions rather build the missing parts CONCURRENTLY, and attach each with "
+        note="On large partitions rather build the missing parts CONCURRENTLY, and attach each with "
         "ALTER INDEX … ATTACH PARTITION: the last one makes the index valid.",
-        "SHARE on every partition while the index is built: writes wait; then ACCESS EXCLUSIVE for a moment",
+        lock="SHARE on every partition while the index is built: writes wait; then ACCESS EXCLUSIVE for a moment",
     )

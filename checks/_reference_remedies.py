@@ -1,8 +1,10 @@
 """How foreign keys are mended: the new one is added and validated before the old one goes."""
 
-from validate_schema.pack import Facts, Remedy, Tie
+from validate_schema.pack import Facts, Remedy, Step, Tie
 from validate_schema.pack.model import catalog, contract
 from validate_schema.pack.remedies import (
+    add_constraint,
+    create_index,
     free_name,
     key_actions,
     replace_foreign_key,
@@ -10,7 +12,7 @@ from validate_schema.pack.remedies import (
     validate_constraint,
 )
 from validate_schema.pack.scoping import is_full, nullable_columns
-from validate_schema.pack.sql import quote_ident, quote_idents, quote_qname
+from validate_schema.pack.sql import quote_idents
 
 from ._expected import missing_columns
 from ._references import referenced_columns, same_kind
@@ -44,7 +46,7 @@ def compose(table: catalog.Table, key: catalog.Constraint, tie: Tie, facts: Fact
         f"Rows that reference another tenant's row make it fail: mend them first. {_kept(key, tie, escapes)}"
     )
     add = replace_foreign_key(table, key, columns, referenced, actions=actions, facts=facts, keep=escapes)
-    return Remedy((*_parent_key(target, referenced, facts), *add), note.rstrip(), _LOCK)
+    return Remedy(steps=(*_parent_key(target, referenced, facts), *add), note=note.rstrip(), lock=_LOCK)
 
 
 def _kept(key: catalog.Constraint, tie: Tie, escapes: bool) -> str:
@@ -53,8 +55,8 @@ def _kept(key: catalog.Constraint, tie: Tie, escapes: bool) -> str:
     return f"Make {tie.column} NOT NULL (TEN002), then drop {key.name}: until then a NULL there escapes the new key."
 
 
-def _parent_key(target: catalog.Table, columns: tuple[str, ...], facts: Facts) -> tuple[str, ...]:
-    """Return the statement that gives the referenced table a unique to reference, unless it has one.
+def _parent_key(target: catalog.Table, columns: tuple[str, ...], facts: Facts) -> tuple[Step, ...]:
+    """Return the step that gives the referenced table a unique to reference, unless it has one.
 
     Written so that it may be run for each of several keys to the same table.
     """
@@ -62,12 +64,8 @@ def _parent_key(target: catalog.Table, columns: tuple[str, ...], facts: Facts) -
     fit = (i for i in target.indexes if i.unique and is_full(i) and i.constraint not in deferrable)
     if any(set(index.columns) == set(columns) for index in fit):
         return ()
-    how = "" if target.kind == "partitioned" else " CONCURRENTLY"
     name = free_name(facts, target.schema, target.name, *columns, "key")
-    return (
-        f"CREATE UNIQUE INDEX{how} IF NOT EXISTS {quote_ident(name)} "
-        f"ON {quote_qname(target.qname)} ({quote_idents(columns)});",
-    )
+    return (create_index(target, name, f"({quote_idents(columns)})", unique=True, if_missing=True),)
 
 
 def spare_tenant(
@@ -88,8 +86,8 @@ def spare_tenant(
         return Remedy(
             note="MATCH FULL wants all columns NULL or none: choose another action, or MATCH SIMPLE."
         )
-    sql = replace_foreign_key(table, key, key.columns, key.referenced_columns, actions=actions, facts=facts)
-    return Remedy(sql, lock=_LOCK)
+    steps = replace_foreign_key(table, key, key.columns, key.referenced_columns, actions=actions, facts=facts)
+    return Remedy(steps=steps, lock=_LOCK)
 
 
 def forbid_partial_null(
@@ -100,21 +98,18 @@ def forbid_partial_null(
         return Remedy(
             note="Rows without a tenant are shared by design here: check their references in the application."
         )
-    sql: list[str] = []
+    steps: list[Step] = []
     for column in (c for c in table.columns if c.name in escape and c.name in tenant):
-        sql += set_not_null(table, column, free_name(facts, table.schema, table.name, column.name, "set"))
+        steps += set_not_null(table, column, free_name(facts, table.schema, table.name, column.name, "set"))
     others = tuple(c for c in escape if c not in tenant)
     if others:
         name = free_name(facts, table.schema, table.name, *others, "together")
-        sql += [
-            f"ALTER TABLE {quote_qname(table.qname)} ADD CONSTRAINT {quote_ident(name)} "
-            f"CHECK (num_nulls({quote_idents(others)}) IN (0, {len(others)})) NOT VALID;",
-            validate_constraint(table.qname, name),
-        ]
+        definition = f"CHECK (num_nulls({quote_idents(others)}) IN (0, {len(others)})) NOT VALID"
+        steps += [add_constraint(table.qname, name, definition), validate_constraint(table.qname, name)]
     return Remedy(
-        tuple(sql),
-        "Rows without a tenant, or with only some of the others, make it fail: mend them first.",
-        "ACCESS EXCLUSIVE for a moment; the rows are checked under SHARE UPDATE EXCLUSIVE",
+        steps=tuple(steps),
+        note="Rows without a tenant, or with only some of the others, make it fail: mend them first.",
+        lock="ACCESS EXCLUSIVE for a moment; the rows are checked under SHARE UPDATE EXCLUSIVE",
     )
 
 
@@ -157,7 +152,7 @@ def _declared(
         deferrable=key.deferrable if key else False,
         deferred=key.deferred if key else False,
     )
-    sql = replace_foreign_key(
+    steps = replace_foreign_key(
         table,
         wanted,
         wanted.columns,
@@ -166,7 +161,8 @@ def _declared(
         facts=facts,
         keep=key is None,
     )
-    return Remedy(sql, "Rows that point at nothing make it fail: look for them first.", _LOCK)
+    note = "Rows that point at nothing make it fail: look for them first."
+    return Remedy(steps=steps, note=note, lock=_LOCK)
 
 
 def _plain_actions(wanted: catalog.Constraint, key: catalog.Constraint | None) -> str:

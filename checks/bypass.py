@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Unexamined, check
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, Unexamined, check
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.sql import quote_ident, quote_qname
 from validate_schema.pack.subjects import TableRole, tenant_tables_by_app_role
@@ -94,7 +94,7 @@ def app_role_privileged(subject: RoleReach, facts: Facts) -> Flaw | Unexamined |
 def _take_attributes(role: str, attributes: list[str]) -> Remedy:
     words = " ".join(f"NO{a}" for a in attributes)
     return Remedy(
-        sql=(f"ALTER ROLE {quote_ident(role)} {words};",),
+        steps=(Step(f"ALTER ROLE {quote_ident(role)} {words};"),),
         note="Holds for statements from then on, in open sessions too. Let maintenance log in with a role of its own.",
         lock=_NO_LOCK,
     )
@@ -111,9 +111,8 @@ def _take_membership(subject: RoleReach, facts: Facts) -> Remedy:
     target = quote_ident(subject.becomes)
     others = [m for m in members if m != subject.role]
     note = f"All members of {', '.join(others)} lose {subject.becomes} with it." if others else ""
-    return Remedy(
-        sql=tuple(f"REVOKE {target} FROM {quote_ident(m)};" for m in members), note=note, lock=_NO_LOCK
-    )
+    revoke = tuple(Step(f"REVOKE {target} FROM {quote_ident(m)};") for m in members)
+    return Remedy(steps=revoke, note=note, lock=_NO_LOCK)
 
 
 @check(

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Promise, Remedy, Severity, check
 from validate_schema.pack.model import catalog, contract
-from validate_schema.pack.remedies import change_type, type_sql
-from validate_schema.pack.sql import quote_ident, quote_qname, same_expression, same_type
+from validate_schema.pack.remedies import add_column, alter_table, change_type, set_default, type_sql
+from validate_schema.pack.sql import quote_ident, same_expression, same_type
 
 from ._declared import DeclaredColumn, declared_columns, default_sql, without_tenant_column, written_in
 from ._nulls import forbid_null, lets_null_in, unvalidated_not_null
@@ -159,10 +159,7 @@ def _add(table: catalog.Table, expected: contract.ExpectedColumn, facts: Facts) 
     required = " NOT NULL" if expected.nullable is False and default else ""
     late = expected.nullable is False and not default
     return Remedy(
-        sql=(
-            f"ALTER TABLE {quote_qname(table.qname)} ADD COLUMN {quote_ident(expected.name)} "
-            f"{written}{default}{required};",
-        ),
+        steps=(add_column(table.qname, expected.name, f"{written}{default}{required}"),),
         note="It is added nullable: fill it, then COL003 has the statements that make it NOT NULL."
         if late
         else "",
@@ -255,7 +252,7 @@ def _of_list(column: catalog.Column) -> Severity | None:
 
 def _not_null(table: catalog.Table, column: catalog.Column, facts: Facts) -> Remedy:
     return Remedy(
-        sql=forbid_null(table, column, facts),
+        steps=forbid_null(table, column, facts),
         note="Rows with NULL must be filled first: validation fails on them and changes nothing.",
         lock="SHARE UPDATE EXCLUSIVE while rows are validated: reads and writes go on; else ACCESS EXCLUSIVE for a moment",
     )
@@ -267,12 +264,9 @@ def _drop_not_null(table: catalog.Table, column: catalog.Column) -> Remedy:
         return Remedy(
             note="A primary key or identity column is always NOT NULL: correct the contract, or the key."
         )
-    return Remedy(
-        sql=(
-            f"ALTER TABLE {quote_qname(table.qname)} ALTER COLUMN {quote_ident(column.name)} DROP NOT NULL;",
-        ),
-        lock=_MOMENT,
-    )
+    alter = f"ALTER COLUMN {quote_ident(column.name)}"
+    step = alter_table(table.qname, f"{alter} DROP NOT NULL", f"{alter} SET NOT NULL")
+    return Remedy(steps=(step,), lock=_MOMENT)
 
 
 @check(
@@ -305,16 +299,13 @@ def default(subject: ExistingColumn, facts: Facts) -> Flaw | None:
         return _uncounted(subject, facts)
     if same_expression(wanted, observed, facts.default_schema, column.type):
         return None
-    change = f"SET DEFAULT {wanted}" if wanted is not None else "DROP DEFAULT"
     return Flaw(
         message=f"Column {subject.shown(facts)} {_differs(wanted, observed)}",
         expected=f"{f'default {wanted}' if wanted is not None else 'no default'}{written_in(expected)}",
         location=expected.where,
         observed=f"default {observed}" if observed is not None else "no default",
         remedy=Remedy(
-            sql=(
-                f"ALTER TABLE {quote_qname(table.qname)} ALTER COLUMN {quote_ident(column.name)} {change};",
-            ),
+            steps=(set_default(table.qname, column.name, wanted, was=observed),),
             note="Rows that are there keep their values.",
             lock=_MOMENT,
         ),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.model import contract
 from validate_schema.pack.sql import quote_qname, quote_role
@@ -119,10 +119,11 @@ def _regrant(
     if role != "PUBLIC" and role not in facts.roles:
         return Remedy(note=f"Role {role} does not exist here: create it, or correct the contract.")
     revocable = [(g, p) for g, p in extra if g != table.owner]
-    sql = list(revoke(table, revocable))
+    steps = list(revoke(table, revocable))
     if missing:
         words = ", ".join(missing)
-        sql.insert(0, f"GRANT {words} ON TABLE {quote_qname(table.qname)} TO {quote_role(role)};")
+        grant = f"GRANT {words} ON TABLE {quote_qname(table.qname)} TO {quote_role(role)};"
+        steps.insert(0, Step(grant))
     notes = []
     if len(revocable) < len(extra):
         notes.append(
@@ -131,4 +132,4 @@ def _regrant(
     shared = sorted({g for g, _ in revocable} - {role})
     if shared:
         notes.append(f"Others lose what is revoked from {', '.join(shared)} as well.")
-    return Remedy(sql=tuple(sql), note=" ".join(notes), lock=NO_LOCK)
+    return Remedy(steps=tuple(steps), note=" ".join(notes), lock=NO_LOCK)

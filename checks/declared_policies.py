@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.model import contract
-from validate_schema.pack.sql import quote_ident, quote_qname, quote_role, same_expression
+from validate_schema.pack.remedies import alter_policy, create_policy, drop_policy
+from validate_schema.pack.sql import quote_role, same_expression
 
 _LOCK = "ACCESS EXCLUSIVE for a moment each: only the catalog changes, no row is read"
 
@@ -92,7 +93,9 @@ def expected_policy(subject: TableExpectedPolicy, facts: Facts) -> Flaw | None:
             message=f"Policy {expected.name} on {name} is missing",
             expected=wanted,
             observed="no policy of that name",
-            remedy=Remedy(sql=(_create(table, expected),), note=_unknown_roles(expected, facts), lock=_LOCK),
+            remedy=Remedy(
+                steps=(_create(table, expected),), note=_unknown_roles(expected, facts), lock=_LOCK
+            ),
         )
     differences = _differences(expected, actual, facts.default_schema)
     if not differences:
@@ -147,20 +150,20 @@ def _body(policy: _AnyPolicy, check: str | None) -> str:
     return f"{', '.join(map(quote_role, _roles(policy)))}{using}{with_check}"
 
 
-def _create(table: cat.Table, policy: contract.ExpectedPolicy) -> str:
-    return f"CREATE POLICY {quote_ident(policy.name)} ON {quote_qname(table.qname)} {_clauses(policy)};"
+def _create(table: cat.Table, policy: contract.ExpectedPolicy) -> Step:
+    return create_policy(table.qname, policy.name, _clauses(policy))
 
 
 def _replace(table: cat.Table, expected: contract.ExpectedPolicy, actual: cat.Policy, facts: Facts) -> Remedy:
-    target = f"POLICY {quote_ident(expected.name)} ON {quote_qname(table.qname)}"
     unknown = _unknown_roles(expected, facts)
     if (expected.command, expected.permissive) != (actual.command, actual.permissive):
         note = "Run both statements in one transaction, so that the table is never without the policy."
-        sql = (f"DROP {target};", _create(table, expected))
-        return Remedy(sql=sql, note=f"{note} {unknown}".strip(), lock=_LOCK)
+        drop = drop_policy(table.qname, expected.name)
+        return Remedy(steps=(drop, _create(table, expected)), note=f"{note} {unknown}".strip(), lock=_LOCK)
     # ALTER POLICY cannot take a WITH CHECK away, so one that was not declared is set to what it means.
     check = _effective_check(expected) if actual.check is not None else expected.check
-    return Remedy(sql=(f"ALTER {target} TO {_body(expected, check)};",), note=unknown, lock=_LOCK)
+    alter = alter_policy(table.qname, expected.name, f"TO {_body(expected, check)}")
+    return Remedy(steps=(alter,), note=unknown, lock=_LOCK)
 
 
 def _unknown_roles(policy: contract.ExpectedPolicy, facts: Facts) -> str:

@@ -88,6 +88,6 @@ def _add_expected(subject: ExpectedOf, facts: Facts) -> Remedy:
         kind = "a partial one" if subject.key.predicate is not None else "one on an expression"
         return Remedy(note=f"The contract declares {kind}: create it as declared in a migration.")
     return Remedy(
-        add_unique(table, columns, free_name(facts, table.schema, table.name, *columns, "key")),
-        "Duplicate rows make the new index fail: look for them first.",
+        steps=add_unique(table, columns, free_name(facts, table.schema, table.name, *columns, "key")),
+        note="Duplicate rows make the new index fail: look for them first.",
     )

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.pack import Facts, Flaw, ObjectRef, Promise, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, ObjectRef, Promise, Remedy, Severity, Step, check
 from validate_schema.pack.model import catalog, contract
+from validate_schema.pack.remedies import create
 from validate_schema.pack.sql import parse_type, quote_ident, quote_literal, quote_qname
 
 from ._declared import declared_columns, is_free, written_in
@@ -138,7 +139,7 @@ def _create(declared: DeclaredEnum, near: list[str], facts: Facts) -> Remedy:
         )
     labels = ", ".join(map(quote_literal, declared.expected.labels))
     return Remedy(
-        sql=(f"CREATE TYPE {quote_qname(declared.qname)} AS ENUM ({labels});",),
+        steps=(create("TYPE", declared.qname, f"AS ENUM ({labels})"),),
         note="The columns that should have the type still have another: COL002 reports them.",
         lock="none on tables",
     )
@@ -217,7 +218,7 @@ def _add_labels(
     qname: catalog.QName, wanted: tuple[str, ...], observed: tuple[str, ...], extra: bool
 ) -> Remedy:
     """Add each missing label after the one that precedes it in the contract."""
-    sql = []
+    steps = []
     there = list(observed)
     for position, label in enumerate(wanted):
         if label in there:
@@ -226,20 +227,20 @@ def _add_labels(
         place = f" AFTER {quote_literal(wanted[position - 1])}" if position else ""
         if not position and following is not None:
             place = f" BEFORE {quote_literal(following)}"
-        sql.append(f"ALTER TYPE {quote_qname(qname)} ADD VALUE {quote_literal(label)}{place};")
+        steps.append(Step(f"ALTER TYPE {quote_qname(qname)} ADD VALUE {quote_literal(label)}{place};"))
         there.append(label)
     notes = (
-        ["Run each on its own: a new label cannot be used in the transaction that adds it."] if sql else []
+        ["Run each on its own: a new label cannot be used in the transaction that adds it."] if steps else []
     )
     if extra:
         notes.append(
             "A label cannot be dropped: change the rows that use it, make a new type, or add it to the contract."
         )
-    if not sql and not extra:
+    if not steps and not extra:
         notes.append(
             "The order of labels cannot be changed: make a new type, or correct the contract if nothing sorts by it."
         )
-    return Remedy(sql=tuple(sql), note=" ".join(notes), lock="none on tables" if sql else "")
+    return Remedy(steps=tuple(steps), note=" ".join(notes), lock="none on tables" if steps else "")
 
 
 class EnumType(NamedTuple):
@@ -285,7 +286,7 @@ def unused_enum(subject: EnumType, facts: Facts) -> Flaw | None:
     if subject.used:
         return None
     declared = any(qname == d.qname for d in declared_enums(facts))
-    drop = f"DROP TYPE {quote_qname(qname)};"
+    drop = Step(f"DROP TYPE {quote_qname(qname)};")
     return Flaw(
         message=f"No column, domain, function or view uses the enum {facts.show(qname)}",
         expected="an enum that a column uses",
@@ -293,7 +294,7 @@ def unused_enum(subject: EnumType, facts: Facts) -> Flaw | None:
         remedy=Remedy(note="The contract declares it: give it to the column that should have it.")
         if declared
         else Remedy(
-            sql=(drop,),
+            steps=(drop,),
             note="See first that no application casts to it. The statement fails if anything still depends on it.",
             lock="none on tables",
         ),

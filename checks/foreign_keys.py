@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 from validate_schema.pack import Facts, Flaw, Promise, Remedy, Severity, check
 from validate_schema.pack.model import TableClass, catalog
-from validate_schema.pack.remedies import validate_constraint
+from validate_schema.pack.remedies import enforce_constraint, validate_constraint
 from validate_schema.pack.scoping import judged_name, stays_in_tenant, tie_of
-from validate_schema.pack.sql import quote_ident, quote_qname
 from validate_schema.pack.subjects import TableConstraint, foreign_keys
 
 from ._reference_remedies import compose
@@ -139,16 +138,18 @@ def validated(subject: TableConstraint, facts: Facts) -> Flaw | None:
     if key.validated and key.enforced:
         return None
     if key.enforced:
-        sql = validate_constraint(table.qname, key.name)
+        step = validate_constraint(table.qname, key.name)
         lock = "SHARE UPDATE EXCLUSIVE: reads and writes go on"
     else:
-        sql = f"ALTER TABLE {quote_qname(table.qname)} ALTER CONSTRAINT {quote_ident(key.name)} ENFORCED;"
+        step = enforce_constraint(table.qname, key.name)
         lock = "SHARE ROW EXCLUSIVE while the rows are checked: writes wait"
     return Flaw(
         message=f"{name_of(subject, facts)} is {'NOT VALID' if key.enforced else 'NOT ENFORCED'}",
         expected="a validated, enforced foreign key",
         observed=words(key, facts),
-        remedy=Remedy((sql,), "Rows that point at nothing make it fail: look for them first.", lock),
+        remedy=Remedy(
+            steps=(step,), note="Rows that point at nothing make it fail: look for them first.", lock=lock
+        ),
     )
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.scoping import keeps_to_tenant
 from validate_schema.pack.sql import quote_ident, quote_qname
@@ -122,7 +122,7 @@ def security_definer(subject: Definer, facts: Facts) -> Flaw | None:
         expected="SECURITY INVOKER, conditions on the tenant context, or an owner for whom the policies hold",
         observed=observed,
         remedy=Remedy(
-            sql=(f"ALTER ROUTINE {_signature(function)} SECURITY INVOKER;",),
+            steps=(Step(f"ALTER ROUTINE {_signature(function)} SECURITY INVOKER;"),),
             note=f"It then runs with the caller's rights and needs them on {listed}. Where it must see past the "
             "policies, revoke EXECUTE from the app and PUBLIC, or add the tenant context to its conditions.",
             lock=_NO_LOCK,
@@ -194,7 +194,7 @@ def search_path(subject: Definer, facts: Facts) -> Flaw | None:
         expected="SET search_path on the function, pg_temp last",
         observed="no search_path of its own",
         remedy=Remedy(
-            sql=(f"ALTER ROUTINE {_signature(function)} SET search_path = {path};",),
+            steps=(Step(f"ALTER ROUTINE {_signature(function)} SET search_path = {path};"),),
             note="Make sure that it needs no other schema, and that no app role may create objects in these.",
             lock=_NO_LOCK,
         ),

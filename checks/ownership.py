@@ -1,10 +1,9 @@
 """TEN: tables without a tenant column belong to exactly one tenant through their foreign keys."""
 
-from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, Remedy, Severity, Step, check
 from validate_schema.pack.model import TableClass, catalog
-from validate_schema.pack.remedies import validate_constraint
+from validate_schema.pack.remedies import enforce_constraint, validate_constraint
 from validate_schema.pack.scoping import judged_name
-from validate_schema.pack.sql import quote_ident, quote_qname
 from validate_schema.pack.subjects import inherited_tables
 
 from ._nulls import forbid_null, lets_null_in
@@ -112,18 +111,16 @@ def _circles(start: catalog.QName, owner: catalog.QName, facts: Facts) -> bool:
 
 
 def _mend(table: catalog.Table, key: catalog.Constraint, facts: Facts) -> Remedy:
-    sql: list[str] = []
+    steps: list[Step] = []
     for column in table.columns:
         if column.name in key.columns and lets_null_in(table, column):
-            sql += forbid_null(table, column, facts)
+            steps += forbid_null(table, column, facts)
     if not key.enforced:
-        sql.append(
-            f"ALTER TABLE {quote_qname(table.qname)} ALTER CONSTRAINT {quote_ident(key.name)} ENFORCED;"
-        )
+        steps.append(enforce_constraint(table.qname, key.name))
     elif not key.validated:
-        sql.append(validate_constraint(table.qname, key.name))
+        steps.append(validate_constraint(table.qname, key.name))
     return Remedy(
-        sql=tuple(sql),
+        steps=tuple(steps),
         note="Rows without an owner make it fail and change nothing: give them one, or delete them, first.",
         lock="SHARE UPDATE EXCLUSIVE while rows are validated; else ACCESS EXCLUSIVE for a moment",
     )

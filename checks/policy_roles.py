@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, Remedy, Severity, Step, check
 from validate_schema.pack.model import TableClass
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.remedies import enable_row_security, tenant_policy
@@ -94,15 +94,17 @@ def applies_to_app(subject: TableRole, facts: Facts) -> Flaw | None:
         return None
     name = facts.show(table.qname)
     policies = "; ".join(f"{p.name} for {', '.join(p.roles)}" for p in permissive)
-    sql = tenant_policy(table, facts, role)
+    steps = tenant_policy(table, facts, role)
     return Flaw(
         message=f"No permissive policy on {name} applies to {role}, who may use it: it sees no row and can write none",
         expected=f"a permissive policy for {role} or PUBLIC",
         observed=policies or "restrictive policies alone, which only take away",
         remedy=Remedy(
-            sql=sql,
-            note="" if sql else f"Write a policy for {role} that binds the tenant, or revoke its privileges.",
-            lock=_LOCK if sql else "",
+            steps=steps,
+            note=""
+            if steps
+            else f"Write a policy for {role} that binds the tenant, or revoke its privileges.",
+            lock=_LOCK if steps else "",
         ),
     )
 
@@ -171,15 +173,15 @@ def partition_child(table: cat.Table, facts: Facts) -> Flaw | None:
 def _close(table: cat.Table, grants: list[cat.Grant], users: tuple[str, ...], facts: Facts) -> Remedy:
     """Return the REVOKEs; an owner's rights cannot be revoked, so row security is switched on there."""
     target = quote_qname(table.qname)
-    sql = [
-        f"REVOKE ALL PRIVILEGES ON TABLE {target} FROM {quote_role(g)};"
+    steps = [
+        Step(f"REVOKE ALL PRIVILEGES ON TABLE {target} FROM {quote_role(g)};")
         for g in holders_of(grants, table.owner, users, facts)
     ]
     if any(table.owner in facts.grantees_of(u) for u in users if u != "PUBLIC"):
-        sql += [*tenant_policy(table, facts), *enable_row_security(table)]
+        steps += [*tenant_policy(table, facts), *enable_row_security(table)]
     return Remedy(
-        sql=tuple(sql),
+        steps=tuple(steps),
         note="Queries of the parent go on as before: they need no privilege on the child. Look at what grants "
         "privileges on new ones (ALTER DEFAULT PRIVILEGES, the partition manager).",
-        lock=_LOCK if len(sql) > len(grants) else "none on rows: only privileges change",
+        lock=_LOCK if len(steps) > len(grants) else "none on rows: only privileges change",
     )

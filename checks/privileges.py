@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.sql import quote_ident, quote_qname, quote_role
 from validate_schema.pack.subjects import TableRole, tenant_tables, tenant_tables_by_app_role
@@ -101,7 +101,7 @@ def truncate(subject: TableRole, facts: Facts) -> Flaw | None:
         expected="at most SELECT, INSERT, UPDATE and DELETE",
         observed=granted_line(given),
         remedy=Remedy(
-            sql=revoke(table, given),
+            steps=revoke(table, given),
             note=f"All members of {', '.join(sources)} lose them with it." if sources else "",
             lock=NO_LOCK,
         ),
@@ -142,7 +142,7 @@ def public_grant(table: cat.Table, facts: Facts) -> Flaw | None:
     if not given:
         return None
     keep = [
-        f"GRANT {privilege_list(lost)} ON TABLE {quote_qname(table.qname)} TO {quote_ident(role)};"
+        Step(f"GRANT {privilege_list(lost)} ON TABLE {quote_qname(table.qname)} TO {quote_ident(role)};")
         for role in facts.app_roles
         if (lost := _lost_with_public(table, role, given, facts))
     ]
@@ -151,7 +151,7 @@ def public_grant(table: cat.Table, facts: Facts) -> Flaw | None:
         expected="no privilege for PUBLIC",
         observed=granted_line(given),
         remedy=Remedy(
-            sql=(*keep, *revoke(table, given)),
+            steps=(*keep, *revoke(table, given)),
             note="Other roles that rely on it need a grant of their own first.",
             lock=NO_LOCK,
         ),
@@ -202,8 +202,10 @@ def schema_create(subject: SchemaRole, facts: Facts) -> Flaw | None:
         expected="no CREATE for app roles and PUBLIC",
         observed=f"owner {schema.owner}" if owned else f"CREATE granted to {', '.join(givers)}",
         remedy=Remedy(
-            sql=tuple(
-                f"REVOKE CREATE ON SCHEMA {target} FROM {quote_role(g)};" for g in givers if g != schema.owner
+            steps=tuple(
+                Step(f"REVOKE CREATE ON SCHEMA {target} FROM {quote_role(g)};")
+                for g in givers
+                if g != schema.owner
             ),
             note=note,
             lock=NO_LOCK,
@@ -252,9 +254,11 @@ def default_privileges(subject: DefaultAcl, _facts: Facts) -> Flaw | None:
         expected="no default privilege on tables for PUBLIC",
         observed=f"{', '.join(words)} to PUBLIC",
         remedy=Remedy(
-            sql=(
-                f"ALTER DEFAULT PRIVILEGES FOR ROLE {quote_ident(default.role)}{scope} "
-                f"REVOKE {', '.join(words)} ON TABLES FROM PUBLIC;",
+            steps=(
+                Step(
+                    f"ALTER DEFAULT PRIVILEGES FOR ROLE {quote_ident(default.role)}{scope} "
+                    f"REVOKE {', '.join(words)} ON TABLES FROM PUBLIC;"
+                ),
             ),
             note="Tables that exist keep their privileges.",
             lock=NO_LOCK,

@@ -160,7 +160,7 @@ def forced(table: cat.Table, facts: Facts) -> Flaw | None:
         expected="FORCE ROW LEVEL SECURITY",
         observed="row security on, not forced",
         severity=Severity.ERROR if roles else Severity.WARNING,
-        remedy=Remedy(sql=enable_row_security(table), note=note, lock=_LOCK),
+        remedy=Remedy(steps=enable_row_security(table), note=note, lock=_LOCK),
     )
 
 
@@ -214,7 +214,7 @@ def has_policy(table: cat.Table, facts: Facts) -> Flaw | None:
         "to it sees no row and can write none",
         expected="a policy that admits the tenant's own rows, or no privilege for anybody",
         observed=f"no policy; used by {', '.join(users)}",
-        remedy=Remedy(sql=policy, note=note, lock=_LOCK if policy else ""),
+        remedy=Remedy(steps=policy, note=note, lock=_LOCK if policy else ""),
     )
 
 
@@ -261,7 +261,7 @@ def policy_enabled(table: cat.Table, facts: Facts) -> Flaw | None:
         expected="row security on and forced",
         observed=f"row security off; policies: {names}",
         evidence=_users_line(_users(table, facts), facts),
-        remedy=Remedy(sql=enable_row_security(table), note=note, lock=_LOCK),
+        remedy=Remedy(steps=enable_row_security(table), note=note, lock=_LOCK),
     )
 
 
@@ -306,7 +306,7 @@ def _protect(table: cat.Table, facts: Facts) -> Remedy:
         f"From then on a session sees rows only after it has set {context}; see that the app does so first."
     )
     return Remedy(
-        sql=(*policy, *enable_row_security(table)),
+        steps=(*policy, *enable_row_security(table)),
         note=f"{note} {_reads_note(table, facts)}".strip(),
         lock=_LOCK,
     )

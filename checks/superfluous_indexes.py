@@ -74,7 +74,7 @@ def duplicate(subject: Overlap | Habit, facts: Facts) -> Flaw | None:
         message=f"{facts.show(subject.table.qname)}.{subject.idx.name} duplicates {subject.other.name}",
         expected=f"{subject.other.name} alone",
         observed=f"{subject.idx.name} and {subject.other.name}: {words(subject.idx)}",
-        remedy=Remedy(drop(subject), warning_of(subject.idx), drop_lock(subject)),
+        remedy=Remedy(steps=(drop(subject),), note=warning_of(subject.idx), lock=drop_lock(subject)),
     )
 
 
@@ -140,5 +140,5 @@ def redundant(subject: Overlap | Habit, facts: Facts) -> Flaw | None:
         f"{'covered by' if same else 'a prefix of'} {other.name}",
         expected=f"{other.name} alone",
         observed=f"{words(subject.idx)} beside {words(other)}",
-        remedy=Remedy(drop(subject), lock=drop_lock(subject)),
+        remedy=Remedy(steps=(drop(subject),), lock=drop_lock(subject)),
     )

@@ -4,8 +4,16 @@ from collections.abc import Iterator
 
 from validate_schema.pack import Facts, Flaw, Promise, Remedy, Severity, check
 from validate_schema.pack.model import catalog
-from validate_schema.pack.remedies import free_name, toml_text, type_sql, write_name
-from validate_schema.pack.sql import quote_ident, quote_idents, quote_qname
+from validate_schema.pack.remedies import (
+    adopt_index,
+    alter_table,
+    create,
+    free_name,
+    toml_text,
+    type_sql,
+    write_name,
+)
+from validate_schema.pack.sql import quote_ident, quote_idents
 from validate_schema.pack.subjects import tenant_tables, user_tables
 
 from ._declared import DeclaredTable, declared_tables, default_sql, is_free, written_in
@@ -96,7 +104,7 @@ def _create_table(declared: DeclaredTable, facts: Facts) -> Remedy:
         if types.keys() >= set(key.columns) and key.predicate is None and not key.expressions
     ]
     return Remedy(
-        sql=(f"CREATE TABLE {quote_qname(declared.qname)} (\n    " + ",\n    ".join(lines) + "\n);",),
+        steps=(create("TABLE", declared.qname, "(\n    " + ",\n    ".join(lines) + "\n)"),),
         note="The contract's columns and keys alone: indexes, foreign keys, policies and grants are "
         "for the migration that should have created it.",
         lock="none on other tables",
@@ -206,12 +214,9 @@ def _promote(table: catalog.Table, facts: Facts) -> Remedy:
         ordered = not (any(index.options) or any("pattern" in name for name in index.opclasses))
         complete = len(columns) == len(index.columns) and required.issuperset(columns)
         if plain and index.method == "btree" and ordered and complete and index.constraint is None:
-            name = quote_ident(free_name(facts, table.schema, table.name, "pkey"))
+            name = free_name(facts, table.schema, table.name, "pkey")
             return Remedy(
-                sql=(
-                    f"ALTER TABLE {quote_qname(table.qname)} ADD CONSTRAINT {name} "
-                    f"PRIMARY KEY USING INDEX {quote_ident(index.name)};",
-                ),
+                steps=(adopt_index(table.qname, name, "PRIMARY KEY", index.name),),
                 note=f"The unique index {index.name} becomes the primary key and takes its name.",
                 lock=_BRIEF,
             )
@@ -247,7 +252,7 @@ def logged(table: catalog.Table, facts: Facts) -> Flaw | None:
         expected="a table whose rows survive a crash",
         observed="UNLOGGED" if whole else f"{len(unlogged)} of {len(holders)} partitions UNLOGGED",
         remedy=Remedy(
-            sql=tuple(f"ALTER TABLE {quote_qname(t.qname)} SET LOGGED;" for t in unlogged),
+            steps=tuple(alter_table(t.qname, "SET LOGGED") for t in unlogged),
             note="A table cannot be logged while it references one that is not: begin with the referenced one.",
             lock="ACCESS EXCLUSIVE while the table is rewritten and written to the log: choose a quiet hour",
         ),

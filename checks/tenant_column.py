@@ -6,10 +6,10 @@ What ties it to the root is in `tenant_root`, tables without one of their own in
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.pack import Facts, Flaw, ObjectRef, Promise, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, ObjectRef, Promise, Remedy, Severity, Step, check
 from validate_schema.pack.model import TableClass, catalog, form
-from validate_schema.pack.remedies import change_type, type_sql
-from validate_schema.pack.sql import quote_ident, quote_qname
+from validate_schema.pack.remedies import add_column, alter_table, change_type, set_default, type_sql
+from validate_schema.pack.sql import quote_ident
 from validate_schema.pack.subjects import TableColumn, tenant_columns, user_tables
 
 from ._backfill import backfill
@@ -113,9 +113,7 @@ def _add_tenant_column(subject: Carrier, facts: Facts) -> Remedy:
     if written is None or subject.table.inherits:
         return Remedy(note=f"Add {subject.column} in a migration. {note}")
     return Remedy(
-        sql=(
-            f"ALTER TABLE {quote_qname(subject.table.qname)} ADD COLUMN {quote_ident(subject.column)} {written};",
-        ),
+        steps=(add_column(subject.table.qname, subject.column, written),),
         note=note,
         lock=_MOMENT,
     )
@@ -152,7 +150,7 @@ def not_null(subject: TableColumn, facts: Facts) -> Flaw | None:
         expected="NOT NULL",
         observed="NOT NULL, but NOT VALID: older rows may hold NULL" if waiting else "nullable",
         remedy=Remedy(
-            sql=(*filling, *forbid_null(table, column, facts)),
+            steps=(*filling, *forbid_null(table, column, facts)),
             note=f"{first} Validation fails on NULL rows that are left. If NULL means "
             "that all tenants share the row, declare the table under [[tenancy.null_rows]].",
             lock="SHARE UPDATE EXCLUSIVE while rows are validated: reads and writes go on; else ACCESS EXCLUSIVE for a moment",
@@ -216,26 +214,27 @@ def default(subject: TableColumn, facts: Facts) -> Flaw | None:
     if found is None:
         return None
     severity, words = judge_default(found, column)
-    act = (
-        "DROP IDENTITY"
-        if column.identity
-        else "SET DEFAULT NULL"
-        if column.default is None
-        else "DROP DEFAULT"
-    )
     name = f"{facts.show(table.qname)}.{column.name}"
     return Flaw(
         message=f"Tenant column {name} {words}",
         expected="no default: a statement must say whose row it writes",
         observed=found if column.identity else f"default {found}",
         remedy=Remedy(
-            sql=(f"ALTER TABLE {quote_qname(table.qname)} ALTER COLUMN {quote_ident(column.name)} {act};",),
+            steps=(_without_default(table, column),),
             note="Statements that leave the tenant out fail from then on: that is the point. Look for rows that "
             "the default already gave away.",
             lock=_MOMENT,
         ),
         severity=severity,
     )
+
+
+def _without_default(table: catalog.Table, column: catalog.Column) -> Step:
+    """Return the step that leaves the column without a value of its own, also where its domain has one."""
+    if column.identity:
+        return alter_table(table.qname, f"ALTER COLUMN {quote_ident(column.name)} DROP IDENTITY")
+    none = "NULL" if column.default is None else None
+    return set_default(table.qname, column.name, none, was=column.default)
 
 
 def classified_tables(facts: Facts) -> Iterator[catalog.Table]:

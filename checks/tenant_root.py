@@ -4,8 +4,15 @@ from collections.abc import Iterator
 
 from validate_schema.pack import Facts, Flaw, Promise, Remedy, Severity, check
 from validate_schema.pack.model import TableClass, catalog
-from validate_schema.pack.remedies import add_foreign_key, deferral, free_name, validate_constraint
-from validate_schema.pack.sql import quote_ident, quote_idents, quote_qname
+from validate_schema.pack.remedies import (
+    add_foreign_key,
+    deferral,
+    enforce_constraint,
+    exchange_constraint,
+    free_name,
+    validate_constraint,
+)
+from validate_schema.pack.sql import quote_idents, quote_qname
 from validate_schema.pack.subjects import TableColumn, TableConstraint, root_foreign_keys, tenant_columns
 
 from ._tenant_values import kind_of
@@ -110,7 +117,7 @@ def _reference_root(table: catalog.Table, column: catalog.Column, facts: Facts) 
     else:
         note += "Add ON DELETE CASCADE if deleting a tenant should delete its rows."
     return Remedy(
-        sql=add_foreign_key(table, (column.name,), root.qname, (key.name,), actions=actions, name=name),
+        steps=add_foreign_key(table, (column.name,), root.qname, (key.name,), actions=actions, name=name),
         note=note,
         lock="SHARE ROW EXCLUSIVE on both tables "
         + (
@@ -179,20 +186,19 @@ def root_fk_action(subject: TableConstraint, facts: Facts) -> Flaw | None:
 def _without_setting(table: catalog.Table, key: catalog.Constraint) -> Remedy:
     if key.references is None or not key.enforced:
         return Remedy(note="Drop the key and add it again without the action.")
-    name, target = quote_ident(key.name), quote_qname(table.qname)
     kept = "".join(
         f" ON {on} {act.upper()}"
         for on, act in (("DELETE", key.on_delete), ("UPDATE", key.on_update))
         if act in ("cascade", "restrict")
     )
     at_once = table.kind == "partitioned"
-    replace = (
-        f"ALTER TABLE {target} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} "
+    definition = (
         f"FOREIGN KEY ({quote_idents(key.columns)}) REFERENCES {quote_qname(key.references)} "
-        f"({quote_idents(key.referenced_columns)}){kept}{deferral(key)}{'' if at_once else ' NOT VALID'};"
+        f"({quote_idents(key.referenced_columns)}){kept}{deferral(key)}{'' if at_once else ' NOT VALID'}"
     )
+    replace = exchange_constraint(table.qname, key.name, key.name, definition)
     return Remedy(
-        sql=(replace,) if at_once else (replace, validate_constraint(table.qname, key.name)),
+        steps=(replace,) if at_once else (replace, validate_constraint(table.qname, key.name)),
         note="Write ON DELETE CASCADE instead if deleting a tenant should delete these rows.",
         lock="ACCESS EXCLUSIVE on both tables for a moment; validation lets reads and writes go on",
     )
@@ -222,13 +228,13 @@ def root_fk_validated(subject: TableConstraint, facts: Facts) -> Flaw | None:
     if key.validated and key.enforced:
         return None
     state = "NOT VALID" if key.enforced else "NOT ENFORCED"
-    enforce = f"ALTER TABLE {quote_qname(table.qname)} ALTER CONSTRAINT {quote_ident(key.name)} ENFORCED;"
+    hold = validate_constraint if key.enforced else enforce_constraint
     return Flaw(
         message=f"Foreign key {facts.show(table.qname)}.{key.name} to the tenants is {state}",
         expected="a validated, enforced foreign key",
         observed=state,
         remedy=Remedy(
-            sql=(validate_constraint(table.qname, key.name) if key.enforced else enforce,),
+            steps=(hold(table.qname, key.name),),
             note="Rows whose tenant does not exist make it fail and change nothing: find them first (DAT002).",
             lock="SHARE UPDATE EXCLUSIVE: reads and writes go on"
             if key.enforced

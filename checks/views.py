@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
 from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.remedies import ACCESS_EXCLUSIVE
 from validate_schema.pack.scoping import keeps_to_tenant
 from validate_schema.pack.sql import quote_qname, quote_role
 
@@ -136,7 +137,11 @@ def _as_invoker(view: cat.View, tables: tuple[cat.Table, ...], facts: Facts) -> 
             "and is subject to the policies, or add a condition on the tenant context to its query."
         )
     return Remedy(
-        sql=(f"ALTER VIEW {quote_qname(view.qname)} SET (security_invoker = true);",),
+        steps=(
+            Step(
+                f"ALTER VIEW {quote_qname(view.qname)} SET (security_invoker = true);", lock=ACCESS_EXCLUSIVE
+            ),
+        ),
         note=f"Whoever reads the view then needs SELECT on {_listed(tables, facts)}.",
         lock="ACCESS EXCLUSIVE on the view for a moment",
     )
@@ -197,7 +202,9 @@ def materialized_view(subject: GuardedView, facts: Facts) -> Flaw | None:
         expected="no app role may read it, but through a view that filters by tenant",
         observed=f"readable by {', '.join(readers)}",
         remedy=Remedy(
-            sql=tuple(f"REVOKE ALL PRIVILEGES ON TABLE {target} FROM {quote_role(h)};" for h in holders),
+            steps=tuple(
+                Step(f"REVOKE ALL PRIVILEGES ON TABLE {target} FROM {quote_role(h)};") for h in holders
+            ),
             note="Let the app read a view over it instead (security_barrier), with a condition on the tenant context.",
             lock="none on rows: only privileges change",
         ),

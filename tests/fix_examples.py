@@ -3,8 +3,10 @@
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
+from msgspec import structs
 
 from tests.fix_bench import Bench, execute
 from validate_schema.catalog import read_catalog
@@ -15,13 +17,14 @@ from validate_schema.config import parse_toml
 from validate_schema.evidence.isolation import prove
 from validate_schema.facts.facts import Facts
 from validate_schema.facts.mentions import config_names, suppression_uses
-from validate_schema.model.finding import Finding, Flaw
+from validate_schema.model.finding import Finding, Flaw, Remedy
 from validate_schema.model.report import CheckResult
 from validate_schema.policies import analyse
 from validate_schema.scratch import Database
 from validate_schema.sources.build import build_contract
 from validate_schema.tenancy import identify
 
+T = TypeVar("T", Flaw, Finding)
 TODAY = date(2026, 7, 1)
 CONFIG = """
 [tenancy]
@@ -84,11 +87,18 @@ def facts_of(
     return replace(facts, evidence=gather(conn, facts, config.data))
 
 
+def printed(said: T) -> T:
+    """Return a flaw or finding as a reader sees it: what its steps know beyond their text is tried elsewhere."""
+    mend = said.remedy
+    return structs.replace(said, remedy=Remedy(mend.sql, mend.note, mend.lock))
+
+
 def flaws(id: str, facts: Facts) -> list[Flaw]:
-    """Return what a check says about each subject that fails, in the order of its subjects."""
+    """Return what a check says about each subject that fails, as a reader sees it, in the order of its
+    subjects."""
     check = check_of(id)
     verdicts = [check(subject, facts) for subject in check.subjects(facts)]
-    return [verdict for verdict in verdicts if isinstance(verdict, Flaw)]
+    return [printed(verdict) for verdict in verdicts if isinstance(verdict, Flaw)]
 
 
 def judge(check: Check, facts: Facts) -> Judged:

@@ -235,9 +235,9 @@ def test_a_helper_is_called_by_its_full_name_and_cast_to_the_column(
 ) -> None:
     facts = world(tenant_table(), current_tenant=configured, functions=functions)
 
-    (statement,) = tenant_policy(facts.tenant_tables[0], facts)
+    (step,) = tenant_policy(facts.tenant_tables[0], facts)
 
-    assert f'USING ("org_id" = (SELECT {call}))' in statement
+    assert f'USING ("org_id" = (SELECT {call}))' in step.sql
 
 
 def test_a_name_that_is_taken_is_not_taken_again() -> None:
@@ -247,7 +247,9 @@ def test_a_name_that_is_taken_is_not_taken_again() -> None:
     )
     facts = world(tenant_table(policies=taken))
 
-    assert tenant_policy(facts.tenant_tables[0], facts)[0].startswith('CREATE POLICY "tenant_isolation_3" ')
+    assert tenant_policy(facts.tenant_tables[0], facts)[0].sql.startswith(
+        'CREATE POLICY "tenant_isolation_3" '
+    )
 
 
 @pytest.mark.parametrize(
@@ -265,9 +267,9 @@ def test_a_name_that_is_taken_is_not_taken_again() -> None:
 def test_the_context_is_cast_to_what_the_column_holds(type: str, cast: str) -> None:
     facts = world(tenant_table(columns=(KEY, Column("org_id", type))))
 
-    (statement,) = tenant_policy(facts.tenant_tables[0], facts)
+    (step,) = tenant_policy(facts.tenant_tables[0], facts)
 
-    assert f"nullif(current_setting('app.tenant_id', true), ''){cast}))" in statement
+    assert f"nullif(current_setting('app.tenant_id', true), ''){cast}))" in step.sql
 
 
 def test_no_policy_is_made_up_for_a_table_without_an_owner() -> None:

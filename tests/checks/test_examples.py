@@ -1,5 +1,7 @@
 """Every check of a schema: the bad example is found, the good one is clean, and the remedy cures the bad one."""
 
+import re
+
 import psycopg
 import pytest
 
@@ -11,8 +13,10 @@ from validate_schema.checking.declare import Check
 from validate_schema.checking.engine import Outcome
 from validate_schema.checking.packs import builtin_checks
 from validate_schema.migrations.writing import Way
+from validate_schema.model.finding import Step
 from validate_schema.run.fix.plan import make_plan
 from validate_schema.run.fix.script import Heading, write_script
+from validate_schema.sql.script import refuses_transaction
 
 CHECKS = tuple(c for c in builtin_checks() if not c.on_migrations)  # those: test_migration_examples
 
@@ -70,7 +74,7 @@ def test_a_corrective_migration_cures_the_bad_example(check: Check, bench: Bench
         with conn.transaction(force_rollback=True):
             plan = make_plan(conn, judged, frozenset({check.id}))
         assert all(f.remedy.sql for f in plan.before), "no SQL for a finding of a remediable check"
-        assert all(s.endswith(";") for mend in plan.mended for s in mend.statements)
+        assert all(s.sql.endswith(";") for mend in plan.mended for s in mend.steps)
         script = write_script(plan, Way("transaction"), Heading("1", "today"), schema)
         start = fingerprint(read_catalog(conn))
         conn.execute(script.up.encode())
@@ -96,6 +100,43 @@ def test_a_remedy_cures_as_it_is_printed(check: Check, bench: Bench, schema: str
         cured = findings(check, conn, check.config, schema=schema)
 
     assert (cured.result.status in ("passed", "not_applicable"), cured.said) == (True, [])
+
+
+# From the weakest; reading takes the first, which a remedy need not name.
+MODES = ("AccessShare", "RowShare", "RowExclusive", "ShareUpdateExclusive", "Share", "ShareRowExclusive",
+         "Exclusive", "AccessExclusive")  # fmt: skip
+LOCKS = """
+    select distinct replace(mode, 'Lock', '') from pg_locks
+    where pid = pg_backend_pid() and locktype = 'relation' and relation = any(%s)
+"""
+
+
+def locks_of(conn: psycopg.Connection, step: Step) -> str:
+    """Run the step in a transaction; return the strongest lock on what was there, in PostgreSQL's words."""
+    there = conn.execute(
+        "select array_agg(oid) from pg_class where oid >= 16384 and relkind in ('r', 'p', 'v', 'm')"
+    )
+    oids = there.fetchall()[0][0]
+    with conn.transaction():
+        conn.execute(step.sql.encode())
+        held = [MODES.index(mode) for (mode,) in conn.execute(LOCKS, (oids,))]
+    words = re.sub(r"(?<!^)(?=[A-Z])", " ", MODES[max(held, default=0)]).upper()
+    return "" if words == "ACCESS SHARE" else words
+
+
+@checks(remediable=True)
+def test_a_step_takes_the_lock_that_it_names(check: Check, bench: Bench) -> None:
+    found = found_in(bench, check, "public", check.bad, check.config)
+
+    with bench.open(check.bad, *found.cure, committed=True) as conn:
+        execute(conn, check.bad)
+        for step in dict.fromkeys(step for f in found.findings for step in f.remedy.steps):
+            alone = refuses_transaction(step.sql) or "COMMIT;" in step.sql
+            assert bool(step.in_transaction) == alone, step
+            if alone:
+                conn.execute(step.sql.encode())
+            else:
+                assert (step.sql, locks_of(conn, step)) == (step.sql, step.lock)
 
 
 @every_schema

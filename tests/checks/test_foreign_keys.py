@@ -5,7 +5,7 @@ import psycopg
 import pytest
 
 from tests.fix_bench import Bench, execute
-from tests.fix_examples import CONFIG, check_of, facts_of, findings, judge
+from tests.fix_examples import CONFIG, check_of, facts_of, findings, judge, printed
 from validate_schema.facts.facts import Facts
 from validate_schema.model.finding import Finding, ObjectRef, Remedy, Severity
 
@@ -66,7 +66,7 @@ def test_a_key_that_may_cross_is_found_with_all_that_is_known(bench: Bench) -> N
 
     (finding,) = found(bench, "FKY001", script, toml)
 
-    assert finding == Finding(
+    assert printed(finding) == Finding(
         fingerprint=finding.fingerprint,
         check="FKY001",
         severity=Severity.ERROR,

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.fix_bench import Bench, execute
-from tests.fix_examples import CONFIG, check_of, findings
+from tests.fix_examples import CONFIG, check_of, findings, printed
 from validate_schema.model.finding import Finding, ObjectRef, Remedy, Severity
 
 TENANT = "org_id uuid not null references organization (id)"
@@ -72,7 +72,7 @@ def test_a_missing_tenant_index_is_found_with_all_that_is_known(bench: Bench) ->
 
     (finding,) = found(bench, "IDX001", script)
 
-    assert finding == Finding(
+    assert printed(finding) == Finding(
         fingerprint=finding.fingerprint,
         check="IDX001",
         severity=Severity.WARNING,

@@ -6,7 +6,10 @@ import pytest
 
 from checks.declared_policies import expected_policy
 from checks.row_security import enabled, forced, has_policy, policy_enabled
+from tests.fix_examples import printed
 from tests.fix_world import BOUND, KEY, counted, grant, judged, member, said, tenant_table, world
+from validate_schema.checking.declare import Check
+from validate_schema.facts.facts import Facts
 from validate_schema.model.catalog import Column, Constraint, Policy, QName, Role, Table
 from validate_schema.model.contract import Contract, ExpectedPolicy, ExpectedTable
 from validate_schema.model.finding import Flaw, ObjectRef, Remedy, Severity
@@ -17,10 +20,17 @@ SECURED: dict[str, Any] = {"row_security": True, "policies": (BOUND,)}
 CONTEXT = "(SELECT nullif(current_setting('app.tenant_id', true), '')::uuid)"
 
 
+def flaw_of(check: Check, facts: Facts) -> Flaw:
+    """Return the flaw of the first tenant table, as a reader sees it."""
+    verdict = check(facts.tenant_tables[0], facts)
+    assert isinstance(verdict, Flaw)
+    return printed(verdict)
+
+
 def test_an_open_tenant_table_is_one_finding_with_the_policy_it_needs() -> None:
     facts = world(tenant_table(grants=(grant("app_user", "SELECT"),)))
 
-    assert enabled(facts.tenant_tables[0], facts) == Flaw(
+    assert flaw_of(enabled, facts) == Flaw(
         message="Row security is off for invoice, which holds the rows of many tenants",
         expected="row security on and forced, with a policy that binds the tenant",
         observed="row security off, no policy",
@@ -106,7 +116,7 @@ def test_a_foreign_table_fails_only_while_somebody_may_use_it(
 def test_unforced_row_security_is_a_warning_while_the_owner_is_no_app_role() -> None:
     facts = world(tenant_table(**SECURED))
 
-    assert forced(facts.tenant_tables[0], facts) == Flaw(
+    assert flaw_of(forced, facts) == Flaw(
         message="Row security is not forced for invoice: its policies do not hold for its owner app_owner",
         expected="FORCE ROW LEVEL SECURITY",
         observed="row security on, not forced",

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.fix_bench import Bench, execute
-from tests.fix_examples import CONFIG, check_of, facts_of, findings, look, survives
+from tests.fix_examples import CONFIG, check_of, facts_of, findings, look, printed, survives
 from validate_schema.facts.scoping import Scope, scope_of, uniques_of
 from validate_schema.model.finding import Finding, ObjectRef, Remedy, Severity
 from validate_schema.sql.predicates import (
@@ -227,11 +227,11 @@ def test_a_global_unique_is_found_with_all_that_is_known(bench: Bench) -> None:
         "eMail" text not null, constraint "Member_eMail_key" unique ("eMail") deferrable initially deferred)"""
     with bench.open(script) as conn:
         execute(conn, script)
-        found = findings(check_of("UNQ001"), conn).findings
+        (found,) = findings(check_of("UNQ001"), conn).findings
 
-    assert found == (
+    assert (printed(found),) == (
         Finding(
-            fingerprint=found[0].fingerprint,
+            fingerprint=found.fingerprint,
             check="UNQ001",
             severity=Severity.ERROR,
             object=ObjectRef("constraint", "public", "Member", "Member_eMail_key"),

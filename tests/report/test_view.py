@@ -7,7 +7,11 @@ import pytest
 
 from tests import fix_report
 from tests.fix_report import finding, key, on_table, report, result, table
-from validate_schema.model.finding import ObjectRef, Remedy, Severity
+from validate_schema.checking.remedy.online import add_foreign_key, add_unique, set_not_null
+from validate_schema.checking.remedy.policy import enable_row_security
+from validate_schema.checking.remedy.steps import adopt_index, create_index, create_policy, drop_constraint
+from validate_schema.model.catalog import Column, QName, Table
+from validate_schema.model.finding import ObjectRef, Remedy, Severity, Step
 from validate_schema.model.report import Counts, TenancyFacts
 from validate_schema.report import render
 from validate_schema.report.cards import cards
@@ -353,50 +357,48 @@ def test_mermaid_labels_hold_no_syntax() -> None:
         assert line.count('"') in (0, 2)
 
 
+A, ODD = Table("public", "a", "o"), Table("public", "a;b", "o")
+
+
 def test_rollback_undoes_remedies_last_first() -> None:
-    assert rollback(
+    undo = rollback(
         [
-            (
-                'ALTER TABLE "public"."a;b" ADD CONSTRAINT "n""n" CHECK ("c" IS NOT NULL) NOT VALID;',
-                'ALTER TABLE "public"."a;b" VALIDATE CONSTRAINT "n""n";',
-                'ALTER TABLE "public"."a;b" ALTER COLUMN "c" SET NOT NULL;',
-                'ALTER TABLE "public"."a;b" DROP CONSTRAINT "n""n";',
-            ),
-            (
-                'CREATE UNIQUE INDEX CONCURRENTLY "u" ON "public"."a" ("c");',
-                'ALTER TABLE "public"."a" ADD CONSTRAINT "u" UNIQUE USING INDEX "u";',
-            ),
-            (
-                'ALTER TABLE "public"."a" ENABLE ROW LEVEL SECURITY;',
-                'CREATE POLICY "p" ON "public"."a" USING (true);',
-            ),
+            set_not_null(ODD, Column("c", "int"), 'n"n'),
+            add_unique(A, ("c",), "u"),
+            (*enable_row_security(A), create_policy(A.qname, "p", "USING (true)")),
         ]
-    ) == Rollback(
-        sql=(
-            'DROP POLICY IF EXISTS "p" ON "public"."a";',
-            'ALTER TABLE "public"."a" DISABLE ROW LEVEL SECURITY;',
-            'ALTER TABLE "public"."a" DROP CONSTRAINT IF EXISTS "u";',
-            'DROP INDEX CONCURRENTLY IF EXISTS "public"."u";',
-            'ALTER TABLE "public"."a;b" ALTER COLUMN "c" DROP NOT NULL;',
-        ),
-        by_hand=(),
     )
+    assert undo.sql == (
+        'DROP POLICY IF EXISTS "p" ON "public"."a";',
+        'ALTER TABLE "public"."a" NO FORCE ROW LEVEL SECURITY;',
+        'ALTER TABLE "public"."a" DISABLE ROW LEVEL SECURITY;',
+        'ALTER TABLE "public"."a" DROP CONSTRAINT IF EXISTS "u";',
+        'DROP INDEX CONCURRENTLY IF EXISTS "public"."u";',
+        'ALTER TABLE "public"."a;b" ALTER COLUMN "c" DROP NOT NULL;',
+    )
+    assert undo.by_hand == ()
 
 
 def test_an_index_that_a_constraint_takes_over_is_made_again_by_who_knows_it() -> None:
-    adopt = 'ALTER TABLE "s"."a" ADD CONSTRAINT "k" PRIMARY KEY USING INDEX "i";'
-    back = ('ALTER TABLE "s"."a" DROP CONSTRAINT "k";', "CREATE UNIQUE INDEX i ON s.a (x);")
-    assert rollback([(adopt,)]) == Rollback(sql=(), by_hand=(0,))
-    assert rollback([(adopt,)], {adopt: back}) == Rollback(sql=back, by_hand=())
+    adopt = adopt_index(A.qname, "k", "PRIMARY KEY", "i")
+    back = (Step('ALTER TABLE "s"."a" DROP CONSTRAINT "k";'), Step("CREATE UNIQUE INDEX i ON s.a (x);"))
+    assert rollback([(adopt,)]) == Rollback(steps=(), by_hand=(0,))
+    assert rollback([(adopt,)], {adopt: back}) == Rollback(steps=back, by_hand=())
 
 
 def test_a_remedy_that_drops_something_is_left_to_a_person_as_a_whole() -> None:
     swap = (
-        'ALTER TABLE "s"."a" ADD CONSTRAINT "new" FOREIGN KEY ("x") REFERENCES "s"."b" ("y") NOT VALID;',
-        'ALTER TABLE "s"."a" DROP CONSTRAINT "old";',
+        *add_foreign_key(A, ("x",), QName("s", "b"), ("y",)),
+        drop_constraint(A.qname, "old"),
     )
-    plain = ('CREATE INDEX "i" ON "s"."a" ("x");',)
-    assert rollback([plain, swap]) == Rollback(sql=('DROP INDEX IF EXISTS "s"."i";',), by_hand=(1,))
+    plain = (create_index(msgspec.structs.replace(A, kind="partitioned"), "i", "(x)"),)
+    undo = rollback([plain, swap])
+    assert (undo.sql, undo.by_hand) == (('DROP INDEX IF EXISTS "public"."i";',), (1,))
+
+
+def test_a_remedy_that_is_text_alone_is_left_to_a_person() -> None:
+    remedy = Remedy(sql=('CREATE INDEX "i" ON "s"."a" ("x");',))
+    assert rollback([remedy.steps]) == Rollback(steps=(), by_hand=(0,))
 
 
 def test_next_steps_lead_from_the_worst_finding_to_what_was_not_examined() -> None:

@@ -5,11 +5,22 @@ from pathlib import Path
 
 import pytest
 
+from tests.fix_bench import Bench
 from tests.fix_cli import SHOP_CONFIG, Terminal
+from tests.fix_examples import facts_of
+from validate_schema.checking.declare import check
+from validate_schema.checking.engine import run
+from validate_schema.checking.remedy.steps import create_index, drop_index
+from validate_schema.facts.facts import Facts
+from validate_schema.facts.subjects import user_tables
 from validate_schema.migrations import discover
-from validate_schema.migrations.writing import Script
+from validate_schema.migrations.writing import Script, Way
+from validate_schema.model.catalog import Table
+from validate_schema.model.finding import Flaw, Remedy, Severity, Step
 from validate_schema.run.fix.layout import place, writing_of
-from validate_schema.run.fix.undo import in_transaction, without_detours
+from validate_schema.run.fix.plan import Plan, make_plan
+from validate_schema.run.fix.script import Heading, write_script
+from validate_schema.run.fix.undo import without_detours
 from validate_schema.scratch import Database
 
 ROOT = Path(__file__).parents[2]
@@ -58,21 +69,6 @@ def test_the_new_migration_is_the_last_one_that_the_tool_would_run(tool: str, tm
     assert last.mode == ("message" if tool == "plain" else writing_of(migrations).way.mode)
     assert "select 1" in last.sql
     assert "select 2" not in last.sql
-
-
-@pytest.mark.parametrize(
-    ("statement", "expected"),
-    [
-        ('CREATE UNIQUE INDEX CONCURRENTLY "a" ON t (b);', 'CREATE UNIQUE INDEX "a" ON t (b);'),
-        ('DROP INDEX CONCURRENTLY "a CONCURRENTLY b";', 'DROP INDEX "a CONCURRENTLY b";'),
-        (
-            'ALTER TABLE " CONCURRENTLY " ADD COLUMN b int;',
-            'ALTER TABLE " CONCURRENTLY " ADD COLUMN b int;',
-        ),
-    ],
-)
-def test_only_the_keyword_is_left_out_in_a_transaction(statement: str, expected: str) -> None:
-    assert in_transaction(statement) == expected
 
 
 BROKEN = """
@@ -258,16 +254,17 @@ def test_flakeguard_is_mended_in_one_file_but_for_what_needs_a_decision(terminal
 
 
 def test_an_index_that_a_later_remedy_drops_is_not_built_at_all() -> None:
-    build = 'CREATE INDEX CONCURRENTLY IF NOT EXISTS "a""b" ON "s"."t" ("x");'
-    other = 'CREATE INDEX CONCURRENTLY "c" ON "s"."t" ("x", "y");'
-    unique = 'CREATE UNIQUE INDEX CONCURRENTLY "u" ON "s"."t" ("x");'
-    drop = 'DROP INDEX CONCURRENTLY "s"."a""b";'
-    elsewhere = 'DROP INDEX CONCURRENTLY "other"."c";'
-    drop_unique = 'DROP INDEX CONCURRENTLY "s"."u";'
-    assert without_detours([(build, "SELECT 1;"), (other, unique), (drop, elsewhere), (drop_unique,)]) == [
-        ("SELECT 1;",),
+    table, elsewhere = Table("s", "t", "o"), Table("other", "t", "o")
+    build = create_index(table, 'a"b CONCURRENTLY', "(x)", if_missing=True)
+    other = create_index(table, "c", "(x, y)")
+    unique = create_index(table, "u", "(x)", unique=True)
+    drop = drop_index(table, 'a"b CONCURRENTLY')
+    drop_other, drop_unique = drop_index(elsewhere, "c"), drop_index(table, "u")
+    stays = Step("SELECT 1;")
+    assert without_detours([(build, stays), (other, unique), (drop, drop_other), (drop_unique,)]) == [
+        (stays,),
         (other, unique),
-        (elsewhere,),
+        (drop_other,),
         (drop_unique,),
     ]
 
@@ -359,3 +356,33 @@ def test_flakeguards_contract_keeps_the_uniques_that_it_declares(terminal: Termi
     assert "It causes no new one." in ran.err
     assert "-- Not mended: UNQ001 Repository.Repository_githubId_key" in ran.out
     assert "(it would cause UNQ004, which wants the" in " ".join(ran.out.replace("\n--", "").split())
+
+
+def planned(bench: Bench, *sql: str) -> tuple[Plan, str]:
+    """Plan for a check whose remedy is text alone; return what came of it, and its down part."""
+
+    @check("NOTE001", "Not noted", subjects=user_tables, severity=Severity.WARNING, why="", bad="", good="")
+    def noted(table: Table, _facts: Facts) -> Flaw | None:
+        """A table without a column called noted."""
+        return None if table.column("noted") else Flaw("not noted", "noted", "not", Remedy(sql=sql))
+
+    with bench.open(*sql) as conn, conn.transaction(force_rollback=True):
+        plan = make_plan(conn, lambda c: run((noted,), facts_of(c)), frozenset({"NOTE001"}))
+    return plan, write_script(plan, Way("transaction"), Heading("1", "today"), "public").down
+
+
+def test_a_remedy_that_is_text_alone_is_run_and_left_to_a_person_to_undo(bench: Bench) -> None:
+    plan, down = planned(bench, "ALTER TABLE organization ADD COLUMN noted boolean;")
+    assert [m.finding.message for m in plan.mended] == ["not noted"]
+    assert down == "-- Not undone: NOTE001 organization: not noted\n"
+
+
+def test_text_that_no_transaction_takes_is_refused_with_the_servers_words(bench: Bench) -> None:
+    plan, _ = planned(bench, "CREATE INDEX CONCURRENTLY noted ON organization (name);")
+    assert [(r.reason, plan.mended) for r in plan.refused] == [
+        (
+            "CREATE INDEX CONCURRENTLY noted ON organization (name);: CREATE INDEX CONCURRENTLY cannot run"
+            " inside a transaction block",
+            [],
+        )
+    ]

@@ -210,7 +210,7 @@ def _finding(tally: _Tally, ref: ObjectRef, flaw: Flaw) -> Finding:
         expected=visible(flaw.expected),
         observed=visible(flaw.observed),
         evidence=visible(flaw.evidence),
-        remedy=Remedy(mend.sql, visible(mend.note), visible(mend.lock)),
+        remedy=msgspec.structs.replace(mend, note=visible(mend.note), lock=visible(mend.lock)),
         location=visible(flaw.location) or None,
     )
 

@@ -45,16 +45,43 @@ class ObjectRef(msgspec.Struct, frozen=True, omit_defaults=True, order=True):
         return ".".join(part for part in (schema, self.table, self.name) if part)
 
 
+class Step(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One statement of a remedy, and what is known of it.
+
+    `sql` is executable as printed, on its own, outside a transaction block; `in_transaction` is what to run
+    inside one, where that differs. `undo` takes the statement back: empty where nothing has to be (a
+    validation changes no rule), None where that is not known from here. `lock` is the strongest lock on a
+    table that others use, in PostgreSQL's words; empty where it takes none, or nobody said. `makes` and
+    `drops` are the index or constraint that it brings and takes away: what was dropped, only the server
+    can say, before it is.
+    """
+
+    sql: str
+    undo: "tuple[Step, ...] | None" = None
+    lock: str = ""
+    in_transaction: str = ""
+    makes: ObjectRef | None = None
+    drops: ObjectRef | None = None
+
+
 class Remedy(msgspec.Struct, frozen=True, omit_defaults=True):
     """How to mend a finding: statements to run in order, each on its own, and what to know first.
 
-    `sql` is executable as printed; it is empty where only a person can decide, and `note` says so.
-    `lock` names the strongest lock the statements take and why that is bearable.
+    `steps` are the statements, `sql` their text; a remedy that is given as text alone is one whose undoing is
+    not known. Both are empty where only a person can decide, and `note` says so. `lock` names the
+    strongest lock that the statements take and why that is bearable.
     """
 
     sql: tuple[str, ...] = ()
     note: str = ""
     lock: str = ""
+    steps: tuple[Step, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.sql:
+            msgspec.structs.force_setattr(self, "sql", tuple(step.sql for step in self.steps))
+        elif self.sql != tuple(step.sql for step in self.steps):
+            msgspec.structs.force_setattr(self, "steps", tuple(Step(sql) for sql in self.sql))
 
 
 class Flaw(msgspec.Struct, frozen=True, omit_defaults=True):

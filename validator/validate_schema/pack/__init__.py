@@ -17,4 +17,5 @@ from ..model.finding import Flaw as Flaw
 from ..model.finding import ObjectRef as ObjectRef
 from ..model.finding import Remedy as Remedy
 from ..model.finding import Severity as Severity
+from ..model.finding import Step as Step
 from ..model.finding import Unexamined as Unexamined

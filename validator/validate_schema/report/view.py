@@ -246,7 +246,7 @@ class View:
 
     @cached_property
     def rollback(self) -> Rollback:
-        return rollback(f.remedy.sql for f in self.report.findings)
+        return rollback(f.remedy.steps for f in self.report.findings)
 
     @cached_property
     def by_hand(self) -> tuple[tuple[str, str, int], ...]:

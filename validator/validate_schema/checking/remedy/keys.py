@@ -12,9 +12,10 @@ from ...facts.facts import Facts
 from ...facts.scoping import is_full
 from ...facts.subjects import TableUnique, keys_of
 from ...model.catalog import Constraint, Index, QName, Table
-from ...model.finding import Remedy
-from ...sql.ident import derived_name, quote_ident, quote_idents, quote_qname
-from .online import drop_index
+from ...model.finding import Remedy, Step
+from ...sql.ident import derived_name, quote_ident, quote_idents
+from .online import add_foreign_key
+from .steps import add_constraint, create_index, drop_constraint, drop_index, exchange_constraint
 
 ONLINE = (
     "SHARE UPDATE EXCLUSIVE while the index is built: reads and writes go on; "
@@ -71,32 +72,29 @@ def _qualified(name: str) -> str:
     return ".".join(quote_ident(part) for part in name.split("."))
 
 
-def new_index(table: Table, columns: tuple[str, ...], facts: Facts) -> str:
+def new_index(table: Table, columns: tuple[str, ...], facts: Facts) -> Step:
     """Return CREATE INDEX on plain columns, under a name that is free."""
     name = free_name(facts, table.schema, table.name, *columns, "idx")
-    how = "" if table.kind == "partitioned" else " CONCURRENTLY"
-    return f"CREATE INDEX{how} {quote_ident(name)} ON {quote_qname(table.qname)} ({quote_idents(columns)});"
+    return create_index(table, name, f"({quote_idents(columns)})")
 
 
-def index_sql(
+def index_like(
     table: Table,
     index: Index,
     name: str,
     *,
     first: tuple[str, ...] = (),
     nulls_not_distinct: bool | None = None,
-) -> str:
+) -> Step:
     """Return CREATE INDEX for an index like this one, called `name`."""
     apart = index.nulls_not_distinct if nulls_not_distinct is None else nulls_not_distinct
-    return (
-        f"CREATE {'UNIQUE ' if index.unique else ''}INDEX"
-        f"{'' if table.kind == 'partitioned' else ' CONCURRENTLY'} {quote_ident(name)} "
-        f"ON {quote_qname(table.qname)} USING {index.method} ({key_sql(index, first)})"
+    rest = (
+        f"USING {index.method} ({key_sql(index, first)})"
         + _include(index)
         + (" NULLS NOT DISTINCT" if apart else "")
         + (f" WHERE {index.predicate}" if index.predicate else "")
-        + ";"
     )
+    return create_index(table, name, rest, unique=index.unique)
 
 
 def _include(index: Index) -> str:
@@ -106,7 +104,7 @@ def _include(index: Index) -> str:
 def replace_unique(
     unique: TableUnique, facts: Facts, *, first: tuple[str, ...], nulls_not_distinct: bool = False
 ) -> Remedy:
-    """Return the statements that put a unique led by the columns `first` in the place of this one.
+    """Return the steps that put a unique led by the columns `first` in the place of this one.
 
     The old one stays where foreign keys reference it: dropping it would fail.
     """
@@ -115,7 +113,7 @@ def replace_unique(
         return Remedy(note="Recreate the temporal constraint with these columns; it cannot be built online.")
     apart = nulls_not_distinct or index.nulls_not_distinct
     keys = (*first, *(k for k in keys_of(index) if k not in first))
-    sql = [] if _exists(table, index, keys, apart) else _create(unique, facts, first, apart)
+    steps = [] if _exists(table, index, keys, apart) else _create(unique, facts, first, apart)
     referring = referring_keys(unique, facts)
     note = "Rows that break the new rule make its index fail: look for duplicates first."
     if referring:
@@ -124,12 +122,13 @@ def replace_unique(
             f"{unique.name}. {note}"
         )
     elif constraint is not None:
-        sql.append(f"ALTER TABLE {quote_qname(table.qname)} DROP CONSTRAINT {quote_ident(constraint.name)};")
+        steps.append(drop_constraint(table.qname, constraint.name))
     else:
-        sql.append(drop_index(table.schema, index.name, partitioned=table.kind == "partitioned"))
+        steps.append(drop_index(table, index.name))
     if not referring and is_full(index):
-        sql[:0] = _left_unindexed(unique, keys, facts)
-    return Remedy(tuple(sql), note, BLOCKING if table.kind == "partitioned" else ONLINE)
+        steps[:0] = _left_unindexed(unique, keys, facts)
+    lock = BLOCKING if table.kind == "partitioned" else ONLINE
+    return Remedy(steps=tuple(steps), note=note, lock=lock)
 
 
 def _exists(table: Table, like: Index, keys: tuple[str, ...], apart: bool) -> bool:
@@ -145,8 +144,8 @@ def _exists(table: Table, like: Index, keys: tuple[str, ...], apart: bool) -> bo
     )
 
 
-def _left_unindexed(unique: TableUnique, keys: tuple[str, ...], facts: Facts) -> list[str]:
-    """Return the statements that index the foreign keys which only this unique's index serves, and an
+def _left_unindexed(unique: TableUnique, keys: tuple[str, ...], facts: Facts) -> list[Step]:
+    """Return the steps that index the foreign keys which only this unique's index serves, and an
     index of `keys` in its place would not."""
     table, index = unique.table, unique.idx
     found = []
@@ -167,49 +166,41 @@ def _told_by_columns(unique: TableUnique) -> bool:
     return None not in columns and len(alike) == 1
 
 
-def _create(unique: TableUnique, facts: Facts, first: tuple[str, ...], apart: bool) -> list[str]:
+def _create(unique: TableUnique, facts: Facts, first: tuple[str, ...], apart: bool) -> list[Step]:
     table, index, constraint = unique.table, unique.idx, unique.constraint
     plain = (c for c in index.columns if c is not None and c not in first)
     parts = (*first, *plain, "key")
     told = _told_by_columns(unique) and len("_".join(parts).encode()) < _ROOM
     name = free_name(facts, table.schema, *((table.name, *parts) if told else (unique.name, "key")))
-    build = index_sql(table, index, name, first=first, nulls_not_distinct=apart)
+    build = index_like(table, index, name, first=first, nulls_not_distinct=apart)
     if constraint is None:
         return [build]
-    add = f"ALTER TABLE {quote_qname(table.qname)} ADD CONSTRAINT {quote_ident(name)} UNIQUE"
     when = deferral(constraint)
     if table.kind == "partitioned":
         nulls = " NULLS NOT DISTINCT" if apart else ""
-        return [f"{add}{nulls} ({key_sql(index, first)}){_include(index)}{when};"]
-    return [build, f"{add} USING INDEX {quote_ident(name)}{when};"]
+        definition = f"UNIQUE{nulls} ({key_sql(index, first)}){_include(index)}{when}"
+        return [add_constraint(table.qname, name, definition)]
+    return [build, add_constraint(table.qname, name, f"UNIQUE USING INDEX {quote_ident(name)}{when}")]
 
 
 def replace_primary_key(unique: TableUnique, columns: tuple[str, ...], facts: Facts) -> Remedy:
-    """Return the statements that make `columns` the primary key, in one step for other sessions."""
+    """Return the steps that make `columns` the primary key, in one step for other sessions."""
     table, constraint = unique.table, unique.constraint
     referring = referring_keys(unique, facts)
     if constraint is None or constraint.temporal or referring:
         by = f": {', '.join(referring)} reference it" if referring else ""
         return Remedy(note=f"The primary key cannot be exchanged in place{by}. Plan it by hand.")
-    target, old = quote_qname(table.qname), quote_ident(constraint.name)
     note = "Moves the primary key: make sure that the application's model says the same."
     name = free_name(facts, table.schema, table.name, *columns, "key")
-    include = _include(unique.idx)
-    indexes = _left_unindexed(unique, columns, facts)
+    keys = f"({quote_idents(columns)}){_include(unique.idx)}"
+    steps = _left_unindexed(unique, columns, facts)
     if table.kind == "partitioned":
-        swap = f"ALTER TABLE {target} DROP CONSTRAINT {old}, ADD CONSTRAINT {quote_ident(name)} PRIMARY KEY "
-        return Remedy((*indexes, f"{swap}({quote_idents(columns)}){include};"), note, BLOCKING)
-    return Remedy(
-        (
-            *indexes,
-            f"CREATE UNIQUE INDEX CONCURRENTLY {quote_ident(name)} ON {target} "
-            f"({quote_idents(columns)}){include};",
-            f"ALTER TABLE {target} DROP CONSTRAINT {old}, "
-            f"ADD CONSTRAINT {old} PRIMARY KEY USING INDEX {quote_ident(name)}{deferral(constraint)};",
-        ),
-        note,
-        ONLINE,
-    )
+        steps.append(exchange_constraint(table.qname, constraint.name, name, f"PRIMARY KEY {keys}"))
+        return Remedy(steps=tuple(steps), note=note, lock=BLOCKING)
+    steps.append(create_index(table, name, keys, unique=True))
+    definition = f"PRIMARY KEY USING INDEX {quote_ident(name)}{deferral(constraint)}"
+    steps.append(exchange_constraint(table.qname, constraint.name, constraint.name, definition))
+    return Remedy(steps=tuple(steps), note=note, lock=ONLINE)
 
 
 def referring_keys(unique: TableUnique, facts: Facts) -> tuple[str, ...]:
@@ -259,16 +250,10 @@ def replace_foreign_key(
     facts: Facts,
     references: QName | None = None,
     keep: bool = False,
-) -> tuple[str, ...]:
-    """Return the statements that add a foreign key of these columns, validate it, and drop `key`
+) -> tuple[Step, ...]:
+    """Return the steps that add a foreign key of these columns, validate it, and drop `key`
     unless it is to be kept."""
     name = free_name(facts, table.schema, table.name, *columns, "fkey")
-    child, target = quote_qname(table.qname), quote_qname(references or key.references or table.qname)
-    add = (
-        f"ALTER TABLE {child} ADD CONSTRAINT {quote_ident(name)} FOREIGN KEY ({quote_idents(columns)}) "
-        f"REFERENCES {target} ({quote_idents(referenced)}){actions}"
-    )
-    drop = () if keep else (f"ALTER TABLE {child} DROP CONSTRAINT {quote_ident(key.name)};",)
-    if table.kind == "partitioned":
-        return (add + ";", *drop)
-    return (add + " NOT VALID;", f"ALTER TABLE {child} VALIDATE CONSTRAINT {quote_ident(name)};", *drop)
+    target = references or key.references or table.qname
+    add = add_foreign_key(table, columns, target, referenced, actions=actions, name=name)
+    return add if keep else (*add, drop_constraint(table.qname, key.name))

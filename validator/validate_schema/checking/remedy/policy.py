@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 from ...facts.facts import Facts
 from ...model.catalog import Column, Constraint, QName, Table
+from ...model.finding import Step
 from ...model.tenancy import Level, TableClass
 from ...sql.ident import quote_ident, quote_literal, quote_qname, quote_role
+from .steps import alter_table, create_policy
 
 POLICY_NAME = "tenant_isolation"
 SHARED_POLICY_NAME = "shared_rows"
@@ -21,8 +23,8 @@ _TEXTUAL = ("text", "character", "name", '"char"')
 _TYPE_MODIFIER = re.compile(r"\([^)]*\)")
 
 
-def tenant_policy(table: Table, facts: Facts, role: str = "PUBLIC") -> tuple[str, ...]:
-    """Return the CREATE POLICY statements that confine `table` to the current tenant, for `role`.
+def tenant_policy(table: Table, facts: Facts, role: str = "PUBLIC") -> tuple[Step, ...]:
+    """Return the steps that confine `table` to the current tenant, for `role`.
 
     A table with the tenant column is bound by it, the root by its own key, an inherited table by
     EXISTS over the tables on its path (whoever queries it needs SELECT on those). Where NULL means
@@ -33,17 +35,15 @@ def tenant_policy(table: Table, facts: Facts, role: str = "PUBLIC") -> tuple[str
     condition = tenant_condition(table, facts)
     if condition is None:
         return ()
-    create = f"CREATE POLICY {_free_name(POLICY_NAME, table)} ON {quote_qname(table.qname)}{_to(role)}"
-    statements = [f"{create} USING ({condition}) WITH CHECK ({condition});"]
+    name, to = free_policy_name(POLICY_NAME, table), "" if role == "PUBLIC" else f"TO {quote_role(role)} "
+    steps = [create_policy(table.qname, name, f"{to}USING ({condition}) WITH CHECK ({condition})")]
     column = facts.tenant_column(table)
     if column is not None and table.qname in facts.tenancy.null_means_global:
-        shared = f"CREATE POLICY {_free_name(SHARED_POLICY_NAME, table)} ON {quote_qname(table.qname)}"
-        statements.append(f"{shared} FOR SELECT{_to(role)} USING ({quote_ident(column)} IS NULL);")
-    return tuple(statements)
-
-
-def _to(role: str) -> str:
-    return "" if role == "PUBLIC" else f" TO {quote_role(role)}"
+        name = free_policy_name(SHARED_POLICY_NAME, table)
+        steps.append(
+            create_policy(table.qname, name, f"FOR SELECT {to}USING ({quote_ident(column)} IS NULL)")
+        )
+    return tuple(steps)
 
 
 def tenant_condition(table: Table, facts: Facts) -> str | None:
@@ -54,21 +54,22 @@ def tenant_condition(table: Table, facts: Facts) -> str | None:
     return _owned(table, facts)
 
 
-def enable_row_security(table: Table) -> tuple[str, ...]:
-    """Return the statements that switch row security on and make the owner subject to it."""
-    target = f"ALTER TABLE {quote_qname(table.qname)}"
-    statements = []
+def enable_row_security(table: Table) -> tuple[Step, ...]:
+    """Return the steps that switch row security on and make the owner subject to it."""
+    security = "ROW LEVEL SECURITY"
+    steps = []
     if not table.row_security:
-        statements.append(f"{target} ENABLE ROW LEVEL SECURITY;")
+        steps.append(alter_table(table.qname, f"ENABLE {security}", f"DISABLE {security}"))
     if not table.force_row_security:
-        statements.append(f"{target} FORCE ROW LEVEL SECURITY;")
-    return tuple(statements)
+        steps.append(alter_table(table.qname, f"FORCE {security}", f"NO FORCE {security}"))
+    return tuple(steps)
 
 
-def _free_name(wanted: str, table: Table) -> str:
+def free_policy_name(wanted: str, table: Table) -> str:
+    """Return the name with a number where the table has such a policy."""
     taken = {p.name for p in table.policies}
     names = [wanted, *(f"{wanted}_{n}" for n in range(2, len(taken) + 3))]
-    return quote_ident(next(n for n in names if n not in taken))
+    return next(n for n in names if n not in taken)
 
 
 class _Row(NamedTuple):

@@ -9,6 +9,7 @@ from ...model.catalog import Column, Domain, Enum, Table
 from ...model.finding import Remedy
 from ...sql.ident import quote_ident, quote_qname
 from ...sql.types import TypeName, parse_type
+from .steps import alter_table
 
 _TEXTS = frozenset({"text", "character varying"})
 _WIDER = {
@@ -61,9 +62,11 @@ def change_type(table: Table, column: Column, wanted: str, facts: Facts) -> Reme
     using, lock = how
     name = quote_ident(column.name)
     return Remedy(
-        sql=(
-            f"ALTER TABLE {quote_qname(table.qname)} ALTER COLUMN {name} TYPE {target}"
-            + (f" USING {name}::{target};" if using else ";"),
+        steps=(
+            alter_table(
+                table.qname,
+                f"ALTER COLUMN {name} TYPE {target}" + (f" USING {name}::{target}" if using else ""),
+            ),
         ),
         note="Columns that reference it, or that it references, must fit the new type too.",
         lock=lock,

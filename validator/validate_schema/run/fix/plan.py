@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from ...checking.engine import Outcome
 from ...model.declared import Family
-from ...model.finding import Finding
-from .undo import in_transaction, inverse_of, without_detours
+from ...model.finding import Finding, Step
+from .undo import undo_of, without_detours
 
 if TYPE_CHECKING:
     import psycopg
@@ -25,10 +25,10 @@ Judge = Callable[["psycopg.Connection"], Outcome]
 
 @dataclass(frozen=True)
 class Mended:
-    """A finding and the statements that mend it, as its check wrote them."""
+    """A finding and the steps that mend it, as its check wrote them."""
 
     finding: Finding
-    statements: tuple[str, ...]
+    steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Plan:
     the findings whose fingerprints are `known`.
 
     `before` are the findings of the schema as it is, `after` those once everything is applied; `causes`
-    says which mended findings brought a new one, by its fingerprint. `inverses` undo statements whose words
-    do not tell how. `families` are those of the checks.
+    says which mended findings brought a new one, by its fingerprint. `undo` takes back the steps that do
+    not say it themselves. `families` are those of the checks.
     """
 
     ids: frozenset[str]
@@ -58,7 +58,7 @@ class Plan:
     mended: list[Mended] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     causes: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
-    inverses: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    undo: dict[Step, tuple[Step, ...]] = field(default_factory=dict)
     families: dict[str, Family] = field(default_factory=dict)
 
     @property
@@ -104,9 +104,9 @@ def _direct(plan: Plan) -> list[Mended]:
     """Return what was done without what it undid again, and without findings that came up on the way and
     need nothing then."""
     before = {f.fingerprint for f in plan.before}
-    statements = without_detours([m.statements for m in plan.mended])
-    steps = [Mended(m.finding, s) for m, s in zip(plan.mended, statements, strict=True)]
-    return [s for s in steps if s.statements or s.finding.fingerprint in before]
+    steps = without_detours([m.steps for m in plan.mended])
+    mended = [Mended(m.finding, s) for m, s in zip(plan.mended, steps, strict=True)]
+    return [m for m in mended if m.steps or m.finding.fingerprint in before]
 
 
 def _still_there(plan: Plan) -> list[Refused]:
@@ -209,7 +209,7 @@ def _attempt(
         if harm:
             raise psycopg.Rollback(transaction)
     if harm is None:
-        plan.mended += [Mended(f, f.remedy.sql) for f in findings]
+        plan.mended += [Mended(f, f.remedy.steps) for f in findings]
         there = {f.fingerprint for f in (*plan.before, *plan.after)}
         for finding in after:
             if finding.fingerprint not in there:
@@ -221,13 +221,13 @@ def _attempt(
 def _applied(plan: Plan, connection: "psycopg.Connection", finding: Finding) -> Refused | None:
     import psycopg
 
-    for statement in finding.remedy.sql:
+    for step in finding.remedy.steps:
         try:
-            if inverse := inverse_of(connection, statement):
-                plan.inverses[statement] = inverse
-            connection.execute(in_transaction(statement).encode())
+            if step.undo is None and (undo := undo_of(connection, step)) is not None:
+                plan.undo[step] = undo
+            connection.execute((step.in_transaction or step.sql).encode())
         except psycopg.Error as error:
-            return Refused(finding, f"{statement}: {error.diag.message_primary or error}")
+            return Refused(finding, f"{step.sql}: {error.diag.message_primary or error}")
     return None
 
 

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from textwrap import wrap
 
+from ...checking.remedy.steps import SHARE_UPDATE_EXCLUSIVE
 from ...migrations.writing import Script, Way
-from ...model.finding import Finding
+from ...model.finding import Finding, Step
 from ...model.wording import some
 from ...report.escape import printable_sql, visible
 from ...report.rollback import rollback
 from .plan import Mended, Plan
-from .undo import in_transaction, is_concurrent
 
 LOCK_TIMEOUT = "5s"
 STATEMENT_TIMEOUT = "15min"
@@ -33,24 +33,23 @@ def write_script(plan: Plan, way: Way, heading: Heading, default_schema: str) ->
     that waits for a lock or runs too long, instead of letting it block the application.
     """
     alone = way.mode == "statements"
-    keep = str if alone else in_transaction
-    steps = list(_steps(plan.mended, default_schema))
     lines = [*_heading(plan, heading, alone=alone), *_limits(alone=alone), ""]
-    for comment, statements in steps:
-        lines += [*_comment(comment), *(_statement(keep(s), way) for s in statements), ""]
+    for finding, steps in _fresh(plan.mended):
+        note = "" if steps else " (mended by the other statements)"
+        lines += _comment(_said(finding, default_schema) + note)
+        lines += [*(_statement(s, way) for s in steps), ""]
     lines += _reset() if alone else ()
     lines += _left(plan, default_schema)
     return Script("\n".join(lines).rstrip() + "\n", _down(plan, way, default_schema))
 
 
-def _steps(mended: Iterable[Mended], default_schema: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield each finding with the statements that no earlier one has brought already."""
+def _fresh(mended: Iterable[Mended]) -> Iterator[tuple[Finding, tuple[Step, ...]]]:
+    """Yield each finding with the steps that no earlier one has brought already."""
     seen: set[str] = set()
-    for step in mended:
-        fresh = [s for s in step.statements if s not in seen]
-        seen.update(fresh)
-        note = "" if fresh else " (mended by the other statements)"
-        yield _said(step.finding, default_schema) + note, fresh
+    for one in mended:
+        fresh = tuple(s for s in one.steps if s.sql not in seen)
+        seen.update(s.sql for s in fresh)
+        yield one.finding, fresh
 
 
 def _said(finding: Finding, default_schema: str) -> str:
@@ -63,7 +62,7 @@ def _heading(plan: Plan, heading: Heading, *, alone: bool) -> Iterator[str]:
     yield from _comment(f"Mends {mended} of validate-schema {heading.version}, written {heading.when}.")
     for sentence in heading.verified:
         yield from _comment(sentence)
-    concurrent = any(is_concurrent(s) for m in plan.mended for s in m.statements)
+    concurrent = any(_is_concurrent(s) for m in plan.mended for s in m.steps)
     if alone and concurrent:
         yield from _comment(
             "Run it statement by statement, outside a transaction: CONCURRENTLY builds indexes without"
@@ -89,8 +88,13 @@ def _reset() -> tuple[str, ...]:
     return ("RESET lock_timeout;", "RESET statement_timeout;", "")
 
 
-def _statement(statement: str, way: Way) -> str:
-    text = printable_sql(statement)
+def _is_concurrent(step: Step) -> bool:
+    """Tell whether the step lets writes go on, and what replaces it in a transaction does not."""
+    return bool(step.in_transaction) and step.lock == SHARE_UPDATE_EXCLUSIVE
+
+
+def _statement(step: Step, way: Way) -> str:
+    text = printable_sql(step.sql if way.mode == "statements" else step.in_transaction or step.sql)
     if way.marks and ";" in text.rstrip().removesuffix(";"):
         return f"{way.marks[0]}\n{text}\n{way.marks[1]}"
     return text
@@ -119,15 +123,8 @@ def _left(plan: Plan, default_schema: str) -> Iterator[str]:
 
 def _down(plan: Plan, way: Way, default_schema: str) -> str:
     """Return the inverse, last statement first; what has none is named."""
-    seen: dict[str, None] = {}
-    remedies = []
-    for step in plan.mended:
-        fresh = tuple(s for s in step.statements if s not in seen)
-        seen.update(dict.fromkeys(fresh))
-        remedies.append(fresh)
-    undo = rollback(remedies, plan.inverses)
-    keep = str if way.mode == "statements" else in_transaction
-    lines = [_statement(keep(s), way) for s in undo.sql]
+    undo = rollback((steps for _, steps in _fresh(plan.mended)), plan.undo)
+    lines = [_statement(s, way) for s in undo.steps]
     for position in undo.by_hand:
         said = _said(plan.mended[position].finding, default_schema)
         lines += _comment(f"Not undone: {said}")
