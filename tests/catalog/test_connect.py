@@ -95,7 +95,7 @@ def test_a_password_may_hold_anything_when_encoded() -> None:
         ("postgresql://me:hunter2@[::1/app", "the database URL cannot be read (end of string reached"),
         ("host=db password=my hunter2", "the database URL cannot be read (missing \"=\" after …"),
         ("host=db passwort=hunter2", "the database URL cannot be read (invalid connection option)"),
-        (f"postgresql://me:{ENCODED}@db/app?sslmod=require", "unknown parameter 'sslmod' in the database URL; did you mean sslmode?"),
+        (f"postgresql://me:{ENCODED}@db/app?sslmod=require", "unknown parameter 'sslmod' in the database URL; did you mean \"sslmode\"?"),
     ],
 )  # fmt: skip
 def test_a_url_that_cannot_be_used_is_the_users_mistake(url: str, message: str) -> None:

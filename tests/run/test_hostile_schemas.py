@@ -33,7 +33,8 @@ from validate_schema.report.build import Circumstances, build_report
 from validate_schema.report.escape import shown_sql
 from validate_schema.scratch import Database
 from validate_schema.sources.build import build_contract
-from validate_schema.tenancy import draft_config, identify
+from validate_schema.tenancy import identify
+from validate_schema.tenancy.draft import draft_config
 
 TODAY = date(2026, 7, 1)
 CHECKS = builtin_checks()

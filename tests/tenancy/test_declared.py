@@ -7,7 +7,8 @@ import pytest
 from validate_schema.config import parse_toml
 from validate_schema.model.catalog import Catalog, Column, ConnectedRole, Constraint, QName, Server, Table
 from validate_schema.model.tenancy import Level, Tenancy
-from validate_schema.tenancy import PLACEHOLDERS, explain_unidentified, identify
+from validate_schema.tenancy import PLACEHOLDERS, identify
+from validate_schema.tenancy.draft import explain_unidentified
 
 TODAY = date(2026, 1, 1)
 

@@ -11,7 +11,8 @@ from validate_schema.catalog import read_catalog
 from validate_schema.config import TenancyConfig, parse_toml
 from validate_schema.model.catalog import Catalog, QName
 from validate_schema.model.tenancy import Level, Tenancy
-from validate_schema.tenancy import draft_config, explain_unidentified, identify
+from validate_schema.tenancy import identify
+from validate_schema.tenancy.draft import draft_config, explain_unidentified
 
 TODAY = date(2026, 1, 1)
 Connection = psycopg.Connection[Any]

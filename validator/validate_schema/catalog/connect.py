@@ -8,7 +8,6 @@ those, the reader sets its own inside its transaction.
 import os
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
@@ -16,6 +15,7 @@ import psycopg
 from psycopg import conninfo, pq
 
 from ..model.errors import ConnectError, UsageError
+from ..model.wording import did_you_mean
 
 Connection = psycopg.Connection[Any]
 """What a room that does not connect calls the connection that it hands on."""
@@ -164,8 +164,7 @@ def _libpq_parameters(pairs: dict[str, str]) -> dict[str, str]:
         kept.setdefault("sslmode", ssl)
     for key in pairs.keys() - known - {"ssl", "sslaccept", "sslidentity"}:
         if key.lower().startswith("ssl"):
-            near = get_close_matches(key.lower(), [name for name in known if name.startswith("ssl")], 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = did_you_mean(key.lower(), (name for name in known if name.startswith("ssl")))
             raise UsageError(f"unknown parameter {key!r} in the database URL{hint}")
     return kept
 

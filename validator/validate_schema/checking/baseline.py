@@ -1,7 +1,7 @@
 """An earlier report as the measure of this one: what is new since, what is gone, what nobody knows."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import msgspec
 
@@ -11,16 +11,14 @@ from ..model.wording import form, some
 from .engine import Outcome
 
 
-@dataclass(frozen=True)
-class Baseline:
+class Baseline(msgspec.Struct, frozen=True):
     """A saved report, and the name of its file as it is shown."""
 
     report: Report
     file: str
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(msgspec.Struct, frozen=True):
     """Findings by what became of them; each list keeps the order of the report it comes from.
 
     `resolved`, `accepted` and `unjudged` are the earlier report's: no longer found by a check that looked

@@ -8,7 +8,6 @@ suppressions after all others.
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import TypeVar
 
 import msgspec
@@ -19,6 +18,7 @@ from ..model.catalog import POSTGRESQL
 from ..model.errors import UsageError
 from ..model.finding import Finding, Flaw, ObjectRef, Remedy, Severity, Unexamined
 from ..model.report import CheckResult, CheckStatus, SubjectFacts, Suppressed
+from ..model.wording import did_you_mean
 from ..sql.ident import visible
 from .declare import PROOF, SUPPRESSIONS, Check
 from .suppress import Suppressions
@@ -77,8 +77,7 @@ def require_known(checks: Sequence[Check], prefix: str) -> None:
     if prefix and any(c.id.startswith(prefix) for c in checks):
         return
     ids = [c.id for c in checks] + sorted({c.family.id for c in checks})
-    near = get_close_matches(prefix.upper(), ids, n=1, cutoff=0.5)
-    hint = f'; did you mean "{near[0]}"?' if near else "; `validate-schema checks` lists them"
+    hint = did_you_mean(prefix.upper(), ids) or "; `validate-schema checks` lists them"
     raise UsageError(f'no check is called "{prefix}"{hint}')
 
 

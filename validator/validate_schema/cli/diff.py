@@ -88,10 +88,11 @@ def _kinds(given: tuple[str, ...]) -> tuple[str, ...]:
     """Return the kinds that were named. Raises `UsageError` for an unknown one."""
     from ..model.difference import WORDS
     from ..model.errors import UsageError
+    from ..model.wording import did_you_mean
 
     words = [word.strip() for part in given for word in part.split(",") if word.strip()]
     for word in words:
         if word not in WORDS:
-            hint = options.did_you_mean(word, WORDS)
+            hint = did_you_mean(word, WORDS)
             raise UsageError(f'unknown kind "{word}"{hint}; known are {", ".join(WORDS)}')
     return tuple(words)

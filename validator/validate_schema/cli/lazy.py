@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from . import options
+from ..model.wording import did_you_mean
 
 
 class LazyGroup(click.Group):
@@ -34,7 +34,7 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in self.lazy:
-            ctx.fail(f"no such command: {args[0]}{options.did_you_mean(args[0], self.lazy)}")
+            ctx.fail(f"no such command: {args[0]}{did_you_mean(args[0], self.lazy)}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:

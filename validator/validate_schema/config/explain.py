@@ -1,12 +1,12 @@
 """Say what is wrong with a config: the key as it is written in the file, and the nearest known one."""
 
 import re
-from difflib import get_close_matches
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
+from ..model.wording import did_you_mean, nearest
 from .shape import Config
 
 _WORDS = {
@@ -47,9 +47,8 @@ def _explain_keys(value: dict[str, Any], kind: Any, path: tuple[str | int, ...],
 
 
 def _suggest(key: str, known: list[str], path: tuple[str | int, ...]) -> str:
-    near = get_close_matches(key, known, n=1, cutoff=0.6)
-    if near:
-        return f'; did you mean "{near[0]}"?'
+    if hint := did_you_mean(key, known):
+        return hint
     if len(path) <= 1:
         for section in msgspec.structs.fields(Config):
             if key in (field.encode_name for field in msgspec.structs.fields(section.type)):
@@ -62,8 +61,9 @@ def _explain_value(value: Any, kind: Any, said: str) -> str:
         return "the text is empty"
     choices = [str(choice) for choice in _choices(kind)]
     if isinstance(value, str) and choices:
-        near = get_close_matches(value.lower(), [c.lower() for c in choices], n=1, cutoff=0.6)
-        hint = next((f'; did you mean "{c}"?' for c in choices if near and c.lower() == near[0]), "")
+        written = {choice.lower(): choice for choice in choices}
+        near = nearest(value.lower(), written)
+        hint = f'; did you mean "{written[near]}"?' if near is not None else ""
         return f"expected one of {', '.join(choices)}, got {value!r}{hint}"
     if isinstance(value, str) and "date" in said:
         return f"expected a date such as 2027-01-31, got {value!r}"

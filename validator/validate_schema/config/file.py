@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..model.errors import ConfigError
-from .explain import explain_error
 from .rules import broken_rule
 from .shape import ChecksConfig, Config, SqlCheckConfig
 
@@ -109,6 +108,8 @@ def _convert(raw: dict[str, Any], name: str, prefix: str) -> Config:
     try:
         config = msgspec.convert(plain, Config)
     except msgspec.ValidationError:
+        from .explain import explain_error
+
         raise ConfigError(f"{name}: {explain_error(plain, prefix)}") from None
     if (broken := broken_rule(config)) is not None:
         raise ConfigError(f"{name}: {prefix}{broken}")

@@ -1,4 +1,6 @@
-"""Numbers with their nouns, and words that follow the number."""
+"""Numbers with their nouns, words that follow the number, and the word that was meant."""
+
+from collections.abc import Iterable
 
 _ALIKE = frozenset({"info", "default privileges"})
 
@@ -11,6 +13,19 @@ def some(number: int, noun: str) -> str:
 def form(number: int, one: str, many: str = "") -> str:
     """Return `one` for the number one, else `many`; without `many`, the regular plural of the noun `one`."""
     return one if number == 1 else many or _plural(one)
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that is most like `word`, if one is."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word, list(known), n=1)), None)
+
+
+def did_you_mean(word: str, known: Iterable[str], *, start: str = "; ") -> str:
+    """Return `; did you mean "x"?` for the nearest known word, or nothing."""
+    near = nearest(word, known)
+    return f'{start}did you mean "{near}"?' if near is not None else ""
 
 
 def _plural(noun: str) -> str:

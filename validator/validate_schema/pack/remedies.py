@@ -37,5 +37,5 @@ from ..checking.remedy.steps import set_default as set_default
 from ..checking.remedy.steps import validate_constraint as validate_constraint
 from ..checking.remedy.types import change_type as change_type
 from ..checking.remedy.types import type_sql as type_sql
+from ..sql.ident import toml_text as toml_text
 from ..sql.patterns import write_name as write_name
-from ..tenancy.explain import toml_text as toml_text

@@ -1,11 +1,13 @@
 """Row-level security read statically: what the policies let each app role reach, table by table."""
 
+from typing import TYPE_CHECKING
+
 from ..model.catalog import Catalog, Table
 from ..model.reading import Analysis
 from ..model.tenancy import TableClass, Tenancy
-from .judge import PUBLIC, Judge
-from .readings import Reader
-from .world import Schema
+
+if TYPE_CHECKING:
+    from .world import Schema
 
 _GUARDED = (TableClass.TENANT, TableClass.INHERITED, TableClass.ROOT)
 
@@ -18,6 +20,10 @@ def analyse(catalog: Catalog, tenancy: Tenancy) -> Analysis:
     """
     if not tenancy.identified or not any(t.policies or t.row_security for t in catalog.tables):
         return Analysis()
+    from .judge import PUBLIC, Judge
+    from .readings import Reader
+    from .world import Schema
+
     schema = Schema(catalog, tenancy)
     judge, reader = Judge(schema), Reader(schema)
     tables = sorted((t for t in catalog.tables if _guarded(t, schema)), key=lambda t: t.qname)
@@ -28,7 +34,7 @@ def analyse(catalog: Catalog, tenancy: Tenancy) -> Analysis:
     return Analysis(tuple(judgements), tuple(readings))
 
 
-def _guarded(table: Table, schema: Schema) -> bool:
+def _guarded(table: Table, schema: "Schema") -> bool:
     if not table.row_security or table.parent is not None:
         return False
     standing = schema.standings.get(table.qname)

@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+import msgspec
 from msgspec import UNSET
 
 from ..checking.baseline import EXIT_CODES, decide
@@ -29,8 +29,7 @@ from .history import migration_facts
 from .isolation import isolation_facts
 
 
-@dataclass(frozen=True)
-class Circumstances:
+class Circumstances(msgspec.Struct, frozen=True):
     """What a run knows beyond its facts: target, provenance, and the times.
 
     `generated_at` is ISO 8601 in UTC; `duration_ms` is in milliseconds.

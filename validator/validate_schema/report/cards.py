@@ -3,13 +3,15 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import takewhile
+
+import msgspec
 
 from ..model.declared import Family
 from ..model.finding import Finding, Severity
 from ..model.report import CheckResult, Report
+from ..sql.ident import toml_text
 from .declared import Declared, declared
 from .escape import shown_sql, visible
 
@@ -21,8 +23,7 @@ _SENTENCE = re.compile(r"(?<=[.;]) ")
 _WORD = re.compile(r"[\w$]+")
 
 
-@dataclass(frozen=True)
-class CardObject:
+class CardObject(msgspec.Struct, frozen=True):
     """One object of a card; what all objects of the card share is empty here."""
 
     anchor: str
@@ -36,8 +37,7 @@ class CardObject:
     location: str = ""
 
 
-@dataclass(frozen=True)
-class Card:
+class Card(msgspec.Struct, frozen=True):
     """One thing to do. `expected`, `observed`, `evidence`, `note` and `location` hold what all objects
     share; of a note that goes on differently, the sentences that they begin with."""
 
@@ -201,22 +201,16 @@ def _accept(findings: list[Finding], report: Report) -> str:
     expires = _expiry(report.generated_at)
     blocks = [
         "[[checks.suppress]]\n"
-        f"check = {toml(finding.check)}\n"
-        f"object = {toml(label)}\n"
+        f"check = {toml_text(finding.check)}\n"
+        f"object = {toml_text(label)}\n"
         'reason = ""  # required: why this is right here\n'
-        'owner = ""' + (f"\nexpires = {toml(expires)}" if expires else "")
+        'owner = ""' + (f"\nexpires = {toml_text(expires)}" if expires else "")
         for finding, label in zip(findings[:_ACCEPT_SHOWN], labels, strict=False)
     ]
     rest = len(labels) - len(blocks)
     return "\n\n".join(blocks) + (
         f"\n\n# and a block like these for each of the other {rest}" if rest else ""
     )
-
-
-def toml(text: str) -> str:
-    """Return `text` as a TOML basic string."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if visible(c) == c else f"\\u{ord(c):04x}" for c in escaped) + '"'
 
 
 def _expiry(generated_at: str) -> str:

@@ -2,7 +2,6 @@
 
 import os
 import stat
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -85,6 +84,8 @@ def write(text: str, path: Path | str) -> None:
 
 def _replace(target: Path, data: bytes) -> None:
     mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
+    import tempfile
+
     handle, name = tempfile.mkstemp(prefix=".validate-schema-", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -1,15 +1,15 @@
 """A line of the expected validation output: a promise, and whether it holds."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 Mark = Literal["ok", "bad", "none"]
 SIGNS: dict[Mark, str] = {"ok": "✓", "bad": "✗", "none": "–"}
 WORDS: dict[Mark, str] = {"ok": "holds", "bad": "does not hold", "none": "not examined"}
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """One promise: `note` says what qualifies it, or why it was not examined. `check` may be empty."""
 
     mark: Mark

@@ -6,7 +6,7 @@ from functools import partial
 from ..model.catalog import POSTGRESQL
 from ..model.report import CheckResult, Report
 from ..model.wording import form, some
-from .cards import toml
+from ..sql.ident import toml_text
 from .declared import Declared, declared
 from .line import SIGNS as SIGNS
 from .line import WORDS as WORDS
@@ -22,7 +22,7 @@ def tenancy_lines(report: Report) -> str:
     values = [("root", root), ("column", column)]
     if has_row_security(report):
         values.append(("setting", report.tenancy.setting or "app.tenant_id"))
-    return "\n".join(["[tenancy]", *(f"{key} = {toml(value)}" for key, value in values)])
+    return "\n".join(["[tenancy]", *(f"{key} = {toml_text(value)}" for key, value in values)])
 
 
 def promises(report: Report) -> tuple[Line, ...]:

@@ -5,7 +5,7 @@ else the line of the config that names it.
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -26,8 +26,7 @@ _OF_CONFIG = ("config", "suppression")
 _Found = TypeVar("_Found", bound=Finding)
 
 
-@dataclass(frozen=True)
-class Whereabouts:
+class Whereabouts(msgspec.Struct, frozen=True):
     """The files of a run. `root` is what shown paths are relative to (None: the repository that a file
     is in), `base` what the paths of a declaration are; `tool` is that of `migrations`."""
 

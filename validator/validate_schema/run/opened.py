@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
 
 from ..model.catalog import Catalog
 
@@ -18,8 +19,7 @@ Copy = Callable[[], AbstractContextManager[tuple["Database", tuple[str, ...]]]]
 """Opens a throwaway database with the same schema, without its rows, and says what it lacks."""
 
 
-@dataclass(frozen=True)
-class Ran:
+class Ran(msgspec.Struct, frozen=True):
     """All migrations on a scratch server: the template that holds what they left, or where they failed."""
 
     notes: "ReplayNotes"
@@ -28,8 +28,7 @@ class Ran:
     error: str = ""
 
 
-@dataclass(frozen=True)
-class _Read:
+class _Read(msgspec.Struct, frozen=True):
     """A catalog, and how the report calls where it was read."""
 
     kind: ClassVar[str]
@@ -42,8 +41,7 @@ class _Read:
         return ()
 
 
-@dataclass(frozen=True)
-class Live(_Read):
+class Live(_Read, frozen=True):
     """A database that answers. `copy` is None where the connection is the caller's: how it was made is not
     known, so no second one can be."""
 
@@ -52,8 +50,7 @@ class Live(_Read):
     copy: Copy | None = None
 
 
-@dataclass(frozen=True)
-class _Migrated(_Read):
+class _Migrated(_Read, frozen=True):
     """Migrations that are the source, and how they ran."""
 
     kind: ClassVar[str] = "migrations"
@@ -65,30 +62,26 @@ class _Migrated(_Read):
         return self.ran.notes.stand_ins
 
 
-@dataclass(frozen=True)
-class Replayed(_Migrated):
+class Replayed(_Migrated, frozen=True):
     """A scratch database that the migrations made."""
 
     connection: "psycopg.Connection"
     copy: Copy
 
 
-@dataclass(frozen=True)
-class Broken(_Migrated):
+class Broken(_Migrated, frozen=True):
     """Migrations that do not run through: the catalog is empty, and `reason` says why."""
 
     reason: str
 
 
-@dataclass(frozen=True)
-class Snapshot(_Read):
+class Snapshot(_Read, frozen=True):
     """A saved catalog."""
 
     kind: ClassVar[str] = "snapshot"
 
 
-@dataclass(frozen=True)
-class File(_Read):
+class File(_Read, frozen=True):
     """An SQLite database: it has been read, and is closed again."""
 
     kind: ClassVar[str] = "database"

@@ -5,10 +5,10 @@ Source: Prisma documentation, "PostgreSQL: native type mapping" and "Attribute f
 
 import base64
 import binascii
-from difflib import get_close_matches
 
 from ..model.contract import ExpectedColumn
 from ..model.errors import ConfigError
+from ..model.wording import nearest
 from ..sql.ident import quote_ident, quote_literal
 from .prisma_schema import Schema, column_name, mapped, schema_of, text_of
 from .prisma_syntax import Attribute, Block, Call, Field, Items, Number, Value, Word
@@ -88,8 +88,8 @@ def _enum_type(enum: Block) -> str:
 def _native(attribute: Attribute, prefix: str) -> str:
     name = attribute.name.removeprefix(prefix)
     if name not in _NATIVE:
-        near = get_close_matches(name, _NATIVE, n=1)
-        hint = f', did you mean "@{prefix}{near[0]}"?' if near else ""
+        near = nearest(name, _NATIVE)
+        hint = f', did you mean "@{prefix}{near}"?' if near else ""
         raise ConfigError(f"{attribute.place}: @{attribute.name} is no type of PostgreSQL{hint}")
     sizes = [a.value.text for a in attribute.args if isinstance(a.value, Number)]
     return _NATIVE[name].format(f"({','.join(sizes)})" if sizes else "")

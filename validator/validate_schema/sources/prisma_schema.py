@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from ..model.errors import ConfigError
+from ..model.wording import did_you_mean
 from .prisma_syntax import Attribute, Block, Field, Items, Text, Value, Word
 
 SCALARS = frozenset(
@@ -37,8 +37,7 @@ class Schema:
                 yield field
             elif self.relation(field) is None:
                 known = [*SCALARS, *self.enums, *self.models, *self.views]
-                near = get_close_matches(field.type, known, n=1)
-                hint = f', did you mean "{near[0]}"?' if near else " in this schema"
+                hint = did_you_mean(field.type, known, start=", ") or " in this schema"
                 raise ConfigError(
                     f'{field.place}: {block.name}.{field.name} is of type "{field.type}", '
                     f"which is not declared{hint}"
@@ -139,8 +138,7 @@ def column_of(schema: Schema, block: Block, name: str, attribute: Attribute) -> 
     """Return the field of that name. Raises `ConfigError` when it is none, or no column."""
     found = next((f for f in block.fields if f.name == name), None)
     if found is None:
-        near = get_close_matches(name, [f.name for f in block.fields], n=1)
-        hint = f', did you mean "{near[0]}"?' if near else ""
+        hint = did_you_mean(name, (f.name for f in block.fields), start=", ")
         raise ConfigError(
             f"{attribute.place}: @{attribute.name} names {name}, which {block.name} does not have{hint}"
         )

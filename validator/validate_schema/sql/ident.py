@@ -73,3 +73,9 @@ def visible(text: str) -> str:
     C0 controls become their Unicode control pictures (a newline is ␊), the others ``⟨U+202E⟩``.
     """
     return UNSEEN.sub(lambda m: _PICTURES.get(ord(m[0]), f"⟨U+{ord(m[0]):04X}⟩"), text)
+
+
+def toml_text(text: str) -> str:
+    """Return `text` as a TOML basic string on one line, unseen characters as escapes."""
+    plain = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + UNSEEN.sub(lambda m: f"\\U{ord(m[0]):08x}", plain) + '"'

@@ -10,8 +10,6 @@ from ..model.catalog import Catalog
 from ..model.tenancy import Tenancy
 from .classify import classify, table_names
 from .context import find_app_roles, find_context
-from .draft import draft_config as draft_config
-from .explain import explain_unidentified as explain_unidentified
 from .graph import Graph
 from .levels import decide
 from .policies import PolicyReader

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from ..config import TenancyConfig
 from ..model.catalog import Catalog
 from ..model.tenancy import Level, Ownership, Standing, TableClass, Tenancy
+from ..sql.ident import toml_text, visible
 from ..sql.patterns import write_name
-from .explain import explain_unidentified, one_line, toml_text
 
 _HEAD = """\
 # validate-schema: what this database's tenancy is, as it was found in its catalog.
@@ -126,13 +126,13 @@ def _choice(key: str, standings: Iterable[Standing], home: str) -> Iterator[str]
     if found:
         yield f"# {key} = ["
         for standing in found:
-            yield f"#   {toml_text(write_name(standing.table, home))},  # {one_line(standing.why)}"
+            yield f"#   {toml_text(write_name(standing.table, home))},  # {visible(standing.why)}"
         yield "# ]"
 
 
 def _reason(tenancy: Tenancy, key: str) -> Iterator[str]:
     if key in tenancy.inferred:
-        yield f"# {one_line(tenancy.inferred[key])}"
+        yield f"# {visible(tenancy.inferred[key])}"
 
 
 def _columns(level: Level) -> str:
@@ -141,3 +141,27 @@ def _columns(level: Level) -> str:
 
 def _list(texts: Iterable[str]) -> str:
     return "[" + ", ".join(map(toml_text, texts)) + "]"
+
+
+def explain_unidentified(tenancy: Tenancy, default_schema: str = "public") -> str:
+    """Return several lines: what was looked for, the candidates, the config lines to write."""
+    lines = [
+        f"The tenant root was not identified: {tenancy.problem}.",
+        "Looked for a table that several others reference by a column that reads like a tenant's key "
+        "(org_id, tenant_id, accountId, …), and for policies that compare such a column with a setting.",
+    ]
+    if tenancy.candidates:
+        lines.append("Candidates:")
+    for candidate in tenancy.candidates:
+        lines.append(f"  {write_name(candidate.root, default_schema)} by {candidate.column}: {candidate.why}")
+    lines += ["Write into validate-schema.toml:", "  [tenancy]"]
+    if tenancy.candidates:
+        best = tenancy.candidates[0]
+        lines.append(f"  root = {toml_text(write_name(best.root, default_schema))}")
+        lines.append(f"  column = {toml_text(best.column)}")
+    else:
+        lines.append(
+            '  root = "…"    # the table whose rows are tenants; leave it out if it is not in this database'
+        )
+        lines.append('  column = "…"  # the column that says whose a row is')
+    return "\n".join(map(visible, lines))

@@ -2,12 +2,11 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 from ..config import LevelConfig, TenancyConfig
 from ..model.catalog import QName
 from ..model.tenancy import Candidate, Level
-from ..model.wording import some
+from ..model.wording import did_you_mean, some
 from ..sql.ident import display
 from ..sql.patterns import parse_pattern
 from ..sql.words import agrees
@@ -52,8 +51,8 @@ def _columns(column: str | tuple[str, ...]) -> tuple[str, ...]:
 def _missing_root(graph: Graph, root: QName, where: str) -> Decision:
     shown = display(root, graph.default_schema)
     names = {display(name, graph.default_schema): name for name in graph.tables}
-    near = [n for n, q in names.items() if q.name == root.name] or get_close_matches(shown, names, n=1)
-    hint = f'; did you mean "{near[0]}"?' if near else ""
+    same = [shown for shown, name in names.items() if name.name == root.name]
+    hint = did_you_mean(same[0] if same else shown, names)
     return Decision(problem=f'{where} = "{shown}": there is no such table{hint}')
 
 
