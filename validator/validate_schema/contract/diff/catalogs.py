@@ -1,17 +1,30 @@
 """Compare two catalogs."""
 
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 
-from ...model.catalog import Catalog
+from ...model.catalog import Catalog, Sequence
 from ...model.difference import Change
 from ...model.finding import ObjectRef
 from . import kinds, programs
 from .changes import grants
+from .loop import compared, told
 from .pairs import pair
-from .tables import all_constraints, moved, of_tables, pair_tables
+from .tables import TABLE, all_constraints, moved
 from .terms import Terms
 
 _KINDS = ("removed", "renamed", "changed", "added")
+# What stands by itself in a catalog, but for tables and sequences, which are compared with each other.
+_STANDING = (
+    (kinds.EXTENSION, attrgetter("extensions")),
+    (kinds.SCHEMA, attrgetter("schemas")),
+    (kinds.ENUM, attrgetter("enums")),
+    (kinds.DOMAIN, attrgetter("domains")),
+    (programs.VIEW, attrgetter("views")),
+    (programs.FUNCTION, attrgetter("functions")),
+    (kinds.EVENT_TRIGGER, attrgetter("event_triggers")),
+    (kinds.PUBLICATION, attrgetter("publications")),
+)
 
 
 def compare(before: Catalog, after: Catalog) -> tuple[Change, ...]:
@@ -22,28 +35,36 @@ def compare(before: Catalog, after: Catalog) -> tuple[Change, ...]:
     belong to the server, comments, estimates, and what hangs on an object that is on one side alone.
     """
     terms = Terms.of(before, after)
-    tables = pair_tables(before.tables, after.tables, terms)
+    tables = TABLE.pair(before.tables, after.tables, terms)
     terms = terms._replace(renamed=moved(tables))
-    on_tables = list(of_tables(tables, terms))
-    told = frozenset(
+    on_tables = list(told(TABLE, tables, terms))
+    gone = frozenset(
         (c.object.schema, c.object.table, c.object.name)
         for c in on_tables
         if (c.kind in ("added", "removed") or c.what == "identity") and c.object.kind in ("table", "column")
     )
-    found: Iterable[Change] = (
-        *kinds.extensions(before.extensions, after.extensions),
-        *kinds.schemas(before.schemas, after.schemas, terms),
-        *kinds.enums(before.enums, after.enums),
-        *kinds.domains(before.domains, after.domains, terms),
-        *on_tables,
-        *kinds.sequences(before.sequences, after.sequences, terms, told),
-        *programs.views(before.views, after.views, terms),
-        *programs.functions(before.functions, after.functions, terms),
-        *kinds.event_triggers(before.event_triggers, after.event_triggers),
-        *kinds.publications(before.publications, after.publications),
-        *_default_privileges(before, after, terms),
-    )
+    found: list[Change] = [*on_tables, *_default_privileges(before, after, terms)]
+    for kind, of in _STANDING:
+        found += compared(kind, of(before), of(after), terms)
+    found += _sequences(before, after, terms, gone)
     return in_order(found)
+
+
+def _sequences(
+    before: Catalog, after: Catalog, terms: Terms, gone: frozenset[tuple[str, str, str]]
+) -> Iterator[Change]:
+    """Yield the changes of the sequences, but of those whose column came or went: `gone` holds its
+    (schema, table, column), with an empty column where the whole table did."""
+
+    def stays(sequence: Sequence) -> bool:
+        owner = sequence.owned_by
+        return owner is None or (owner not in gone and (*owner[:2], "") not in gone)
+
+    found = kinds.SEQUENCE.pair(before.sequences, after.sequences, terms)
+    left = found._replace(
+        removed=tuple(filter(stays, found.removed)), added=tuple(filter(stays, found.added))
+    )
+    return told(kinds.SEQUENCE, left, terms)
 
 
 def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
@@ -93,15 +114,5 @@ def count_objects(catalog: Catalog) -> int:
         1 + len(t.columns) + len(t.policies) + len(t.triggers) + sum(1 for i in t.indexes if not i.constraint)
         for t in catalog.tables
     )
-    others = (
-        catalog.schemas,
-        catalog.views,
-        catalog.enums,
-        catalog.domains,
-        catalog.functions,
-        catalog.sequences,
-        catalog.extensions,
-        catalog.event_triggers,
-        catalog.publications,
-    )
-    return on_tables + sum(1 for _ in all_constraints(catalog.tables)) + sum(map(len, others))
+    others = len(catalog.sequences) + sum(len(of(catalog)) for _, of in _STANDING)
+    return on_tables + sum(1 for _ in all_constraints(catalog.tables)) + others

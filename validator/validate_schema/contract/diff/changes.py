@@ -10,37 +10,6 @@ from ...sql.ident import quote_ident
 from .terms import Terms
 
 
-class Property(NamedTuple):
-    """A property on both sides, in words. `differs` None: the words tell."""
-
-    what: str
-    before: str
-    after: str
-    differs: bool | None = None
-    widens: bool = False
-
-
-def added(ref: ObjectRef, described: str = "", *, widens: bool = False) -> Change:
-    return Change(kind="added", object=ref, after=described, widens=widens)
-
-
-def removed(ref: ObjectRef, described: str = "", *, widens: bool = False) -> Change:
-    return Change(kind="removed", object=ref, before=described, widens=widens)
-
-
-def renamed(ref: ObjectRef, old_name: str) -> Change:
-    return Change(kind="renamed", object=ref, what="name", before=old_name, after=ref.name or ref.table)
-
-
-def changed(ref: ObjectRef, properties: Sequence[Property]) -> Iterator[Change]:
-    """Yield a change for each property that differs."""
-    for p in properties:
-        if p.before != p.after if p.differs is None else p.differs:
-            yield Change(
-                kind="changed", object=ref, what=p.what, before=p.before, after=p.after, widens=p.widens
-            )
-
-
 def grants(
     ref: ObjectRef, terms: Terms, before: Sequence[Grant], after: Sequence[Grant], owners: tuple[str, str]
 ) -> Iterator[Change]:

@@ -1,6 +1,6 @@
 """Compare two declarations of a schema, of which one may be a catalog read as one."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
@@ -8,15 +8,12 @@ from msgspec.structs import replace
 from ...model.catalog import QName
 from ...model.contract import Contract, ExpectedEnum, ExpectedTable, ExpectedView
 from ...model.difference import Change
-from ...model.finding import ObjectRef
-from ...model.wording import some
 from ..merge import settled
 from .catalogs import in_order
-from .changes import Property, added, changed, names, removed, renamed
-from .expected import Side, columns, policies, privileges
-from .expected_keys import keys, references
+from .changes import names
+from .expected import TABLE, Side
 from .kinds import labels
-from .pairs import Pairs, pair
+from .loop import Kind, compared, field, qname, told
 from .terms import Terms
 
 _Item = TypeVar("_Item", ExpectedTable, ExpectedEnum, ExpectedView)
@@ -42,16 +39,18 @@ def compare_contracts(
     What a side leaves open is no difference: a property that it does not give; a column, key or index
     of a table that it does not list as a whole; a table, enum or view unless it is closed.
     """
-    terms = Terms(default_schema, exact=False, maintain=False, renamed={})
     before, after = _settled(before, default_schema), _settled(after, default_schema)
-    tables = _pair_tables(before, after, terms)
-    moved = {_named(old, terms): _named(new, terms) for old, new in tables.renamed}
+    old, new = before.contract, after.contract
+    whole = before.closed, after.closed
+    terms = Terms(default_schema, exact=False, maintain=before.full and after.full, renamed={})
+    tables = TABLE.pair(_sides(before), _sides(after), terms)
+    moved = {qname(a, terms): qname(b, terms) for a, b in tables.renamed}
     terms = terms._replace(renamed=moved)
     return in_order(
         (
-            *_tables(tables, before, after, terms),
-            *_enums(before, after, terms),
-            *_views(before, after, terms),
+            *told(TABLE, tables, terms, whole=whole),
+            *compared(_ENUM, old.enums, new.enums, terms, whole=whole),
+            *compared(_VIEW, _views(before), _views(after), terms, whole=whole),
         )
     )
 
@@ -105,80 +104,39 @@ def _settled(declared: Declared, default_schema: str) -> Declared:
     return declared._replace(contract=settled(declared.contract, default_schema))
 
 
-def _named(item: ExpectedTable | ExpectedEnum | ExpectedView, terms: Terms) -> QName:
-    return QName(item.schema or terms.default_schema, item.name)
+def _sides(declared: Declared) -> list[Side]:
+    return [Side(table, declared.full) for table in declared.contract.tables]
 
 
-def _pair_tables(before: Declared, after: Declared, terms: Terms) -> Pairs[ExpectedTable]:
-    def alike(old: ExpectedTable, new: ExpectedTable) -> bool:
-        if not old.columns or [c.name for c in old.columns] != [c.name for c in new.columns]:
-            return False
-        moved = terms._replace(renamed={_named(old, terms): _named(new, terms)})
-        return all(c.kind == "renamed" for c in _table(Side(old, before.full), Side(new, after.full), moved))
-
-    return pair(
-        before.contract.tables,
-        after.contract.tables,
-        lambda t: _named(t, terms),
-        alike,
-        shapes=lambda t: (tuple(c.name for c in t.columns),),
-    )
+_ENUM: Kind[ExpectedEnum] = Kind(
+    "enum",
+    described=lambda enum, _: names(enum.labels),
+    key=lambda enum: (enum.schema, enum.name),
+    parts=lambda old, new, ref, _: labels(ref, old.labels, new.labels, ordered=old.ordered and new.ordered),
+)
 
 
-def _tables(found: Pairs[ExpectedTable], before: Declared, after: Declared, terms: Terms) -> Iterator[Change]:
-    for old, new in found.same:
-        yield from _table(Side(old, before.full), Side(new, after.full), terms)
-    for old, new in found.renamed:
-        name = old.name if old.schema == new.schema else ".".join(_named(old, terms))
-        yield renamed(ObjectRef.of_table(_named(new, terms)), name)
-        yield from _table(Side(old, before.full), Side(new, after.full), terms)
-    for old in found.removed if after.closed else ():
-        yield removed(ObjectRef.of_table(_named(old, terms)), _described(old))
-    for new in found.added if before.closed else ():
-        yield added(ObjectRef.of_table(_named(new, terms)), _described(new))
+class _View(NamedTuple):
+    """A view; unless it is `full`, it may have other columns too."""
+
+    schema: str | None
+    name: str
+    columns: tuple[str, ...]
+    full: bool
 
 
-def _table(before: Side, after: Side, terms: Terms) -> Iterator[Change]:
-    on = _named(after.table, terms)
-    yield from columns(on, before, after, terms)
-    yield from keys(on, before, after, terms)
-    yield from references(on, before, after, terms)
-    yield from policies(on, before, after, terms)
-    yield from privileges(on, before, after)
+def _views(declared: Declared) -> list[_View]:
+    return [_View(v.schema, v.name, v.columns, declared.full) for v in declared.contract.views]
 
 
-def _described(table: ExpectedTable) -> str:
-    return some(len(table.columns), "column")
+def _same_columns(old: _View, new: _View, _: Terms) -> bool:
+    lost, gained = set(old.columns) - set(new.columns), set(new.columns) - set(old.columns)
+    return not (new.full and lost) and not (old.full and gained)
 
 
-def _enums(before: Declared, after: Declared, terms: Terms) -> Iterator[Change]:
-    found = pair(before.contract.enums, after.contract.enums, lambda e: _named(e, terms))
-    for old, new in found.same:
-        yield from labels(_enum(new, terms), old.labels, new.labels, ordered=old.ordered and new.ordered)
-    for old in found.removed if after.closed else ():
-        yield removed(_enum(old, terms), names(old.labels))
-    for new in found.added if before.closed else ():
-        yield added(_enum(new, terms), names(new.labels))
-
-
-def _enum(enum: ExpectedEnum, terms: Terms) -> ObjectRef:
-    return ObjectRef("enum", *_ref(enum, terms))
-
-
-def _ref(item: ExpectedEnum | ExpectedView, terms: Terms) -> tuple[str, str, str]:
-    schema, name = _named(item, terms)
-    return schema, "", name
-
-
-def _views(before: Declared, after: Declared, terms: Terms) -> Iterator[Change]:
-    """Yield the changes of the views: a declaration need not give all columns of one."""
-    found = pair(before.contract.views, after.contract.views, lambda v: _named(v, terms))
-    for old, new in found.same:
-        lost = after.full and set(old.columns) - set(new.columns)
-        gained = before.full and set(new.columns) - set(old.columns)
-        words = Property("columns", names(old.columns), names(new.columns), bool(lost or gained))
-        yield from changed(ObjectRef("view", *_ref(new, terms)), [words])
-    for old in found.removed if after.closed else ():
-        yield removed(ObjectRef("view", *_ref(old, terms)), names(old.columns))
-    for new in found.added if before.closed else ():
-        yield added(ObjectRef("view", *_ref(new, terms)), names(new.columns))
+_VIEW: Kind[_View] = Kind(
+    "view",
+    (field("columns", "columns", names, same=_same_columns),),
+    described=lambda view, _: names(view.columns),
+    key=lambda view: (view.schema, view.name),
+)

@@ -1,17 +1,18 @@
-"""Columns, policies and privileges of one table that two declarations speak of."""
+"""Tables that two declarations speak of, with their columns, policies and privileges."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
-from ...model.catalog import QName
+from ...model.catalog import Grant
 from ...model.contract import ExpectedColumn, ExpectedPolicy, ExpectedTable
 from ...model.difference import Change
 from ...model.finding import ObjectRef
-from .changes import Property, added, changed, names, removed, renamed, yes_no
-from .pairs import pair
-from .policies import admits, described, parts
+from ...model.wording import some
+from .changes import grants, yes_no
+from .expected_keys import keys, references
+from .loop import Attribute, Kind, as_declared, compared, differences, field, qname
+from .policies import POLICY, described
 from .terms import Terms
 
 _NUMBERED = "numbered by the database"
@@ -25,39 +26,58 @@ class Side(NamedTuple):
     full: bool
 
     @property
+    def schema(self) -> str | None:
+        return self.table.schema
+
+    @property
+    def name(self) -> str:
+        return self.table.name
+
+    @property
     def whole(self) -> bool:
         """Whether it has all of the table's columns, keys and indexes."""
         return self.full or self.table.complete
 
 
-def columns(on: QName, before: Side, after: Side, terms: Terms) -> Iterator[Change]:
-    """Yield the changes of the columns. What either side leaves open is no difference."""
-    found = pair(before.table.columns, after.table.columns, lambda c: c.name)
-    for old, new in found.same:
-        yield from changed(_column(on, new), list(_properties(old, new, terms)))
-    for old in found.removed if after.whole else ():
-        yield removed(_column(on, old), _described(old))
-    for new in found.added if before.whole else ():
-        yield added(_column(on, new), _described(new))
+def _parts(before: Side, after: Side, ref: ObjectRef, terms: Terms) -> Iterator[Change]:
+    """Yield the changes of what hangs on a table. What either side leaves open is no difference; it need
+    not list all policies."""
+    on, whole, full = (after, after), (before.whole, after.whole), (before.full, after.full)
+    yield from compared(_COLUMN, before.table.columns, after.table.columns, terms, on=on, whole=whole)
+    yield from keys(before.table, after.table, terms, full=full, whole=whole)
+    yield from references(before.table, after.table, terms, whole)
+    yield from compared(_POLICY, _policies(before), _policies(after), terms, on=on, whole=full)
+    yield from _privileges(before, after, ref, terms)
 
 
-def _column(on: QName, column: ExpectedColumn) -> ObjectRef:
-    return ObjectRef.on_table("column", on, column.name)
+def _alike(old: Side, new: Side, terms: Terms) -> bool:
+    names = [[column.name for column in side.table.columns] for side in (old, new)]
+    if not names[0] or names[0] != names[1]:
+        return False
+    moved = terms._replace(renamed={qname(old, terms): qname(new, terms)})
+    ref = ObjectRef.of_table(qname(new, terms))
+    return all(change.kind == "renamed" for change in differences(TABLE, old, new, ref, moved))
 
 
-def _properties(old: ExpectedColumn, new: ExpectedColumn, terms: Terms) -> Iterator[Property]:
-    if old.type is not None and new.type is not None:
-        yield Property("type", old.type, new.type, not terms.type(old.type, new.type))
-    if old.nullable is not None and new.nullable is not None:
-        yield Property("nullable", yes_no(old.nullable), yes_no(new.nullable))
-    if old.default_declared and new.default_declared:
-        same = old.counter == new.counter and terms.expression(old.default, new.default, new.type or old.type)
-        yield Property(
-            "default", _default(old), _default(new), not same and not (old.counter and new.counter)
-        )
+TABLE: Kind[Side] = Kind(
+    "table",
+    described=lambda side, _: some(len(side.table.columns), "column"),
+    key=lambda side: (side.schema, side.name),
+    alike=_alike,
+    shapes=lambda side, _: (tuple(c.name for c in side.table.columns),),
+    parts=_parts,
+)
 
 
-def _default(column: ExpectedColumn) -> str:
+def _same_default(old: ExpectedColumn, new: ExpectedColumn, terms: Terms) -> bool:
+    if old.counter or new.counter:
+        return old.counter and new.counter
+    return terms.expression(old.default, new.default, new.type or old.type)
+
+
+def _default(column: ExpectedColumn) -> str | None:
+    if not column.default_declared:
+        return None
     return _NUMBERED if column.counter else column.default or "none"
 
 
@@ -69,65 +89,70 @@ def _described(column: ExpectedColumn) -> str:
     return " ".join(words)
 
 
-def policies(on: QName, before: Side, after: Side, terms: Terms) -> Iterator[Change]:
-    """Yield the changes of the policies, which a declaration need not list all."""
-
-    def alike(old: ExpectedPolicy, new: ExpectedPolicy) -> bool:
-        if _says_nothing(old) or _says_nothing(new):  # it would be like any other
-            return False
-        return not any(changed(_policy(on, new), _parts(old, new, before, after, terms)))
-
-    found = pair(before.table.policies, after.table.policies, lambda p: p.name, alike)
-    for old, new in found.same:
-        yield from changed(_policy(on, new), _parts(old, new, before, after, terms))
-    for old, new in found.renamed:
-        yield renamed(_policy(on, new), old.name)
-    for old in found.removed if after.full else ():
-        yield removed(_policy(on, old), described(old), widens=not old.permissive)
-    for new in found.added if before.full else ():
-        yield added(_policy(on, new), described(new), widens=admits(new, terms))
+_COLUMN: Kind[ExpectedColumn] = Kind(
+    "column",
+    (
+        field("type", "type", as_declared, same=lambda o, n, terms: terms.type(o.type, n.type)),
+        field("nullable", "nullable", lambda nullable: None if nullable is None else yes_no(nullable)),
+        Attribute("default", lambda column, _: _default(column), _same_default),
+    ),
+    place="table",
+    described=lambda column, _: _described(column),
+)
 
 
-def _policy(on: QName, policy: ExpectedPolicy) -> ObjectRef:
-    return ObjectRef.on_table("policy", on, policy.name)
+class _Policy(NamedTuple):
+    """A policy as the catalog would hold it. `open`: its declaration gives no condition, so that none is
+    compared. `text` is the whole of it as it was declared."""
+
+    name: str
+    command: str
+    roles: tuple[str, ...]
+    permissive: bool
+    using: str | None
+    check: str | None
+    open: bool
+    text: str
 
 
-def _says_nothing(policy: ExpectedPolicy) -> bool:
-    return policy.using is None and policy.check is None
+def _policies(side: Side) -> list[_Policy]:
+    return [_policy(policy, side.full) for policy in side.table.policies]
 
 
-def _parts(
-    old: ExpectedPolicy, new: ExpectedPolicy, before: Side, after: Side, terms: Terms
-) -> list[Property]:
-    """Return the properties, without the conditions where a declaration gives none."""
-    silent = any(_says_nothing(p) for p, side in ((old, before), (new, after)) if not side.full)
-    found = parts(_plain(old), _plain(new), terms, active=True)
-    return [p for p in found if not (silent and p.what in ("using", "check"))]
-
-
-def _plain(policy: ExpectedPolicy) -> ExpectedPolicy:
+def _policy(policy: ExpectedPolicy, full: bool) -> _Policy:
     """Return the policy with its CHECK, where USING stands in for it, and PUBLIC as the catalog writes it.
 
     Source: PostgreSQL documentation, CREATE POLICY, WITH CHECK.
     """
     stands_in = policy.check is None and policy.command in ("ALL", "UPDATE")
-    roles = tuple(sorted("PUBLIC" if r.upper() == "PUBLIC" else r for r in policy.roles))
-    return replace(policy, check=policy.using if stands_in else policy.check, roles=roles)
+    return _Policy(
+        policy.name,
+        policy.command,
+        tuple(sorted("PUBLIC" if role.upper() == "PUBLIC" else role for role in policy.roles)),
+        policy.permissive,
+        policy.using,
+        policy.using if stands_in else policy.check,
+        open=not full and policy.using is None and policy.check is None,
+        text=described(policy),
+    )
 
 
-def privileges(on: QName, before: Side, after: Side) -> Iterator[Change]:
+def _same_policy(old: _Policy, new: _Policy, terms: Terms) -> bool:
+    """Tell whether they differ by their names alone; one that says nothing would be like any other."""
+    same = POLICY.alike is not None and POLICY.alike(old, new, terms)
+    return same and not _says_nothing(old) and not _says_nothing(new)
+
+
+def _says_nothing(policy: _Policy) -> bool:
+    return policy.using is None and policy.check is None
+
+
+_POLICY = replace(POLICY, described=lambda policy, _: policy.text, alike=_same_policy)
+
+
+def _privileges(before: Side, after: Side, ref: ObjectRef, terms: Terms) -> Iterator[Change]:
     """Yield what roles may do on the table, of the roles that both speak of."""
-    old = {g.role: frozenset(g.privileges) for g in before.table.grants}
-    new = {g.role: frozenset(g.privileges) for g in after.table.grants}
+    old, new = ({g.role: Grant(g.role, g.privileges) for g in side.table.grants} for side in (before, after))
     roles = {r for r in old if r in new or after.full} | {r for r in new if r in old or before.full}
-    for role in sorted(roles):
-        left, right = old.get(role, frozenset()), new.get(role, frozenset())
-        if not (before.full and after.full):  # a server older than 17 does not know it
-            left, right = left - {"MAINTAIN"}, right - {"MAINTAIN"}
-        words = Property(
-            f"privileges of {role}",
-            names(sorted(left)) or "none",
-            names(sorted(right)) or "none",
-            widens=left < right,
-        )
-        yield from changed(ObjectRef.of_table(on), [words])
+    left, right = ([held[role] for role in roles if role in held] for held in (old, new))
+    return grants(ref, terms, left, right, ("", ""))

@@ -2,38 +2,60 @@
 
 import re
 from collections.abc import Hashable, Iterator
+from typing import Any
 
 from ...model.catalog import Constraint, Index, Table
 from ...model.difference import Change
 from ...model.finding import ObjectRef
-from .changes import Property, added, changed, names, removed, renamed, shown, yes_no
-from .pairs import pair
+from .changes import names, shown, yes_no
+from .loop import Attribute, Kind, compared, differences, field, flag, same_content
 from .terms import Terms
 
 _DESCENDING, _NULLS_FIRST = 1, 2
 _USUAL = re.compile(r"([a-z0-9]+_ops)?")  # the classes that are a type's default are called after it
 
 
+def _same_columns(old: Constraint, new: Constraint, _: Terms) -> bool:
+    """The order of a key's columns matters; a CHECK lists those that it happens to mention."""
+    return new.kind == "check" or old.columns == new.columns
+
+
+def _same_target(old: Constraint, new: Constraint, terms: Terms) -> bool:
+    target = terms.target(old.references), old.referenced_columns
+    return target == (new.references, new.referenced_columns)
+
+
+_CONSTRAINT: tuple[Attribute[Any], ...] = (
+    field("columns", "columns", names, same=_same_columns),
+    field(
+        "definition", "definition", lambda text: text or "", same=lambda o, n, terms: terms.definition(o, n)
+    ),
+    flag("validated", "validated"),
+    flag("enforced", "enforced"),
+    Attribute("deferrable", lambda c, _: _deferral(c)),
+    field("inherited by children", "no_inherit", lambda no_inherit: yes_no(not no_inherit)),
+    Attribute("references", lambda c, terms: _reference(c, terms.default_schema), _same_target),
+    Attribute("on delete", lambda c, _: _deletion(c)),
+    field("on update", "on_update"),
+    field("match", "match"),
+    Attribute("period", lambda c, _: yes_no(c.temporal) if c.kind == "foreign key" else None),
+)
+CONSTRAINT: Kind[Constraint] = Kind(
+    None,
+    _CONSTRAINT,
+    place="table",
+    described=lambda constraint, terms: described(constraint, terms.default_schema),
+    key=lambda constraint: (constraint.kind, constraint.name),
+    alike=same_content(_CONSTRAINT),
+    shapes=lambda constraint, _: (outline(constraint),),
+    certain=False,
+)
+
+
 def constraints(before: Table, after: Table, terms: Terms) -> Iterator[Change]:
     """Yield the changes of the constraints but NOT NULL, which is a property of a column."""
-    found = pair(
-        own(before),
-        own(after),
-        lambda c: (c.kind, c.name),
-        lambda old, new: old.kind == new.kind and not any(changed(_ref(after, new), _terms(old, new, terms))),
-        shapes=lambda c: (outline(c),),
-        certain=False,
-    )
-    for old, new in found.same:
-        if old != new:
-            yield from changed(_ref(after, new), _terms(old, new, terms))
-    for old, new in found.renamed:
-        yield renamed(_ref(after, new), old.name)
-    for old in found.removed:
-        yield removed(_ref(before, old), described(old, terms.default_schema))
-    for new in found.added:
-        yield added(_ref(after, new), described(new, terms.default_schema))
-    yield from _not_null(before, after)
+    yield from compared(CONSTRAINT, own(before), own(after), terms, on=(before, after))
+    yield from _not_null(before, after, terms)
 
 
 def outline(constraint: Constraint) -> Hashable:
@@ -51,56 +73,16 @@ def own(table: Table) -> list[Constraint]:
     return [c for c in table.constraints if c.kind != "not null" and not c.inherited]
 
 
-def _ref(table: Table, constraint: Constraint) -> ObjectRef:
-    return ObjectRef.on_table(constraint.kind, table.qname, constraint.name)
+_NOT_NULL: Kind[Constraint] = Kind("column", (flag("not null validated", "validated"),))
 
 
-def _terms(old: Constraint, new: Constraint, terms: Terms) -> list[Property]:
-    """Return the properties of a constraint; its name is none of them."""
-    same_definition = terms.definition(old, new)
-    properties = [
-        Property("columns", names(old.columns), names(new.columns), _columns_differ(old, new)),
-        Property("definition", old.definition or "", new.definition or "", not same_definition),
-        Property("validated", yes_no(old.validated), yes_no(new.validated)),
-        Property("enforced", yes_no(old.enforced), yes_no(new.enforced)),
-        Property("deferrable", _deferral(old), _deferral(new)),
-        Property("inherited by children", yes_no(not old.no_inherit), yes_no(not new.no_inherit)),
-    ]
-    if new.kind == "foreign key":
-        schema = terms.default_schema
-        properties += [
-            Property(
-                "references",
-                _reference(old, schema),
-                _reference(new, schema),
-                (terms.target(old.references), old.referenced_columns)
-                != (new.references, new.referenced_columns),
-            ),
-            Property("on delete", _deletion(old), _deletion(new)),
-            Property("on update", old.on_update, new.on_update),
-            Property("match", old.match, new.match),
-            Property("period", yes_no(old.temporal), yes_no(new.temporal)),
-        ]
-    return properties
-
-
-def _columns_differ(old: Constraint, new: Constraint) -> bool:
-    """The order of a key's columns matters; a CHECK lists those that it happens to mention."""
-    if new.kind == "check":
-        return False
-    return old.columns != new.columns
-
-
-def _not_null(before: Table, after: Table) -> Iterator[Change]:
+def _not_null(before: Table, after: Table, terms: Terms) -> Iterator[Change]:
     """PostgreSQL 18 can hold a NOT NULL that was never validated."""
     old = {c.columns: c for c in before.constraints if c.kind == "not null"}
     for new in after.constraints:
         if new.kind == "not null" and new.columns in old and len(new.columns) == 1:
             ref = ObjectRef.on_table("column", after.qname, new.columns[0])
-            was = old[new.columns]
-            yield from changed(
-                ref, [Property("not null validated", yes_no(was.validated), yes_no(new.validated))]
-            )
+            yield from differences(_NOT_NULL, old[new.columns], new, ref, terms)
 
 
 def _deferral(constraint: Constraint) -> str:
@@ -131,72 +113,6 @@ def described(constraint: Constraint, default_schema: str) -> str:
     return text if constraint.validated else f"{text} not valid"
 
 
-def indexes(before: Table, after: Table, terms: Terms) -> Iterator[Change]:
-    """Yield the changes of the indexes, but those that implement a constraint."""
-    found = pair(
-        free(before),
-        free(after),
-        lambda i: i.name,
-        lambda old, new: not any(changed(_index(after, new), _shape(old, new, terms))),
-        shapes=lambda i: (index_outline(i),),
-        certain=False,
-    )
-    for old, new in found.same:
-        if old != new:
-            yield from changed(_index(after, new), _shape(old, new, terms))
-    for old, new in found.renamed:
-        yield renamed(_index(after, new), old.name)
-    for old in found.removed:
-        yield removed(_index(before, old), described_index(old))
-    for new in found.added:
-        yield added(_index(after, new), described_index(new))
-    yield from _implementing(before, after)
-
-
-def free(table: Table) -> list[Index]:
-    """Return the indexes that are compared by themselves, not with what they implement."""
-    return [i for i in table.indexes if i.constraint is None and not i.primary and not i.inherited]
-
-
-def _index(table: Table, index: Index) -> ObjectRef:
-    return ObjectRef.on_table("index", table.qname, index.name)
-
-
-def _implementing(before: Table, after: Table) -> Iterator[Change]:
-    """Yield what a constraint does not say of its index: INCLUDE, NULLS NOT DISTINCT, validity."""
-    old = {i.constraint: i for i in before.indexes if i.constraint is not None and not i.inherited}
-    for new in after.indexes:
-        if new.constraint is None or new.inherited:
-            continue
-        was = old.get(new.constraint)
-        if was is not None and was != new:
-            ref = ObjectRef.on_table("primary key" if new.primary else "unique", after.qname, new.constraint)
-            yield from changed(ref, _extras(was, new))
-
-
-def _extras(old: Index, new: Index) -> list[Property]:
-    return [
-        Property("include", names(sorted(old.include)), names(sorted(new.include))),
-        Property("nulls distinct", yes_no(not old.nulls_not_distinct), yes_no(not new.nulls_not_distinct)),
-        Property("valid", yes_no(old.valid), yes_no(new.valid)),
-    ]
-
-
-def _shape(old: Index, new: Index, terms: Terms) -> list[Property]:
-    return [
-        Property("columns", _keys(old), _keys(new), not _same_keys(old, new, terms)),
-        Property("unique", yes_no(old.unique), yes_no(new.unique)),
-        Property("method", old.method, new.method),
-        Property(
-            "predicate",
-            old.predicate or "none",
-            new.predicate or "none",
-            not terms.expression(old.predicate, new.predicate),
-        ),
-        *_extras(old, new),
-    ]
-
-
 def _same_keys(old: Index, new: Index, terms: Terms) -> bool:
     if (old.columns, old.options) != (new.columns, new.options):
         return False
@@ -222,6 +138,53 @@ def _keys(index: Index) -> str:
         part += f" {opclass}" if not _USUAL.fullmatch(opclass) else ""
         parts.append(part)
     return ", ".join(parts)
+
+
+# What a constraint does not say of its index.
+_EXTRAS: tuple[Attribute[Any], ...] = (
+    field("include", "include", lambda columns: names(sorted(columns))),
+    field("nulls distinct", "nulls_not_distinct", lambda not_distinct: yes_no(not not_distinct)),
+    flag("valid", "valid"),
+)
+_INDEX: tuple[Attribute[Any], ...] = (
+    Attribute("columns", lambda index, _: _keys(index), _same_keys),
+    flag("unique", "unique"),
+    field("method", "method"),
+    field("predicate", "predicate", same=lambda o, n, terms: terms.expression(o.predicate, n.predicate)),
+    *_EXTRAS,
+)
+INDEX: Kind[Index] = Kind(
+    "index",
+    _INDEX,
+    place="table",
+    described=lambda index, _: described_index(index),
+    alike=same_content(_INDEX),
+    shapes=lambda index, _: (index_outline(index),),
+    certain=False,
+)
+_OF_A_KEY: Kind[Index] = Kind(None, _EXTRAS)
+
+
+def indexes(before: Table, after: Table, terms: Terms) -> Iterator[Change]:
+    """Yield the changes of the indexes, but those that implement a constraint."""
+    yield from compared(INDEX, free(before), free(after), terms, on=(before, after))
+    yield from _implementing(before, after, terms)
+
+
+def free(table: Table) -> list[Index]:
+    """Return the indexes that are compared by themselves, not with what they implement."""
+    return [i for i in table.indexes if i.constraint is None and not i.primary and not i.inherited]
+
+
+def _implementing(before: Table, after: Table, terms: Terms) -> Iterator[Change]:
+    """Yield what a constraint does not say of its index."""
+    old = {i.constraint: i for i in before.indexes if i.constraint is not None and not i.inherited}
+    for new in after.indexes:
+        was = None if new.constraint is None or new.inherited else old.get(new.constraint)
+        if was is not None and was != new:
+            kind = "primary key" if new.primary else "unique"
+            ref = ObjectRef.on_table(kind, after.qname, new.constraint or "")
+            yield from differences(_OF_A_KEY, was, new, ref, terms)
 
 
 def described_index(index: Index) -> str:

@@ -4,124 +4,103 @@ Source: PostgreSQL documentation, CREATE POLICY: permissive policies are joined 
 AND; without USING a permissive policy lets no row be read, and USING stands in where CHECK is missing.
 """
 
-from collections.abc import Iterator
+from typing import Any
 
 from ...model.catalog import Policy, Table
 from ...model.contract import ExpectedPolicy
-from ...model.difference import Change
-from ...model.finding import ObjectRef
 from ...sql.compare import Const, Node, are_among, flat, read_tree, same_tree
-from .changes import Property, added, changed, names, on_off, removed, renamed
-from .pairs import pair
+from .changes import names, on_off
+from .loop import Attribute, Kind, field, loses, same_content
 from .terms import Terms
-
-Either = Policy | ExpectedPolicy
 
 _READS = ("ALL", "SELECT", "UPDATE", "DELETE")
 _WRITES = ("ALL", "INSERT", "UPDATE")
 
 
-def switches(before: Table, after: Table) -> list[Property]:
-    """Return whether row-level security is on, and on for the owner too."""
-    return [
-        Property(
-            "row-level security",
-            on_off(before.row_security),
-            on_off(after.row_security),
-            widens=before.row_security and not after.row_security,
-        ),
-        Property(
-            "forced row-level security",
-            on_off(before.force_row_security),
-            on_off(after.force_row_security),
-            widens=before.row_security and before.force_row_security and not after.force_row_security,
-        ),
-    ]
+def _unforced(old: Table, new: Table, _: Terms) -> bool:
+    return old.row_security and old.force_row_security and not new.force_row_security
 
 
-def policies(before: Table, after: Table, terms: Terms) -> Iterator[Change]:
-    """Yield the changes of the policies. None widens a table that is without row security on either
-    side: there they decide nothing."""
-    active = before.row_security and after.row_security
-    found = pair(
-        before.policies,
-        after.policies,
-        lambda p: p.name,
-        lambda old, new: not any(changed(_ref(after, new), parts(old, new, terms, active=False))),
-        shapes=lambda p: ((p.permissive, p.command, frozenset(p.roles)),),
-    )
-    for old, new in found.same:
-        if old != new:
-            yield from changed(_ref(after, new), parts(old, new, terms, active=active))
-    for old, new in found.renamed:
-        yield renamed(_ref(after, new), old.name)
-    for old in found.removed:
-        yield removed(_ref(before, old), described(old), widens=active and not old.permissive)
-    for new in found.added:
-        yield added(_ref(after, new), described(new), widens=active and admits(new, terms))
+# Whether row-level security is on, and on for the owner too.
+SWITCHES = (
+    field("row-level security", "row_security", on_off, widens=loses("row_security")),
+    field("forced row-level security", "force_row_security", on_off, widens=_unforced),
+)
 
 
-def _ref(table: Table, policy: Policy) -> ObjectRef:
-    return ObjectRef.on_table("policy", table.qname, policy.name)
-
-
-def admits(policy: Either, terms: Terms) -> bool:
+def admits(policy: Policy, terms: Terms) -> bool:
     """Tell whether a policy that is added may let rows in."""
-    return policy.permissive and not all(never(e, terms.default_schema) for e in _conditions(policy))
+    conditions = [e for e in (policy.using, policy.check) if e is not None]
+    return policy.permissive and not all(never(e, terms.default_schema) for e in conditions)
 
 
-def _conditions(policy: Either) -> list[str]:
-    return [e for e in (policy.using, policy.check) if e is not None]
+def _joins_as_before(old: Policy, new: Policy, terms: Terms) -> bool:
+    return terms.guarded and old.permissive == new.permissive
 
 
-def parts(old: Either, new: Either, terms: Terms, *, active: bool) -> list[Property]:
-    """Return the properties of a policy on both sides; `active`: they may widen it."""
-    both = active and old.permissive == new.permissive
-    return [
-        Property("type", _type(old), _type(new), widens=active and new.permissive),
-        Property("command", old.command, new.command, widens=both and _command_widens(old, new)),
-        Property(
-            "roles",
-            names(sorted(old.roles)),
-            names(sorted(new.roles)),
-            widens=both and _roles_widen(old, new),
-        ),
-        Property(
-            "using",
-            old.using or "none",
-            new.using or "none",
-            not terms.expression(old.using, new.using),
-            widens=both and new.command in _READS and _more(old.using, new.using, new, terms),
-        ),
-        Property(
-            "check",
-            old.check or "none",
-            new.check or "none",
-            not terms.expression(old.check, new.check),
-            widens=both
-            and new.command in _WRITES
-            and _more(old.check or old.using, new.check or new.using, new, terms),
-        ),
-    ]
+def _type_widens(_: Policy, new: Policy, terms: Terms) -> bool:
+    return terms.guarded and new.permissive
 
 
-def _type(policy: Either) -> str:
-    return "permissive" if policy.permissive else "restrictive"
+def _command_widens(old: Policy, new: Policy, terms: Terms) -> bool:
+    return _joins_as_before(old, new, terms) and (new.command if new.permissive else old.command) == "ALL"
 
 
-def _command_widens(old: Either, new: Either) -> bool:
-    return (new.command if new.permissive else old.command) == "ALL"
-
-
-def _roles_widen(old: Either, new: Either) -> bool:
+def _roles_widen(old: Policy, new: Policy, terms: Terms) -> bool:
     """More roles have a permissive policy, or fewer are held by a restrictive one."""
     few, many = (old, new) if new.permissive else (new, old)
-    if "PUBLIC" in few.roles:
+    if not _joins_as_before(old, new, terms) or "PUBLIC" in few.roles:
         return False
     return "PUBLIC" in many.roles or set(few.roles) < set(many.roles)
 
 
-def _more(old: str | None, new: str | None, policy: Either, terms: Terms) -> bool:
+def _using_widens(old: Policy, new: Policy, terms: Terms) -> bool:
+    asked = _joins_as_before(old, new, terms) and new.command in _READS
+    return asked and _more(old.using, new.using, new, terms)
+
+
+def _check_widens(old: Policy, new: Policy, terms: Terms) -> bool:
+    asked = _joins_as_before(old, new, terms) and new.command in _WRITES
+    return asked and _more(old.check or old.using, new.check or new.using, new, terms)
+
+
+def _condition(name: str) -> Any:
+    """Return the words of a condition. A declared policy may say nothing of either."""
+
+    def words(policy: Any, _: Terms) -> str | None:
+        return None if getattr(policy, "open", False) else getattr(policy, name) or "none"
+
+    return words
+
+
+_ATTRIBUTES: tuple[Attribute[Any], ...] = (
+    Attribute("type", lambda p, _: _type(p), widens=_type_widens),
+    field("command", "command", widens=_command_widens),
+    field("roles", "roles", lambda roles: names(sorted(roles)), widens=_roles_widen),
+    Attribute(
+        "using", _condition("using"), lambda o, n, terms: terms.expression(o.using, n.using), _using_widens
+    ),
+    Attribute(
+        "check", _condition("check"), lambda o, n, terms: terms.expression(o.check, n.check), _check_widens
+    ),
+)
+POLICY: Kind[Any] = Kind(
+    "policy",
+    _ATTRIBUTES,
+    place="table",
+    described=lambda p, _: described(p),
+    alike=same_content(_ATTRIBUTES),
+    shapes=lambda p, _: ((p.permissive, p.command, frozenset(p.roles)),),
+    lets_in=lambda p, terms: terms.guarded and admits(p, terms),
+    held_back=lambda p, terms: terms.guarded and not p.permissive,
+)
+
+
+def _type(policy: Policy | ExpectedPolicy) -> str:
+    return "permissive" if policy.permissive else "restrictive"
+
+
+def _more(old: str | None, new: str | None, policy: Policy, terms: Terms) -> bool:
     """Tell whether one condition of a policy certainly lets in more than before."""
     if old is None or new is None:
         missing_admits = not policy.permissive
@@ -137,7 +116,7 @@ def _plainly(condition: str, *, admits: bool, terms: Terms) -> bool:
     return terms.expression(condition, "true") if admits else never(condition, terms.default_schema)
 
 
-def described(policy: Either) -> str:
+def described(policy: Policy | ExpectedPolicy) -> str:
     """Return the whole of a policy in words."""
     text = f"{_type(policy)} for {policy.command} to {names(policy.roles)}"
     text += f" using {policy.using}" if policy.using is not None else ""

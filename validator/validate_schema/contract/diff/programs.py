@@ -1,109 +1,136 @@
-"""Views and functions on both sides."""
+"""Views, functions and triggers on both sides."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator
+from typing import Any
 
-from ...model.catalog import Function, View
+from ...model.catalog import Function, Table, Trigger, View
 from ...model.difference import Change
 from ...model.finding import ObjectRef
-from .changes import Property, added, changed, grants, names, removed, renamed, yes_no
-from .pairs import Pairs, pair
-from .tables import triggers
+from .loop import (
+    ENABLED,
+    OWNER,
+    Attribute,
+    Kind,
+    compared,
+    dotted,
+    field,
+    flag,
+    gains,
+    listed,
+    loses,
+    same_content,
+)
 from .terms import Terms
 
 _LENGTH = 200
 
-
-def views(before: Sequence[View], after: Sequence[View], terms: Terms) -> Iterator[Change]:
-    """Yield the changes of views and materialized views."""
-    found = pair(
-        before,
-        after,
-        lambda v: (v.kind, v.qname),
-        lambda old, new: old.kind == new.kind and not any(changed(_view_ref(new), _view(old, new, terms))),
-        shapes=lambda v: ((v.kind, v.owner, v.columns, terms.query_outline(v.definition)),),
-    )
-    for old, new in (*found.same, *found.renamed):
-        if old is new or old == new:
-            continue
-        ref = _view_ref(new)
-        if old.qname != new.qname:
-            yield renamed(ref, old.name if old.schema == new.schema else f"{old.schema}.{old.name}")
-        yield from changed(ref, _view(old, new, terms))
-        yield from grants(ref, terms, old.grants, new.grants, (old.owner, new.owner))
-        yield from triggers(new.qname, old.triggers, new.triggers)
-    for old in found.removed:
-        yield removed(_view_ref(old), excerpt(old.definition))
-    for new in found.added:
-        yield added(_view_ref(new), excerpt(new.definition))
+_TRIGGER: tuple[Attribute[Any], ...] = (
+    Attribute("fires", lambda trigger, _: _firing(trigger)),
+    field("function", "function", dotted),
+    ENABLED,
+)
+TRIGGER: Kind[Trigger] = Kind(
+    "trigger",
+    _TRIGGER,
+    place="table",
+    described=lambda trigger, _: f"{_firing(trigger)} execute {dotted(trigger.function)}",
+    alike=same_content(_TRIGGER),
+    shapes=lambda trigger, _: ((trigger.function, trigger.timing, trigger.events, trigger.level),),
+)
 
 
-def _view_ref(view: View) -> ObjectRef:
-    return ObjectRef(view.kind, view.schema, name=view.name)
+def triggers(before: Table | View, after: Table | View, terms: Terms) -> Iterator[Change]:
+    """Yield the changes of the triggers of one table or view, but of those that come from its parent."""
+    old, new = ([t for t in side.triggers if not t.inherited] for side in (before, after))
+    return compared(TRIGGER, old, new, terms, on=(before, after))
 
 
-def _view(old: View, new: View, terms: Terms) -> list[Property]:
-    return [
-        Property(
-            "definition",
-            excerpt(old.definition),
-            excerpt(new.definition),
-            old.columns != new.columns or not terms.query(old.definition, new.definition),
-        ),
-        Property(
-            "security invoker",
-            yes_no(old.security_invoker),
-            yes_no(new.security_invoker),
-            widens=old.security_invoker and not new.security_invoker,
-        ),
-        Property("security barrier", yes_no(old.security_barrier), yes_no(new.security_barrier)),
-        Property("owner", old.owner, new.owner),
-    ]
+def _firing(trigger: Trigger) -> str:
+    return f"{trigger.timing} {' or '.join(trigger.events)} for each {trigger.level}"
 
 
-def functions(before: Sequence[Function], after: Sequence[Function], terms: Terms) -> Iterator[Change]:
-    """Yield the changes of functions and procedures. Overloads are told apart by their arguments; where
-    a name has one left over on each side, its arguments changed."""
-    found = _pair_functions(before, after, terms)
-    for old, new in found.same:
-        if old is new or old == new:
-            continue
-        ref = _function_ref(new)
-        yield from changed(ref, _function(old, new, terms))
-        yield from grants(ref, terms, old.grants, new.grants, (old.owner, new.owner))
-    for old, new in found.renamed:
-        if old.qname == new.qname:
-            ref = _function_ref(new)
-            yield from changed(ref, [Property("arguments", old.arguments, new.arguments)])
-            yield from changed(ref, _function(old, new, terms))
-        else:
-            yield renamed(_function_ref(new), _called(old))
-    for old in found.removed:
-        yield removed(_function_ref(old), _signature(old))
-    for new in found.added:
-        yield added(_function_ref(new), _signature(new))
+def excerpt(text: str) -> str:
+    """Return a definition on one line, shortened."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LENGTH else line[:_LENGTH].rstrip() + "…"
 
 
-def _pair_functions(before: Sequence[Function], after: Sequence[Function], terms: Terms) -> Pairs[Function]:
-    def alike(old: Function, new: Function) -> bool:
-        if old.kind != new.kind:
-            return False
-        if old.qname == new.qname:
-            return True
-        same_arguments = old.arguments == new.arguments and old.body is not None
-        return same_arguments and not any(changed(_function_ref(new), _function(old, new, terms)))
-
-    def shapes(function: Function) -> tuple[Hashable, ...]:
-        return (function.kind, function.qname), (function.kind, function.arguments, _lines(function))
-
-    return pair(before, after, lambda f: (f.kind, f.qname, f.arguments), alike, shapes=shapes)
+def _same_query(old: View, new: View, terms: Terms) -> bool:
+    return old.columns == new.columns and terms.query(old.definition, new.definition)
 
 
-def _called(function: Function) -> str:
-    return f"{function.name}({function.arguments})"
+_VIEW: tuple[Attribute[Any], ...] = (
+    field("definition", "definition", excerpt, same=_same_query),
+    flag("security invoker", "security_invoker", widens=loses("security_invoker")),
+    flag("security barrier", "security_barrier"),
+    OWNER,
+)
 
 
-def _function_ref(function: Function) -> ObjectRef:
-    return ObjectRef(function.kind, function.schema, name=_called(function))
+def _on_view(old: View, new: View, _: ObjectRef, terms: Terms) -> Iterator[Change]:
+    return triggers(old, new, terms)
+
+
+VIEW: Kind[View] = Kind(
+    None,
+    _VIEW,
+    described=lambda view, _: excerpt(view.definition),
+    key=lambda view: (view.kind, view.qname),
+    alike=same_content(_VIEW),
+    shapes=lambda v, terms: ((v.kind, v.owner, v.columns, terms.query_outline(v.definition)),),
+    parts=_on_view,
+)
+
+
+def _same_result(old: Function, new: Function, terms: Terms) -> bool:
+    return terms.type(_returns(old), _returns(new))
+
+
+def _returns(function: Function) -> str:
+    return function.returns or "nothing"
+
+
+_FUNCTION: tuple[Attribute[Any], ...] = (
+    field("body", "body", lambda text: excerpt(text or ""), same=lambda o, n, _: _lines(o) == _lines(n)),
+    Attribute("returns", lambda function, _: _returns(function), _same_result),
+    field("language", "language"),
+    field("volatility", "volatility"),
+    field(
+        "security",
+        "security_definer",
+        lambda definer: "definer" if definer else "invoker",
+        widens=gains("security_definer"),
+    ),
+    flag("leakproof", "leakproof"),
+    listed("settings", "settings"),
+    OWNER,
+)
+_same_function = same_content(_FUNCTION)
+
+
+def _alike(old: Function, new: Function, terms: Terms) -> bool:
+    """Overloads are told apart by their arguments; where a name has one left over on each side, its
+    arguments changed. One of another name has the same arguments and content."""
+    if old.kind != new.kind:
+        return False
+    if old.qname == new.qname:
+        return True
+    return old.arguments == new.arguments and old.body is not None and _same_function(old, new, terms)
+
+
+def _shapes(function: Function, _: Terms) -> tuple[Hashable, ...]:
+    return (function.kind, function.qname), (function.kind, function.arguments, _lines(function))
+
+
+FUNCTION: Kind[Function] = Kind(
+    None,
+    (field("arguments", "arguments", str), *_FUNCTION),
+    label=lambda function: f"{function.name}({function.arguments})",
+    described=lambda function, _: _signature(function),
+    key=lambda function: (function.kind, function.qname, function.arguments),
+    alike=_alike,
+    shapes=_shapes,
+)
 
 
 def _signature(function: Function) -> str:
@@ -112,35 +139,6 @@ def _signature(function: Function) -> str:
     return f"{returns}{function.language}, {function.volatility}{rights}"
 
 
-def _function(old: Function, new: Function, terms: Terms) -> list[Property]:
-    returns = old.returns or "nothing", new.returns or "nothing"
-    return [
-        Property("body", excerpt(old.body or ""), excerpt(new.body or ""), _lines(old) != _lines(new)),
-        Property("returns", *returns, not terms.type(*returns)),
-        Property("language", old.language, new.language),
-        Property("volatility", old.volatility, new.volatility),
-        Property(
-            "security",
-            _rights(old),
-            _rights(new),
-            widens=new.security_definer and not old.security_definer,
-        ),
-        Property("leakproof", yes_no(old.leakproof), yes_no(new.leakproof)),
-        Property("settings", names(sorted(old.settings)) or "none", names(sorted(new.settings)) or "none"),
-        Property("owner", old.owner, new.owner),
-    ]
-
-
-def _rights(function: Function) -> str:
-    return "definer" if function.security_definer else "invoker"
-
-
 def _lines(function: Function) -> str:
     """Return the body without what an editor changes: line ends, and space around the whole."""
     return (function.body or "").replace("\r\n", "\n").strip()
-
-
-def excerpt(text: str) -> str:
-    """Return a definition on one line, shortened."""
-    line = " ".join(text.split())
-    return line if len(line) <= _LENGTH else line[:_LENGTH].rstrip() + "…"

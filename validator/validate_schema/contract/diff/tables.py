@@ -4,32 +4,107 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import chain
 
-from msgspec.structs import replace
-
-from ...model.catalog import Column, Constraint, QName, Table, Trigger
+from ...model.catalog import Column, Constraint, QName, Table
 from ...model.difference import Change
 from ...model.finding import ObjectRef
 from ...model.wording import some
 from ...sql.types import caseless_type
-from .changes import Property, added, changed, grants, names, on_off, removed, renamed, shown, yes_no
+from .changes import names, on_off, shown
 from .keys import constraints, free, index_outline, indexes, outline, own
-from .pairs import Pairs, pair
-from .policies import policies, switches
+from .loop import OWNER, Attribute, Kind, compared, differences, field, flag, listed
+from .pairs import Pairs
+from .policies import POLICY, SWITCHES
+from .programs import triggers
 from .terms import Terms
 
+COLUMN: Kind[Column] = Kind(
+    "column",
+    (
+        field("type", "type", same=lambda o, n, terms: terms.type(o.type, n.type)),
+        field("nullable", "not_null", lambda not_null: "no" if not_null else "yes"),
+        field("default", "default", same=lambda o, n, terms: _both_generated(o, n) or _filled(o, n, terms)),
+        field(
+            "expression",
+            "default",
+            same=lambda o, n, terms: not _both_generated(o, n) or _filled(o, n, terms),
+        ),
+        field("identity", "identity", lambda kind: kind or "no"),
+        field("generated", "generated", lambda kind: kind or "no"),
+        field("collation", "collation", lambda name: name or "default"),
+    ),
+    place="table",
+    described=lambda column, _: described_column(column),
+    privileges=lambda column, table: (column.grants, table.owner),
+)
 
-def pair_tables(before: Sequence[Table], after: Sequence[Table], terms: Terms) -> Pairs[Table]:
-    """Pair the tables by name; one that only has another name is said to be renamed."""
 
-    def alike(old: Table, new: Table) -> bool:
-        if not old.columns or len(old.columns) != len(new.columns) or old.parent or new.parent:
-            return False
-        if [c.name for c in old.columns] != [c.name for c in new.columns]:
-            return False
-        moved = terms._replace(renamed={**terms.renamed, old.qname: new.qname})
-        return all(c.kind == "renamed" for c in table_changes(old, new, moved))
+def _both_generated(old: Column, new: Column) -> bool:
+    return bool(old.generated and new.generated)
 
-    return pair(before, after, lambda t: t.qname, alike, shapes=lambda t: (_outline(t, terms),))
+
+def _filled(old: Column, new: Column, terms: Terms) -> bool:
+    """Tell whether both are filled with the same."""
+    return terms.expression(old.default, new.default, new.type)
+
+
+def _table_names(of: Iterable[QName], terms: Terms) -> str:
+    return ", ".join(shown(name, terms.default_schema) for name in of) or "none"
+
+
+def _same_parents(old: Table, new: Table, terms: Terms) -> bool:
+    return tuple(map(terms.target, old.inherits)) == new.inherits
+
+
+def _parts(old: Table, new: Table, _: ObjectRef, terms: Terms) -> Iterator[Change]:
+    """Yield what differs of all that hangs on a table; most tables of two schemas hold the same tuples."""
+    on = (old, new)
+    if old.columns != new.columns or old.owner != new.owner:
+        yield from compared(COLUMN, old.columns, new.columns, terms, on=on)
+    if old.constraints != new.constraints or terms.renamed:
+        yield from constraints(old, new, terms)
+    if old.indexes != new.indexes:
+        yield from indexes(old, new, terms)
+    if (old.policies, old.row_security) != (new.policies, new.row_security):
+        guarded = terms._replace(guarded=old.row_security and new.row_security)
+        yield from compared(POLICY, old.policies, new.policies, guarded, on=on)
+    if old.triggers != new.triggers:
+        yield from triggers(old, new, terms)
+
+
+def _alike(old: Table, new: Table, terms: Terms) -> bool:
+    """Tell whether two tables differ by their names alone, and those of what hangs on them."""
+    if not old.columns or len(old.columns) != len(new.columns) or old.parent or new.parent:
+        return False
+    if [c.name for c in old.columns] != [c.name for c in new.columns]:
+        return False
+    moved = terms._replace(renamed={**terms.renamed, old.qname: new.qname})
+    ref = ObjectRef.of_table(new.qname)
+    return all(change.kind == "renamed" for change in differences(TABLE, old, new, ref, moved))
+
+
+TABLE: Kind[Table] = Kind(
+    "table",
+    (
+        *SWITCHES,
+        OWNER,
+        field("kind", "kind"),
+        flag("unlogged", "unlogged"),
+        Attribute(
+            "partition of",
+            lambda t, terms: _table_names([t.parent] if t.parent else (), terms),
+            lambda o, n, terms: terms.target(o.parent) == n.parent,
+        ),
+        field("partition key", "partition_key"),
+        field("partition bound", "partition_bound"),
+        Attribute("inherits", lambda t, terms: _table_names(t.inherits, terms), _same_parents),
+        listed("options", "options"),
+    ),
+    described=lambda table, terms: described(table, terms.default_schema),
+    key=lambda table: table.qname,
+    alike=_alike,
+    shapes=lambda table, terms: (_outline(table, terms),),
+    parts=_parts,
+)
 
 
 def _outline(table: Table, terms: Terms) -> Hashable:
@@ -57,100 +132,6 @@ def _counted(outlines: Iterable[Hashable]) -> frozenset[tuple[Hashable, int]]:
     return frozenset(Counter(outlines).items())
 
 
-def of_tables(found: Pairs[Table], terms: Terms) -> Iterator[Change]:
-    """Yield the changes of all tables. `terms` know which were renamed."""
-    schema = terms.default_schema
-    for old, new in found.same:
-        if old is not new and old != new:
-            yield from table_changes(old, new, terms)
-    for old, new in found.renamed:
-        yield renamed(ObjectRef.of_table(new.qname), _old_name(old, new))
-        yield from table_changes(old, new, terms)
-    for old in found.removed:
-        yield removed(ObjectRef.of_table(old.qname), described(old, schema))
-    for new in found.added:
-        yield added(ObjectRef.of_table(new.qname), described(new, schema))
-
-
-def _old_name(old: Table, new: Table) -> str:
-    return old.name if old.schema == new.schema else f"{old.schema}.{old.name}"
-
-
-def table_changes(old: Table, new: Table, terms: Terms) -> Iterator[Change]:
-    """Yield what differs between two sides of one table."""
-    ref = ObjectRef.of_table(new.qname)
-    yield from changed(ref, _properties(old, new, terms))
-    yield from grants(ref, terms, old.grants, new.grants, (old.owner, new.owner))
-    if old.columns != new.columns or old.owner != new.owner:
-        yield from _columns(old, new, terms)
-    if old.constraints != new.constraints or terms.renamed:
-        yield from constraints(old, new, terms)
-    if old.indexes != new.indexes:
-        yield from indexes(old, new, terms)
-    if (old.policies, old.row_security) != (new.policies, new.row_security):
-        yield from policies(old, new, terms)
-    if old.triggers != new.triggers:
-        yield from triggers(new.qname, old.triggers, new.triggers)
-
-
-def _properties(old: Table, new: Table, terms: Terms) -> list[Property]:
-    schema = terms.default_schema
-    return [
-        *switches(old, new),
-        Property("owner", old.owner, new.owner),
-        Property("kind", old.kind, new.kind),
-        Property("unlogged", yes_no(old.unlogged), yes_no(new.unlogged)),
-        Property(
-            "partition of",
-            shown(old.parent, schema) if old.parent else "none",
-            shown(new.parent, schema) if new.parent else "none",
-            terms.target(old.parent) != new.parent,
-        ),
-        Property("partition key", old.partition_key or "none", new.partition_key or "none"),
-        Property("partition bound", old.partition_bound or "none", new.partition_bound or "none"),
-        Property(
-            "inherits",
-            ", ".join(shown(name, schema) for name in old.inherits) or "none",
-            ", ".join(shown(name, schema) for name in new.inherits) or "none",
-            tuple(map(terms.target, old.inherits)) != new.inherits,
-        ),
-        Property("options", names(sorted(old.options)) or "none", names(sorted(new.options)) or "none"),
-    ]
-
-
-def _columns(before: Table, after: Table, terms: Terms) -> Iterator[Change]:
-    found = pair(before.columns, after.columns, lambda c: c.name)
-    for old, new in found.same:
-        if old != new:
-            yield from changed(_ref(after, new), _column(old, new, terms))
-        yield from grants(_ref(after, new), terms, old.grants, new.grants, (before.owner, after.owner))
-    for old in found.removed:
-        yield removed(_ref(before, old), described_column(old))
-    for new in found.added:
-        yield added(_ref(after, new), described_column(new))
-
-
-def _ref(table: Table, column: Column) -> ObjectRef:
-    return ObjectRef.on_table("column", table.qname, column.name)
-
-
-def _column(old: Column, new: Column, terms: Terms) -> list[Property]:
-    filled = terms.expression(old.default, new.default, new.type)
-    return [
-        Property("type", old.type, new.type, not terms.type(old.type, new.type)),
-        Property("nullable", yes_no(not old.not_null), yes_no(not new.not_null)),
-        Property(
-            "expression" if old.generated and new.generated else "default",
-            old.default or "none",
-            new.default or "none",
-            not filled,
-        ),
-        Property("identity", old.identity or "no", new.identity or "no"),
-        Property("generated", old.generated or "no", new.generated or "no"),
-        Property("collation", old.collation or "default", new.collation or "default"),
-    ]
-
-
 def described_column(column: Column) -> str:
     """Return the whole of a column in words."""
     text = column.type + (" not null" if column.not_null else "")
@@ -176,45 +157,6 @@ def described(table: Table, default_schema: str) -> str:
     words += [some(len(table.policies), "policy")] if table.policies else []
     words += [f"partition of {shown(table.parent, default_schema)}"] if table.parent else []
     return ", ".join(words)
-
-
-def triggers(on: QName, before: Sequence[Trigger], after: Sequence[Trigger]) -> Iterator[Change]:
-    """Yield the changes of the triggers of one table or view."""
-
-    def ref(trigger: Trigger) -> ObjectRef:
-        return ObjectRef.on_table("trigger", on, trigger.name)
-
-    found = pair(
-        [t for t in before if not t.inherited],
-        [t for t in after if not t.inherited],
-        lambda t: t.name,
-        lambda old, new: replace(old, name=new.name) == new,
-        shapes=lambda t: (replace(t, name=""),),
-    )
-    for old, new in found.same:
-        yield from changed(ref(new), _trigger(old, new))
-    for old, new in found.renamed:
-        yield renamed(ref(new), old.name)
-    for old in found.removed:
-        yield removed(ref(old), _trigger_text(old))
-    for new in found.added:
-        yield added(ref(new), _trigger_text(new))
-
-
-def _trigger(old: Trigger, new: Trigger) -> list[Property]:
-    return [
-        Property("fires", _firing(old), _firing(new)),
-        Property("function", ".".join(old.function), ".".join(new.function)),
-        Property("enabled", old.enabled, new.enabled),
-    ]
-
-
-def _firing(trigger: Trigger) -> str:
-    return f"{trigger.timing} {' or '.join(trigger.events)} for each {trigger.level}"
-
-
-def _trigger_text(trigger: Trigger) -> str:
-    return f"{_firing(trigger)} execute {'.'.join(trigger.function)}"
 
 
 def moved(found: Pairs[Table]) -> dict[QName, QName]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ...model.catalog import Catalog, Constraint, QName
+from ...model.catalog import FORMAT, Catalog, Constraint, QName
 from ...sql.compare import same_expression, same_type
 from ...sql.ident import quote_qname, unquote_ident
 from ...sql.predicates import check_expression
@@ -15,17 +15,27 @@ _QUALIFIED = re.compile(rf"(?<![\w$])({_IDENT})\.({_IDENT})(?![\w$])")  # as the
 
 class Terms(NamedTuple):
     """`exact`: one server version printed both sides, so that its text is its meaning. `renamed` leads
-    from a table's old name to its new one. `maintain`: both servers know that privilege."""
+    from a table's old name to its new one. `maintain`: both servers know that privilege. `format` is the
+    older of the snapshot formats that both sides were read for. `guarded`: row-level security is on, so
+    that the policies at hand decide something."""
 
     default_schema: str
     exact: bool
     maintain: bool
     renamed: Mapping[QName, QName]
+    format: int = FORMAT
+    guarded: bool = True
 
     @classmethod
     def of(cls, before: Catalog, after: Catalog) -> "Terms":
         versions = before.server.version_num // 10_000, after.server.version_num // 10_000
-        return cls(after.server.default_schema, versions[0] == versions[1], min(versions) >= 17, {})
+        return cls(
+            after.server.default_schema,
+            exact=versions[0] == versions[1],
+            maintain=min(versions) >= 17,
+            renamed={},
+            format=min(before.format, after.format),
+        )
 
     def type(self, before: str, after: str) -> bool:
         """Tell whether both are the same type."""
