@@ -11,6 +11,7 @@ from validate_schema.pack.sql import quote_ident, same_expression, same_type
 from ._declared import DeclaredColumn, declared_columns, default_sql, without_tenant_column, written_in
 from ._nulls import forbid_null, lets_null_in, unvalidated_not_null
 from ._tenant_values import TypedTenant, default_of, judge_default, kind_of, typed_tenant_columns
+from ._undeclared import Seen, undeclared, under_closed_contract
 
 _MOMENT = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
 _TENANCY = """
@@ -333,3 +334,49 @@ def _differs(wanted: str | None, observed: str | None) -> str:
     if observed is None:
         return "has no default"
     return "has a default, and none is declared" if wanted is None else "has another default than declared"
+
+
+class UndeclaredCandidate(NamedTuple):
+    """A column of a table whose columns the closed contract lists."""
+
+    table: catalog.Table
+    column: catalog.Column
+    expected: contract.ExpectedTable
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef.on_table("column", self.table.qname, self.column.name)
+
+
+def columns(facts: Facts) -> Iterator[UndeclaredCandidate]:
+    """Columns of the tables whose columns a closed contract lists."""
+    for table, expected in under_closed_contract(facts, "columns"):
+        yield from (UndeclaredCandidate(table, column, expected) for column in table.columns)
+
+
+@undeclared(
+    "COL005",
+    "column",
+    named="Column ",
+    subjects=columns,
+    severity=Severity.INFO,
+    why="Nobody declared it, so nobody reviewed what it holds and who may read it.",
+    bad="alter table organization add column notes text;",
+    good="alter table organization alter column name set default '';",
+    contract="""
+        [contract.tables.organization.columns]
+        id = { type = "uuid" }
+        name = { type = "text" }
+    """,
+    drop="it once nothing reads it",
+)
+def unexpected_column(subject: UndeclaredCandidate, _: Facts) -> Seen:
+    """A table has a column that the closed contract does not declare.
+
+    Examined: the columns of tables whose columns the contract lists, if it says ``closed = true``.
+    A table that the contract names without any column is not looked at; one that it does not name
+    is a finding of TBL002.
+    """
+    if any(c.name == subject.column.name for c in subject.expected.columns):
+        return None
+    return f"column of type {subject.column.type}"

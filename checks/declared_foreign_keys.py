@@ -1,12 +1,16 @@
 """FKY: the foreign keys that the contract declares are there."""
 
+from collections.abc import Iterator
+
 from validate_schema.pack import Facts, Flaw, Promise, Severity, check
+from validate_schema.pack.subjects import TableConstraint
 
 from ._declared import written_in
 from ._expected import ExpectedReference, expected_references
 from ._key_details import other_name
 from ._reference_remedies import add_expected, replace_expected
 from ._references import differences, words
+from ._undeclared import Seen, undeclared, under_closed_contract
 
 
 @check(
@@ -73,3 +77,50 @@ def expected_fk(subject: ExpectedReference, facts: Facts) -> Flaw | None:
         observed=words(key, facts),
         remedy=replace_expected(table, key, expected, facts),
     )
+
+
+def foreign_keys(facts: Facts) -> Iterator[TableConstraint]:
+    """Foreign keys of the tables whose foreign keys a closed contract lists."""
+    for table, _ in under_closed_contract(facts, "foreign_keys"):
+        yield from (TableConstraint(table, key) for key in table.foreign_keys if not key.inherited)
+
+
+@undeclared(
+    "FKY009",
+    "foreign key",
+    subjects=foreign_keys,
+    severity=Severity.WARNING,
+    why="Rows are refused, or deleted with others, and the application does not know of it.",
+    bad="""
+        create table invoice (
+            id uuid primary key,
+            org_id uuid not null references organization (id),
+            payer_id uuid references organization (id)
+        );
+    """,
+    good="""
+        create table invoice (
+            id uuid primary key,
+            org_id uuid not null references organization (id),
+            payer_id uuid
+        );
+    """,
+    contract="""
+        [contract.tables.organization]
+        [[contract.tables.invoice.foreign_keys]]
+        columns = ["org_id"]
+        references = "organization"
+    """,
+)
+def unexpected_fk(subject: TableConstraint, facts: Facts) -> Seen:
+    """A foreign key exists that the closed contract does not declare.
+
+    Examined are the foreign keys of tables whose foreign keys the contract lists, if it
+    says ``closed = true``. One
+    on declared columns passes here: FKY002 compares its target and actions.
+    """
+    table, key = subject
+    if any(set(key.columns) == set(e.columns) for e in facts.expected_tables[table.qname].foreign_keys):
+        return None
+    target = facts.show(key.references) if key.references else "?"
+    return f"foreign key ({', '.join(key.columns)}) to {target}"

@@ -1,11 +1,15 @@
 """IDX: the indexes that the contract declares are there."""
 
+from collections.abc import Iterator
+
 from validate_schema.pack import Facts, Flaw, Promise, Remedy, Severity, check
+from validate_schema.pack.subjects import TableIndex, keys_of
 
 from ._declared import written_in
 from ._expected import ExpectedOf, expected_indexes
 from ._indexes import build, nearest
 from ._key_details import declared_where, nearest_by_details, other_details, same_keys, same_predicate
+from ._undeclared import Seen, undeclared, under_closed_contract
 
 
 @check(
@@ -86,3 +90,43 @@ def _build_declared(subject: ExpectedOf, facts: Facts) -> Remedy:
     if not plain or key.method not in (None, "btree"):
         return Remedy(note="Create it as declared, with its method, order and predicate, in a migration.")
     return build(subject.table, key.columns, facts)
+
+
+def indexes(facts: Facts) -> Iterator[TableIndex]:
+    """Indexes of the tables whose indexes a closed contract lists, but for unique ones."""
+    for table, _ in under_closed_contract(facts, "indexes"):
+        for index in table.indexes:
+            if not index.unique and index.constraint is None and not index.inherited:
+                yield TableIndex(table, index)
+
+
+@undeclared(
+    "IDX007",
+    "index",
+    subjects=indexes,
+    severity=Severity.INFO,
+    why="It costs every write, and the next migration that the tool generates may drop it.",
+    bad="create index on organization (id, name);",
+    good="create index on organization (name, id);",
+    contract="""
+        [contract.tables.organization]
+        indexes = [["name"]]
+    """,
+    drop="it CONCURRENTLY once no query uses it",
+)
+def unexpected_index(subject: TableIndex, facts: Facts) -> Seen:
+    """An index exists that the closed contract does not declare.
+
+    Examined are the indexes of tables whose indexes the contract lists, if it
+    says ``closed = true``, but for
+    unique ones. An index whose first columns are declared as such passes, unless the contract declares that
+    index by name: then it must be the one. What differs in an index of a declared name is IDX006's question.
+    """
+    table, index = subject
+    for key in facts.expected_tables[table.qname].indexes:
+        if key.name == index.name:
+            return None
+        alike = same_keys(key, index, facts, first=key.name is None)
+        if alike and (key.predicate is None) == (index.predicate is None):
+            return None
+    return f"index on ({', '.join(keys_of(index))})"

@@ -1,12 +1,15 @@
 """UNQ: the uniques that the contract declares are there."""
 
+from collections.abc import Iterator
+
 from validate_schema.pack import Facts, Flaw, Promise, Remedy, Severity, check
 from validate_schema.pack.remedies import add_unique, free_name
-from validate_schema.pack.subjects import TableUnique, uniques_of
+from validate_schema.pack.subjects import TableUnique, keys_of, uniques_of
 
 from ._declared import written_in
 from ._expected import ExpectedOf, expected_uniques, missing_columns, partition_columns
 from ._key_details import declared_where, nearest_by_details, other_details, same_keys, same_predicate
+from ._undeclared import Seen, undeclared, under_closed_contract
 from ._uniques import words
 
 
@@ -91,3 +94,44 @@ def _add_expected(subject: ExpectedOf, facts: Facts) -> Remedy:
         steps=add_unique(table, columns, free_name(facts, table.schema, table.name, *columns, "key")),
         note="Duplicate rows make the new index fail: look for them first.",
     )
+
+
+def uniques(facts: Facts) -> Iterator[TableUnique]:
+    """Uniques of the tables whose uniques a closed contract lists; a primary key is one where the
+    contract holds the whole table and gives it none."""
+    for table, expected in under_closed_contract(facts, "uniques"):
+        keyless = expected.complete and expected.primary_key is None
+        yield from (u for u in uniques_of(table) if keyless or not u.idx.primary)
+
+
+@undeclared(
+    "UNQ006",
+    "unique",
+    subjects=uniques,
+    severity=Severity.WARNING,
+    why="Rows are refused that the application takes to be allowed.",
+    bad="alter table organization add unique (name);",
+    good="""
+        alter table organization add column slug text;
+        alter table organization add unique (slug);
+    """,
+    contract="""
+        [contract.tables.organization]
+        unique = [["slug"]]
+    """,
+)
+def unexpected_unique(unique: TableUnique, facts: Facts) -> Seen:
+    """A unique exists that the closed contract does not declare.
+
+    Examined are the unique constraints and unique indexes of tables whose uniques the contract
+    lists, if it says ``closed = true``. Those on expressions and partial ones, which few sources
+    can declare, are an info. What differs in a unique of a declared name is UNQ004's question. A primary
+    key counts where the contract holds the whole table without one.
+    """
+    for key in facts.expected_tables[unique.table.qname].uniques:
+        alike = (key.predicate is None) == (unique.predicate is None)
+        if key.name == unique.name or (alike and same_keys(key, unique.idx, facts)):
+            return None
+    words = f"unique on ({', '.join(keys_of(unique.idx))})"
+    partial = unique.predicate is not None or bool(unique.idx.expressions)
+    return (words, Severity.INFO) if partial else words

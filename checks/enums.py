@@ -10,6 +10,7 @@ from validate_schema.pack.remedies import create
 from validate_schema.pack.sql import parse_type, quote_ident, quote_literal, quote_qname
 
 from ._declared import declared_columns, is_free, written_in
+from ._undeclared import Seen, undeclared
 
 _TENANCY = """
     [tenancy]
@@ -307,3 +308,38 @@ def _is_named(enum: catalog.Enum, facts: Facts) -> bool:
     texts = [v.definition for v in facts.catalog.views]
     texts += [text or "" for f in facts.catalog.functions for text in (f.arguments, f.returns, f.body)]
     return any(name.search(text) for text in texts)
+
+
+def enums(facts: Facts) -> Iterator[EnumType]:
+    """Enum types, when the contract is closed and lists enums or holds whole tables."""
+    listed = facts.contract.enums or any(t.complete for t in facts.contract.tables)
+    if facts.contract.closed and listed:
+        yield from enum_types(facts)
+
+
+@undeclared(
+    "ENU004",
+    "enum",
+    named="Enum ",
+    subjects=enums,
+    severity=Severity.INFO,
+    why="It is left over from a change, or a column has values that the application does not know.",
+    bad="create type mood as enum ('sad', 'ok');",
+    good="create type task_status as enum ('open', 'done');",
+    contract="""
+        [contract.enums]
+        task_status = ["open", "done"]
+        [contract.tables.organization]
+    """,
+    drop="it once no column uses it",
+    portable=False,
+)
+def unexpected_enum(subject: EnumType, facts: Facts) -> Seen:
+    """An enum type exists that the closed contract does not declare.
+
+    Examined: every enum type, if the contract says ``closed = true`` and lists enums.
+    """
+    name = subject.enum.qname
+    if any(name == (e.schema or facts.default_schema, e.name) for e in facts.contract.enums):
+        return None
+    return f"enum; labels: {', '.join(subject.enum.labels)}"

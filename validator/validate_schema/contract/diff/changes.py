@@ -1,7 +1,6 @@
 """Changes of one object, property by property."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from ...model.catalog import Grant, QName
 from ...model.difference import Change
