@@ -1,12 +1,13 @@
 """Everything a check may look at, with the look-ups that several checks share."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from typing import Any, TypeVar
 
-from ..model.catalog import Catalog, Constraint, Function, QName, Role, Sequence, Table, View
+from ..model.catalog import Catalog, Constraint, Function, Membership, QName, Role, Sequence, Table, View
 from ..model.contract import Contract, ExpectedTable
 from ..model.evidence import Evidence
 from ..model.finding import ObjectRef
@@ -16,6 +17,8 @@ from ..model.reading import Analysis, Judgement, PolicyReading
 from ..model.tenancy import Level, Standing, TableClass, Tenancy
 from ..sql.ident import display, quote_ident, quote_qname
 from ..sql.mentions import Named
+
+_T = TypeVar("_T")
 
 
 class NotExamined(Exception):  # noqa: N818 - not an error: a result
@@ -327,17 +330,61 @@ class Facts:
         ]
         return min(found, key=lambda f: f.schema != self.default_schema, default=None)
 
+    def once(self, compute: "Callable[[Facts], _T]") -> _T:
+        """Return what `compute` says of these facts; it is asked when this is first wanted, and never again.
+
+        For look-ups that judges of many subjects share. `compute` must be one function, not a new one
+        for each call.
+        """
+        if compute not in self._once:
+            self._once[compute] = compute(self)
+        found: _T = self._once[compute]
+        return found
+
+    @cached_property
+    def _once(self) -> dict[object, Any]:
+        return {}
+
+    @cached_property
+    def views_by_name(self) -> Mapping[QName, View]:
+        return {v.qname: v for v in self.catalog.views}
+
+    @cached_property
+    def children(self) -> Mapping[QName, tuple[Table, ...]]:
+        """The direct partitions and inheritance children of each table."""
+        found: dict[QName, list[Table]] = {}
+        for table in self.catalog.tables:
+            for parent in (*((table.parent,) if table.parent else ()), *table.inherits):
+                found.setdefault(parent, []).append(table)
+        return {name: tuple(tables) for name, tables in found.items()}
+
     def can_become(self, role: str) -> frozenset[str]:
         """Return `role` and every role it may SET ROLE to, directly or through others."""
+        return self._known("set role", role, lambda: self._roles_of({role}, lambda m: m.set_role))
+
+    def inherited_by(self, role: str) -> frozenset[str]:
+        """Return `role` and the roles whose privileges it has without SET ROLE."""
+        return self._known("inherit", role, lambda: self._roles_of({role}, lambda m: m.inherit))
+
+    def _known(self, what: str, role: str, find: Callable[[], frozenset[str]]) -> frozenset[str]:
+        known = self._known_roles.setdefault(what, {})
+        if role not in known:
+            known[role] = find()
+        return known[role]
+
+    @cached_property
+    def _known_roles(self) -> dict[str, dict[str, frozenset[str]]]:
+        return {}
+
+    def _roles_of(self, roles: Iterable[str], passes: Callable[[Membership], bool]) -> frozenset[str]:
         seen: set[str] = set()
-        queue = [role]
+        queue = list(roles)
         while queue:
             name = queue.pop()
-            if name in seen:
-                continue
-            seen.add(name)
-            if name in self.roles:
-                queue += [m.role for m in self.roles[name].member_of if m.set_role]
+            if name not in seen:
+                seen.add(name)
+                member_of = self.roles[name].member_of if name in self.roles else ()
+                queue += [m.role for m in member_of if passes(m)]
         return frozenset(seen)
 
     def rights_of(self, role: str) -> frozenset[str]:
@@ -347,19 +394,11 @@ class Facts:
         Inheriting a role does not allow to SET ROLE onwards through it. Source: PostgreSQL
         documentation, "Role Membership".
         """
-        seen: set[str] = set()
-        queue = list(self.can_become(role))
-        while queue:
-            name = queue.pop()
-            if name not in seen:
-                seen.add(name)
-                member_of = self.roles[name].member_of if name in self.roles else ()
-                queue += [m.role for m in member_of if m.inherit]
-        return frozenset(seen)
+        return self._known("rights", role, lambda: self._roles_of(self.can_become(role), lambda m: m.inherit))
 
     def grantees_of(self, role: str) -> frozenset[str]:
         """Return the grantees whose privileges `role` can use: `rights_of` it, and PUBLIC."""
-        return self.rights_of(role) | {"PUBLIC"}
+        return self._known("grantees", role, lambda: self.rights_of(role) | {"PUBLIC"})
 
 
 def _spellings(function: Function) -> set[str]:

@@ -5,7 +5,7 @@ joined by OR, restrictive ones by AND; USING stands in for an absent WITH CHECK;
 its roles and to those that inherit from them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
@@ -53,38 +53,52 @@ class Scenario(NamedTuple):
 
 
 class Roles:
-    """Who is who: what a role inherits, and what it may become."""
+    """Who is who: what a role inherits, and what it may become. What is granted to few is asked for many:
+    the heirs of whoever was granted it are kept, not what each role inherits."""
 
     def __init__(self, roles: tuple[Role, ...]) -> None:
         self._roles = {role.name: role for role in roles}
-        self._rights: dict[str, frozenset[str]] = {}
+        self._members: dict[str, list[str]] = {}
+        for role in roles:
+            for membership in role.member_of:
+                if membership.inherit:
+                    self._members.setdefault(membership.role, []).append(role.name)
+        self._heirs: dict[str, frozenset[str]] = {}
+        self._disguises: dict[str, tuple[str, ...]] = {}
 
-    def rights(self, name: str) -> frozenset[str]:
-        """Return the role and all whose privileges it inherits: whose policies apply to it."""
-        if name not in self._rights:
-            self._rights[name] = self._closure(name, inherit=True)
-        return self._rights[name]
+    def has(self, name: str, holder: str) -> bool:
+        """Tell whether a role has what `holder` (a role, or PUBLIC) was granted: it inherits from it, or is
+        it itself."""
+        if holder in (PUBLIC, name):
+            return True
+        if holder not in self._heirs:
+            self._heirs[holder] = _closure(holder, lambda role: self._members.get(role, ()))
+        return name in self._heirs[holder]
 
     def disguises(self, name: str) -> tuple[str, ...]:
         """Return the role first, then those it may SET ROLE to that are subject to policies."""
-        others = self._closure(name, inherit=False) - {name}
-        return (name, *(n for n in sorted(others) if not self.exempt(n)))
+        if name not in self._disguises:
+            others = _closure(name, self._settable) - {name}
+            self._disguises[name] = (name, *(n for n in sorted(others) if not self.exempt(n)))
+        return self._disguises[name]
+
+    def _settable(self, name: str) -> Iterator[str]:
+        role = self._roles.get(name)
+        return (m.role for m in (role.member_of if role else ()) if m.set_role)
 
     def exempt(self, name: str) -> bool:
         role = self._roles.get(name)
         return role is not None and (role.superuser or role.bypassrls)
 
-    def _closure(self, name: str, *, inherit: bool) -> frozenset[str]:
-        seen: set[str] = set()
-        queue = [name]
-        while queue:
-            current = queue.pop()
-            if current not in seen:
-                seen.add(current)
-                role = self._roles.get(current)
-                held = role.member_of if role else ()
-                queue += [m.role for m in held if (m.inherit if inherit else m.set_role)]
-        return frozenset(seen)
+
+def _closure(name: str, onward: Callable[[str], Iterable[str]]) -> frozenset[str]:
+    seen, queue = {name}, [name]
+    while queue:
+        for other in onward(queue.pop()):
+            if other not in seen:
+                seen.add(other)
+                queue.append(other)
+    return frozenset(seen)
 
 
 class Judge:
@@ -159,22 +173,23 @@ class Judge:
 
     def _privileged(self, table: Table, role: str, command: str) -> bool:
         """Tell whether the role may run the command on some column of the table at all."""
-        names = {PUBLIC, *self.roles.rights(role)}
         grants = [*table.grants, *(g for c in table.columns for g in c.grants)]
-        return table.owner in names or any(g.grantee in names and command in g.privileges for g in grants)
+        holders = [table.owner, *(g.grantee for g in grants if command in g.privileges)]
+        return any(self.roles.has(role, holder) for holder in holders)
 
     def applicable(self, table: Table, role: str, command: str) -> tuple[Policy, ...]:
         """Return the policies of the table that apply to the role and the command."""
-        names = {PUBLIC} if role == PUBLIC else {PUBLIC, *self.roles.rights(role)}
         return tuple(
-            p for p in table.policies if p.command in ("ALL", command) and names.intersection(p.roles)
+            p
+            for p in table.policies
+            if p.command in ("ALL", command) and any(self.roles.has(role, holder) for holder in p.roles)
         )
 
     def demanded(self, table: Table, role: str) -> Node | None:
         """Return the condition on rows that the role may read of a table; None where there is none."""
         if not table.row_security or self.roles.exempt(role):
             return None
-        if role != PUBLIC and not table.force_row_security and table.owner in self.roles.rights(role):
+        if role != PUBLIC and not table.force_row_security and self.roles.has(role, table.owner):
             return None
         policies = self.applicable(table, role, "SELECT")
         return self.joined(policies, "using")
