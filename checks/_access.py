@@ -22,7 +22,7 @@ def users_of(
     if facts.app_roles:
         users = [r for r in facts.app_roles if (holders | {owner}) & facts.grantees_of(r)]
         return tuple(users) or (("PUBLIC",) if "PUBLIC" in holders else ())
-    return tuple(sorted(g for g in holders - {owner} if not bypasses(g, facts)))
+    return tuple(sorted(g for g in holders - {owner} if not facts.memberships.bypasses(g)))
 
 
 def holders_of(grants: Iterable[cat.Grant], owner: str, users: tuple[str, ...], facts: Facts) -> list[str]:
@@ -31,21 +31,15 @@ def holders_of(grants: Iterable[cat.Grant], owner: str, users: tuple[str, ...], 
     return sorted({g.grantee for g in grants} & reach - {owner})
 
 
-def bypasses(role: str, facts: Facts) -> bool:
-    """Tell whether no policy ever holds for `role`: a superuser, or one with BYPASSRLS."""
-    known = facts.roles.get(role)
-    return known is not None and (known.superuser or known.bypassrls)
-
-
 def escapes(role: str, table: cat.Table, facts: Facts) -> bool:
     """Tell whether the policies of `table` do not hold for what runs as `role`.
 
     Source: PostgreSQL documentation, "Row Security Policies": superusers, BYPASSRLS, and whoever has
     the rights of the owner while row security is not forced.
     """
-    if bypasses(role, facts) or not table.row_security:
+    if facts.memberships.bypasses(role) or not table.row_security:
         return True
-    return not table.force_row_security and table.owner in facts.inherited_by(role)
+    return not table.force_row_security and facts.memberships.has(role, table.owner)
 
 
 def why_escapes(role: str, tables: Iterable[cat.Table], facts: Facts) -> str:

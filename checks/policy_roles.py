@@ -9,7 +9,7 @@ from validate_schema.pack.remedies import enable_row_security, tenant_policy
 from validate_schema.pack.sql import quote_qname, quote_role
 from validate_schema.pack.subjects import TableRole
 
-from ._access import ROW_PRIVILEGES, bypasses, holders_of, nearest_above, users_of
+from ._access import ROW_PRIVILEGES, holders_of, nearest_above, users_of
 
 _GUARDED = (TableClass.TENANT, TableClass.INHERITED)
 _LOCK = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
@@ -25,7 +25,7 @@ def used_tables(facts: Facts) -> Iterator[TableRole]:
         holders = {g.grantee for g in grants if ROW_PRIVILEGES.intersection(g.privileges)}
         for role in facts.app_roles:
             exempt = table.owner in facts.rights_of(role) and not table.force_row_security
-            if holders & facts.grantees_of(role) and not bypasses(role, facts) and not exempt:
+            if holders & facts.grantees_of(role) and not facts.memberships.bypasses(role) and not exempt:
                 yield TableRole(table, role)
 
 

@@ -1,13 +1,13 @@
 """Everything a check may look at, with the look-ups that several checks share."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import Any, TypeVar
 
-from ..model.catalog import Catalog, Constraint, Function, Membership, QName, Role, Sequence, Table, View
+from ..model.catalog import Catalog, Constraint, Function, QName, Role, Sequence, Table, View
 from ..model.contract import Contract, ExpectedTable
 from ..model.evidence import Evidence
 from ..model.finding import ObjectRef
@@ -17,6 +17,7 @@ from ..model.reading import Analysis, Judgement, PolicyReading
 from ..model.tenancy import Level, Standing, TableClass, Tenancy
 from ..sql.ident import display, quote_ident, quote_qname
 from ..sql.mentions import Named
+from .roles import Roles
 
 _T = TypeVar("_T")
 
@@ -121,8 +122,12 @@ class Facts:
         return {s.table: s for s in self.tenancy.standings}
 
     @cached_property
+    def memberships(self) -> Roles:
+        return Roles(self.catalog.roles)
+
+    @cached_property
     def roles(self) -> Mapping[str, Role]:
-        return {r.name: r for r in self.catalog.roles}
+        return self.memberships.by_name
 
     @cached_property
     def tables(self) -> tuple[Table, ...]:
@@ -360,45 +365,16 @@ class Facts:
 
     def can_become(self, role: str) -> frozenset[str]:
         """Return `role` and every role it may SET ROLE to, directly or through others."""
-        return self._known("set role", role, lambda: self._roles_of({role}, lambda m: m.set_role))
-
-    def inherited_by(self, role: str) -> frozenset[str]:
-        """Return `role` and the roles whose privileges it has without SET ROLE."""
-        return self._known("inherit", role, lambda: self._roles_of({role}, lambda m: m.inherit))
-
-    def _known(self, what: str, role: str, find: Callable[[], frozenset[str]]) -> frozenset[str]:
-        known = self._known_roles.setdefault(what, {})
-        if role not in known:
-            known[role] = find()
-        return known[role]
-
-    @cached_property
-    def _known_roles(self) -> dict[str, dict[str, frozenset[str]]]:
-        return {}
-
-    def _roles_of(self, roles: Iterable[str], passes: Callable[[Membership], bool]) -> frozenset[str]:
-        seen: set[str] = set()
-        queue = list(roles)
-        while queue:
-            name = queue.pop()
-            if name not in seen:
-                seen.add(name)
-                member_of = self.roles[name].member_of if name in self.roles else ()
-                queue += [m.role for m in member_of if passes(m)]
-        return frozenset(seen)
+        return self.memberships.reached_from(role)
 
     def rights_of(self, role: str) -> frozenset[str]:
         """Return `role`, every role it may SET ROLE to, and what each of these inherits: the roles
-        whose privileges and ownership it can use.
-
-        Inheriting a role does not allow to SET ROLE onwards through it. Source: PostgreSQL
-        documentation, "Role Membership".
-        """
-        return self._known("rights", role, lambda: self._roles_of(self.can_become(role), lambda m: m.inherit))
+        whose privileges and ownership it can use."""
+        return self.memberships.rights_of(role)
 
     def grantees_of(self, role: str) -> frozenset[str]:
         """Return the grantees whose privileges `role` can use: `rights_of` it, and PUBLIC."""
-        return self._known("grantees", role, lambda: self.rights_of(role) | {"PUBLIC"})
+        return self.memberships.grantees_of(role)
 
 
 def _spellings(function: Function) -> set[str]:

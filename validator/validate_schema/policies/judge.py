@@ -5,11 +5,12 @@ joined by OR, restrictive ones by AND; USING stands in for an absent WITH CHECK;
 its roles and to those that inherit from them.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import NamedTuple
 
-from ..model.catalog import Policy, Role, Table
+from ..facts.roles import PUBLIC, Roles
+from ..model.catalog import Policy, Table
 from ..model.reading import Flow, Judgement, Reach
 from ..model.tenancy import Standing, TableClass
 from ..sql.parse import parse, print_sql
@@ -28,7 +29,6 @@ HALVES = (
     ("UPDATE", "check"),
     ("UPDATE", "using"),
 )
-PUBLIC = "PUBLIC"
 
 
 class Answered(NamedTuple):
@@ -52,61 +52,13 @@ class Scenario(NamedTuple):
     fixed: Mapping[str, Values]
 
 
-class Roles:
-    """Who is who: what a role inherits, and what it may become. What is granted to few is asked for many:
-    the heirs of whoever was granted it are kept, not what each role inherits."""
-
-    def __init__(self, roles: tuple[Role, ...]) -> None:
-        self._roles = {role.name: role for role in roles}
-        self._members: dict[str, list[str]] = {}
-        for role in roles:
-            for membership in role.member_of:
-                if membership.inherit:
-                    self._members.setdefault(membership.role, []).append(role.name)
-        self._heirs: dict[str, frozenset[str]] = {}
-        self._disguises: dict[str, tuple[str, ...]] = {}
-
-    def has(self, name: str, holder: str) -> bool:
-        """Tell whether a role has what `holder` (a role, or PUBLIC) was granted: it inherits from it, or is
-        it itself."""
-        if holder in (PUBLIC, name):
-            return True
-        if holder not in self._heirs:
-            self._heirs[holder] = _closure(holder, lambda role: self._members.get(role, ()))
-        return name in self._heirs[holder]
-
-    def disguises(self, name: str) -> tuple[str, ...]:
-        """Return the role first, then those it may SET ROLE to that are subject to policies."""
-        if name not in self._disguises:
-            others = _closure(name, self._settable) - {name}
-            self._disguises[name] = (name, *(n for n in sorted(others) if not self.exempt(n)))
-        return self._disguises[name]
-
-    def _settable(self, name: str) -> Iterator[str]:
-        role = self._roles.get(name)
-        return (m.role for m in (role.member_of if role else ()) if m.set_role)
-
-    def exempt(self, name: str) -> bool:
-        role = self._roles.get(name)
-        return role is not None and (role.superuser or role.bypassrls)
-
-
-def _closure(name: str, onward: Callable[[str], Iterable[str]]) -> frozenset[str]:
-    seen, queue = {name}, [name]
-    while queue:
-        for other in onward(queue.pop()):
-            if other not in seen:
-                seen.add(other)
-                queue.append(other)
-    return frozenset(seen)
-
-
 class Judge:
     """Judges tables; what two tables have in common is worked out once."""
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
         self.roles = Roles(schema.catalog.roles)
+        self._become: dict[str, tuple[str, ...]] = {}
         self._known: dict[object, Answered] = {}
         self._columns: dict[tuple[str, ...], frozenset[str] | None] = {}
 
@@ -151,7 +103,7 @@ class Judge:
 
     def _worst(self, table: Table, role: str, command: str, half: str) -> Answered:
         worst: Answered | None = None
-        for name in (role,) if role == PUBLIC else self.roles.disguises(role):
+        for name in (role,) if role == PUBLIC else self._disguises(role):
             if name != role and not self._privileged(table, name, command):
                 continue
             answer = self._answer(table, name, command, half)
@@ -164,6 +116,13 @@ class Judge:
         if worst is None:
             raise ValueError(f"no role to judge: {role}")
         return worst
+
+    def _disguises(self, role: str) -> tuple[str, ...]:
+        """Return the role first, then those it may SET ROLE to that are subject to policies."""
+        if role not in self._become:
+            others = sorted(self.roles.reached_from(role) - {role})
+            self._become[role] = (role, *(name for name in others if not self.roles.bypasses(name)))
+        return self._become[role]
 
     def _answer(self, table: Table, role: str, command: str, half: str) -> Answered:
         try:
@@ -187,7 +146,7 @@ class Judge:
 
     def demanded(self, table: Table, role: str) -> Node | None:
         """Return the condition on rows that the role may read of a table; None where there is none."""
-        if not table.row_security or self.roles.exempt(role):
+        if not table.row_security or self.roles.bypasses(role):
             return None
         if role != PUBLIC and not table.force_row_security and self.roles.has(role, table.owner):
             return None
