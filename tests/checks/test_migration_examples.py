@@ -1,8 +1,6 @@
 """The checks on migrations: their examples are files and what was done to a database, judged by a whole run."""
 
 import json
-import re
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -13,25 +11,12 @@ from validate_schema.checking.packs import builtin_checks
 from validate_schema.model.report import CheckResult, Report
 from validate_schema.report import read_report
 from validate_schema.scratch import Database
+from validate_schema.testing.examples import lay
 
 CHECKS = tuple(c for c in builtin_checks() if c.on_migrations)
 REPLAYED = ("replay", "drift", "dry run", "fixtures")
 
 every_check = pytest.mark.parametrize("check", CHECKS, ids=[c.id for c in CHECKS])
-
-
-def lay(folder: Path, example: str) -> str:
-    """Write the files of an example; return what was done to the database."""
-    parts = re.split(r"^-- (file \S+|database)\n", example, flags=re.MULTILINE)[1:]
-    database = ""
-    for head, text in zip(parts[::2], parts[1::2], strict=True):
-        if head == "database":
-            database = text
-            continue
-        path = folder / head.removeprefix("file ")
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
-    return database
 
 
 def judged(check: Check, example: str, database: Database, terminal: Terminal) -> tuple[CheckResult, Report]:

@@ -7,7 +7,7 @@ from inspect import cleandoc
 from typing import Any, get_args
 
 from ..facts.facts import Facts
-from ..model.declared import DeclaredCheck, Explained, Family, Promise
+from ..model.declared import NO_PROMISE, DeclaredCheck, Explained, Family, Promise
 from ..model.finding import Flaw, Severity, Unexamined
 
 Verdict = Flaw | Unexamined | None
@@ -54,7 +54,7 @@ class Check:
     remediable: bool = True
     needs: str = ""
     portable: bool = False
-    promise: Promise = Promise()
+    promise: Promise = NO_PROMISE
     explains: tuple[Explained, ...] = ()
     sql: str = ""
     pack: str = ""
@@ -93,7 +93,7 @@ def check(
     needs: str = "",
     portable: bool = False,
     family: Family | None = None,
-    promise: Promise | str = "",
+    promise: Promise | str = NO_PROMISE,
     explains: tuple[Explained, ...] = (),
 ) -> Callable[[Judge], Check]:
     """Declare the decorated judge as check `id`.

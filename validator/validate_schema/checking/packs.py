@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib
-import importlib.metadata
 import importlib.util
 import pkgutil
 import sys
@@ -19,13 +18,14 @@ from typing import NamedTuple
 from ..config import LoadedConfig
 from ..config.file import rules_of
 from ..model.declared import Family
-from ..model.errors import PackError
+from ..model.errors import PackError, UsageError
 from .declare import Check, family_id
 from .rules import rule_check
 
 GROUP = "validate_schema.packs"
 RULES_FILE = "checks.toml"
 _PACKAGE = Path(__file__).resolve().parents[1]
+_MACHINERY = (_PACKAGE, Path(importlib.__file__).parent)  # their frames say nothing of a pack's code
 _LOADING = threading.RLock()  # modules are made under names of our own, past the locks of import
 
 
@@ -79,6 +79,13 @@ def checks_at_hand(config: LoadedConfig, packs: Sequence[str] = ()) -> tuple[Che
     return builtin_checks() if len(loaded) == 1 else _merged(loaded)
 
 
+def pack_checks(pack: str) -> tuple[Check, ...]:
+    """Return the checks of one pack, named by its folder, file or module. Raises `PackError`."""
+    with _LOADING:
+        named = _named(pack, Path())
+    return tuple(check for check in _merged([_builtin(), named]) if check.pack == named.name)
+
+
 @cache
 def _builtin() -> _Pack:
     folder = resource_dir("checks")
@@ -118,6 +125,8 @@ def _family(check: Check, families: dict[str, tuple[Family, str]]) -> Family:
 
 def _installed() -> Iterator[_Pack]:
     """Yield the packs of other distributions, by their entry points."""
+    import importlib.metadata
+
     for entry in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda e: (e.name, e.value)):
         origin = f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.name
         yield _loaded(f'pack "{entry.name}" of {origin}', origin, entry.value)
@@ -148,8 +157,12 @@ def _loaded(said: str, name: str, where: Path | str) -> _Pack:
                 home = where
                 modules = _folder_modules(where, key) if where.is_dir() else _file_module(where, key)
             found = [*_declared(modules), *_rules(home, name)]
-    except PackError:
+    except UsageError:
         raise
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name == str(where).partition(".")[0]:
+            raise PackError(f"{said}: there is no such folder, file or module") from None
+        raise PackError(f"{said}: {_brief(error)}") from None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's code raises
         raise PackError(f"{said}: {_brief(error)}") from None
     if not any(isinstance(f.value, Check) for f in found):
@@ -239,7 +252,7 @@ def _brief(error: BaseException) -> str:
     trace, place = error.__traceback__, ""
     while trace is not None:
         file = Path(trace.tb_frame.f_code.co_filename)
-        if not file.is_relative_to(_PACKAGE) and not str(file).startswith("<frozen "):
+        if not any(file.is_relative_to(own) for own in _MACHINERY) and not str(file).startswith("<"):
             place = f" ({file.name}, line {trace.tb_lineno})"
         trace = trace.tb_next
     return f"{type(error).__name__}: {lines[0]}{place}".replace(": (", " (")

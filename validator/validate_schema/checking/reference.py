@@ -5,7 +5,19 @@ from itertools import groupby
 
 from .declare import Check
 
-_INTRODUCTION = """\
+# What the examples start from.
+EXAMPLE_TABLE = (
+    "create table organization (id uuid primary key default gen_random_uuid(), name text not null)"
+)
+EXAMPLE_ROLES = ("app_user", "app_owner")
+EXAMPLE_CONFIG = """\
+[tenancy]
+root = "organization"
+column = "org_id"
+setting = "app.tenant_id"
+app_roles = ["app_user"]
+"""
+_INTRODUCTION = f"""\
 # The checks
 
 Made by `validate-schema explain --all`; a test keeps it in step with the code.
@@ -18,12 +30,7 @@ The examples start from a table `organization (id uuid primary key, name text)`,
 `app_owner`, and this config unless they show another:
 
 ```toml
-[tenancy]
-root = "organization"
-column = "org_id"
-setting = "app.tenant_id"
-app_roles = ["app_user"]
-```
+{EXAMPLE_CONFIG}```
 """
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from inspect import cleandoc
 from typing import NamedTuple
 
 from ..config.shape import SqlCheckConfig
@@ -39,8 +40,8 @@ def rule_check(rule: SqlCheckConfig, place: str) -> Check:
     def subjects(facts: Facts) -> Iterator[RuleRow | Answer]:
         return _subjects(rule.id, facts)
 
-    def judge(subject: RuleRow | Answer, _facts: Facts) -> Flaw | Unexamined | None:
-        return _verdict(subject, rule)
+    def judge(subject: RuleRow | Answer, facts: Facts) -> Flaw | Unexamined | None:
+        return _verdict(subject, rule, facts)
 
     return Check(
         id=rule.id,
@@ -49,10 +50,10 @@ def rule_check(rule: SqlCheckConfig, place: str) -> Check:
         severity=Severity(rule.severity),
         subjects=subjects,
         judge=judge,
-        doc=f"Every row that this query returns is a finding:\n\n```sql\n{rule.sql.strip()}\n```",
+        doc=f"Every row that this query returns is a finding:\n\n```sql\n{cleandoc(rule.sql)}\n```",
         why=rule.why,
-        bad=rule.bad.strip(),
-        good=rule.good.strip(),
+        bad=cleandoc(rule.bad),
+        good=cleandoc(rule.good),
         family=Family(kind, kind),
         remediable=False,
         portable=True,  # it says of every database whether it could be run there
@@ -71,16 +72,16 @@ def _subjects(id: str, facts: Facts) -> Iterator[RuleRow | Answer]:
         yield Answer(id, more=True)
 
 
-def _verdict(subject: RuleRow | Answer, rule: SqlCheckConfig) -> Flaw | Unexamined | None:
+def _verdict(subject: RuleRow | Answer, rule: SqlCheckConfig, facts: Facts) -> Flaw | Unexamined | None:
     if isinstance(subject, Answer):
         return Unexamined("it returns more rows than are read") if subject.more else None
     return Flaw(
-        message=subject.message or _sentence(subject.ref, rule),
+        message=subject.message or _sentence(subject.ref, rule, facts),
         expected=subject.expected or "no such row",
         observed=subject.observed or "a row of the rule's query",
         remedy=Remedy(note=subject.note),
     )
 
 
-def _sentence(ref: ObjectRef, rule: SqlCheckConfig) -> str:
-    return rule.title if ref.kind == "rule" else f"{ref.label()}: {rule.title[:1].lower()}{rule.title[1:]}"
+def _sentence(ref: ObjectRef, rule: SqlCheckConfig, facts: Facts) -> str:
+    return rule.title if ref.kind == "rule" else f"{ref.label(facts.default_schema)}: {rule.title}"

@@ -40,6 +40,7 @@ def command(database_url: str | None, config_path: Path | None) -> int:
 
 
 def _config(path: Path | None) -> Iterator[tuple[bool | None, str]]:
+    from ..checking.packs import checks_at_hand
     from ..config import load
 
     try:
@@ -51,6 +52,13 @@ def _config(path: Path | None) -> Iterator[tuple[bool | None, str]]:
         yield None, "no validate-schema.toml: everything is inferred (`validate-schema init` writes one)"
     else:
         yield True, f"{loaded.path}"
+    try:
+        packs = [pack for check in checks_at_hand(loaded) if (pack := check.pack)]
+    except ValidateSchemaError as error:
+        yield False, str(error)
+        return
+    for name in sorted(set(packs)):
+        yield True, f"{some(packs.count(name), 'check')} of {name}"
 
 
 def _database(url: str | None) -> Iterator[tuple[bool | None, str]]:

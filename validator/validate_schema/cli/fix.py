@@ -59,7 +59,6 @@ def command(*, output: Path | None, into: Path | None, name: str, force: bool, *
     Ends with 0 when it was written or nothing was to be mended, 1 when the trial found something wrong.
     """
     from ..checking.engine import select_checks
-    from ..checking.packs import builtin_checks
     from ..model.progress import Progress
     from ..run.fix import Wanted, correct
     from ..run.request import split_ids
@@ -78,7 +77,7 @@ def command(*, output: Path | None, into: Path | None, name: str, force: bool, *
         name=_slug(name),
         prove=told.prove,
     )
-    every = replace(request, checks=select_checks(builtin_checks(), (), ignored))
+    every = replace(request, checks=select_checks(request.known, (), ignored))
     return _finish(correct(every, wanted, Progress()), force=force)
 
 

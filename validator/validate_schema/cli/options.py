@@ -26,6 +26,7 @@ class Options:
     statement_timeout: int = 30_000
     config_path: Path | None = None
     contracts: Sequence[str] = ()
+    packs: Sequence[str] = ()
     select: Sequence[str] = ()
     ignore: Sequence[str] = ()
     data: bool | None = None
@@ -72,14 +73,6 @@ scratch = click.option(
     metavar="SOURCE",
     help="Scratch server: embedded, system, a bin directory, or a URL.",
 )
-statement_timeout = click.option(
-    "--statement-timeout",
-    type=click.IntRange(min=1),
-    default=30_000,
-    show_default=True,
-    metavar="MS",
-    help="Time-out of each catalog query.",
-)
 color = click.option(
     "--color/--no-color", default=None, help="Colour (default: on a terminal without NO_COLOR)."
 )
@@ -94,11 +87,27 @@ target = _together(
     click.option("--tool", metavar="NAME", help="Migration tool, where the folder does not tell."),
     click.option("--snapshot", type=_path(), metavar="FILE", help="Examine a saved catalog."),
     scratch,
-    statement_timeout,
+    click.option(
+        "--statement-timeout",
+        type=click.IntRange(min=1),
+        default=30_000,
+        show_default=True,
+        metavar="MS",
+        help="Time-out of each catalog query.",
+    ),
     config,
 )
 
+pack = click.option(
+    "--pack",
+    "packs",
+    multiple=True,
+    metavar="DIR|MODULE",
+    help="Checks besides ours and those of the config: a folder, a file or a module. Repeatable.",
+)
+
 selection_ids = _together(
+    pack,
     click.option(
         "--select", multiple=True, metavar="IDS", help="Only these checks: ids or prefixes, by comma."
     ),

@@ -12,6 +12,7 @@ from . import options
 @click.option(
     "--live", is_flag=True, help="Count other tenants' rows in the live database instead, read only."
 )
+@options.pack
 @options.repro
 @options.output_files
 @click.option("--quiet", "-q", is_flag=True, help="Only the verdict line on standard output.")
@@ -26,7 +27,6 @@ def command(*, live: bool, **given: Any) -> int:
     from dataclasses import replace
 
     from ..checking.declare import PROOF
-    from ..checking.packs import builtin_checks
     from ..model.progress import Progress
     from ..report.proof_text import render_proof
     from ..run.examine import examine
@@ -38,7 +38,7 @@ def command(*, live: bool, **given: Any) -> int:
     request = request_of(told)
     make_script_folder(told.repro)
     # All checks on the proof: what the config selects is meant for the schema.
-    checks = tuple(c for c in builtin_checks() if c.needs == PROOF)
+    checks = tuple(c for c in request.known if c.needs == PROOF)
     report = examine(replace(request, checks=checks), Progress())
     matrix = render_proof(report, color=use_color(told.color), quiet=told.quiet)
     deliver(report, destinations, told, summary=matrix)

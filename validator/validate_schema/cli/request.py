@@ -25,7 +25,11 @@ def request_of(options: Options) -> Request:
     proving, baseline = proving_of(options), baseline_of(options)
     config = config_of(options)
     request = request_for(
-        source_of(options, config), config, select=split_ids(options.select), ignore=split_ids(options.ignore)
+        source_of(options, config),
+        config,
+        select=split_ids(options.select),
+        ignore=split_ids(options.ignore),
+        packs=options.packs,
     )
     return replace(
         request,

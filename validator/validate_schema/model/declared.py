@@ -29,7 +29,8 @@ class Family(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def noun(self) -> str:
-        return self.words or self.title[:1].lower() + self.title[1:]
+        small = self.title[1:2].islower()  # the title is no abbreviation
+        return self.words or (self.title[:1].lower() + self.title[1:] if small else self.title)
 
 
 class Promise(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -53,12 +54,15 @@ class Promise(msgspec.Struct, frozen=True, omit_defaults=True):
             raise ValueError(f"{self.words!r} may hold {{n}}, {{column}}, {{root}} and {{key}}") from error
 
 
+NO_PROMISE = Promise()
+
+
 class DeclaredCheck(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a report has to know of a check to show it, besides its result."""
 
     id: str
     family: Family
-    promise: Promise = Promise()
+    promise: Promise = NO_PROMISE
     explains: tuple[Explained, ...] = ()
 
 

@@ -20,8 +20,7 @@ def analyse(catalog: Catalog, tenancy: Tenancy) -> Analysis:
     """
     if not tenancy.identified or not any(t.policies or t.row_security for t in catalog.tables):
         return Analysis()
-    from ..facts.roles import PUBLIC
-    from .judge import Judge
+    from .judge import PUBLIC, Judge
     from .readings import Reader
     from .world import Schema
 

@@ -292,6 +292,7 @@ class View:
             ("Config SHA-256", origin.config_sha256),
             ("Contract SHA-256", origin.contract_sha256),
             ("Catalog SHA-256", report.target.fingerprint),
+            ("Packs of checks", ", ".join(pack.name for pack in report.packs or ())),
             ("Commit", origin.git_commit),
             ("CI run", origin.ci_url),
             ("Transaction", "read only" if report.target.read_only else "not read only"),

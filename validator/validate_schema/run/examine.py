@@ -16,11 +16,12 @@ from ..facts.facts import Facts
 from ..facts.mentions import config_names, suppression_uses
 from ..model.catalog import SQLITE, Catalog
 from ..model.contract import Contract
-from ..model.evidence import Evidence
+from ..model.evidence import Evidence, RuleRows
 from ..model.finding import Severity
 from ..model.history import History
 from ..model.progress import Progress
 from ..model.report import Report
+from ..model.wording import some
 from ..policies import analyse
 from ..report.build import Circumstances, build_report
 from ..sources import SourceContext
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 NO_ROWS_IN_SQLITE = "rows are counted in PostgreSQL alone"
 NO_ROWS_IN_SNAPSHOT = "a snapshot holds no rows"
+NOBODY_TO_ASK = "its query needs a PostgreSQL that answers"
 ROWS_NOT_WANTED = "row counts are switched off"
 
 
@@ -61,7 +63,7 @@ def examine(request: Request, progress: Progress) -> Report:
         with progress.step("counting rows in tenant tables"):
             facts = replace(facts, evidence=rows(opened, facts, config, request))
         proof = prove_isolation(request.proving, opened, facts, config.prove, progress=progress)
-        facts = replace(facts, isolation=proof)
+        facts = replace(facts, isolation=proof, evidence=with_rules(facts, opened, request, progress))
     with progress.step("running the checks"):
         outcome = judge(
             request.checks, facts, severities=severities(config), list_subjects=request.list_subjects
@@ -166,6 +168,26 @@ def _history(request: Request, files: "MigrationSet | None", opened: Opened, pro
     live = opened.connection if isinstance(opened, Live) else None
     backup = last_backup(request.config.config.migrations, request.base, live)
     return msgspec.structs.replace(history, backup=backup)
+
+
+def with_rules(facts: Facts, opened: Opened, request: Request, progress: Progress) -> Evidence:
+    """Return the evidence with the answers of the checks that are queries, which only a connection gives.
+
+    They come last: nothing else is to be disturbed by what a query may do to its session.
+    """
+    rules = {check.id: check.sql for check in request.checks if check.sql}
+    if not rules:
+        return facts.evidence
+    match opened:
+        case Live() | Replayed():
+            from ..evidence.rules import ask
+
+            with progress.step(f"asking {some(len(rules), 'query')} of checks"):
+                answers = ask(opened.connection, rules, facts, request.config.config.data)
+        case Broken() | File() | Snapshot():
+            reason = opened.reason if isinstance(opened, Broken) else NOBODY_TO_ASK
+            answers = tuple(RuleRows(id, unreadable=reason) for id in rules)
+    return msgspec.structs.replace(facts.evidence, rules=answers)
 
 
 def rows(opened: Opened, facts: Facts, config: Config, request: Request) -> Evidence:

@@ -40,6 +40,7 @@ def validate(
     contract: Sequence[str] = (),
     select: str | Sequence[str] = (),
     ignore: str | Sequence[str] = (),
+    packs: Sequence[StrPath] = (),
     fail_on: str = "error",
     baseline: "Report | StrPath | None" = None,
     prove: bool | Literal["live"] = False,
@@ -57,7 +58,8 @@ def validate(
     `tool`, applied to a throwaway PostgreSQL from `scratch`), or a `snapshot` file. `config` is a file's
     path, TOML text (whatever holds a line break or an equals sign), or a `Config`; None looks for
     validate-schema.toml from the working directory upwards. `contract` are sources besides the config's.
-    `select` and `ignore` take ids or prefixes. `fail_on` is error, warning, info, never or new, which
+    `select` and `ignore` take ids or prefixes. `packs` are packs of checks besides those of the config
+    (docs/packs.md). `fail_on` is error, warning, info, never or new, which
     needs a `baseline`: an earlier report or its JSON file. `prove` True tries isolation with two
     tenants' rows on a copy, "live" counts among live rows. `data` False counts no rows. `list_subjects` keeps
     in the report what each check examined. `now` is the time of the run, UTC where it names no zone.
@@ -89,7 +91,9 @@ def validate(
         statement_timeout_ms=statement_timeout_ms,
     )
     request = replace(
-        request_for(source, loaded, select=_ids(select), ignore=_ids(ignore)),
+        request_for(
+            source, loaded, select=_ids(select), ignore=_ids(ignore), packs=[os.fspath(p) for p in packs]
+        ),
         now=_utc(now),
         fail_on=fail_on,
         rows=data,

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..checking.baseline import Baseline
 from ..checking.declare import Check
 from ..checking.engine import require_known, select_checks
-from ..checking.packs import builtin_checks
+from ..checking.packs import checks_at_hand
 from ..config import LoadedConfig
 from ..model.errors import UsageError
 from .proof import Proving
@@ -21,16 +21,17 @@ from .source import Source
 class Request:
     """One run, as the command line or a library caller asks for it.
 
-    `now` is in UTC. `replay` None leaves it to the config whether its migrations are replayed.
-    `list_subjects` keeps in the report what each check examined, by name. `baseline` is what the findings
-    are measured against. `contracts` are sources of the contract besides the config's, relative to the
-    working directory. `root` is the folder that the places of findings are relative to; None: that of
-    the repository.
+    `checks` are those that are run, of those that are `known`. `now` is in UTC. `replay` None leaves it to
+    the config whether its migrations are replayed. `list_subjects` keeps in the report what each check
+    examined, by name. `baseline` is what the findings are measured against. `contracts` are sources of the
+    contract besides the config's, relative to the working directory. `root` is the folder that the places of
+    findings are relative to; None: that of the repository.
     """
 
     source: Source
     config: LoadedConfig
     checks: tuple[Check, ...]
+    known: tuple[Check, ...]
     now: datetime
     fail_on: str = "error"
     rows: bool = True
@@ -55,16 +56,19 @@ def request_for(
     *,
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
+    packs: Sequence[str] = (),
 ) -> Request:
     """Return the request for a run of the chosen checks; an argument wins over the config's `select`, and
-    adds to its `ignore`. Raises `UsageError` for a check that there is not."""
-    checks, chosen = builtin_checks(), loaded.config.checks
+    adds to its `ignore` and its `packs`. Raises `UsageError` for a check that there is not, and `PackError`
+    for a pack that cannot be used."""
+    known, chosen = checks_at_hand(loaded, packs), loaded.config.checks
     for id in chosen.severity:
-        require_known(checks, id)
+        require_known(known, id)
     return Request(
         source=told(source, loaded),
         config=loaded,
-        checks=select_checks(checks, select or chosen.select, (*ignore, *chosen.ignore)),
+        known=known,
+        checks=select_checks(known, select or chosen.select, (*ignore, *chosen.ignore)),
         now=run_time(os.environ),
         environ=os.environ,
     )

@@ -50,7 +50,7 @@ class SchemaAssertion:
         report = examined(
             database or self._default(),
             _declaring(self._pool.settings.config, tables),
-            select=tuple(select) or (_on_contract() if tables else ()),
+            select=tuple(select) or (_on_contract(self._pool.settings.config) if tables else ()),
             ignore=ignore,
             rows=rows,
         )
@@ -73,11 +73,11 @@ def _declaring(config: LoadedConfig, tables: Tables) -> LoadedConfig:
     return config._replace(config=msgspec.structs.replace(config.config, contract=contract))
 
 
-def _on_contract() -> tuple[str, ...]:
+def _on_contract(config: LoadedConfig) -> tuple[str, ...]:
     """Return the checks that compare with what was declared."""
-    from ..checking.packs import builtin_checks
+    from ..checking.packs import checks_at_hand
 
-    return tuple(c.id for c in builtin_checks() if c.needs == "contract")
+    return tuple(c.id for c in checks_at_hand(config) if c.needs == "contract")
 
 
 def _judge(report: Report, fail_on: str) -> None:

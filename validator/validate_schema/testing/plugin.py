@@ -4,6 +4,7 @@ Loaded by pytest wherever validate-schema is installed, so it imports nothing bu
 asks for something. See docs/testing-migrations.md.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import pytest
 
 if TYPE_CHECKING:
     from . import MigratedDatabase, SchemaAssertion
+    from .examples import Bench
     from .pool import Pool
 
 _POOL = pytest.StashKey["Pool"]()
@@ -56,6 +58,20 @@ def assert_schema(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -
 
     with _told():
         return SchemaAssertion(_pool(pytestconfig), lambda: request.getfixturevalue("migrated_db"))
+
+
+@pytest.fixture(scope="session")
+def validate_schema_bench(pytestconfig: pytest.Config) -> "Iterator[Bench]":
+    """The server that `testing.examples` runs the examples of a pack's checks on."""
+    from .examples import open_bench
+    from .pool import server_of
+
+    with ExitStack() as stack:
+        with _told():
+            bench = stack.enter_context(
+                open_bench(server_of(pytestconfig), os.environ.get("PYTEST_XDIST_WORKER", ""))
+            )
+        yield bench
 
 
 @pytest.hookimpl(tryfirst=True)

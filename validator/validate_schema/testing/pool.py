@@ -49,15 +49,9 @@ def read_settings(config: "pytest.Config") -> Settings:
     """Read the options, then the ini file, then the project's config; paths are relative to the file
     that names them, those of options to the directory that pytest was called from."""
 
-    def said(name: str) -> tuple[str | None, Path]:
-        option = config.getoption(f"validate_schema_{name}")
-        return option or config.getini(f"validate_schema_{name}") or None, (
-            config.invocation_params.dir if option else config.rootpath
-        )
-
-    file, from_here = said("config")
+    file, from_here = _said(config, "config")
     loaded = load(from_here / file if file else None, config.rootpath)
-    folder, from_there = said("migrations")
+    folder, from_there = _said(config, "migrations")
     path = loaded.config.migrations.path
     if folder is not None:
         migrations = from_there / folder
@@ -68,7 +62,19 @@ def read_settings(config: "pytest.Config") -> Settings:
             "validate-schema knows no migrations: set [migrations] path in validate-schema.toml,"
             " or validate_schema_migrations in pytest's configuration"
         )
-    return Settings(loaded, migrations, said("server")[0] or "embedded")
+    return Settings(loaded, migrations, server_of(config))
+
+
+def server_of(config: "pytest.Config") -> str:
+    """Return where databases are made: as the option or the ini file says, else here."""
+    return _said(config, "server")[0] or "embedded"
+
+
+def _said(config: "pytest.Config", name: str) -> tuple[str | None, Path]:
+    option = config.getoption(f"validate_schema_{name}")
+    return option or config.getini(f"validate_schema_{name}") or None, (
+        config.invocation_params.dir if option else config.rootpath
+    )
 
 
 class Pool:

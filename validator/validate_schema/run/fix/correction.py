@@ -21,7 +21,7 @@ from ...model.progress import Progress
 from ...model.version import __version__
 from ...sources import SourceContext
 from ...sources.build import build_contract
-from ..examine import rows, severities, understand
+from ..examine import rows, severities, understand, with_rules
 from ..opened import Live, Replayed
 from ..proof import context_of
 from ..request import Request
@@ -135,7 +135,9 @@ def correct(request: Request, wanted: Wanted, progress: Progress) -> Correction:
     with open_source(request.source, progress) as opened:
         assert isinstance(opened, Live | Replayed), "what cannot be copied was refused"
         facts = understand(opened.catalog, config, contract, request.now.date(), progress)
-        bench = _Bench(request, opened, contract, rows(opened, facts, config, request), progress)
+        facts = replace(facts, evidence=rows(opened, facts, config, request))
+        evidence = with_rules(facts, opened, request, progress)
+        bench = _Bench(request, opened, contract, evidence, progress)
         with (
             progress.step("looking for remedies on a copy"),
             bench.copy() as (database, lacks),
