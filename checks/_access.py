@@ -1,5 +1,6 @@
 """Who may use an object, and whether the policies of a table hold for a role that reads it."""
 
+from collections import deque
 from collections.abc import Iterable
 
 from validate_schema.pack import Facts
@@ -21,7 +22,7 @@ def users_of(
     if facts.app_roles:
         users = [r for r in facts.app_roles if (holders | {owner}) & facts.grantees_of(r)]
         return tuple(users) or (("PUBLIC",) if "PUBLIC" in holders else ())
-    return tuple(sorted(g for g in holders - {owner} if not bypasses(g, facts)))
+    return tuple(sorted(g for g in holders - {owner} if not facts.memberships.bypasses(g)))
 
 
 def holders_of(grants: Iterable[cat.Grant], owner: str, users: tuple[str, ...], facts: Facts) -> list[str]:
@@ -30,33 +31,15 @@ def holders_of(grants: Iterable[cat.Grant], owner: str, users: tuple[str, ...], 
     return sorted({g.grantee for g in grants} & reach - {owner})
 
 
-def bypasses(role: str, facts: Facts) -> bool:
-    """Tell whether no policy ever holds for `role`: a superuser, or one with BYPASSRLS."""
-    known = facts.roles.get(role)
-    return known is not None and (known.superuser or known.bypassrls)
-
-
-def inherited_rights(role: str, facts: Facts) -> frozenset[str]:
-    """Return `role` and the roles whose privileges it has without SET ROLE."""
-    seen: set[str] = set()
-    queue = [role]
-    while queue:
-        name = queue.pop()
-        if name not in seen:
-            seen.add(name)
-            queue += [m.role for m in facts.roles[name].member_of if m.inherit] if name in facts.roles else []
-    return frozenset(seen)
-
-
 def escapes(role: str, table: cat.Table, facts: Facts) -> bool:
     """Tell whether the policies of `table` do not hold for what runs as `role`.
 
     Source: PostgreSQL documentation, "Row Security Policies": superusers, BYPASSRLS, and whoever has
     the rights of the owner while row security is not forced.
     """
-    if bypasses(role, facts) or not table.row_security:
+    if facts.memberships.bypasses(role) or not table.row_security:
         return True
-    return not table.force_row_security and table.owner in inherited_rights(role, facts)
+    return not table.force_row_security and facts.memberships.has(role, table.owner)
 
 
 def why_escapes(role: str, tables: Iterable[cat.Table], facts: Facts) -> str:
@@ -73,35 +56,51 @@ def why_escapes(role: str, tables: Iterable[cat.Table], facts: Facts) -> str:
     return f"the owner of {', '.join(facts.show(t.qname) for t in escaped)}, where row security is not forced"
 
 
-def ancestors(table: cat.Table, facts: Facts) -> tuple[cat.Table, ...]:
-    """Return the tables that `table` is a partition or an inheritance child of, nearest first."""
+def nearest_above(guards: Iterable[cat.Table], facts: Facts) -> dict[cat.QName, cat.Table]:
+    """Return, for each table that is a partition or inheritance child of one of `guards` at any depth, the
+    nearest of these.
+
+    All go down together, a generation at a time; of two as near, the one counts that is above the parent
+    that a child names first.
+    """
     found: dict[cat.QName, cat.Table] = {}
-    queue = [table]
-    while queue:
-        here = queue.pop(0)
-        for name in (*((here.parent,) if here.parent else ()), *here.inherits):
-            parent = facts.tables_by_name.get(name)
-            if parent is not None and name not in found:
-                found[name] = parent
-                queue.append(parent)
-    return tuple(found.values())
+    layer = {guard.qname: guard for guard in guards}
+    while layer:
+        below = {child.qname: child for name in layer for child in facts.children.get(name, ())}
+        reached = {}
+        for name, child in below.items():
+            if name not in found:
+                parents = (*((child.parent,) if child.parent else ()), *child.inherits)
+                reached[name] = next(layer[parent] for parent in parents if parent in layer)
+        found |= reached
+        layer = reached
+    return found
+
+
+def _guards(table: cat.Table, facts: Facts) -> bool:
+    owned = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
+    return table.row_security and facts.class_of(table.qname) in owned
+
+
+def _guarded(facts: Facts) -> frozenset[cat.QName]:
+    guards = [t for t in facts.catalog.tables if _guards(t, facts)]
+    return frozenset((*(t.qname for t in guards), *nearest_above(guards, facts)))
 
 
 def is_guarded(table: cat.Table, facts: Facts) -> bool:
     """Tell whether row security is meant to guard the table's rows: it is on for a table of the
     tenants, or for one that this is a partition or child of."""
-    owned = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
-    return any(t.row_security and facts.class_of(t.qname) in owned for t in (table, *ancestors(table, facts)))
+    return table.qname in facts.once(_guarded)
 
 
 def sources(names: Iterable[cat.QName], facts: Facts) -> tuple[cat.Table, ...]:
     """Return the guarded tables that these relations read, directly or through views."""
-    views = {v.qname: v for v in facts.catalog.views}
+    views = facts.views_by_name
     seen: set[cat.QName] = set()
     found: list[cat.Table] = []
-    queue = list(names)
+    queue = deque(names)
     while queue:
-        name = queue.pop(0)
+        name = queue.popleft()
         if name in seen:
             continue
         seen.add(name)

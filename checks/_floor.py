@@ -20,8 +20,8 @@ _LOCK = "ACCESS EXCLUSIVE on the table, for a moment: nothing is rewritten."
 def floor(name: cat.QName, role: str, facts: Facts) -> Remedy:
     """Return the statements that keep `role` to its tenant's rows; none for a role that policies do not
     bind, or where the tenant context is not known."""
-    known, table = facts.roles.get(role), facts.tables_by_name.get(name)
-    if known is not None and (known.superuser or known.bypassrls):
+    table = facts.tables_by_name.get(name)
+    if facts.memberships.bypasses(role):
         return Remedy(
             note=f"{role} is not subject to policies: take SUPERUSER and BYPASSRLS from it (BYP001)."
         )

@@ -56,7 +56,3 @@ def revoke(table: cat.Table, given: Iterable[tuple[str, Privilege]]) -> tuple[St
         Step(f"REVOKE {privilege_list(held)} ON TABLE {target} FROM {quote_role(g)};")
         for g, held in _by_grantee(given).items()
     )
-
-
-def listed(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Step
-from validate_schema.pack.model import catalog, form, some
+from validate_schema.pack.model import catalog, first_of, form, some
 from validate_schema.pack.remedies import drop_constraint, drop_index
 from validate_schema.pack.subjects import keys_of
 
 HABIT = 3
 """From this many tables on, overlaps alike are one habit and one finding."""
+_NAMED = 5
 
 
 class Overlap(NamedTuple):
@@ -169,13 +170,12 @@ def habit_flaw(habit: Habit, facts: Facts) -> Flaw:
     """Return the one flaw that stands for the same overlap on many tables."""
     names = [f"{facts.show(o.table.qname)}.{o.idx.name}" for o in habit.overlaps]
     tables = len({o.table.qname for o in habit.overlaps})
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     first = habit.overlaps[0]
     return Flaw(
         message=f"{some(tables, 'table')} {form(tables, 'has', 'have')} {habit.pattern}",
         expected="the other index alone",
-        observed=", ".join(names[:5]) + more,
-        evidence=", ".join(names) if more else "",
+        observed=first_of(names, _NAMED),
+        evidence=", ".join(names) if len(names) > _NAMED else "",
         remedy=Remedy(
             steps=tuple(map(drop, habit.overlaps)),
             note=f"The tool that makes them will make them again. {warning_of(first.idx)}".rstrip(),

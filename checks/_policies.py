@@ -88,21 +88,27 @@ def _first(judgements: Iterator[reading.Judgement] | list[reading.Judgement]) ->
     return dict(list(found.items())[:1])
 
 
-def combinations(facts: Facts) -> Iterator[Combination]:
-    """Tables × commands that are open though no single policy opens them: once for each table."""
+def combinations(facts: Facts) -> dict[cat.QName, Combination]:
+    """Return, by table, the command for which policies open it though no single one does: the first."""
+    return facts.once(_combinations)
+
+
+def _combinations(facts: Facts) -> dict[cat.QName, Combination]:
     tables = dict.fromkeys(
         j.table for j in facts.analysis.judgements if j.reach is reading.Reach.UNSAFE and j.policy is None
     )
-    for name in tables:
-        table = facts.tables_by_name[name]
-        first = judgements_of(table, None, facts, reading.Reach.UNSAFE)[0]
-        yield Combination(table, first.command)
+    return {name: _combination(facts.tables_by_name[name], facts) for name in tables}
+
+
+def _combination(table: cat.Table, facts: Facts) -> Combination:
+    return Combination(table, judgements_of(table, None, facts, reading.Reach.UNSAFE)[0].command)
 
 
 def fails(table: cat.Table, id: str, facts: Facts) -> bool:
     """Tell whether a policy of the table, or its policies together, fail check `id`."""
     subjects: list[Subject] = [TablePolicy(table, policy) for policy in table.policies]
-    subjects += [c for c in combinations(facts) if c.table == table]
+    together = combinations(facts).get(table.qname)
+    subjects += [together] if together is not None else []
     return any(id in defects(subject, facts) for subject in subjects)
 
 
@@ -115,7 +121,7 @@ def decided(facts: Facts, id: str, commands: tuple[str, ...]) -> Iterator[Subjec
             failing = id in defects(subject, facts)
             if failing or subject.table.qname not in stuck:
                 yield subject
-    yield from (c for c in combinations(facts) if id in defects(c, facts))
+    yield from (c for c in combinations(facts).values() if id in defects(c, facts))
 
 
 def flaw(subject: Subject, id: str, facts: Facts, effect: str) -> Flaw | None:

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
 from validate_schema.pack.model import catalog as cat
-from validate_schema.pack.model import contract
+from validate_schema.pack.model import contract, listed
 from validate_schema.pack.sql import quote_qname, quote_role
 
-from ._grants import NO_LOCK, TABLE_PRIVILEGES, Privilege, given_to, granted_line, listed, revoke
+from ._grants import NO_LOCK, TABLE_PRIVILEGES, Privilege, given_to, granted_line, revoke
 
 
 class TableExpectedGrant(NamedTuple):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from validate_schema.pack import Facts, Flaw, ObjectRef, Promise, Remedy, Severity, Step, check
 from validate_schema.pack.model import catalog, contract
 from validate_schema.pack.remedies import create
-from validate_schema.pack.sql import parse_type, quote_ident, quote_literal, quote_qname
+from validate_schema.pack.sql import Named, parse_type, quote_ident, quote_literal, quote_qname
 
 from ._declared import declared_columns, is_free, written_in
 from ._undeclared import Seen, undeclared
@@ -55,10 +55,14 @@ def declared_enums(facts: Facts) -> Iterator[DeclaredEnum]:
     """Enums of the contract."""
     known = {e.qname: e for e in facts.catalog.enums}
     for expected in facts.contract.enums:
-        qname = catalog.QName(expected.schema or facts.default_schema, expected.name)
+        qname = _declared_as(expected, facts)
         enum = known.get(qname)
         listed, unlisted = ((), ()) if enum else _listed(qname, facts)
         yield DeclaredEnum(expected, qname, enum, listed, unlisted)
+
+
+def _declared_as(expected: contract.ExpectedEnum, facts: Facts) -> catalog.QName:
+    return catalog.QName(expected.schema or facts.default_schema, expected.name)
 
 
 def existing_enums(facts: Facts) -> Iterator[DeclaredEnum]:
@@ -68,16 +72,25 @@ def existing_enums(facts: Facts) -> Iterator[DeclaredEnum]:
 
 def _listed(qname: catalog.QName, facts: Facts) -> tuple[tuple[ListedColumn, ...], tuple[str, ...]]:
     listed, unlisted = [], []
-    for table, expected, column in declared_columns(facts):
-        wanted = parse_type(expected.type, facts.default_schema) if expected.type else None
-        if column is None or wanted is None or (wanted.schema, wanted.name) != qname:
-            continue
+    for table, column in facts.once(_columns_by_type).get(qname, ()):
         found = next((c for c in table.constraints if _labels(c, column.name) is not None), None)
         if found is None:
             unlisted.append(f"{facts.show(table.qname)}.{column.name}")
         else:
             listed.append(ListedColumn(table, found, _labels(found, column.name) or ()))
     return tuple(listed), tuple(unlisted)
+
+
+def _columns_by_type(
+    facts: Facts,
+) -> dict[tuple[str, str], list[tuple[catalog.Table, catalog.Column]]]:
+    """Return the existing columns to which the contract gives a type, by that type's schema and name."""
+    found: dict[tuple[str, str], list[tuple[catalog.Table, catalog.Column]]] = {}
+    for table, expected, column in declared_columns(facts):
+        if column is not None and expected.type:
+            wanted = parse_type(expected.type, facts.default_schema)
+            found.setdefault((wanted.schema, wanted.name), []).append((table, column))
+    return found
 
 
 def _labels(constraint: catalog.Constraint, column: str) -> tuple[str, ...] | None:
@@ -116,9 +129,7 @@ def expected_enum(declared: DeclaredEnum, facts: Facts) -> Flaw | None:
     """
     if declared.exists:
         return None
-    near = [
-        facts.show(e.qname) for e in facts.catalog.enums if _folded(e.name) == _folded(declared.qname.name)
-    ]
+    near = facts.once(_by_folded_name).get(_folded(declared.qname.name), [])
     observed = "no such enum" + (f"; there is {', '.join(near)}" if near else "")
     if declared.unlisted:
         observed += f"; no CHECK lists the values of {', '.join(declared.unlisted)}"
@@ -144,6 +155,13 @@ def _create(declared: DeclaredEnum, near: list[str], facts: Facts) -> Remedy:
         note="The columns that should have the type still have another: COL002 reports them.",
         lock="none on tables",
     )
+
+
+def _by_folded_name(facts: Facts) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for enum in facts.catalog.enums:
+        found.setdefault(_folded(enum.name), []).append(facts.show(enum.qname))
+    return found
 
 
 def _folded(name: str) -> str:
@@ -261,7 +279,7 @@ def enum_types(facts: Facts) -> Iterator[EnumType]:
         d.type_name for d in facts.catalog.domains
     }
     for enum in facts.catalog.enums:
-        yield EnumType(enum, enum.qname in stored or _is_named(enum, facts))
+        yield EnumType(enum, enum.qname in stored or enum.name in facts.once(_named))
 
 
 @check(
@@ -286,7 +304,7 @@ def unused_enum(subject: EnumType, facts: Facts) -> Flaw | None:
     qname = subject.enum.qname
     if subject.used:
         return None
-    declared = any(qname == d.qname for d in declared_enums(facts))
+    declared = qname in facts.once(_declared_names)
     drop = Step(f"DROP TYPE {quote_qname(qname)};")
     return Flaw(
         message=f"No column, domain, function or view uses the enum {facts.show(qname)}",
@@ -302,12 +320,26 @@ def unused_enum(subject: EnumType, facts: Facts) -> Flaw | None:
     )
 
 
-def _is_named(enum: catalog.Enum, facts: Facts) -> bool:
-    """Tell whether a view or function names the type; a namesake counts, so that nothing untrue is said."""
-    name = re.compile(rf'(?<![\w"]){re.escape(enum.name)}(?![\w"])|{re.escape(quote_ident(enum.name))}')
+def _declared_names(facts: Facts) -> frozenset[catalog.QName]:
+    return frozenset(_declared_as(expected, facts) for expected in facts.contract.enums)
+
+
+def _named(facts: Facts) -> frozenset[str]:
+    """Return the names of enums that a view or function writes; a namesake counts, so that nothing untrue
+    is said."""
     texts = [v.definition for v in facts.catalog.views]
-    texts += [text or "" for f in facts.catalog.functions for text in (f.arguments, f.returns, f.body)]
-    return any(name.search(text) for text in texts)
+    texts += [text for f in facts.catalog.functions for text in (f.arguments, f.returns, f.body) if text]
+    enums = Named((name, name) for name in {e.name for e in facts.catalog.enums})
+    found: set[str] = set()
+    for text in texts if facts.catalog.enums else ():
+        found.update(name for name in enums.within(text) if name not in found and _is_written(name, text))
+    return frozenset(found)
+
+
+def _is_written(name: str, text: str) -> bool:
+    """Tell whether a text holds the name by itself: unquoted, or in quotes of its own."""
+    plain = rf'(?<![\w"]){re.escape(name)}(?![\w"])'
+    return re.search(f"{plain}|{re.escape(quote_ident(name))}", text) is not None
 
 
 def enums(facts: Facts) -> Iterator[EnumType]:
@@ -340,6 +372,6 @@ def unexpected_enum(subject: EnumType, facts: Facts) -> Seen:
     Examined: every enum type, if the contract says ``closed = true`` and lists enums.
     """
     name = subject.enum.qname
-    if any(name == (e.schema or facts.default_schema, e.name) for e in facts.contract.enums):
+    if name in facts.once(_declared_names):
         return None
     return f"enum; labels: {', '.join(subject.enum.labels)}"

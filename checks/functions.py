@@ -7,7 +7,7 @@ from typing import NamedTuple
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.scoping import keeps_to_tenant
-from validate_schema.pack.sql import quote_ident, quote_qname
+from validate_schema.pack.sql import Named, quote_ident, quote_qname
 
 from ._access import escapes, is_guarded, sources, users_of, why_escapes
 
@@ -133,7 +133,7 @@ def security_definer(subject: Definer, facts: Facts) -> Flaw | None:
 def _unread(subject: Definer, users: tuple[str, ...], facts: Facts) -> Flaw | None:
     """A function whose body cannot be read could reach whatever its owner can."""
     function = subject.function
-    guarded = [t for t in facts.catalog.tables if is_guarded(t, facts)]
+    guarded = facts.once(_guarded_tables)
     escaped = [t for t in guarded if escapes(function.owner, t, facts)]
     if not escaped:
         return None
@@ -147,10 +147,29 @@ def _unread(subject: Definer, users: tuple[str, ...], facts: Facts) -> Flaw | No
     )
 
 
+def _guarded_tables(facts: Facts) -> tuple[cat.Table, ...]:
+    return tuple(t for t in facts.catalog.tables if is_guarded(t, facts))
+
+
 def _in_policies(function: cat.Function, facts: Facts) -> bool:
-    called = re.compile(rf'(?<![\w$]){re.escape(function.name)}(?![\w$])"?\(')
+    return function.name in facts.once(_called_in_policies)
+
+
+def _called_in_policies(facts: Facts) -> frozenset[str]:
+    """Return the names of the functions that policies call."""
     policies = (p for t in facts.catalog.tables for p in t.policies)
-    return any(called.search(text) for p in policies for text in (p.using, p.check) if text)
+    texts = dict.fromkeys(text for p in policies for text in (p.using, p.check) if text)
+    named = Named((name, name) for name in {f.name for f in facts.catalog.functions})
+    mentioned: dict[str, list[str]] = {}
+    for text in texts:
+        for name in named.within(text):
+            mentioned.setdefault(name, []).append(text)
+    return frozenset(name for name, found in mentioned.items() if _is_called(name, found))
+
+
+def _is_called(name: str, texts: list[str]) -> bool:
+    called = re.compile(rf'(?<![\w$]){re.escape(name)}(?![\w$])"?\(')
+    return any(called.search(text) for text in texts)
 
 
 def _name(subject: Definer, facts: Facts) -> str:

@@ -1,6 +1,7 @@
 """MIG: the files of the migrations, whatever a database went through."""
 
 from validate_schema.pack import Facts, Flaw, Promise, Remedy, Severity, check
+from validate_schema.pack.model import first_of
 
 from ._migration import File, files, place, sql_files
 
@@ -73,7 +74,7 @@ def stray_file(subject: File, facts: Facts) -> Flaw | None:
     if not subject.stray:
         return None
     again = [r for r in facts.history.stray_repeats if any(s.file == subject.name for s in r.statements)]
-    shown = ", ".join(r.object for r in again[:3]) + (f" and {len(again) - 3} more" if len(again) > 3 else "")
+    shown = first_of([r.object for r in again], 3)
     tool = facts.history.tool
     which = "outside their sequence" if tool in ("", "plain") else f"and {tool} never runs it"
     return Flaw(

@@ -91,23 +91,49 @@ def _faults(table: catalog.Table, key: catalog.Constraint) -> list[str]:
 def _circles(start: catalog.QName, owner: catalog.QName, facts: Facts) -> bool:
     """Tell whether every way onward from `owner` only comes back to `start` or to tables seen before.
 
-    An inherited table on the way that has no key at all ends the walk: it is reported itself.
+    An inherited table on the way that has no key at all ends the walk: it is reported itself. From one that
+    is as near to such an end as `start`, a shortest way does not come by `start`.
     """
+    far = facts.once(_distances)
+    if owner in far and far[owner] <= far.get(start, far[owner]):
+        return False
     seen, queue = {start}, [owner]
     while queue:
         name = queue.pop()
         if name in seen:
             continue
         seen.add(name)
-        if facts.class_of(name) is not TableClass.INHERITED:
-            return False
-        onward = [
-            o for key in facts.tables_by_name[name].foreign_keys if (o := _owner(key, facts)) and o != name
-        ]
+        onward = _onward(name, facts)
         if not onward:
             return False
         queue += onward
     return True
+
+
+def _onward(name: catalog.QName, facts: Facts) -> list[catalog.QName]:
+    """Return the owners of an inherited table's rows; of any other table none."""
+    if facts.class_of(name) is not TableClass.INHERITED:
+        return []
+    owners = (_owner(key, facts) for key in facts.tables_by_name[name].foreign_keys)
+    return [owner for owner in owners if owner is not None and owner != name]
+
+
+def _distances(facts: Facts) -> dict[catalog.QName, int]:
+    """Return how many keys each table is away from the nearest at which a walk ends."""
+    reverse: dict[catalog.QName, list[catalog.QName]] = {}
+    ends = []
+    for name in facts.tables_by_name:
+        onward = _onward(name, facts)
+        for owner in onward:
+            reverse.setdefault(owner, []).append(name)
+        if not onward:
+            ends.append(name)
+    far, layer, distance = dict.fromkeys(ends, 0), ends, 0
+    while layer:
+        distance += 1
+        layer = list(dict.fromkeys(n for name in layer for n in reverse.get(name, ()) if n not in far))
+        far |= dict.fromkeys(layer, distance)
+    return far
 
 
 def _mend(table: catalog.Table, key: catalog.Constraint, facts: Facts) -> Remedy:

@@ -9,7 +9,7 @@ from validate_schema.pack.remedies import enable_row_security, tenant_policy
 from validate_schema.pack.sql import quote_qname, quote_role
 from validate_schema.pack.subjects import TableRole
 
-from ._access import ROW_PRIVILEGES, ancestors, bypasses, holders_of, users_of
+from ._access import ROW_PRIVILEGES, holders_of, nearest_above, users_of
 
 _GUARDED = (TableClass.TENANT, TableClass.INHERITED)
 _LOCK = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
@@ -25,7 +25,7 @@ def used_tables(facts: Facts) -> Iterator[TableRole]:
         holders = {g.grantee for g in grants if ROW_PRIVILEGES.intersection(g.privileges)}
         for role in facts.app_roles:
             exempt = table.owner in facts.rights_of(role) and not table.force_row_security
-            if holders & facts.grantees_of(role) and not bypasses(role, facts) and not exempt:
+            if holders & facts.grantees_of(role) and not facts.memberships.bypasses(role) and not exempt:
                 yield TableRole(table, role)
 
 
@@ -39,9 +39,12 @@ def children(facts: Facts) -> Iterator[cat.Table]:
 
 def _guard_of(table: cat.Table, facts: Facts) -> cat.Table | None:
     """Return the nearest protected table above this one whose row security is on."""
-    return next(
-        (t for t in ancestors(table, facts) if t.row_security and facts.class_of(t.qname) in _GUARDED), None
-    )
+    return facts.once(_guards).get(table.qname)
+
+
+def _guards(facts: Facts) -> dict[cat.QName, cat.Table]:
+    guards = [t for t in facts.catalog.tables if t.row_security and facts.class_of(t.qname) in _GUARDED]
+    return nearest_above(guards, facts)
 
 
 @check(

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
 from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.model import listed
 from validate_schema.pack.sql import quote_ident, quote_qname, quote_role
 from validate_schema.pack.subjects import TableRole, tenant_tables, tenant_tables_by_app_role
 
@@ -15,7 +16,6 @@ from ._grants import (
     Privilege,
     given_to,
     granted_line,
-    listed,
     privilege_list,
     revoke,
 )

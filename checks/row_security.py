@@ -277,12 +277,7 @@ def _users(table: cat.Table, facts: Facts) -> tuple[str, ...]:
     if facts.app_roles:
         users = [r for r in facts.app_roles if (granted | {table.owner}) & facts.grantees_of(r)]
         return tuple(users) or (("PUBLIC",) if "PUBLIC" in granted else ())
-    return tuple(sorted(g for g in granted if not _bypasses(g, facts)))
-
-
-def _bypasses(role: str, facts: Facts) -> bool:
-    known = facts.roles.get(role)
-    return known is not None and (known.superuser or known.bypassrls)
+    return tuple(sorted(g for g in granted if not facts.memberships.bypasses(g)))
 
 
 def _denied_to_all(table: cat.Table, facts: Facts) -> bool:

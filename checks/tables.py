@@ -68,10 +68,17 @@ def expected_table(declared: DeclaredTable, facts: Facts) -> Flaw | None:
 
 
 def _instead(missing: catalog.QName, facts: Facts) -> str:
-    if any(v.qname == missing for v in facts.catalog.views):
+    if missing in facts.views_by_name:
         return "a view of that name, and no table"
-    near = [facts.show(t.qname) for t in facts.catalog.tables if _folded(t.name) == _folded(missing.name)]
+    near = facts.once(_by_folded_name).get(_folded(missing.name))
     return f"no such table; there is {', '.join(near)}" if near else "no such table"
+
+
+def _by_folded_name(facts: Facts) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for table in facts.catalog.tables:
+        found.setdefault(_folded(table.name), []).append(facts.show(table.qname))
+    return found
 
 
 def _folded(name: str) -> str:
@@ -262,6 +269,11 @@ def logged(table: catalog.Table, facts: Facts) -> Flaw | None:
 def _partitions(table: catalog.Table, facts: Facts) -> tuple[catalog.Table, ...]:
     """Return the partitions that hold rows, at any depth."""
     found: list[catalog.Table] = []
-    for child in facts.partitions.get(table.qname, ()):
-        found += _partitions(child, facts) if child.kind == "partitioned" else (child,)
+    waiting = [table]
+    while waiting:
+        here = waiting.pop()
+        if here.kind == "partitioned":
+            waiting += reversed(facts.partitions.get(here.qname, ()))
+        else:
+            found.append(here)
     return tuple(found)

@@ -1,5 +1,6 @@
 """BYP: views and materialized views that hand out rows past the policies of their tables."""
 
+from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -47,15 +48,23 @@ def guarded_copies(facts: Facts) -> Iterator[GuardedView]:
 def _routes(view: cat.View, facts: Facts) -> Iterator[cat.View]:
     """Yield the relation and the views over it that do not confine what they read, however deep."""
     seen = {view.qname}
-    queue = [view]
+    queue = deque([view])
     while queue:
-        here = queue.pop(0)
+        here = queue.popleft()
         yield here
-        for other in facts.catalog.views:
-            above = here.qname in other.depends_on and other.qname not in seen
-            if above and other.kind == "view" and not keeps_to_tenant(other, facts):
+        for other in facts.once(_readers_of).get(here.qname, ()):
+            if other.kind == "view" and other.qname not in seen and not keeps_to_tenant(other, facts):
                 seen.add(other.qname)
                 queue.append(other)
+
+
+def _readers_of(facts: Facts) -> dict[cat.QName, list[cat.View]]:
+    """Return the views whose own query names each relation."""
+    found: dict[cat.QName, list[cat.View]] = {}
+    for view in facts.catalog.views:
+        for name in dict.fromkeys(view.depends_on):
+            found.setdefault(name, []).append(view)
+    return found
 
 
 def _readers(view: cat.View, facts: Facts) -> tuple[str, ...]:

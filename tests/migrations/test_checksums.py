@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from validate_schema.migrations.history.checksums import checksum, matches
+from validate_schema.migrations.history.checksums import Ahead, checksum, matches
 from validate_schema.migrations.records import MigrationFile
 from validate_schema.migrations.tools.supabase import statements, statements_digest
 
@@ -74,9 +74,9 @@ def test_atlas_hashes_the_files_before_along() -> None:
     first = file(path="1_a.sql")
     second = file(b"create table u (id int);\n", path="2_b.sql")
     recorded = "ActrEyqnZGyPx8de1De62DEoDtGs2Ddas0MmfG6JHEw="
-    assert checksum("atlas", second, [first]) == recorded
-    assert matches("atlas", second, "h1:" + recorded, [first]) == "same"
-    assert matches("atlas", second, recorded, [replace(first, raw=b"x")]) == "different"
+    assert checksum("atlas", second, Ahead("atlas", [first])) == recorded
+    assert matches("atlas", second, "h1:" + recorded, Ahead("atlas", [first])) == "same"
+    assert matches("atlas", second, recorded, Ahead("atlas", [replace(first, raw=b"x")])) == "different"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from tests.fix_server import fresh
 from validate_schema.model.errors import ScratchError
-from validate_schema.scratch import Database, Server, open_server
+from validate_schema.scratch import Database, Server, ledger, open_server
 
 ROLES = "select array_agg(rolname::text order by rolname) from pg_roles where oid >= 16384"
 
@@ -215,3 +215,14 @@ def test_progress_names_the_slow_steps(key: str) -> None:
     with open_server(key=key, progress=lines.append):
         pass
     assert lines[0] == "starting PostgreSQL (embedded)"
+
+
+def test_each_purpose_has_a_lock_of_its_own() -> None:
+    name = ledger.template_name("0" * 64)
+    locks = (
+        ledger.owner_lock(0),
+        ledger.template_lock("0" * 64),
+        ledger.user_lock(name),
+        ledger.roles_lock(),
+    )
+    assert len({lock.partition(",")[0] for lock in locks}) == len(locks)

@@ -297,7 +297,7 @@ def judge(
         return run(checks, facts, severities=severities, list_subjects=list_subjects)
     chosen = [c for c in checks if c.portable]
     outcome = run(chosen, facts, severities=severities, list_subjects=list_subjects)
-    others = [_not_applicable(c, severities.get(c.id, c.severity), product) for c in checks if not c.portable]
+    others = [_not_applicable(c, severities.get(c.id, c.severity), facts) for c in checks if not c.portable]
     advice = _ADVICE.format(product=product)
     return replace(
         outcome,
@@ -308,21 +308,10 @@ def judge(
     )
 
 
-def _not_applicable(check: Check, severity: Severity, product: str) -> CheckResult:
-    return CheckResult(
-        id=check.id,
-        name=check.name,
-        title=check.title,
-        family=check.family.id,
-        severity=severity,
-        status="not_applicable",
-        examined=0,
-        passed=0,
-        failed=0,
-        findings=0,
-        why=check.why,
-        reason=f"{product} has nothing that it could examine",
-    )
+def _not_applicable(check: Check, severity: Severity, facts: Facts) -> CheckResult:
+    product = facts.catalog.server.product
+    result = _result(_Tally(check, severity, reason=f"{product} has nothing that it could examine"), 0, facts)
+    return msgspec.structs.replace(result, status="not_applicable")
 
 
 def _without_sql(finding: _Found, advice: str) -> _Found:

@@ -21,14 +21,7 @@ from . import options
 @click.option("--closed", is_flag=True, help="A contract declares all tables that there shall be.")
 @click.option("--tool", metavar="NAME", help="Migration tool, where a folder does not tell.")
 @options.scratch
-@click.option(
-    "--statement-timeout",
-    type=click.IntRange(min=1),
-    default=30_000,
-    show_default=True,
-    metavar="MS",
-    help="Time-out of each catalog query.",
-)
+@options.statement_timeout
 @options.color
 def command(
     *,

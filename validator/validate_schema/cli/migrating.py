@@ -57,10 +57,10 @@ def found(options: Options) -> "Found":
 
 def strays(migrations: "MigrationSet") -> list[str]:
     """Return the SQL files in the folder that are no part of the sequence, in a sentence if there are any."""
+    from ..model.wording import first_of
     from ..sql.ident import visible
 
     names = [visible(migrations.label(path)) for path in migrations.stray]
     if not names:
         return []
-    rest = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
-    return [f"note: outside the sequence, never run: {', '.join(names[:_FEW])}{rest}"]
+    return [f"note: outside the sequence, never run: {first_of(names, _FEW)}"]

@@ -73,6 +73,14 @@ scratch = click.option(
     metavar="SOURCE",
     help="Scratch server: embedded, system, a bin directory, or a URL.",
 )
+statement_timeout = click.option(
+    "--statement-timeout",
+    type=click.IntRange(min=1),
+    default=30_000,
+    show_default=True,
+    metavar="MS",
+    help="Time-out of each catalog query.",
+)
 color = click.option(
     "--color/--no-color", default=None, help="Colour (default: on a terminal without NO_COLOR)."
 )
@@ -87,14 +95,7 @@ target = _together(
     click.option("--tool", metavar="NAME", help="Migration tool, where the folder does not tell."),
     click.option("--snapshot", type=_path(), metavar="FILE", help="Examine a saved catalog."),
     scratch,
-    click.option(
-        "--statement-timeout",
-        type=click.IntRange(min=1),
-        default=30_000,
-        show_default=True,
-        metavar="MS",
-        help="Time-out of each catalog query.",
-    ),
+    statement_timeout,
     config,
 )
 

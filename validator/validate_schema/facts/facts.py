@@ -1,10 +1,11 @@
 """Everything a check may look at, with the look-ups that several checks share."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from typing import Any, TypeVar
 
 from ..model.catalog import Catalog, Constraint, Function, QName, Role, Sequence, Table, View
 from ..model.contract import Contract, ExpectedTable
@@ -16,6 +17,9 @@ from ..model.reading import Analysis, Judgement, PolicyReading
 from ..model.tenancy import Level, Standing, TableClass, Tenancy
 from ..sql.ident import display, quote_ident, quote_qname
 from ..sql.mentions import Named
+from .roles import Roles
+
+_T = TypeVar("_T")
 
 
 class NotExamined(Exception):  # noqa: N818 - not an error: a result
@@ -118,8 +122,12 @@ class Facts:
         return {s.table: s for s in self.tenancy.standings}
 
     @cached_property
+    def memberships(self) -> Roles:
+        return Roles(self.catalog.roles)
+
+    @cached_property
     def roles(self) -> Mapping[str, Role]:
-        return {r.name: r for r in self.catalog.roles}
+        return self.memberships.by_name
 
     @cached_property
     def tables(self) -> tuple[Table, ...]:
@@ -327,39 +335,46 @@ class Facts:
         ]
         return min(found, key=lambda f: f.schema != self.default_schema, default=None)
 
+    def once(self, compute: "Callable[[Facts], _T]") -> _T:
+        """Return what `compute` says of these facts; it is asked when this is first wanted, and never again.
+
+        For look-ups that judges of many subjects share. `compute` must be one function, not a new one
+        for each call.
+        """
+        if compute not in self._once:
+            self._once[compute] = compute(self)
+        found: _T = self._once[compute]
+        return found
+
+    @cached_property
+    def _once(self) -> dict[object, Any]:
+        return {}
+
+    @cached_property
+    def views_by_name(self) -> Mapping[QName, View]:
+        return {v.qname: v for v in self.catalog.views}
+
+    @cached_property
+    def children(self) -> Mapping[QName, tuple[Table, ...]]:
+        """The direct partitions and inheritance children of each table."""
+        found: dict[QName, list[Table]] = {}
+        for table in self.catalog.tables:
+            for parent in (*((table.parent,) if table.parent else ()), *table.inherits):
+                found.setdefault(parent, []).append(table)
+        return {name: tuple(tables) for name, tables in found.items()}
+
     def can_become(self, role: str) -> frozenset[str]:
         """Return `role` and every role it may SET ROLE to, directly or through others."""
-        seen: set[str] = set()
-        queue = [role]
-        while queue:
-            name = queue.pop()
-            if name in seen:
-                continue
-            seen.add(name)
-            if name in self.roles:
-                queue += [m.role for m in self.roles[name].member_of if m.set_role]
-        return frozenset(seen)
+        return self.memberships.reached_from(role)
 
     def rights_of(self, role: str) -> frozenset[str]:
         """Return `role`, every role it may SET ROLE to, and what each of these inherits: the roles
-        whose privileges and ownership it can use.
-
-        Inheriting a role does not allow to SET ROLE onwards through it. Source: PostgreSQL
-        documentation, "Role Membership".
-        """
-        seen: set[str] = set()
-        queue = list(self.can_become(role))
-        while queue:
-            name = queue.pop()
-            if name not in seen:
-                seen.add(name)
-                member_of = self.roles[name].member_of if name in self.roles else ()
-                queue += [m.role for m in member_of if m.inherit]
-        return frozenset(seen)
+        whose privileges and ownership it can use."""
+        return self.memberships.rights_of(role)
 
     def grantees_of(self, role: str) -> frozenset[str]:
         """Return the grantees whose privileges `role` can use: `rights_of` it, and PUBLIC."""
-        return self.rights_of(role) | {"PUBLIC"}
+        return self.memberships.grantees_of(role)
 
 
 def _spellings(function: Function) -> set[str]:

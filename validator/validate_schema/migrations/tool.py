@@ -99,18 +99,23 @@ class LedgerTable:
 class Checksum:
     """How a tool sums a file up.
 
-    `spellings(file, before)` yields what its versions and settings give, the usual one first; `before` are
-    the files in front of it, which only a `chained` one covers. `normal` brings a recorded one to that
-    form. `content`: it covers what the file holds; `named`: the version and name too. `line_ends` completes
-    "the file differs by line ends alone; <tool> …".
+    `spellings(file, before)` yields what its versions and settings give, the usual one first. One that
+    covers the files in front of each too is `chained`: `add(before, file)` sums a file up with those before
+    it, None for the first, and `before` is such a sum. `normal` brings a recorded one to the form of
+    `spellings`. `content`: it covers what the file holds; `named`: the version and name too. `line_ends`
+    completes "the file differs by line ends alone; <tool> …".
     """
 
-    spellings: Callable[[MigrationFile, Sequence[MigrationFile]], Collection[str]]
+    spellings: Callable[[MigrationFile, Any], Collection[str]]
     normal: Callable[[str], str] = str
     content: bool = True
-    chained: bool = False
+    add: Callable[[Any, MigrationFile], Any] | None = None
     named: bool = False
     line_ends: str = "takes it for another file"
+
+    @property
+    def chained(self) -> bool:
+        return self.add is not None
 
 
 @dataclass(frozen=True)

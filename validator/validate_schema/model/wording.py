@@ -1,6 +1,6 @@
-"""Numbers with their nouns, words that follow the number, and the word that was meant."""
+"""Numbers with their nouns, words that follow the number, names in a row, and the word that was meant."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _ALIKE = frozenset({"info", "default privileges"})
 
@@ -13,6 +13,23 @@ def some(number: int, noun: str) -> str:
 def form(number: int, one: str, many: str = "") -> str:
     """Return `one` for the number one, else `many`; without `many`, the regular plural of the noun `one`."""
     return one if number == 1 else many or _plural(one)
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return words in a row: ``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def first_of(names: Sequence[str], most: int) -> str:
+    """Return at most so many names, and the number of the others: ``a, b and 3 more``."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def excerpt(text: str, most: int) -> str:
+    """Return the beginning of a text on one line, of at most so many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[:most].rstrip() + "…"
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -7,6 +7,7 @@ from ..sql.ident import quote_idents as quote_idents
 from ..sql.ident import quote_literal as quote_literal
 from ..sql.ident import quote_qname as quote_qname
 from ..sql.ident import quote_role as quote_role
+from ..sql.mentions import Named as Named
 from ..sql.patterns import parse_pattern as parse_pattern
 from ..sql.predicates import generates as generates
 from ..sql.predicates import not_null_columns as not_null_columns

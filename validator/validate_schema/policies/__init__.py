@@ -20,7 +20,8 @@ def analyse(catalog: Catalog, tenancy: Tenancy) -> Analysis:
     """
     if not tenancy.identified or not any(t.policies or t.row_security for t in catalog.tables):
         return Analysis()
-    from .judge import PUBLIC, Judge
+    from ..facts.roles import PUBLIC
+    from .judge import Judge
     from .readings import Reader
     from .world import Schema
 

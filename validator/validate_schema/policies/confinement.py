@@ -5,7 +5,6 @@ directly (tenant column = context) or by a join to one that is. What is not unde
 """
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from ..facts.facts import Facts
@@ -47,6 +46,35 @@ def keeps_to_tenant(subject: Function | View, facts: Facts) -> bool:
         )
     except (Unreadable, RecursionError):
         return False
+
+
+def _relations(facts: Facts) -> dict[str, list[QName]]:
+    found: dict[str, list[QName]] = {}
+    for name in (*facts.tables_by_name, *facts.views_by_name):
+        found.setdefault(name.name, []).append(name)
+    return found
+
+
+def _tenant_columns(facts: Facts) -> frozenset[str]:
+    named = (c for level in facts.tenancy.levels for c in level.columns)
+    return frozenset([*named, *(s.column for s in facts.tenancy.standings if s.column)])
+
+
+def _owned(facts: Facts) -> frozenset[QName]:
+    """Return the relations that hold tenants' rows: tables, what is below them, and views over those."""
+    above: dict[QName, list[QName]] = {}
+    for view in facts.catalog.views:
+        for name in view.depends_on:
+            above.setdefault(name, []).append(view.qname)
+    found = {name for name in facts.tables_by_name if facts.class_of(name) in _OWNED}
+    waiting = list(found)
+    while waiting:
+        name = waiting.pop()
+        for other in (*(child.qname for child in facts.children.get(name, ())), *above.get(name, ())):
+            if other not in found:
+                found.add(other)
+                waiting.append(other)
+    return frozenset(found)
 
 
 @dataclass(frozen=True)
@@ -92,22 +120,8 @@ class _Reader:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self.context = ContextReader(facts)
-
-    @cached_property
-    def _relations(self) -> dict[str, list[QName]]:
-        found: dict[str, list[QName]] = {}
-        for name in (*self.facts.tables_by_name, *self._views):
-            found.setdefault(name.name, []).append(name)
-        return found
-
-    @cached_property
-    def _views(self) -> dict[QName, View]:
-        return {v.qname: v for v in self.facts.catalog.views}
-
-    @cached_property
-    def _tenant_columns(self) -> frozenset[str]:
-        named = (c for level in self.facts.tenancy.levels for c in level.columns)
-        return frozenset([*named, *(s.column for s in self.facts.tenancy.standings if s.column)])
+        self._relations, self._owned = facts.once(_relations), facts.once(_owned)
+        self._tenant_columns = facts.once(_tenant_columns)
 
     # statements
 
@@ -218,24 +232,14 @@ class _Reader:
 
     def _item(self, message: Any) -> _Item:
         names = [n for n in self._relations.get(message.relname, ()) if message.schemaname in ("", n.schema)]
-        name = next((n for n in names if self._owned(n)), names[0] if names else None)
+        name = next((n for n in names if n in self._owned), names[0] if names else None)
         if name is None:
             return _Item(owned=False, columns=frozenset())
-        view, table = self._views.get(name), self.facts.tables_by_name.get(name)
+        view, table = self.facts.views_by_name.get(name), self.facts.tables_by_name.get(name)
         columns = frozenset(view.columns if view else (c.name for c in table.columns) if table else ())
         keys = set(self._tenant_columns)
         keys.update(level.key for level in self.facts.tenancy.levels if level.root == name and level.key)
-        return _Item(self._owned(name), columns, frozenset(keys), name)
-
-    def _owned(self, name: QName, seen: frozenset[QName] = frozenset()) -> bool:
-        if name in seen:
-            return False
-        table = self.facts.tables_by_name.get(name)
-        if table is not None:
-            parents = (*((table.parent,) if table.parent else ()), *table.inherits)
-            return self.facts.class_of(name) in _OWNED or any(self._owned(p, seen | {name}) for p in parents)
-        view = self._views.get(name)
-        return view is not None and any(self._owned(n, seen | {name}) for n in view.depends_on)
+        return _Item(name in self._owned, columns, frozenset(keys), name)
 
     # conditions
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import NamedTuple
 
-from ..model.catalog import Policy, Role, Table
+from ..facts.roles import PUBLIC, Roles
+from ..model.catalog import Policy, Table
 from ..model.reading import Flow, Judgement, Reach
 from ..model.tenancy import Standing, TableClass
 from ..sql.parse import parse, print_sql
@@ -28,7 +29,6 @@ HALVES = (
     ("UPDATE", "check"),
     ("UPDATE", "using"),
 )
-PUBLIC = "PUBLIC"
 
 
 class Answered(NamedTuple):
@@ -52,47 +52,13 @@ class Scenario(NamedTuple):
     fixed: Mapping[str, Values]
 
 
-class Roles:
-    """Who is who: what a role inherits, and what it may become."""
-
-    def __init__(self, roles: tuple[Role, ...]) -> None:
-        self._roles = {role.name: role for role in roles}
-        self._rights: dict[str, frozenset[str]] = {}
-
-    def rights(self, name: str) -> frozenset[str]:
-        """Return the role and all whose privileges it inherits: whose policies apply to it."""
-        if name not in self._rights:
-            self._rights[name] = self._closure(name, inherit=True)
-        return self._rights[name]
-
-    def disguises(self, name: str) -> tuple[str, ...]:
-        """Return the role first, then those it may SET ROLE to that are subject to policies."""
-        others = self._closure(name, inherit=False) - {name}
-        return (name, *(n for n in sorted(others) if not self.exempt(n)))
-
-    def exempt(self, name: str) -> bool:
-        role = self._roles.get(name)
-        return role is not None and (role.superuser or role.bypassrls)
-
-    def _closure(self, name: str, *, inherit: bool) -> frozenset[str]:
-        seen: set[str] = set()
-        queue = [name]
-        while queue:
-            current = queue.pop()
-            if current not in seen:
-                seen.add(current)
-                role = self._roles.get(current)
-                held = role.member_of if role else ()
-                queue += [m.role for m in held if (m.inherit if inherit else m.set_role)]
-        return frozenset(seen)
-
-
 class Judge:
     """Judges tables; what two tables have in common is worked out once."""
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
         self.roles = Roles(schema.catalog.roles)
+        self._become: dict[str, tuple[str, ...]] = {}
         self._known: dict[object, Answered] = {}
         self._columns: dict[tuple[str, ...], frozenset[str] | None] = {}
 
@@ -137,7 +103,7 @@ class Judge:
 
     def _worst(self, table: Table, role: str, command: str, half: str) -> Answered:
         worst: Answered | None = None
-        for name in (role,) if role == PUBLIC else self.roles.disguises(role):
+        for name in (role,) if role == PUBLIC else self._disguises(role):
             if name != role and not self._privileged(table, name, command):
                 continue
             answer = self._answer(table, name, command, half)
@@ -151,6 +117,13 @@ class Judge:
             raise ValueError(f"no role to judge: {role}")
         return worst
 
+    def _disguises(self, role: str) -> tuple[str, ...]:
+        """Return the role first, then those it may SET ROLE to that are subject to policies."""
+        if role not in self._become:
+            others = sorted(self.roles.reached_from(role) - {role})
+            self._become[role] = (role, *(name for name in others if not self.roles.bypasses(name)))
+        return self._become[role]
+
     def _answer(self, table: Table, role: str, command: str, half: str) -> Answered:
         try:
             return _Filter(self, table, role, command, half).answer()
@@ -159,22 +132,23 @@ class Judge:
 
     def _privileged(self, table: Table, role: str, command: str) -> bool:
         """Tell whether the role may run the command on some column of the table at all."""
-        names = {PUBLIC, *self.roles.rights(role)}
         grants = [*table.grants, *(g for c in table.columns for g in c.grants)]
-        return table.owner in names or any(g.grantee in names and command in g.privileges for g in grants)
+        holders = [table.owner, *(g.grantee for g in grants if command in g.privileges)]
+        return any(self.roles.has(role, holder) for holder in holders)
 
     def applicable(self, table: Table, role: str, command: str) -> tuple[Policy, ...]:
         """Return the policies of the table that apply to the role and the command."""
-        names = {PUBLIC} if role == PUBLIC else {PUBLIC, *self.roles.rights(role)}
         return tuple(
-            p for p in table.policies if p.command in ("ALL", command) and names.intersection(p.roles)
+            p
+            for p in table.policies
+            if p.command in ("ALL", command) and any(self.roles.has(role, holder) for holder in p.roles)
         )
 
     def demanded(self, table: Table, role: str) -> Node | None:
         """Return the condition on rows that the role may read of a table; None where there is none."""
-        if not table.row_security or self.roles.exempt(role):
+        if not table.row_security or self.roles.bypasses(role):
             return None
-        if role != PUBLIC and not table.force_row_security and table.owner in self.roles.rights(role):
+        if role != PUBLIC and not table.force_row_security and self.roles.has(role, table.owner):
             return None
         policies = self.applicable(table, role, "SELECT")
         return self.joined(policies, "using")

@@ -3,7 +3,7 @@
 import click
 
 from ..model.history import RowLoss, UpgradePaths
-from ..model.wording import some
+from ..model.wording import first_of, some
 from ..sql.ident import visible
 
 _LISTED = 8
@@ -45,5 +45,4 @@ def _mark(good: bool, color: bool) -> str:
 def _notes(words: str, versions: tuple[str, ...]) -> list[str]:
     if not versions:
         return []
-    more = f" and {len(versions) - _LISTED} more" if len(versions) > _LISTED else ""
-    return [f"· {words} {', '.join(map(visible, versions[:_LISTED]))}{more}"]
+    return [f"· {words} {first_of([visible(v) for v in versions], _LISTED)}"]

@@ -8,7 +8,7 @@ from functools import cached_property
 from ..model.difference import change_words
 from ..model.history import Failure, RepeatedDdl
 from ..model.report import MigrationEntry, Report
-from ..model.wording import some
+from ..model.wording import first_of, some
 from .declared import declared
 from .headline import migration_label
 from .line import Line
@@ -181,10 +181,7 @@ def _ties(repeated: Sequence[RepeatedDdl], orders: Mapping[str, int]) -> dict[st
             before[first, file] += 1
     ties: dict[str, list[Tie]] = defaultdict(list)
     for (file, first), objects in again.items():
-        rest = f" and {len(objects) - _NAMED} more" if len(objects) > _NAMED else ""
-        ties[file].append(
-            Tie(f"creates again {', '.join(objects[:_NAMED])}{rest}, as does", orders.get(first))
-        )
+        ties[file].append(Tie(f"creates again {first_of(objects, _NAMED)}, as does", orders.get(first)))
     for (first, file), number in before.items():
         ties[first].append(Tie(f"{some(number, 'object')} created again by", orders.get(file)))
     return ties

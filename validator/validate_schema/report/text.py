@@ -5,7 +5,7 @@ from textwrap import wrap
 
 from ..model.finding import Severity
 from ..model.report import Report
-from ..model.wording import some
+from ..model.wording import first_of, some
 from ..sql.ident import visible
 from .cards import Card, cards
 from .promises import promises, tenancy_lines, without_schema
@@ -108,9 +108,7 @@ def _what(card: Card) -> str:
     if card.message:
         return visible(card.message)
     new_first = sorted(card.objects, key=lambda o: o.status != "new")
-    names = ", ".join(visible(o.label) for o in new_first[:_SHOWN])
-    rest = len(card.objects) - _SHOWN
-    return names + (f" and {rest} more" if rest > 0 else "")
+    return first_of([visible(o.label) for o in new_first], _SHOWN)
 
 
 def _wrapped(text: str, width: int, indent: str, first: str | None = None) -> list[str]:

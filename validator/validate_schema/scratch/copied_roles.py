@@ -8,6 +8,7 @@ from ..catalog import read_catalog
 from ..model.catalog import Catalog, Role
 from ..model.errors import ScratchError
 from ..sql.ident import quote_ident, quote_literal
+from . import ledger
 
 if TYPE_CHECKING:
     import psycopg
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     Connection = psycopg.Connection[Any]
 
-_LOCK = 0x7655  # the one copy at a time that may change a server's roles
 _ASIDE = "validate_schema_aside_"
 
 
@@ -29,9 +29,11 @@ def borrowed_roles(server: "Server", catalog: Catalog, say: Callable[[str], None
     is touched: there such a role raises `ScratchError`. What was made is dropped at the end.
     """
     with server.connect(autocommit=True) as admin:
-        if admin.execute(f"select pg_try_advisory_lock({_LOCK}, 0)".encode()).fetchone() != (True,):
+        if admin.execute(f"select pg_try_advisory_lock({ledger.roles_lock()})".encode()).fetchone() != (
+            True,
+        ):
             say("waiting for another copy on the scratch server")
-            admin.execute(f"select pg_advisory_lock({_LOCK}, 0)".encode())
+            admin.execute(f"select pg_advisory_lock({ledger.roles_lock()})".encode())
         made: list[str] = []
         try:
             _restore(admin)
@@ -44,7 +46,6 @@ def borrowed_roles(server: "Server", catalog: Catalog, say: Callable[[str], None
 
 def _restore(admin: "Connection") -> None:
     """Give roles that were set aside their names back, also those of a copy that was killed."""
-    from .ledger import drop_stale
 
     rows = admin.execute(
         "select rolname, pg_catalog.shobj_description(oid, 'pg_authid') from pg_catalog.pg_roles"
@@ -52,7 +53,7 @@ def _restore(admin: "Connection") -> None:
         [_ASIDE],
     ).fetchall()
     if rows:
-        drop_stale(admin)
+        ledger.drop_stale(admin)
     for name, known_as in rows:
         with admin.transaction():
             admin.execute(f"drop role if exists {quote_ident(known_as)}".encode())

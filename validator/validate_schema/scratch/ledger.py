@@ -23,6 +23,7 @@ _TEMPLATE = "vs_template_"
 _OWNERS = 0x7653  # first keys of our advisory locks
 _BUILDERS = 0x7654
 _USERS = 0x7655
+_ROLES = 0x7656
 _KEPT_TEMPLATES = 8
 
 
@@ -58,6 +59,11 @@ def template_lock(digest: str) -> str:
 def user_lock(name: str) -> str:
     """Return the arguments of pg_advisory_lock_shared for the users of a passing template."""
     return f"{_USERS}, {_user_number(name)}"
+
+
+def roles_lock() -> str:
+    """Return the arguments of pg_advisory_lock for the one copy at a time that may change roles."""
+    return f"{_ROLES}, 0"
 
 
 def _user_number(name: str) -> int:

@@ -1,10 +1,11 @@
 """The tenant context and the roles that the application connects as, from policies and grants."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..config import TenancyConfig
+from ..facts.roles import Roles
 from ..model.catalog import Catalog, QName, Role, Table
 from ..model.tenancy import Level, Standing, TableClass
 from ..model.wording import some
@@ -130,18 +131,18 @@ def find_app_roles(
     owners = {t.owner for t in tables}
     granted = Counter(_users(t) for t in tables)
     named = Counter(frozenset(role for p in t.policies for role in p.roles) for t in tables)
-    roles = {r.name: r for r in catalog.roles}
+    known = Roles(catalog.roles)
     possible = {
         name
         for name in frozenset().union(*granted, *named)
-        if name in roles and name not in owners and _may_be_app(roles[name])
+        if name in known.by_name and name not in owners and _may_be_app(known.by_name[name])
     }
-    chosen = sorted(_logins(possible, roles, owners))
+    chosen = sorted(_logins(possible, known, owners))
     if not chosen:
         return (), "none: no role but owners and superusers has privileges on tenant tables"
     why = []
     for name in chosen:
-        groups = _inherited({name}, roles)
+        groups = known.inherited_by(name)
         count = sum(granted[users] for users in granted if users & groups)
         policies = sum(named[users] for users in named if users & groups)
         said = f"{name} has privileges on {count} of {len(tables)} tenant and inherited tables"
@@ -161,35 +162,10 @@ def _may_be_app(role: Role) -> bool:
     return not (role.superuser or role.bypassrls or role.name.startswith("pg_"))
 
 
-def _logins(possible: set[str], roles: dict[str, Role], owners: set[str]) -> set[str]:
+def _logins(possible: set[str], roles: Roles, owners: set[str]) -> set[str]:
     """Return the roles that can log in, and for each of the others the logins that inherit from it, or it
     itself where there are none."""
-    members: dict[str, list[str]] = {}
-    for role in roles.values():
-        for membership in role.member_of:
-            if membership.inherit:
-                members.setdefault(membership.role, []).append(role.name)
-    groups = {name for name in possible if not roles[name].login}
-    below = _closure(groups, lambda name: members.get(name, ()))
-    heirs = {name for name in below if roles[name].login and name not in owners and _may_be_app(roles[name])}
-    return (possible - groups) | heirs | (groups - _inherited(heirs, roles))
-
-
-def _inherited(names: set[str], roles: dict[str, Role]) -> set[str]:
-    """Return these roles and every role whose privileges one of them inherits."""
-
-    def above(name: str) -> Iterator[str]:
-        role = roles.get(name)
-        return (m.role for m in (role.member_of if role else ()) if m.inherit)
-
-    return _closure(names, above)
-
-
-def _closure(names: set[str], onward: Callable[[str], Iterable[str]]) -> set[str]:
-    seen, queue = set(names), list(names)
-    while queue:
-        for name in onward(queue.pop()):
-            if name not in seen:
-                seen.add(name)
-                queue.append(name)
-    return seen
+    groups = {name for name in possible if not roles.by_name[name].login}
+    below = (roles.by_name[name] for name in roles.heirs_of_any(groups) if name in roles.by_name)
+    heirs = {role.name for role in below if role.login and role.name not in owners and _may_be_app(role)}
+    return (possible - groups) | heirs | (groups - roles.inherited_by_any(heirs))

@@ -6,6 +6,7 @@ from typing import Any
 from ...model.catalog import Function, Table, Trigger, View
 from ...model.difference import Change
 from ...model.finding import ObjectRef
+from ...model.wording import excerpt
 from .loop import (
     ENABLED,
     OWNER,
@@ -49,10 +50,8 @@ def _firing(trigger: Trigger) -> str:
     return f"{trigger.timing} {' or '.join(trigger.events)} for each {trigger.level}"
 
 
-def excerpt(text: str) -> str:
-    """Return a definition on one line, shortened."""
-    line = " ".join(text.split())
-    return line if len(line) <= _LENGTH else line[:_LENGTH].rstrip() + "…"
+def _short(definition: str) -> str:
+    return excerpt(definition, _LENGTH)
 
 
 def _same_query(old: View, new: View, terms: Terms) -> bool:
@@ -60,7 +59,7 @@ def _same_query(old: View, new: View, terms: Terms) -> bool:
 
 
 _VIEW: tuple[Attribute[Any], ...] = (
-    field("definition", "definition", excerpt, same=_same_query),
+    field("definition", "definition", _short, same=_same_query),
     flag("security invoker", "security_invoker", widens=loses("security_invoker")),
     flag("security barrier", "security_barrier"),
     OWNER,
@@ -74,7 +73,7 @@ def _on_view(old: View, new: View, _: ObjectRef, terms: Terms) -> Iterator[Chang
 VIEW: Kind[View] = Kind(
     None,
     _VIEW,
-    described=lambda view, _: excerpt(view.definition),
+    described=lambda view, _: _short(view.definition),
     key=lambda view: (view.kind, view.qname),
     alike=same_content(_VIEW),
     shapes=lambda v, terms: ((v.kind, v.owner, v.columns, terms.query_outline(v.definition)),),
@@ -91,7 +90,7 @@ def _returns(function: Function) -> str:
 
 
 _FUNCTION: tuple[Attribute[Any], ...] = (
-    field("body", "body", lambda text: excerpt(text or ""), same=lambda o, n, _: _lines(o) == _lines(n)),
+    field("body", "body", lambda text: _short(text or ""), same=lambda o, n, _: _lines(o) == _lines(n)),
     Attribute("returns", lambda function, _: _returns(function), _same_result),
     field("language", "language"),
     field("volatility", "volatility"),

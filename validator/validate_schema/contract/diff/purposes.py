@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from ...model.catalog import QName
 from ...model.difference import Change
 from ...model.finding import ObjectRef
-from ...model.wording import form
+from ...model.wording import first_of, form, listed
 from ...sql.ident import quote_ident
 from .changes import shown
 
@@ -202,9 +202,7 @@ def _noun(kind: str, count: int) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     """Return two or three names, or two and the number of the others."""
-    if len(names) > _NAMED:
-        return f"{', '.join(names[:2])} and {len(names) - 2} more"
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    return first_of(names, _NAMED - 1) if len(names) > _NAMED else listed(names)
 
 
 _LOST = {
@@ -241,7 +239,4 @@ def _named(change: Change, schema: str) -> str:
 
 
 def _distinct(names: Sequence[str]) -> str:
-    distinct = list(dict.fromkeys(names))
-    if len(distinct) <= _NAMED:
-        return ", ".join(distinct)
-    return f"{', '.join(distinct[:_NAMED])} and {len(distinct) - _NAMED} more"
+    return first_of(list(dict.fromkeys(names)), _NAMED)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from ...model.errors import HistoryError, UsageError
 from ...model.history import HistoryEntry, Ledger
-from ...model.wording import form
+from ...model.wording import first_of, form
 from ..history.checksums import checksum
 from ..history.compare import compare, shared
 from ..records import MigrationFile, MigrationSet
@@ -83,9 +83,8 @@ def make(
 
 
 def _listed(entries: Sequence[HistoryEntry]) -> str:
-    names = ", ".join(f"{e.version} {e.name}".strip() for e in entries[:3])
-    more = f" and {len(entries) - 3} more" if len(entries) > 3 else ""
-    return f"{names}{more} {form(len(entries), 'is', 'are')}"
+    names = first_of([f"{e.version} {e.name}".strip() for e in entries], 3)
+    return f"{names} {form(len(entries), 'is', 'are')}"
 
 
 def _runnable(file: MigrationFile, label: str) -> Body:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...model.errors import HistoryError
+from ...model.wording import excerpt
 from ...sql.ident import quote_ident
 from ...sql.parser import Unreadable, parse_messages
 from ...sql.script import Piece, line_at, outside_transaction, pieces
@@ -64,10 +65,9 @@ def place(file: MigrationFile, offset: int) -> str:
     return f"{file.path}:{file.first_line + line_at(file.sql, offset) - 1}"
 
 
-def excerpt(statement: str) -> str:
+def begins(statement: str) -> str:
     """Return the beginning of a statement on one line."""
-    line = " ".join(statement.split())
-    return line if len(line) <= _WORDS else line[:_WORDS].rstrip() + "…"
+    return excerpt(statement, _WORDS)
 
 
 def screen(file: MigrationFile, label: str) -> Body:
@@ -82,7 +82,7 @@ def screen(file: MigrationFile, label: str) -> Body:
             )
         if piece.kind == "sql" and _CONTROL.match(piece.text):
             raise HistoryError(
-                f"{place(file, piece.start)}: {excerpt(piece.text)}: each migration gets one transaction from"
+                f"{place(file, piece.start)}: {begins(piece.text)}: each migration gets one transaction from"
                 " the runner, together with its row; take BEGIN and COMMIT out of the file"
             )
     alone = [p for p in found if outside_transaction(p)]
@@ -92,7 +92,7 @@ def screen(file: MigrationFile, label: str) -> Body:
     if others or len(alone) > 1:
         second = (others or alone[1:])[0]
         raise HistoryError(
-            f"{place(file, alone[0].start)}: {excerpt(alone[0].text)}: runs outside transactions only, so it"
+            f"{place(file, alone[0].start)}: {begins(alone[0].text)}: runs outside transactions only, so it"
             f" must be alone in its file; line {line_of(file, second)} has another statement"
         )
     return Body(file, label, found, _lone(file, alone[0]))
@@ -127,13 +127,13 @@ def _lone(file: MigrationFile, piece: Piece) -> Lone:
         return Lone(piece, "again")
     if not _INDEX.match(piece.text):
         raise HistoryError(
-            f"{place(file, piece.start)}: {excerpt(piece.text)}: cannot be undone, nor told finished after a"
+            f"{place(file, piece.start)}: {begins(piece.text)}: cannot be undone, nor told finished after a"
             " crash; run it by hand, outside the migrations"
         )
     try:
         statement = parse_messages(piece.text)[0].stmt
     except Unreadable as error:
-        raise HistoryError(f"{place(file, piece.start)}: {excerpt(piece.text)}: {error}") from None
+        raise HistoryError(f"{place(file, piece.start)}: {begins(piece.text)}: {error}") from None
     return (
         _dropped(file, piece, statement)
         if piece.text[:4].lower() == "drop"
@@ -145,7 +145,7 @@ def _created(file: MigrationFile, piece: Piece, statement: Any) -> Lone:
     node = statement.index_stmt
     if not node.idxname:
         raise HistoryError(
-            f"{place(file, piece.start)}: {excerpt(piece.text)}: give the index a name, so that the"
+            f"{place(file, piece.start)}: {begins(piece.text)}: give the index a name, so that the"
             " runner can tell after a crash whether it is there"
         )
     table = _qualified(node.relation.schemaname, node.relation.relname)
@@ -155,7 +155,7 @@ def _created(file: MigrationFile, piece: Piece, statement: Any) -> Lone:
 def _dropped(file: MigrationFile, piece: Piece, statement: Any) -> Lone:
     objects = statement.drop_stmt.objects
     if len(objects) != 1:
-        raise HistoryError(f"{place(file, piece.start)}: {excerpt(piece.text)}: drop one index in a file")
+        raise HistoryError(f"{place(file, piece.start)}: {begins(piece.text)}: drop one index in a file")
     names = [item.string.sval for item in objects[0].list.items]
     return Lone(piece, "drop", names[-1], index=".".join(map(quote_ident, names)))
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ...catalog.connect import mask
 from ...model.errors import HistoryError, RunnerError, ValidateSchemaError
 from ...sql.ident import quote_ident
-from .screening import Body, excerpt
+from .screening import Body, begins
 
 if TYPE_CHECKING:
     import psycopg
@@ -62,7 +62,7 @@ def failed(
         where = f"{body.file.path}: at COMMIT"
     else:
         position = error.diag.statement_position
-        where = f"{body.place(piece.start + (int(position) - 1 if position else 0))}: {excerpt(piece.text)}"
+        where = f"{body.place(piece.start + (int(position) - 1 if position else 0))}: {begins(piece.text)}"
     if conn.broken and not state.startswith("57"):
         lost = "before COMMIT" if piece else "during COMMIT: the next run tells whether it happened"
         return RunnerError(f"{where}: the connection was lost {lost}")

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ...model.history import RepeatedDdl, Statement
-from ...model.wording import some
+from ...model.wording import excerpt, first_of, some
 from ...sql import script
 from ...sql.ident import quote_ident
 from ...sql.parser import Unreadable, parse_messages
@@ -108,8 +108,7 @@ class _Reading:
             self.unparsed += 1
             self.statements -= 1
             return
-        words = " ".join(text.split())
-        shown = words if len(words) <= _WORDS else words[:_WORDS].rstrip() + "…"
+        shown = excerpt(text, _WORDS)
         for statement in parsed:
             self._objects.apply(statement.stmt, Statement(file=label, line=line, text=shown))
 
@@ -150,6 +149,6 @@ def _by_stray(number: int, found: Iterable[tuple[Key, Made]]) -> list[RepeatedDd
     if not again:
         return []
     names = [described(key) for key, _ in again]
-    text = ", ".join(names) if len(names) <= _FEW else f"{', '.join(names[:2])} and {len(names) - 2} more"
+    text = first_of(names, _FEW if len(names) <= _FEW else _FEW - 1)
     first, last = again[0][1].places[0][1], again[0][1].places[-1][1]
     return [RepeatedDdl(object=text, statements=(first, last), hidden=again[0][1].hidden)]

@@ -1,7 +1,9 @@
 """Files against the ledger: what can be said of every version, exactly, never of the newest alone."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import msgspec
 
@@ -10,10 +12,11 @@ from .. import tools
 from ..records import MigrationFile, MigrationSet
 from ..versions import repeatable
 from . import sentences
-from .checksums import Match, checksum, finder, is_chained, matches, records_content
+from .checksums import Ahead, Match, checksum, is_chained, is_named, matches, normal, records_content, spelled
 from .succession import Succession
 
 _DONE = ("applied", "baseline")
+_MOST_PAIRS = 10_000
 
 
 def compare(migrations: MigrationSet, ledger: Ledger | None) -> tuple[HistoryEntry, ...]:
@@ -62,10 +65,12 @@ def _aligned(migrations: MigrationSet, ledger: Ledger) -> Sequence[LedgerEntry]:
 def in_order(migrations: MigrationSet) -> list[MigrationFile]:
     """Return all files that have a version, those that another hides after the one that hides them."""
     files = [*migrations.superseded, *migrations.files]
+    last = {file.version: index for index, file in enumerate(files)}
+    behind: dict[int, list[MigrationFile]] = {}
     for hidden in migrations.shadowed:
-        alike = [i for i, file in enumerate(files) if file.version == hidden.version]
-        files.insert(alike[-1] + 1 if alike else len(files), hidden)
-    return files
+        behind.setdefault(last.get(hidden.version, len(files)), []).append(hidden)
+    found = [each for index, file in enumerate(files) for each in (file, *behind.get(index, ()))]
+    return [*found, *behind.get(len(files), ())]
 
 
 def _entry(migrations: MigrationSet, file: MigrationFile) -> HistoryEntry:
@@ -121,6 +126,7 @@ class _Comparison:
         for index, file in enumerate(self.files):
             self.groups.setdefault(self.identity(file.version), []).append(index)
         self.order = Succession(self.tool, self.files)
+        self.superseded = {id(file) for file in migrations.superseded}
         self.base = migrations.files[0] if migrations.superseded else None
         self.owned: dict[int, LedgerEntry] = {}
         self.broken = ""
@@ -178,7 +184,7 @@ class _Comparison:
         """Judge a file that no entry is of."""
         group = self.groups[self.identity(file.version)]
         entry = self.recorded.get(self.identity(file.version))
-        if file in self.migrations.superseded:
+        if id(file) in self.superseded:
             return msgspec.structs.replace(found, status="baseline", why=sentences.SUPERSEDED)
         if self.recorded and (file is self.base or file.baseline):
             return msgspec.structs.replace(found, status="baseline", why=sentences.UNNEEDED)
@@ -196,10 +202,11 @@ class _Comparison:
         return msgspec.structs.replace(found, status="pending", why=sentences.PENDING)
 
     def _below_baseline(self, file: MigrationFile) -> bool:
-        lines = [e for e in self.recorded.values() if e.state == "baseline"]
-        return not repeatable(file.version) and any(
-            self.order.before(file.version, entry.version) for entry in lines
-        )
+        return not repeatable(file.version) and bool(self._baseline_after(file.version))
+
+    @cached_property
+    def _baseline_after(self) -> Callable[[str], str]:
+        return self.order.first_after([e.version for e in self.recorded.values() if e.state == "baseline"])
 
     def _later(self, file: MigrationFile) -> str:
         """Return an applied version that comes after `file`, "" if none does."""
@@ -207,8 +214,11 @@ class _Comparison:
             return ""
         if self.needed is not None:
             return self.needed.get(file.version, "")
-        after = [e.version for e in self.done if self.order.before(file.version, e.version)]
-        return after[-1] if after else ""
+        return self._last_after(file.version)
+
+    @cached_property
+    def _last_after(self) -> Callable[[str], str]:
+        return self.order.first_after([e.version for e in reversed(self.done)])
 
     def _compared(self, found: HistoryEntry, index: int, entry: LedgerEntry) -> HistoryEntry:
         """Judge a file that was applied, by name and content."""
@@ -236,12 +246,12 @@ class _Comparison:
     def _broken(self, entry: LedgerEntry) -> str:
         """Return why Atlas's chain of checksums cannot tell of `entry`: a file before it that differs, or
         that is gone."""
-        gone = [
-            e.version
-            for key, e in self.recorded.items()
-            if key not in self.groups and self.order.before(e.version, entry.version)
-        ]
-        return f"{gone[0]} has no file" if gone else self.broken and f"{self.broken} differs"
+        gone = self._gone_before(entry.version)
+        return f"{gone} has no file" if gone else self.broken and f"{self.broken} differs"
+
+    @cached_property
+    def _gone_before(self) -> Callable[[str], str]:
+        return self.order.first_before([e.version for k, e in self.recorded.items() if k not in self.groups])
 
     def _repeat(self, found: HistoryEntry, file: MigrationFile) -> HistoryEntry:
         """A repeatable one that differs runs again, unless the checksum is one of replaced placeholders."""
@@ -259,13 +269,16 @@ class _Comparison:
             # A file that came later was not part of the directory that was hashed.
             earlier = [self._as_recorded(i, e) for i, e in sorted(self.owned.items()) if i < index]
             earlier = [f for f in earlier if self._ran_before(f, entry)]
-            found = matches(self.tool, file, entry.checksum, earlier)
+            found = matches(self.tool, file, entry.checksum, Ahead(self.tool, earlier))
         return found
 
-    def _before(self, index: int) -> Sequence[MigrationFile]:
-        if not self.chained:
-            return ()
-        return [self._as_recorded(i, self.recorded.get(f.version)) for i, f in enumerate(self.files[:index])]
+    def _before(self, index: int) -> Ahead | None:
+        return self._ahead.first(index) if self.chained else None
+
+    @cached_property
+    def _ahead(self) -> Ahead:
+        files = [self._as_recorded(i, self.recorded.get(f.version)) for i, f in enumerate(self.files)]
+        return Ahead(self.tool, files)
 
     def _ran_before(self, file: MigrationFile, entry: LedgerEntry) -> bool:
         other = self.recorded.get(file.version)
@@ -295,16 +308,35 @@ class _Comparison:
         return judged, [entry for entry in orphans if entry.version not in gone]
 
     def _pairs(self, free: list[int], donors: list[LedgerEntry]) -> Iterator[tuple[int, LedgerEntry]]:
-        by_content = records_content(self.tool) and not self.chained
-        for index in free:
-            file = self.files[index]
-            has = finder(self.tool, file) if by_content and donors else None
-            digits = self.versions.number(file.version) if self.versions.named else ""
+        """Yield which free file may be which donor: by its content where the tool records that, else by the
+        number in its name."""
+        if records_content(self.tool) and not self.chained:
+            summed = [entry for entry in donors if entry.checksum]
+            yield from (self._same_named if is_named(self.tool) else self._same_sum)(free, summed)
+        elif self.versions.named:
+            numbered: dict[str, list[LedgerEntry]] = {}
             for entry in donors:
-                if has is not None and entry.checksum:
-                    if has(entry):
-                        yield index, entry
-                elif not by_content and digits and digits == self.versions.number(entry.version):
+                numbered.setdefault(self.versions.number(entry.version), []).append(entry)
+            for index in free:
+                digits = self.versions.number(self.files[index].version)
+                yield from ((index, entry) for entry in (numbered.get(digits, ()) if digits else ()))
+
+    def _same_sum(self, free: list[int], donors: list[LedgerEntry]) -> Iterator[tuple[int, LedgerEntry]]:
+        by_sum: dict[str, list[LedgerEntry]] = {}
+        for entry in donors:
+            by_sum.setdefault(normal(self.tool, entry.checksum), []).append(entry)
+        for index in free if donors else ():
+            for each in by_sum.keys() & spelled(self.tool, self.files[index]):
+                yield from ((index, entry) for entry in by_sum[each])
+
+    def _same_named(self, free: list[int], donors: list[LedgerEntry]) -> Iterator[tuple[int, LedgerEntry]]:
+        """A checksum that covers the name is made anew for every pair: of many none is looked for."""
+        if len(free) * len(donors) > _MOST_PAIRS:
+            return
+        for index in free:
+            for entry in donors:
+                named = replace(self.files[index], version=entry.version, name=entry.name)
+                if matches(self.tool, named, entry.checksum) != "different":
                     yield index, entry
 
     def _from_elsewhere(self, found: HistoryEntry, entry: LedgerEntry) -> HistoryEntry:
@@ -331,32 +363,44 @@ class _Comparison:
         self, judged: list[HistoryEntry], orphans: list[LedgerEntry], late: set[str]
     ) -> list[HistoryEntry]:
         """Put the entries without a file where they belong; one that was taken back needs no file."""
-        result = list(judged)
-        for entry in orphans:
-            if entry.state == "rolled_back":
-                continue
-            status, why = sentences.state(self.tool, entry)
-            lone = HistoryEntry(
-                version=entry.version,
-                name=entry.name,
-                status="missing" if status == "applied" else status,
-                recorded_name=entry.name,
-                recorded_checksum=entry.checksum,
-                applied_at=entry.applied_at,
-                late=self.identity(entry.version) in late,
-                why=sentences.MISSING if status == "applied" else why,
-            )
-            result.insert(self._index(result, entry), lone)
-        return result
+        lone = [self._lone(entry, late) for entry in orphans if entry.state != "rolled_back"]
+        placed = [e for e in lone if self.order.placed and self.order.spot(e.version) is not None]
+        others = [e for e in lone if not (self.order.placed and self.order.spot(e.version) is not None)]
+        return self._after_what_ran(self._at_their_spots(judged, placed), others)
 
-    def _index(self, result: list[HistoryEntry], entry: LedgerEntry) -> int:
-        if self.order.placed and self.order.spot(entry.version) is not None:
-            after = (i for i, e in enumerate(result) if self.order.before(entry.version, e.version))
-            return next(after, len(result))
-        ranks = {self.identity(e.version): e.rank for e in self.recorded.values()}
-        rank = entry.rank or 0
-        before = [i for i, e in enumerate(result) if 0 < (ranks.get(self.identity(e.version)) or 0) < rank]
-        return before[-1] + 1 if before else len(result)
+    def _lone(self, entry: LedgerEntry, late: set[str]) -> HistoryEntry:
+        status, why = sentences.state(self.tool, entry)
+        return HistoryEntry(
+            version=entry.version,
+            name=entry.name,
+            status="missing" if status == "applied" else status,
+            recorded_name=entry.name,
+            recorded_checksum=entry.checksum,
+            applied_at=entry.applied_at,
+            late=self.identity(entry.version) in late,
+            why=sentences.MISSING if status == "applied" else why,
+        )
+
+    def _at_their_spots(self, judged: list[HistoryEntry], lone: list[HistoryEntry]) -> list[HistoryEntry]:
+        """Put each in front of the first that comes after it; among themselves they have their order."""
+        position = self.order.first_index_after([entry.version for entry in judged])
+        ahead: dict[int, list[HistoryEntry]] = {}
+        for entry in sorted(lone, key=lambda e: self.order.spot(e.version) or ()):
+            ahead.setdefault(position(entry.version), []).append(entry)
+        found = [each for index, entry in enumerate(judged) for each in (*ahead.get(index, ()), entry)]
+        return [*found, *ahead.get(len(judged), ())]
+
+    def _after_what_ran(self, judged: list[HistoryEntry], lone: list[HistoryEntry]) -> list[HistoryEntry]:
+        """Put each behind the last that ran before it, where that is known, else at the end."""
+        known = {self.identity(e.version): e.rank or 0 for e in self.recorded.values()}
+        result, ranks = list(judged), [known.get(self.identity(e.version), 0) for e in judged]
+        for entry in lone:
+            rank = known.get(self.identity(entry.version), 0)
+            before = (i for i in range(len(ranks), 0, -1) if 0 < ranks[i - 1] < rank)
+            place = next(before, len(ranks))
+            result.insert(place, entry)
+            ranks.insert(place, rank)
+        return result
 
 
 def _same_name(tool: str, file: MigrationFile, entry: LedgerEntry) -> bool:
@@ -368,7 +412,5 @@ def _same_name(tool: str, file: MigrationFile, entry: LedgerEntry) -> bool:
 def _unique(pairs: Iterator[tuple[int, LedgerEntry]]) -> Iterator[tuple[int, LedgerEntry]]:
     """Yield the pairs in which neither side could be paired otherwise: what is ambiguous is not guessed."""
     known = list(pairs)
-    for index, entry in known:
-        rivals = [p for p in known if p[0] == index or p[1] is entry]
-        if len(rivals) == 1:
-            yield index, entry
+    files, entries = Counter(index for index, _ in known), Counter(id(entry) for _, entry in known)
+    yield from ((i, entry) for i, entry in known if files[i] == 1 == entries[id(entry)])

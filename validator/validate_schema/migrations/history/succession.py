@@ -1,6 +1,7 @@
 """Which of a tool's migrations comes before which, and which were applied out of that order."""
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from ...model.history import LedgerEntry
@@ -45,6 +46,41 @@ class Succession:
         """Return whether the version `first` is known to come before `second`."""
         one, other = self.spot(first), self.spot(second)
         return one is not None and other is not None and one < other
+
+    def first_after(self, versions: Sequence[str]) -> Callable[[str], str]:
+        """Return what tells the first of `versions`, as they stand, that comes after a given one; "" if none
+        does. However many there are, a few are looked at."""
+        position = self.first_index_after(versions)
+        return lambda version: versions[at] if (at := position(version)) < len(versions) else ""
+
+    def first_before(self, versions: Sequence[str]) -> Callable[[str], str]:
+        """Return what tells the first of `versions`, as they stand, that comes before a given one."""
+        position = self._first_beyond(versions, lambda spot, than: spot < than)
+        return lambda version: versions[at] if (at := position(version)) < len(versions) else ""
+
+    def first_index_after(self, versions: Sequence[str]) -> Callable[[str], int]:
+        """Return what tells where the first of `versions` stands that comes after a given one; their number
+        if none does."""
+        return self._first_beyond(versions, lambda spot, than: spot > than)
+
+    def _first_beyond(
+        self, versions: Sequence[str], beyond: Callable[[Place, Place], bool]
+    ) -> Callable[[str], int]:
+        # The first beyond something is beyond all that stand in front of it.
+        records: list[tuple[int, Place]] = []
+        for index, version in enumerate(versions):
+            spot = self.spot(version)
+            if spot is not None and (not records or beyond(spot, records[-1][1])):
+                records.append((index, spot))
+
+        def position(version: str) -> int:
+            spot = self.spot(version)
+            if spot is None:
+                return len(versions)
+            at = bisect_left(records, True, key=lambda record: beyond(record[1], spot))
+            return records[at][0] if at < len(records) else len(versions)
+
+        return position
 
     def needed(self, applied: Sequence[LedgerEntry]) -> dict[str, str] | None:
         """Return the versions that applied ones come after, each with one of those; None for a tool whose

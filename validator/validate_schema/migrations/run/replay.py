@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...model.errors import ScratchError
 from ...model.history import Failure, Statement
+from ...model.wording import excerpt
 from ...sql import script
 from ...sql.ident import quote_ident
 from ...sql.script import Piece
@@ -142,7 +143,7 @@ class _Replay:
 
     def _explained(self, file: MigrationFile, sql: str, failure: _Failure) -> FailedMigration:
         line = file.first_line + script.line_at(sql, failure.offset) - 1
-        text = _excerpt(failure.statement)
+        text = excerpt(failure.statement, _WORDS)
         words = f"{failure.message}{self._hint()}"
         return FailedMigration(
             f"{file.path}:{line}:{f' {text}:' if text else ''} {words}",
@@ -292,9 +293,3 @@ def _version_of(extension: str, sql: str) -> str | None:
 
 def _extensions(sql: str) -> Iterator[str]:
     return (p.text for p in script.pieces(sql) if re.match(r"create\s+extension\b", p.text, re.IGNORECASE))
-
-
-def _excerpt(statement: str) -> str:
-    """Return the beginning of a statement on one line."""
-    line = " ".join(statement.split())
-    return line if len(line) <= _WORDS else line[:_WORDS].rstrip() + "…"

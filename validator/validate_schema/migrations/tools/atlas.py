@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from typing import Any
 
 from ...catalog.ledgers import Shape
 from ...model.errors import MigrationError
@@ -67,13 +67,16 @@ def _state(row: Row) -> LedgerState:
     return "applied" if done and not row.get("error") else "failed"
 
 
-def _checksums(file: MigrationFile, before: Sequence[MigrationFile]) -> tuple[str, ...]:
-    state = hashlib.sha256()
-    for each in (*before, file):
-        state.update(each.path.name.encode())
-        if not each.raw.startswith(b"-- atlas:sum ignore"):
-            state.update(each.raw)
-    return (base64.b64encode(state.digest()).decode(),)
+def _add(before: Any, file: MigrationFile) -> Any:
+    state = hashlib.sha256() if before is None else before.copy()
+    state.update(file.path.name.encode())
+    if not file.raw.startswith(b"-- atlas:sum ignore"):
+        state.update(file.raw)
+    return state
+
+
+def _checksums(file: MigrationFile, before: Any) -> tuple[str, ...]:
+    return (base64.b64encode(_add(before, file).digest()).decode(),)
 
 
 def _normal(recorded: str) -> str:
@@ -100,7 +103,7 @@ TOOL = Tool(
         ),
     ),
     names=recorded_names,
-    checksum=Checksum(_checksums, _normal, chained=True),
+    checksum=Checksum(_checksums, _normal, add=_add),
     writing=Writing(TRANSACTION, one_file, then="run `atlas migrate hash`"),
     words=ToolWords(
         apply="atlas migrate apply",

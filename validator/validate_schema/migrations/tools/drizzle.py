@@ -69,7 +69,7 @@ def _place(version: str) -> tuple[object, ...]:
     return (0, int(version)) if version.isdecimal() else (1, order.locale(version))
 
 
-def _checksums(file: MigrationFile, _: Sequence[MigrationFile]) -> tuple[str, ...]:
+def _checksums(file: MigrationFile, _: object) -> tuple[str, ...]:
     return (hashlib.sha256(file.raw).hexdigest(),)
 
 

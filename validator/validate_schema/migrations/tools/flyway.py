@@ -147,7 +147,7 @@ def _names(file: MigrationFile) -> set[str]:
     return {name, name if len(name) <= _LONGEST else f"{name[: _LONGEST - 3]}..."}
 
 
-def _checksums(file: MigrationFile, _: Sequence[MigrationFile]) -> tuple[str, ...]:
+def _checksums(file: MigrationFile, _: object) -> tuple[str, ...]:
     crc = 0
     for line in re.split(b"\r\n|\n|\r", file.raw.removeprefix(_BOM)):
         crc = zlib.crc32(line, crc)

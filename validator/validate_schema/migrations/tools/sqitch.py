@@ -138,7 +138,7 @@ def _entry(row: Row, rank: int | None) -> LedgerEntry:
     )
 
 
-def _checksums(file: MigrationFile, _: Sequence[MigrationFile]) -> tuple[str, ...]:
+def _checksums(file: MigrationFile, _: object) -> tuple[str, ...]:
     return (hashlib.sha1(file.raw, usedforsecurity=False).hexdigest(),)
 
 

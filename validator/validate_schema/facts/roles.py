@@ -1,0 +1,109 @@
+"""What a role is by its memberships: whose rights it has, what it may become, who has its rights.
+
+One answer for tenancy, policies, checks and proof, in time linear in the memberships. Source: PostgreSQL
+documentation, "Role Membership", GRANT (options INHERIT and SET) and SET ROLE.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+
+from ..model.catalog import Membership, Role
+
+PUBLIC = "PUBLIC"
+_ROOM = 1_000_000  # names in the closures that are kept: a chain of thousands of roles has millions
+
+
+class Roles:
+    """The roles of a database by name, and what their memberships make of them.
+
+    A name that is no role here, such as PUBLIC or one of a config, is a member of nothing.
+    """
+
+    def __init__(self, roles: Iterable[Role]) -> None:
+        self.by_name = {role.name: role for role in roles}
+        self._known: dict[tuple[str, str], frozenset[str]] = {}
+        self._room = _ROOM
+
+    def inherited_by(self, name: str) -> frozenset[str]:
+        """Return the role and every role whose privileges it has without SET ROLE."""
+        return self._kept("inherited", name, lambda: self.inherited_by_any((name,)))
+
+    def inherited_by_any(self, names: Iterable[str]) -> frozenset[str]:
+        """Return these roles and every role whose privileges one of them has without SET ROLE."""
+        return closure(names, lambda name: (m.role for m in self._held(name) if m.inherit))
+
+    def heirs_of(self, name: str) -> frozenset[str]:
+        """Return the role and every role that has its privileges without SET ROLE."""
+        return self._kept("heirs", name, lambda: self.heirs_of_any((name,)))
+
+    def heirs_of_any(self, names: Iterable[str]) -> frozenset[str]:
+        """Return these roles and every role that has the privileges of one of them without SET ROLE."""
+        return closure(names, lambda name: self._members.get(name, ()))
+
+    def has(self, name: str, holder: str) -> bool:
+        """Tell whether a role has what `holder` (a role, or PUBLIC) was granted, without SET ROLE.
+
+        What is granted to few is asked for many: so the holders' heirs are kept.
+        """
+        return holder in (PUBLIC, name) or name in self.heirs_of(holder)
+
+    def reached_from(self, name: str) -> frozenset[str]:
+        """Return the role and every role that it may SET ROLE to, directly or through others."""
+        return self._kept(
+            "reached",
+            name,
+            lambda: closure((name,), lambda role: (m.role for m in self._held(role) if m.set_role)),
+        )
+
+    def rights_of(self, name: str) -> frozenset[str]:
+        """Return the role, every role that it may SET ROLE to, and what each of these inherits: the roles
+        whose privileges and ownership it can use.
+
+        Inheriting a role does not allow to SET ROLE onwards through it.
+        """
+        return self._kept("rights", name, lambda: self.inherited_by_any(self.reached_from(name)))
+
+    def grantees_of(self, name: str) -> frozenset[str]:
+        """Return the grantees whose privileges the role can use: `rights_of` it, and PUBLIC."""
+        return self._kept("grantees", name, lambda: self.rights_of(name) | {PUBLIC})
+
+    def bypasses(self, name: str) -> bool:
+        """Tell whether no policy ever holds for the role: a superuser, or one with BYPASSRLS."""
+        role = self.by_name.get(name)
+        return role is not None and (role.superuser or role.bypassrls)
+
+    def _held(self, name: str) -> tuple[Membership, ...]:
+        role = self.by_name.get(name)
+        return role.member_of if role else ()
+
+    @cached_property
+    def _members(self) -> dict[str, list[str]]:
+        members: dict[str, list[str]] = {}
+        for role in self.by_name.values():
+            for membership in role.member_of:
+                if membership.inherit:
+                    members.setdefault(membership.role, []).append(role.name)
+        return members
+
+    def _kept(self, what: str, name: str, find: Callable[[], frozenset[str]]) -> frozenset[str]:
+        found = self._known.get((what, name))
+        if found is None:
+            found = find()
+            self._room -= len(found)
+            if self._room < 0:
+                self._known.clear()
+                self._room = _ROOM - len(found)
+            self._known[what, name] = found
+        return found
+
+
+def closure(names: Iterable[str], onward: Callable[[str], Iterable[str]]) -> frozenset[str]:
+    """Return the names and all that `onward` leads to from them, circles included."""
+    seen = set(names)
+    queue = list(seen)
+    while queue:
+        for name in onward(queue.pop()):
+            if name not in seen:
+                seen.add(name)
+                queue.append(name)
+    return frozenset(seen)
