@@ -4,13 +4,14 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Undecided
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.model import reading
 from validate_schema.pack.remedies import alter_policy, tenant_condition
 from validate_schema.pack.subjects import TablePolicy
 
 LOCK = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
+UNDECIDED = "RLS014"
 _CHECKS = {
     reading.Flow.READ: "RLS005",
     reading.Flow.WRITE: "RLS006",
@@ -46,11 +47,21 @@ def policies_of(facts: Facts) -> Iterator[TablePolicy]:
 def judgements_of(
     table: cat.Table, policy: str | None, facts: Facts, reach: reading.Reach
 ) -> list[reading.Judgement]:
-    """Return the judgements of that reach that name the policy (None: that name none), in the order of
-    the commands, the half that reads first."""
+    """Return the judgements of that reach that name the policy (None: that name none): those of app roles
+    first, in the order of the commands, the half that reads first."""
     of_table = facts.judgements.get(table.qname, ())
     found = [j for j in of_table if j.policy == policy and j.reach is reach]
-    return sorted(found, key=lambda j: (j.half != "using", _COMMANDS.index(j.command), j.role))
+    order = {"using": 0, "check": 1}
+    return sorted(
+        found,
+        key=lambda j: (is_other(j.role, facts), order[j.half], _COMMANDS.index(j.command), j.role),
+    )
+
+
+def is_other(role: str, facts: Facts) -> bool:
+    """Tell whether the role is none of the application's: judged, and told with less alarm."""
+    known = facts.tenancy.app_roles
+    return bool(known) and role not in known
 
 
 def defects(subject: Subject, facts: Facts) -> dict[str, reading.Judgement]:
@@ -112,23 +123,44 @@ def fails(table: cat.Table, id: str, facts: Facts) -> bool:
     return any(id in defects(subject, facts) for subject in subjects)
 
 
-def decided(facts: Facts, id: str, commands: tuple[str, ...]) -> Iterator[Subject]:
-    """Permissive policies for one of these commands that the analysis could decide, and the
-    combinations that fail check `id`."""
-    stuck = {j.table for j in facts.analysis.judgements if j.reach is reading.Reach.UNVERIFIED}
+def permissive(facts: Facts, id: str, commands: tuple[str, ...]) -> Iterator[Subject]:
+    """Permissive policies for one of these commands, and the combinations that fail check `id`."""
     for subject in policies_of(facts):
         if subject.policy.permissive and subject.policy.command in commands:
-            failing = id in defects(subject, facts)
-            if failing or subject.table.qname not in stuck:
-                yield subject
+            yield subject
     yield from (c for c in combinations(facts).values() if id in defects(c, facts))
 
 
-def flaw(subject: Subject, id: str, facts: Facts, effect: str) -> Flaw | None:
-    """Return the flaw that check `id` finds in the subject; `effect` completes "… lets app_user"."""
+def undecided(subject: TablePolicy, facts: Facts) -> reading.Judgement | None:
+    """Return the judgement that the analysis left open because of this policy, if there is one.
+
+    Where it names no policy, the one to name is that which stopped the analysis, else the first
+    permissive one.
+    """
+    table, policy = subject
+    stuck = judgements_of(table, policy.name, facts, reading.Reach.UNVERIFIED)
+    if not stuck and policy.name == _suspect(table, facts):
+        stuck = judgements_of(table, None, facts, reading.Reach.UNVERIFIED)
+    return stuck[0] if stuck and not defects(subject, facts) else None
+
+
+def stopped_by(table: cat.Table, policy: str, facts: Facts) -> tuple[str, ...]:
+    """Return what stopped the analysis in one policy."""
+    one = facts.policy_readings.get((table.qname, policy))
+    return one.undecided if one is not None else ()
+
+
+def _suspect(table: cat.Table, facts: Facts) -> str:
+    policies = [p for p in table.policies if p.permissive] or list(table.policies)
+    return next((p for p in policies if stopped_by(table, p.name, facts)), policies[0]).name
+
+
+def verdict(subject: Subject, id: str, facts: Facts, effect: str) -> Flaw | Undecided | None:
+    """Return what check `id` says of the subject; `effect` completes "… lets app_user"."""
     judgement = defects(subject, facts).get(id)
     if judgement is None:
-        return None
+        stuck = undecided(subject, facts) if isinstance(subject, TablePolicy) else None
+        return Undecided(stuck.reason, told_by=UNDECIDED) if stuck is not None else None
     name = facts.show(subject.table.qname)
     if isinstance(subject, TablePolicy):
         who = f"Policy {subject.policy.name} on {name}"
@@ -145,6 +177,7 @@ def flaw(subject: Subject, id: str, facts: Facts, effect: str) -> Flaw | None:
         observed=f"{judgement.command}: {branch}",
         evidence=judgement.reason,
         remedy=remedy,
+        severity=Severity.WARNING if is_other(judgement.role, facts) else None,
     )
 
 

@@ -2,11 +2,18 @@
 
 from collections.abc import Iterator
 
-from validate_schema.pack import Facts, Flaw, Promise, Remedy, Severity, check
-from validate_schema.pack.model import reading
+from validate_schema.pack import Facts, Flaw, Promise, Remedy, Severity, Undecided, check
 from validate_schema.pack.subjects import TablePolicy
 
-from ._policies import Subject, decided, defects, flaw, judgements_of, policies_of
+from ._policies import (
+    UNDECIDED,
+    Subject,
+    permissive,
+    policies_of,
+    stopped_by,
+    undecided,
+    verdict,
+)
 
 _TABLE = """
     create table invoice (
@@ -23,23 +30,23 @@ _GOOD = f"{_TABLE}    create policy tenant_isolation on invoice using (org_id = 
 
 
 def reading_policies(facts: Facts) -> Iterator[Subject]:
-    """Permissive policies for SELECT or ALL that could be decided, and combinations of policies."""
-    return decided(facts, "RLS005", ("ALL", "SELECT"))
+    """Permissive policies for SELECT or ALL and combinations of policies."""
+    return permissive(facts, "RLS005", ("ALL", "SELECT"))
 
 
 def writing_policies(facts: Facts) -> Iterator[Subject]:
-    """Permissive policies for INSERT, UPDATE, DELETE or ALL that could be decided, and combinations."""
-    return decided(facts, "RLS006", ("ALL", "INSERT", "UPDATE", "DELETE"))
+    """Permissive policies for INSERT, UPDATE, DELETE or ALL and combinations."""
+    return permissive(facts, "RLS006", ("ALL", "INSERT", "UPDATE", "DELETE"))
 
 
 def closing_policies(facts: Facts) -> Iterator[Subject]:
-    """Permissive policies that could be decided, and combinations of policies."""
-    return decided(facts, "RLS007", ("ALL", "SELECT", "INSERT", "UPDATE", "DELETE"))
+    """Permissive policies and combinations of policies."""
+    return permissive(facts, "RLS007", ("ALL", "SELECT", "INSERT", "UPDATE", "DELETE"))
 
 
 def owning_policies(facts: Facts) -> Iterator[Subject]:
-    """Permissive policies that could be decided, and combinations of policies."""
-    return decided(facts, "RLS008", ("ALL", "SELECT", "INSERT", "UPDATE", "DELETE"))
+    """Permissive policies and combinations of policies."""
+    return permissive(facts, "RLS008", ("ALL", "SELECT", "INSERT", "UPDATE", "DELETE"))
 
 
 @check(
@@ -53,7 +60,7 @@ def owning_policies(facts: Facts) -> Iterator[Subject]:
     bad=f"{_TABLE}    create policy tenant_isolation on invoice using (org_id = {_CONTEXT} or is_public);\n",
     good=_GOOD,
 )
-def reads_bound(subject: Subject, facts: Facts) -> Flaw | None:
+def reads_bound(subject: Subject, facts: Facts) -> Flaw | Undecided | None:
     """A branch of a policy that lets rows be read does not bind the tenant.
 
     Examined: permissive policies for SELECT or ALL on tables of the tenants whose row security is on,
@@ -63,10 +70,10 @@ def reads_bound(subject: Subject, facts: Facts) -> Flaw | None:
     may set. Where USING stands in for WITH CHECK, writes are part of the same finding. Where only
     the policies together open the table, the finding is about the table and the command.
 
-    Not covered: policies that the analysis cannot decide, which RLS014 lists. Of several policies
+    Policies that the analysis cannot decide count as undecided; RLS014 lists them. Of several policies
     that open a table for a command, one is named: the next shows when it is mended.
     """
-    return flaw(subject, "RLS005", facts, "read other tenants' rows")
+    return verdict(subject, "RLS005", facts, "read other tenants' rows")
 
 
 @check(
@@ -80,16 +87,16 @@ def reads_bound(subject: Subject, facts: Facts) -> Flaw | None:
     bad=f"{_TABLE}    create policy tenant_isolation on invoice using (org_id = {_CONTEXT}) with check (true);\n",
     good=_GOOD,
 )
-def writes_bound(subject: Subject, facts: Facts) -> Flaw | None:
+def writes_bound(subject: Subject, facts: Facts) -> Flaw | Undecided | None:
     """A policy's own WITH CHECK, or the USING of an UPDATE or DELETE policy, does not bind the tenant.
 
     Examined: permissive policies for INSERT, UPDATE, DELETE or ALL, as RLS005 does. A USING that
     stands in for WITH CHECK and is open for reading as well is RLS005's.
 
-    Not covered: policies that the analysis cannot decide, which RLS014 lists.
+    Policies that the analysis cannot decide count as undecided; RLS014 lists them.
     Source: PostgreSQL documentation, CREATE POLICY.
     """
-    return flaw(subject, "RLS006", facts, "write other tenants' rows")
+    return verdict(subject, "RLS006", facts, "write other tenants' rows")
 
 
 @check(
@@ -102,16 +109,16 @@ def writes_bound(subject: Subject, facts: Facts) -> Flaw | None:
     bad=f"{_TABLE}    create policy tenant_isolation on invoice using (org_id = coalesce({_CONTEXT}, org_id));\n",
     good=_GOOD,
 )
-def fail_open(subject: Subject, facts: Facts) -> Flaw | None:
+def fail_open(subject: Subject, facts: Facts) -> Flaw | Undecided | None:
     """A branch of a policy holds when the tenant context is unset or empty.
 
     Examined: permissive policies on tables of the tenants whose row security is on. The expression is
     evaluated with the context NULL, then ``''``: it fails when rows pass then, as with
     ``COALESCE(context, org_id)`` or ``context IS NULL OR …``.
 
-    Not covered: policies that the analysis cannot decide, which RLS014 lists.
+    Policies that the analysis cannot decide count as undecided; RLS014 lists them.
     """
-    return flaw(subject, "RLS007", facts, "in without a tenant context")
+    return verdict(subject, "RLS007", facts, "in without a tenant context")
 
 
 @check(
@@ -142,22 +149,22 @@ def fail_open(subject: Subject, facts: Facts) -> Flaw | None:
     create policy tenant_isolation on invoice using (org_id = {_CONTEXT});
     """,
 )
-def null_tenant(subject: Subject, facts: Facts) -> Flaw | None:
+def null_tenant(subject: Subject, facts: Facts) -> Flaw | Undecided | None:
     """Rows with NULL in the tenant column pass a policy for every tenant.
 
     Examined: permissive policies on tables of the tenants whose row security is on. Tables whose
     rows without a tenant are declared as shared (``null_means``) may show them.
 
-    Not covered: policies that the analysis cannot decide, which RLS014 lists.
+    Policies that the analysis cannot decide count as undecided; RLS014 lists them.
     """
-    return flaw(subject, "RLS008", facts, "at rows that belong to no tenant")
+    return verdict(subject, "RLS008", facts, "at rows that belong to no tenant")
 
 
 @check(
-    "RLS014",
+    UNDECIDED,
     "Policy that could not be decided",
     subjects=policies_of,
-    severity=Severity.INFO,
+    severity=Severity.WARNING,
     remediable=False,
     explains=("unverified",),
     why="Nobody has shown that this policy keeps the tenants apart: only rows can, or a person who reads it.",
@@ -172,33 +179,22 @@ def unverified(subject: TablePolicy, facts: Facts) -> Flaw | None:
 
     Examined: the policies of tables of the tenants whose row security is on. Fails when the analysis
     can show neither that every branch binds the tenant nor a row that gets through; it says what
-    stopped it, such as a function whose body cannot be read. ``--prove`` settles it with rows.
+    stopped it, such as a function whose body cannot be read. The run is INCOMPLETE (exit 3) until the proof
+    settled it with rows (``--prove``), or somebody accepted it with a reason (``[[checks.suppress]]``).
     """
-    table, policy = subject
-    stuck = judgements_of(table, policy.name, facts, reading.Reach.UNVERIFIED)
-    if not stuck and policy.name == _suspect(subject, facts):
-        stuck = judgements_of(table, None, facts, reading.Reach.UNVERIFIED)
-    if not stuck or defects(subject, facts):
+    stuck = undecided(subject, facts)
+    if stuck is None:
         return None
-    what = ", ".join(_undecided(subject, facts)) or stuck[0].reason
+    table, policy = subject
+    what = ", ".join(stopped_by(table, policy.name, facts)) or stuck.reason
     return Flaw(
         message=f"Policy {policy.name} on {facts.show(table.qname)} could not be decided: {what}",
         expected="an expression that can be read, or a proof with rows (--prove)",
-        observed=stuck[0].branch or policy.using or policy.check or "",
-        evidence=stuck[0].reason,
-        remedy=Remedy(note="Run with --prove, which tries it with the rows of two tenants on a copy."),
+        observed=stuck.branch or policy.using or policy.check or "",
+        evidence=stuck.reason,
+        remedy=Remedy(
+            note="Run with --prove, which tries it with the rows of two tenants on a copy; or read it, and accept it"
+            " with a reason. Until then the run is INCOMPLETE."
+        ),
+        undecided=True,
     )
-
-
-def _undecided(subject: TablePolicy, facts: Facts) -> tuple[str, ...]:
-    """Return what stopped the analysis in one policy."""
-    one = facts.policy_readings.get((subject.table.qname, subject.policy.name))
-    return one.undecided if one is not None else ()
-
-
-def _suspect(subject: TablePolicy, facts: Facts) -> str:
-    """Return the policy to name where the judgement names none: one that stopped the analysis, else the
-    first permissive one."""
-    policies = [p for p in subject.table.policies if p.permissive] or list(subject.table.policies)
-    stopped = (p for p in policies if _undecided(TablePolicy(subject.table, p), facts))
-    return next(stopped, policies[0]).name

@@ -205,6 +205,7 @@ def report(
             checks=len(checks),
             passed=status.count("passed"),
             failed=status.count("failed"),
+            undecided=status.count("undecided"),
             not_applicable=status.count("not_applicable"),
             skipped=status.count("skipped"),
             errors=status.count("error"),
@@ -275,6 +276,15 @@ def small() -> Report:
             reason="permission denied: GRANT SELECT",
         ),
         result("TBL005", "No primary key", 0, status="error", reason="internal error in TBL005: KeyError"),
+        result(
+            "RLS006",
+            "Policy lets rows of other tenants be written",
+            3,
+            passed=2,
+            undecided=1,
+            status="undecided",
+            reason="not decided by the text: the function may()",
+        ),
     ]
     unscoped = ObjectRef("constraint", "public", "Project", "Project_slug_key")
     return report(

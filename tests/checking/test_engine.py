@@ -14,7 +14,7 @@ from validate_schema.facts.facts import Facts, NotExamined, SuppressionUse
 from validate_schema.model.catalog import Catalog, ConnectedRole, Server, Table
 from validate_schema.model.declared import Explained
 from validate_schema.model.errors import UsageError
-from validate_schema.model.finding import Flaw, ObjectRef, Remedy, Severity, Unexamined
+from validate_schema.model.finding import Flaw, ObjectRef, Remedy, Severity, Undecided, Unexamined
 from validate_schema.model.isolation import Isolation
 from validate_schema.model.tenancy import Tenancy
 
@@ -286,3 +286,55 @@ def test_checks_are_selected_by_prefix(
 def test_a_selection_that_matches_nothing_names_the_nearest_check() -> None:
     with pytest.raises(UsageError, match='no check is called "RLS0O1"; did you mean "RLS001"'):
         select_checks(CHECKS, ("RLS0O1",), ())
+
+
+def doubtful(table: Table, _facts: Facts) -> Flaw | None:
+    return (
+        Flaw("may be bad", "good", "bad", severity=Severity.WARNING, undecided=True)
+        if table.name == "b"
+        else None
+    )
+
+
+def test_what_is_undecided_counts_in_the_denominator_and_keeps_a_run_from_passing() -> None:
+    outcome = run([declared("AAA001", doubtful)], facts("a", "b"))
+
+    (result,) = outcome.results
+    assert (result.status, result.examined, result.passed, result.failed, result.undecided) == (
+        "undecided", 2, 1, 0, 1,
+    )  # fmt: skip
+    for fail_on in ("error", "warning", "info", "never", "new"):
+        assert decide(outcome, fail_on) == ("INCOMPLETE", "1 object undecided: AAA001")
+    assert not outcome.complete
+
+
+def test_what_is_undecided_passes_once_it_is_accepted_with_a_reason() -> None:
+    accepted = SuppressionUse("AAA001", "b", "read by two people")
+    outcome = run([declared("AAA001", doubtful)], facts("a", "b", suppressions=(accepted,)))
+
+    (result,) = outcome.results
+    assert (result.undecided, result.suppressed, result.findings) == (1, 1, 0)
+    assert decide(outcome, "error")[0] == "PASS"
+
+
+def test_what_another_check_tells_is_open_only_where_that_check_did_not_run() -> None:
+    def by_another(_table: Table, _facts: Facts) -> Undecided:
+        return Undecided("a function nobody can read", told_by="AAA001")
+
+    alone = run([declared("BBB001", by_another)], facts("b"))
+    beside = run([declared("AAA001", doubtful), declared("BBB001", by_another)], facts("b"))
+    accepted = SuppressionUse("AAA001", "b", "read by two people")
+    excused = run(
+        [declared("AAA001", doubtful), declared("BBB001", by_another)], facts("b", suppressions=(accepted,))
+    )
+
+    assert decide(alone, "error") == ("INCOMPLETE", "1 object undecided: BBB001")
+    assert decide(beside, "error") == ("INCOMPLETE", "1 object undecided: AAA001")
+    assert decide(excused, "error")[0] == "PASS"
+    assert [r.status for r in excused.results] == ["passed", "undecided"]
+
+
+def test_a_shown_fault_comes_before_what_is_undecided() -> None:
+    outcome = run([declared("AAA001", doubtful), declared("BBB001", starting_with("b"))], facts("a", "b"))
+
+    assert decide(outcome, "error") == ("FAIL", "1 finding at or above error")

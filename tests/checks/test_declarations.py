@@ -36,7 +36,7 @@ ENU001 expected-enum error         ENU002 labels error                 ENU003 un
 RLS001 enabled error               RLS002 forced error                 RLS003 has-policy error
 RLS004 policy-enabled error        RLS005 reads-bound error            RLS006 writes-bound error
 RLS007 fail-open error             RLS008 null-tenant error            RLS009 context-name warning
-RLS010 missing-ok warning          RLS011 initplan info                RLS014 unverified info
+RLS010 missing-ok warning          RLS011 initplan info                RLS014 unverified warning
 RLS012 applies-to-app error         RLS013 partition-child error
 RLS015 expected-policy error
 BYP001 app-role-privileged error   BYP002 app-role-owner error         BYP003 view error

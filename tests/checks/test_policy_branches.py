@@ -3,7 +3,7 @@
 import pytest
 
 from tests.fix_bench import Bench, execute
-from tests.fix_examples import facts_of, flaws_of, survives
+from tests.fix_examples import facts_of, flaws_of, look, survives
 from tests.fix_guarded import CONTEXT, TABLE, found
 from tests.fix_leaks import BAD, BASE, TOML, Defect
 from validate_schema.checking.engine import run
@@ -32,14 +32,18 @@ def test_a_helper_that_opens_a_policy_is_not_what_mends_it(bench: Bench) -> None
     assert "current_org()" in flaw.remedy.note
 
 
-def test_a_policy_that_cannot_be_decided_is_an_info_and_not_examined_elsewhere(bench: Bench) -> None:
+def test_a_policy_that_cannot_be_decided_is_told_once_and_counts_everywhere(bench: Bench) -> None:
     helper = "create function may(uuid) returns boolean language plpgsql stable as $$ begin execute ''; return true; end $$;"
     script = helper + policy("may(org_id)")
 
     (said,) = found(bench, "RLS014", script, "")
-    assert said.startswith("info: Policy p on invoice could not be decided: ")
+    assert said.startswith("warning: Policy p on invoice could not be decided: ")
     assert "may" in said
     assert found(bench, "RLS005", script, "") == []
+    reads, told = (look(bench, id, BASE + script, TOML).result for id in ("RLS005", "RLS014"))
+    assert [(r.status, r.examined - r.passed, r.failed, r.undecided) for r in (reads, told)] == [
+        ("undecided", 1, 0, 1)
+    ] * 2
 
 
 @pytest.mark.parametrize("id", ["RLS010", "RLS011"])

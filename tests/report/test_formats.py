@@ -204,6 +204,7 @@ def test_every_check_appears_with_its_status_figures_and_reason() -> None:
     signs = {
         "passed": "✓ passed",
         "failed": "✗ failed",
+        "undecided": "? undecided",
         "not_applicable": "– not applicable",
         "skipped": "? skipped",
         "error": "! error",
@@ -212,7 +213,7 @@ def test_every_check_appears_with_its_status_figures_and_reason() -> None:
     expected = [
         [
             c.id, f"{c.title}{c.reason}", c.severity.value, signs[c.status],
-            *(str(n) for n in (c.examined, c.passed, c.failed, c.skipped, c.suppressed)),
+            *(str(n) for n in (c.examined, c.passed, c.failed, c.undecided, c.skipped, c.suppressed)),
         ]
         for c in report.checks
     ]  # fmt: skip
@@ -222,9 +223,8 @@ def test_every_check_appears_with_its_status_figures_and_reason() -> None:
     assert shown == expected
     markdown = render(report, "md")
     for check in report.checks:
-        figures = " | ".join(
-            map(str, (check.examined, check.passed, check.failed, check.skipped, check.suppressed))
-        )
+        counted = (check.examined, check.passed, check.failed, check.undecided, check.skipped)
+        figures = " | ".join(map(str, (*counted, check.suppressed)))
         row = f"| {check.id} | {check.title} | {check.severity.value} | {signs[check.status]} | {figures} |"
         assert row in markdown.replace("\\", "")
 
@@ -246,6 +246,7 @@ shop on db.example.org:5432, PostgreSQL 18.6, as reader
 ✗ 1 of 2 foreign keys between tenant tables carry the tenant
 ✓ 14 of 14 indexes are valid
 ✗ 2 of 3 tenant and inherited tables have row-level security
+– 2 of 3 policies for writing bind the tenant  (1 undecided)
 – rows with a NULL orgId  (permission denied: GRANT SELECT)
 – isolation proven with rows  (not proven in this run)
 ✓ 2 migrations in sequence

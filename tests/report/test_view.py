@@ -207,7 +207,7 @@ def test_the_summary_names_every_class_of_table() -> None:
     assert summary(fix_report.small()) == (
         "4 findings: 2 errors, 1 warning, 1 info, 1 accepted.",
         "7 tables: 1 root, 2 tenant, 1 inherited, 1 global, 1 exempt, 1 unclassified.",
-        "9 checks looked at 25 objects: 2 passed, 4 failed, 1 not applicable, 2 could not run.",
+        "10 checks looked at 28 objects: 2 passed, 4 failed, 1 undecided, 1 not applicable, 2 could not run.",
     )
 
 
@@ -438,3 +438,10 @@ def test_a_card_says_in_which_file_and_line_its_objects_are_made() -> None:
     for page in shown(None):
         assert "**Where:**" not in page
         assert "<dt>Where</dt>" not in page
+
+
+def test_a_figure_over_rows_says_that_there_are_none() -> None:
+    made = promises(report(counts=Counts(tables=1, tenant_tables=1, null_tenant_rows=0, empty=True)))
+    (line,) = [line for line in made if "NULL orgId" in line.text]
+
+    assert (line.mark, line.text, line.note) == ("none", "rows with a NULL orgId", "no rows to examine")

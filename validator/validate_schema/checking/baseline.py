@@ -44,7 +44,11 @@ def compare(
     """
     before = {f.fingerprint for f in earlier.findings}
     now, excused = {f.fingerprint for f in findings}, {f.fingerprint for f in suppressed}
-    looked = {r.id for r in results if r.status in ("passed", "failed", "not_applicable") and not r.skipped}
+    looked = {
+        r.id
+        for r in results
+        if r.status in ("passed", "failed", "undecided", "not_applicable") and not r.skipped
+    }
     gone = [f for f in earlier.findings if f.fingerprint not in now]
     return Comparison(
         new=tuple(f for f in findings if f.fingerprint not in before),
@@ -82,18 +86,25 @@ FAIL_ON = ("error", "warning", "info", "never", "new")
 def decide(outcome: Outcome, fail_on: str) -> tuple[Verdict, str]:
     """Return the verdict and the sentence that says what decided it.
 
-    FAIL: a finding that gates. Otherwise INCOMPLETE when a selected, applicable check
-    could not run. PASS only when everything ran and nothing was found at that level.
+    FAIL: a finding that gates. Otherwise INCOMPLETE when a selected, applicable check could not run, or
+    could not decide what nobody has accepted. PASS only when everything ran, was decided, and nothing was
+    found at that level.
     """
     gating = [f for f in outcome.findings if gates(f, fail_on)]
     if gating:
         noun = form(len(gating), "finding")
         which = f"new {noun}, warnings or worse" if fail_on == "new" else f"{noun} at or above {fail_on}"
         return "FAIL", f"{len(gating)} {which}"
-    open_checks = [r.id for r in outcome.results if r.status in ("skipped", "error") or r.skipped]
-    if open_checks:
-        shown = ", ".join(open_checks[:5]) + (" …" if len(open_checks) > 5 else "")
-        return "INCOMPLETE", f"{some(len(open_checks), 'check')} could not run: {shown}"
+    reasons = [
+        f"{some(count, noun)} {said}: {', '.join(ids[:5])}{' …' if len(ids) > 5 else ''}"
+        for ids, count, noun, said in (
+            (tuple(outcome.undecided), sum(outcome.undecided.values()), "object", "undecided"),
+            (outcome.unexamined, len(outcome.unexamined), "check", "could not run"),
+        )
+        if ids
+    ]
+    if reasons:
+        return "INCOMPLETE", "; ".join(reasons)
     if fail_on == "never":
         return "PASS", "every applicable check ran; findings do not fail this run (--fail-on never)"
     if fail_on == "new":
@@ -104,8 +115,11 @@ def decide(outcome: Outcome, fail_on: str) -> tuple[Verdict, str]:
 def gates(finding: Finding, fail_on: str) -> bool:
     """Return whether the finding fails a run with this `--fail-on`.
 
-    ``never``: none does. ``new``: one that the baseline does not have does, unless it is an info.
+    ``never``: none does. ``new``: one that the baseline does not have does, unless it is an info. What is
+    undecided never fails a run: it keeps it from passing.
     """
+    if finding.undecided:
+        return False
     if fail_on == "never":
         return False
     if fail_on == "new":

@@ -8,9 +8,9 @@ from typing import Any, get_args
 
 from ..facts.facts import Facts
 from ..model.declared import NO_PROMISE, DeclaredCheck, Explained, Family, Promise
-from ..model.finding import Flaw, Severity, Unexamined
+from ..model.finding import Flaw, Severity, Undecided, Unexamined
 
-Verdict = Flaw | Unexamined | None
+Verdict = Flaw | Undecided | Unexamined | None
 Judge = Callable[[Any, Facts], Verdict]
 Selector = Callable[[Facts], Iterable[Any]]
 
@@ -22,7 +22,7 @@ MIGRATION_EVIDENCE = frozenset({"files", "ledger", "replay", "drift", "dry run",
 class Check:
     """A declared check: a value, never registered by being imported.
 
-    `judge` looks at one subject and returns a `Flaw`, `Unexamined`, or None when it passes.
+    `judge` looks at one subject and returns a `Flaw`, `Undecided`, `Unexamined`, or None when it passes.
     `bad` and `good` are SQL examples; `config` is the TOML that both need, `good_config` that of
     the good one where it differs (what is judged may be the config itself). `remediable` is False
     where only a person can decide. `needs` names evidence beyond the catalog: ``contract``, ``rows``,

@@ -16,11 +16,11 @@ from ..facts.facts import Facts, NotExamined, SuppressionUse
 from ..facts.subjects import ref_of
 from ..model.catalog import POSTGRESQL
 from ..model.errors import UsageError
-from ..model.finding import Finding, Flaw, ObjectRef, Remedy, Severity, Unexamined
+from ..model.finding import Finding, Flaw, ObjectRef, Remedy, Severity, Undecided, Unexamined
 from ..model.report import CheckResult, CheckStatus, SubjectFacts, Suppressed
 from ..model.wording import did_you_mean
 from ..sql.ident import visible
-from .declare import PROOF, SUPPRESSIONS, Check
+from .declare import PROOF, SUPPRESSIONS, Check, Verdict
 from .suppress import Suppressions
 
 
@@ -29,7 +29,8 @@ class Outcome:
     """What all checks said. Findings are sorted by severity (worst first), check and object.
 
     `subjects` lists, by check, what was examined and how it fared, where that was asked for. `checks` are
-    those that the results are of.
+    those that the results are of. `undecided` counts, by check, what is open, not accepted, and told by no
+    other check of the run.
     """
 
     results: tuple[CheckResult, ...]
@@ -37,11 +38,17 @@ class Outcome:
     suppressed: tuple[Suppressed, ...]
     subjects: dict[str, tuple[SubjectFacts, ...]] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
+    undecided: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def unexamined(self) -> tuple[str, ...]:
+        """The checks that could not run, or not on everything that they select."""
+        return tuple(r.id for r in self.results if not r.looked_at_all)
 
     @property
     def complete(self) -> bool:
-        """Whether every selected, applicable check could run on everything it selects."""
-        return not any(r.status in ("skipped", "error") or r.skipped for r in self.results)
+        """Whether every selected, applicable check could run on everything it selects, and decide it."""
+        return not self.unexamined and not self.undecided
 
 
 @dataclass
@@ -53,6 +60,7 @@ class _Tally:
     flaws: list[tuple[ObjectRef, Flaw]] = field(default_factory=list)
     errors: list[ObjectRef] = field(default_factory=list)  # by the check's own severity
     examined: int = 0
+    undecided: list[Undecided] = field(default_factory=list)
     unexamined: list[str] = field(default_factory=list)
     subjects: list[SubjectFacts] | None = None
     reason: str = ""
@@ -133,8 +141,11 @@ def _examine(check: Check, facts: Facts, overrides: Mapping[str, Severity], list
             if isinstance(verdict, Unexamined):
                 tally.unexamined.append(verdict.reason)
                 continue
+            if isinstance(verdict, Undecided):
+                tally.undecided.append(verdict)
+                continue
             ref = verdict.ref or ref_of(subject)
-            if (verdict.severity or check.severity) is Severity.ERROR:
+            if (verdict.severity or check.severity) is Severity.ERROR and not verdict.undecided:
                 tally.errors.append(ref)
             tally.flaws.append((ref, replace_severity(verdict, tally.severity) if overridden else verdict))
     except NotExamined as reason:
@@ -145,13 +156,17 @@ def _examine(check: Check, facts: Facts, overrides: Mapping[str, Severity], list
     return tally
 
 
-def _subject(subject: object, verdict: Flaw | Unexamined | None) -> SubjectFacts:
+def _subject(subject: object, verdict: Verdict) -> SubjectFacts:
     if isinstance(verdict, Unexamined):
         return SubjectFacts(object=ref_of(subject), status="skipped", reason=visible(verdict.reason))
+    if isinstance(verdict, Undecided):
+        return SubjectFacts(object=ref_of(subject), status="undecided", reason=visible(verdict.reason))
     if verdict is None:
         return SubjectFacts(object=ref_of(subject), status="passed")
     return SubjectFacts(
-        object=verdict.ref or ref_of(subject), status="failed", reason=visible(verdict.message)
+        object=verdict.ref or ref_of(subject),
+        status="undecided" if verdict.undecided else "failed",
+        reason=visible(verdict.message),
     )
 
 
@@ -172,6 +187,8 @@ def fingerprint(check: str, ref: ObjectRef) -> str:
 def _conclude(tallies: Sequence[_Tally], facts: Facts) -> Outcome:
     results, findings, suppressed = [], [], []
     suppressions = Suppressions(facts.suppressions, facts.default_schema, facts.today)
+    told = {t.check.id for t in tallies if not t.broken and not t.reason}
+    undecided: dict[str, int] = {}
     for tally in tallies:
         mine = [_finding(tally, ref, flaw) for ref, flaw in tally.flaws]
         kept = []
@@ -182,13 +199,17 @@ def _conclude(tallies: Sequence[_Tally], facts: Facts) -> Outcome:
             else:
                 suppressed.append(_suppress(finding, accepted, facts))
         findings += kept
-        results.append(_result(tally, len(kept), facts))
+        results.append(_result(tally, kept, facts))
+        still_open = sum(f.undecided for f in kept) + sum(u.told_by not in told for u in tally.undecided)
+        if still_open:
+            undecided[tally.check.id] = still_open
     return Outcome(
         tuple(sorted(results, key=lambda r: r.id)),
         tuple(sorted(findings, key=_order)),
         tuple(sorted(suppressed, key=_order)),
         {t.check.id: tuple(t.subjects) for t in sorted(tallies, key=lambda t: t.check.id) if t.subjects},
         tuple(t.check for t in tallies),
+        dict(sorted(undecided.items())),
     )
 
 
@@ -211,11 +232,14 @@ def _finding(tally: _Tally, ref: ObjectRef, flaw: Flaw) -> Finding:
         evidence=visible(flaw.evidence),
         remedy=msgspec.structs.replace(mend, note=visible(mend.note), lock=visible(mend.lock)),
         location=visible(flaw.location) or None,
+        undecided=flaw.undecided,
     )
 
 
-def _result(tally: _Tally, open_findings: int, facts: Facts) -> CheckResult:
-    check, failed, skipped = tally.check, len(tally.flaws), len(tally.unexamined)
+def _result(tally: _Tally, kept: Sequence[Finding], facts: Facts) -> CheckResult:
+    check, skipped = tally.check, len(tally.unexamined)
+    undecided = len(tally.undecided) + sum(flaw.undecided for _, flaw in tally.flaws)
+    failed = sum(not flaw.undecided for _, flaw in tally.flaws)
     missing = "" if tally.examined else facts.missing.get(check.needs, "")
     return CheckResult(
         id=check.id,
@@ -223,26 +247,33 @@ def _result(tally: _Tally, open_findings: int, facts: Facts) -> CheckResult:
         title=check.title,
         family=check.family.id,
         severity=tally.severity,
-        status=_status(tally, open_findings),
+        status=_status(tally, kept),
         examined=tally.examined,
-        passed=max(0, tally.examined - failed - skipped) if not tally.broken else 0,
+        passed=max(0, tally.examined - failed - undecided - skipped) if not tally.broken else 0,
         failed=failed,
+        undecided=undecided,
         skipped=skipped,
-        suppressed=failed - open_findings,
-        findings=open_findings,
+        suppressed=len(tally.flaws) - len(kept),
+        findings=len(kept),
         why=check.why,
-        reason=visible(tally.reason or _reasons(tally.unexamined) or missing),
+        reason=visible(tally.reason or _reasons(_open_reasons(tally)) or missing),
     )
 
 
-def _status(tally: _Tally, open_findings: int) -> CheckStatus:
+def _status(tally: _Tally, kept: Sequence[Finding]) -> CheckStatus:
     if tally.broken:
         return "error"
-    if open_findings:
+    if any(not finding.undecided for finding in kept):
         return "failed"
+    if kept or tally.undecided:
+        return "undecided"
     if tally.reason or tally.unexamined:
         return "skipped"
     return "passed" if tally.examined else "not_applicable"
+
+
+def _open_reasons(tally: _Tally) -> list[str]:
+    return [*tally.unexamined, *(u.reason for u in tally.undecided)]
 
 
 def _reasons(reasons: Sequence[str]) -> str:
@@ -310,7 +341,9 @@ def judge(
 
 def _not_applicable(check: Check, severity: Severity, facts: Facts) -> CheckResult:
     product = facts.catalog.server.product
-    result = _result(_Tally(check, severity, reason=f"{product} has nothing that it could examine"), 0, facts)
+    result = _result(
+        _Tally(check, severity, reason=f"{product} has nothing that it could examine"), (), facts
+    )
     return msgspec.structs.replace(result, status="not_applicable")
 
 

@@ -95,7 +95,7 @@ def _plan(table: Table, facts: Facts, limit: int) -> Plan | None:
     column = table.column(name) if name is not None else None
     if column is None:
         return None
-    counts: dict[str, Count] = {}
+    counts = {"seen_rows": _bounded(table, column, "true", 1)}
     proven: dict[str, int] = {}
     if _never_null(table, column):
         proven["null_rows"] = 0
@@ -276,6 +276,7 @@ def _rows(plan: Plan, result: _Result) -> TenantRows:
     return TenantRows(
         table=plan.table,
         column=plan.column,
+        seen_rows=found.get("seen_rows"),
         null_rows=found.get("null_rows"),
         orphan_rows=found.get("orphan_rows"),
         orphan_sample=samples.get("orphan_rows", ()),

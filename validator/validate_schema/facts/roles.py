@@ -72,6 +72,12 @@ class Roles:
         role = self.by_name.get(name)
         return role is not None and (role.superuser or role.bypassrls)
 
+    def usable(self) -> frozenset[str]:
+        """Return the roles that a login which policies bind is or can become, and that policies bind."""
+        logins = (r.name for r in self.by_name.values() if r.login and not self.bypasses(r.name))
+        reached = closure(logins, lambda role: (m.role for m in self._held(role) if m.set_role))
+        return frozenset(name for name in reached if not self.bypasses(name))
+
     def _held(self, name: str) -> tuple[Membership, ...]:
         role = self.by_name.get(name)
         return role.member_of if role else ()

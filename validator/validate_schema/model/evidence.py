@@ -9,12 +9,13 @@ from .finding import ObjectRef
 class TenantRows(msgspec.Struct, frozen=True, omit_defaults=True):
     """Bounded counts of one tenant table; a count is None where it was not taken.
 
-    Counting stopped at `Evidence.limit` rows. `unreadable` is the reason why nothing was counted
-    (permission, time-out).
+    Counting stopped at `Evidence.limit` rows; `seen_rows` is 1 where there is any. `unreadable` is the
+    reason why nothing was counted (permission, time-out).
     """
 
     table: QName
     column: str
+    seen_rows: int | None = None
     null_rows: int | None = None
     orphan_rows: int | None = None
     orphan_sample: tuple[str, ...] = ()

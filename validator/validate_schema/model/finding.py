@@ -88,7 +88,8 @@ class Flaw(msgspec.Struct, frozen=True, omit_defaults=True):
     """A judge's verdict on a subject that fails. The engine makes a `Finding` of it.
 
     `severity` overrides the check's own where the rule has degrees. `ref` overrides the subject's.
-    `location` is where it stands in a file: ``path`` or ``path:line``, with slashes.
+    `location` is where it stands in a file: ``path`` or ``path:line``, with slashes. `undecided`: nothing
+    wrong was shown, and nothing right either; such a finding never fails a run and never lets it pass.
     """
 
     message: str
@@ -99,6 +100,7 @@ class Flaw(msgspec.Struct, frozen=True, omit_defaults=True):
     severity: Severity | None = None
     ref: ObjectRef | None = None
     location: str = ""
+    undecided: bool = False
 
 
 class Unexamined(msgspec.Struct, frozen=True):
@@ -107,8 +109,20 @@ class Unexamined(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Undecided(msgspec.Struct, frozen=True):
+    """A judge's verdict on a subject that was read and shows neither a fault nor that there is none.
+
+    It counts in the denominator. `told_by` is the check that has a finding for the same cause: where that
+    one ran, its finding, or who accepted it, says whether the run is complete.
+    """
+
+    reason: str
+    told_by: str = ""
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One defect of one object. `fingerprint` hashes check and object, never the words."""
+    """One defect of one object. `fingerprint` hashes check and object, never the words. `undecided`: not a
+    defect that was shown, but one that could not be ruled out."""
 
     fingerprint: str
     check: str
@@ -121,3 +135,4 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     remedy: Remedy = Remedy()
     status: str = "new"
     location: str | None = None
+    undecided: bool = False

@@ -11,7 +11,7 @@ from .history import Drift, DryRuns, LastBackup, RepeatedDdl, Replay, SharedVers
 SCHEMA_VERSION = 1
 DEFAULT_TITLE = "Schema Validation Report"
 
-CheckStatus = Literal["passed", "failed", "not_applicable", "skipped", "error"]
+CheckStatus = Literal["passed", "failed", "undecided", "not_applicable", "skipped", "error"]
 Verdict = Literal["PASS", "FAIL", "INCOMPLETE"]
 
 
@@ -89,8 +89,8 @@ class TenancyFacts(_Part, frozen=True, kw_only=True):
 
 class Counts(_Part, frozen=True, kw_only=True):
     """Every headline figure, computed from the catalog. `null_tenant_rows` is None when no rows
-    were counted. `indexes` counts all; `unique_indexes` and `plain_indexes` split it with
-    `primary_keys`."""
+    were counted; `empty` tells that no tenant table holds a row. `indexes` counts all; `unique_indexes`
+    and `plain_indexes` split it with `primary_keys`."""
 
     tables: int = 0
     tenant_tables: int = 0
@@ -118,6 +118,7 @@ class Counts(_Part, frozen=True, kw_only=True):
     protected_tables: int = 0
     tenant_columns_not_null: int = 0
     null_tenant_rows: int | None = None
+    empty: bool = False
 
 
 class TableUniqueFacts(_Part, frozen=True, kw_only=True):
@@ -186,13 +187,14 @@ class SubjectFacts(_Part, frozen=True, kw_only=True):
     """One examined object of a check and how it fared (JUnit wants a case for each)."""
 
     object: ObjectRef
-    status: Literal["passed", "failed", "skipped"]
+    status: Literal["passed", "failed", "undecided", "skipped"]
     reason: str = ""
 
 
 class CheckResult(_Part, frozen=True, kw_only=True):
-    """One check's outcome. `examined` = `passed` + `failed` + `skipped` subjects; `suppressed` of
-    the failed ones were accepted. `reason` explains skipped and error."""
+    """One check's outcome. `examined` = `passed` + `failed` + `undecided` + `skipped` subjects;
+    `suppressed` of the failed and undecided ones were accepted. `reason` explains what is neither passed
+    nor failed."""
 
     id: str
     name: str
@@ -203,11 +205,17 @@ class CheckResult(_Part, frozen=True, kw_only=True):
     examined: int
     passed: int = 0
     failed: int = 0
+    undecided: int = 0
     skipped: int = 0
     suppressed: int = 0
     findings: int = 0
     why: str = ""
     reason: str = ""
+
+    @property
+    def looked_at_all(self) -> bool:
+        """Whether the check looked at everything that it selects."""
+        return self.status not in ("skipped", "error") and not self.skipped
 
 
 class Suppressed(Finding, frozen=True, kw_only=True):
@@ -380,6 +388,7 @@ class Statistics(_Part, frozen=True, kw_only=True):
     checks: int = 0
     passed: int = 0
     failed: int = 0
+    undecided: int = 0
     not_applicable: int = 0
     skipped: int = 0
     errors: int = 0

@@ -18,4 +18,5 @@ from ..model.finding import ObjectRef as ObjectRef
 from ..model.finding import Remedy as Remedy
 from ..model.finding import Severity as Severity
 from ..model.finding import Step as Step
+from ..model.finding import Undecided as Undecided
 from ..model.finding import Unexamined as Unexamined

@@ -13,10 +13,12 @@ _GUARDED = (TableClass.TENANT, TableClass.INHERITED, TableClass.ROOT)
 
 
 def analyse(catalog: Catalog, tenancy: Tenancy) -> Analysis:
-    """Judge every tenant, inherited and root table with row security on, for every app role.
+    """Judge every tenant, inherited and root table with row security on, for every app role, and for every
+    other role that somebody can be and that holds a privilege on the table.
 
-    Roles are the app roles that exist; PUBLIC alone stands for them where none is known. Empty where
-    the tenancy was not identified. Reads the catalog alone: no connection, no clock.
+    App roles are those that exist; PUBLIC alone stands for them where none is known. Left out are roles that
+    policies do not bind, owners of the table, and groups that no login can become. Empty where the tenancy
+    was not identified. Reads the catalog alone: no connection, no clock.
     """
     if not tenancy.identified or not any(t.policies or t.row_security for t in catalog.tables):
         return Analysis()
@@ -30,7 +32,13 @@ def analyse(catalog: Catalog, tenancy: Tenancy) -> Analysis:
     tables = sorted((t for t in catalog.tables if _guarded(t, schema)), key=lambda t: t.qname)
     known = {role.name for role in catalog.roles}
     roles = sorted(r for r in tenancy.app_roles if r in known) or [PUBLIC]
-    judgements = [j for t in tables for role in roles for j in judge.judge(t, role)]
+    others = judge.roles.usable() - set(roles)
+    judgements = [
+        j
+        for t in tables
+        for role in sorted({*roles, *(r for r in others if judge.uses(t, r))})
+        for j in judge.judge(t, role)
+    ]
     readings = [reader.read(t, p) for t in tables for p in t.policies]
     return Analysis(tuple(judgements), tuple(readings))
 

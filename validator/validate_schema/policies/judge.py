@@ -136,6 +136,11 @@ class Judge:
         holders = [table.owner, *(g.grantee for g in grants if command in g.privileges)]
         return any(self.roles.has(role, holder) for holder in holders)
 
+    def uses(self, table: Table, role: str) -> bool:
+        """Tell whether the role holds a privilege on rows of the table, and does not own it."""
+        owned = self.roles.has(role, table.owner)
+        return not owned and any(self._privileged(table, role, command) for command, _ in HALVES)
+
     def applicable(self, table: Table, role: str, command: str) -> tuple[Policy, ...]:
         """Return the policies of the table that apply to the role and the command."""
         return tuple(

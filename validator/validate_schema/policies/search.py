@@ -161,7 +161,8 @@ class _Search:
         outcome = world.truth(self.question.condition)
         if True not in outcome:
             return None
-        certain = outcome == {True}
+        # What may raise an error may as well return: open is what no answer of it closes.
+        certain = not outcome & {False, None}
         if certain and self._possible(world):
             return world
         # A CHECK may hang on any variable; an open outcome on those alone that are still in play.

@@ -114,6 +114,7 @@ def statistics(outcome: Outcome) -> Statistics:
         checks=len(outcome.results),
         passed=status["passed"],
         failed=status["failed"],
+        undecided=status["undecided"],
         not_applicable=status["not_applicable"],
         skipped=status["skipped"],
         errors=status["error"],

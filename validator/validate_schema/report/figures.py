@@ -135,6 +135,7 @@ def counts(facts: Facts, rows: tuple[TableFacts, ...], evidence: Evidence) -> Co
         protected_tables=sum(r.rls and r.policies > 0 for r in tenant_rows),
         tenant_columns_not_null=sum(r.nullable is False for r in tenant_rows),
         null_tenant_rows=_null_rows(evidence),
+        empty=bool(evidence.tenant_rows) and all(t.seen_rows == 0 for t in evidence.tenant_rows),
     )
 
 

@@ -167,8 +167,8 @@ def summary(report: Report) -> tuple[str, ...]:
     examined = report.statistics
     sentences.append(
         f"{some(examined.checks, 'check')} looked at {some(examined.examined, 'object')}: "
-        f"{examined.passed} passed, {examined.failed} failed, {examined.not_applicable} not applicable, "
-        f"{examined.skipped + examined.errors} could not run."
+        f"{examined.passed} passed, {examined.failed} failed, {examined.undecided} undecided, "
+        f"{examined.not_applicable} not applicable, {examined.skipped + examined.errors} could not run."
     )
     return tuple(sentences)
 

@@ -86,6 +86,8 @@ def _cases(check: CheckResult, report: Report) -> Iterator[ET.Element]:
         if not isinstance(finding, Suppressed) and gates(finding, report.fail_on):
             given = {"message": _xml(finding.message), "type": finding.severity.value}
             ET.SubElement(case, "failure", given).text = _xml(_body(finding))
+        elif finding.undecided and not isinstance(finding, Suppressed):
+            ET.SubElement(case, "skipped", {"message": _xml(f"undecided: {finding.message}")})
         yield case
     listed = report.subjects.get(check.id, ())
     yield from _others(check, listed, report)
@@ -105,10 +107,10 @@ def _cases(check: CheckResult, report: Report) -> Iterator[ET.Element]:
 def _others(check: CheckResult, listed: Sequence[SubjectFacts], report: Report) -> Iterator[ET.Element]:
     """Yield the cases of the objects that did not fail; the failed ones are the findings."""
     for subject in listed:
-        if subject.status == "failed":
+        if subject.status == "failed" or (subject.status == "undecided" and check.findings):
             continue
         case = _case(check, subject.object.label(report.target.default_schema))
-        if subject.status == "skipped":
+        if subject.status in ("skipped", "undecided"):
             ET.SubElement(case, "skipped", {"message": _xml(subject.reason)})
         yield case
 

@@ -89,9 +89,7 @@ def rows(report: Report) -> tuple[Row, ...]:
 
 def _settled(report: Report) -> frozenset[str]:
     """Return the checks that looked at everything they select."""
-    return frozenset(
-        r.id for r in report.checks if r.status in ("passed", "failed", "not_applicable") and not r.skipped
-    )
+    return frozenset(r.id for r in report.checks if r.looked_at_all)
 
 
 def _row(
@@ -227,10 +225,10 @@ def _bound(table: TableFacts, owned: bool, what: Explained, broken: set[str], kn
     if not table.policies:
         return _nothing("no policy")
     deciding = known.declared.explaining(what)
-    if broken & known.declared.explaining("unverified"):
-        return _nothing("unverified")
     if broken & deciding:
         return Cell("bad", "open")
+    if broken & known.declared.explaining("unverified"):
+        return _nothing("unverified")
     return Cell("ok", "bound") if deciding <= known.settled else _nothing("unknown")
 
 

@@ -44,7 +44,7 @@ def _metrics(report: Report) -> Iterable[tuple[str, str, list[_Sample]]]:
         [({**database, "check": c, "severity": s}, n) for (c, s), n in sorted(found.items())],
     )
     statuses = Counter[str](c.status for c in report.checks)
-    kinds = ("passed", "failed", "not_applicable", "skipped", "error")
+    kinds = ("passed", "failed", "undecided", "not_applicable", "skipped", "error")
     yield f"{p}_checks", "Checks by status.", [({**database, "status": s}, statuses[s]) for s in kinds]
     yield f"{p}_suppressed", "Accepted findings.", [(database, len(report.suppressed))]
     yield f"{p}_objects", "Figures of the schema.", _objects(report.counts, database)

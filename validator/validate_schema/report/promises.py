@@ -103,10 +103,13 @@ def _ratio(result: CheckResult, line: Callable[[str], str]) -> Line:
         return Line("none", line("0 of 0"), "there are none to examine", result.id)
     if result.status in ("skipped", "error") and not (result.passed or result.failed):
         return Line("none", line("").strip(), result.reason or "could not be examined", result.id)
-    notes = [f"{result.suppressed} accepted"] if result.suppressed else []
+    notes = [f"{result.failed} open"] if result.failed and result.undecided else []
+    notes += [f"{result.undecided} undecided"] if result.undecided else []
+    notes += [f"{result.suppressed} accepted"] if result.suppressed else []
     if result.skipped:
         notes.append(f"{result.skipped} could not be examined: {result.reason}")
-    mark: Mark = "bad" if result.failed else "none" if result.skipped or result.reason else "ok"
+    doubtful = result.undecided or result.skipped or result.reason
+    mark: Mark = "bad" if result.failed else "none" if doubtful else "ok"
     return Line(mark, line(f"{result.passed} of {result.examined}"), "; ".join(notes), result.id)
 
 
@@ -116,6 +119,8 @@ def _null_rows(report: Report, check: str, result: CheckResult | None) -> Line:
     if rows is None or not report.counts.tenant_tables:
         why = (result.reason if result else "") or "rows were not counted in this run"
         return Line("none", f"rows with a NULL {named}", why, check if result else "")
+    if report.counts.empty:
+        return Line("none", f"rows with a NULL {named}", "no rows to examine", check if result else "")
     text = f"{some(rows, 'row')} with a NULL {named}"
     return Line("bad" if rows else "ok", text, check=check if result else "")
 

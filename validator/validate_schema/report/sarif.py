@@ -91,6 +91,9 @@ def _invocation(report: Report, cut: int) -> dict[str, Any]:
         left_out = f"{some(cut, 'finding')} {form(cut, 'was', 'were')} left out"
         notes.append(_note("warning", f"{left_out}: GitHub shows {MAX_RESULTS:,} at most."))
     for check in report.checks:
+        if check.undecided:
+            said = f"{check.id}: {some(check.undecided, 'object')} undecided: {check.reason or check.title}"
+            notes.append(_note("warning", said, check.id))
         if check.status in ("skipped", "error"):
             level = "error" if check.status == "error" else "warning"
             notes.append(_note(level, f"{check.id} was not examined: {check.reason}", check.id))

@@ -73,7 +73,7 @@ def _unexamined(report: Report, width: int) -> Iterator[str]:
     """What could not be looked at, by reason."""
     by_reason: dict[str, list[str]] = {}
     for result in report.checks:
-        if result.status in ("skipped", "error") or result.skipped:
+        if not result.looked_at_all:
             by_reason.setdefault(result.reason, []).append(result.id)
     for reason, ids in by_reason.items():
         yield ""

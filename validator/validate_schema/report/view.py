@@ -17,10 +17,13 @@ from .declared import declared
 from .escape import one_line_sql, visible
 from .rollback import Rollback, rollback
 
-STATUS_SIGNS = {"passed": "✓", "failed": "✗", "not_applicable": "–", "skipped": "?", "error": "!"}
+STATUS_SIGNS = {
+    "passed": "✓", "failed": "✗", "undecided": "?", "not_applicable": "–", "skipped": "?", "error": "!",
+}  # fmt: skip
 STATUS_WORDS = {
     "passed": "passed",
     "failed": "failed",
+    "undecided": "undecided",
     "not_applicable": "not applicable",
     "skipped": "skipped",
     "error": "error",
@@ -276,7 +279,7 @@ class View:
     def _unexamined_steps(self) -> list[Step]:
         reasons: dict[str, list[str]] = defaultdict(list)
         for result in self.report.checks:
-            if result.status in ("skipped", "error") or result.skipped:
+            if not result.looked_at_all:
                 reasons[result.reason or "it could not run"].append(result.id)
         return [
             Step(f"Make it possible to examine {', '.join(ids)}", reason, "examined")

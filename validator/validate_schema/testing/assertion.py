@@ -86,6 +86,7 @@ def _judge(report: Report, fail_on: str) -> None:
     failing = [f for f in report.findings if f.severity.rank >= limit]
     unlooked = [c for c in report.checks if c.status in ("skipped", "error")]
     texts = [describe(finding) for finding in failing]
+    texts += [describe(f) for f in report.findings if f.undecided and f not in failing]
     texts += [f"{c.id} could not be examined: {c.reason}" for c in unlooked]
     if not texts and not any(check.examined for check in report.checks):
         texts.append("nothing was examined: no selected check has anything to look at in this schema")
