@@ -49,6 +49,7 @@ def test_every_kind_is_counted(any_conn: Connection) -> None:
             TenantRows(
                 QName("public", "note"),
                 "org_id",
+                seen_rows=1,
                 null_rows=2,
                 orphan_rows=3,
                 orphan_sample=("", "acme", "temp"),

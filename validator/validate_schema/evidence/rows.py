@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ..config import DataConfig
 
 LOCK_TIMEOUT_MS = 2_000
+_SEEN = "seen_rows"  # told where it can be had: no check needs it
 _TABLES_AT_ONCE = 64  # keeps the locks of one transaction far below max_locks_per_transaction
 
 _ACCESS = """
@@ -95,7 +96,7 @@ def _plan(table: Table, facts: Facts, limit: int) -> Plan | None:
     column = table.column(name) if name is not None else None
     if column is None:
         return None
-    counts = {"seen_rows": _bounded(table, column, "true", 1)}
+    counts = {_SEEN: _bounded(table, column, "true", 1)}
     proven: dict[str, int] = {}
     if _never_null(table, column):
         proven["null_rows"] = 0
@@ -184,7 +185,8 @@ def _permitted(conn: "psycopg.Connection[Any]", plans: Sequence[Plan], facts: Fa
 
 def _without_refused(plan: Plan, reasons: Mapping[Read, str]) -> Plan:
     allowed = {n: c for n, c in plan.counts.items() if not any(reasons[r] for r in c.reads)}
-    refused = {reasons[r]: None for c in plan.counts.values() for r in c.reads if reasons[r]}
+    needed = (c for n, c in plan.counts.items() if n != _SEEN)
+    refused = {reasons[r]: None for c in needed for r in c.reads if reasons[r]}
     return replace(plan, counts=allowed, refused="; ".join(refused))
 
 
@@ -266,7 +268,7 @@ def _reason(error: "psycopg.Error", bounds: "DataConfig") -> str:
 
 
 def _rows(plan: Plan, result: _Result) -> TenantRows:
-    failure = result if isinstance(result, str) else ""
+    failure = result if isinstance(result, str) and set(plan.counts) != {_SEEN} else ""
     found = dict(plan.proven)
     samples: dict[str, tuple[str, ...]] = {}
     if not isinstance(result, str):
@@ -276,7 +278,7 @@ def _rows(plan: Plan, result: _Result) -> TenantRows:
     return TenantRows(
         table=plan.table,
         column=plan.column,
-        seen_rows=found.get("seen_rows"),
+        seen_rows=found.get(_SEEN),
         null_rows=found.get("null_rows"),
         orphan_rows=found.get("orphan_rows"),
         orphan_sample=samples.get("orphan_rows", ()),
