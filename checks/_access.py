@@ -4,9 +4,10 @@ from collections import deque
 from collections.abc import Iterable
 
 from validate_schema.pack import Facts
-from validate_schema.pack.model import TableClass
+from validate_schema.pack.model import TableClass, first_of
 from validate_schema.pack.model import catalog as cat
 
+_SHOWN = 50
 ROW_PRIVILEGES = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
 
 
@@ -53,7 +54,8 @@ def why_escapes(role: str, tables: Iterable[cat.Table], facts: Facts) -> str:
     open_child = next((t for t in escaped if not t.row_security), None)
     if open_child is not None:
         return f"whom nothing holds back on {facts.show(open_child.qname)}, where row security is off"
-    return f"the owner of {', '.join(facts.show(t.qname) for t in escaped)}, where row security is not forced"
+    names = first_of([facts.show(t.qname) for t in escaped], _SHOWN)
+    return f"the owner of {names}, where row security is not forced"
 
 
 def nearest_above(guards: Iterable[cat.Table], facts: Facts) -> dict[cat.QName, cat.Table]:

@@ -132,23 +132,31 @@ def security_definer(subject: Definer, facts: Facts) -> Flaw | None:
 
 def _unread(subject: Definer, users: tuple[str, ...], facts: Facts) -> Flaw | None:
     """A function whose body cannot be read could reach whatever its owner can."""
-    function = subject.function
-    guarded = facts.once(_guarded_tables)
-    escaped = [t for t in guarded if escapes(function.owner, t, facts)]
-    if not escaped:
+    function, known = subject.function, facts.once(_known_owners)
+    if function.owner not in known:
+        known[function.owner] = _past_guards(function.owner, facts)
+    why = known[function.owner]
+    if not why:
         return None
     return Flaw(
         message=f"What {_name(subject, facts)} reaches cannot be read, and {', '.join(users)} may call it with the "
         f"rights of {function.owner}",
         expected="a body that can be read, SECURITY INVOKER, or an owner for whom the policies hold",
-        observed=f"{function.language}, runs as {function.owner}, {why_escapes(function.owner, escaped, facts)}",
+        observed=f"{function.language}, runs as {function.owner}, {why}",
         severity=Severity.WARNING,
         remedy=Remedy(note="Look at what it does with the tables of the tenants, or revoke EXECUTE on it."),
     )
 
 
-def _guarded_tables(facts: Facts) -> tuple[cat.Table, ...]:
-    return tuple(t for t in facts.catalog.tables if is_guarded(t, facts))
+def _known_owners(_: Facts) -> dict[str, str]:
+    return {}  # what was said of each so far
+
+
+def _past_guards(owner: str, facts: Facts) -> str:
+    """Return why the policies of some guarded table do not hold for the owner, "" where all do."""
+    guarded = (t for t in facts.catalog.tables if is_guarded(t, facts))
+    escaped = [t for t in guarded if escapes(owner, t, facts)]
+    return why_escapes(owner, escaped, facts) if escaped else ""
 
 
 def _in_policies(function: cat.Function, facts: Facts) -> bool:

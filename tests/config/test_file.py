@@ -180,6 +180,13 @@ def test_a_syntax_error_tells_line_and_column() -> None:
     assert str(caught.value) == "f.toml:2:8: Invalid value"
 
 
+@pytest.mark.parametrize("text", ["x = " + "[" * 5_000 + "]" * 5_000, "x = " + "{a = " * 60 + "1" + "}" * 60])
+def test_what_nests_too_deep_is_said_in_a_line(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_toml(text, "f.toml")
+    assert str(caught.value) == "f.toml: tables or arrays that nest deeper than 50"
+
+
 def test_a_syntax_error_at_the_end_tells_line_and_column() -> None:
     with pytest.raises(ConfigError) as caught:
         parse_toml("x = 1\ny", "f.toml")

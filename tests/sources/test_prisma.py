@@ -349,3 +349,9 @@ def test_the_default_schema_may_be_named_or_not(tmp_path: Path) -> None:
     merged = settled(both, "public")
     assert [(t.schema, len(t.columns), len(t.indexes)) for t in merged.tables] == [(None, 1, 1)]
     assert settled(both, "other") == both
+
+
+@pytest.mark.parametrize("value", ["[" * 5_000 + "]" * 5_000, "f(" * 60 + "1" + ")" * 60])
+def test_values_that_nest_too_deep_are_said_in_a_line(tmp_path: Path, value: str) -> None:
+    with pytest.raises(ConfigError, match=r"schema\.prisma:2: expected at most 50 values in one another"):
+        of(tmp_path, f"model A {{\n  id Int @id @default({value})\n}}\n")

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.fix_bench import Bench
-from validate_schema.sql.predicates import check_expression
+from validate_schema.sql.predicates import check_expression, conjuncts, not_null_columns, strict_column
 
 _STATES = ["", "not valid", "no inherit", "no inherit not valid"]
 
@@ -21,3 +21,27 @@ def test_a_check_is_read_without_what_is_said_of_the_constraint(bench: Bench, st
         )
 
     assert check_expression(definition) == condition
+
+
+DEEP = 5_000
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("(" * DEEP + "a" + ")" * DEEP, ["a"]),
+        ("(a = 1 AND " * DEEP + "b" + ")" * DEEP, [*["a = 1"] * DEEP, "b"]),
+        ("(" * DEEP + "b" + " AND a = 1)" * DEEP, ["b", *["a = 1"] * DEEP]),
+        (
+            "(a = ' AND ' AND " * DEEP + '"( AND" IS NOT NULL' + ")" * DEEP,
+            [*["a = ' AND '"] * DEEP, '"( AND" IS NOT NULL'],
+        ),
+    ],
+)
+def test_conditions_may_nest_as_deep_as_the_server_lets_them(text: str, parts: list[str]) -> None:
+    assert list(conjuncts(text)) == parts
+    assert "a" in not_null_columns(text) or "( AND" in not_null_columns(text)
+
+
+def test_functions_of_one_column_may_nest_too() -> None:
+    assert strict_column("lower(" * 500 + "(email)::text" + ")" * 500) == "email"

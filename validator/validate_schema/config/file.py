@@ -15,6 +15,7 @@ from .shape import ChecksConfig, Config, SqlCheckConfig
 
 FILE_NAME = "validate-schema.toml"
 _TABLE = "validate-schema"
+_DEEPEST = 50
 
 
 class LoadedConfig(NamedTuple):
@@ -89,7 +90,12 @@ def _read(path: Path) -> LoadedConfig | None:
 
 def _toml(text: str, name: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
+        read = tomllib.loads(text)
+        if _nests_deeper(read, _DEEPEST):
+            raise RecursionError
+        return read
+    except RecursionError:
+        raise ConfigError(f"{name}: tables or arrays that nest deeper than {_DEEPEST}") from None
     except tomllib.TOMLDecodeError as error:
         said = str(error)
         place = re.search(r" \(at line (\d+), column (\d+)\)$", said)
@@ -101,6 +107,18 @@ def _toml(text: str, name: str) -> dict[str, Any]:
             line, column = place.groups()
             said = said[: place.start()]
         raise ConfigError(f"{name}:{line}:{column}: {said}") from None
+
+
+def _nests_deeper(value: object, most: int) -> bool:
+    layer = [value]
+    for _ in range(most + 1):
+        layer = [
+            inner
+            for each in layer
+            if isinstance(each, (dict, list))
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    return bool(layer)
 
 
 def _convert(raw: dict[str, Any], name: str, prefix: str) -> Config:

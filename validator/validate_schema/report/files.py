@@ -47,7 +47,7 @@ def read_report(path: Path | str) -> Report:
         raise SnapshotError(f"{path}: cannot read: {error.strerror or error}") from None
     try:
         version = msgspec.json.decode(data, type=_Version).schema_version
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SnapshotError(f"{path}: not a JSON report: {error}") from None
     if version is None:
         raise SnapshotError(
@@ -60,7 +60,7 @@ def read_report(path: Path | str) -> Report:
         )
     try:
         return msgspec.json.decode(data, type=Report)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, RecursionError) as error:
         raise SnapshotError(f"{path}: not a report of version {SCHEMA_VERSION}: {error}") from None
 
 

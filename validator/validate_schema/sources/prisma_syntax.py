@@ -8,6 +8,7 @@ from ..model.errors import ConfigError
 from .prisma_lexer import Place, Token, tokens
 
 _Part = TypeVar("_Part")
+_DEEPEST = 50
 KINDS = ("datasource", "generator", "enum", "model", "view", "type")
 
 
@@ -114,7 +115,7 @@ def parse(source: str, file: str) -> tuple[Block, ...]:
 class _Parser:
     def __init__(self, words: tuple[Token, ...]) -> None:
         self._words = words
-        self._at = 0
+        self._at = self._open = 0
 
     @property
     def _next(self) -> Token:
@@ -246,6 +247,9 @@ class _Parser:
     def _list(self, end: str, part: Callable[[], _Part]) -> tuple[_Part, ...]:
         """Return what stands up to `end`, separated by commas; line ends do not count."""
         found: list[_Part] = []
+        self._open += 1
+        if self._open > _DEEPEST:
+            raise self._wrong(f"at most {_DEEPEST} values in one another")
         self._lines()
         while not self._skip(end):
             found.append(part())
@@ -253,6 +257,7 @@ class _Parser:
             if not self._is(end):
                 self._expect(",", f'or "{end}"')
             self._lines()
+        self._open -= 1
         return tuple(found)
 
     def _argument(self) -> Argument:

@@ -4,7 +4,9 @@ Only the plain shapes are understood: what is not recognised says nothing, it is
 """
 
 import re
+from bisect import bisect_left
 from functools import lru_cache
+from typing import NamedTuple
 
 _NAME = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
 _CAST = rf"(?:::(?:{_NAME}\.)?(?:{_NAME}(?: [a-z ]+)?)(?:\([\d,]+\))?(?:\[\])*)"
@@ -17,6 +19,8 @@ _STRICT_CALL = re.compile(r"(?:lower|upper|btrim|ltrim|rtrim|md5|length)\((.+)\)
 _MARKS = re.compile(r"(?<=\))(?: (?:NO INHERIT|NOT VALID|NOT ENFORCED))+\s*$")
 _STRING = re.compile(r"'(?:[^']|'')*'")
 _CALL = re.compile(rf"({_NAME})\(")
+_AND = " AND "
+_TOKEN = re.compile(rf"'[^']*'?|\"[^\"]*\"?|[()]|{_AND}")
 _NOT_A_GENERATOR = {
     *("current_setting", "session_user", "txid_current"),
     *("now", "clock_timestamp", "statement_timestamp", "transaction_timestamp", "timeofday", "timezone"),
@@ -29,11 +33,16 @@ _NOT_A_GENERATOR = {
 @lru_cache(maxsize=16384)
 def conjuncts(expression: str) -> tuple[str, ...]:
     """Split an expression at its outermost ANDs, each part without the parentheses around it."""
-    text = _unwrapped(expression)
-    parts = _split(text)
-    if len(parts) == 1:
-        return (text,)
-    return tuple(c for part in parts for c in conjuncts(part))
+    nested = _Nested(expression)
+    found, waiting = [], [nested.whole]
+    while waiting:
+        part = waiting.pop()
+        parts = nested.split(part)
+        if parts == [part]:
+            found.append(expression[part.start : part.end])
+        else:
+            waiting += reversed(parts)
+    return tuple(found)
 
 
 def null_columns(expression: str) -> frozenset[str]:
@@ -85,11 +94,12 @@ def strict_column(expression: str) -> str | None:
     """Return the one column without which the expression is NULL, where that is plain: the column
     itself, a cast of it, or a well-known strict function of it such as ``lower(email)``."""
     text = _unwrapped(expression)
-    match = re.fullmatch(_OPERAND, text, re.DOTALL)
-    if match is not None:
-        return _bare(match[1])
-    call = _STRICT_CALL.fullmatch(text)
-    return strict_column(call[1]) if call else None
+    while (match := re.fullmatch(_OPERAND, text, re.DOTALL)) is None:
+        call = _STRICT_CALL.fullmatch(text)
+        if call is None:
+            return None
+        text = _unwrapped(call[1])
+    return _bare(match[1])
 
 
 @lru_cache(maxsize=16384)
@@ -111,41 +121,57 @@ def _bare(name: str) -> str:
 def _unwrapped(text: str) -> str:
     """Strip spaces and the parentheses that enclose all of `text`."""
     text = text.strip()
-    while text.startswith("(") and _closing(text) == len(text) - 1:
-        text = text[1:-1].strip()
-    return text
+    if not text.startswith("("):
+        return text
+    whole = _Nested(text).whole
+    return text[whole.start : whole.end]
 
 
-def _depths(text: str) -> list[int]:
-    """Return the depth of parentheses at each character; -1 inside literals and quoted names."""
-    depth, quote, found = 0, "", []
-    for char in text:
-        if quote:
-            found.append(-1)
-            quote = "" if char == quote else quote
-            continue
-        if char in "'\"":
-            quote = char
-            found.append(-1)
-            continue
-        depth += char == "("
-        found.append(depth)
-        depth -= char == ")"
-    return found
+class _Part(NamedTuple):
+    """A part of a text, and how many parentheses are open around it."""
+
+    start: int
+    end: int
+    depth: int = 0
 
 
-def _closing(text: str) -> int:
-    """Return where the parenthesis that opens `text` is closed."""
-    depths = _depths(text)
-    return next((i for i, d in enumerate(depths) if d == 1 and text[i] == ")"), -1)
+class _Nested:
+    """A text whose parentheses and ANDs are known, so that nothing is read again however deep it stands.
+    What stands in literals and quoted names is neither."""
 
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._closing: dict[int, int] = {}
+        self._ands: dict[int, list[int]] = {}  # by how many parentheses are open there
+        opened: list[int] = []
+        for token in _TOKEN.finditer(text):
+            if token[0] == "(":
+                opened.append(token.start())
+            elif token[0] == ")" and opened:
+                self._closing[opened.pop()] = token.start()
+            elif token[0] == _AND:
+                self._ands.setdefault(len(opened), []).append(token.start())
 
-def _split(text: str) -> list[str]:
-    if " AND " not in text:
-        return [text]
-    depths, parts, start = _depths(text), [], 0
-    for found in re.finditer(" AND ", text):
-        if depths[found.start()] == 0:
-            parts.append(text[start : found.start()])
-            start = found.end()
-    return [*parts, text[start:]]
+    @property
+    def whole(self) -> _Part:
+        return self._unwrapped(_Part(0, len(self.text)))
+
+    def split(self, part: _Part) -> list[_Part]:
+        """Return what ANDs join in a part, each without the parentheses around it."""
+        ands = self._ands.get(part.depth, [])
+        inside = ands[bisect_left(ands, part.start) : bisect_left(ands, part.end)]
+        starts, ends = [part.start, *(at + len(_AND) for at in inside)], [*inside, part.end]
+        if not inside:
+            return [part]
+        return [self._unwrapped(_Part(*each, part.depth)) for each in zip(starts, ends, strict=True)]
+
+    def _unwrapped(self, part: _Part) -> _Part:
+        start, end, depth = part
+        while True:
+            while start < end and self.text[start].isspace():
+                start += 1
+            while start < end and self.text[end - 1].isspace():
+                end -= 1
+            if start == end or self._closing.get(start) != end - 1:
+                return _Part(start, end, depth)
+            start, end, depth = start + 1, end - 1, depth + 1

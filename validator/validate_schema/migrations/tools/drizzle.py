@@ -35,7 +35,7 @@ def _journal(folder: Folder) -> Loaded:
     try:
         journal = json.loads(folder.text(path))
         entries = [(str(e["tag"]), str(e.get("when", ""))) for e in journal["entries"]]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise MigrationError(f"{path}: not a Drizzle journal ({error})") from None
     if (dialect := journal.get("dialect", "postgresql")) not in ("postgresql", "pg"):
         raise MigrationError(f"{path}: the migrations are for {dialect}, not for PostgreSQL")
