@@ -200,6 +200,99 @@ LAYOUTS: dict[str, tuple[dict[str, str], tuple[str, list[tuple[str, str, str, st
         {"tern.conf": "", "002_b.sql": "b\n---- create above / drop below ----\nx", "001_a.sql": "a"},
         ("tern", [("1", "001_a.sql", "a", "transaction"), ("2", "002_b.sql", "b", "transaction")]),
     ),
+    "sql-migrate": (
+        {
+            "10-c.sql": lines("-- +migrate Up notransaction", "c;", "-- +migrate Down", "x;"),
+            "2-b.sql": lines("x;", "-- +migrate Up", "b;", "-- +migrate Down", "x;", "-- +migrate Up", "more;"),
+            "named.sql": lines("-- +migrate Up", "-- +migrate StatementBegin", "d;", "-- +migrate StatementEnd"),
+        },
+        (
+            "sql-migrate",
+            [
+                # Several ways up are one; what stands between is left out, line by line.
+                ("2-b.sql", "2-b.sql", "b;\n                \n  \n              \nmore;", "transaction"),
+                ("10-c.sql", "10-c.sql", "c;", "statements"),
+                ("named.sql", "named.sql", "-- +migrate StatementBegin\nd;\n-- +migrate StatementEnd", "transaction"),
+            ],
+        ),
+    ),
+    "rambler": (
+        {
+            "2_b.sql": lines("-- rambler up", "b;", "-- rambler down", "x;"),
+            "10_a.sql": lines("-- rambler up", "a;", "-- rambler down", "x;", "-- rambler up", "more;"),
+        },
+        (
+            "rambler",
+            [
+                ("10_a.sql", "10_a.sql", "a;\n               \n  \n             \nmore;", "statements"),
+                ("2_b.sql", "2_b.sql", "b;", "message"),
+            ],
+        ),
+    ),
+    "micrate": (
+        {
+            "10_b.sql": lines("-- +micrate Up", "b;", "-- +micrate Down", "x;"),
+            "2_a.sql": lines("x;", "-- +micrate Up", "a;"),
+        },
+        ("micrate", [("2", "2_a.sql", "a;", "statements"), ("10", "10_b.sql", "b;", "statements")]),
+    ),
+    "mybatis": (
+        {
+            "environments/development.properties": "",
+            "scripts/10_b.sql": lines("-- // more", "b ${changelog};", "", "--// @UNDO", "x;"),
+            "scripts/2_create_changelog.sql": lines("--// first", "a;", "-- //@UNDO", "x;"),
+            "scripts/bootstrap.sql": "x;",
+        },
+        (
+            "mybatis",
+            [
+                ("2", "2_create_changelog.sql", "--// first\na;", "transaction"),
+                ("10", "10_b.sql", "-- // more\nb changelog;", "transaction"),
+            ],
+        ),
+    ),
+    "play": (
+        {
+            "conf/evolutions/default/1.sql": lines("# --- !Ups", "a ';;';", "", "# --- !Downs", "x;"),
+            "conf/evolutions/default/2.sql": lines("-- !Downs", "x;", "-- !Ups", "b;"),
+            "conf/evolutions/default/4.sql": lines("# --- !Ups", "never;"),
+        },
+        ("play", [("1", "1.sql", "a '; ';", "statements"), ("2", "2.sql", "b;", "statements")]),
+    ),
+    "postgrator": (
+        {"10.do.b.sql": "b", "2.do.a.sql": "a", "2.undo.a.sql": "x", "003.do.sql": "c"},
+        ("postgrator", [("2", "2.do.a.sql", "a", "message"), ("3", "003.do.sql", "c", "message"), ("10", "10.do.b.sql", "b", "message")]),
+    ),
+    "graphile-migrate": (
+        {
+            "migrations/committed/000002-more.sql": lines("--! Previous: sha1:x", "--! Hash: sha1:y", "--! Message: more", "", "--! no-transaction", "b;"),
+            "migrations/committed/000001.sql": lines("--! Previous: -", "--! Hash: sha1:x", "", "a;"),
+            "migrations/current.sql": "not yet",
+        },
+        (
+            "graphile-migrate",
+            [
+                ("1", "committed/000001.sql", "a;", "transaction"),
+                ("2", "committed/000002-more.sql", "--! no-transaction\nb;", "statements"),
+            ],
+        ),
+    ),
+    "evolve": (
+        {
+            "App.csproj": "",
+            "db/migrations/V10__c.sql": "c",
+            "db/migrations/V2_1__b.sql": "-- evolve-tx-off\nb",
+            "db/migrations/R__view.sql": "r",
+        },
+        (
+            "evolve",
+            [
+                ("2.1", "V2_1__b.sql", "-- evolve-tx-off\nb", "statements"),
+                ("10", "V10__c.sql", "c", "transaction"),
+                ("R:view", "R__view.sql", "r", "transaction"),
+            ],
+        ),
+    ),
     "plain": (
         {"10_c.sql": "c", "9_b.sql": "vacuum", "001-a.sql": "a", "001-a.rollback.sql": "x", "notes.txt": "x"},
         ("plain", [("1", "001-a.sql", "a", "message"), ("9", "9_b.sql", "vacuum", "statements"), ("10", "10_c.sql", "c", "message")]),
@@ -219,7 +312,8 @@ def test_each_tools_layout_is_recognised_with_its_order_and_up_sections(tmp_path
 
 def test_every_tool_has_a_layout_in_this_file() -> None:
     chosen = {"applied-set", "yoyo"}
-    programs = {"alembic", "django", "rails", "ecto", "typeorm", "sequelize", "knex"}
+    programs = {"alembic", "django", "rails", "ecto", "typeorm", "sequelize", "knex", "kysely", "mikro-orm"}
+    programs |= {"db-migrate", "umzug", "pgroll"}
     assert {expected[0] for _, expected in LAYOUTS.values()} == set(tools.names()) - chosen - programs
 
 
@@ -308,6 +402,22 @@ def test_dbmate_never_runs_the_second_file_of_a_version(tmp_path: Path) -> None:
     found = discover(lay(tmp_path, {"1_a.sql": up, "1_b.sql": up}))
     assert ([f.name for f in found.files], [f.name for f in found.shadowed]) == (["a"], ["b"])
     assert [[f.name for f in group] for group in found.duplicates] == [["a", "b"]]
+
+
+def test_what_a_tool_does_with_files_that_run_nothing_is_said(tmp_path: Path) -> None:
+    up = "# --- !Ups\nselect 1;\n"
+    played = discover(lay(tmp_path / "play", {"1.sql": up, "3.sql": up}))
+    assert played.notes == (f"{tmp_path}/play/3.sql: Play does not read it, as there is no 2.sql",)
+    assert played.stray == (tmp_path / "play" / "3.sql",)
+    rambled = discover(
+        lay(tmp_path / "rambler", {"1.sql": "-- rambler up\nselect 1;\n", "2.sql": "select 2;\n"})
+    )
+    assert rambled.notes == (
+        f"{tmp_path}/rambler/2.sql: has no `-- rambler up`: Rambler takes it for applied without running any of it",
+    )
+    scripts = {"1_a.sql": "a;\n-- //@UNDO\nx;\n", "bootstrap.sql": "b"}
+    mine = discover(lay(tmp_path / "scripts", scripts))
+    assert (mine.notes, mine.stray) == (("bootstrap.sql: what `migrate bootstrap` runs; it was not run",), ())
 
 
 def test_numbers_that_sort_otherwise_as_text_are_noted(tmp_path: Path) -> None:

@@ -47,6 +47,11 @@ FOLDERS = {
     "refinery": ({"Cargo.toml": "", "V1__a.sql": TABLE}, ["V2__x.sql"]),
     "supabase": ({"20250101000000_a.sql": TABLE}, ["20260701123000_x.sql"]),
     "pop": ({"20250101000000_a.postgres.up.sql": TABLE}, ["20260701123000_x.up.sql", "20260701123000_x.down.sql"]),
+    "sql-migrate": ({"20250101000000-a.sql": f"-- +migrate Up\n{TABLE}"}, ["20260701123000_x.sql"]),
+    "rambler": ({"01_a.sql": f"-- rambler up\n{TABLE}"}, ["02_x.sql"]),
+    "micrate": ({"20250101000000_a.sql": f"-- +micrate Up\n{TABLE}"}, ["20260701123000_x.sql"]),
+    "postgrator": ({"001.do.a.sql": TABLE, "001.undo.a.sql": "select 1;"}, ["002.do.x.sql", "002.undo.x.sql"]),
+    "evolve": ({"App.csproj": "", "V1_2__a.sql": TABLE}, ["V1_3__x.sql"]),
     "plain": ({"01_a.sql": TABLE}, ["02_x.sql"]),
 }  # fmt: skip
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Literal
 
-from ..model.history import LedgerEntry
+from ..model.history import LedgerEntry, LedgerState
 
 Row = dict[str, str | None]
 Reader = Callable[[list[Row]], tuple[LedgerEntry, ...]]
@@ -71,3 +71,19 @@ def current(rows: list[Row]) -> tuple[LedgerEntry, ...]:
         )
         for row in rows
     )
+
+
+def switched(rows: list[Row]) -> tuple[LedgerEntry, ...]:
+    """Return one entry for each version but the seed row 0, where a row may also say that a version is no
+    longer applied: the newest row decides."""
+    effective: dict[str, LedgerEntry] = {}
+    for rank, row in enumerate(rows, 1):
+        version = row["version_id"] or ""
+        if version == "0":
+            continue
+        state: LedgerState = "applied" if true(row, "is_applied") else "rolled_back"
+        effective.pop(version, None)
+        effective[version] = LedgerEntry(
+            version=version, state=state, applied_at=moment(row, "tstamp"), rank=rank
+        )
+    return tuple(effective.values())

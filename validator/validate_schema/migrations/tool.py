@@ -26,8 +26,9 @@ _LATER = 100  # than those that say where they stand
 class Loaded:
     """What a layout found: files in order, those another one hides, and what must be said.
 
-    SQL files below `territory` (None: the folder) that are not among them are stray. `superseded` are
-    files before the baseline or checkpoint at which a fresh database begins.
+    SQL files below `territory` (None: the folder) that are not among them are stray. `superseded` are files
+    before the baseline or checkpoint at which a fresh database begins. `beside` are SQL files that are no
+    migrations and have their place there. `remedy` says what is to be done about files that are programs.
     """
 
     files: tuple[MigrationFile, ...]
@@ -35,6 +36,8 @@ class Loaded:
     notes: tuple[str, ...] = ()
     territory: Path | None = None
     superseded: tuple[MigrationFile, ...] = ()
+    beside: tuple[Path, ...] = ()
+    remedy: str = ""
 
 
 Load = Callable[[Folder, bool], Loaded | None]

@@ -96,6 +96,29 @@ def numbered_programs(folder: Folder, pattern: str, name: str, *undo: bytes) -> 
     return Loaded(tuple(files)) if files else None
 
 
+def filled_in(
+    files: tuple[MigrationFile, ...],
+    placeholder: str,
+    tool: str,
+    *,
+    notes: tuple[str, ...] = (),
+    beside: tuple[Path, ...] = (),
+) -> Loaded:
+    """Return what a layout found whose files have placeholders. Those that do use one are programs: only the
+    project's settings say what `tool` puts there."""
+    found, remedy = [], ""
+    for file in files:
+        used = re.search(placeholder, file.sql)
+        if used and not remedy:
+            line = file.first_line + script.line_at(file.sql, used.start()) - 1
+            remedy = (
+                f"{file.path}:{line}: {used[0]} is filled in by {tool} from the project's settings;"
+                " give the URL of a database that it migrated, or `command` in [migrations]"
+            )
+        found.append(replace(file, sql="", program=True) if used else file)
+    return Loaded(tuple(found), notes=notes, beside=beside, remedy=remedy)
+
+
 def plain_mode(text: str) -> Mode:
     """One message, unless only psql could run it or a statement in it refuses a transaction."""
     alone = script.needs_psql(text) or re.search(_STRUCTURE, text) or script.refuses_transaction(text)

@@ -144,6 +144,6 @@ class Folder:
         return self._raw[path]
 
     def near(self, *names: str) -> bool:
-        """Return whether one of `names` lies here or up to four levels above."""
+        """Return whether one of `names`, which may be patterns, lies here or up to four levels above."""
         places = (self.path, *self.path.resolve().parents[:4])
-        return any((place / name).exists() for place in places for name in names)
+        return any(next(place.glob(name), None) is not None for place in places for name in names)

@@ -30,13 +30,17 @@ def scripted(
     near: tuple[str, ...] = (),
     suffixes: tuple[str, ...] = SCRIPTS,
     stem: bool = False,
+    named: bool = False,
 ) -> Layout:
     """Return the layout of a tool whose migrations are scripts in the order of their names: known by what
-    they call, or by a file of the project. `stem`: it records names without their suffix."""
+    they call, or by a file of the project. `stem`: it records names without their suffix. `named`: names need
+    not begin with a number, and other scripts beside them are none of its own."""
 
     def load(folder: Folder, chosen: bool) -> Loaded | None:
         found = [(p, raw) for p, raw in scripts(folder) if p.suffix in suffixes]
-        marked = any(p.name[0].isdigit() for p, _ in found) and (
+        if named:
+            found = [(p, raw) for p, raw in found if re.search(mark, raw)]
+        marked = (named or any(p.name[0].isdigit() for p, _ in found)) and (
             any(re.search(mark, raw) for _, raw in found) or folder.near(*near)
         )
         if not found or not (chosen or marked):

@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 from ...model.errors import MigrationError
 from ...sql import script
+from ...sql.ident import visible
 from .. import tools
-from ..records import MigrationSet
+from ..records import MigrationFile, MigrationSet
 from ..tool import Layout, Loaded, Tool
 from .folder import Folder
+from .foreign import way_down
 from .plain import PLAIN, plain, single
 
 # Where projects keep their migrations, seen from the project or one folder below it.
@@ -33,20 +35,23 @@ class _Read(NamedTuple):
 
     def as_set(self) -> MigrationSet:
         loaded, folder = self.loaded, self.folder
-        used = {f.path for f in (*loaded.files, *loaded.shadowed, *loaded.superseded)}
+        files = tuple(f if f.program else self.layout.undo(folder, f) for f in loaded.files)
+        used = {f.path for f in (*files, *loaded.shadowed, *loaded.superseded)}
+        used |= {f.undo for f in files if f.undo} | set(loaded.beside)
         _refuse(folder, (f.path for f in loaded.files if f.path.suffix.lower() == ".sql"))
+        _refuse_marks(files, "take it out, or name the tool with --tool or `tool` in [migrations]")
         territory = loaded.territory or folder.path
         dumps = {Path(dump).name for dump in _dumps()}
         stray = (p for p in folder.tree if p not in used and territory in p.parents and p.name not in dumps)
-        files = (f if f.program else self.layout.undo(folder, f) for f in loaded.files)
         return MigrationSet(
             self.tool.name,
             folder.path,
-            tuple(files),
+            files,
             tuple(stray),
             loaded.shadowed,
             loaded.notes,
             superseded=loaded.superseded,
+            remedy=loaded.remedy,
         )
 
 
@@ -166,7 +171,9 @@ def _is_certain(path: Path) -> bool:
 def _single_file(path: Path) -> MigrationSet:
     folder = Folder(path.parent)
     _refuse(folder, (path.name,))
-    return MigrationSet(PLAIN, path.parent, (single(folder, path.name),))
+    files = (single(folder, path.name),)
+    _refuse_marks(files, "give the folder, which tells the tool, or take it out")
+    return MigrationSet(PLAIN, path.parent, files)
 
 
 def _in_folder(path: Path, tool: str | None, *, deep: bool = True) -> MigrationSet | None:
@@ -199,7 +206,7 @@ def _effect(loaded: Loaded) -> list[tuple[Path, str, str]]:
 
 def _in_places(path: Path, tool: str | None) -> MigrationSet | None:
     """Return the migrations of the one usual place below `path` that has any."""
-    places = tuple(_places(path, programs=False))
+    places = tuple(dict.fromkeys(_places(path, programs=False)))
     found = [result for inner in places if (result := _in_folder(inner, tool))]
     if not found and tool in (None, PLAIN):
         found = [result for inner in places if (result := _plain(inner))]
@@ -233,6 +240,19 @@ def _refuse(folder: Folder, names: Iterable[str | Path]) -> None:
         for refuses in refusing:
             if why := refuses(folder.text(name)):
                 raise MigrationError(f"{folder.at(name)}: {why}")
+
+
+def _refuse_marks(files: Iterable[MigrationFile], remedy: str) -> None:
+    """Raise `MigrationError` where what would run reads as if a part of it were the way down."""
+    for file in files:
+        at = None if file.program else way_down(file.sql)
+        if at is not None:
+            line = file.first_line + script.line_at(file.sql, at) - 1
+            mark = file.sql[at:].lstrip().partition("\n")[0].strip()
+            raise MigrationError(
+                f"{file.path}:{line}: `{visible(mark)}` reads as the mark of a way down, and what stands"
+                f" below would run too: {remedy}"
+            )
 
 
 def _nothing(path: Path, tool: str | None) -> MigrationError:

@@ -22,16 +22,20 @@ def between(text: str, start: int, end: int, transactional: bool = True) -> Sect
 class Marks:
     """The lines that divide a tool's files.
 
-    `begins` is how the way up begins, as people write it. `line` is any such line; its first group, in
-    lower case, is among `ups` or `downs`, its second one, in `blocks`, are options. The way up is from the
-    first up to the next down, or, in `blocks`, to whatever mark is next; without an up there is none,
-    unless files may be `bare`. `alone` is a line, or an option, by which a file runs without a transaction.
+    `begins` is how the way up begins, as people write it. `line` is any such line; its first group, in lower
+    case, is among `ups` or `downs` (or neither: it only ends what is before it), its second one, if there are
+    two, are options. `alone` is an option, or a line where there are none, by which a file runs without a
+    transaction.
+
+    The way up is from the first up to the next down; in `blocks` to whatever mark is next; `scattered`, all
+    that stand below an up. Without an up there is none, unless files may be `bare`.
     """
 
     begins: str
     line: str
     alone: str = ""
     blocks: bool = False
+    scattered: bool = False
     bare: bool = False
     ups: tuple[str, ...] = ("up",)
     downs: tuple[str, ...] = ("down",)
@@ -43,27 +47,46 @@ class Marks:
     def up(self, text: str) -> Section | None:
         """Return what runs on the way up; None where nothing says what does."""
         marks = list(re.finditer(self.line, text))
-        first = next((i for i, m in enumerate(marks) if self._is_up(m)), None)
-        if first is None and not self.bare:
+        ups = [i for i, m in enumerate(marks) if self._says(m, self.ups)]
+        if not ups and not self.bare:
             return None
-        start = marks[first].end() if first is not None else 0
-        later = [m for m in marks if m.start() >= start and (self.blocks or self._is_down(m))]
-        end = later[0].start() if later else len(text)
-        options = (marks[first][2] or "") if self.blocks and first is not None else text
-        wrapped = not self.alone or re.search(self.alone, options) is None
-        return between(text, start, end, wrapped)
+        wrapped = not self.alone or not any(
+            re.search(self.alone, options) for options in self._options(marks, ups, text)
+        )
+        if self.scattered:
+            return _only(text, [_after(marks, i, text) for i in ups], wrapped)
+        start = marks[ups[0]].end() if ups else 0
+        later = [m for m in marks if m.start() >= start and (self.blocks or self._says(m, self.downs))]
+        return between(text, start, later[0].start() if later else len(text), wrapped)
 
     def down(self, text: str) -> Section | None:
-        """Return what runs on the way down, to the next mark; None without one."""
+        """Return what runs on the way down; None without one."""
         marks = list(re.finditer(self.line, text))
-        first = next((i for i, m in enumerate(marks) if self._is_down(m)), None)
-        if first is None:
+        parts = [_after(marks, i, text) for i, m in enumerate(marks) if self._says(m, self.downs)]
+        if not parts:
             return None
-        end = marks[first + 1].start() if first + 1 < len(marks) else len(text)
-        return between(text, marks[first].end(), end)
+        return _only(text, parts if self.scattered else parts[:1], True)
 
-    def _is_up(self, mark: re.Match[str]) -> bool:
-        return str(mark[1]).lower() in self.ups
+    def _says(self, mark: re.Match[str], words: tuple[str, ...]) -> bool:
+        return str(mark[1]).lower() in words
 
-    def _is_down(self, mark: re.Match[str]) -> bool:
-        return str(mark[1]).lower() in self.downs
+    def _options(self, marks: list[re.Match[str]], ups: list[int], text: str) -> list[str]:
+        """Return what may say that there is no transaction: the options of the ups, or the whole file."""
+        wanted = ups if self.scattered else ups[:1]
+        return [marks[i][2] or "" for i in wanted] if marks and marks[0].re.groups > 1 else [text]
+
+
+def _after(marks: list[re.Match[str]], index: int, text: str) -> tuple[int, int]:
+    """Return where the part below a mark begins and ends."""
+    end = marks[index + 1].start() if index + 1 < len(marks) else len(text)
+    return marks[index].end(), end
+
+
+def _only(text: str, parts: list[tuple[int, int]], transactional: bool) -> Section:
+    """Return the section that these parts are, with blanks for what stands between them: every position in
+    it keeps its line."""
+    found, at = "", parts[0][0]
+    for start, end in parts:
+        found += re.sub(r"[^\n]", " ", text[at:start]) + text[start:end]
+        at = end
+    return Section(found, text.count("\n", 0, parts[0][0]) + 1, transactional)

@@ -1,11 +1,11 @@
 """goose. Source: pressly/goose, migrate.go and internal/sqlparser."""
 
 from ...catalog.ledgers import Shape
-from ...model.history import LedgerEntry, LedgerState, ToolWords
+from ...model.history import ToolWords
 from ..discovery.files import by_number, code, coded, matching, part, undone_in, way_up
 from ..discovery.folder import Folder
 from ..discovery.sections import Marks
-from ..rows import Row, moment, true
+from ..rows import switched
 from ..tool import Layout, LedgerTable, Loaded, Tool
 from ..versions import INTEGERS
 from ..writing import Way, Writing, marked
@@ -33,22 +33,6 @@ def _load(folder: Folder, chosen: bool) -> Loaded | None:
     return Loaded(tuple(files)) if files else None
 
 
-def _read(rows: list[Row]) -> tuple[LedgerEntry, ...]:
-    """Return one entry for each version but the seed row 0: the newest row decides, as old releases appended
-    is_applied = false instead of deleting."""
-    effective: dict[str, LedgerEntry] = {}
-    for rank, row in enumerate(rows, 1):
-        version = row["version_id"] or ""
-        if version == "0":
-            continue
-        state: LedgerState = "applied" if true(row, "is_applied") else "rolled_back"
-        effective.pop(version, None)
-        effective[version] = LedgerEntry(
-            version=version, state=state, applied_at=moment(row, "tstamp"), rank=rank
-        )
-    return tuple(effective.values())
-
-
 TOOL = Tool(
     "goose",
     "goose",
@@ -56,9 +40,10 @@ TOOL = Tool(
     rank=6,
     layouts=(Layout(_load, "<n>_<name>.sql with `-- +goose Up`", undone_in(_MARKS)),),
     ledgers=(
+        # Old releases append is_applied = false instead of deleting.
         LedgerTable(
             Shape("version_id:int! id:int! is_applied:bool!", optional="tstamp:time", key="id"),
-            _read,
+            switched,
             ("id",),
         ),
     ),

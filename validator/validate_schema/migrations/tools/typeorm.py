@@ -12,7 +12,7 @@ from ..tool import Layout, LedgerTable, Loaded, Tool
 from ..versions import Versions
 
 _DIGITS = 13  # of a time in milliseconds
-_CLASS = rb"\bclass\s+(\w+?(\d{13}))\b"
+_CLASS = rb"\bclass\s+(\w+?(?<!\d)(\d{13}))\b"
 _NAMED = rb"(?m)^\s*(?:public\s+|readonly\s+|static\s+)*name\s*=\s*['\"](\w+?(\d{13}))['\"]"
 
 

@@ -1,0 +1,17 @@
+'use strict';
+
+var dbm;
+
+exports.setup = function(options) {
+  dbm = options.dbmigrate;
+};
+
+exports.up = function(db) {
+  return db.runSql('create table accounts (id bigint primary key)');
+};
+
+exports.down = function(db) {
+  return db.dropTable('accounts');
+};
+
+exports._meta = { "version": 1 };

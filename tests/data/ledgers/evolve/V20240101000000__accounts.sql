@@ -1,0 +1,4 @@
+-- the accounts
+create table accounts (id bigint primary key);
+alter table accounts
+    enable row level security;

@@ -1,0 +1,8 @@
+// the tasks
+/** @param {import('kysely').Kysely<any>} db */
+exports.up = async (db) => {
+  await db.schema.createTable('tasks').addColumn('id', 'bigint', (c) => c.primaryKey()).execute();
+};
+exports.down = async (db) => {
+  await db.schema.dropTable('tasks').execute();
+};

@@ -1,0 +1,8 @@
+-- +micrate Up
+-- the accounts
+create table accounts (id bigint primary key);
+alter table accounts
+    enable row level security;
+
+-- +micrate Down
+drop table accounts;

@@ -1,0 +1,8 @@
+-- +micrate Up
+-- the tasks
+create table tasks (id bigint primary key);
+alter table tasks
+    enable row level security;
+
+-- +micrate Down
+drop table tasks;

@@ -1,0 +1,8 @@
+-- // accounts
+-- the accounts
+create table accounts (id bigint primary key);
+alter table accounts
+    enable row level security;
+
+-- //@UNDO
+drop table accounts;

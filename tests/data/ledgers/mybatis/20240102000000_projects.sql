@@ -1,0 +1,8 @@
+-- // projects
+-- the projects
+create table projects (id bigint primary key);
+alter table projects
+    enable row level security;
+
+-- //@UNDO
+drop table projects;

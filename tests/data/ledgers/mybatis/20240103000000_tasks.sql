@@ -1,0 +1,8 @@
+-- // tasks
+-- the tasks
+create table tasks (id bigint primary key);
+alter table tasks
+    enable row level security;
+
+-- //@UNDO
+drop table tasks;

@@ -1,0 +1,10 @@
+# tasks
+
+# --- !Ups
+-- the tasks
+create table tasks (id bigint primary key);
+alter table tasks
+    enable row level security;
+
+# --- !Downs
+drop table tasks;

@@ -1,0 +1,4 @@
+-- the projects
+create table projects (id bigint primary key);
+alter table projects
+    enable row level security;

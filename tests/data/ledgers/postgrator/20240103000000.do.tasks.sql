@@ -1,0 +1,4 @@
+-- the tasks
+create table tasks (id bigint primary key);
+alter table tasks
+    enable row level security;

@@ -1,0 +1,8 @@
+-- rambler up
+-- the accounts
+create table accounts (id bigint primary key);
+alter table accounts
+    enable row level security;
+
+-- rambler down
+drop table accounts;

@@ -1,0 +1,8 @@
+-- rambler up
+-- the projects
+create table projects (id bigint primary key);
+alter table projects
+    enable row level security;
+
+-- rambler down
+drop table projects;

@@ -1,0 +1,8 @@
+-- rambler up
+-- the tasks
+create table tasks (id bigint primary key);
+alter table tasks
+    enable row level security;
+
+-- rambler down
+drop table tasks;

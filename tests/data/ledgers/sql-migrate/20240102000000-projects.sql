@@ -1,0 +1,8 @@
+-- +migrate Up
+-- the projects
+create table projects (id bigint primary key);
+alter table projects
+    enable row level security;
+
+-- +migrate Down
+drop table projects;

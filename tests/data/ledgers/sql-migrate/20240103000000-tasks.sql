@@ -1,0 +1,8 @@
+-- +migrate Up
+-- the tasks
+create table tasks (id bigint primary key);
+alter table tasks
+    enable row level security;
+
+-- +migrate Down
+drop table tasks;

@@ -1,0 +1,140 @@
+"""What divides a file is known, or the file is refused: the way down never runs as part of the way up."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.fix_apply import Project
+from tests.migrations.test_discovery import lay
+from validate_schema.migrations import discover
+from validate_schema.migrations.discovery.foreign import way_down
+from validate_schema.model.errors import MigrationError
+
+UP, DOWN = "create table if not exists orgs (id int);\n", "drop table if exists orgs;\n"
+DIVIDED = {
+    "sql-migrate": ("-- +migrate Up", "-- +migrate Down"),
+    "rambler": ("-- rambler up", "-- rambler down"),
+    "micrate": ("-- +micrate Up", "-- +micrate Down"),
+    "mybatis": ("-- // orgs", "-- //@UNDO"),
+    "play": ("# --- !Ups", "# --- !Downs"),
+}
+MARKS = {
+    "words": ("-- UP", "-- DOWN"),
+    "dashes": ("--- up", "--- down"),
+    "a tool that is not known": ("-- shipwright:up", "-- shipwright:down"),
+    "a sentence's end": ("-- migrate up:", "-- migrate down:"),
+    "brackets": ("/* [up] */", "/* [down] */"),
+    "a rule": ("-- ==== Apply ====", "-- ==== Rollback ===="),
+    "the way down alone": ("", "-- Undo script"),
+    "a known tool's, misspelt": ("-- +goose Up", "-- +goose-Down"),
+}
+
+
+def divided(up: str, down: str) -> str:
+    return f"{up}\n{UP}{down}\n{DOWN}"
+
+
+@pytest.fixture
+def shop(project: Project) -> Project:
+    """A project whose database has rows in the table that a way down would drop."""
+    project.sql(UP, "insert into orgs values (1)")
+    project.terminal.write("validate-schema.toml", '[migrations]\npath = "m"\n')
+    return project
+
+
+def runs(shop: Project) -> dict[str, tuple[str, ...]]:
+    """Return every way in which the command line reads migrations, by what it is for."""
+    database = ("--database-url", shop.database.conninfo)
+    return {
+        "replay": ("--migrations", "m"),
+        "apply": ("migrations", "apply", "--migrations", "m", *database),
+        "apply --dry-run": ("migrations", "apply", "--dry-run", "--migrations", "m", *database),
+        "status": ("migrations", "status", "--migrations", "m", *database),
+        "test": ("migrations", "test", "--migrations", "m", "--fixtures", "m"),
+        "history": (*database,),
+        "drift": ("--replay", *database),
+        "diff": ("diff", "m", shop.database.conninfo),
+        "contract": ("--contract", "m", *database),
+        "fix": ("fix", "--migrations", "m"),
+    }
+
+
+@pytest.mark.parametrize("marks", ["words", "dashes", "a known tool's, misspelt"])
+def test_no_command_runs_what_reads_as_a_way_down(shop: Project, marks: str) -> None:
+    shop.lay({"001_orgs.sql": divided(*MARKS[marks])})
+    for purpose, arguments in runs(shop).items():
+        ran = shop.terminal.run(*arguments)
+        assert ran.status == 2, purpose
+        assert ran.complaint.startswith("error: "), purpose
+        assert f"001_orgs.sql:3: `{MARKS[marks][1]}` reads as the mark of a way down" in ran.complaint, (
+            purpose
+        )
+    assert shop.sql("select count(*) from orgs") == [(1,)]
+
+
+@pytest.mark.parametrize("tool", DIVIDED)
+def test_a_known_tools_way_down_does_not_run(shop: Project, tool: str) -> None:
+    shop.lay({"001_orgs.sql" if tool != "play" else "1.sql": divided(*DIVIDED[tool])})
+    assert discover(shop.folder).tool == tool
+    replayed = shop.terminal.run("diff", "m", shop.database.conninfo)
+    applied = shop.run("apply")
+
+    assert (replayed.status, applied.status) == (0, 0), (replayed.out, applied.err)
+    assert shop.sql("select count(*) from orgs") == [(1,)]
+
+
+@pytest.mark.parametrize("marks", MARKS)
+def test_a_mark_that_no_known_tool_writes_is_refused_with_its_line(tmp_path: Path, marks: str) -> None:
+    up, down = MARKS[marks]
+    lay(tmp_path, {"1_a.sql": f"{up}\n{UP}\n{down}\n{DOWN}"})
+    with pytest.raises(MigrationError) as refused:
+        discover(tmp_path)
+    assert str(refused.value).startswith(
+        f"{tmp_path / '1_a.sql'}:4: `{down}` reads as the mark of a way down"
+    )
+
+
+def test_marks_with_carriage_returns_are_read(tmp_path: Path) -> None:
+    lay(tmp_path, {"1_a.sql": divided(*MARKS["brackets"]).replace("\n", "\r\n")})
+    with pytest.raises(MigrationError, match="reads as the mark of a way down"):
+        discover(tmp_path)
+
+
+def test_a_way_down_that_stands_first_is_refused(tmp_path: Path) -> None:
+    lay(tmp_path, {"1_a.sql": f"-- DOWN\n{DOWN}-- UP\n{UP}"})
+    with pytest.raises(MigrationError, match=r"1_a\.sql:1: `-- DOWN` reads as the mark of a way down"):
+        discover(tmp_path)
+
+
+@pytest.mark.parametrize("layout", ["V1__a.sql", "1_a.up.sql", "1_a/migration.sql", "schema.sql"])
+def test_files_that_are_whole_migrations_by_their_names_are_looked_at_too(
+    tmp_path: Path, layout: str
+) -> None:
+    lay(tmp_path, {layout: divided(*MARKS["words"])})
+    with pytest.raises(MigrationError, match="`-- DOWN` reads as the mark of a way down"):
+        discover(tmp_path)
+
+
+def test_a_file_by_itself_is_run_whole_and_refused_for_any_mark(tmp_path: Path) -> None:
+    lay(tmp_path, {"1_a.sql": divided(*DIVIDED["sql-migrate"])})
+    assert discover(tmp_path).tool == "sql-migrate"
+    with pytest.raises(MigrationError, match=r":3: `-- \+migrate Down` .*: give the folder"):
+        discover(tmp_path / "1_a.sql")
+
+
+INNOCENT = {
+    "commented out": "select 1;\n-- down\n-- drop table a;\n",
+    "at the end": "select 1;\n-- rollback\n",
+    "a heading at the top": "-- Rollback\nselect 1;\n",
+    "a sentence": "select 1;\n-- roll back if this is slow\nselect 2;\n-- the rollback\nselect 3;\n",
+    "a name": "select 1;\n-- table down_payments\nselect 2;\n-- downloads\nselect 3;\n",
+    "a statement": "select 1;\n-- rollback;\nselect 2;\n",
+    "in a statement": "select 1;\nselect\n-- down\n2;\nselect 3;\n",
+    "in a function": "select 1;\ncreate function f() returns int language sql as $$\n-- down\nselect 1 $$;\nselect 2;\n",
+    "after code": "select 1; -- down\nselect 2;\n",
+}
+
+
+@pytest.mark.parametrize("case", INNOCENT)
+def test_other_comments_are_no_marks(case: str) -> None:
+    assert way_down(INNOCENT[case]) is None
