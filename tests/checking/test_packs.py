@@ -11,8 +11,8 @@ import pytest
 from tests.fix_cli import SHOP_CONFIG, Terminal
 from tests.fix_server import fresh
 from validate_schema import validate
-from validate_schema.cli.options import FORMATS
 from validate_schema.model.errors import PackError
+from validate_schema.model.formats import FORMATS
 from validate_schema.report import read_report
 from validate_schema.scratch import Database, Server
 

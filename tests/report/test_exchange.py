@@ -17,15 +17,16 @@ from tests import fix_report
 from tests.fix_cli import Terminal
 from tests.fix_report import finding, on_table
 from validate_schema.model.finding import Finding, Severity
+from validate_schema.model.formats import FORMATS
 from validate_schema.model.report import BaselineFacts, Report
-from validate_schema.report import NAMES, format_of, render
+from validate_schema.report import format_of, render
 from validate_schema.report.github import PER_KIND, render_step_summary
 from validate_schema.report.places import Place, place_of
 from validate_schema.report.sarif import MAX_RESULTS
 from validate_schema.scratch import Database
 
 SAMPLES = sorted(fix_report.SAMPLES)
-EXCHANGE = sorted(set(NAMES) - {"md", "html", "json", "txt"})
+EXCHANGE = sorted(set(FORMATS) - {"md", "html", "json", "txt"})
 
 
 @pytest.fixture(params=SAMPLES)

@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 
 import click
 
+from ..model.formats import FORMATS
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 LEVELS = ("error", "warning", "info")
-FORMATS = ("md", "html", "json", "txt", "sarif", "junit", "github", "gitlab", "csv", "openmetrics")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +157,7 @@ output_files = _together(
         "--format",
         "formats",
         multiple=True,
-        type=click.Choice(FORMATS),
+        type=click.Choice(list(FORMATS)),
         help="Format of the --report at the same place, or of standard output.",
     ),
     color,

@@ -8,14 +8,8 @@ from pathlib import Path
 import msgspec
 
 from ..model.errors import SnapshotError, UsageError
+from ..model.formats import FORMATS
 from ..model.report import SCHEMA_VERSION, Report
-
-FORMATS = {
-    ".md": "md", ".html": "html", ".json": "json", ".txt": "txt", ".sarif": "sarif", ".xml": "junit",
-    ".csv": "csv", ".prom": "openmetrics", ".markdown": "md", ".htm": "html",
-}  # fmt: skip
-# Two formats of JSON are told by names that their readers expect.
-_NAMES = {".sarif.json": "sarif", "gl-code-quality-report.json": "gitlab"}
 
 
 class _Version(msgspec.Struct):
@@ -23,17 +17,21 @@ class _Version(msgspec.Struct):
 
 
 def format_of(destination: str) -> str:
-    """Return the format that a path's suffix names. Raises `UsageError` for an unknown one."""
-    name, suffix = Path(destination).name.lower(), Path(destination).suffix.lower()
-    for ending, format in _NAMES.items():
-        if name.endswith(ending):
-            return format
-    if suffix in FORMATS:
-        return FORMATS[suffix]
-    known = " ".join(s for s in FORMATS if s not in (".markdown", ".htm"))
+    """Return the format that the end of a path's name means. Raises `UsageError` where it means none."""
+    name = Path(destination).name.lower().removeprefix(".")  # `.md` is a hidden file, not an ending
+    fitting = [(len(e), id) for id, format in FORMATS.items() for e in format.endings if name.endswith(e)]
+    if fitting:
+        return max(fitting)[1]
+    known = " ".join(f.endings[0] for f in FORMATS.values() if f.endings and f.endings[0].startswith("."))
     raise UsageError(
         f"{destination}: cannot tell the format from the name; end it in {known}, or give --format"
     )
+
+
+def json_text(report: Report) -> str:
+    """Return the report as JSON: the model itself."""
+    encoded = msgspec.json.encode(report, order="deterministic")
+    return msgspec.json.format(encoded, indent=2).decode() + "\n"
 
 
 def read_report(path: Path | str) -> Report:
