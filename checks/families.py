@@ -11,6 +11,7 @@ FKY = Family("FKY", "Foreign keys", manual=6, cards=6, fix=6, section="keys", se
 ENU = Family("ENU", "Enums", "enum types", manual=7, cards=10, fix=2)
 RLS = Family("RLS", "Row-level security", manual=8, cards=2, fix=8, security=True)
 BYP = Family("BYP", "Ways around row-level security", manual=9, cards=3, fix=9, security=True)
+EFF = Family("EFF", "Effects beside a statement", manual=14, cards=3, fix=12, security=True)
 DAT = Family("DAT", "Data", manual=10, cards=4, fix=7, section="rows", security=True)
 ISO = Family("ISO", "Isolation proof", manual=11, cards=1, fix=10, security=True)
 MIG = Family("MIG", "Migrations", manual=12, cards=12)

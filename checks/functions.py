@@ -207,13 +207,17 @@ def _signature(function: cat.Function) -> str:
 def search_path(subject: Definer, facts: Facts) -> Flaw | None:
     """A SECURITY DEFINER function runs with the search path of its caller.
 
-    Examined: SECURITY DEFINER functions and procedures. Passes when the function sets search_path
-    for itself; which schemas stand there is not judged.
+    Examined: SECURITY DEFINER functions and procedures. Passes when the function sets search_path for itself,
+    to schemas in which no app role and not PUBLIC may create anything, with ``pg_temp`` at its end. Temporary
+    tables come first where the path does not name ``pg_temp``: that is told where the body names a table, or
+    nobody can say whether it does.
     Source: PostgreSQL documentation, CREATE FUNCTION, "Writing SECURITY DEFINER Functions Safely".
     """
     function = subject.function
-    if any(s.partition("=")[0] == "search_path" for s in function.settings):
-        return None
+    own = next((s.partition("=")[2] for s in function.settings if s.partition("=")[0] == "search_path"), None)
+    flaw = _borrowed_path(subject, own, facts) if own is not None else None
+    if own is not None:
+        return flaw
     schemas = list(dict.fromkeys((function.schema, facts.default_schema)))
     path = ", ".join(("pg_catalog", *map(quote_ident, schemas), "pg_temp"))
     return Flaw(
@@ -225,4 +229,47 @@ def search_path(subject: Definer, facts: Facts) -> Flaw | None:
             note="Make sure that it needs no other schema, and that no app role may create objects in these.",
             lock=_NO_LOCK,
         ),
+    )
+
+
+def _borrowed_path(subject: Definer, path: str, facts: Facts) -> Flaw | None:
+    """Return what an app role could put in front of what the function means."""
+    function = subject.function
+    if function.returns in _TRIGGERS or not users_of(function.owner, function.grants, facts, ("EXECUTE",)):
+        return None
+    schemas = [part.strip().strip('"') for part in path.split(",") if part.strip(" \"'")]
+    shared = {s.name: users_of(s.owner, s.grants, facts, ("CREATE",)) for s in facts.catalog.schemas}
+    open_ones = [name for name in schemas if shared.get(name)]
+    before = schemas[:-1] if schemas[-1:] == ["pg_temp"] else schemas
+    temporary = (schemas[-1:] != ["pg_temp"] or "pg_temp" in before) and _names_a_table(function)
+    if not (open_ones or temporary):
+        return None
+    why = [f"{', '.join(shared[name])} may create objects in {name}" for name in open_ones]
+    why += (
+        ["temporary tables of the caller come first: pg_temp does not stand at its end"] if temporary else []
+    )
+    safe = ", ".join(
+        (*(quote_ident(name) for name in before if name not in open_ones and name != "pg_temp"), "pg_temp")
+    )
+    return Flaw(
+        message=f"{_name(subject, facts)} runs as {function.owner} and finds what its caller made: {'; '.join(why)}",
+        expected="schemas that only trusted roles write to, and pg_temp at the end",
+        observed=f"search_path = {path}",
+        remedy=Remedy(
+            sql=(f"ALTER ROUTINE {_signature(function)} SET search_path = {safe};",),
+            note="Make sure that it needs nothing of a schema that is left out, or write such names with their schema.",
+            lock=_NO_LOCK,
+        ),
+    )
+
+
+def _names_a_table(function: cat.Function) -> bool:
+    """Tell whether the body names a relation without its schema, as far as it can be read."""
+    if function.touches is None or function.body is None:
+        return True
+    return any(
+        re.search(
+            rf'(?<![\w$."]){re.escape(name.name)}(?![\w$])|(?<!\.)"{re.escape(name.name)}"', function.body
+        )
+        for name in function.touches
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..facts.facts import Facts
-from ..model.catalog import Function, QName, View
+from ..model.catalog import Function, QName, Table, View
 from ..model.tenancy import TableClass
 from ..sql.nodes import conjuncts, name_parts, range_vars, sublinks, uncast
 from ..sql.parser import Unreadable, parse_messages
@@ -22,9 +22,16 @@ _OPERATOR = 1
 _NO_SETOP = 1
 
 
-def keeps_to_tenant(subject: Function | View, facts: Facts) -> bool:
+def keeps_to_tenant(
+    subject: Function | View, facts: Facts, row: Table | None = None, given: tuple[str, ...] = ()
+) -> bool:
     """Tell whether each statement of a function, or a view's query, is confined to the tenant of the
-    session by its own conditions. False where it is not, or cannot be told."""
+    session by its own conditions. False where it is not, or cannot be told.
+
+    `row` is the table of the row that a trigger function is given under the names `given` (``new``,
+    ``old``): what stands there is the session's own, for the policies of the table let the statement
+    reach it.
+    """
     if any(s.partition("=")[0] == facts.tenancy.setting for s in getattr(subject, "settings", ())):
         return False
     try:
@@ -41,8 +48,9 @@ def keeps_to_tenant(subject: Function | View, facts: Facts) -> bool:
             for name, given in variables.items()
             if all(reader.context.gives_context(text) for text in given)
         )
+        outer = reader.given_row(row, given) if row is not None else None
         return "set_config" not in "".join(texts) and all(
-            reader.statement(parsed.stmt) for text in texts for parsed in parse_messages(text)
+            reader.statement(parsed.stmt, outer) for text in texts for parsed in parse_messages(text)
         )
     except (Unreadable, RecursionError):
         return False
@@ -122,6 +130,14 @@ class _Reader:
         self.context = ContextReader(facts)
         self._relations, self._owned = facts.once(_relations), facts.once(_owned)
         self._tenant_columns = facts.once(_tenant_columns)
+
+    def given_row(self, table: Table, names: tuple[str, ...]) -> _Scope:
+        """Return the scope around a trigger's statements: NEW and OLD, rows of the table."""
+        keys = {c.name for c in table.columns} & self._tenant_columns
+        self.context.variables |= {f"{name}.{key}" for name in names for key in keys}
+        columns = frozenset(c.name for c in table.columns)
+        item = _Item(owned=True, columns=columns, keys=frozenset(keys), name=table.qname)
+        return _Scope(items=dict.fromkeys(names, item), bound=set(names))
 
     # statements
 

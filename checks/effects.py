@@ -1,0 +1,385 @@
+"""EFF: what a statement does to rows of other tenants, or tells of them, without naming them."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack.model import TableClass
+from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.scoping import keeps_to_tenant
+from validate_schema.pack.sql import quote_ident, quote_qname
+from validate_schema.pack.subjects import TableConstraint
+
+from ._access import escapes, sources, users_of, why_escapes
+
+_OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
+_SPREADS = ("cascade", "set null", "set default")
+_NOT_PLAIN = re.compile(r"\b(?:JOIN|GROUP BY|DISTINCT|UNION|INTERSECT|EXCEPT|HAVING|LIMIT|OFFSET|WITH)\b")
+_READS_OUTSIDE = re.compile(
+    r"\bcurrent_setting\b|\bcurrent_user\b|\bsession_user\b|\bnow\s*\(", re.IGNORECASE
+)
+_TABLE = """
+        create table invoice (
+            id uuid primary key default gen_random_uuid(),
+            org_id uuid not null references organization (id),
+            title text not null
+        );
+        create policy tenant_isolation on invoice
+            using (org_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+        alter table invoice enable row level security;
+        alter table invoice force row level security;
+"""
+_OWN = "where org_id = nullif(current_setting('app.tenant_id', true), '')::uuid"
+
+
+def spreading_keys(facts: Facts) -> Iterator[TableConstraint]:
+    """Foreign keys of tenants' tables to tables of no tenant that do more than refuse."""
+    facts.require_tenancy()
+    for table in facts.of_class(*_OWNED):
+        for key in table.foreign_keys:
+            shared = facts.tables_by_name.get(key.references) if key.references else None
+            if shared is None or facts.class_of(shared.qname) in _OWNED:
+                continue
+            if key.on_delete in _SPREADS or key.on_update in _SPREADS:
+                yield TableConstraint(table, key)
+
+
+@check(
+    "EFF003",
+    "Change of a shared row reaches every tenant's rows",
+    subjects=spreading_keys,
+    severity=Severity.ERROR,
+    explains=("rows",),
+    why="Foreign keys act past row security: who may delete or renumber a shared row deletes or changes the rows of every tenant that refer to it.",
+    config="""
+        [tenancy]
+        root = "organization"
+        column = "org_id"
+        setting = "app.tenant_id"
+        app_roles = ["app_user"]
+        global = ["tag"]
+    """,
+    bad="""
+        create table tag (id integer primary key, label text not null);
+        grant select, insert, update, delete on tag to app_user;
+        create table invoice_tag (
+            org_id uuid not null references organization (id),
+            tag_id integer not null references tag (id) on delete cascade,
+            primary key (org_id, tag_id)
+        );
+    """,
+    good="""
+        create table tag (id integer primary key, label text not null);
+        grant select on tag to app_user;
+        create table invoice_tag (
+            org_id uuid not null references organization (id),
+            tag_id integer not null references tag (id) on delete cascade,
+            primary key (org_id, tag_id)
+        );
+    """,
+)
+def spreads(subject: TableConstraint, facts: Facts) -> Flaw | None:
+    """A foreign key carries a change of a shared table into the rows of every tenant.
+
+    Examined: foreign keys from root, tenant and inherited tables to tables of no tenant, with ON DELETE or
+    ON UPDATE CASCADE, SET NULL or SET DEFAULT. Fails when an app role or PUBLIC may delete rows of the shared
+    table, or update the columns that the key refers to, and row security is off there. Undecided where it is on
+    with a policy that lets such a statement in: whose rows it reaches is not read.
+    Source: PostgreSQL documentation, "Row Security Policies" (referential integrity checks bypass it), CREATE TABLE.
+    """
+    table, key = subject
+    shared = facts.tables_by_name[key.references] if key.references else None
+    if shared is None:
+        return None
+    ways = [
+        (verb, users)
+        for verb, action in (("DELETE", key.on_delete), ("UPDATE", key.on_update))
+        if action in _SPREADS and (users := _may(verb, shared, key.referenced_columns, facts))
+    ]
+    if not ways:
+        return None
+    verbs = " and ".join(verb for verb, _ in ways)
+    who = ", ".join(dict.fromkeys(user for _, users in ways for user in users))
+    name, other = facts.show(table.qname), facts.show(shared.qname)
+    actions = [
+        f"ON {verb} {key.on_delete if verb == 'DELETE' else key.on_update}".upper() for verb, _ in ways
+    ]
+    return Flaw(
+        message=f"{verbs} on {other} by {who} reaches the rows of every tenant in {name} through {key.name}",
+        expected=f"no {verbs} on {other} for an app role, or a key that refuses (NO ACTION, RESTRICT)",
+        observed=", ".join(actions),
+        severity=Severity.WARNING if shared.row_security else None,
+        undecided=shared.row_security,
+        remedy=_take(shared, [verb for verb, _ in ways], who.split(", "), facts),
+    )
+
+
+def _may(verb: str, table: cat.Table, columns: tuple[str, ...], facts: Facts) -> tuple[str, ...]:
+    """Return who may run the statement; for UPDATE, on one of the columns that the key refers to."""
+    policies = [p for p in table.policies if p.permissive and p.command in ("ALL", verb)]
+    if table.row_security and not policies:
+        return ()
+    grants = [*table.grants]
+    if verb == "UPDATE":
+        grants += [g for c in table.columns if c.name in columns for g in c.grants]
+    return users_of(table.owner, grants, facts, (verb,))
+
+
+def _take(table: cat.Table, verbs: list[str], users: list[str], facts: Facts) -> Remedy:
+    target = quote_qname(table.qname)
+    grantees = sorted({g.grantee for g in table.grants if set(verbs) & set(g.privileges)} - {table.owner})
+    reach = {"PUBLIC"}.union(*(facts.grantees_of(u) for u in users if u != "PUBLIC"))
+    names = ["PUBLIC" if g == "PUBLIC" else quote_ident(g) for g in grantees if g in reach]
+    return Remedy(
+        sql=tuple(f"REVOKE {', '.join(verbs)} ON {target} FROM {n};" for n in names),
+        note="Let a role that is no tenant's maintain the shared rows. Where the app has to, make the key refuse instead.",
+        lock="none on rows: only privileges change" if names else "",
+    )
+
+
+class WrittenView(NamedTuple):
+    """A view with its owner's rights over guarded tables, that an app role may use."""
+
+    view: cat.View
+    tables: tuple[cat.Table, ...]
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef("view", self.view.schema, name=self.view.name)
+
+
+def owners_views(facts: Facts) -> Iterator[WrittenView]:
+    """Views that read guarded tables past their policies and keep to the tenant by themselves."""
+    facts.require_tenancy()
+    for view in facts.catalog.views:
+        if view.kind != "view" or view.security_invoker:
+            continue
+        tables = tuple(t for t in sources(view.depends_on, facts) if escapes(view.owner, t, facts))
+        if tables and keeps_to_tenant(view, facts):
+            yield WrittenView(view, tables)
+
+
+@check(
+    "EFF004",
+    "View takes rows of other tenants",
+    subjects=owners_views,
+    severity=Severity.ERROR,
+    explains=("surface",),
+    why="Without WITH CHECK OPTION a view takes rows that it would not show: a tenant writes rows for another, with the owner's rights.",
+    bad=f"""{_TABLE}
+        create view my_invoice with (security_barrier = true) as select id, org_id, title from invoice {_OWN};
+        grant select, insert, update on my_invoice to app_user;
+    """,
+    good=f"""{_TABLE}
+        create view my_invoice with (security_barrier = true) as select id, org_id, title from invoice {_OWN}
+            with cascaded check option;
+        grant select, insert, update on my_invoice to app_user;
+    """,
+)
+def written(subject: WrittenView, facts: Facts) -> Flaw | None:
+    """A view with its owner's rights lets rows be written that its own condition does not hold for.
+
+    Examined: views that are not security_invoker, read protected tables as an owner whom no policy holds for,
+    and tie them to the tenant by their own condition. Fails when an app role or PUBLIC may INSERT or UPDATE
+    through one that PostgreSQL updates automatically, and it has no CHECK OPTION.
+    Source: PostgreSQL documentation, CREATE VIEW, "Updatable Views".
+    """
+    view = subject.view
+    writers = users_of(view.owner, view.grants, facts, ("INSERT", "UPDATE"))
+    by_hand = any(t.timing == "instead of" for t in view.triggers) or any(
+        r.event != "SELECT" for r in view.rules
+    )
+    if not writers or view.check_option or by_hand or not _updatable(view):
+        return None
+    name = facts.show(view.qname)
+    return Flaw(
+        message=f"{', '.join(writers)} may write rows of other tenants through {name}: it does not check what it takes",
+        expected="WITH CASCADED CHECK OPTION, or no INSERT and UPDATE on the view",
+        observed=f"no CHECK OPTION, writes as {view.owner}, {why_escapes(view.owner, subject.tables, facts)}",
+        remedy=Remedy(
+            sql=(f"ALTER VIEW {quote_qname(view.qname)} SET (check_option = cascaded);",),
+            note="Statements that wrote rows outside the tenant then fail, which is what is wanted.",
+            lock="ACCESS EXCLUSIVE on the view for a moment",
+        ),
+    )
+
+
+def _updatable(view: cat.View) -> bool:
+    """Tell whether PostgreSQL may update the view automatically: rather once too often."""
+    text, depth, plain = view.definition, 0, []
+    for character in text:
+        depth += (character == "(") - (character == ")")
+        plain.append(character if depth == 0 else " ")
+    return _NOT_PLAIN.search("".join(plain)) is None and len(view.depends_on) >= 1
+
+
+@check(
+    "EFF005",
+    "View binds the tenant without a security barrier",
+    subjects=owners_views,
+    severity=Severity.ERROR,
+    explains=("surface",),
+    why="The planner may run the reader's own conditions before those of the view: a function or an error message shows rows that the view hides.",
+    bad=f"""{_TABLE}
+        create view my_invoice as select id, title from invoice {_OWN};
+        grant select on my_invoice to app_user;
+    """,
+    good=f"""{_TABLE}
+        create view my_invoice with (security_barrier = true) as select id, title from invoice {_OWN};
+        grant select on my_invoice to app_user;
+    """,
+)
+def barrier(subject: WrittenView, facts: Facts) -> Flaw | None:
+    """A view keeps tenants apart by its own condition, and is no security barrier.
+
+    Examined: views that are not security_invoker, read protected tables as an owner whom no policy holds for,
+    and tie them to the tenant by their own condition. Fails when an app role or PUBLIC may read one without
+    ``security_barrier``.
+    Source: PostgreSQL documentation, "Rules and Privileges"; CREATE VIEW.
+    """
+    view = subject.view
+    readers = users_of(view.owner, view.grants, facts, ("SELECT",))
+    if view.security_barrier or not readers:
+        return None
+    name = facts.show(view.qname)
+    return Flaw(
+        message=f"{name} hides other tenants' rows from {', '.join(readers)} by a condition that runs after theirs",
+        expected="security_barrier = true, or security_invoker under the policies of the tables",
+        observed=f"no security barrier, reads as {view.owner}, {why_escapes(view.owner, subject.tables, facts)}",
+        remedy=Remedy(
+            sql=(f"ALTER VIEW {quote_qname(view.qname)} SET (security_barrier = true);",),
+            note="Conditions of readers that are not leakproof then run on the tenant's rows alone: look at slow queries.",
+            lock="ACCESS EXCLUSIVE on the view for a moment",
+        ),
+    )
+
+
+class CalledFunction(NamedTuple):
+    """A function, and the policies that call it."""
+
+    function: cat.Function
+    policies: tuple[str, ...] = ()
+
+    @property
+    def ref(self) -> ObjectRef:
+        function = self.function
+        return ObjectRef("function", function.schema, name=f"{function.name}({function.arguments})")
+
+
+def leakproof_functions(facts: Facts) -> Iterator[CalledFunction]:
+    """Functions that somebody declared LEAKPROOF, but for those of extensions."""
+    return (CalledFunction(f) for f in facts.catalog.functions if f.leakproof and f.extension is None)
+
+
+@check(
+    "EFF006",
+    "Function declared LEAKPROOF",
+    subjects=leakproof_functions,
+    severity=Severity.WARNING,
+    explains=("surface",),
+    why="PostgreSQL runs what is declared leakproof before the policies, on every tenant's rows, and trusts that it tells nothing of them.",
+    bad="""
+        create function seen(value text) returns boolean language plpgsql leakproof
+            as $$ begin raise notice '%', value; return true; end $$;
+    """,
+    good="""
+        create function seen(value text) returns boolean language plpgsql
+            as $$ begin raise notice '%', value; return true; end $$;
+    """,
+)
+def leakproof(subject: CalledFunction, facts: Facts) -> Flaw | None:
+    """A function that is declared LEAKPROOF may be called by an app role.
+
+    Examined: the functions of the database, those of extensions left out. Undecided whenever an app role or
+    PUBLIC may execute one: whether it tells anything of its arguments, by a result, an error or a notice, is
+    not read.
+    Source: PostgreSQL documentation, CREATE FUNCTION (LEAKPROOF), "Rules and Privileges".
+    """
+    function = subject.function
+    users = users_of(function.owner, function.grants, facts, ("EXECUTE",))
+    if not users:
+        return None
+    name = f"{facts.show(function.qname)}({function.arguments})"
+    signature = f"{quote_qname(function.qname)}({function.arguments})"
+    return Flaw(
+        message=f"{name} is declared LEAKPROOF: {', '.join(users)} may have it run on rows that the policies hide",
+        expected="NOT LEAKPROOF, or no EXECUTE for an app role",
+        observed=f"LEAKPROOF, {function.language}",
+        remedy=Remedy(
+            sql=(f"ALTER FUNCTION {signature} NOT LEAKPROOF;",),
+            note="Queries that used an index through it may become slower.",
+            lock="none on rows",
+        ),
+        undecided=True,
+    )
+
+
+def policy_functions(facts: Facts) -> Iterator[CalledFunction]:
+    """Functions declared IMMUTABLE that policies call."""
+    facts.require_tenancy()
+    called: dict[cat.Routine, tuple[cat.Function, list[str]]] = {}
+    for table in facts.catalog.tables:
+        for policy in table.policies:
+            for function in facts.named_functions.within(f"{policy.using or ''} {policy.check or ''}"):
+                if function.volatility == "immutable":
+                    found = called.setdefault(function.routine, (function, []))
+                    found[1].append(f"{policy.name} on {facts.show(table.qname)}")
+    for function, policies in called.values():
+        yield CalledFunction(function, tuple(dict.fromkeys(policies)))
+
+
+@check(
+    "RLS016",
+    "Helper of a policy is IMMUTABLE and is not",
+    subjects=policy_functions,
+    severity=Severity.ERROR,
+    explains=("rows",),
+    why="What is declared immutable is worked out once and kept in the plan: a prepared statement goes on with the tenant of whoever ran it first.",
+    bad=f"""
+        create function current_org() returns uuid language sql immutable
+            as $$ select nullif(current_setting('app.tenant_id', true), '')::uuid $$;
+        {_TABLE}
+        alter policy tenant_isolation on invoice using (org_id = current_org());
+        grant select on invoice to app_user;
+    """,
+    good=f"""
+        create function current_org() returns uuid language sql stable
+            as $$ select nullif(current_setting('app.tenant_id', true), '')::uuid $$;
+        {_TABLE}
+        alter policy tenant_isolation on invoice using (org_id = (select current_org()));
+        grant select on invoice to app_user;
+    """,
+)
+def immutable_helper(subject: CalledFunction, facts: Facts) -> Flaw | None:
+    """A function that policies call is declared IMMUTABLE though it reads the session or tables.
+
+    Examined: the functions declared IMMUTABLE that a policy names. Fails when the body reads a setting, the
+    current user, the clock or a table. Undecided when it cannot be read or calls functions that are not
+    immutable themselves.
+    Source: PostgreSQL documentation, "Function Volatility Categories".
+    """
+    function = subject.function
+    body = function.body or ""
+    reads = _READS_OUTSIDE.search(body) is not None or bool(function.touches)
+    calls = [f.name for f in facts.named_functions.within(body) if f.volatility != "immutable"]
+    unread = function.body is None or function.touches is None
+    if not (reads or calls or unread):
+        return None
+    signature = f"{quote_qname(function.qname)}({function.arguments})"
+    what = (
+        "reads the session or tables" if reads else f"calls {', '.join(calls)}" if calls else "cannot be read"
+    )
+    return Flaw(
+        message=f"{facts.show(function.qname)}({function.arguments}) is declared IMMUTABLE and {what}: plans keep its first answer",
+        expected="STABLE",
+        observed=f"IMMUTABLE, called by {', '.join(subject.policies)}",
+        severity=None if reads or calls else Severity.WARNING,
+        undecided=not (reads or calls),
+        remedy=Remedy(
+            sql=(f"ALTER FUNCTION {signature} STABLE;",),
+            note="Plans that open sessions have prepared keep the old answer: let them reconnect. Indexes on the "
+            "function, if any, were wrong already.",
+            lock="none on rows",
+        ),
+    )

@@ -1,0 +1,140 @@
+"""TEN: tables that no rule for tenants' tables looks at, though tenants' rows may stand in them."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack.model import TableClass
+from validate_schema.pack.model import catalog as cat
+
+from ._access import users_of
+
+_OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
+_LEFT_OUT = (TableClass.GLOBAL, TableClass.EXEMPT, TableClass.LEDGER)
+_WRITES = ("INSERT", "UPDATE", "DELETE")
+
+
+class LeftOut(NamedTuple):
+    """A table that is not judged as a tenants' table, and why."""
+
+    table: cat.Table
+    why: str
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef.of_table(self.table.qname)
+
+
+def left_out(facts: Facts) -> Iterator[LeftOut]:
+    """Global and exempt tables, ledgers of migrations, and tables that belong to extensions."""
+    facts.require_tenancy()
+    for table in facts.catalog.tables:
+        if table.parent is None and facts.class_of(table.qname) in _LEFT_OUT:
+            standing = facts.standings.get(table.qname)
+            yield LeftOut(table, standing.why if standing is not None else "")
+    for table in facts.catalog.extension_tables:
+        yield LeftOut(table, f"it belongs to the extension {table.extension}")
+
+
+def readable_roots(facts: Facts) -> Iterator[cat.Table]:
+    """Root tables."""
+    yield from facts.of_class(TableClass.ROOT)
+
+
+@check(
+    "TEN011",
+    "Table left out may hold tenants' rows",
+    subjects=left_out,
+    severity=Severity.WARNING,
+    remediable=False,
+    explains=("rows",),
+    why="What is called shared, exempt or a tool's own is judged by no rule for tenants' tables: rows of tenants in it are open to all.",
+    config="""
+        [tenancy]
+        root = "organization"
+        column = "org_id"
+        setting = "app.tenant_id"
+        app_roles = ["app_user"]
+        global = ["log", "country"]
+    """,
+    bad="""
+        create table log (id uuid primary key, org_id uuid not null references organization (id), what text not null);
+        grant select on log to app_user;
+    """,
+    good="""
+        create table country (code text primary key, name text not null);
+        grant select on country to app_user;
+    """,
+)
+def unjudged(subject: LeftOut, facts: Facts) -> Flaw | None:
+    """A table that is left out holds what ties rows to tenants, or the app writes to a tool's own table.
+
+    Examined: tables that the config calls global or exempt, ledgers of migration tools as they are known by
+    their shape, and tables that belong to extensions, as far as an app role or PUBLIC may use them. Undecided
+    when one has a tenant column or a foreign key to a table of the tenants; and when an app role may write to a
+    ledger or to an extension's table: what it writes is tenants' data, and every tenant can read or spoil it.
+    """
+    table, why = subject
+    grants = [*table.grants, *(g for c in table.columns for g in c.grants)]
+    users = users_of(table.owner, grants, facts, (*_WRITES, "SELECT"))
+    if not users:
+        return None
+    columns = {c for level in facts.tenancy.levels for c in level.columns}
+    carried = [c.name for c in table.columns if c.name in columns]
+    keys = [
+        k for k in table.foreign_keys if k.references is not None and facts.class_of(k.references) in _OWNED
+    ]
+    writers = users_of(table.owner, grants, facts, _WRITES)
+    ours = facts.class_of(table.qname) in (TableClass.GLOBAL, TableClass.EXEMPT) and table.extension is None
+    if not (carried or keys or (writers and not ours)):
+        return None
+    name = facts.show(table.qname)
+    ties = [*carried, *(k.name for k in keys)]
+    what = f"ties rows to tenants by {', '.join(ties)}" if ties else f"may be written by {', '.join(writers)}"
+    return Flaw(
+        message=f"{name} is left out ({why}) and {what}",
+        expected="no column or key that leads to a tenant, or a place among the tables of the tenants",
+        observed=f"{', '.join(users)} may use it; row security {'on' if table.row_security else 'off'}",
+        remedy=Remedy(
+            note="Have it judged as a tenants' table, or REVOKE what the app does not need; or accept it with a reason."
+        ),
+        undecided=True,
+    )
+
+
+@check(
+    "RLS017",
+    "List of the tenants is open",
+    subjects=readable_roots,
+    severity=Severity.ERROR,
+    remediable=False,
+    explains=("rows",),
+    why="Every tenant reads who the others are, and what stands beside their names.",
+    bad="grant select on organization to app_user;",
+    good="""
+        alter table organization enable row level security;
+        alter table organization force row level security;
+        create policy itself on organization
+            using (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+        grant select on organization to app_user;
+    """,
+)
+def root_open(table: cat.Table, facts: Facts) -> Flaw | None:
+    """An app role may use the table of the tenants itself, and row security is off.
+
+    Examined: root tables. Fails when an app role or PUBLIC may read or change rows of one, on some column,
+    while row security is off. With it on, its policies are judged by RLS005 to RLS008.
+    """
+    grants = [*table.grants, *(g for c in table.columns for g in c.grants)]
+    users = users_of(table.owner, grants, facts, (*_WRITES, "SELECT"))
+    if table.row_security or not users:
+        return None
+    name = facts.show(table.qname)
+    return Flaw(
+        message=f"{name} lists every tenant, and {', '.join(users)} may use it with row security off",
+        expected="row security with a policy on its key, or no privilege for the app",
+        observed="row security off",
+        remedy=Remedy(
+            note=f"Switch row security on and let each tenant see its own row: a policy that compares the key of {name} with the tenant of the session."
+        ),
+    )

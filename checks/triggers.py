@@ -1,0 +1,250 @@
+"""EFF: what triggers and rules do beside a statement, in tables that the statement does not name."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack.model import TableClass
+from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.scoping import keeps_to_tenant
+
+from ._access import escapes, sources, users_of, why_escapes
+
+_OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
+_OF_THE_ROW = re.compile(r"\b(?:new|old)\b", re.IGNORECASE)
+_NOTIFY = re.compile(r"\bpg_notify\b|\bnotify\s", re.IGNORECASE)
+_NOTHING = re.compile(r"\bDO\s+INSTEAD\s+NOTHING\s*;?\s*$", re.IGNORECASE)
+_TABLE = """
+        create table invoice (
+            id uuid primary key default gen_random_uuid(),
+            org_id uuid not null references organization (id),
+            title text not null,
+            status text not null default 'open'
+        );
+        create policy tenant_isolation on invoice
+            using (org_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+        alter table invoice enable row level security;
+        alter table invoice force row level security;
+        grant select, insert, update, delete on invoice to app_user;
+"""
+
+
+class FiredTrigger(NamedTuple):
+    """A trigger that fires for statements on tenants' rows, and the table whose row it is given."""
+
+    relation: cat.Table | cat.View
+    trigger: cat.Trigger
+    row: cat.Table
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef.on_table("trigger", self.relation.qname, self.trigger.name)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The names of rows that are the session's own: policies check NEW, but not that of a view."""
+        return ("old",) if self.trigger.timing == "instead of" else ("new", "old")
+
+
+class ActingRule(NamedTuple):
+    """A rule on tenants' rows, but for what makes a view."""
+
+    relation: cat.Table | cat.View
+    rule: cat.Rule
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef.on_table("rule", self.relation.qname, self.rule.name)
+
+
+def _tenants_relations(facts: Facts) -> Iterator[tuple[cat.Table | cat.View, cat.Table]]:
+    """Tables of the tenants, and views over them, each with the table whose rows are meant."""
+    facts.require_tenancy()
+    for table in facts.of_class(*_OWNED):
+        yield table, table
+    for view in facts.catalog.views:
+        tables = [
+            t for n in view.depends_on if (t := facts.tables_by_name.get(n)) and facts.class_of(n) in _OWNED
+        ]
+        tables = tables or list(sources(view.depends_on, facts))
+        if view.kind == "view" and tables:
+            yield view, tables[0]
+
+
+def fired_triggers(facts: Facts) -> Iterator[FiredTrigger]:
+    """Enabled triggers of tenants' tables and of views over them."""
+    for relation, row in _tenants_relations(facts):
+        for trigger in relation.triggers:
+            if trigger.enabled != "disabled" and not trigger.inherited:
+                yield FiredTrigger(relation, trigger, row)
+
+
+def acting_rules(facts: Facts) -> Iterator[ActingRule]:
+    """Enabled rules of tenants' tables and of views over them."""
+    for relation, _ in _tenants_relations(facts):
+        yield from (
+            ActingRule(relation, r) for r in relation.rules if r.event != "SELECT" and r.enabled != "disabled"
+        )
+
+
+@check(
+    "EFF001",
+    "Trigger carries rows across tenants",
+    subjects=fired_triggers,
+    severity=Severity.ERROR,
+    remediable=False,
+    explains=("rows", "surface"),
+    why="A trigger runs with every statement, where no policy of the table holds: one tenant's statement changes another's rows, or copies its own to where all can read them.",
+    bad=f"""{_TABLE}
+        create table feed (id uuid primary key default gen_random_uuid(), body text);
+        grant select on feed to app_user;
+        create function tell() returns trigger language plpgsql security definer
+            set search_path = pg_catalog, public, pg_temp as $$
+            begin insert into feed (body) values (new.title); return null; end $$;
+        create trigger tell after insert on invoice for each row execute function tell();
+    """,
+    good=f"""{_TABLE}
+        create table log (id uuid primary key default gen_random_uuid(), org_id uuid not null, body text);
+        create function tell() returns trigger language plpgsql security definer
+            set search_path = pg_catalog, public, pg_temp as $$
+            begin insert into log (org_id, body) values (new.org_id, new.title); return null; end $$;
+        create trigger tell after insert on invoice for each row execute function tell();
+    """,
+)
+def trigger(subject: FiredTrigger, facts: Facts) -> Flaw | None:
+    """What a trigger of a tenants' table does is not confined to the tenant of the row.
+
+    Examined: the enabled triggers of root, tenant and inherited tables and of views over them, with the body
+    of their function. Fails when the function copies the row (NEW, OLD) into a table that is no tenant's and
+    that an app role may read, or sends it with NOTIFY, which every session of the database can hear.
+    Undecided when the function runs with its owner's rights past the policies and its statements are not all
+    tied to the row's tenant, or when its body cannot be read.
+
+    It passes when every statement on tenants' tables is tied to the tenant context or to the row that the
+    trigger is given, or is under the policies of the caller or of the owner. Functions of extensions, and
+    those in C, are taken to do what they are documented to do.
+    Not covered: what the function does through other functions.
+    Source: PostgreSQL documentation, "Overview of Trigger Behavior", NOTIFY.
+    """
+    function = _function_of(subject.trigger, facts)
+    if function is None or function.language in ("c", "internal"):
+        return None
+    name = f"Trigger {subject.trigger.name} on {facts.show(subject.relation.qname)}"
+    runs = f"runs {facts.show(function.qname)}()"
+    if function.body is None or function.touches is None:
+        return _undecided(name, f"{runs}, whose body cannot be read", function, facts)
+    if _NOTIFY.search(function.body) and _OF_THE_ROW.search(function.body):
+        return Flaw(
+            message=f"{name} {runs}, which sends what stands in the row to every session that listens",
+            expected="a payload without the row's values: a key that the listener has to look up",
+            observed="NOTIFY with NEW or OLD in the same body",
+            severity=Severity.WARNING,
+            remedy=Remedy(
+                note="Send the key alone, and have the listener read the row under its own policies."
+            ),
+        )
+    shared = _shared_with(function, facts)
+    if shared and _OF_THE_ROW.search(function.body):
+        listed = ", ".join(facts.show(t.qname) for t in shared)
+        return Flaw(
+            message=f"{name} {runs}, which copies from the row into {listed}, open to every tenant",
+            expected="a table with the tenant column and row security, or one that no app role may read",
+            observed=f"{listed} belongs to no tenant and may be read by {', '.join(_readers(shared[0], facts))}",
+            remedy=Remedy(
+                note=f"Give {listed} the tenant column and policies, or REVOKE SELECT on it from the app."
+            ),
+        )
+    if not function.security_definer:
+        return None
+    reached = tuple(t for t in sources(function.touches, facts) if escapes(function.owner, t, facts))
+    if not reached or keeps_to_tenant(function, facts, row=subject.row, given=subject.given):
+        return None
+    listed = ", ".join(facts.show(t.qname) for t in reached)
+    why = f"{runs} as {function.owner} on {listed}, by statements that are not all tied to the row's tenant"
+    return _undecided(name, why, function, facts)
+
+
+def _undecided(name: str, why: str, function: cat.Function, facts: Facts) -> Flaw | None:
+    """Return the doubt, where the function could reach what the caller cannot."""
+    guarded = [t for t in facts.of_class(*_OWNED) if t.row_security]
+    past = [t for t in guarded if escapes(function.owner, t, facts)] if function.security_definer else []
+    if function.security_definer and not past:
+        return None
+    return Flaw(
+        message=f"{name} {why}",
+        expected="every statement tied to the tenant: tenant column = NEW's, or = the tenant context",
+        observed=f"runs as {function.owner}, {why_escapes(function.owner, past, facts)}"
+        if past
+        else "runs as the caller",
+        severity=Severity.WARNING,
+        remedy=Remedy(
+            note="Tie each statement by the tenant column of NEW or OLD; or read it, and accept it with a reason."
+        ),
+        undecided=True,
+    )
+
+
+def _function_of(trigger: cat.Trigger, facts: Facts) -> cat.Function | None:
+    return next((f for f in facts.catalog.functions if f.qname == trigger.function and not f.arguments), None)
+
+
+def _shared_with(function: cat.Function, facts: Facts) -> list[cat.Table]:
+    """Return the tables that the body writes, that are no tenant's, and that the app may read."""
+    body = function.body or ""
+    tables = [t for n in function.touches or () if (t := facts.tables_by_name.get(n)) is not None]
+    shared = [t for t in tables if facts.class_of(t.qname) not in _OWNED and not t.row_security]
+    return [t for t in shared if _writes(body, t.name) and _readers(t, facts)]
+
+
+def _writes(body: str, table: str) -> bool:
+    """Tell whether a statement of the body seems to write the table: rather once too often."""
+    named = rf'(?:[\w$"]+\s*\.\s*)?"?{re.escape(table)}"?(?![\w$])'
+    return (
+        re.search(rf"\b(?:insert\s+into|update|merge\s+into)\s+(?:only\s+)?{named}", body, re.IGNORECASE)
+        is not None
+    )
+
+
+def _readers(table: cat.Table, facts: Facts) -> tuple[str, ...]:
+    grants = [*table.grants, *(g for c in table.columns for g in c.grants)]
+    return users_of(table.owner, grants, facts, ("SELECT",))
+
+
+@check(
+    "EFF002",
+    "Rule acts beside statements on tenants' rows",
+    subjects=acting_rules,
+    severity=Severity.WARNING,
+    remediable=False,
+    explains=("rows", "surface"),
+    why="A rule's statements run with the rights of the table's owner, on whatever rows they name: one tenant's statement reaches another's rows.",
+    bad=f"""{_TABLE}
+        create table feed (body text);
+        grant select on feed to app_user;
+        create rule tell as on insert to invoice do also insert into feed values (new.title);
+    """,
+    good=f"""{_TABLE}
+        create rule keep as on delete to invoice do instead nothing;
+    """,
+)
+def rule(subject: ActingRule, facts: Facts) -> Flaw | None:
+    """A rule on a tenants' table, or on a view over one, does more than nothing.
+
+    Examined: the enabled INSERT, UPDATE and DELETE rules of root, tenant and inherited tables and of views
+    over them. Undecided whenever a rule has statements of its own: they run with the rights of the
+    relation's owner and are not read. ``DO INSTEAD NOTHING`` passes.
+    Source: PostgreSQL documentation, "Rules and Privileges".
+    """
+    if _NOTHING.search(subject.rule.definition):
+        return None
+    name, owner = facts.show(subject.relation.qname), subject.relation.owner
+    return Flaw(
+        message=f"Rule {subject.rule.name} on {name} has statements of its own, with the rights of {owner}",
+        expected="no rule, or DO INSTEAD NOTHING; a trigger can be read and confined",
+        observed=subject.rule.definition,
+        remedy=Remedy(
+            note="Write it as a trigger that keeps to the tenant of the row; or read it, and accept it with a reason."
+        ),
+        undecided=True,
+    )
