@@ -43,11 +43,10 @@ def inherited_uniques(facts: Facts) -> Iterator[TableUnique]:
     good="""
         create table booking (
             org_id uuid not null references organization (id),
-            org_no integer not null,
             id integer not null,
-            during int4range not null,
+            room integer not null,
             primary key (org_id, id),
-            unique (org_id, during)
+            exclude using btree (org_id with =, room with =)
         );
     """,
 )

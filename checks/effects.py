@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
 from validate_schema.pack.model import TableClass
 from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.remedies import ACCESS_EXCLUSIVE
 from validate_schema.pack.scoping import keeps_to_tenant
 from validate_schema.pack.sql import quote_ident, quote_qname
 from validate_schema.pack.subjects import TableConstraint
@@ -132,7 +133,13 @@ def _take(table: cat.Table, verbs: list[str], users: list[str], facts: Facts) ->
     reach = {"PUBLIC"}.union(*(facts.grantees_of(u) for u in users if u != "PUBLIC"))
     names = ["PUBLIC" if g == "PUBLIC" else quote_ident(g) for g in grantees if g in reach]
     return Remedy(
-        sql=tuple(f"REVOKE {', '.join(verbs)} ON {target} FROM {n};" for n in names),
+        steps=tuple(
+            Step(
+                f"REVOKE {', '.join(verbs)} ON {target} FROM {n};",
+                (Step(f"GRANT {', '.join(verbs)} ON {target} TO {n};"),),
+            )
+            for n in names
+        ),
         note="Let a role that is no tenant's maintain the shared rows. Where the app has to, make the key refuse instead.",
         lock="none on rows: only privileges change" if names else "",
     )
@@ -198,7 +205,13 @@ def written(subject: WrittenView, facts: Facts) -> Flaw | None:
         expected="WITH CASCADED CHECK OPTION, or no INSERT and UPDATE on the view",
         observed=f"no CHECK OPTION, writes as {view.owner}, {why_escapes(view.owner, subject.tables, facts)}",
         remedy=Remedy(
-            sql=(f"ALTER VIEW {quote_qname(view.qname)} SET (check_option = cascaded);",),
+            steps=(
+                Step(
+                    f"ALTER VIEW {quote_qname(view.qname)} SET (check_option = cascaded);",
+                    (Step(f"ALTER VIEW {quote_qname(view.qname)} RESET (check_option);"),),
+                    ACCESS_EXCLUSIVE,
+                ),
+            ),
             note="Statements that wrote rows outside the tenant then fail, which is what is wanted.",
             lock="ACCESS EXCLUSIVE on the view for a moment",
         ),
@@ -248,7 +261,13 @@ def barrier(subject: WrittenView, facts: Facts) -> Flaw | None:
         expected="security_barrier = true, or security_invoker under the policies of the tables",
         observed=f"no security barrier, reads as {view.owner}, {why_escapes(view.owner, subject.tables, facts)}",
         remedy=Remedy(
-            sql=(f"ALTER VIEW {quote_qname(view.qname)} SET (security_barrier = true);",),
+            steps=(
+                Step(
+                    f"ALTER VIEW {quote_qname(view.qname)} SET (security_barrier = true);",
+                    (Step(f"ALTER VIEW {quote_qname(view.qname)} RESET (security_barrier);"),),
+                    ACCESS_EXCLUSIVE,
+                ),
+            ),
             note="Conditions of readers that are not leakproof then run on the tenant's rows alone: look at slow queries.",
             lock="ACCESS EXCLUSIVE on the view for a moment",
         ),
@@ -284,8 +303,9 @@ def leakproof_functions(facts: Facts) -> Iterator[CalledFunction]:
             as $$ begin raise notice '%', value; return true; end $$;
     """,
     good="""
-        create function seen(value text) returns boolean language plpgsql
-            as $$ begin raise notice '%', value; return true; end $$;
+        create function same(a text, b text) returns boolean language plpgsql leakproof
+            as $$ begin return a = b; end $$;
+        revoke execute on function same(text, text) from public;
     """,
 )
 def leakproof(subject: CalledFunction, facts: Facts) -> Flaw | None:
@@ -307,7 +327,12 @@ def leakproof(subject: CalledFunction, facts: Facts) -> Flaw | None:
         expected="NOT LEAKPROOF, or no EXECUTE for an app role",
         observed=f"LEAKPROOF, {function.language}",
         remedy=Remedy(
-            sql=(f"ALTER FUNCTION {signature} NOT LEAKPROOF;",),
+            steps=(
+                Step(
+                    f"ALTER FUNCTION {signature} NOT LEAKPROOF;",
+                    (Step(f"ALTER FUNCTION {signature} LEAKPROOF;"),),
+                ),
+            ),
             note="Queries that used an index through it may become slower.",
             lock="none on rows",
         ),
@@ -316,21 +341,20 @@ def leakproof(subject: CalledFunction, facts: Facts) -> Flaw | None:
 
 
 def policy_functions(facts: Facts) -> Iterator[CalledFunction]:
-    """Functions declared IMMUTABLE that policies call."""
+    """Functions that policies call."""
     facts.require_tenancy()
     called: dict[cat.Routine, tuple[cat.Function, list[str]]] = {}
     for table in facts.catalog.tables:
         for policy in table.policies:
             for function in facts.named_functions.within(f"{policy.using or ''} {policy.check or ''}"):
-                if function.volatility == "immutable":
-                    found = called.setdefault(function.routine, (function, []))
-                    found[1].append(f"{policy.name} on {facts.show(table.qname)}")
+                found = called.setdefault(function.routine, (function, []))
+                found[1].append(f"{policy.name} on {facts.show(table.qname)}")
     for function, policies in called.values():
         yield CalledFunction(function, tuple(dict.fromkeys(policies)))
 
 
 @check(
-    "RLS016",
+    "EFF007",
     "Helper of a policy is IMMUTABLE and is not",
     subjects=policy_functions,
     severity=Severity.ERROR,
@@ -354,12 +378,14 @@ def policy_functions(facts: Facts) -> Iterator[CalledFunction]:
 def immutable_helper(subject: CalledFunction, facts: Facts) -> Flaw | None:
     """A function that policies call is declared IMMUTABLE though it reads the session or tables.
 
-    Examined: the functions declared IMMUTABLE that a policy names. Fails when the body reads a setting, the
+    Examined: the functions that a policy names; it passes for what is not declared IMMUTABLE. Fails when the body reads a setting, the
     current user, the clock or a table. Undecided when it cannot be read or calls functions that are not
     immutable themselves.
     Source: PostgreSQL documentation, "Function Volatility Categories".
     """
     function = subject.function
+    if function.volatility != "immutable":
+        return None
     body = function.body or ""
     reads = _READS_OUTSIDE.search(body) is not None or bool(function.touches)
     calls = [f.name for f in facts.named_functions.within(body) if f.volatility != "immutable"]
@@ -377,7 +403,11 @@ def immutable_helper(subject: CalledFunction, facts: Facts) -> Flaw | None:
         severity=None if reads or calls else Severity.WARNING,
         undecided=not (reads or calls),
         remedy=Remedy(
-            sql=(f"ALTER FUNCTION {signature} STABLE;",),
+            steps=(
+                Step(
+                    f"ALTER FUNCTION {signature} STABLE;", (Step(f"ALTER FUNCTION {signature} IMMUTABLE;"),)
+                ),
+            ),
             note="Plans that open sessions have prepared keep the old answer: let them reconnect. Indexes on the "
             "function, if any, were wrong already.",
             lock="none on rows",

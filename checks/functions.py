@@ -256,7 +256,7 @@ def _borrowed_path(subject: Definer, path: str, facts: Facts) -> Flaw | None:
         expected="schemas that only trusted roles write to, and pg_temp at the end",
         observed=f"search_path = {path}",
         remedy=Remedy(
-            sql=(f"ALTER ROUTINE {_signature(function)} SET search_path = {safe};",),
+            steps=(Step(f"ALTER ROUTINE {_signature(function)} SET search_path = {safe};"),),
             note="Make sure that it needs nothing of a schema that is left out, or write such names with their schema.",
             lock=_NO_LOCK,
         ),

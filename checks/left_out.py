@@ -36,11 +36,6 @@ def left_out(facts: Facts) -> Iterator[LeftOut]:
         yield LeftOut(table, f"it belongs to the extension {table.extension}")
 
 
-def readable_roots(facts: Facts) -> Iterator[cat.Table]:
-    """Root tables."""
-    yield from facts.of_class(TableClass.ROOT)
-
-
 @check(
     "TEN011",
     "Table left out may hold tenants' rows",
@@ -99,42 +94,4 @@ def unjudged(subject: LeftOut, facts: Facts) -> Flaw | None:
             note="Have it judged as a tenants' table, or REVOKE what the app does not need; or accept it with a reason."
         ),
         undecided=True,
-    )
-
-
-@check(
-    "RLS017",
-    "List of the tenants is open",
-    subjects=readable_roots,
-    severity=Severity.ERROR,
-    remediable=False,
-    explains=("rows",),
-    why="Every tenant reads who the others are, and what stands beside their names.",
-    bad="grant select on organization to app_user;",
-    good="""
-        alter table organization enable row level security;
-        alter table organization force row level security;
-        create policy itself on organization
-            using (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
-        grant select on organization to app_user;
-    """,
-)
-def root_open(table: cat.Table, facts: Facts) -> Flaw | None:
-    """An app role may use the table of the tenants itself, and row security is off.
-
-    Examined: root tables. Fails when an app role or PUBLIC may read or change rows of one, on some column,
-    while row security is off. With it on, its policies are judged by RLS005 to RLS008.
-    """
-    grants = [*table.grants, *(g for c in table.columns for g in c.grants)]
-    users = users_of(table.owner, grants, facts, (*_WRITES, "SELECT"))
-    if table.row_security or not users:
-        return None
-    name = facts.show(table.qname)
-    return Flaw(
-        message=f"{name} lists every tenant, and {', '.join(users)} may use it with row security off",
-        expected="row security with a policy on its key, or no privilege for the app",
-        observed="row security off",
-        remedy=Remedy(
-            note=f"Switch row security on and let each tenant see its own row: a policy that compares the key of {name} with the tenant of the session."
-        ),
     )

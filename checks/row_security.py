@@ -7,7 +7,7 @@ from validate_schema.pack.model import TableClass
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.remedies import LONGEST_WAY, enable_row_security, tenant_policy
 
-from ._access import is_guarded
+from ._access import ROW_PRIVILEGES, is_guarded, users_of
 
 _LOCK = "ACCESS EXCLUSIVE for a moment each: only the catalog changes, no row is read"
 _NO_CONTEXT = (
@@ -331,4 +331,47 @@ def _foreign_remedy() -> Remedy:
     return Remedy(
         note="PostgreSQL has no row security for foreign tables: revoke the privileges on it, and let the app "
         "read through a view that filters by tenant, or protect the table on the remote server."
+    )
+
+
+def roots(facts: Facts) -> tuple[cat.Table, ...]:
+    """Root tables."""
+    return facts.of_class(TableClass.ROOT)
+
+
+@check(
+    "RLS016",
+    "List of the tenants is open",
+    subjects=roots,
+    severity=Severity.ERROR,
+    remediable=False,
+    explains=("rows",),
+    why="Every tenant reads who the others are, and what stands beside their names.",
+    bad="grant select on organization to app_user;",
+    good="""
+        alter table organization enable row level security;
+        alter table organization force row level security;
+        create policy itself on organization
+            using (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+        grant select on organization to app_user;
+    """,
+)
+def root_open(table: cat.Table, facts: Facts) -> Flaw | None:
+    """An app role may use the table of the tenants itself, and row security is off.
+
+    Examined: root tables. Fails when an app role or PUBLIC may read or change rows of one, on some column,
+    while row security is off. With it on, its policies are judged by RLS005 to RLS008.
+    """
+    grants = [*table.grants, *(g for c in table.columns for g in c.grants)]
+    users = users_of(table.owner, grants, facts, ROW_PRIVILEGES)
+    if table.row_security or not users:
+        return None
+    name = facts.show(table.qname)
+    return Flaw(
+        message=f"{name} lists every tenant, and {', '.join(users)} may use it with row security off",
+        expected="row security with a policy on its key, or no privilege for the app",
+        observed="row security off",
+        remedy=Remedy(
+            note=f"Switch row security on and let each tenant see its own row: a policy that compares the key of {name} with the tenant of the session."
+        ),
     )

@@ -13,6 +13,7 @@ from ._access import escapes, sources, users_of, why_escapes
 
 _OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 _OF_THE_ROW = re.compile(r"\b(?:new|old)\b", re.IGNORECASE)
+_RETURNED = re.compile(r"\breturn\s+(?:new|old)\s*;", re.IGNORECASE)
 _NOTIFY = re.compile(r"\bpg_notify\b|\bnotify\s", re.IGNORECASE)
 _NOTHING = re.compile(r"\bDO\s+INSTEAD\s+NOTHING\s*;?\s*$", re.IGNORECASE)
 _TABLE = """
@@ -99,15 +100,13 @@ def acting_rules(facts: Facts) -> Iterator[ActingRule]:
     bad=f"""{_TABLE}
         create table feed (id uuid primary key default gen_random_uuid(), body text);
         grant select on feed to app_user;
-        create function tell() returns trigger language plpgsql security definer
-            set search_path = pg_catalog, public, pg_temp as $$
+        create function tell() returns trigger language plpgsql security definer as $$
             begin insert into feed (body) values (new.title); return null; end $$;
         create trigger tell after insert on invoice for each row execute function tell();
     """,
     good=f"""{_TABLE}
         create table log (id uuid primary key default gen_random_uuid(), org_id uuid not null, body text);
-        create function tell() returns trigger language plpgsql security definer
-            set search_path = pg_catalog, public, pg_temp as $$
+        create function tell() returns trigger language plpgsql security definer as $$
             begin insert into log (org_id, body) values (new.org_id, new.title); return null; end $$;
         create trigger tell after insert on invoice for each row execute function tell();
     """,
@@ -134,7 +133,8 @@ def trigger(subject: FiredTrigger, facts: Facts) -> Flaw | None:
     runs = f"runs {facts.show(function.qname)}()"
     if function.body is None or function.touches is None:
         return _undecided(name, f"{runs}, whose body cannot be read", function, facts)
-    if _NOTIFY.search(function.body) and _OF_THE_ROW.search(function.body):
+    of_the_row = _OF_THE_ROW.search(_RETURNED.sub("", function.body)) is not None
+    if _NOTIFY.search(function.body) and of_the_row:
         return Flaw(
             message=f"{name} {runs}, which sends what stands in the row to every session that listens",
             expected="a payload without the row's values: a key that the listener has to look up",
@@ -145,7 +145,7 @@ def trigger(subject: FiredTrigger, facts: Facts) -> Flaw | None:
             ),
         )
     shared = _shared_with(function, facts)
-    if shared and _OF_THE_ROW.search(function.body):
+    if shared and of_the_row:
         listed = ", ".join(facts.show(t.qname) for t in shared)
         return Flaw(
             message=f"{name} {runs}, which copies from the row into {listed}, open to every tenant",

@@ -1,0 +1,294 @@
+"""EFF and its kin: what a statement does beside itself, and what stands beside the tables that are judged."""
+
+import pytest
+
+from tests.fix_bench import Bench
+from tests.fix_examples import look
+from tests.fix_guarded import CONTEXT
+
+ORG = f"""
+alter table organization enable row level security;
+alter table organization force row level security;
+create policy itself on organization using (id = (select {CONTEXT}));
+"""
+TABLE = f"""
+create table job (
+    id uuid primary key default gen_random_uuid(),
+    org_id uuid not null references organization (id),
+    title text not null, state text not null default 'new', unique (org_id, id)
+);
+create policy p on job using (org_id = (select {CONTEXT}));
+alter table job enable row level security;
+alter table job force row level security;
+grant select, insert, update, delete on job to app_user;
+"""
+TOML = """
+[tenancy]
+root = "organization"
+column = "org_id"
+setting = "app.tenant_id"
+app_roles = ["app_user"]
+global = ["colour", "journal", "board"]
+"""
+
+
+def outcome(bench: Bench, id: str, script: str) -> tuple[str, list[str]]:
+    judged = look(bench, id, ORG + TABLE + script, TOML)
+    return judged.result.status, judged.said
+
+
+def trigger(body: str, *, definer: bool = True, timing: str = "after insert", before: str = "") -> str:
+    rights = "security definer" if definer else ""
+    return (
+        f"{before} create function act() returns trigger language plpgsql {rights} as $$ begin {body} return new; end $$;"
+        f" create trigger act {timing} on job for each row execute function act();"
+    )
+
+
+JOURNAL = "create table journal (body text, org uuid); grant select on journal to app_user;"
+TRIGGERS = {
+    "other rows of the table": (
+        "undecided",
+        trigger("update job set state = 'twin' where title = new.title;"),
+    ),
+    "a row by a number that the text names": (
+        "undecided",
+        trigger("delete from job where id = new.title::uuid;", timing="after update"),
+    ),
+    "a statement put together": ("undecided", trigger("execute 'delete from job';")),
+    "a copy where all can read": (
+        "failed",
+        trigger("insert into journal values (new.title);", before=JOURNAL),
+    ),
+    "a copy by the caller": (
+        "failed",
+        trigger(
+            "insert into journal values (new.title);",
+            definer=False,
+            before=JOURNAL + "grant insert on journal to app_user;",
+        ),
+    ),
+    "news for all who listen": ("failed", trigger("perform pg_notify('jobs', new.title);", definer=False)),
+    "rows of the same tenant": (
+        "passed",
+        trigger("update job set state = 'twin' where org_id = new.org_id and title = new.title;"),
+    ),
+    "a journal that nobody reads": (
+        "passed",
+        trigger("insert into journal values (new.title);", before="create table journal (body text);"),
+    ),
+    "what the caller may do": ("passed", trigger("update job set state = 'old';", definer=False)),
+    "the row itself": ("passed", trigger("new.state := upper(new.state);", timing="before insert")),
+    "news without the row": ("passed", trigger("perform pg_notify('jobs', 'changed');", definer=False)),
+}
+
+
+@pytest.mark.parametrize(("status", "script"), TRIGGERS.values(), ids=TRIGGERS)
+def test_what_a_trigger_does_is_read_with_the_row_that_it_is_given(
+    bench: Bench, status: str, script: str
+) -> None:
+    assert outcome(bench, "EFF001", script)[0] == status, outcome(bench, "EFF001", script)
+
+
+def test_the_row_that_a_view_is_given_is_the_callers_word(bench: Bench) -> None:
+    script = (
+        "create view open_job with (security_invoker = true) as select id, org_id, title from job;"
+        "create function act() returns trigger language plpgsql security definer as $$"
+        " begin update job set title = new.title where {tie}; return new; end $$;"
+        "create trigger act instead of update on open_job for each row execute function act();"
+    )
+
+    assert outcome(bench, "EFF001", script.replace("{tie}", "org_id = new.org_id"))[0] == "undecided"
+    assert outcome(bench, "EFF001", script.replace("{tie}", "org_id = old.org_id"))[0] == "passed"
+
+
+RULES = {
+    "also": (
+        "undecided",
+        "create rule r as on update to job do also delete from job where title = old.title;",
+    ),
+    "a copy": (
+        "undecided",
+        f"{JOURNAL} create rule r as on insert to job do also insert into journal values (new.title);",
+    ),
+    "instead of a view's": (
+        "undecided",
+        "create view v with (security_invoker = true) as select id, title from job;"
+        " create rule r as on delete to v do instead delete from job where title = old.title;",
+    ),
+    "nothing": ("passed", "create rule r as on delete to job do instead nothing;"),
+}
+
+
+@pytest.mark.parametrize(("status", "script"), RULES.values(), ids=RULES)
+def test_a_rule_passes_that_does_nothing(bench: Bench, status: str, script: str) -> None:
+    assert outcome(bench, "EFF002", script)[0] == status
+
+
+def colour(action: str, grants: str, more: str = "") -> str:
+    return (
+        f"create table colour (name text primary key, hex text); {more} grant {grants} on colour to app_user;"
+        f" alter table job add colour text references colour {action};"
+    )
+
+
+CASCADES = {
+    "delete": ("failed", colour("on delete cascade", "select, delete")),
+    "set null": ("failed", colour("on delete set null", "select, delete")),
+    "a renamed key": ("failed", colour("on update cascade", "select, update")),
+    "set default": ("failed", colour("on update set default", "select, update (name)")),
+    "read only": ("passed", colour("on delete cascade on update cascade", "select")),
+    "another column": ("passed", colour("on update cascade", "select, update (hex)")),
+    "a key that refuses": ("not_applicable", colour("", "select, delete")),
+    "under policies": (
+        "undecided",
+        colour("on delete cascade", "select, delete", "alter table colour enable row level security; create policy c on colour using (hex is null);"),
+    ),
+    "under policies that only show": (
+        "passed",
+        colour("on delete cascade", "select, delete", "alter table colour enable row level security; create policy c on colour for select using (true);"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "script"), CASCADES.values(), ids=CASCADES)
+def test_a_cascade_is_as_safe_as_who_may_start_it(bench: Bench, status: str, script: str) -> None:
+    assert outcome(bench, "EFF003", script)[0] == status
+
+
+def view(
+    grants: str, options: str = "", end: str = "", select: str = "select id, org_id, title from job"
+) -> str:
+    return f"create view mine {options} as {select} where org_id = {CONTEXT} {end}; grant {grants} on mine to app_user;"
+
+
+def test_a_view_that_takes_rows_checks_them(bench: Bench) -> None:
+    assert outcome(bench, "EFF004", view("select, insert"))[0] == "failed"
+    assert outcome(bench, "EFF004", view("update"))[0] == "failed"
+    assert outcome(bench, "EFF004", view("insert", end="with check option"))[0] == "passed"
+    assert outcome(bench, "EFF004", view("select, delete"))[0] == "passed"
+    assert (
+        outcome(bench, "EFF004", view("select, insert", select="select distinct org_id from job"))[0]
+        == "passed"
+    )
+    assert outcome(bench, "EFF004", view("insert", "with (security_invoker = true)"))[0] == "not_applicable"
+
+
+def test_a_view_that_binds_the_tenant_is_a_barrier(bench: Bench) -> None:
+    assert outcome(bench, "EFF005", view("select"))[0] == "failed"
+    assert outcome(bench, "EFF005", view("select", "with (security_barrier = true)"))[0] == "passed"
+    assert outcome(bench, "EFF005", view("insert"))[0] == "passed"
+
+
+def test_a_leakproof_function_is_undecided_where_the_app_may_call_it(bench: Bench) -> None:
+    made = "create function f(t text) returns boolean language sql leakproof as 'select t is null';"
+    assert outcome(bench, "EFF006", made)[0] == "undecided"
+    assert outcome(bench, "EFF006", made + "revoke execute on function f(text) from public;")[0] == "passed"
+    assert outcome(bench, "EFF006", made.replace("leakproof", ""))[0] == "not_applicable"
+
+
+HELPERS = {
+    "a setting": ("failed", f"select {CONTEXT}", "immutable"),
+    "a table": ("failed", "select id from organization limit 1", "immutable"),
+    "the session": ("failed", "select md5(current_user)::uuid", "immutable"),
+    "nothing": ("passed", "select '00000000-0000-4000-8000-000000000001'::uuid", "immutable"),
+    "a setting, and says so": ("passed", f"select {CONTEXT}", "stable"),
+}
+
+
+@pytest.mark.parametrize(("status", "body", "volatility"), HELPERS.values(), ids=HELPERS)
+def test_a_helper_of_a_policy_is_as_constant_as_it_says(
+    bench: Bench, status: str, body: str, volatility: str
+) -> None:
+    script = (
+        f"create function mine() returns uuid language sql {volatility} as $$ {body} $$;"
+        " create policy h on job using (org_id = mine());"
+    )
+    assert outcome(bench, "EFF007", script)[0] == status
+
+
+def test_an_exclusion_constraint_holds_the_tenant(bench: Bench) -> None:
+    table = "create table slot (org_id uuid not null references organization (id), id int, at int, {});"
+    assert outcome(bench, "UNQ007", table.format("exclude using btree (at with =)"))[0] == "failed"
+    assert (
+        == "failed"
+    )
+    assert (
+        outcome(bench, "UNQ007", table.format("exclude using btree (at with =, org_id with =)"))[0]
+        == "passed"
+    )
+
+
+def test_a_unique_of_a_detail_table_leads_to_its_owner(bench: Bench) -> None:
+    table = "create table detail (job_id uuid primary key references job (id), ref text, number int {});"
+    assert outcome(bench, "UNQ008", table.format(", unique (ref)"))[0] == "failed"
+    assert (
+        outcome(bench, "UNQ008", table.format("") + "create unique index on detail (lower(ref));")[0]
+        == "failed"
+    )
+    assert outcome(bench, "UNQ008", table.format(", unique (job_id, ref)"))[0] == "passed"
+    assert outcome(bench, "UNQ008", table.format(""))[0] == "not_applicable"
+
+
+LEFT_OUT = {
+    "a tenant column": (
+        "undecided",
+        "create table board (org_id uuid, what text); grant select on board to app_user;",
+    ),
+    "a key to a tenant's table": (
+        "undecided",
+        "create table board (job_id uuid references job (id), what text); grant select on board to app_user;",
+    ),
+    "a ledger that the app writes": (
+        "undecided",
+        "create table schema_migrations (version varchar(128) primary key); grant select, insert on schema_migrations to app_user;",
+    ),
+    "a ledger that it does not": (
+        "passed",
+        "create table schema_migrations (version varchar(128) primary key); grant select on schema_migrations to app_user;",
+    ),
+    "shared for good": (
+        "passed",
+        "create table board (what text); grant select, insert on board to app_user;",
+    ),
+    "nobody's": ("passed", "create table board (org_id uuid, what text);"),
+}
+
+
+@pytest.mark.parametrize(("status", "script"), LEFT_OUT.values(), ids=LEFT_OUT)
+def test_what_is_left_out_is_said_where_it_may_hold_tenants_rows(
+    bench: Bench, status: str, script: str
+) -> None:
+    assert outcome(bench, "TEN011", script)[0] == status, outcome(bench, "TEN011", script)
+
+
+def test_the_list_of_the_tenants_is_not_for_all(bench: Bench) -> None:
+    def said(script: str) -> str:
+        return look(bench, "RLS016", script, TOML).result.status
+
+    assert said("grant select on organization to app_user;") == "failed"
+    assert said("grant select (id) on organization to public;") == "failed"
+    assert said("revoke all on organization from app_user, public;") == "passed"
+    assert said(ORG + "grant select on organization to app_user;") == "passed"
+
+
+PATHS = {
+    "no end": ("failed", "set search_path = public", "select count(*) from job"),
+    "a schema of the app's": ("failed", "set search_path = work, pg_temp", "select count(*) from public.job"),
+    "at its beginning": ("failed", "set search_path = pg_temp, public", "select count(*) from job"),
+    "no path at all": ("failed", "", "select 1::bigint"),
+    "names with their schema": ("passed", "set search_path = public", "select count(*) from public.job"),
+    "no table": ("passed", "set search_path = public", "select 1::bigint"),
+    "at its end": ("passed", "set search_path = public, pg_temp", "select count(*) from job"),
+}
+
+
+@pytest.mark.parametrize(("status", "path", "body"), PATHS.values(), ids=PATHS)
+def test_a_definer_finds_nothing_that_its_caller_made(
+    bench: Bench, status: str, path: str, body: str
+) -> None:
+    script = (
+        "create schema work; grant create, usage on schema work to app_user;"
+        f"create function f() returns bigint language sql stable security definer {path} as $$ {body} $$;"
+    )
+    assert outcome(bench, "BYP006", script)[0] == status
