@@ -107,6 +107,57 @@ AGAIN = {
         ObjectRef("index", "public", "shop", "shop_owner_idx"),
         "02_b.sql:2",
     ),
+    "an index that went with its column": (
+        "alter table shop drop column owner;",
+        ObjectRef("index", "public", "shop", "shop_owner_idx"),
+        None,
+    ),
+    "a check without a name": (
+        "\nalter table shop add check (id > 0);",
+        ObjectRef("constraint", "public", "shop", "shop_id_check"),
+        "02_b.sql:2",
+    ),
+    "a check of two columns": (
+        "alter table shop add check (id > owner);",
+        ObjectRef("constraint", "public", "shop", "shop_check"),
+        "02_b.sql:1",
+    ),
+    "an exclusion without a name": (
+        "alter table shop add exclude using btree (owner with =);",
+        ObjectRef("constraint", "public", "shop", "shop_owner_excl"),
+        "02_b.sql:1",
+    ),
+    "a renamed policy": (
+        "alter policy p on shop rename to q;",
+        ObjectRef("policy", "public", "shop", "q"),
+        "01_a.sql:11",
+    ),
+    "a trigger that was dropped": (
+        "drop trigger g on shop;",
+        ObjectRef("trigger", "public", "shop", "g"),
+        None,
+    ),
+    "a renamed view": ("alter view seen rename to saw;", ObjectRef("view", "public", "saw"), "01_a.sql:14"),
+    "a view that was replaced": (
+        "create or replace view seen as select 2;",
+        ObjectRef("view", "public", "seen"),
+        "02_b.sql:1",
+    ),
+    "a table that is there already": (
+        "create table if not exists shop (id int);",
+        ObjectRef("table", "public", "shop"),
+        "01_a.sql:3",
+    ),
+    "what a schema took along": (
+        "create schema s; alter table shop set schema s; drop schema s cascade;",
+        ObjectRef("column", "s", "shop", "id"),
+        None,
+    ),
+    "a function by the name of a table that was dropped": (
+        "create function shop() returns int language sql as 'select 1';\ndrop table shop;",
+        ObjectRef("function", "public", name="shop()"),
+        "02_b.sql:1",
+    ),
     "a policy made anew": (
         "drop policy p on shop;\ncreate policy p on shop using (id = 1);",
         ObjectRef("policy", "public", "shop", "p"),

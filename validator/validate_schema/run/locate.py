@@ -19,7 +19,8 @@ from ..sql.ident import visible
 
 if TYPE_CHECKING:
     from ..migrations import MigrationSet
-    from ..migrations.ddl.origins import Origin, Origins
+    from ..migrations.ddl.created import Origin
+    from ..migrations.ddl.origins import Origins
 
 _QUOTED = re.compile(r'"([^"\\]+)"')
 _OF_CONFIG = ("config", "suppression")

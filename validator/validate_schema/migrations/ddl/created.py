@@ -12,10 +12,26 @@ DEFAULT_SCHEMA = "public"
 _LONGEST = 63
 _PLACE = re.compile(r"location: \d+")
 _TYPES = ("OBJECT_TYPE", "OBJECT_DOMAIN")
+_RELATIONS = ("OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW")
+# What belongs to a table, has its own name, and is dropped or renamed by both.
+_PARTS = {
+    "OBJECT_COLUMN": "column",
+    "OBJECT_TABCONSTRAINT": "constraint",
+    "OBJECT_POLICY": "policy",
+    "OBJECT_TRIGGER": "trigger",
+}
+
+
+class Origin(NamedTuple):
+    """A file of the set, by its label, and a line in it, from 1."""
+
+    file: str
+    line: int
 
 
 class Key(NamedTuple):
-    """An object: a table, type or index by schema and name, a column or constraint by its table too."""
+    """An object: a table, view, type or function by schema and name (`table`), what belongs to a table by
+    its own name too."""
 
     kind: str
     schema: str
@@ -25,62 +41,63 @@ class Key(NamedTuple):
 
 @dataclass
 class Made:
-    """An object that exists: where it was created last, and every creation since it was last dropped.
+    """An object that exists: the line that it is made on, and every creation since it was last dropped.
 
     `columns` are those that it goes away with, `target` the table that a foreign key refers to, `shape`
     what tells two objects without names of their own apart.
     """
 
-    places: list[tuple[int, Statement]] = field(default_factory=list)
     columns: frozenset[str] = frozenset()
     target: tuple[str, str] | None = None
     shape: bytes = b""
-    hidden: bool = False
     primary: bool = False
+    hidden: bool = False
+    origin: Origin = Origin("", 0)
+    places: list[tuple[int, Statement]] = field(default_factory=list)
 
 
 class Objects:
-    """The objects at one point of the history. `again` gets each that is created while it exists;
+    """The objects at one point of the history. `again` gets each that another file creates while it exists;
     `rekeyed` holds, for each table, where its primary key was replaced."""
 
-    def __init__(self, again: Callable[[Key, Made], None]) -> None:
+    def __init__(self, again: Callable[[Key, Made], None] | None = None) -> None:
         self.made: Indexed[Key, Made] = Indexed(_terms)
         self.rekeyed: dict[tuple[str, str], list[tuple[int, Statement]]] = {}
         self.schema = DEFAULT_SCHEMA
         self._without_key: set[tuple[str, str]] = set()
         self._again = again
-        self._file, self._place = 0, Statement(file="", line=0)
+        self._file, self._place, self._text = 0, Statement(file="", line=0), b""
 
     def begin_file(self, number: int) -> None:
         """A file starts with the search path of a new session."""
         self._file, self.schema = number, DEFAULT_SCHEMA
 
-    def apply(self, node: Any, place: Statement) -> None:
-        """Follow one parsed statement."""
-        self._place = place
+    def apply(self, node: Any, place: Statement, text: str) -> None:
+        """Follow one parsed statement of `text`, which begins at `place`."""
+        self._place, self._text = place, text.encode()
         kind = node.WhichOneof("node")
         follow = getattr(self, f"_{kind}", None)
         if follow is not None:
             follow(getattr(node, kind))
 
-    def _create(
-        self,
-        key: Key,
-        *,
-        columns: frozenset[str] = frozenset(),
-        target: tuple[str, str] | None = None,
-        shape: bytes = b"",
-        hidden: bool = False,
-        primary: bool = False,
-    ) -> None:
-        here = (self._file, self._place)
+    def _create(self, key: Key, made: Made | None = None, *, hidden: bool = False, offset: int = 0) -> None:
+        """Take in an object that is written `offset` bytes into the text. `hidden`: where it is there
+        already, nothing happens."""
+        made, here = made or Made(), (self._file, self._place)
+        line = self._place.line + self._text.count(b"\n", 0, max(offset, 0))
+        made.origin = Origin(self._place.file, line)
         found = self.made.get(key)
         if found is None:
-            self.made[key] = Made([here], columns, target, shape, primary=primary)
-        elif found.places[-1][0] != self._file and found.shape == shape:
+            made.places.append(here)
+            self.made[key] = made
+            return
+        if not hidden and not made.shape:
+            found.origin = made.origin
+        if found.places[-1][0] != self._file and found.shape == made.shape:
             found.places.append(here)
-            found.hidden = found.hidden or hidden or bool(shape)
-            self._again(key, found)
+            found.hidden = found.hidden or hidden or bool(made.shape)
+            if self._again is not None:
+                self._again(key, found)
 
     def _create_stmt(self, message: Any) -> None:
         if message.relation.relpersistence == "t" or message.relation.schemaname == "pg_temp":
@@ -98,9 +115,13 @@ class Objects:
                 self._constraint(schema, table, element.constraint)
 
     def _create_table_as_stmt(self, message: Any) -> None:
-        if message.into.rel.relpersistence != "t" and message.objtype == _enum(message, "OBJECT_TABLE"):
-            schema, table = self._relation(message.into.rel)
-            self._create(Key("table", schema, table), hidden=message.if_not_exists)
+        if message.into.rel.relpersistence == "t":
+            return
+        kind = "table" if _name_of(message, "objtype") == "OBJECT_TABLE" else "view"
+        self._create(Key(kind, *self._relation(message.into.rel)), hidden=message.if_not_exists)
+
+    def _view_stmt(self, message: Any) -> None:
+        self._create(Key("view", *self._relation(message.view)))
 
     def _index_stmt(self, message: Any) -> None:
         schema, table = self._relation(message.relation)
@@ -111,12 +132,8 @@ class Objects:
         name = message.idxname or _derived(table, parts, "idx")
         if name:
             shape = b"" if message.idxname else _shape(message)
-            self._create(
-                Key("index", schema, table, name),
-                columns=frozenset(columns),
-                shape=shape,
-                hidden=message.if_not_exists,
-            )
+            made = Made(frozenset(columns), shape=shape)
+            self._create(Key("index", schema, table, name), made, hidden=message.if_not_exists)
 
     def _create_enum_stmt(self, message: Any) -> None:
         self._create(Key("type", *self._named(message.type_name)))
@@ -130,37 +147,42 @@ class Objects:
     def _create_range_stmt(self, message: Any) -> None:
         self._create(Key("type", *self._named(message.type_name)))
 
+    def _create_function_stmt(self, message: Any) -> None:
+        self._create(Key("function", *self._named(message.funcname)))
+
+    def _create_policy_stmt(self, message: Any) -> None:
+        self._create(Key("policy", *self._relation(message.table), message.policy_name))
+
+    def _create_trig_stmt(self, message: Any) -> None:
+        self._create(Key("trigger", *self._relation(message.relation), message.trigname))
+
     def _column(self, schema: str, table: str, column: Any, *, hidden: bool) -> None:
         key = Key("column", schema, table, column.colname)
         exists = key in self.made
-        self._create(key, columns=frozenset({column.colname}), hidden=hidden)
+        self._create(key, Made(frozenset({column.colname})), hidden=hidden, offset=column.location)
         if not exists:
             for wrapped in column.constraints:
                 self._constraint(schema, table, wrapped.constraint, column.colname)
 
     def _constraint(self, schema: str, table: str, constraint: Any, column: str = "") -> None:
-        """Take in a constraint. One without a name is known by the name that PostgreSQL gives it."""
+        """Take in a constraint. One without a name is known by the name that PostgreSQL gives it.
+
+        PostgreSQL numbers the second of those, so nothing fails; of checks no two files are taken to make
+        the same one.
+        """
         kind = _constraint_kind(constraint)
         if kind is None:
             return
-        columns = _strings(constraint.keys or constraint.fk_attrs) or ([column] if column else [])
-        columns = columns or list(column_names(constraint.raw_expr))
-        suffix, counted = {"primary key": ("pkey", []), "unique": ("key", columns)}.get(
-            kind, ("fkey", columns)
-        )
-        name = constraint.conname or ("" if kind == "check" else _derived(table, counted, suffix))
+        columns = _constrained(constraint) or ([column] if column else [])
+        name = constraint.conname or _named_after(kind, table, columns)
         if not name:
             return
         target = self._relation(constraint.pktable) if kind == "foreign key" else None
-        # PostgreSQL numbers the second constraint without a name, so nothing fails.
         shape = b"" if constraint.conname or kind == "primary key" else repr((kind, columns, target)).encode()
-        self._create(
-            Key("constraint", schema, table, name),
-            columns=frozenset(columns),
-            target=target,
-            shape=shape,
-            primary=kind == "primary key",
-        )
+        if shape and kind == "check":
+            shape = str(self._file).encode()
+        made = Made(frozenset(columns), target, shape, primary=kind == "primary key")
+        self._create(Key("constraint", schema, table, name), made, offset=constraint.location)
         if kind == "primary key" and (schema, table) in self._without_key:
             self._without_key.discard((schema, table))
             self.rekeyed.setdefault((schema, table), []).append((self._file, self._place))
@@ -191,8 +213,11 @@ class Objects:
         for wrapped in message.objects:
             if kind == "OBJECT_SCHEMA":
                 self._drop_schema(wrapped.string.sval)
-            elif kind == "OBJECT_TABLE":
+            elif kind in _RELATIONS:
                 self._drop_table(*self._named(wrapped.list.items))
+            elif kind in _PARTS:
+                *of, name = _strings(wrapped.list.items)
+                self.made.pop(Key(_PARTS[kind], *self._qualified(of), name))
             elif kind == "OBJECT_INDEX":
                 self._drop_index(*self._named(wrapped.list.items))
             elif kind in _TYPES:
@@ -212,8 +237,8 @@ class Objects:
                 self.made.pop(key)
 
     def _of(self, schema: str, table: str) -> list[Key]:
-        """Return a table and what belongs to it."""
-        return [key for key in self.made.named(("table", schema, table)) if key.kind != "type"]
+        """Return a table or view and what belongs to it."""
+        return [k for k in self.made.named(("table", schema, table)) if k.kind not in ("type", "function")]
 
     def _rename_stmt(self, message: Any) -> None:
         kind, new = _name_of(message, "rename_type"), message.newname
@@ -225,12 +250,12 @@ class Objects:
             self.made.move([named], lambda k: k._replace(table=new))
             return
         schema, name = self._relation(message.relation)
-        if kind in ("OBJECT_COLUMN", "OBJECT_TABCONSTRAINT"):
-            wanted = Key("column" if kind == "OBJECT_COLUMN" else "constraint", schema, name, message.subname)
+        if kind in _PARTS:
+            wanted = Key(_PARTS[kind], schema, name, message.subname)
             if kind == "OBJECT_COLUMN":
                 self._rename_column(schema, name, message.subname, new)
             self.made.move([wanted], lambda k: k._replace(name=new))
-        elif kind == "OBJECT_TABLE" and Key("table", schema, name) in self.made:
+        elif kind in _RELATIONS and any(Key(k, schema, name) in self.made for k in ("table", "view")):
             self.made.move(self._of(schema, name), lambda k: k._replace(table=new))
             self._retarget((schema, name), (schema, new))
         elif kind in ("OBJECT_INDEX", "OBJECT_TABLE"):
@@ -244,7 +269,7 @@ class Objects:
 
     def _alter_object_schema_stmt(self, message: Any) -> None:
         kind, new = _name_of(message, "object_type"), message.newschema
-        if kind == "OBJECT_TABLE":
+        if kind in _RELATIONS:
             schema, name = self._relation(message.relation)
             self.made.move(self._of(schema, name), lambda k: k._replace(schema=new))
             self._retarget((schema, name), (new, name))
@@ -277,7 +302,9 @@ class Objects:
         return message.schemaname or self.schema, message.relname
 
     def _named(self, parts: Any) -> tuple[str, str]:
-        names = _strings(parts)
+        return self._qualified(_strings(parts))
+
+    def _qualified(self, names: list[str]) -> tuple[str, str]:
         return (names[-2] if len(names) > 1 else self.schema), names[-1]
 
 
@@ -315,6 +342,20 @@ def _constraint_kind(constraint: Any) -> str | None:
     }.get(_name_of(constraint, "contype"))
 
 
+def _constrained(constraint: Any) -> list[str]:
+    """Return the columns that a constraint names, each once."""
+    named = _strings(constraint.keys or constraint.fk_attrs)
+    named += [e.list.items[0].index_elem.name or "expr" for e in constraint.exclusions]
+    return list(dict.fromkeys(named or column_names(constraint.raw_expr)))
+
+
+def _named_after(kind: str, table: str, columns: list[str]) -> str:
+    """Return the name that PostgreSQL gives a constraint without one; see `ChooseConstraintName`."""
+    suffix = {"primary key": "pkey", "unique": "key", "exclusion": "excl", "check": "check"}.get(kind, "fkey")
+    silent = kind == "primary key" or (kind == "check" and len(columns) > 1)
+    return _derived(table, [] if silent else columns, suffix)
+
+
 def _derived(table: str, columns: list[str], suffix: str) -> str:
     """Return the name that PostgreSQL derives; "" where it would have to shorten it."""
     name = "_".join((table, *columns, suffix))
@@ -336,8 +377,3 @@ def _name_of(message: Any, attribute: str) -> str:
     number = getattr(message, attribute)
     name: str = message.DESCRIPTOR.fields_by_name[attribute].enum_type.values_by_number[number].name
     return name
-
-
-def _enum(message: Any, name: str) -> int:
-    number: int = message.DESCRIPTOR.fields_by_name["objtype"].enum_type.values_by_name[name].number
-    return number

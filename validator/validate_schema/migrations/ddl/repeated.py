@@ -5,23 +5,19 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from ...model.history import RepeatedDdl, Statement
-from ...model.wording import excerpt, first_of, some
-from ...sql import script
+from ...model.history import RepeatedDdl
+from ...model.wording import first_of, some
 from ...sql.ident import quote_ident
-from ...sql.parser import Unreadable, parse_messages
 from ..discovery.folder import read_sql
 from ..records import MigrationSet
 from .created import DEFAULT_SCHEMA, Key, Made, Objects
+from .reading import Reading
 
-_DDL = re.compile(r"(?:create|alter|drop|set|select)\b", re.IGNORECASE)
 _IRRELEVANT = re.compile(
-    r"(?:create\s+(?:or\s+replace\s+)?(?:function|procedure|trigger|view|policy|role|extension)"
-    r"|alter\s+(?:function|role|default|policy)|select\b(?!.*\bsearch_path\b)|set\b(?!.*\bsearch_path\b))",
-    re.IGNORECASE | re.DOTALL,
+    r"create\s+(?:or\s+replace\s+)?(?:function|procedure|trigger|view|policy|role|extension)"
+    r"|alter\s+(?:function|role|default|policy)",
+    re.IGNORECASE,
 )
-_UNSEEN = re.compile(r"(?:do\b|call\b|execute\b)", re.IGNORECASE)
-_WORDS = 80
 _FEW = 3
 
 
@@ -64,8 +60,13 @@ def parse_ddl(migrations: MigrationSet) -> Ddl:
     be read.
     """
     found: dict[int, tuple[Key, Made]] = {}
-    objects = Objects(lambda key, made: found.setdefault(id(made), (key, made)) and None)
-    reading = _Reading(objects)
+
+    def again(key: Key, made: Made) -> None:
+        if key.kind != "view":  # which comes again as CREATE OR REPLACE
+            found.setdefault(id(made), (key, made))
+
+    objects = Objects(again)
+    reading = Reading(objects, _IRRELEVANT)
     for number, file in enumerate(migrations.files):
         reading.file(number, migrations.label(file.path), file.sql, file.first_line)
     repeated = [*(_repeat(key, made) for key, made in found.values()), *_rekeyed(objects)]
@@ -75,42 +76,6 @@ def parse_ddl(migrations: MigrationSet) -> Ddl:
         repeated += _by_stray(number, found.values())
         found.clear()
     return Ddl(reading.statements, tuple(repeated), reading.unseen, reading.unparsed)
-
-
-class _Reading:
-    """Reads file after file, counting."""
-
-    def __init__(self, objects: Objects) -> None:
-        self._objects = objects
-        self.statements = self.unseen = self.unparsed = 0
-
-    def file(self, number: int, label: str, sql: str, first_line: int) -> None:
-        self._objects.begin_file(number)
-        at, line = 0, first_line
-        for piece in script.pieces(sql):
-            if piece.kind == "sql" and _UNSEEN.match(piece.text):
-                self.unseen += 1
-                continue
-            if piece.kind != "psql":
-                self.statements += 1
-            if piece.kind != "sql":
-                continue
-            if not _DDL.match(piece.text) or _IRRELEVANT.match(piece.text):
-                continue
-            line += sql.count("\n", at, piece.start)
-            at = piece.start
-            self._statement(piece.text, label, line)
-
-    def _statement(self, text: str, label: str, line: int) -> None:
-        try:
-            parsed = parse_messages(text)
-        except Unreadable:
-            self.unparsed += 1
-            self.statements -= 1
-            return
-        shown = excerpt(text, _WORDS)
-        for statement in parsed:
-            self._objects.apply(statement.stmt, Statement(file=label, line=line, text=shown))
 
 
 def _repeat(key: Key, made: Made) -> RepeatedDdl:
