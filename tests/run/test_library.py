@@ -13,8 +13,8 @@ from psycopg.rows import dict_row
 
 import validate_schema
 from tests.fix_cli import SHOP, SHOP_CONFIG, Terminal
-from tests.fix_pages import blocks
-from validate_schema import Config, UsageError, render, validate
+from tests.fix_pages import DOCS, blocks
+from validate_schema import Config, Request, UsageError, diff, fix, pack, prove, render, validate
 from validate_schema.cli import run
 from validate_schema.scratch import Database
 
@@ -58,6 +58,48 @@ def test_importing_the_package_loads_nothing_of_it() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "[] False []\n"
+
+
+def test_the_public_names_are_these_and_each_is_told_of() -> None:
+    assert sorted(validate_schema.__all__) == [
+        "Config",
+        "ConfigError",
+        "ConnectError",
+        "Finding",
+        "MigrationError",
+        "PackError",
+        "ReadError",
+        "ReplayError",
+        "Report",
+        "Request",
+        "ScratchError",
+        "Severity",
+        "SnapshotError",
+        "UsageError",
+        "ValidateSchemaError",
+        "__version__",
+        "diff",
+        "fix",
+        "memory_engine",
+        "prove",
+        "read_report",
+        "render",
+        "validate",
+        "write",
+    ]
+    page = (DOCS / PAGE).read_text(encoding="utf-8")
+    assert [name for name in validate_schema.__all__ if f"`{name}`" not in page] == []
+
+
+def test_what_is_offered_for_checks_is_this() -> None:
+    offered = {name for name in vars(pack) if not name.startswith("_")}
+    assert offered == {
+        "Check", "Evidence", "Facts", "Family", "Flaw", "NotExamined", "ObjectRef", "Promise", "Remedy", "Scope",
+        "Severity", "Step", "Tie", "Undecided", "Unexamined", "check",
+        "model", "remedies", "scoping", "sql", "subjects",
+    }  # fmt: skip
+    page = (DOCS / "packs.md").read_text(encoding="utf-8")
+    assert [name for name in offered if f"`{name}`" not in page] == []
 
 
 def test_every_name_that_is_offered_is_there() -> None:
@@ -151,6 +193,58 @@ def test_a_wrong_argument_is_one_line_for_people(
     assert said in str(raised.value)
     assert "\n" not in str(raised.value)
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_request_is_the_same_as_its_arguments(project: Terminal) -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    given = {"migrations": "db/migrations", "select": "UNQ", "now": moment}
+    by_request, by_arguments = validate(Request.of(**given)), validate(**given)  # type: ignore[arg-type]
+    assert by_request.findings == by_arguments.findings
+    with pytest.raises(UsageError, match=r"select: say it to Request\.of"):
+        validate(Request.of(**given), select="TEN")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="unexpected argument 'selct'"):
+        validate(selct="TEN")  # type: ignore[call-arg]
+
+
+def test_fix_writes_a_migration_as_the_folders_tool_wants_it_but_not_to_the_disk(project: Terminal) -> None:
+    before = sorted(project.folder.rglob("*"))
+    baseline = validate(migrations="db/migrations", select="UNQ001")
+    mended = fix(migrations="db/migrations", select="UNQ001", name="Mend it!")
+    known = fix(migrations="db/migrations", select="UNQ001", baseline=baseline)
+
+    (path,) = mended.files
+    assert path.as_posix() == "db/migrations/003_mend_it.sql"
+    assert (mended.verified.failure, mended.verified.left, len(mended.plan.mended)) == ("", (), 1)
+    assert (known.files, known.plan.mended) == ({}, [])
+    assert sorted(project.folder.rglob("*")) == before
+    with pytest.raises(UsageError, match="nowhere to write"):
+        fix(snapshot="none.json")
+
+
+def test_prove_runs_the_checks_on_the_proof_whatever_was_selected(shop: Database) -> None:
+    report = prove(database_url=shop.conninfo, config=SHOP_CONFIG, select="UNQ")
+    live = prove(database_url=shop.conninfo, config=SHOP_CONFIG, prove="live")
+
+    assert {check.family for check in (*report.checks, *live.checks)} == {"ISO"}
+    assert (report.isolation.attempted, report.isolation.live, live.isolation.live) == (True, False, True)
+
+
+def test_the_sides_of_a_difference_are_what_the_command_line_takes_or_a_connection(
+    project: Terminal, shop: Database
+) -> None:
+    engine = sqlalchemy.create_engine(shop.conninfo.replace("postgresql://", "postgresql+psycopg://"))
+    with psycopg.connect(shop.conninfo, row_factory=dict_row) as connection:
+        connection.execute("alter table purchase add column draft int")
+        here = Request.of(connection=connection, config=Config())
+        found = diff(Request.of(engine=engine, config=Config()), here, only=["column"])
+        against = diff(Path("db/migrations"), here)
+        connection.rollback()
+    engine.dispose()
+
+    assert [(c.kind, c.object.name) for c in found.changes] == [("added", "draft")]
+    assert [c.object.name for c in against.changes] == ["draft"]
+    with pytest.raises(UsageError, match='unknown kind "colunm"; did you mean "column"'):
+        diff("db/migrations", here, only="colunm")
 
 
 def test_a_proof_is_not_made_on_a_connection_that_is_open(shop: Database) -> None:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from .model.errors import ConfigError as ConfigError
     from .model.errors import ConnectError as ConnectError
     from .model.errors import MigrationError as MigrationError
+    from .model.errors import PackError as PackError
     from .model.errors import ReadError as ReadError
+    from .model.errors import ReplayError as ReplayError
     from .model.errors import ScratchError as ScratchError
     from .model.errors import SnapshotError as SnapshotError
     from .model.errors import UsageError as UsageError
@@ -28,8 +30,12 @@ if TYPE_CHECKING:
     from .model.version import __version__ as __version__
     from .report import read_report as read_report
     from .report import render as render
+    from .run.library import diff as diff
+    from .run.library import fix as fix
+    from .run.library import prove as prove
     from .run.library import validate as validate
     from .run.library import write as write
+    from .run.request import Request as Request
 
 
 _HOMES = {
@@ -38,14 +44,20 @@ _HOMES = {
     "ConnectError": "model.errors",
     "Finding": "model.finding",
     "MigrationError": "model.errors",
+    "PackError": "model.errors",
     "ReadError": "model.errors",
+    "ReplayError": "model.errors",
     "Report": "model.report",
+    "Request": "run.request",
     "ScratchError": "model.errors",
     "Severity": "model.finding",
     "SnapshotError": "model.errors",
     "UsageError": "model.errors",
     "ValidateSchemaError": "model.errors",
+    "diff": "run.library",
+    "fix": "run.library",
     "memory_engine": "catalog.sqlite.opening",
+    "prove": "run.library",
     "read_report": "report",
     "render": "report",
     "validate": "run.library",

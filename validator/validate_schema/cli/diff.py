@@ -54,12 +54,12 @@ def command(
     from ..model.progress import Progress
     from ..report import write
     from ..report.difference import render_difference
-    from ..run.differ import differ
+    from ..run.differ import differ, kinds_of
     from ..run.sides import open_side, recognise
     from ..sources import SourceContext
     from .output import STDOUT, require_folder, use_color
 
-    kinds, others = _kinds(only), _kinds(ignore)
+    kinds, others = kinds_of(only), kinds_of(ignore)
     require_folder(output)
     progress = Progress()
     named = [recognise(entry, tool) for entry in (a, b)]
@@ -75,17 +75,3 @@ def command(
     else:
         write(text, Path(output))
     return 1 if found.changes else 0
-
-
-def _kinds(given: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the kinds that were named. Raises `UsageError` for an unknown one."""
-    from ..model.difference import WORDS
-    from ..model.errors import UsageError
-    from ..model.wording import did_you_mean
-
-    words = [word.strip() for part in given for word in part.split(",") if word.strip()]
-    for word in words:
-        if word not in WORDS:
-            hint = did_you_mean(word, WORDS)
-            raise UsageError(f'unknown kind "{word}"{hint}; known are {", ".join(WORDS)}')
-    return tuple(words)

@@ -12,7 +12,6 @@ from ..model.wording import form, some
 from . import options
 
 if TYPE_CHECKING:
-    from ..migrations import MigrationSet
     from ..run.fix import Correction
 
 STDOUT = "-"
@@ -58,63 +57,17 @@ def command(*, output: Path | None, into: Path | None, name: str, force: bool, *
 
     Ends with 0 when it was written or nothing was to be mended, 1 when the trial found something wrong.
     """
-    from ..checking.engine import select_checks
+    from ..checking.baseline import Baseline
     from ..model.progress import Progress
-    from ..run.fix import Wanted, correct
-    from ..run.request import split_ids
+    from ..report import read_report
+    from ..run.fix import corrected
     from .request import request_of
 
     told = options.Options(**given)
-    request = request_of(replace(told, prove=False, baseline=None))
-    source, config = request.source, request.config.config
-    folder = None if output else _folder(into, source.migrations, request.base, config.migrations.path)
-    ignored = (*split_ids(told.ignore), *config.checks.ignore)
-    wanted = Wanted(
-        ids=frozenset(check.id for check in request.checks),
-        known=_known(told.baseline),
-        output=output,
-        migrations=_layout(folder, source.tool),
-        name=_slug(name),
-        prove=told.prove,
-    )
-    every = replace(request, checks=select_checks(request.known, (), ignored))
-    return _finish(correct(every, wanted, Progress()), force=force)
-
-
-def _known(baseline: Path | None) -> frozenset[str]:
-    """Return the fingerprints of an earlier report's findings."""
-    from ..report import read_report
-
-    return frozenset(f.fingerprint for f in read_report(baseline).findings) if baseline else frozenset()
-
-
-def _folder(into: Path | None, migrations: Path | None, base: Path, configured: str | None) -> Path:
-    """Return the folder that the migration is added to."""
-    folder = into or migrations or (base / configured if configured else None)
-    if folder is None:
-        raise UsageError("nowhere to write: give --output FILE, --into DIR, or path in [migrations]")
-    return folder
-
-
-def _layout(folder: Path | None, tool: str | None) -> "MigrationSet | None":
-    from ..migrations import discover
-    from ..run.fix.layout import writing_of
-
-    if folder is None:
-        return None
-    migrations = discover(folder, tool)
-    writing_of(migrations)
-    return migrations
-
-
-def _slug(name: str) -> str:
-    """Return `name` as a part of a file name, in the letters that every tool takes."""
-    import re
-
-    slug = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
-    if not slug:
-        raise UsageError(f"--name {name}: give at least one letter or digit")
-    return slug
+    request = request_of(replace(told, baseline=None))
+    if told.baseline is not None:
+        request = replace(request, baseline=Baseline(read_report(told.baseline), told.baseline.name))
+    return _finish(corrected(request, output, into, name=name, progress=Progress()), force=force)
 
 
 def _finish(correction: "Correction", *, force: bool) -> int:

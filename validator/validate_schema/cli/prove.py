@@ -24,22 +24,18 @@ def command(*, live: bool, **given: Any) -> int:
 
     Ends with 0 when every table is proven, 1 on a leak, 3 when something is inconclusive.
     """
-    from dataclasses import replace
-
-    from ..checking.declare import PROOF
     from ..model.progress import Progress
     from ..report.proof_text import render_proof
     from ..run.examine import examine
+    from ..run.proof import proof_alone
     from .output import deliver, destinations_of, make_script_folder, use_color, write_scripts
     from .request import request_of
 
-    told = options.Options(**given, prove=not live, prove_live=live, data=False)
+    told = options.Options(**given, prove=not live, prove_live=live)
     destinations = destinations_of(told)
     request = request_of(told)
     make_script_folder(told.repro)
-    # All checks on the proof: what the config selects is meant for the schema.
-    checks = tuple(c for c in request.known if c.needs == PROOF)
-    report = examine(replace(request, checks=checks), Progress())
+    report = examine(proof_alone(request), Progress())
     matrix = render_proof(report, color=use_color(told.color), quiet=told.quiet)
     deliver(report, destinations, told, summary=matrix)
     write_scripts(report, told.repro)

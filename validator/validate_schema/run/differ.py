@@ -9,9 +9,9 @@ from ..contract.diff.contracts import Declared, compare_contracts, count_compare
 from ..contract.observed import observed_contract
 from ..migrations.run.drift import certain_changes
 from ..model.catalog import Catalog
-from ..model.difference import Change, Difference, chosen
-from ..model.errors import ReadError
-from ..model.wording import form, some
+from ..model.difference import WORDS, Change, Difference, chosen
+from ..model.errors import ReadError, UsageError
+from ..model.wording import did_you_mean, form, some
 from .sides import Side
 
 _LISTED = 10
@@ -24,6 +24,17 @@ _NOT_REPLAYED = (
     " migrations, and what the other side alone has of extensions, publications, event triggers, partitions"
     " and schemas were not compared"
 )
+
+
+def kinds_of(given: Iterable[str]) -> tuple[str, ...]:
+    """Return the kinds of objects that are named, by comma or one each. Raises `UsageError` for an unknown
+    one."""
+    words = [word.strip() for part in given for word in part.split(",") if word.strip()]
+    for word in words:
+        if word not in WORDS:
+            hint = did_you_mean(word, WORDS)
+            raise UsageError(f'unknown kind "{word}"{hint}; known are {", ".join(WORDS)}')
+    return tuple(words)
 
 
 def differ(

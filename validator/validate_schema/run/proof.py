@@ -1,10 +1,12 @@
 """The proof as part of a run: whether it is wanted, on which copy it is made, what it is told."""
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from ..checking.declare import PROOF
 from ..config import ProveConfig
 from ..facts.facts import Facts
 from ..model.catalog import POSTGRESQL
@@ -17,6 +19,7 @@ from .source import Source
 
 if TYPE_CHECKING:
     from ..evidence.isolation import ContextSetup
+    from .request import Request
 
 NOT_WANTED = "not proven in this run (--prove)"
 NO_DATABASE = "a snapshot holds no database to prove isolation on: give --migrations or --database-url"
@@ -36,6 +39,13 @@ class Proving(StrEnum):
     LIVE = "live"
 
 
+def proof_alone(request: "Request") -> "Request":
+    """Return the request for the checks on the proof and nothing else, whatever the config selects: that is
+    meant for the schema."""
+    checks = tuple(check for check in request.known if check.needs == PROOF)
+    return replace(request, checks=checks, rows=False, proving=request.proving or Proving.COPY)
+
+
 def require_provable(wanted: Proving, source: Source) -> None:
     """Raise `UsageError` where the source has nothing to prove on."""
     if wanted and source.kind == "sqlite":
@@ -44,7 +54,7 @@ def require_provable(wanted: Proving, source: Source) -> None:
         raise UsageError(NO_DATABASE)
     if wanted is Proving.LIVE and source.kind == "migrations":
         raise UsageError(NO_LIVE_ROWS)
-    if wanted is Proving.COPY and source.connection is not None:
+    if wanted is Proving.COPY and (source.connection is not None or source.engine is not None):
         raise UsageError(NO_COPY)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..checking.baseline import Baseline
 from ..checking.declare import Check
@@ -16,6 +17,11 @@ from .proof import Proving
 from .provenance import run_time
 from .source import Source
 
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from .arguments import Asked
+
 
 @dataclass(frozen=True)
 class Request:
@@ -25,7 +31,8 @@ class Request:
     the config whether its migrations are replayed. `list_subjects` keeps in the report what each check
     examined, by name. `baseline` is what the findings are measured against. `contracts` are sources of the
     contract besides the config's, relative to the working directory. `root` is the folder that the places of
-    findings are relative to; None: that of the repository.
+    findings are relative to; None: that of the repository. `ignored` are the prefixes of the checks that
+    nobody wants to hear of.
     """
 
     source: Source
@@ -43,6 +50,14 @@ class Request:
     contracts: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
     root: Path | None = None
+    ignored: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, **arguments: "Unpack[Asked]") -> "Request":
+        """Return what the arguments ask for: see `Asked`. Raises `UsageError` for one that cannot be used."""
+        from .arguments import asked
+
+        return asked(arguments)
 
     @property
     def base(self) -> Path:
@@ -64,11 +79,13 @@ def request_for(
     known, chosen = checks_at_hand(loaded, packs), loaded.config.checks
     for id in chosen.severity:
         require_known(known, id)
+    ignored = (*ignore, *chosen.ignore)
     return Request(
         source=told(source, loaded),
         config=loaded,
         known=known,
-        checks=select_checks(known, select or chosen.select, (*ignore, *chosen.ignore)),
+        checks=select_checks(known, select or chosen.select, ignored),
+        ignored=ignored,
         now=run_time(os.environ),
         environ=os.environ,
     )

@@ -106,15 +106,23 @@ def open_side(
         with progress.step(f"reading {shown(named.entry)}"):
             contract = read_source(named.entry, Path(), context)
         return Side(Compared(kind="contract", name=shown(named.entry)), contract=contract)
-    source = Source(scratch=context.scratch, statement_timeout_ms=timeout_ms)
+    source = Source(scratch=context.scratch, statement_timeout_ms=timeout_ms, tool=tool)
     if named.kind == "url":
-        return _catalog_of(replace(source, database_url=named.entry), "", progress)
-    path = Path(named.entry)
+        return side_of(replace(source, database_url=named.entry), progress)
     if named.kind == "snapshot":
-        return _catalog_of(replace(source, snapshot=path), named.entry, progress)
-    discover(path, tool)  # what is wrong with the files themselves is said as that
+        return side_of(replace(source, snapshot=Path(named.entry)), progress, named.entry)
+    return side_of(replace(source, migrations=Path(named.entry)), progress, named.entry)
+
+
+def side_of(source: Source, progress: Progress, name: str = "") -> Side:
+    """Read the side that a source is, under the name that it was given, its own without one. Raises what
+    `open_side` does."""
+    if source.migrations is None:
+        return _catalog_of(source, name or str(source.snapshot or ""), progress)
+    # What is wrong with the files themselves is said as that.
+    discover(source.migrations, source.tool, programs=source.command is not None)
     try:
-        return _catalog_of(replace(source, migrations=path, tool=tool), named.entry, progress)
+        return _catalog_of(source, name or str(source.migrations), progress)
     except MigrationError as error:
         raise ReplayError(str(error)) from None
 

@@ -17,6 +17,7 @@ from .opened import Broken, File, Live, Opened, Replayed, Snapshot
 
 if TYPE_CHECKING:
     import psycopg
+    import sqlalchemy
 
     from ..catalog.connect import Destination
     from ..scratch import Database, Server
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Source:
     """Where the catalog comes from: one of these, or libpq's environment when none is set. A `connection`
-    belongs to the caller: it is read, and left open as it was. `sqlite` is an engine or connection of
+    belongs to the caller: it is read, and left open as it was; an `engine` of his is asked for one before
+    the source is opened. `sqlite` is an engine or connection of
     SQLAlchemy, or a connection of sqlite3, to an SQLite database; a URL may lead to one as well.
 
     `scratch` names the scratch server for `migrations`; `tool` the migration tool where the folder
@@ -36,6 +38,7 @@ class Source:
     migrations: Path | None = None
     snapshot: Path | None = None
     connection: "psycopg.Connection | None" = None
+    engine: "sqlalchemy.Engine | None" = None
     sqlite: Any = None
     tool: str | None = None
     command: str | None = None

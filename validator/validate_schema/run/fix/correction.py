@@ -1,5 +1,6 @@
 """From a target to a migration that was tried: plan, write, run it on a fresh copy, judge again."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -8,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from ...catalog import read_catalog
 from ...catalog.snapshot import fingerprint
-from ...checking.engine import Outcome, run
+from ...checking.engine import Outcome, run, select_checks
 from ...facts.facts import Facts
-from ...migrations import MigrationFile, MigrationSet, replay
+from ...migrations import MigrationFile, MigrationSet, discover, replay
 from ...migrations.writing import ONE_BY_ONE, Script, Way
 from ...model.contract import Contract
 from ...model.errors import MigrationError, UsageError
@@ -23,7 +24,7 @@ from ...sources import SourceContext
 from ...sources.build import build_contract
 from ..examine import rows, severities, understand, with_rules
 from ..opened import Live, Replayed
-from ..proof import context_of
+from ..proof import Proving, context_of
 from ..request import Request
 from ..source import open_source
 from .layout import place, writing_of
@@ -87,6 +88,46 @@ class Wanted:
     migrations: MigrationSet | None = None
     name: str = NAME
     prove: bool = False
+
+
+def corrected(
+    request: Request, output: Path | None, into: Path | None, *, name: str, progress: Progress
+) -> Correction:
+    """Return the correction of what the request's checks find, but for what its baseline knows: one SQL file
+    `output`, else a migration called `name` in the folder `into`, that of the request or that of its config.
+
+    Raises `UsageError` for no place and for a name that is none, and the errors of `correct`.
+    """
+    configured = request.config.config.migrations.path
+    folder = into or request.source.migrations or (request.base / configured if configured else None)
+    if folder is None and output is None:
+        raise UsageError("nowhere to write: give --output FILE, --into DIR, or path in [migrations]")
+    wanted = Wanted(
+        ids=frozenset(check.id for check in request.checks),
+        known=frozenset(f.fingerprint for f in request.baseline.report.findings)
+        if request.baseline
+        else frozenset(),
+        output=output,
+        migrations=None if output or folder is None else _written_into(folder, request.source.tool),
+        name=_slug(name),
+        prove=request.proving is not Proving.NO,
+    )
+    every = select_checks(request.known, (), request.ignored)
+    return correct(replace(request, checks=every), wanted, progress)
+
+
+def _written_into(folder: Path, tool: str | None) -> MigrationSet:
+    migrations = discover(folder, tool)
+    writing_of(migrations)
+    return migrations
+
+
+def _slug(name: str) -> str:
+    """Return `name` as a part of a file name, in the letters that every tool takes."""
+    slug = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    if not slug:
+        raise UsageError(f"--name {name}: give at least one letter or digit")
+    return slug
 
 
 @dataclass(frozen=True)
@@ -158,7 +199,7 @@ def _require_copyable(request: Request) -> None:
         raise UsageError(NO_COPY)
     if request.source.kind == "sqlite":
         raise UsageError(NO_SQLITE)
-    if request.source.connection is not None:
+    if request.source.connection is not None or request.source.engine is not None:
         raise UsageError(NO_SECOND_CONNECTION)
 
 
