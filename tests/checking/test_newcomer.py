@@ -1,5 +1,6 @@
 """A new pack is one file: it is listed, explained, run and told, and its examples are run by three lines."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,20 @@ def test_its_examples_are_run_by_three_lines(newcomer: Checkout) -> None:
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert ran.stdout.splitlines()[-1].startswith("2 passed")
+
+
+def test_the_places_that_newcomers_are_sent_to_are_there() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    package = ROOT / "validator/validate_schema"
+    rows = [line for line in page.splitlines() if line.startswith("| a")]
+
+    assert len(rows) == 7
+    places = re.findall(r"`([a-z_/]+/)[a-z_<>….]*(?:py)?`", "".join(rows))
+    assert [p for p in places if not ((package / p).is_dir() or (ROOT / p).is_dir())] == []
+    for table, file in (
+        ("FORMS", "sources/__init__.py"),
+        ("COMMANDS", "cli/main.py"),
+        ("FORMATS", "model/formats.py"),
+    ):
+        assert f"`{file}`" in page
+        assert f"\n{table} = " in (package / file).read_text(encoding="utf-8")

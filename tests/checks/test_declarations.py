@@ -78,6 +78,10 @@ def test_no_two_checks_share_a_name_within_a_family() -> None:
     assert [name for name, count in names.items() if count > 1] == []
 
 
+def test_every_family_is_declared() -> None:
+    assert {c.id for c in CHECKS if c.family.title == c.family.id} == set()
+
+
 def test_a_module_holds_one_family() -> None:
     modules: dict[str, set[str]] = defaultdict(set)
     for check in CHECKS:
