@@ -251,7 +251,7 @@ def test_sequences_know_the_column_that_owns_them(any_conn: Connection) -> None:
 
     assert read_catalog(any_conn).sequences == (
         Sequence("public", "T_a_seq", me, "smallint", ("public", "T", "a"), (mine,)),
-        Sequence("public", "T_b_seq", me, "bigint", ("public", "T", "b"), (mine,)),
+        Sequence("public", "T_b_seq", me, "bigint", ("public", "T", "b"), (mine,), identity=True),
         Sequence("public", "free", me, "bigint", grants=(Grant("PUBLIC", ("USAGE",)), mine)),
     )
 
@@ -317,16 +317,16 @@ def test_event_triggers_and_publications(any_conn: Connection) -> None:
         create publication whole for tables in schema s;
         create publication everything for all tables;
     """)
-    catalog = read_catalog(any_conn)
+    catalog, me = read_catalog(any_conn), any_conn.info.user
     operations = ("insert", "update", "delete", "truncate")
 
     assert catalog.event_triggers == (
-        EventTrigger("watching", "ddl_command_end", QName("public", "watch"), "disabled", any_conn.info.user),
+        EventTrigger("watching", "ddl_command_end", QName("public", "watch"), "disabled", me),
     )
     assert catalog.publications == (
-        Publication("everything", True, operations),
-        Publication("some_of_it", operations=("insert", "delete"), tables=(QName("public", "t"),)),
-        Publication("whole", operations=operations, schemas=("s",)),
+        Publication("everything", True, operations, owner=me),
+        Publication("some_of_it", operations=("insert", "delete"), tables=(QName("public", "t"),), owner=me),
+        Publication("whole", operations=operations, schemas=("s",), owner=me),
     )
 
 

@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+from msgspec.structs import replace
 
+from tests.fix_dumps import release
 from tests.fix_server import MATRIX, Opener, fresh
 from validate_schema.catalog import read_catalog
+from validate_schema.catalog.snapshot import dump_snapshot
 from validate_schema.contract.diff import compare, count_objects, purpose
 from validate_schema.model.catalog import Catalog
 from validate_schema.model.catalog import Server as CatalogServer
@@ -181,6 +184,113 @@ WIDER = {
     policy(f"using ({MINE}) with check (true)"): ["check"],
     policy(f"as restrictive using ({MINE}); create policy two on task for select using (false)"): [],
 }
+GUARDS = """
+create function guard() returns trigger language plpgsql as 'begin return new; end';
+create trigger g before update on task for each row when (new.id > 1 or new.done) execute function guard();
+create function watch() returns event_trigger language plpgsql as 'begin end';
+create event trigger w on ddl_command_end execute function watch();
+create view checked with (security_barrier) as select id from task where done with check option;
+create view own as select id from task; create role difference_app; create role difference_root bypassrls;
+alter view own owner to difference_app;
+create publication p for table task where (done); create type pair as (a int);
+alter table task add constraint positive check (id > 0);
+"""
+WEAKER = {
+    "alter table task disable trigger g": ["enabled"],
+    "alter table task enable replica trigger g": ["enabled"],
+    "drop trigger g on task; create trigger g before update on task for each row when (new.id > 1)"
+    " execute function guard()": ["condition"],
+    "drop trigger g on task; create trigger g before update of id on task for each row"
+    " when (new.id > 1 or new.done) execute function guard()": ["columns"],
+    "alter event trigger w disable": ["enabled"],
+    "alter view checked reset (check_option)": ["check option"],
+    "alter view checked reset (security_barrier)": ["security barrier"],
+    "create rule r as on delete to task do instead nothing": [""],
+    "alter view own owner to difference_root": ["owner"],
+    "alter view own owner to current_user": ["owner"],
+    "alter view checked owner to difference_app": [],
+    "alter function f leakproof": ["leakproof"],
+    "grant usage on type pair to difference_app": ["privileges of difference_app"],
+    "grant execute on function pg_catalog.pg_ls_dir(text) to difference_app": [
+        "privileges of difference_app"
+    ],
+    "alter default privileges grant select on tables to public": ["privileges of PUBLIC"],
+    "alter publication p set table task": ["row filter"],
+    "alter publication p add table organization": ["tables"],
+    "revoke usage on language sql from public": [],
+    "alter table task disable trigger all": ["enabled", "enabled"],
+    "alter table task alter constraint task_org_id_fkey not enforced": ["enforced"],
+}
+
+
+@pytest.mark.parametrize("sql", WEAKER)
+def test_a_guard_that_holds_less_is_called_out(base: Database, sql: str) -> None:
+    before = read(base, GUARDS)
+    found = compare(before, read(base, sql))
+    assert [c.what for c in found if c.widens] == WEAKER[sql]
+    assert found
+    assert not [c for c in compare(before, before) if c.widens]
+
+
+def test_a_foreign_key_whose_triggers_are_off_is_no_longer_the_same(base: Database) -> None:
+    before = read(base, "select 1")
+    assert [line(c) for c in compare(before, read(base, "alter table task disable trigger all"))] == [
+        "changed foreign key task.task_org_id_fkey enabled: origin → disabled (wider)"
+    ]
+
+
+def test_the_pairs_of_a_composite_key_have_no_order(server: Server) -> None:
+    common = (
+        "create table p (o int, id int, primary key (o, id), unique (id, o)); create table k (o int, p int"
+    )
+    keys = (
+        ", constraint f foreign key (o, p) references p (o, id))",
+        ", constraint f foreign key (p, o) references p (id, o))",
+        ", constraint g foreign key (p, o) references p (id, o))",
+        ", constraint f foreign key (o, p) references p (id, o))",
+    )
+    catalogs = []
+    for key in keys:
+        with server.database() as database:
+            catalogs.append(read(database, common + key))
+    assert [[line(c) for c in compare(catalogs[0], other)] for other in catalogs] == [
+        [],
+        [],
+        ["renamed foreign key k.g name: f → g"],
+        ['changed foreign key k.f references: "p" (o, id) → "p" (id, o)'],
+    ]
+
+
+def test_what_an_older_snapshot_does_not_know_is_no_difference(base: Database) -> None:
+    old = read(base, "select 1")
+    new = read(
+        base,
+        GUARDS
+        + """
+        create rule r as on delete to task do instead nothing; alter type mood owner to difference_app;
+        grant usage on type mood to difference_app; alter table task alter title set storage external;
+        create cast (bigint as timestamp) without function; create operator === (function = int4eq, leftarg = int);
+        """.replace("leftarg = int)", "leftarg = int, rightarg = int)"),
+    )
+    told = {c.object.kind for c in compare(replace(old, format=1), new)}
+    assert told == {"trigger", "function", "event trigger", "view", "publication", "check", "enum"}
+    assert {"rule", "cast", "operator", "composite type", "column"} <= {
+        c.object.kind for c in compare(old, new)
+    }
+
+
+def test_no_secret_is_read(base: Database) -> None:
+    sql = """
+        create foreign data wrapper w options (api_key 'hush'); create role difference_app;
+        create server s foreign data wrapper w options (host 'h', "passWord" 'hush');
+        create user mapping for difference_app server s options (password 'hush', "user" 'u');
+        create foreign table t (a int options (token 'hush')) server s options (secret 'hush');
+        create subscription u connection 'host=h password=hush' publication p with (connect = false);
+    """
+    assert b"hush" not in dump_snapshot(read(base, sql))
+    release(base)
+
+
 NOT_WIDER = {
     "create policy none on task using (false)": ["added"],
     "create policy less on task as restrictive using (done)": ["added"],

@@ -89,6 +89,50 @@ def test_what_two_servers_always_differ_in_is_none(live: tuple[Database, Catalog
     assert found(live, sql) == []
 
 
+GUARDS = {
+    "1_a.sql": """
+        create table a (id int primary key, org int not null);
+        create function keep() returns trigger language plpgsql as 'begin return new; end';
+        create trigger keep before update on a for each row execute function keep();
+        create view v as select id from a where org > 0 with check option;
+        create materialized view m as select id from a; create unique index m_id on m (id);
+        create sequence s; create publication p for table a where (org > 0);
+        create function watch() returns event_trigger language plpgsql as 'begin end';
+        create event trigger watch on ddl_command_end execute function watch();
+    """,
+}
+SWITCHED_OFF = {
+    "drop trigger keep on a; create trigger keep before update on a for each row when (false) execute function keep()":
+        ["changed trigger a.keep condition: none → false (wider)"],
+    "alter table a disable trigger keep": ["changed trigger a.keep enabled: origin → disabled (wider)"],
+    "create or replace view v as select id from a where org > 0":
+        ["changed view v check option: cascaded → none (wider)"],
+    "drop index m_id": ["removed index m.m_id"],
+    "create rule r as on delete to a do instead nothing": [
+        "added rule a.r (wider)"
+    ],
+    "alter sequence s increment 7 cycle": ["changed sequence s cycle: none → yes", "changed sequence s increment: none → 7"],
+    "alter publication p set table a": ["changed publication p row filter: public.a: (org > 0) → public.a: none (wider)"],
+    "alter event trigger watch disable": ["changed event trigger watch enabled: origin → disabled (wider)"],
+    "create cast (bigint as timestamp) without function": ["added cast bigint as timestamp without time zone"],
+    "create operator === (function = int4eq, leftarg = int, rightarg = int)": ["added operator === (integer, integer)"],
+    "create collation c (locale = 'C'); create statistics t on id, org from a":
+        ["added collation c", "added statistics t"],
+    "create foreign data wrapper w": ["added foreign-data wrapper w"],
+    "create type c as (x int)": ["added composite type c"],
+    "alter table a alter org set statistics 9; alter table a cluster on a_pkey": [],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sql", SWITCHED_OFF)
+def test_a_guard_that_was_switched_off_is_drift(server: Server, tmp_path: Path, sql: str) -> None:
+    with fresh(server) as database:
+        replay(database, discover(lay(tmp_path / "m", GUARDS)))
+        with database.connect() as connection:
+            replayed = read_catalog(connection)
+            assert found((database, replayed), sql) == SWITCHED_OFF[sql]
+
+
 def test_what_hangs_on_a_missing_table_is_not_counted_as_there(live: tuple[Database, Catalog]) -> None:
     database, replayed = live
     with database.connect() as connection:

@@ -38,6 +38,7 @@ _OWNER_HAS = {
     "language": "U",
     "database": "CTc",
     "large object": "rw",
+    "foreign": "U",
 }
 _EVERYBODY_HAS = {"function": "X", "type": "U", "language": "U", "database": "Tc"}
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from typing import Any, cast, get_args
 
 from ..model.catalog import Action, Constraint, ConstraintKind
-from .names import Fetch, Names, Row, numbers
+from .names import ENABLED, Fetch, Names, Row, numbers
 
 _KINDS: dict[str, ConstraintKind] = {
     "p": "primary key",
@@ -34,7 +34,7 @@ def constraints(
     _read_keys(rows, found, names, attributes)
     implements = {row[11]: row[1] for row in rows if row[2] in _IMPLEMENTED_BY_INDEX}
     del rows
-    _read_foreign_keys(fetch("foreign_keys"), found, names, attributes)
+    _read_foreign_keys(fetch("foreign_keys"), dict(fetch("guards")), found, names, attributes)
     return found, implements
 
 
@@ -73,10 +73,14 @@ def _read_keys(rows: list[Row], found: Found, names: Names, attributes: dict[int
 
 
 def _read_foreign_keys(
-    rows: list[Row], found: Found, names: Names, attributes: dict[int, dict[int, str]]
+    rows: list[Row],
+    guards: dict[int, str],
+    found: Found,
+    names: Names,
+    attributes: dict[int, dict[int, str]],
 ) -> None:
     relations, shared = names.relations, names.shared
-    for row in rows:
+    for oid, *row in rows:
         table, target, setting = row[0], row[9], row[14]
         if table not in relations:
             continue
@@ -105,5 +109,6 @@ def _read_foreign_keys(
                 _ACTIONS[row[12]],
                 cast(Any, _MATCH[row[13]]),
                 tuple([of_table.get(number, "") for number in numbers(setting)]) if setting else (),
+                ENABLED[guards.get(oid, "O")],
             )
         )

@@ -63,7 +63,9 @@ class Types:
         return tuple(sorted(found, key=lambda d: (d.schema, d.name)))
 
     def _domain(self, row: Row) -> Domain:
-        oid, name, schema, owner, acl, _, text, not_null, default, base, base_schema, base_kind = row
+        oid, name, schema, owner, acl, _, text, not_null, default, base, base_schema, base_kind, collation = (
+            row
+        )
         names = self._names
         user = base_kind in _USER_KINDS and names.is_user(base_schema)
         return Domain(
@@ -77,6 +79,7 @@ class Types:
             default=default,
             checks=tuple(self._checks.get(oid, ())),
             grants=names.grants(acl, "type", owner),
+            collation=names.collations.get(collation),
         )
 
 

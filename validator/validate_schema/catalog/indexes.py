@@ -2,14 +2,18 @@
 
 from collections import defaultdict
 
-from ..model.catalog import Index
+from ..model.catalog import Details, Index
 from .names import Names, Row, numbers
 
 _DEFAULT_COLLATION = 100
 
 
 def indexes(
-    rows: list[Row], names: Names, attributes: dict[int, dict[int, str]], implements: dict[int, str]
+    rows: list[Row],
+    names: Names,
+    attributes: dict[int, dict[int, str]],
+    implements: dict[int, str],
+    details: dict[int, Details],
 ) -> defaultdict[int, list[Index]]:
     """Return each table's indexes. `implements` maps an index to the constraint it serves."""
     found: defaultdict[int, list[Index]] = defaultdict(list)
@@ -46,6 +50,7 @@ def indexes(
                 numbers(row[14]),
                 implements.get(oid),
                 child,
+                details.get(oid, ()),
             )
         )
     return found

@@ -4,13 +4,19 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar, cast
 
-from ..model.catalog import Grant, QName, Routine
+from ..model.catalog import Enabled, Grant, QName, Routine
 from .acl import Acls
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
 Named = tuple[str, str]  # schema or "", name
 Fetch = Callable[[str], list[Row]]
+ENABLED: dict[str, Enabled] = {
+    "O": "origin",
+    "A": "always",
+    "R": "replica",
+    "D": "disabled",
+}
 
 
 class Names:

@@ -8,6 +8,7 @@ from ..model.catalog import (
     Collation,
     Database,
     DefaultPrivileges,
+    Details,
     EventTrigger,
     Extension,
     Language,
@@ -15,14 +16,16 @@ from ..model.catalog import (
     Membership,
     Operator,
     Publication,
+    Published,
     QName,
     Role,
     Schema,
     Sequence,
     View,
 )
-from .names import Names, Row
-from .tables import ENABLED, Tables
+from .details import said
+from .names import ENABLED, Names, Row, numbers
+from .tables import Tables
 
 _OBJECT_TYPES = {
     "r": "tables",
@@ -33,9 +36,12 @@ _OBJECT_TYPES = {
     "L": "large objects",
 }
 _CHECK_OPTIONS: dict[str, Literal["local", "cascaded"]] = {"local": "local", "cascaded": "cascaded"}
+_OPTIONS = frozenset({"security_invoker", "security_barrier", "check_option"})
 _CONTEXTS = {"i": "implicit", "a": "assignment", "e": "explicit"}
 _METHODS = {"f": "function", "i": "inout", "b": "binary"}
 _PROVIDERS = {"b": "builtin", "c": "libc", "i": "icu", "d": "default"}
+_BITS = {"smallint": 15, "integer": 31}
+_GENERATED = {"n": None, "s": "stored"}
 _OPERATIONS = ("insert", "update", "delete", "truncate")
 
 
@@ -116,9 +122,18 @@ def views(names: Names, tables: Tables, definitions: list[Row], sources: list[Ro
                 rules=tuple(tables.rules.get(oid, ())),
                 check_option=_CHECK_OPTIONS.get(_value(options, "check_option")),
                 extension=names.extension("pg_class", oid),
+                indexes=tables.indexes(oid),
+                altered=tuple(c for c in tables.columns.get(oid, ()) if c.default or c.grants or c.details),
+                details=(*_other_options(options), *tables.details(oid)),
             )
         )
     return tuple(sorted(found, key=lambda v: v.qname))
+
+
+def _other_options(options: list[str] | None) -> Details:
+    """Return the options of a view that it has no field for."""
+    others = (o for o in sorted(options or ()) if o.partition("=")[0] not in _OPTIONS)
+    return said([("options", ", ".join(others))])
 
 
 def _option(options: list[str] | None, name: str) -> bool:
@@ -141,11 +156,46 @@ def sequences(names: Names, rows: list[Row]) -> tuple[Sequence, ...]:
             type=kind,
             owned_by=(names.schemas[table_schema], table, column) if column is not None else None,
             grants=names.grants(acl, "sequence", owner),
+            identity=dependency == "i",
+            unlogged=unlogged,
+            details=_numbering(kind, numbering),
         )
-        for oid, name, schema, owner, kind, acl, table_schema, table, column in rows
+        for (
+            oid,
+            name,
+            schema,
+            owner,
+            kind,
+            acl,
+            table_schema,
+            table,
+            column,
+            dependency,
+            unlogged,
+            *numbering,
+        ) in rows
         if not names.belongs_to_extension("pg_class", oid)
     )
     return tuple(sorted(found, key=lambda s: (s.schema, s.name)))
+
+
+def _numbering(kind: str, given: list[Any]) -> Details:
+    """Return what was said of a sequence's numbers; the rest follows from type and direction.
+
+    Source: PostgreSQL documentation, CREATE SEQUENCE.
+    """
+    start, increment, minimum, maximum, cache, cycle = given
+    up, end = increment > 0, 2 ** _BITS.get(kind, 63)
+    lowest, highest = (1, end - 1) if up else (-end, -1)
+    numbers = {
+        "start": (start, minimum if up else maximum),
+        "increment": (increment, 1),
+        "minimum": (minimum, lowest),
+        "maximum": (maximum, highest),
+        "cache": (cache, 1),
+    }
+    unusual = [(word, value) for word, (value, usual) in numbers.items() if value != usual]
+    return said([*unusual, ("cycle", "yes" if cycle else None)])
 
 
 def extensions(names: Names, rows: list[Row], member_rows: list[Row]) -> tuple[Extension, ...]:
@@ -178,12 +228,22 @@ def event_triggers(names: Names, rows: list[Row]) -> tuple[EventTrigger, ...]:
 
 
 def publications(
-    names: Names, rows: list[Row], table_rows: list[Row], schema_rows: list[Row]
+    names: Names,
+    rows: list[Row],
+    table_rows: list[Row],
+    schema_rows: list[Row],
+    attributes: dict[int, dict[int, str]],
 ) -> tuple[Publication, ...]:
     """Return publications by name."""
     tables: dict[int, set[QName]] = defaultdict(set)
-    for publication, schema, name in table_rows:
-        tables[publication].add(names.qname(schema, name))
+    narrowed: dict[int, list[Published]] = defaultdict(list)
+    for publication, schema, name, oid, columns, condition in table_rows:
+        table = names.qname(schema, name)
+        tables[publication].add(table)
+        if columns or condition:
+            of_table = attributes.get(oid, {})
+            kept = tuple(of_table.get(number, "") for number in numbers(columns or ""))
+            narrowed[publication].append(Published(table, kept, condition))
     whole: dict[int, set[str]] = defaultdict(set)
     for publication, schema in schema_rows:
         whole[publication].add(names.schemas.get(schema, ""))
@@ -194,8 +254,11 @@ def publications(
             tuple(word for word, on in zip(_OPERATIONS, operations, strict=True) if on),
             tuple(sorted(tables.get(oid, ()))),
             tuple(sorted(whole.get(oid, ()))),
+            names.role(owner),
+            tuple(sorted(narrowed.get(oid, ()), key=lambda p: p.table)),
+            said([("via root", "yes" if root else None), ("generated columns", _GENERATED.get(generated))]),
         )
-        for oid, name, everything, *operations in rows
+        for oid, name, everything, owner, root, generated, *operations in rows
     )
 
 

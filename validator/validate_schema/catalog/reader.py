@@ -8,6 +8,7 @@ import psycopg
 from ..model.catalog import Catalog, ConnectedRole, Function, Role, Server, Table, View
 from . import objects
 from .datatypes import Types, enums
+from .definitions import comments, composites, definitions, system_privileges
 from .functions import functions
 from .names import Names
 from .session import Rows, read_rows
@@ -64,6 +65,7 @@ def _catalog(rows: Rows, version_num: int, default_schema: str | None) -> Catalo
     all_functions = functions(
         names, fetch("functions"), fetch("function_sources"), fetch("aggregates"), default
     )
+    type_rows = fetch("type_objects")
     connected = next((role for role in role_records if role.name == user), Role(user))
     return Catalog(
         server=Server(
@@ -84,7 +86,11 @@ def _catalog(rows: Rows, version_num: int, default_schema: str | None) -> Catalo
         roles=role_records,
         event_triggers=objects.event_triggers(names, fetch("event_triggers")),
         publications=objects.publications(
-            names, fetch("publications"), fetch("publication_tables"), fetch("publication_schemas")
+            names,
+            fetch("publications"),
+            fetch("publication_tables"),
+            fetch("publication_schemas"),
+            tables.attributes,
         ),
         default_privileges=objects.default_privileges(names, fetch("default_privileges")),
         unreadable=rows.denied,
@@ -92,6 +98,12 @@ def _catalog(rows: Rows, version_num: int, default_schema: str | None) -> Catalo
         operators=objects.operators(names, fetch("operators")),
         casts=objects.casts(names, fetch("casts")),
         languages=objects.languages(names, fetch("languages")),
+        composites=composites(names, type_rows, tables.columns),
+        definitions=definitions(
+            names, type_rows, *(fetch(name) for name in ("text_search", "foreign", "access", "subscriptions"))
+        ),
+        system_privileges=system_privileges(names, fetch("system_privileges")),
+        comments=comments(names, fetch("comments")),
         collations=objects.collations(names, fetch("user_collations")),
         large_objects=objects.large_objects(names, fetch("large_objects")),
         extension_tables=_of_extensions(all_tables),

@@ -6,23 +6,17 @@ from typing import Any, TypeVar, cast
 
 from msgspec.structs import replace
 
-from ..model.catalog import Column, Enabled, Policy, Rule, Table, Trigger
-from . import printed
+from ..model.catalog import Column, Details, Index, Policy, Rule, Table, Trigger
+from . import details, printed
 from .constraints import constraints
 from .datatypes import Types
 from .indexes import indexes
-from .names import Fetch, Names, Row, numbers
+from .names import ENABLED, Fetch, Names, Row, numbers
 
 _TABLES = {"r": "table", "p": "partitioned", "f": "foreign"}
 _IDENTITY = {"a": "always", "d": "by default", "": None}
 _GENERATED = {"s": "stored", "v": "virtual", "": None}
 _COMMANDS = {"*": "ALL", "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
-ENABLED: dict[str, Enabled] = {
-    "O": "origin",
-    "A": "always",
-    "R": "replica",
-    "D": "disabled",
-}
 _EVENTS = ((4, "INSERT"), (16, "UPDATE"), (8, "DELETE"), (32, "TRUNCATE"))
 _RULE_EVENTS = {"1": "SELECT", "2": "UPDATE", "3": "INSERT", "4": "DELETE"}
 _BY_NAME = attrgetter("name")
@@ -49,12 +43,15 @@ class Tables:
         self._parents: Lists[int] = defaultdict(list)
         for child, parent in fetch("inheritance"):
             self._parents[child].append(parent)
-        defaults = fetch("defaults")
-        self._columns = self._read_columns(fetch("columns"), defaults)
+        self._details = details.of_relations(fetch("relation_details"))
+        defaults, column_rows = fetch("defaults"), fetch("columns")
+        self.columns = self._read_columns(column_rows, defaults, details.of_columns(fetch("column_details")))
         self._constraints, implements = constraints(fetch, names, self.attributes)
         for table, number in names.unproven:
             self._forget_not_null(table, number)
-        self._indexes = indexes(fetch("indexes"), names, self.attributes, implements)
+        index_rows = fetch("indexes")
+        index_details = details.of_indexes(fetch("index_details"))
+        self._indexes = indexes(index_rows, names, self.attributes, implements, index_details)
         self._policies = self._read_policies(fetch("policies"))
         self.triggers = self._read_triggers(fetch("triggers"))
         self.rules = self._read_rules(fetch("rules"))
@@ -86,17 +83,28 @@ class Tables:
             inherits=parents if bound is None else (),
             options=names.share(tuple(options or ())),
             estimated_rows=None if estimate < 0 else int(estimate),
-            columns=tuple(self._columns.get(oid, ())),
+            columns=tuple(self.columns.get(oid, ())),
             constraints=tuple(sorted(self._constraints.get(oid, ()), key=_BY_NAME)),
-            indexes=tuple(sorted(self._indexes.get(oid, ()), key=_BY_NAME)),
+            indexes=self.indexes(oid),
             policies=tuple(self._policies.get(oid, ())),
             grants=names.grants(acl, "table", owner),
             triggers=tuple(self.triggers.get(oid, ())),
             rules=tuple(self.rules.get(oid, ())),
             extension=names.extension("pg_class", oid),
+            details=self.details(oid),
         )
 
-    def _read_columns(self, rows: list[Row], default_rows: list[Row]) -> Lists[Column]:
+    def indexes(self, oid: int) -> tuple[Index, ...]:
+        """Return the indexes of a table or materialized view by name."""
+        return tuple(sorted(self._indexes.get(oid, ()), key=_BY_NAME))
+
+    def details(self, oid: int) -> Details:
+        """Return what else was said of a table or materialized view."""
+        return self._details.get(oid, ())
+
+    def _read_columns(
+        self, rows: list[Row], default_rows: list[Row], said: dict[tuple[int, int], Details]
+    ) -> Lists[Column]:
         defaults = {(table, number): text for table, number, text in default_rows}
         found: Lists[Column] = defaultdict(list)
         shared: dict[Any, Column] = {}
@@ -107,20 +115,21 @@ class Tables:
                 into = found[table]
             here[number] = name
             default = defaults.get((table, number))
-            key = (row[2:], default)
+            more = said.get((table, number), ())
+            key = (row[2:], default, more)
             column = shared.get(key)
             if column is None:
-                column = shared[key] = self._column(row, default)
+                column = shared[key] = self._column(row, default, more)
             into.append(column)
         return found
 
-    def _column(self, row: Row, default: str | None) -> Column:
+    def _column(self, row: Row, default: str | None, more: Details) -> Column:
         table, _, name, type_oid, modifier, not_null, identity, generated, collation, acl = row
         kind = self._types.of.get((type_oid, modifier))
         if default == "" or (kind is not None and kind.text == "???"):
             self._names.vanished.add(table)
         if kind is None:
-            return Column(name, "")
+            return Column(name, "", default=default)
         return Column(
             name,
             kind.text,
@@ -132,11 +141,12 @@ class Tables:
             kind.type_name,
             kind.domain_base,
             () if acl is None else self._names.acls.parse(acl),
+            more,
         )
 
     def _forget_not_null(self, table: int, number: int) -> None:
         position = list(self.attributes[table]).index(number)
-        columns = self._columns[table]
+        columns = self.columns[table]
         columns[position] = replace(columns[position], not_null=False)
 
     def _read_policies(self, rows: list[Row]) -> Lists[Policy]:
@@ -154,8 +164,8 @@ class Tables:
 
     def _read_triggers(self, rows: list[Row]) -> Lists[Trigger]:
         found: Lists[Trigger] = defaultdict(list)
-        for table, name, bits, schema, function, enabled, inherited, *details in rows:
-            numbered, old_table, new_table, constraint, deferrable, deferred, other, text = details
+        for table, name, bits, schema, function, enabled, inherited, *more in rows:
+            numbered, old_table, new_table, constraint, deferrable, deferred, other, text = more
             if text == "":
                 self._names.vanished.add(table)
                 continue

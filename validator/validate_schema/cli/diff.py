@@ -19,6 +19,7 @@ from . import options
 )
 @click.option("--ignore", multiple=True, metavar="KINDS", help="Not these kinds.")
 @click.option("--closed", is_flag=True, help="A contract declares all tables that there shall be.")
+@click.option("--comments", is_flag=True, help="Compare comments too.")
 @click.option("--tool", metavar="NAME", help="Migration tool, where a folder does not tell.")
 @options.scratch
 @options.statement_timeout
@@ -32,6 +33,7 @@ def command(
     only: tuple[str, ...],
     ignore: tuple[str, ...],
     closed: bool,
+    comments: bool,
     tool: str | None,
     scratch: str,
     statement_timeout: int,
@@ -67,7 +69,7 @@ def command(
         before, after = (
             open_side(n, context, progress, tool=tool, timeout_ms=statement_timeout) for n in named
         )
-    found = differ(before, after, only=kinds, ignored=others, closed=closed)
+    found = differ(before, after, only=kinds, ignored=others, closed=closed, comments=comments)
     colored = output == STDOUT and use_color(color)
     text = render_difference(found, format, color=colored)
     if output == STDOUT:

@@ -7,8 +7,11 @@ extensions stand apart; system schemas and temporary objects are left out.
 from .objects import Aggregate as Aggregate
 from .objects import Cast as Cast
 from .objects import Collation as Collation
+from .objects import Comment as Comment
+from .objects import Composite as Composite
 from .objects import Database as Database
 from .objects import DefaultPrivileges as DefaultPrivileges
+from .objects import Definition as Definition
 from .objects import Domain as Domain
 from .objects import Enum as Enum
 from .objects import EventTrigger as EventTrigger
@@ -19,13 +22,16 @@ from .objects import LargeObjects as LargeObjects
 from .objects import Membership as Membership
 from .objects import Operator as Operator
 from .objects import Publication as Publication
+from .objects import Published as Published
 from .objects import Role as Role
 from .objects import Schema as Schema
 from .objects import Sequence as Sequence
+from .objects import SystemPrivileges as SystemPrivileges
 from .relations import Action as Action
 from .relations import Column as Column
 from .relations import Constraint as Constraint
 from .relations import ConstraintKind as ConstraintKind
+from .relations import Details as Details
 from .relations import Enabled as Enabled
 from .relations import Grant as Grant
 from .relations import Index as Index
@@ -43,8 +49,10 @@ SQLITE = "SQLite"
 FORMAT = 2
 # What each edition of the snapshot format added to the one before.
 _ADDED = {
-    2: "rules, conditions and columns of triggers, attributes of functions, CHECK OPTION, operators, casts,"
-    " languages, collations, the database's own properties, privileges on types, objects of extensions"
+    2: "rules, conditions and columns of triggers, attributes of functions, CHECK OPTION, indexes of"
+    " materialized views, storage, options of sequences and publications, composite types, operators,"
+    " casts, languages, collations, text search, foreign data, statistics, comments, privileges on types,"
+    " the database's own properties, objects of extensions"
 }
 
 
@@ -100,6 +108,10 @@ class Catalog(Record, frozen=True):
     operators: tuple[Operator, ...] = ()
     casts: tuple[Cast, ...] = ()
     languages: tuple[Language, ...] = ()
+    composites: tuple[Composite, ...] = ()
+    definitions: tuple[Definition, ...] = ()
+    system_privileges: tuple[SystemPrivileges, ...] = ()
+    comments: tuple[Comment, ...] = ()
     collations: tuple[Collation, ...] = ()
     large_objects: tuple[LargeObjects, ...] = ()
     extension_tables: tuple[Table, ...] = ()

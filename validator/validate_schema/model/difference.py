@@ -84,8 +84,13 @@ def change_words(change: Change, default_schema: str = "public") -> Words:
 
 KINDS = (
     "table", "column", "primary key", "unique", "foreign key", "check", "exclusion", "index", "policy",
-    "trigger", "view", "materialized view", "function", "procedure", "enum", "domain", "sequence", "schema",
-    "extension", "event trigger", "publication", "default privileges",
+    "trigger", "rule", "view", "materialized view", "function", "procedure", "aggregate", "window", "enum",
+    "domain", "composite type", "range type", "base type", "shell type", "sequence", "schema", "extension",
+    "event trigger", "publication", "subscription", "default privileges", "operator", "operator class",
+    "operator family", "access method", "cast", "conversion", "transform", "collation", "language",
+    "statistics", "text search parser", "text search template", "text search dictionary",
+    "text search configuration", "foreign-data wrapper", "foreign server", "user mapping", "system object",
+    "comment",
 )  # fmt: skip
 PROPERTIES = ("owner", "privileges", "name", "validated", "row-level security")
 WORDS = (*KINDS, *PROPERTIES)

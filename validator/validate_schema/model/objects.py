@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from .relations import Constraint, Enabled, Grant, QName, Record, Routine
+from .relations import Column, Constraint, Details, Enabled, Grant, QName, Record, Routine
 
 
 class Aggregate(Record, frozen=True):
@@ -116,14 +116,67 @@ class Domain(Record, frozen=True):
     default: str | None = None
     checks: tuple[Constraint, ...] = ()
     grants: tuple[Grant, ...] = ()
+    collation: str | None = None
 
     @property
     def qname(self) -> QName:
         return QName(self.schema, self.name)
 
 
+class Composite(Record, frozen=True):
+    """A composite type."""
+
+    schema: str
+    name: str
+    owner: str
+    attributes: tuple[Column, ...]
+    grants: tuple[Grant, ...] = ()
+
+    @property
+    def qname(self) -> QName:
+        return QName(self.schema, self.name)
+
+
+class Definition(Record, frozen=True):
+    """An object of a kind that is rarely seen, as the words of its definition: a range or base type,
+    something of text search, of foreign data or of access methods, a conversion, a transform, statistics,
+    a subscription. `schema` and `owner` are empty where its kind has none. No detail holds a password.
+    """
+
+    kind: str
+    schema: str
+    name: str
+    owner: str
+    details: Details
+    grants: tuple[Grant, ...] = ()
+
+    @property
+    def qname(self) -> QName:
+        return QName(self.schema, self.name)
+
+
+class SystemPrivileges(Record, frozen=True):
+    """Privileges on something of the server's own, or of an extension, that are not the `initial` ones."""
+
+    kind: str
+    schema: str
+    name: str
+    owner: str
+    grants: tuple[Grant, ...]
+    initial: tuple[Grant, ...]
+
+
+class Comment(Record, frozen=True):
+    """A comment on an object of this kind; `name` is as people write it, quoted where it must be."""
+
+    kind: str
+    name: str
+    text: str
+
+
 class Sequence(Record, frozen=True):
-    """A sequence; `owned_by` is (schema, table, column) where a column owns it."""
+    """A sequence; `owned_by` is (schema, table, column) where a column owns it, `identity` whether as its
+    GENERATED AS IDENTITY. `details` are start, increment, bounds, cache and cycle."""
 
     schema: str
     name: str
@@ -131,6 +184,9 @@ class Sequence(Record, frozen=True):
     type: str
     owned_by: tuple[str, str, str] | None = None
     grants: tuple[Grant, ...] = ()
+    identity: bool = False
+    unlogged: bool = False
+    details: Details = ()
 
 
 class Extension(Record, frozen=True):
@@ -153,14 +209,27 @@ class EventTrigger(Record, frozen=True):
     tags: tuple[str, ...] = ()
 
 
+class Published(Record, frozen=True):
+    """What a publication holds back of a table: all `columns` but these, all rows but those that meet
+    `condition`; without them, nothing."""
+
+    table: QName
+    columns: tuple[str, ...] = ()
+    condition: str | None = None
+
+
 class Publication(Record, frozen=True):
-    """A logical-replication publication; `schemas` are those published whole."""
+    """A logical-replication publication; `schemas` are those published whole. `narrowed` are those of its
+    tables of which it publishes a part."""
 
     name: str
     all_tables: bool = False
     operations: tuple[str, ...] = ()
     tables: tuple[QName, ...] = ()
     schemas: tuple[str, ...] = ()
+    owner: str = ""
+    narrowed: tuple[Published, ...] = ()
+    details: Details = ()
 
 
 class DefaultPrivileges(Record, frozen=True):
@@ -207,6 +276,10 @@ class Cast(Record, frozen=True):
     context: Literal["implicit", "assignment", "explicit"]
     method: Literal["function", "inout", "binary"]
     function: Routine | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.source} as {self.target}"
 
 
 class Language(Record, frozen=True):

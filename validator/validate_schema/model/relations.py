@@ -6,11 +6,13 @@ printed by the server under ``search_path = pg_catalog``, so user types are alwa
 """
 
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 
 Enabled = Literal["origin", "always", "replica", "disabled"]
+# What else was said of an object, each with the word that SQL has for it; a default is left out.
+Details: TypeAlias = tuple[tuple[str, str], ...]
 
 
 class QName(NamedTuple):
@@ -48,7 +50,8 @@ class Column(Record, frozen=True):
     """A column; `type` as `format_type` displays it, `base_type` with domains resolved.
 
     `type_name` is set where the type (or array element type) is user-defined: an enum, a domain or
-    a composite. `default` also holds the expression of a generated column.
+    a composite. `default` also holds the expression of a generated column. `details` are storage,
+    compression, statistics, options.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Column(Record, frozen=True):
     type_name: QName | None = None
     domain_base: str | None = None
     grants: tuple[Grant, ...] = ()
+    details: Details = ()
 
     @property
     def base_type(self) -> str:
@@ -77,7 +81,8 @@ class Constraint(Record, frozen=True):
     `columns` are in the order of the constraint. `definition` is `pg_get_constraintdef` for CHECK,
     EXCLUDE and temporal constraints, otherwise None. `set_columns` is the column list of
     ON DELETE SET NULL/DEFAULT (PostgreSQL 15+). `inherited` marks the copy that a partition or
-    inheritance child holds of its parent's constraint.
+    inheritance child holds of its parent's constraint. `enabled` tells of a foreign key whether the
+    triggers that enforce it fire.
     """
 
     name: str
@@ -98,13 +103,16 @@ class Constraint(Record, frozen=True):
     on_update: Action = "no action"
     match: Literal["simple", "full", "partial"] = "simple"
     set_columns: tuple[str, ...] = ()
+    enabled: Enabled = "origin"
 
 
 class Index(Record, frozen=True):
     """An index. `columns` holds None where the key is an expression; `expressions` in key order.
 
     `opclasses` names each key's operator class; `options` are the flag bits of `pg_index.indoption`
-    (1 = DESC, 2 = NULLS FIRST). `constraint` is the constraint that it implements.
+    (1 = DESC, 2 = NULLS FIRST). `constraint` is the constraint that it implements. `details` are
+    storage parameters, parameters of operator classes, statistics, whether rows are clustered by it or
+    identified to a replica.
     """
 
     name: str
@@ -123,6 +131,7 @@ class Index(Record, frozen=True):
     options: tuple[int, ...] = ()
     constraint: str | None = None
     inherited: bool = False
+    details: Details = ()
 
 
 class Policy(Record, frozen=True):
@@ -179,7 +188,8 @@ class Table(Record, frozen=True, dict=True, gc=True):
 
     `estimated_rows` is the planner's estimate, None when it was never analysed. `parent` is the
     partitioned table that this is a partition of; `inherits` lists plain inheritance parents.
-    `extension` is the one that owns it.
+    `extension` is the one that owns it. `details` are replica identity, access method, tablespace, the
+    type that it is OF, parameters of its TOAST table, foreign server.
     """
 
     schema: str
@@ -203,6 +213,7 @@ class Table(Record, frozen=True, dict=True, gc=True):
     triggers: tuple[Trigger, ...] = ()
     rules: tuple[Rule, ...] = ()
     extension: str | None = None
+    details: Details = ()
 
     # Nearly every check asks for these, of every table. What is kept is no field: it takes no part in
     # comparisons, and stands in no file.
@@ -239,7 +250,8 @@ class Table(Record, frozen=True, dict=True, gc=True):
 class View(Record, frozen=True):
     """A view or materialized view; `depends_on` lists the relations that its query names.
 
-    `check_option` is its WITH CHECK OPTION. `extension` is the one that owns it.
+    `check_option` is its WITH CHECK OPTION. `extension` is the one that owns it. `altered` are the columns
+    with a default, privileges or storage of their own; `details` other options, access method, tablespace.
     """
 
     schema: str
@@ -256,6 +268,9 @@ class View(Record, frozen=True):
     rules: tuple[Rule, ...] = ()
     check_option: Literal["local", "cascaded"] | None = None
     extension: str | None = None
+    indexes: tuple[Index, ...] = ()
+    altered: tuple[Column, ...] = ()
+    details: Details = ()
 
     @property
     def qname(self) -> QName:

@@ -44,14 +44,16 @@ def differ(
     only: Sequence[str] = (),
     ignored: Sequence[str] = (),
     closed: bool = False,
+    comments: bool = False,
 ) -> Difference:
-    """Return what differs from one side to the other; `only` and `ignored` choose from it by kind.
+    """Return what differs from one side to the other; `only` and `ignored` choose from it by kind. Comments
+    are compared on demand.
 
     Two catalogs are compared in full, less what a scratch server cannot know where one of them is a
     replay. With a contract, what it declares is compared; if `closed`, it declares all that there shall be.
     """
     if before.catalog is not None and after.catalog is not None:
-        found = _of_catalogs(before, before.catalog, after, after.catalog)
+        found = _of_catalogs(before, before.catalog, after, after.catalog, comments)
     else:
         found = _of_contracts(before, after, closed)
     kept = chosen(found.changes, only, ignored)
@@ -63,17 +65,20 @@ def differ(
     )
 
 
-def _of_catalogs(before: Side, old: Catalog, after: Side, new: Catalog) -> Difference:
+def _of_catalogs(before: Side, old: Catalog, after: Side, new: Catalog, comments: bool) -> Difference:
     changes: tuple[Change, ...]
     notes = []
     if before.replayed == after.replayed:
-        changes = compare(old, new)
+        changes = compare(old, new, with_comments=comments)
     elif before.replayed:
         changes = certain_changes(old, new)
     else:
         changes = certain_changes(new, old, back=True)
     if before.replayed != after.replayed:
         notes.append(_NOT_REPLAYED)
+    unasked = min((old, new), key=lambda catalog: catalog.format).unasked
+    if unasked:
+        notes.append(f"an older version took one of the snapshots; not compared were {unasked}")
     here, there = old.server.default_schema, new.server.default_schema
     if here != there:
         notes.append(f"objects were compared schema by schema; A's own is {here}, B's is {there}")

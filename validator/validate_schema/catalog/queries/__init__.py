@@ -32,6 +32,8 @@ _NAMED = {
     "function": "(select array[n.pronamespace::text, n.proname] from pg_proc n where n.oid = {})",
     "routine": "(select array[n.pronamespace::text, n.proname, pg_get_function_identity_arguments(n.oid)]"
     " from pg_proc n where n.oid = {})",
+    "opclass": "(select n.opcname::text from pg_opclass n where n.oid = {})",
+    "collation": "(select n.collname::text from pg_collation n where n.oid = {})",
     "operator": "(select array[n.oprnamespace::text, n.oprname] from pg_operator n where n.oid = {})",
 }
 # The objects of a catalog that belong to an extension: {members pg_proc}.
@@ -75,6 +77,19 @@ def _words(version: int) -> dict[str, str]:
         " then coalesce(pg_get_constraintdef(oid), '') else '' end",
         "inherited": "conparentid <> 0 or (coninhcount > 0 and not conislocal)",
         "collation_locale": _locale(version),
+        "column_statistics": "attstattarget" if version >= 170000 else "nullif(attstattarget, -1)",
+        "extended_statistics": "stxstattarget::text"
+        if version >= 170000
+        else "nullif(stxstattarget, -1)::text",
+        "published_columns": "pubgencols::text" if version >= 180000 else "null",
+        "publication_columns": "prattrs::text" if version >= 150000 else "null",
+        "publication_filter": "case when prqual is not null"
+        " then coalesce(pg_get_expr(prqual, prrelid), '') end"
+        if version >= 150000
+        else "null",
+        "text_search_template": "(select tmplname::text from pg_ts_template n where n.oid = dicttemplate)",
+        "text_search_parser": "(select prsname::text from pg_ts_parser n where n.oid = cfgparser)",
+        "subscription_options": _subscription(version),
         "collation_rules": "collicurules" if version >= 160000 else "null",
         "period": "conperiod" if version >= 180000 else "false",
     }
@@ -84,3 +99,15 @@ def _locale(version: int) -> str:
     if version >= 170000:
         return "coalesce(colllocale, collcollate)"
     return "coalesce(colliculocale, collcollate)" if version >= 150000 else "collcollate"
+
+
+def _subscription(version: int) -> str:
+    """Return the words of a subscription's options, those of newer versions where they are."""
+    known = [("binary", "subbinary::text", 0), ("streaming", "substream::text", 0)]
+    known += [
+        ("two phase", "subtwophasestate::text", 150000),
+        ("run as owner", "subrunasowner::text", 160000),
+    ]
+    known += [("origin", "suborigin", 160000), ("failover", "subfailover::text", 170000)]
+    words = (f"'{name} ' || {column}" for name, column, since in known if version >= since)
+    return f"concat_ws(', ', {', '.join(words)})"

@@ -9,7 +9,8 @@ RELATIONS = (
         select t.oid, t.typname, t.typnamespace, t.typowner, t.typacl::text, t.typbasetype,
                format_type(t.typbasetype, t.typtypmod), t.typnotnull,
                case when t.typdefaultbin is not null then coalesce(pg_get_expr(t.typdefaultbin, 0), '') end,
-               b.typname, b.typnamespace, b.typtype::text
+               b.typname, b.typnamespace, b.typtype::text,
+               case when t.typcollation <> b.typcollation then t.typcollation end
         from pg_type t join pg_type b on b.oid = t.typbasetype
         where t.typtype = 'd'
         order by t.oid""",
@@ -36,7 +37,7 @@ RELATIONS = (
         from (
             select distinct atttypid, atttypmod
             from pg_attribute join pg_class c on c.oid = attrelid
-            where attnum > 0 and not attisdropped and relkind in ('r', 'p', 'f')
+            where attnum > 0 and not attisdropped and relkind in ('r', 'p', 'f', 'v', 'm', 'c')
               and relnamespace {in_user_schema}
         ) a
         join pg_type t on t.oid = a.atttypid
@@ -66,13 +67,33 @@ RELATIONS = (
         ("pg_inherits",),
     ),
     Query(
+        "relation_details",
+        """
+        select c.oid, case when c.relkind in ('r', 'p', 'm') and c.relreplident <> 'd'
+                      then c.relreplident::text end,
+               amname, spcname, format_type(nullif(c.reloftype, 0), null),
+               (select array_agg('toast.' || option order by option) from unnest(t.reloptions) option),
+               srvname, ftoptions
+        from pg_class c
+        left join pg_am a on a.oid = c.relam and amname <> 'heap'
+        left join pg_tablespace s on s.oid = c.reltablespace
+        left join pg_class t on t.oid = c.reltoastrelid and t.reloptions is not null
+        left join pg_foreign_table f on f.ftrelid = c.oid
+        left join pg_foreign_server on pg_foreign_server.oid = ftserver
+        where c.relkind in ('r', 'p', 'f', 'm') and c.relnamespace {in_user_schema}
+          and (c.relreplident in ('f', 'n', 'i') or c.reltablespace <> 0 or c.reloftype <> 0
+               or amname is not null or t.oid is not null or ftrelid is not null)""",
+        "storage of tables",
+        ("pg_class", "pg_am", "pg_tablespace", "pg_foreign_table", "pg_foreign_server"),
+    ),
+    Query(
         "defaults",
         """
         select adrelid, adnum,
                coalesce(pg_get_expr(
                    adbin, case when strpos(adbin::text, '{{VAR ') > 0 then adrelid else 0 end), '')
         from pg_attrdef join pg_class c on c.oid = adrelid
-        where relnamespace {in_user_schema} and relkind in ('r', 'p', 'f')
+        where relnamespace {in_user_schema} and relkind in ('r', 'p', 'f', 'v')
         order by adrelid, adnum""",
         "column defaults",
         ("pg_attrdef",),
@@ -83,11 +104,26 @@ RELATIONS = (
         select attrelid, attnum, attname, atttypid, atttypmod, attnotnull, attidentity::text,
                attgenerated::text, attcollation, attacl::text
         from pg_attribute join pg_class c on c.oid = attrelid
-        where attnum > 0 and not attisdropped and relkind in ('r', 'p', 'f', 'v', 'm')
+        where attnum > 0 and not attisdropped and relkind in ('r', 'p', 'f', 'v', 'm', 'c')
           and relnamespace {in_user_schema}
         order by attrelid, attnum""",
         "columns",
         ("pg_attribute",),
+    ),
+    Query(
+        "column_details",
+        """
+        select attrelid, attnum, case when attstorage <> typstorage then attstorage::text end,
+               nullif(attcompression::text, ''), {column_statistics}, attoptions, attfdwoptions
+        from pg_attribute
+        join pg_class c on c.oid = attrelid
+        join pg_type t on t.oid = atttypid
+        where attnum > 0 and not attisdropped and relkind in ('r', 'p', 'f', 'm')
+          and relnamespace {in_user_schema}
+          and (attstorage <> typstorage or attcompression <> '' or {column_statistics} is not null
+               or attoptions is not null or attfdwoptions is not null)""",
+        "storage of columns",
+        ("pg_attribute", "pg_type"),
     ),
     Query(
         "constraints",
@@ -104,7 +140,7 @@ RELATIONS = (
     Query(
         "foreign_keys",
         """
-        select conrelid, conname, convalidated, {enforced}, condeferrable, condeferred, {inherited},
+        select oid, conrelid, conname, convalidated, {enforced}, condeferrable, condeferred, {inherited},
                {period}, conkey::text, confrelid, confkey::text, confdeltype::text, confupdtype::text,
                confmatchtype::text, {set_columns},
                case when {period} then {constraint_definition} end
@@ -131,6 +167,29 @@ RELATIONS = (
         ("pg_index",),
     ),
     Query(
+        "index_details",
+        """
+        select indexrelid, indisclustered, indisreplident, reloptions, spcname,
+               case when detailed.attrelid is not null then array(
+                   select coalesce('(' || array_to_string(attoptions, ', ') || ')', '')
+                   from pg_attribute where attrelid = indexrelid order by attnum) end,
+               case when detailed.attrelid is not null then array(
+                   select coalesce({column_statistics}::text, '')
+                   from pg_attribute where attrelid = indexrelid order by attnum) end
+        from pg_index
+        join pg_class c on c.oid = indexrelid
+        left join pg_tablespace s on s.oid = reltablespace
+        left join (
+            select distinct attrelid from pg_attribute
+            where attoptions is not null or {column_statistics} is not null
+        ) detailed on detailed.attrelid = indexrelid
+        where relnamespace {in_user_schema}
+          and (indisclustered or indisreplident or reloptions is not null or reltablespace <> 0
+               or detailed.attrelid is not null)""",
+        "storage of indexes",
+        ("pg_index", "pg_attribute", "pg_tablespace"),
+    ),
+    Query(
         "policies",
         """
         select polrelid, polname, polcmd::text, polpermissive, polroles::text,
@@ -151,6 +210,16 @@ RELATIONS = (
         where not tgisinternal order by tgrelid, tgname""",
         "triggers",
         ("pg_trigger", "pg_proc"),
+    ),
+    Query(
+        "guards",
+        """
+        select tgconstraint, max(tgenabled::text)
+        from pg_trigger
+        where tgisinternal and tgconstraint <> 0 and tgenabled <> 'O'
+        group by tgconstraint""",
+        "triggers of foreign keys",
+        ("pg_trigger",),
     ),
     Query(
         "rules",

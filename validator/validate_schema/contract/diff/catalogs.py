@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
 
+from ...catalog.acl import Acls
 from ...model.catalog import Catalog, Sequence
 from ...model.difference import Change
 from ...model.finding import ObjectRef
-from . import kinds, programs
+from . import definitions, kinds, programs
 from .changes import grants
 from .loop import compared, told
 from .pairs import pair
@@ -20,19 +21,24 @@ _STANDING = (
     (kinds.SCHEMA, attrgetter("schemas")),
     (kinds.ENUM, attrgetter("enums")),
     (kinds.DOMAIN, attrgetter("domains")),
+    (definitions.COMPOSITE, attrgetter("composites")),
     (programs.VIEW, attrgetter("views")),
     (programs.FUNCTION, attrgetter("functions")),
     (kinds.EVENT_TRIGGER, attrgetter("event_triggers")),
     (kinds.PUBLICATION, attrgetter("publications")),
+    (definitions.OPERATOR, attrgetter("operators")),
+    (definitions.CAST, attrgetter("casts")),
+    (definitions.COLLATION, attrgetter("collations")),
+    (definitions.DEFINITION, attrgetter("definitions")),
 )
 
 
-def compare(before: Catalog, after: Catalog) -> tuple[Change, ...]:
+def compare(before: Catalog, after: Catalog, *, with_comments: bool = False) -> tuple[Change, ...]:
     """Return what differs between the schemas of two databases, sorted by object.
 
-    Compared are schemas, tables with all that hangs on them, views, functions, types, sequences,
-    extensions, event triggers, publications, owners and privileges. Not compared are roles, which
-    belong to the server, comments, estimates, and what hangs on an object that is on one side alone.
+    Compared is what pg_dump prints of a schema, owners and privileges included; comments only
+    `with_comments`. Not compared are roles, which belong to the server, the database's own properties,
+    estimates, and what hangs on an object that is on one side alone. docs/diff.md lists the exceptions.
     """
     terms = Terms.of(before, after)
     tables = TABLE.pair(before.tables, after.tables, terms)
@@ -46,6 +52,9 @@ def compare(before: Catalog, after: Catalog) -> tuple[Change, ...]:
     found: list[Change] = [*on_tables, *_default_privileges(before, after, terms)]
     for kind, of in _STANDING:
         found += compared(kind, of(before), of(after), terms)
+    found += compared(definitions.LANGUAGE, before.languages, after.languages, terms)
+    found += definitions.system_privileges(before, after, terms)
+    found += definitions.comments(before, after, terms) if with_comments else ()
     found += _sequences(before, after, terms, gone)
     return in_order(found)
 
@@ -90,6 +99,9 @@ def _order(change: Change) -> tuple[object, ...]:
 
 
 def _default_privileges(before: Catalog, after: Catalog, terms: Terms) -> Iterator[Change]:
+    """Yield what differs of the default privileges. Where a role has none, the built-in ones hold, to which
+    those in a schema are added."""
+    builtin = Acls(170_000 if terms.maintain else 0)
     found = pair(
         before.default_privileges,
         after.default_privileges,
@@ -97,21 +109,29 @@ def _default_privileges(before: Catalog, after: Catalog, terms: Terms) -> Iterat
     )
     sides = [
         *((old, old.grants, new.grants) for old, new in found.same),
-        *((old, old.grants, ()) for old in found.removed),
-        *((new, (), new.grants) for new in found.added),
+        *((old, old.grants, None) for old in found.removed),
+        *((new, None, new.grants) for new in found.added),
     ]
     for record, old_grants, new_grants in sides:
+        kind = record.object_type.removesuffix("s")
+        usual = builtin.grants(None, kind, record.role) if record.schema is None else ()
+        left, right = (usual if given is None else given for given in (old_grants, new_grants))
         ref = ObjectRef(
             "default privileges", record.schema or "", name=f"{record.object_type} of {record.role}"
         )
-        yield from grants(ref, terms, old_grants, new_grants, (record.role, record.role))
+        yield from grants(ref, terms, left, right, (record.role, record.role))
 
 
 def count_objects(catalog: Catalog) -> int:
     """Return how many objects a comparison looks at: tables, what hangs on them, and everything else
     that has a name."""
     on_tables = sum(
-        1 + len(t.columns) + len(t.policies) + len(t.triggers) + sum(1 for i in t.indexes if not i.constraint)
+        1
+        + len(t.columns)
+        + len(t.policies)
+        + len(t.triggers)
+        + len(t.rules)
+        + sum(1 for i in t.indexes if not i.constraint)
         for t in catalog.tables
     )
     others = len(catalog.sequences) + sum(len(of(catalog)) for _, of in _STANDING)

@@ -5,14 +5,19 @@ from collections.abc import Iterator, Sequence
 from ...model.catalog import Grant, QName
 from ...model.difference import Change
 from ...model.finding import ObjectRef
+from ...model.wording import excerpt
 from ...sql.ident import quote_ident
 from .terms import Terms
+
+_OWNER = ""
+_LENGTH = 200
 
 
 def grants(
     ref: ObjectRef, terms: Terms, before: Sequence[Grant], after: Sequence[Grant], owners: tuple[str, str]
 ) -> Iterator[Change]:
-    """Yield what other roles than the owner may do that they might not before, and the reverse."""
+    """Yield what roles may do that they might not before, and the reverse. The owners are one role, whatever
+    they are called."""
     if before == after and owners[0] == owners[1]:
         return
     old, new = _held(before, owners[0], terms), _held(after, owners[1], terms)
@@ -22,21 +27,22 @@ def grants(
             yield Change(
                 kind="changed",
                 object=ref,
-                what=f"privileges of {grantee}",
+                what=f"privileges of {owners[1] if grantee == _OWNER else grantee}",
                 before=_privileges(left),
                 after=_privileges(right),
-                widens=left < right,
+                widens=not right <= left,
             )
 
 
 def _held(given: Sequence[Grant], owner: str, terms: Terms) -> dict[str, frozenset[str]]:
     lost = frozenset() if terms.maintain else frozenset({"MAINTAIN"})
     return {
-        g.grantee: frozenset((*g.privileges, *(f"{p} WITH GRANT OPTION" for p in g.grantable)))
+        g.grantee if g.grantee != owner else _OWNER: frozenset(
+            (*g.privileges, *(f"{p} WITH GRANT OPTION" for p in g.grantable))
+        )
         - lost
         - {f"{p} WITH GRANT OPTION" for p in lost}
         for g in given
-        if g.grantee != owner
     }
 
 
@@ -54,6 +60,11 @@ def yes_no(value: bool) -> str:
 
 def names(of: Sequence[str | None]) -> str:
     return ", ".join(name or "" for name in of)
+
+
+def short(definition: str) -> str:
+    """Return a definition on one line, shortened."""
+    return excerpt(definition, _LENGTH)
 
 
 def shown(name: QName, default_schema: str) -> str:

@@ -4,11 +4,11 @@ import re
 from collections.abc import Hashable, Iterator
 from typing import Any
 
-from ...model.catalog import Constraint, Index, Table
+from ...model.catalog import Constraint, Index, Table, View
 from ...model.difference import Change
 from ...model.finding import ObjectRef
 from .changes import names, shown, yes_no
-from .loop import Attribute, Kind, compared, differences, field, flag, same_content
+from .loop import ENABLED, Attribute, Kind, compared, differences, field, flag, loses, same_content
 from .terms import Terms
 
 _DESCENDING, _NULLS_FIRST = 1, 2
@@ -16,13 +16,16 @@ _USUAL = re.compile(r"([a-z0-9]+_ops)?")  # the classes that are a type's defaul
 
 
 def _same_columns(old: Constraint, new: Constraint, _: Terms) -> bool:
-    """The order of a key's columns matters; a CHECK lists those that it happens to mention."""
+    """The order of a key's columns matters, but for one that references another table; a CHECK lists those
+    that it happens to mention."""
+    if new.kind == "foreign key":
+        return set(old.columns) == set(new.columns)
     return new.kind == "check" or old.columns == new.columns
 
 
 def _same_target(old: Constraint, new: Constraint, terms: Terms) -> bool:
-    target = terms.target(old.references), old.referenced_columns
-    return target == (new.references, new.referenced_columns)
+    pairs = (dict(zip(c.columns, c.referenced_columns, strict=False)) for c in (old, new))
+    return terms.target(old.references) == new.references and next(pairs) == next(pairs)
 
 
 _CONSTRAINT: tuple[Attribute[Any], ...] = (
@@ -31,7 +34,7 @@ _CONSTRAINT: tuple[Attribute[Any], ...] = (
         "definition", "definition", lambda text: text or "", same=lambda o, n, terms: terms.definition(o, n)
     ),
     flag("validated", "validated"),
-    flag("enforced", "enforced"),
+    flag("enforced", "enforced", widens=loses("enforced")),
     Attribute("deferrable", lambda c, _: _deferral(c)),
     field("inherited by children", "no_inherit", lambda no_inherit: yes_no(not no_inherit)),
     Attribute("references", lambda c, terms: _reference(c, terms.default_schema), _same_target),
@@ -39,6 +42,7 @@ _CONSTRAINT: tuple[Attribute[Any], ...] = (
     field("on update", "on_update"),
     field("match", "match"),
     Attribute("period", lambda c, _: yes_no(c.temporal) if c.kind == "foreign key" else None),
+    ENABLED._replace(since=2),
 )
 CONSTRAINT: Kind[Constraint] = Kind(
     None,
@@ -60,6 +64,8 @@ def constraints(before: Table, after: Table, terms: Terms) -> Iterator[Change]:
 
 def outline(constraint: Constraint) -> Hashable:
     """Return what constraints that differ by their names alone have in common."""
+    if constraint.kind == "foreign key":
+        return constraint.kind, frozenset(constraint.columns)
     return constraint.kind, () if constraint.kind == "check" else constraint.columns
 
 
@@ -73,7 +79,13 @@ def own(table: Table) -> list[Constraint]:
     return [c for c in table.constraints if c.kind != "not null" and not c.inherited]
 
 
-_NOT_NULL: Kind[Constraint] = Kind("column", (flag("not null validated", "validated"),))
+_NOT_NULL: Kind[Constraint] = Kind(
+    "column",
+    (
+        flag("not null validated", "validated"),
+        field("not null inherited by children", "no_inherit", lambda no_inherit: yes_no(not no_inherit)),
+    ),
+)
 
 
 def _not_null(before: Table, after: Table, terms: Terms) -> Iterator[Change]:
@@ -116,12 +128,17 @@ def described(constraint: Constraint, default_schema: str) -> str:
 def _same_keys(old: Index, new: Index, terms: Terms) -> bool:
     if (old.columns, old.options) != (new.columns, new.options):
         return False
-    for left, right in ((old.opclasses, new.opclasses), (old.collations, new.collations)):
-        if left and right and left != right:
-            return False
+    classes = (old.opclasses, _collations(old)), (new.opclasses, _collations(new))
+    if old.opclasses and new.opclasses and classes[0] != classes[1]:  # SQLite has neither of both
+        return False
     if len(old.expressions) != len(new.expressions):
         return False
     return all(map(terms.expression, old.expressions, new.expressions))
+
+
+def _collations(index: Index) -> tuple[str, ...]:
+    """Return the collation of each key, empty where it is the default."""
+    return index.collations or ("",) * len(index.columns)
 
 
 def _keys(index: Index) -> str:
@@ -130,6 +147,8 @@ def _keys(index: Index) -> str:
     parts = []
     for position, column in enumerate(index.columns):
         part = column if column is not None else next(expressions, "an expression")
+        collation = _collations(index)[position]
+        part += f" collate {collation}" if collation else ""
         bits = index.options[position] if position < len(index.options) else 0
         part += " desc" if bits & _DESCENDING else ""
         if bool(bits & _NULLS_FIRST) != bool(bits & _DESCENDING):
@@ -165,13 +184,14 @@ INDEX: Kind[Index] = Kind(
 _OF_A_KEY: Kind[Index] = Kind(None, _EXTRAS)
 
 
-def indexes(before: Table, after: Table, terms: Terms) -> Iterator[Change]:
-    """Yield the changes of the indexes, but those that implement a constraint."""
+def indexes(before: Table | View, after: Table | View, terms: Terms) -> Iterator[Change]:
+    """Yield the changes of the indexes; of those that implement a constraint, what it does not say."""
     yield from compared(INDEX, free(before), free(after), terms, on=(before, after))
-    yield from _implementing(before, after, terms)
+    if isinstance(before, Table) and isinstance(after, Table):
+        yield from _implementing(before, after, terms)
 
 
-def free(table: Table) -> list[Index]:
+def free(table: Table | View) -> list[Index]:
     """Return the indexes that are compared by themselves, not with what they implement."""
     return [i for i in table.indexes if i.constraint is None and not i.primary and not i.inherited]
 
@@ -179,11 +199,11 @@ def free(table: Table) -> list[Index]:
 def _implementing(before: Table, after: Table, terms: Terms) -> Iterator[Change]:
     """Yield what a constraint does not say of its index."""
     old = {i.constraint: i for i in before.indexes if i.constraint is not None and not i.inherited}
+    kinds = {c.index: c.kind for c in after.constraints}
     for new in after.indexes:
         was = None if new.constraint is None or new.inherited else old.get(new.constraint)
         if was is not None and was != new:
-            kind = "primary key" if new.primary else "unique"
-            ref = ObjectRef.on_table(kind, after.qname, new.constraint or "")
+            ref = ObjectRef.on_table(kinds.get(new.name, "unique"), after.qname, new.constraint or "")
             yield from differences(_OF_A_KEY, was, new, ref, terms)
 
 

@@ -2,12 +2,23 @@
 
 from collections.abc import Iterator
 
-from ...model.catalog import Domain, Enum, EventTrigger, Extension, Publication, Schema, Sequence
+from ...model.catalog import (
+    Domain,
+    Enum,
+    EventTrigger,
+    Extension,
+    Publication,
+    Published,
+    QName,
+    Schema,
+    Sequence,
+)
 from ...model.difference import Change
 from ...model.finding import ObjectRef
 from .changes import names
-from .loop import ENABLED, OWNER, Attribute, Kind, dotted, field, listed
+from .loop import ENABLED, OWNER, Attribute, Kind, differences, dotted, field, flag, listed
 from .pairs import pair
+from .policies import wider
 from .terms import Terms
 
 SCHEMA: Kind[Schema] = Kind("schema", (OWNER,), place="database")
@@ -38,7 +49,7 @@ ENUM: Kind[Enum] = Kind(
     alike=lambda old, new, _: old.labels == new.labels,
     shapes=lambda enum, _: (enum.labels,),
     parts=lambda old, new, ref, _: labels(ref, old.labels, new.labels),
-    privileges=lambda *_: None,
+    privileges_since=2,
 )
 
 
@@ -57,6 +68,19 @@ def _same_checks(old: Domain, new: Domain, terms: Terms) -> bool:
     return not found.removed and not found.added
 
 
+def _names_of_checks(domain: Domain) -> str:
+    return names(sorted(c.name for c in domain.checks if c.kind == "check")) or "none"
+
+
+def _same_names(old: Domain, new: Domain, terms: Terms) -> bool:
+    """The names are told apart from the checks themselves only where these are the same."""
+    return _names_of_checks(old) == _names_of_checks(new) or not _same_checks(old, new, terms)
+
+
+def _unproven(domain: Domain) -> str:
+    return names(sorted(c.name for c in domain.checks if not c.validated)) or "none"
+
+
 DOMAIN: Kind[Domain] = Kind(
     "domain",
     (
@@ -64,15 +88,32 @@ DOMAIN: Kind[Domain] = Kind(
         field("nullable", "not_null", lambda not_null: "no" if not_null else "yes"),
         field("default", "default", same=lambda o, n, terms: terms.expression(o.default, n.default, n.type)),
         Attribute("checks", lambda domain, _: _checks(domain), _same_checks),
+        Attribute("names of checks", lambda domain, _: _names_of_checks(domain), _same_names),
+        Attribute("checks not valid", lambda domain, _: _unproven(domain)),
+        field("collation", "collation", lambda name: name or "default", since=2),
         OWNER,
     ),
     described=lambda domain, _: domain.type,
     key=lambda domain: domain.qname,
-    privileges=lambda *_: None,
+    privileges_since=2,
 )
+
+
+def _same_column(old: Sequence, new: Sequence, terms: Terms) -> bool:
+    if old.owned_by is None or new.owned_by is None:
+        return old.owned_by == new.owned_by
+    return (terms.target(QName(*old.owned_by[:2])), old.owned_by[2]) == (new.owned_by[:2], new.owned_by[2])
+
+
 SEQUENCE: Kind[Sequence] = Kind(
     "sequence",
-    (field("type", "type"), field("owned by", "owned_by", dotted), OWNER),
+    (
+        field("type", "type"),
+        field("owned by", "owned_by", dotted, same=_same_column),
+        flag("identity", "identity", since=2),
+        flag("unlogged", "unlogged", since=2),
+        OWNER,
+    ),
     described=lambda sequence, _: sequence.type,
     key=lambda sequence: (sequence.schema, sequence.name),
     alike=lambda old, new, _: (
@@ -88,7 +129,13 @@ EXTENSION: Kind[Extension] = Kind(
 )
 EVENT_TRIGGER: Kind[EventTrigger] = Kind(
     "event trigger",
-    (field("event", "event"), field("function", "function", dotted), ENABLED),
+    (
+        field("event", "event"),
+        field("function", "function", dotted),
+        listed("tags", "tags", since=2),
+        ENABLED,
+        OWNER._replace(since=2),
+    ),
     place="database",
     described=lambda trigger, _: f"on {trigger.event}",
 )
@@ -101,9 +148,60 @@ def _published(publication: Publication) -> str:
     return names([*listed, *(f"all of {s}" for s in sorted(publication.schemas))]) or "none"
 
 
+def _publishes_more(old: Publication, new: Publication, _: Terms) -> bool:
+    """Tell whether rows leave the database that did not: of all tables, of a schema, of a table."""
+    if old.all_tables or new.all_tables:
+        return new.all_tables
+    return not set(new.tables) <= set(old.tables) or not set(new.schemas) <= set(old.schemas)
+
+
+def _more_rows(old: Published, new: Published, terms: Terms) -> bool:
+    if old.condition is None or new.condition is None:
+        return new.condition is None
+    return wider(old.condition, new.condition, terms.default_schema)
+
+
+def _more_columns(old: Published, new: Published, _: Terms) -> bool:
+    return not new.columns or bool(old.columns and not set(new.columns) <= set(old.columns))
+
+
+_PUBLISHED: Kind[Published] = Kind(
+    None,
+    (
+        Attribute(
+            "row filter",
+            lambda table, _: f"{dotted(table.table)}: {table.condition or 'none'}",
+            lambda o, n, terms: terms.expression(o.condition, n.condition),
+            _more_rows,
+        ),
+        Attribute(
+            "column list",
+            lambda table, _: f"{dotted(table.table)}: {names(sorted(table.columns)) or 'all'}",
+            widens=_more_columns,
+        ),
+    ),
+    since=2,
+)
+
+
+def _narrowed(old: Publication, new: Publication, ref: ObjectRef, terms: Terms) -> Iterator[Change]:
+    """Yield what differs of the parts that are published of the tables of both sides."""
+    if terms.format < _PUBLISHED.since:
+        return
+    before, after = ({p.table: p for p in side.narrowed} for side in (old, new))
+    for table in sorted(set(old.tables) & set(new.tables) & (before.keys() | after.keys())):
+        whole = Published(table)
+        yield from differences(_PUBLISHED, before.get(table, whole), after.get(table, whole), ref, terms)
+
+
 PUBLICATION: Kind[Publication] = Kind(
     "publication",
-    (listed("operations", "operations"), Attribute("tables", lambda publication, _: _published(publication))),
+    (
+        listed("operations", "operations"),
+        Attribute("tables", lambda publication, _: _published(publication), widens=_publishes_more),
+        OWNER._replace(since=2),
+    ),
     place="database",
     described=lambda publication, _: _published(publication),
+    parts=_narrowed,
 )

@@ -12,7 +12,7 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from ...model.catalog import Grant, QName
 from ...model.difference import Change
 from ...model.finding import ObjectRef
-from .changes import grants, names, yes_no
+from .changes import grants, names, short, yes_no
 from .pairs import Pairs, pair
 from .terms import Terms
 
@@ -89,13 +89,24 @@ def loses(name: str) -> Callable[[Any, Any, Terms], bool]:
     return lambda old, new, _: getattr(old, name) and not getattr(new, name)
 
 
-OWNER = field("owner", "owner")
-ENABLED = field("enabled", "enabled")
+def _gains_power(old: Any, new: Any, terms: Terms) -> bool:
+    before, after = terms.powerful
+    return new.owner in after and old.owner not in before
+
+
+def _off(record: Any) -> bool:
+    return record.enabled in ("disabled", "replica")
+
+
+OWNER = field("owner", "owner", widens=_gains_power)
+# Whether something that guards is on: off, it lets through.
+ENABLED = field("enabled", "enabled", widens=lambda old, new, _: _off(new) and not _off(old))
+_DETAILS_SINCE = 2
 
 
 def qname(record: Any, terms: Terms) -> QName:
     """Return the whole name of what stands in a schema; a declaration may leave the default one out."""
-    return QName(record.schema or terms.default_schema, record.name)
+    return QName(terms.default_schema if record.schema is None else record.schema, record.name)
 
 
 def _own(record: Any, _: Any) -> Held | None:
@@ -130,6 +141,7 @@ class Kind(Generic[R]):
     pairs: Callable[[Sequence[R], Sequence[R], Terms], Pairs[R]] | None = None
     parts: Callable[[R, R, ObjectRef, Terms], Iterable[Change]] = lambda *_: ()
     privileges: Callable[[R, Any], Held | None] = _own
+    privileges_since: int = 1
     lets_in: Callable[[R, Terms], bool] = _never
     held_back: Callable[[R, Terms], bool] = _never
     since: int = 1
@@ -166,7 +178,8 @@ def same_content(attributes: tuple[Attribute[Any], ...]) -> Callable[[Any, Any, 
     """Tell that two records differ in none of the attributes, and so by their names alone."""
 
     def alike(old: Any, new: Any, terms: Terms) -> bool:
-        return all(attribute.change(old, new, _ANYTHING, terms) is None for attribute in attributes)
+        found = (attribute.change(old, new, _ANYTHING, terms) for attribute in attributes)
+        return all(change is None for change in found) and not any(_details(old, new, _ANYTHING, terms))
 
     return alike
 
@@ -227,10 +240,24 @@ def differences(
         change = attribute.change(old, new, ref, terms)
         if change is not None:
             yield change
+    yield from _details(old, new, ref, terms)
     yield from kind.parts(old, new, ref, terms)
     held, holds = kind.privileges(old, on[0]), kind.privileges(new, on[1])
-    if held is not None and holds is not None:
+    if held is not None and holds is not None and kind.privileges_since <= terms.format:
         yield from grants(ref, terms, held[0], holds[0], (held[1], holds[1]))
+
+
+def _details(old: Any, new: Any, ref: ObjectRef, terms: Terms) -> Iterator[Change]:
+    """Yield a change for each detail in which two records differ: they are named as SQL names them."""
+    before, after = getattr(old, "details", ()), getattr(new, "details", ())
+    if before == after or terms.format < _DETAILS_SINCE:
+        return
+    left, right = dict(before), dict(after)
+    for word in dict.fromkeys((*left, *right)):
+        texts = left.get(word), right.get(word)
+        if not terms.statement(*texts):
+            was, became = ("none" if text is None else short(text) for text in texts)
+            yield Change(kind="changed", object=ref, what=word, before=was, after=became)
 
 
 def _other_name(old: Any, new: Any) -> bool:

@@ -39,9 +39,11 @@ _NOUNS = {
     "check": "check constraint",
     "exclusion": "exclusion constraint",
 }
-_MADE = frozenset({"table", "schema", "enum", "domain", "view", "materialized view", "extension",
-                   "function", "procedure", "aggregate", "window", "sequence", "trigger", "event trigger",
-                   "publication"})  # fmt: skip
+# What hangs on nothing, or is called like a piece of program, is created; the rest is added to something.
+_ADDED = frozenset({
+    "column", "primary key", "unique", "foreign key", "check", "exclusion", "policy", "index", "rule",
+    "comment", "default privileges",
+})  # fmt: skip
 _VERBS = {"added": ("creates", "adds"), "removed": ("drops", "drops"), "renamed": ("renames", "renames")}
 _SECURITY, _FORCED = "row-level security", "forced row-level security"
 
@@ -108,7 +110,7 @@ def _phrase(group: Sequence[Change], schema: str) -> str:
     kind, what = first.object.kind, first.what
     if first.kind == "changed":
         return _alteration(group, what, schema)
-    verb = _VERBS[first.kind][kind not in _MADE]
+    verb = _VERBS[first.kind][kind in _ADDED]
     if kind == "column" and first.kind != "renamed":
         place = "to" if first.kind == "added" else "from"
         return f"{verb} {_columns(group)} {place} {_tables(group, schema)}"

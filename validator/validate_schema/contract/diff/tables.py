@@ -14,7 +14,7 @@ from .keys import constraints, free, index_outline, indexes, outline, own
 from .loop import OWNER, Attribute, Kind, compared, differences, field, flag, listed
 from .pairs import Pairs
 from .policies import POLICY, SWITCHES
-from .programs import triggers
+from .programs import rules, triggers
 from .terms import Terms
 
 COLUMN: Kind[Column] = Kind(
@@ -69,6 +69,8 @@ def _parts(old: Table, new: Table, _: ObjectRef, terms: Terms) -> Iterator[Chang
         yield from compared(POLICY, old.policies, new.policies, guarded, on=on)
     if old.triggers != new.triggers:
         yield from triggers(old, new, terms)
+    if old.rules != new.rules:
+        yield from rules(old, new, terms)
 
 
 def _alike(old: Table, new: Table, terms: Terms) -> bool:

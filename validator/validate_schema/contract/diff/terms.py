@@ -8,16 +8,22 @@ from ...model.catalog import FORMAT, Catalog, Constraint, QName
 from ...sql.compare import same_expression, same_type
 from ...sql.ident import quote_qname, unquote_ident
 from ...sql.predicates import check_expression
+from ...sql.statements import same_statement
 
 _IDENT = r'"(?:[^"]|"")+"|[^\W\d][\w$]*'
 _QUALIFIED = re.compile(rf"(?<![\w$])({_IDENT})\.({_IDENT})(?![\w$])")  # as the server prints a name
+
+
+def _powerful(catalog: Catalog) -> frozenset[str]:
+    return frozenset(role.name for role in catalog.roles if role.superuser or role.bypassrls)
 
 
 class Terms(NamedTuple):
     """`exact`: one server version printed both sides, so that its text is its meaning. `renamed` leads
     from a table's old name to its new one. `maintain`: both servers know that privilege. `format` is the
     older of the snapshot formats that both sides were read for. `guarded`: row-level security is on, so
-    that the policies at hand decide something."""
+    that the policies at hand decide something. `powerful` are the roles of either side whom no policy
+    holds."""
 
     default_schema: str
     exact: bool
@@ -25,6 +31,7 @@ class Terms(NamedTuple):
     renamed: Mapping[QName, QName]
     format: int = FORMAT
     guarded: bool = True
+    powerful: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
 
     @classmethod
     def of(cls, before: Catalog, after: Catalog) -> "Terms":
@@ -35,6 +42,7 @@ class Terms(NamedTuple):
             maintain=min(versions) >= 17,
             renamed={},
             format=min(before.format, after.format),
+            powerful=(_powerful(before), _powerful(after)),
         )
 
     def type(self, before: str, after: str) -> bool:
@@ -55,6 +63,14 @@ class Terms(NamedTuple):
             return False
         plain = (self._retold(before) or "").rstrip(" \n;"), after.rstrip(" \n;")
         return same_expression(*plain, self.default_schema)
+
+    def statement(self, before: str | None, after: str | None) -> bool:
+        """Tell whether both are the same statement, or the same words where they are none."""
+        if before == after:
+            return True
+        if before is None or after is None or (self.exact and not self.renamed):
+            return False
+        return same_statement(self._retold(before) or "", after)
 
     def query_outline(self, text: str) -> str:
         """Return what queries have in common that `query` tells to be the same, as far as it is text."""

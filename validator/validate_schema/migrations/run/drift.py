@@ -10,18 +10,26 @@ from ...model.catalog import Catalog, QName
 from ...model.difference import Change, ChangeKind
 from ...model.history import Drift
 
-_SERVERS_OWN = frozenset({"extension", "event trigger", "publication", "default privileges"})
-_UNSURE = frozenset({"owner", "options", "version"})
+# What only the live side has of these was set up there by whoever runs the server.
+_SERVERS_OWN = frozenset({
+    "extension", "event trigger", "publication", "default privileges", "schema", "system object",
+})  # fmt: skip
+# These lead elsewhere, and elsewhere is another place for every server.
+_LEADS_AWAY = frozenset({"subscription", "user mapping"})
+_UNSURE = frozenset({
+    "owner", "options", "version", "toast options", "server options", "tablespace", "statistics", "clustered",
+})  # fmt: skip
 
 
 def drift(replayed: Catalog, live: Catalog, ledgers: Iterable[QName] = ()) -> Drift:
     """Compare the schema that a replay left with the `live` one, object by object.
 
     Left out is what a scratch server cannot know: the ledger's own tables (found by shape, and those
-    named as `ledgers`), owners, storage parameters, privileges but those that a role of both servers has
-    lost, and what only the live side has of extensions, publications, event triggers, partitions, and
-    schemas that no migration makes. Not examined where part of the live catalog could not be read, or
-    its default schema is not the one that was replayed into.
+    named as `ledgers`), owners, storage parameters and statistics, subscriptions and user mappings,
+    privileges but those that a role of both servers has lost, and what only the live side has of
+    extensions, publications, event triggers, partitions, and schemas that no migration makes. Not
+    examined where part of the live catalog could not be read, or its default schema is not the one that
+    was replayed into.
     """
     if live.unreadable:
         what = ", ".join(u.what for u in live.unreadable)
@@ -53,7 +61,9 @@ def _comparable(catalog: Catalog, changes: Iterable[Change]) -> int:
         if c.kind == "removed" and c.object.kind == "table"
     }
     bare = tuple(
-        replace(t, columns=(), constraints=(), indexes=(), policies=(), triggers=()) if t.qname in gone else t
+        replace(t, columns=(), constraints=(), indexes=(), policies=(), triggers=(), rules=())
+        if t.qname in gone
+        else t
         for t in catalog.tables
     )
     sequences = tuple(
@@ -91,17 +101,19 @@ class _Certain:
             return False
         if change.what.startswith("privileges of "):
             return self._lost(change)
+        if ref.kind in _LEADS_AWAY:
+            return False
         if change.kind != self._extra:
-            return ref.kind not in ("event trigger", "publication")
-        if ref.kind in _SERVERS_OWN or ref.kind == "schema":
+            return True
+        if ref.kind in _SERVERS_OWN:
             return False
         if ref.kind == "table" and QName(ref.schema, ref.table) in self._partitions:
             return False
-        return ref.schema in self._schemas
+        return not ref.schema or ref.schema in self._schemas
 
     def _lost(self, change: Change) -> bool:
         role = change.what.removeprefix("privileges of ")
-        if role not in self._roles or change.object.kind in ("schema", "default privileges"):
+        if role not in self._roles or change.object.kind in _SERVERS_OWN:
             return False
         held, left = (set(text.split(", ")) - {"none"} for text in (change.before, change.after))
         return not (held <= left if self._extra == "added" else left <= held)

@@ -1,0 +1,74 @@
+"""What else was said of tables, columns and indexes: storage, statistics, parameters. Few say anything."""
+
+import re
+from collections.abc import Iterable
+
+from ..model.catalog import Details
+from .names import Row
+
+_IDENTITIES = {"n": "nothing", "f": "full", "i": "index"}
+_STORAGE = {"p": "plain", "e": "external", "m": "main", "x": "extended"}
+_COMPRESSION = {"p": "pglz", "l": "lz4"}
+_SECRET = re.compile(r"pass|secret|token|key|credential", re.IGNORECASE)
+
+
+def said(pairs: Iterable[tuple[str, object]]) -> Details:
+    """Return those of (word, value) that have a value."""
+    return tuple((word, str(value)) for word, value in pairs if value is not None and value != "")
+
+
+def options(given: Iterable[str] | None) -> str:
+    """Return options of foreign data in words. A secret's value stays out of snapshots and reports."""
+    parts = (option.partition("=") for option in sorted(given or ()))
+    return ", ".join(f"{name}={'***' if _SECRET.search(name) else value}" for name, _, value in parts)
+
+
+def of_relations(rows: list[Row]) -> dict[int, Details]:
+    """Return the details of tables and materialized views by oid."""
+    return {
+        oid: said(
+            (
+                ("replica identity", _IDENTITIES.get(identity)),
+                ("access method", method),
+                ("tablespace", tablespace),
+                ("of type", of_type),
+                ("toast options", ", ".join(toast or ())),
+                ("server", server),
+                ("server options", options(foreign)),
+            )
+        )
+        for oid, identity, method, tablespace, of_type, toast, server, foreign in rows
+    }
+
+
+def of_columns(rows: list[Row]) -> dict[tuple[int, int], Details]:
+    """Return the details of columns by table and number."""
+    return {
+        (table, number): said(
+            (
+                ("storage", _STORAGE.get(storage)),
+                ("compression", _COMPRESSION.get(compression)),
+                ("statistics", statistics),
+                ("options", ", ".join(sorted(own or ()))),
+                ("server options", options(foreign)),
+            )
+        )
+        for table, number, storage, compression, statistics, own, foreign in rows
+    }
+
+
+def of_indexes(rows: list[Row]) -> dict[int, Details]:
+    """Return the details of indexes by oid."""
+    return {
+        oid: said(
+            (
+                ("clustered", "yes" if clustered else None),
+                ("replica identity", "yes" if identity else None),
+                ("options", ", ".join(sorted(own or ()))),
+                ("tablespace", tablespace),
+                ("parameters", ", ".join(parameters or ()) if any(parameters or ()) else None),
+                ("statistics", ", ".join(statistics or ()) if any(statistics or ()) else None),
+            )
+        )
+        for oid, clustered, identity, own, tablespace, parameters, statistics in rows
+    }
