@@ -2,7 +2,7 @@
 
 import re
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...facts.facts import Facts
 from ...model.catalog import Constraint, QName, Table
@@ -27,7 +27,21 @@ where c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped
 order by 1, 2, a.attnum
 """
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_LONGEST_WAY = 64  # tables to the owner that a condition goes by: the server nests no deeper for long
 Planned = tuple[str, int, dict[str, str | None] | None]  # whose, its number, what is varied
+
+
+class _Cell(NamedTuple):
+    """A column of a tenant's row."""
+
+    table: QName
+    column: Column
+    label: str
+    number: int
+
+    @property
+    def place(self) -> tuple[QName, str, str, int]:
+        return self.table, self.column.name, self.label, self.number
 
 
 class Seeder:
@@ -49,6 +63,7 @@ class Seeder:
         self._count: dict[tuple[QName, str], int] = {}
         self._place = {t.qname: i for i, t in enumerate(facts.catalog.tables)}
         self._keys_of: dict[QName, dict[str, tuple[Constraint, str]]] = {}
+        self._siblings: dict[QName, tuple[str, ...]] = {}
         self.seeded: dict[QName, Rows] = {}
         self.keys: Keys = {}
 
@@ -100,13 +115,23 @@ class Seeder:
 
     def cell(self, table: QName, column: Column, label: str, number: int) -> str | None:
         """Return what stands in a column of a tenant's row: its key, its parent's, or a value of its own."""
-        place = (table, column.name, label, number)
-        if place not in self._made:
-            self._made[place] = None  # cycles end here
-            self._made[place] = self._cell(table, column, label, number)
-        return self._made[place]
+        here, waiting = _Cell(table, column, label, number), list[_Cell]()
+        while here.place not in self._made:
+            self._made[here.place] = None  # cycles end here
+            found = self._found(here)
+            if isinstance(found, _Cell):
+                waiting.append(here)
+                here = found
+            else:
+                self._made[here.place] = found
+        value = self._made[here.place]
+        for each in reversed(waiting):
+            value = self._made[each.place] = value if value is not None else self.own(each.table, each.column)
+        return value
 
-    def _cell(self, table: QName, column: Column, label: str, number: int) -> str | None:
+    def _found(self, cell: _Cell) -> str | _Cell | None:
+        """Return what stands in a cell, or the cell of a parent that it is taken from."""
+        table, column, label, _ = cell
         held = self.facts.held_levels.get(table, {})
         for level, name in held.items():
             if name == column.name and level in self.keys:
@@ -114,12 +139,8 @@ class Seeder:
         if label == NOBODY and column.name in self._owner_columns(table):
             return None
         reference = self.reference(table, column.name)
-        if reference is not None:
-            key, target_column = reference
-            found = self._parents(key, target_column, label, number, table)
-            if found is not None:
-                return found
-        return self.own(table, column)
+        found = self._parents(*reference, cell) if reference is not None else None
+        return found if found is not None else self.own(table, column)
 
     def own(self, table: QName, column: Column) -> str:
         """Return a new value for the column, unlike all before."""
@@ -140,8 +161,8 @@ class Seeder:
             self._keys_of[table] = found
         return self._keys_of[table].get(column)
 
-    def _parents(self, key: Constraint, column: str, label: str, number: int, child: QName) -> str | None:
-        parent = key.references
+    def _parents(self, key: Constraint, column: str, cell: _Cell) -> str | _Cell | None:
+        parent, (child, _, label, number) = key.references, cell
         if parent is None:
             return None
         target = next((c for c in self._columns.get(parent, ()) if c.name == column), None)
@@ -159,7 +180,7 @@ class Seeder:
             row = next((r for r in alive if r.number == wanted), alive[0] if alive else None)
             if row is not None and column in row.values:
                 return row.values[column]
-        return self.cell(parent, target, label, wanted)
+        return _Cell(parent, target, label, wanted)
 
     # Rows
 
@@ -198,14 +219,23 @@ class Seeder:
         for label, number, varied in planned:
             self._insert_one(rows, label, number, varied)
 
-    def siblings_in(self, table: QName, depth: int = 0) -> tuple[str, ...]:
-        """Return the sub-tenants of A, besides its session's, whose rows the table can tell apart."""
-        held = self.facts.held_levels.get(table, {})
-        found = [sibling(n) for n in self.keys if n and n in held]
+    def siblings_in(self, table: QName) -> tuple[str, ...]:
+        """Return the sub-tenants of A, besides its session's, whose rows the table can tell apart: by a key
+        of its own, else by that of the first on its way to its owner that has one."""
+        passed: dict[QName, None] = {}
+        while table not in self._siblings:
+            passed[table] = None
+            held, onward = self.facts.held_levels.get(table, {}), self._toward_owner(table)
+            if held or onward is None or onward in passed:
+                self._siblings[table] = tuple(sibling(n) for n in self.keys if n and n in held)
+            else:
+                table = onward
+        self._siblings |= dict.fromkeys(passed, self._siblings[table])
+        return self._siblings[table]
+
+    def _toward_owner(self, table: QName) -> QName | None:
         standing = self.facts.standings.get(table)
-        if not held and standing is not None and standing.path and depth < 8:
-            return self.siblings_in(standing.path[0], depth + 1)
-        return tuple(found)
+        return standing.path[0] if standing is not None and standing.path else None
 
     def _may_lack_tenant(self, table: Table) -> bool:
         own = self.facts.tenant_column(table)
@@ -275,23 +305,31 @@ class Seeder:
 
     # SQL about rows
 
-    def owned_by(self, table: QName, label: str, depth: int = 0) -> str:
-        """Return a condition on `table` that holds for the rows of a tenant; "" if none can be said."""
+    def owned_by(self, table: QName, label: str) -> str:
+        """Return a condition on `table` that holds for the rows of a tenant; "" if none can be said, as when
+        the owner is further away than a query had better go."""
+        opened = ""
+        for depth in range(_LONGEST_WAY + 1):
+            if (held := self._held_by(table, label)) is not None:
+                return opened + held + ")" * depth
+            parent = self._toward_owner(table)
+            keys = self.facts.tables_by_name[table].foreign_keys
+            key = next((k for k in keys if k.references == parent), None)
+            if parent is None or key is None:
+                return ""
+            pairs = zip(key.columns, key.referenced_columns, strict=True)
+            joined = " and ".join(
+                f"{quote_qname(table)}.{quote_ident(a)} = {quote_qname(parent)}.{quote_ident(b)}"
+                for a, b in pairs
+            )
+            opened += f"exists (select from {quote_qname(parent)} where {joined} and "
+            table = parent
+        return ""
+
+    def _held_by(self, table: QName, label: str) -> str | None:
+        """Return the condition that a key in the table itself is the tenant's."""
         held = self.facts.held_levels.get(table, {})
         for level, column in sorted(held.items(), reverse=True):  # the deepest tells most
             if level in self.keys and label in self.keys[level]:
                 return f"{quote_qname(table)}.{quote_ident(column)} = {literal(self.keys[level][label])}"
-        standing = self.facts.standings.get(table)
-        if standing is None or not standing.path or depth > 8:
-            return ""
-        parent = standing.path[0]
-        key = next((k for k in self.facts.tables_by_name[table].foreign_keys if k.references == parent), None)
-        above = self.owned_by(parent, label, depth + 1)
-        if key is None or not above:
-            return ""
-        pairs = zip(key.columns, key.referenced_columns, strict=True)
-        joined = " and ".join(
-            f"{quote_qname(table)}.{quote_ident(a)} = {quote_qname(parent)}.{quote_ident(b)}"
-            for a, b in pairs
-        )
-        return f"exists (select from {quote_qname(parent)} where {joined} and {above})"
+        return None

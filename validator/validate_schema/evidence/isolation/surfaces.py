@@ -208,9 +208,11 @@ def _partitions(seeder: Seeder, rights: dict[QName, Rights]) -> Iterator[Surface
 
 
 def _all_parts(facts: Facts, table: Table) -> Iterator[Table]:
-    for part in facts.partitions.get(table.qname, ()):
+    waiting = list(reversed(facts.partitions.get(table.qname, ())))
+    while waiting:
+        part = waiting.pop()
         yield part
-        yield from _all_parts(facts, part)
+        waiting += reversed(facts.partitions.get(part.qname, ()))
 
 
 def _functions(

@@ -64,11 +64,11 @@ class Values:
 
     def make(self, oid: int, modifier: int, n: int) -> str:
         """Return value number `n` (a positive integer) of a type. Enums and booleans repeat."""
+        while self.types[oid].kind == "d" and oid not in self.patterns:
+            oid, modifier = self.types[oid].base, self.types[oid].base_modifier
         known = self.types[oid]
         if oid in self.patterns:
             return self.patterns[oid].replace("{n}", str(n))
-        if known.kind == "d":
-            return self.make(known.base, known.base_modifier, n)
         if known.kind == "e":
             return known.labels[n % len(known.labels)] if known.labels else ""
         if known.kind in "rm":
