@@ -2,6 +2,8 @@
 
 import json
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from tests.fix_cli import SHOP_CONFIG, Terminal
 from tests.fix_server import fresh
+from tests.testing.test_plugin import LIGHT
 from validate_schema import validate
 from validate_schema.model.errors import PackError
 from validate_schema.model.formats import FORMATS
@@ -108,6 +111,23 @@ def test_a_pack_is_named_by_option_or_config_as_folder_file_or_module(
     ]
 
 
+def test_the_pytest_plugin_has_an_item_for_a_packs_check(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"):
+        monkeypatch.delenv(name, raising=False)
+    terminal.write("acme/stamps.py", PACK)
+    terminal.write("db/001_t.sql", "create table t (id int primary key);")
+    terminal.write(
+        "validate-schema.toml", '[migrations]\npath = "db"\n[checks]\npacks = ["acme"]\nselect = ["ACM"]'
+    )
+    command = [sys.executable, "-m", "pytest", *LIGHT, "-q", "--validate-schema"]
+    ran = subprocess.run(command, cwd=terminal.folder, capture_output=True, text=True, check=False)
+
+    assert "error ACM001 t: t lacks created_at" in ran.stdout, ran.stderr
+    assert ran.stdout.splitlines()[-1].startswith("1 failed")
+
+
 def test_what_a_pack_prints_does_not_get_into_a_report(terminal: Terminal) -> None:
     terminal.write("acme.py", "print('hello')\n" + PACK)
 
@@ -136,7 +156,7 @@ def test_every_format_tells_a_packs_findings(terminal: Terminal, shop: Database)
     terminal.write("validate-schema.toml", SHOP_CONFIG + '[checks]\npacks = ["acme"]\n')
     terminal.write("acme/stamps.py", PACK)
     terminal.write("acme/checks.toml", RULE.format(sql="select 'purchase' as object, 'is free' as message"))
-    terminal.run("--database-url", shop.conninfo, "--report", "out.json")
+    terminal.run("--database-url", shop.conninfo, "--report", "out.json", "--report", "out.xml")
     # A report is shown as it was made, also where the pack is not at hand.
     terminal.write("validate-schema.toml", "")
     (terminal.folder / "acme").rename(terminal.folder / "gone")
@@ -146,6 +166,9 @@ def test_every_format_tells_a_packs_findings(terminal: Terminal, shop: Database)
     assert {format: ran.err for format, ran in shown.items() if ran.err} == {}
     without = [f for f, ran in shown.items() if "ACM001" not in ran.out or "ACM003" not in ran.out]
     assert without == ["csv"]  # the matrix of tables, which names no check
+    cases = (terminal.folder / "out.xml").read_text()
+    assert '<testcase classname="ACM001" name="customer" time="0">' in cases
+    assert '<testcase classname="ACM003" name="purchase"' in cases
     assert "✗ 0 of 3 tables say when a row came" in shown["txt"].out
     assert "| Packs of checks | `acme` |" in shown["md"].out
     assert '<option value="ACM">ACM rules of Acme</option>' in shown["html"].out
@@ -458,6 +481,21 @@ def test_a_rule_sees_the_callers_transaction_and_leaves_it_as_it_was(rows: Datab
         connection.rollback()
 
     assert [f.object.table for f in report.findings] == ["2"]
+
+
+def test_a_rule_writes_nothing_where_the_connection_may(rows: Database) -> None:
+    config = RULE.format(sql="select nextval('s')") + RULE.format(sql="select wakes()").replace("003", "004")
+    with rows.connect() as connection:
+        report = validate(connection=connection, config=config, select="ACM")
+        last, kept = (
+            connection.execute("select is_called, (select count(*) from kept) from s").fetchone() or ()
+        )
+
+    assert [(r.status, r.reason) for r in report.checks] == [
+        ("skipped", "its query fails: cannot execute nextval() in a read-only transaction"),
+        ("skipped", "its query fails: transaction read-write mode must be set before any query"),
+    ]
+    assert (report.verdict, last, kept) == ("INCOMPLETE", False, 1)
 
 
 def test_a_rule_finds_unqualified_names_in_the_default_schema(terminal: Terminal, server: Server) -> None:

@@ -1,5 +1,6 @@
 """Ids, names, texts and files of the checks hold together: what is documented is what is loaded."""
 
+import ast
 import re
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -76,6 +77,18 @@ def test_no_two_checks_share_a_name_within_a_family() -> None:
     names = Counter((c.family.id, c.name) for c in CHECKS)
 
     assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_no_room_knows_a_check_by_its_id() -> None:
+    ids = {c.id for c in CHECKS} | {c.family.id for c in CHECKS}
+    said = [
+        (path.name, node.value)
+        for path in (Path(__file__).parents[2] / "validator").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in ids
+    ]
+
+    assert said == [("matrix.py", "RLS")]  # the heading of a column
 
 
 def test_every_family_is_declared() -> None:

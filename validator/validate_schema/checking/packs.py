@@ -129,7 +129,7 @@ def _installed() -> Iterator[_Pack]:
 
     for entry in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda e: (e.name, e.value)):
         origin = f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.name
-        yield _loaded(f'pack "{entry.name}" of {origin}', origin, entry.value)
+        yield _loaded(f'pack "{entry.name}" of {origin}', origin, entry.module)
 
 
 def _named(name: str, base: Path) -> _Pack:
