@@ -9,6 +9,8 @@ from msgspec import UNSET
 from ..checking.baseline import EXIT_CODES, decide
 from ..checking.engine import Outcome
 from ..facts.facts import Facts
+from ..model.catalog import QName
+from ..model.finding import Severity
 from ..model.report import (
     DEFAULT_TITLE,
     BaselineFacts,
@@ -44,6 +46,16 @@ class Circumstances(msgspec.Struct, frozen=True):
     baseline: BaselineFacts | None = None
 
 
+def _doubted(outcome: Outcome) -> frozenset[QName]:
+    """Return the tables of which an error, or what is undecided, says that rows may get through."""
+    about_rows = {c.id for c in outcome.checks if {"rows", "unverified"} & set(c.explains)}
+    return frozenset(
+        QName(f.object.schema, f.object.table)
+        for f in (*outcome.findings, *outcome.suppressed)
+        if f.check in about_rows and (f.undecided or f.severity is Severity.ERROR)
+    )
+
+
 def build_report(facts: Facts, outcome: Outcome, fail_on: str, given: Circumstances) -> Report:
     """Return the report: verdict and gate, figures, matrix, findings, and where they came from."""
     verdict, gate = decide(outcome, fail_on)
@@ -70,7 +82,7 @@ def build_report(facts: Facts, outcome: Outcome, fail_on: str, given: Circumstan
         findings=outcome.findings,
         suppressed=outcome.suppressed,
         migrations=migration_facts(facts.history, (f for f in everything if f.check in on_migrations)),
-        isolation=isolation_facts(facts),
+        isolation=isolation_facts(facts, _doubted(outcome)),
         baseline=given.baseline,
         subjects=outcome.subjects,
         statistics=statistics(outcome),

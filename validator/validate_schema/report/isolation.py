@@ -24,12 +24,15 @@ _THROUGH_READS = (Probe.UPDATE, Probe.DELETE)
 _Key = tuple[str, str]  # label, role
 
 
-def isolation_facts(facts: Facts) -> IsolationFacts:
-    """Return what was proven and what was read, sorted, under the names that people use."""
+def isolation_facts(facts: Facts, doubted: frozenset[QName] = frozenset()) -> IsolationFacts:
+    """Return what was proven and what was read, sorted, under the names that people use.
+
+    `doubted` are the tables of which a finding says that rows may get through.
+    """
     proof = facts.isolation
     setup: dict[str, int] = {}
     cells = tuple(_cell(c, facts, setup) for c in sorted(proof.cells, key=_order))
-    proven = _proven(proof)
+    proven = _proven(facts) - doubted
     return IsolationFacts(
         attempted=proof.attempted,
         reason=proof.reason,
@@ -71,8 +74,10 @@ def _cell(cell: Cell, facts: Facts, setup: dict[str, int]) -> ProofCell:
     )
 
 
-def _proven(proof: Isolation) -> set[QName]:
-    """Return the tables that every role was kept out of. Counting live rows proves no table."""
+def _proven(facts: Facts) -> set[QName]:
+    """Return the tables that every role was kept out of, and whose policies were read to keep it out: rows
+    alone show what they met, and no more. Counting live rows proves no table."""
+    proof = facts.isolation
     if not proof.attempted or proof.live:
         return set()
     tried: dict[QName, set[str]] = defaultdict(set)
@@ -84,6 +89,9 @@ def _proven(proof: Isolation) -> set[QName]:
         if cell.outcome not in _HELD:
             broken.add(cell.table)
     roles = {r.name for r in proof.roles}
+    for judgement in facts.analysis.judgements:
+        if judgement.role in roles and judgement.reach not in (Reach.SAFE, Reach.CLOSED):
+            broken.add(judgement.table)
     return {t for t in proof.tables if tried[t] and tried[t] >= roles and t not in broken}
 
 

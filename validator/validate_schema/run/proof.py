@@ -40,9 +40,9 @@ class Proving(StrEnum):
 
 
 def proof_alone(request: "Request") -> "Request":
-    """Return the request for the checks on the proof and nothing else, whatever the config selects: that is
-    meant for the schema."""
-    checks = tuple(check for check in request.known if check.needs == PROOF)
+    """Return the request for the checks on the proof, and for what the policies leave open, which rows alone
+    do not settle; whatever the config selects: that is meant for the schema."""
+    checks = tuple(c for c in request.known if c.needs == PROOF or "unverified" in c.explains)
     return replace(request, checks=checks, rows=False, proving=request.proving or Proving.COPY)
 
 

@@ -7,8 +7,8 @@ from itertools import islice, product
 from ...sql.ident import quote_literal
 
 _LITERAL = re.compile(r"'((?:[^']|'')*)'")
-_READ = re.compile(r"current_setting\(\s*'[^']*'(?:::text)?", re.IGNORECASE)
-_SETTING = re.compile(r"current_setting\(\s*'([^']*)'", re.IGNORECASE)
+_READ = re.compile(r"current_setting\(\s*'+[^']+'+(?:::text)?", re.IGNORECASE)
+_SETTING = re.compile(r"current_setting\(\s*'+([^']+)'", re.IGNORECASE)
 _ELEMENT = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,{}"]+)')
 _MOST = 8
 _NUMBER = re.compile(r"(?<![\w.'])-?\d{1,9}(?![\w.'])")

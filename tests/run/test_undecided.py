@@ -1,0 +1,103 @@
+"""What nobody could decide is no pass: not in the run, not in the proof, not as a figure."""
+
+import pytest
+
+from tests.fix_server import fresh
+from validate_schema import Report, prove, validate
+from validate_schema.scratch import Database, Server
+
+CONTEXT = "nullif(current_setting('app.tenant_id', true), '')::uuid"
+SCHEMA = f"""
+create role undecided_app login;
+create table organization (id uuid primary key);
+alter table organization enable row level security;
+alter table organization force row level security;
+create policy itself on organization using (id = (select {CONTEXT}));
+create function may_see(o uuid) returns boolean language plpgsql stable as $$
+declare r boolean;
+begin execute 'select $1 = {CONTEXT.replace("'", "''")}' into r using o; return r; end $$;
+create table note (id uuid primary key, org_id uuid not null references organization, shown boolean not null);
+create index on note (org_id);
+alter table note enable row level security;
+alter table note force row level security;
+create policy p on note using ({{}});
+grant select, insert, update, delete on note to undecided_app;
+grant select on organization to undecided_app;
+"""
+TENANCY = """
+[tenancy]
+root = "organization"
+column = "org_id"
+setting = "app.tenant_id"
+app_roles = ["undecided_app"]
+"""
+ACCEPTED = """
+[[checks.suppress]]
+check = "RLS014"
+object = "note.p"
+reason = "read by two of us in June"
+"""
+
+
+@pytest.fixture
+def database(server: Server):  # type: ignore[no-untyped-def]
+    with fresh(server) as database:
+        yield database
+        with database.connect(autocommit=True) as conn:
+            conn.execute("drop owned by undecided_app; drop role undecided_app")
+
+
+def made(database: Database, using: str) -> str:
+    with database.connect(autocommit=True) as conn:
+        conn.execute(SCHEMA.format(using).encode())
+    return database.conninfo
+
+
+def figure(report: Report, text: str) -> list[str]:
+    from validate_schema.report.promises import promises
+
+    return [f"{line.mark} {line.text} ({line.note})" for line in promises(report) if text in line.text]
+
+
+def test_an_unread_policy_keeps_the_run_from_passing_with_rows_and_without(database: Database) -> None:
+    url = made(database, "may_see(org_id)")
+    read = validate(database_url=url, config=TENANCY)
+    tried = validate(database_url=url, config=TENANCY, prove=True)
+
+    for report in (read, tried):
+        assert (report.verdict, report.exit_code) == ("INCOMPLETE", 3), report.gate
+        assert "undecided: RLS014" in report.gate
+        assert figure(report, "policies for reading") == [
+            "none 1 of 2 policies for reading bind the tenant (1 undecided)"
+        ]
+    assert "note" not in tried.isolation.proven
+    assert "organization" in tried.isolation.proven
+    assert prove(database_url=url, config=TENANCY).verdict == "INCOMPLETE"
+
+
+def test_accepted_with_a_reason_it_passes_and_is_still_not_proven(database: Database) -> None:
+    report = validate(database_url=made(database, "may_see(org_id)"), config=TENANCY + ACCEPTED, prove=True)
+
+    assert report.verdict == "PASS", [(c.id, c.reason) for c in report.checks if c.reason]
+    assert figure(report, "policies for reading") == [
+        "none 1 of 2 policies for reading bind the tenant (1 undecided)"
+    ]
+    assert "note" not in report.isolation.proven
+
+
+def test_what_is_open_whatever_the_unread_part_returns_is_open(database: Database) -> None:
+    report = validate(database_url=made(database, "shown or may_see(org_id)"), config=TENANCY)
+
+    assert report.verdict == "FAIL"
+    assert [f.check for f in report.findings if f.severity == "error"] == ["RLS005"]
+
+
+def test_what_is_closed_whatever_the_unread_part_returns_is_closed(database: Database) -> None:
+    report = validate(
+        database_url=made(database, f"org_id = (select {CONTEXT}) and may_see(org_id)"),
+        config=TENANCY,
+        prove=True,
+    )
+
+    assert report.verdict == "PASS", [(c.id, c.reason) for c in report.checks if c.reason]
+    assert "note" in report.isolation.proven
