@@ -144,6 +144,7 @@ class _Evidence:
     static: dict[str, list[StaticFacts]]
     tried: frozenset[str]
     held: frozenset[str]
+    probed: frozenset[str]
     worst: dict[str, str]
 
     @classmethod
@@ -155,7 +156,8 @@ class _Evidence:
         for outcome in ("inconclusive", "leak"):
             worst |= {c.label: outcome for c in facts.cells if c.outcome == outcome and c.probe != "surface"}
         tried = frozenset(facts.tables) if facts.attempted and not facts.live else frozenset()
-        return cls(static, tried, frozenset(facts.proven), worst)
+        probed = frozenset(c.label for c in facts.cells)
+        return cls(static, tried, frozenset(facts.proven), probed, worst)
 
     def reads(self, table: TableFacts, owned: bool) -> Cell | None:
         return self._read(table, owned, ("SELECT",))
@@ -176,7 +178,7 @@ class _Evidence:
             return _nothing("no")
         if label in self.held:
             return Cell("ok", "proven")
-        outcome = self.worst.get(label, "not tried")
+        outcome = self.worst.get(label) or ("in doubt" if label in self.probed else "not tried")
         return Cell("bad" if outcome == "leak" else "none", outcome)
 
 
