@@ -12,8 +12,9 @@ from validate_schema.model.catalog import QName
 from validate_schema.model.reading import Reach
 from validate_schema.sql.compare import same_expression
 from validate_schema.sql.parse import parse
-from validate_schema.sql.parser import Unreadable, parse_messages, parse_plpgsql
-from validate_schema.sql.routines import sql_statements
+from validate_schema.sql.parser import Unreadable
+from validate_schema.sql.reading import read_expression, read_statements
+from validate_schema.sql.routines import read_body
 from validate_schema.sql.tree import walk
 
 DEEP = {
@@ -41,8 +42,10 @@ READ = {
 
 @pytest.mark.parametrize("name", DEEP)
 def test_what_cannot_be_read_is_one_error(name: str) -> None:
+    with pytest.raises(Unreadable):
+        read_statements(f"select {DEEP[name]}")
     with pytest.raises(Unreadable) as error:
-        parse_messages(f"select {DEEP[name]}")
+        read_expression(DEEP[name])
 
     assert len(str(error.value).splitlines()) == 1
     assert parse(DEEP[name]).op == "opaque"
@@ -60,9 +63,7 @@ def test_what_is_long_or_has_many_parentheses_is_read(name: str) -> None:
 )
 def test_a_body_that_cannot_be_read_is_one_error(body: str) -> None:
     with pytest.raises(Unreadable):
-        sql_statements("plpgsql", f"begin {body}; end", "", "void")
-    with pytest.raises(Unreadable):
-        parse_plpgsql("select 1; nothing")
+        read_body("plpgsql", f"begin {body}; end", "", "void")
 
 
 LONG = " || ".join(["o.name"] * 52)

@@ -1,15 +1,11 @@
 """Which relations a function's body reads or writes, told by parsing it."""
 
-from collections.abc import Iterator
-from functools import cache
-from typing import Any
-
-from ..sql.parser import Unreadable, parse_messages
-from ..sql.routines import sql_statements
+from ..sql.parser import Unreadable
+from ..sql.routines import read_body
+from ..sql.syntax import relations
 from .names import Named
 
 
-@cache
 def mentioned(language: str, body: str, arguments: str, returns: str) -> frozenset[Named] | None:
     """Return (schema or "", name) of every relation that the body names; None if it cannot be read.
 
@@ -18,33 +14,7 @@ def mentioned(language: str, body: str, arguments: str, returns: str) -> frozens
     could touch anything, so it is None as well.
     """
     try:
-        found: set[Named] = set()
-        for statement in sql_statements(language, body, arguments, returns):
-            for parsed in parse_messages(statement):
-                found.update(_relations(parsed, frozenset()))
-        return frozenset(found)
-    except (Unreadable, RecursionError):
+        statements = read_body(language, body, arguments, returns).statements
+    except Unreadable:
         return None
-
-
-def _relations(node: Any, hidden: frozenset[str]) -> Iterator[Named]:
-    """Yield the relations named under a parse node, but for names of WITH queries in their scope."""
-    name = node.DESCRIPTOR.name
-    if name == "RangeVar":
-        if node.schemaname or node.relname not in hidden:
-            yield node.schemaname, node.relname
-        return
-    fields = [(field.name, value) for field, value in node.ListFields() if field.message_type]
-    scope = hidden
-    for field, value in fields:
-        if field == "with_clause":
-            queries = [item.common_table_expr for item in value.ctes]
-            every = hidden | {query.ctename for query in queries}
-            for query in queries:
-                yield from _relations(query, every if value.recursive else scope)
-                scope |= {query.ctename}
-    for field, value in fields:
-        if field == "with_clause":
-            continue
-        for child in [value] if hasattr(value, "ListFields") else value:
-            yield from _relations(child, scope)
+    return frozenset((table.schema, table.name) for table in relations(*statements))

@@ -4,22 +4,20 @@ A reading on the safe side: every relation with tenants' rows must be tied to th
 directly (tenant column = context) or by a join to one that is. What is not understood is not tied.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..facts.facts import Facts
 from ..model.catalog import Function, QName, Table, View
 from ..model.tenancy import TableClass
-from ..sql.nodes import conjuncts, name_parts, range_vars, sublinks, uncast
-from ..sql.parser import Unreadable, parse_messages
-from ..sql.routines import given_values, sql_statements
+from ..sql import syntax as s
+from ..sql.parser import Unreadable
+from ..sql.reading import read_statements
+from ..sql.routines import Body, read_body
 from .tenant_context import ContextReader
 
 _OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
-_JOIN_INNER, _JOIN_LEFT, _JOIN_RIGHT = 1, 2, 4
-_EXISTS, _ANY = 1, 3
-_OPERATOR = 1
-_NO_SETOP = 1
+_QUERIES = (s.Select, s.Compound)
 
 
 def keeps_to_tenant(
@@ -32,28 +30,35 @@ def keeps_to_tenant(
     ``old``): what stands there is the session's own, for the policies of the table let the statement
     reach it.
     """
-    if any(s.partition("=")[0] == facts.tenancy.setting for s in getattr(subject, "settings", ())):
+    settings = getattr(subject, "settings", ())
+    if any(setting.partition("=")[0] == facts.tenancy.setting for setting in settings):
         return False
     try:
-        texts: tuple[str, ...]
-        variables: dict[str, list[str | None]] = {}
-        if isinstance(subject, View):
-            texts = (subject.definition,)
-        else:
-            told = (subject.language, subject.body or "", subject.arguments, subject.returns or "")
-            texts, variables = sql_statements(*told), given_values(*told)
+        body = _body(subject)
         reader = _Reader(facts)
-        reader.context.variables = frozenset(
-            name
-            for name, given in variables.items()
-            if all(reader.context.gives_context(text) for text in given)
-        )
-        outer = reader.given_row(row, given) if row is not None else None
-        return "set_config" not in "".join(texts) and all(
-            reader.statement(parsed.stmt, outer) for text in texts for parsed in parse_messages(text)
-        )
+        reader.context.variables = frozenset(_holding_context(body, reader.context))
+        outer = reader.given_row(row, given, body) if row is not None else None
+        return not _sets_variables(body) and all(reader.statement(node, outer) for node in body.statements)
     except (Unreadable, RecursionError):
         return False
+
+
+def _body(subject: Function | View) -> Body:
+    if isinstance(subject, View):
+        return Body(read_statements(subject.definition), {})
+    return read_body(subject.language, subject.body or "", subject.arguments, subject.returns or "")
+
+
+def _holding_context(body: Body, context: ContextReader) -> Iterator[str]:
+    """Yield the variables, and the fields of records, that hold the tenant context and nothing else."""
+    for name, values in body.given.items():
+        record, _, field_of = name.partition(".")
+        if all(map(context.gives_context, values)) and not (field_of and record in body.given):
+            yield name
+
+
+def _sets_variables(body: Body) -> bool:
+    return any(isinstance(n, s.Call) and n.name == "set_config" for n in s.walk(*body.statements))
 
 
 def _relations(facts: Facts) -> dict[str, list[QName]]:
@@ -118,7 +123,7 @@ class _Scope:
         return self.outer.owner(parts) if not found and self.outer is not None else None
 
 
-_Condition = tuple[Any, frozenset[str] | None]  # an expression; the aliases that it confines, None: all
+_Condition = tuple[s.Node, frozenset[str] | None]  # an expression; the aliases that it confines, None: all
 
 
 _Place = tuple[tuple[_Scope, str], str]  # where a relation stands, its alias, and a column of it
@@ -131,123 +136,126 @@ class _Reader:
         self._relations, self._owned = facts.once(_relations), facts.once(_owned)
         self._tenant_columns = facts.once(_tenant_columns)
 
-    def given_row(self, table: Table, names: tuple[str, ...]) -> _Scope:
+    def given_row(self, table: Table, names: tuple[str, ...], body: Body) -> _Scope:
         """Return the scope around a trigger's statements: NEW and OLD, rows of the table."""
         keys = {c.name for c in table.columns} & self._tenant_columns
-        self.context.variables |= {f"{name}.{key}" for name in names for key in keys}
+        others = body.given.keys() - self.context.variables
+        kept = {n for n in names if others.isdisjoint((n, *(f"{n}.{key}" for key in keys)))}
+        self.context.variables |= {f"{name}.{key}" for name in kept for key in keys}
         columns = frozenset(c.name for c in table.columns)
         item = _Item(owned=True, columns=columns, keys=frozenset(keys), name=table.qname)
-        return _Scope(items=dict.fromkeys(names, item), bound=set(names))
+        return _Scope(items=dict.fromkeys(names, item), bound=kept)
 
     # statements
 
-    def statement(self, node: Any, outer: _Scope | None = None) -> bool:
-        kind = node.WhichOneof("node")
-        message = getattr(node, kind)
-        if kind == "select_stmt":
-            return self._select(message, outer)
-        if kind in ("update_stmt", "delete_stmt", "insert_stmt"):
-            return self._write(kind, message, outer)
-        if kind == "variable_set_stmt" and message.name.lower() == (self.facts.tenancy.setting or "").lower():
-            return False
-        return not any(self._item(r).owned for r in range_vars(node))
+    def statement(self, node: s.Node, outer: _Scope | None = None) -> bool:
+        match node:
+            case s.Select() | s.Compound():
+                return self._select(node, outer)
+            case s.Insert() | s.Update() | s.Delete():
+                return self._write(node, outer)
+            case s.SetVariable(name=name) if name.lower() == (self.facts.tenancy.setting or "").lower():
+                return False
+        return not self._names_owned(node)
 
-    def _select(self, message: Any, outer: _Scope | None) -> bool:
-        scope = self._scope(message, outer)
+    def _names_owned(self, node: s.Node) -> bool:
+        return any(self._item(found).owned for found in s.walk(node) if isinstance(found, s.Table))
+
+    def _select(self, query: s.Query, outer: _Scope | None) -> bool:
+        scope = self._scope(query, outer)
         if scope is None:
             return False
-        if message.op > _NO_SETOP:
-            return self._select(message.larg, scope) and self._select(message.rarg, scope)
-        conditions = [c for item in message.from_clause for c in self._from(item, scope)]
-        return self._confined(message, scope, conditions)
+        if isinstance(query, s.Compound):
+            return self._select(query.left, scope) and self._select(query.right, scope)
+        conditions = [c for item in query.sources for c in self._from(item, scope)]
+        return self._confined(query, scope, conditions)
 
-    def _write(self, kind: str, message: Any, outer: _Scope | None) -> bool:
-        scope = self._scope(message, outer)
+    def _write(self, node: s.Insert | s.Update | s.Delete, outer: _Scope | None) -> bool:
+        scope = self._scope(node, outer)
         if scope is None:
             return False
-        if kind == "insert_stmt":
-            return self._insert(message, scope)
-        conditions = self._from_range_var(message.relation, scope)
-        others = message.from_clause if kind == "update_stmt" else message.using_clause
-        conditions += [c for item in others for c in self._from(item, scope)]
-        target = self._item(message.relation)
-        if kind == "update_stmt" and target.owned:
-            for entry in message.target_list:
-                if entry.res_target.name in target.keys and not self.context.is_context(entry.res_target.val):
+        if isinstance(node, s.Insert):
+            return self._insert(node, scope)
+        conditions = self._from_table(node.table, scope)
+        conditions += [c for item in node.sources for c in self._from(item, scope)]
+        target = self._item(node.table)
+        if isinstance(node, s.Update) and target.owned:
+            for entry in node.sets:
+                if entry.name in target.keys and not self.context.gives_context(entry.value):
                     return False
-        return self._confined(message, scope, conditions)
+        return self._confined(node, scope, conditions)
 
-    def _insert(self, message: Any, scope: _Scope) -> bool:
-        target, source = self._item(message.relation), message.select_stmt.select_stmt
-        if message.on_conflict_clause.ByteSize() or not self._select(source, scope):
+    def _insert(self, node: s.Insert, scope: _Scope) -> bool:
+        target = self._item(node.table)
+        if node.conflict is not None or (node.source is not None and not self._select(node.source, scope)):
             return False
         if not target.owned:
             return True
-        places = [n for n, c in enumerate(message.cols) if c.res_target.name in target.keys]
-        rows = [list(v.list.items) for v in source.values_lists]
-        rows = rows or [[t.res_target.val for t in source.target_list]]
-        return bool(places) and all(self.context.is_context(row[p]) for row in rows for p in places)
+        places = [n for n, column in enumerate(node.columns) if column.name in target.keys]
+        rows = _rows(node.source)
+        return bool(places and rows) and all(
+            p < len(row) and self.context.gives_context(row[p]) for row in rows for p in places
+        )
 
-    def _scope(self, message: Any, outer: _Scope | None, *, ties_outer: bool = False) -> _Scope | None:
+    def _scope(self, node: s.Node, outer: _Scope | None, *, ties_outer: bool = False) -> _Scope | None:
         """Open a block; None where a WITH query writes more than the tenant's rows."""
-        queries = dict(outer.queries) if outer else {}
-        scope = _Scope(outer=outer, queries=queries, ties_outer=ties_outer)
-        for query in message.with_clause.ctes if message.HasField("with_clause") else ():
-            name, inner = query.common_table_expr.ctename, query.common_table_expr.ctequery
-            if message.with_clause.recursive:
-                scope.queries[name] = False
-            confined = self.statement(inner, scope)
-            if not confined and inner.WhichOneof("node") != "select_stmt":
+        scope = _Scope(outer=outer, queries=dict(outer.queries) if outer else {}, ties_outer=ties_outer)
+        queries: s.With | None = getattr(node, "queries", None)
+        for query in queries.queries if queries is not None else ():
+            if queries is not None and queries.recursive:
+                scope.queries[query.name] = False
+            confined = self.statement(query.query, scope)
+            if not confined and not isinstance(query.query, _QUERIES):
                 return None
-            scope.queries[name] = confined
+            scope.queries[query.name] = confined
         return scope
 
     # FROM
 
-    def _from(self, node: Any, scope: _Scope) -> list[_Condition]:
-        kind = node.WhichOneof("node")
-        if kind == "range_var":
-            return self._from_range_var(node.range_var, scope)
-        if kind == "range_subselect":
-            confined = self._select(node.range_subselect.subquery.select_stmt, scope)
-            alias = node.range_subselect.alias.aliasname or f"subquery {len(scope.items)}"
-            scope.items[alias] = _Item(owned=True, keys=self._tenant_columns)
-            if confined:
-                scope.bound.add(alias)
-            return []
-        if kind == "join_expr":
-            return self._join(node.join_expr, scope)
-        alias = f"function {len(scope.items)}"
-        scope.items[getattr(node, kind).alias.aliasname or alias] = _Item(owned=False)
+    def _from(self, node: s.Node, scope: _Scope) -> list[_Condition]:
+        match node:
+            case s.Table():
+                return self._from_table(node, scope)
+            case s.Join():
+                return self._join(node, scope)
+            case s.FromSelect(query=query, alias=alias):
+                confined = self._select(query, scope)
+                alias = alias or f"subquery {len(scope.items)}"
+                scope.items[alias] = _Item(owned=True, keys=self._tenant_columns)
+                if confined:
+                    scope.bound.add(alias)
+                return []
+        alias = getattr(node, "alias", "") or f"function {len(scope.items)}"
+        scope.items[alias] = _Item(owned=self._names_owned(node))
         return []
 
-    def _from_range_var(self, message: Any, scope: _Scope) -> list[_Condition]:
-        alias = message.alias.aliasname or message.relname
-        if not message.schemaname and message.relname in scope.queries:
-            scope.items[alias] = _Item(owned=True, keys=self._tenant_columns)
-            if scope.queries[message.relname]:
-                scope.bound.add(alias)
+    def _from_table(self, table: s.Table, scope: _Scope) -> list[_Condition]:
+        if not table.schema and table.name in scope.queries:
+            scope.items[table.known_as] = _Item(owned=True, keys=self._tenant_columns)
+            if scope.queries[table.name]:
+                scope.bound.add(table.known_as)
         else:
-            scope.items[alias] = self._item(message)
+            scope.items[table.known_as] = self._item(table)
         return []
 
-    def _join(self, join: Any, scope: _Scope) -> list[_Condition]:
+    def _join(self, join: s.Join, scope: _Scope) -> list[_Condition]:
         before = set(scope.items)
-        conditions = self._from(join.larg, scope)
+        conditions = self._from(join.left, scope)
         left = set(scope.items) - before
-        conditions += self._from(join.rarg, scope)
+        conditions += self._from(join.right, scope)
         right = set(scope.items) - before - left
-        if join.jointype == _JOIN_INNER:
-            confines = None
-        else:
-            sides = {_JOIN_LEFT: right, _JOIN_RIGHT: left}
-            confines = frozenset(sides.get(join.jointype, set()))
-        if join.HasField("quals"):
-            conditions.append((join.quals, confines))
+        confined = {
+            "inner": None,
+            "left": frozenset(right),
+            "right": frozenset(left),
+            "full": frozenset[str](),
+        }
+        if join.condition is not None:
+            conditions.append((join.condition, confined[join.kind]))
         return conditions
 
-    def _item(self, message: Any) -> _Item:
-        names = [n for n in self._relations.get(message.relname, ()) if message.schemaname in ("", n.schema)]
+    def _item(self, found: s.Table) -> _Item:
+        names = [n for n in self._relations.get(found.name, ()) if found.schema in ("", n.schema)]
         name = next((n for n in names if n in self._owned), names[0] if names else None)
         if name is None:
             return _Item(owned=False, columns=frozenset())
@@ -259,32 +267,33 @@ class _Reader:
 
     # conditions
 
-    def _confined(self, message: Any, scope: _Scope, conditions: list[_Condition]) -> bool:
-        if message.HasField("where_clause"):
-            conditions = [*conditions, (message.where_clause, None)]
+    def _confined(
+        self, node: s.Select | s.Update | s.Delete, scope: _Scope, conditions: list[_Condition]
+    ) -> bool:
+        if node.where is not None:
+            conditions = [*conditions, (node.where, None)]
         self._bind(conditions, scope)
         if any(item.owned and alias not in scope.bound for alias, item in scope.items.items()):
             return False
-        elsewhere = ("with_clause", "larg", "rarg", "from_clause", "where_clause")
-        parts = [value for spec, value in message.ListFields() if spec.name not in elsewhere]
+        elsewhere = (node.queries, node.where, *node.sources)
+        parts = [part for part in s.children(node) if not any(part is other for other in elsewhere)]
         parts += [expression for expression, _ in conditions]
-        return all(self.statement(link.subselect, scope) for part in parts for link in sublinks(part))
+        return all(self.statement(query, scope) for query in s.subselects(*parts))
 
     def _bind(self, conditions: list[_Condition], scope: _Scope) -> None:
         """Add to `scope.bound`, and to those around it, what the conditions tie to the tenant."""
-        parts = [(c, confines) for expr, confines in conditions for c in conjuncts(expr)]
+        parts = [(c, confines) for expr, confines in conditions for c in s.conjuncts(expr)]
         before = -1
         while before != (before := _count(scope)):
             for part, confines in parts:
                 self._tie(part, scope, confines)
 
-    def _tie(self, part: Any, scope: _Scope, confines: frozenset[str] | None) -> None:
-        kind = part.WhichOneof("node")
-        if kind == "sub_link":
-            self._tie_link(part.sub_link, scope, confines)
-        if kind != "a_expr" or part.a_expr.kind != _OPERATOR or part.a_expr.name[-1].string.sval != "=":
+    def _tie(self, part: s.Node, scope: _Scope, confines: frozenset[str] | None) -> None:
+        if isinstance(part, (s.Exists, s.AnySelect)):
+            self._tie_select(part, scope, confines)
+        if not isinstance(part, s.Operation) or part.operator != "=" or part.left is None:
             return
-        sides = (part.a_expr.lexpr, part.a_expr.rexpr)
+        sides = (part.left, part.right)
         for mine, other in (sides, sides[::-1]):
             place = self._place(mine, scope)
             if place is None:
@@ -294,7 +303,7 @@ class _Reader:
                 continue
             theirs = self._place(other, scope)
             joined = theirs is not None and theirs[0] != place[0] and self._follows(place, theirs)
-            if joined or (column in home.items[alias].keys and self.context.is_context(other)):
+            if joined or (column in home.items[alias].keys and self.context.gives_context(other)):
                 home.bound.add(alias)
 
     def _follows(self, place: _Place, other: _Place) -> bool:
@@ -325,31 +334,41 @@ class _Reader:
         key = table.primary_key if table is not None else None
         return key is not None and key.columns == (column,)
 
-    def _tie_link(self, link: Any, scope: _Scope, confines: frozenset[str] | None) -> None:
+    def _tie_select(
+        self, part: s.Exists | s.AnySelect, scope: _Scope, confines: frozenset[str] | None
+    ) -> None:
         """EXISTS over a tied relation ties what it is correlated with; so does IN."""
-        select = link.subselect.select_stmt
-        inner = self._scope(select, scope, ties_outer=link.sub_link_type == _EXISTS)
-        if inner is None or confines is not None or select.op > _NO_SETOP:
+        query = part.query
+        inner = self._scope(query, scope, ties_outer=isinstance(part, s.Exists))
+        if inner is None or confines is not None or isinstance(query, s.Compound):
             return
-        conditions = [c for item in select.from_clause for c in self._from(item, inner)]
-        if select.HasField("where_clause"):
-            conditions.append((select.where_clause, None))
-        if link.sub_link_type == _EXISTS:
+        conditions = [c for item in query.sources for c in self._from(item, inner)]
+        if query.where is not None:
+            conditions.append((query.where, None))
+        if isinstance(part, s.Exists):
             self._bind(conditions, inner)
-        elif link.sub_link_type == _ANY and not link.oper_name:
-            place = self._place(link.testexpr, scope)
+        elif part.operator == "=" and not part.every:
+            place = self._place(part.left, scope)
             self._bind(conditions, inner)
-            source = self._place(select.target_list[0].res_target.val, inner) if select.target_list else None
+            source = self._place(query.targets[0].value, inner) if query.targets else None
             if place is not None and source is not None and self._follows(place, source):
                 place[0][0].bound.add(place[0][1])
 
-    def _place(self, node: Any, scope: _Scope) -> _Place | None:
-        node = uncast(node)
-        if node.WhichOneof("node") != "column_ref":
+    def _place(self, node: s.Node | None, scope: _Scope) -> _Place | None:
+        column = s.uncast(node) if node is not None else None
+        if not isinstance(column, s.Column):
             return None
-        parts = name_parts(node.column_ref)
-        owner = scope.owner(parts) if parts else None
-        return (owner, parts[-1]) if owner is not None else None
+        owner = scope.owner(column.names)
+        return (owner, column.name) if owner is not None else None
+
+
+def _rows(source: s.Query | None) -> list[tuple[s.Node | None, ...]]:
+    """Return the rows that an INSERT takes, as far as each value has its place in the text."""
+    if not isinstance(source, s.Select):
+        return []
+    listed = tuple(target.value for target in source.targets)
+    rows: list[tuple[s.Node | None, ...]] = [*source.values] or [listed]
+    return rows if not any(isinstance(value, s.Star) for row in rows for value in row) else []
 
 
 def _count(scope: _Scope | None) -> int:

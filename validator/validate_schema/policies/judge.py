@@ -299,7 +299,8 @@ class _Filter:
             raise ValueError("an answer without its example")
         policy, branch = self._branch(found)
         reason = explain(branch, found.world, flow)
-        return Answered(Reach.UNSAFE, reason, policy.name, _sql(branch), flow, example(found.world))
+        shown = _sql(condition_text(policy, self.half) or "true", branch)
+        return Answered(Reach.UNSAFE, reason, policy.name, shown, flow, example(found.world))
 
     def _branch(self, found: Found) -> tuple[Policy, tuple[Node, ...]]:
         """Return the permissive policy that lets the row through, and its branch."""
@@ -342,7 +343,6 @@ def _descend(bound: Node, shown: Node, world: object) -> list[Node]:
     return [shown]
 
 
-def _sql(branch: tuple[Node, ...]) -> str:
-    return " AND ".join(
-        f"({print_sql(n)})" if len(branch) > 1 and n.op == "or" else print_sql(n) for n in branch
-    )
+def _sql(text: str, branch: tuple[Node, ...]) -> str:
+    printed = ((n, print_sql(text, n)) for n in branch)
+    return " AND ".join(f"({sql})" if len(branch) > 1 and n.op == "or" else sql for n, sql in printed)

@@ -1,15 +1,11 @@
 """Which expressions are the tenant context: the setting, the helper, or what stands for them."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from ..facts.facts import Facts
 from ..model.catalog import Function, QName
-from ..sql.nodes import name_parts, uncast
-from ..sql.parser import parse_messages
-from ..sql.routines import sql_statements
-
-EXPR, NULLIF = 5, 6  # SubLinkType, A_Expr_Kind
+from ..sql import syntax as s
+from ..sql.routines import read_body
 
 
 class ContextReader:
@@ -19,36 +15,31 @@ class ContextReader:
         self.facts = facts
         self.variables: frozenset[str] = frozenset()
 
-    def gives_context(self, text: str | None) -> bool:
-        """Tell whether an expression is the tenant context and nothing else. Raises `Unreadable`."""
-        if text is None:
-            return False
-        value = _only_value(parse_messages(f"select {text}")[0].stmt.select_stmt)
-        return value is not None and self.is_context(value)
-
-    def is_context(self, node: Any) -> bool:
-        """Tell whether a parsed expression is the tenant context, casts and sub-selects aside."""
+    def gives_context(self, node: s.Node | None) -> bool:
+        """Tell whether an expression is the tenant context and nothing else, casts and sub-selects aside.
+        Raises `Unreadable` where a function that it calls cannot be read."""
         leaf = _leaf(node)
-        if leaf is not None and leaf.WhichOneof("node") == "column_ref":
-            return ".".join(name_parts(leaf.column_ref)) in self.variables
-        return leaf is not None and leaf.WhichOneof("node") == "func_call" and self._called(leaf.func_call)
+        if isinstance(leaf, s.Column):
+            return ".".join(leaf.names) in self.variables
+        return isinstance(leaf, s.Call) and self._called(leaf)
 
-    def _called(self, call: Any) -> bool:
+    def _called(self, call: s.Call) -> bool:
         if call.args:
             return self._reads_setting(call)
         known = self.facts.once(_known_calls)
-        name = _name(call)
+        name = call.schema, call.name
         if name not in known:
             known[name] = self._leads_to_setting(call)
         return known[name]
 
-    def _reads_setting(self, call: Any) -> bool:
-        if _name(call)[-1] != "current_setting" or not call.args:
+    def _reads_setting(self, call: s.Call) -> bool:
+        if call.name != "current_setting" or not call.args:
             return False
-        setting = uncast(call.args[0]).a_const.sval.sval
-        return bool(setting) and setting.lower() == (self.facts.tenancy.setting or "").lower()
+        setting = s.uncast(call.args[0])
+        wanted = (self.facts.tenancy.setting or "").lower()
+        return isinstance(setting, s.Const) and bool(wanted) and str(setting.value).lower() == wanted
 
-    def _leads_to_setting(self, call: Any) -> bool:
+    def _leads_to_setting(self, call: s.Call) -> bool:
         """Tell whether a call without arguments returns the tenant context and does nothing else: the
         function is the helper of the config, or its body is such a call, however many lie between."""
         configured = (self.facts.tenancy.current_tenant or "").removesuffix("()").replace('"', "")
@@ -60,26 +51,21 @@ class ContextReader:
                 return True
             if here.args:
                 continue
-            name = _name(here)
-            if configured and configured in (name[-1], ".".join(name)):
+            if configured and configured in (here.name, f"{here.schema}.{here.name}"):
                 return True
-            for function in self._functions(name):
+            for function in self._functions(here):
                 if not function.arguments and function.qname not in seen:
                     seen.add(function.qname)
                     waiting += _calls(function)
         return False
 
-    def _functions(self, name: tuple[str, ...]) -> Iterator[Function]:
-        for function in self.facts.once(_functions_by_name).get(name[-1], ()):
-            if name[:-1] in ((), (function.schema,)):
+    def _functions(self, call: s.Call) -> Iterator[Function]:
+        for function in self.facts.once(_functions_by_name).get(call.name, ()):
+            if call.schema in ("", function.schema):
                 yield function
 
 
-def _name(call: Any) -> tuple[str, ...]:
-    return tuple(part.string.sval for part in call.funcname)
-
-
-def _known_calls(_: Facts) -> dict[tuple[str, ...], bool]:
+def _known_calls(_: Facts) -> dict[tuple[str, str], bool]:
     return {}  # what was said of each so far
 
 
@@ -90,36 +76,30 @@ def _functions_by_name(facts: Facts) -> dict[str, list[Function]]:
     return found
 
 
-def _calls(function: Function) -> list[Any]:
+def _calls(function: Function) -> list[s.Call]:
     """Return the call that a function without arguments returns the value of, and does nothing else."""
     if not function.body:
         return []
-    texts = sql_statements(function.language, function.body, "", function.returns or "")
-    statements = [s.stmt for text in texts for s in parse_messages(text)]
-    if len(statements) != 1 or statements[0].WhichOneof("node") != "select_stmt":
-        return []
-    value = _only_value(statements[0].select_stmt)
-    leaf = None if value is None else _leaf(value)
-    return [leaf.func_call] if leaf is not None and leaf.WhichOneof("node") == "func_call" else []
+    statements = read_body(function.language, function.body, "", function.returns or "").statements
+    leaf = _leaf(_only_value(statements[0])) if len(statements) == 1 else None
+    return [leaf] if isinstance(leaf, s.Call) else []
 
 
-def _only_value(select: Any) -> Any:
+def _only_value(query: s.Node) -> s.Node | None:
     """Return the expression that is all of a query; None where it has more than one, or reads a table."""
-    targets = select.target_list
-    if select.from_clause or select.HasField("where_clause") or len(targets) != 1:
+    if not isinstance(query, s.Select) or query.sources or query.where is not None or len(query.targets) != 1:
         return None
-    return targets[0].res_target.val
+    return query.targets[0].value
 
 
-def _leaf(node: Any) -> Any:
+def _leaf(node: s.Node | None) -> s.Node | None:
     """Return what an expression takes its value from: without casts, NULLIF and sub-selects around it."""
     while node is not None:
-        node = uncast(node)
-        kind = node.WhichOneof("node")
-        if kind == "a_expr" and node.a_expr.kind == NULLIF:
-            node = node.a_expr.lexpr
-        elif kind == "sub_link" and node.sub_link.sub_link_type == EXPR:
-            node = _only_value(node.sub_link.subselect.select_stmt)
+        node = s.uncast(node)
+        if isinstance(node, s.NullIf):
+            node = node.value
+        elif isinstance(node, s.ScalarSelect):
+            node = _only_value(node.query)
         else:
             return node
     return None

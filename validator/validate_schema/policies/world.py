@@ -1,18 +1,18 @@
 """What the analysis looks up in the catalog, and how functions are read into expressions."""
 
-import re
 from collections.abc import Mapping
 from functools import cached_property
 
 from ..model.catalog import Catalog, Function, QName, Table
 from ..model.tenancy import Standing, TableClass, Tenancy
+from ..sql import plpgsql, syntax
 from ..sql.ident import display
 from ..sql.parse import parse, read
-from ..sql.parser import Unreadable, parse_messages
+from ..sql.parser import Unreadable
+from ..sql.routines import read_body
 from ..sql.tree import CONTEXT, Node, deeper, opaque, walk
 from .values import _FUNCTIONS as BUILTIN
 
-_RETURN = re.compile(r"\s*begin\s+return\s+(.*?)\s*;\s*end\s*;?\s*", re.IGNORECASE | re.DOTALL)
 _DEEPEST = 6
 _MOST_NODES, _MOST_LEVELS = 20_000, 100  # of an expression with the functions that it calls in their places
 _TOO_MUCH = "an expression that is too large with the functions that it calls"
@@ -193,7 +193,7 @@ class Schema:
         own = [s for s in function.settings if not s.startswith("search_path=")]
         if function.body is None or own or function.kind != "function":
             return None
-        tree = _returned(function.language, function.body)
+        tree = _returned(function)
         if tree is None or any(n.op in ("exists", "in", "scalar") for n in walk(tree)):
             return None
         names = _parameters(function)
@@ -222,28 +222,28 @@ def _parameters(function: Function) -> tuple[str, ...]:
     return tuple(w[0].strip('"') if len(w) > 1 else "" for w in words)
 
 
-def _returned(language: str, body: str) -> Node | None:
-    if language == "plpgsql":
-        match = _RETURN.fullmatch(re.sub(r"--[^\n]*", "", body))
-        return parse(match[1]) if match and ";" not in match[1] else None
-    if language != "sql":
-        return None
-    text = body.strip().rstrip(";").strip()
-    if text[:6].lower() == "return":
-        return parse(text[6:])
-    if text[:5].lower() == "begin":
-        text = re.sub(r"^begin\s+atomic\s+(.*?);?\s*end$", r"\1", text, flags=re.IGNORECASE | re.DOTALL)
+def _returned(function: Function) -> Node | None:
+    """Return the one expression that a body consists of; None where it does more than return that."""
     try:
-        statements = parse_messages(text)
+        body = read_body(function.language, function.body or "", function.arguments, function.returns or "")
     except Unreadable:
         return None
-    if len(statements) != 1 or statements[0].stmt.WhichOneof("node") != "select_stmt":
+    value = _sole_return(body.function) if body.function is not None else _sole_target(body.statements)
+    return read(value) if value is not None else None
+
+
+def _sole_return(function: plpgsql.Function) -> syntax.Node | None:
+    if function.body.handlers or any(declared.line for declared in function.declared):
         return None
-    select = statements[0].stmt.select_stmt
-    fields = {field.name for field, _ in select.ListFields()} - {"target_list", "limit_option", "op"}
-    if fields or len(select.target_list) != 1:
+    found = function.body.body
+    return found[0].value if len(found) == 1 and isinstance(found[0], plpgsql.Return) else None
+
+
+def _sole_target(statements: tuple[syntax.Node, ...]) -> syntax.Node | None:
+    found = statements[0] if len(statements) == 1 else None
+    if not isinstance(found, syntax.Select) or len(found.targets) != 1:
         return None
-    return read(select.target_list[0].res_target.val)
+    return found.targets[0].value if found == syntax.Select(found.targets) else None
 
 
 def _substituted(node: Node, given: Mapping[object, Node]) -> Node:

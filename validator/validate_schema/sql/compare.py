@@ -5,35 +5,23 @@ it with what ``pg_get_expr`` prints.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from . import syntax as s
 from .constants import TEXTS, same_family, same_value
-from .parser import Unreadable, parse_messages
+from .parser import Unreadable
+from .reading import read_expression
 from .types import TypeName, parse_type
 from .types import same_type as same_type
 
-_PLACE = frozenset({"location", "rexpr_list_start", "rexpr_list_end", "list_start", "list_end", "stmt_len"})
-_NOISE = _PLACE | {"funcformat", "coercionform", "inh", "relpersistence", "row_format", "limit_option"}
-_SQL_VALUES = {
-    1: "current_date",
-    2: "current_time",
-    3: "current_time",
-    4: "now",
-    5: "now",
-    6: "localtime",
-    7: "localtime",
-    8: "localtimestamp",
-    9: "localtimestamp",
-    10: "current_role",
-    11: "current_user",
-    12: "current_user",
-    13: "session_user",
-    14: "current_catalog",
-    15: "current_schema",
+_SAME_CALLS = {
+    "transaction_timestamp": "now",
+    "current_timestamp": "now",
+    "current_role": "current_user",
+    "user": "current_user",
 }
-_SAME_CALLS = {"transaction_timestamp": "now", "current_role": "current_user"}
 _WIDENING = TEXTS | {"numeric", "double precision", "regclass"}
 _COMMUTES = frozenset({"op =", "op <>", "and", "or"})
 
@@ -104,61 +92,53 @@ def _without(node: Node, wanted: TypeName) -> Node:
 def read_tree(text: str, default_schema: str) -> Node | None:
     """Return an expression as a tree in one spelling; None where it cannot be read."""
     try:
-        statements = parse_messages(f"SELECT ({text}\n)")
-        if len(statements) != 1 or len(statements[0].stmt.select_stmt.target_list) != 1:
-            return None
-        return _Reader(default_schema).node(statements[0].stmt.select_stmt.target_list[0].res_target.val)
+        return _Speller(default_schema).node(read_expression(text))
     except (Unreadable, RecursionError):
         return None
 
 
-class _Reader:
-    """Turns the parser's messages into nodes in one spelling."""
+class _Speller:
+    """Turns what was read into nodes in one spelling."""
 
     def __init__(self, default_schema: str) -> None:
         self.default_schema = default_schema
         self.scopes: list[dict[str, str]] = []
 
-    def node(self, wrapped: Any) -> Node:
-        kind = wrapped.WhichOneof("node")
-        if kind is None:
-            return Call("nothing", ())
-        message = getattr(wrapped, kind)
-        read = getattr(self, f"_{kind}", None)
-        return read(message) if read is not None else self._other(kind, message)
+    def node(self, found: s.Node) -> Node:
+        spell: Callable[[Any], Node] = getattr(self, f"_{type(found).__name__.lower()}", self._other)
+        return spell(found)
 
-    def nodes(self, wrapped: Any) -> tuple[Node, ...]:
-        return tuple(self.node(item) for item in wrapped)
+    def nodes(self, found: Iterable[s.Node]) -> tuple[Node, ...]:
+        return tuple(self.node(item) for item in found)
 
-    def _other(self, kind: str, message: Any) -> Node:
-        args: list[Node] = []
-        for spec, value in message.ListFields():
-            if spec.name not in _NOISE:
-                args.append(Call(spec.name, self._values(value)))
-        return Call(kind, tuple(args))
+    def _other(self, found: s.Node) -> Node:
+        names: tuple[str, ...] = found.__match_args__
+        said = [(name, getattr(found, name)) for name in names if name != "rest"]
+        said += getattr(found, "rest", ())
+        return Call(type(found).__name__, tuple(Call(name, self._values(value)) for name, value in said))
 
-    def _values(self, value: Any) -> tuple[Node, ...]:
-        if hasattr(value, "WhichOneof"):
-            wrapped = "node" in value.DESCRIPTOR.oneofs_by_name
-            return (self.node(value) if wrapped else self._other(value.DESCRIPTOR.name, value),)
-        if isinstance(value, (str, bytes, int, float)):
-            return (Const(str(value)),)
-        return tuple(node for item in value for node in self._values(item))
+    def _values(self, value: s.Value | None) -> tuple[Node, ...]:
+        if isinstance(value, s.Node):
+            return (self.node(value),)
+        if isinstance(value, tuple):
+            return tuple(
+                Call("list", self._values(v)) if isinstance(v, tuple) else self._values(v)[0] for v in value
+            )
+        return () if value is None else (Const(str(value)),)
 
-    def _a_const(self, message: Any) -> Node:
-        kind = message.WhichOneof("val")
-        if kind is None:
-            return Const(None)
-        value = getattr(message, kind)
-        if kind == "bsval":
-            return Const(value.bsval[1:], parse_type("bit varying" if value.bsval[0] == "b" else "bytea"))
-        if kind == "boolval":
-            return Const("true" if value.boolval else "false", parse_type("boolean"))
-        return Const(str(getattr(value, kind)))
+    def _const(self, found: s.Const) -> Node:
+        match found.value:
+            case None:
+                return Const(None)
+            case bool(value):
+                return Const("true" if value else "false", parse_type("boolean"))
+            case str(value) if found.kind == "bits":
+                return Const(value[1:], parse_type("bit varying" if value[0] == "b" else "bytea"))
+        return Const(str(found.value))
 
-    def _type_cast(self, message: Any) -> Node:
-        arg, to = self.node(message.arg), self._type(message.type_name)
-        if isinstance(arg, Call) and arg.name == "a_array_expr" and not arg.args:
+    def _cast(self, found: s.Cast) -> Node:
+        arg, to = self.node(found.arg), self._type(found.type)
+        if isinstance(arg, Call) and arg.name == "array" and not arg.args:
             arg = Const("{}")
         if to == parse_type("regclass") and isinstance(arg, Const) and arg.text is not None:
             return self._regclass(arg.text)
@@ -170,11 +150,10 @@ class _Reader:
         name = parse_type(text, self.default_schema)
         return Const(f"{name.schema}.{name.folded or name.name}", parse_type("regclass"))
 
-    def _type(self, message: Any) -> TypeName:
-        names = [part.string.sval for part in message.names]
-        given = [self.node(modifier) for modifier in message.typmods]
+    def _type(self, found: s.TypeRef) -> TypeName:
+        names, given = found.names, self.nodes(found.modifiers)
         modifiers = f"({','.join(n.text or '' for n in given if isinstance(n, Const))})" if given else ""
-        array = "[]" if message.array_bounds else ""
+        array = "[]" if found.dimensions else ""
         if len(names) == 2 and names[0] == "pg_catalog" and names[1] != "char":
             return parse_type(names[1] + modifiers + array)
         plain = names[-1]
@@ -183,111 +162,116 @@ class _Reader:
             written = plain
         return parse_type(written + modifiers + array, self.default_schema)
 
-    def _column_ref(self, message: Any) -> Node:
-        parts = tuple(f.string.sval if f.WhichOneof("node") == "string" else "*" for f in message.fields)
+    def _column(self, found: s.Column) -> Node:
+        return self._place(found.names)
+
+    def _star(self, found: s.Star) -> Node:
+        return self._place((*found.names, "*"))
+
+    def _place(self, parts: tuple[str, ...]) -> Node:
         if len(parts) > 1:
             for scope in reversed(self.scopes):
                 if parts[-2] in scope:
                     return Column((scope[parts[-2]], parts[-1]))
         return Column(parts)
 
-    def _sqlvalue_function(self, message: Any) -> Node:
-        name = _SQL_VALUES.get(message.op, str(message.op))
-        name = _SAME_CALLS.get(name, name)
-        precision = (Const(str(message.typmod)),) if message.typmod >= 0 else ()
-        return Call(f"call {name}", precision)
+    def _sessionvalue(self, found: s.SessionValue) -> Node:
+        precision = () if found.precision is None else (Const(str(found.precision)),)
+        return Call(f"call {_SAME_CALLS.get(found.name, found.name)}", precision)
 
-    def _func_call(self, message: Any) -> Node:
-        parts = [part.string.sval for part in message.funcname]
-        if len(parts) == 2 and parts[0] in ("pg_catalog", self.default_schema):
-            parts = parts[1:]
-        name = ".".join(parts)
-        args = list(self.nodes(message.args))
+    def _call(self, found: s.Call) -> Node:
+        schema = "" if found.schema in ("pg_catalog", self.default_schema) else f"{found.schema}."
+        name = f"{schema if found.schema else ''}{found.name}"
+        args = list(self.nodes(found.args))
         if name == "current_setting" and args and isinstance(args[0], Const) and args[0].text:
             args[0] = Const(args[0].text.lower())
         if name in ("nextval", "currval", "setval") and args and isinstance(args[0], Const) and args[0].text:
             first = args[0]
             args[0] = first if first.type == parse_type("regclass") else self._regclass(args[0].text)
-        more = [
-            Call(spec.name, self._values(value))
-            for spec, value in message.ListFields()
-            if spec.name not in _NOISE | {"funcname", "args"}
-        ]
+        more = (Call(key, self._values(value)) for key, value in found.rest)
         return Call(f"call {_SAME_CALLS.get(name, name)}", (*args, *more))
 
-    def _bool_expr(self, message: Any) -> Node:
-        args = self.nodes(message.args)
-        if message.boolop == 3:
-            return _negated(args[0])
-        name = "and" if message.boolop == 1 else "or"
-        return Call(name, tuple(inner for arg in args for inner in flat(name, arg)))
+    def _and(self, found: s.And) -> Node:
+        return self._joined("and", found.args)
 
-    def _a_expr(self, message: Any) -> Node:
-        name = ".".join(part.string.sval for part in message.name if part.string.sval != "pg_catalog")
-        left = self.node(message.lexpr) if message.HasField("lexpr") else None
-        right = self.node(message.rexpr)
-        match message.kind:
-            case 7:  # IN: the server keeps it as = ANY or <> ALL
-                items = Call("a_array_expr", self.nodes(message.rexpr.list.items))
-                return Call("any =" if name == "=" else "all <>", (left or Const(None), items))
-            case 2 | 3:
-                return Call(f"{'any' if message.kind == 2 else 'all'} {name}", (left or Const(None), right))
-            case 5:
-                return Call("not", (Call("distinct =", (left or Const(None), right)),))
-            case 4:
-                return Call("distinct =", (left or Const(None), right))
-            case 6:
-                return Call("call nullif", (left or Const(None), right))
-            case 11 | 12:
-                return self._between(message, left or Const(None))
-        if left is None:
-            if name == "-" and isinstance(right, Const) and right.text and right.text[0].isdigit():
-                return Const("-" + right.text, right.type)
-            return Call(f"op {name}", (right,))
-        return Call(f"op {name}", (left, right))
+    def _or(self, found: s.Or) -> Node:
+        return self._joined("or", found.args)
 
-    def _between(self, message: Any, left: Node) -> Node:
-        low, high = self.nodes(message.rexpr.list.items)
-        if message.kind == 11:
-            return Call("and", (Call("op >=", (left, low)), Call("op <=", (left, high))))
-        return Call("or", (Call("op <", (left, low)), Call("op >", (left, high))))
+    def _joined(self, name: str, args: tuple[s.Node, ...]) -> Node:
+        return Call(name, tuple(inner for arg in self.nodes(args) for inner in flat(name, arg)))
 
-    def _a_array_expr(self, message: Any) -> Node:
-        return Call("a_array_expr", self.nodes(message.elements))
+    def _not(self, found: s.Not) -> Node:
+        return _negated(self.node(found.arg))
 
-    def _res_target(self, message: Any) -> Node:
-        return self.node(message.val)
+    def _operation(self, found: s.Operation) -> Node:
+        name = _operator(found)
+        right = self.node(found.right)
+        if found.left is not None:
+            return Call(f"op {name}", (self.node(found.left), right))
+        if name == "-" and isinstance(right, Const) and right.text and right.text[0].isdigit():
+            return Const("-" + right.text, right.type)
+        return Call(f"op {name}", (right,))
 
-    def _range_var(self, message: Any) -> Node:
-        return Call("table", (Const(self._relation(message)),))
+    def _in(self, found: s.In) -> Node:
+        """Spell IN as the server keeps it: = ANY or <> ALL."""
+        items = Call("array", self.nodes(found.items))
+        return Call("all <>" if found.negated else "any =", (self.node(found.value), items))
 
-    def _select_stmt(self, message: Any) -> Node:
-        """Read a sub-select with its tables known by what they are: the server renames aliases."""
-        tables = [table for item in message.from_clause for table in _range_vars(item)]
-        names = [t.alias.aliasname if t.HasField("alias") else t.relname for t in tables]
+    def _quantified(self, found: s.Quantified) -> Node:
+        sides = self.node(found.left), self.node(found.array)
+        return Call(f"{'all' if found.every else 'any'} {_operator(found)}", sides)
+
+    def _distinct(self, found: s.Distinct) -> Node:
+        distinct = Call("distinct =", (self.node(found.left), self.node(found.right)))
+        return Call("not", (distinct,)) if found.negated else distinct
+
+    def _nullif(self, found: s.NullIf) -> Node:
+        return Call("call nullif", (self.node(found.value), self.node(found.other)))
+
+    def _between(self, found: s.Between) -> Node:
+        value, low, high = self.nodes((found.value, found.low, found.high))
+        bounds = [(low, high), (high, low)] if found.symmetric else [(low, high)]
+        if found.negated:
+            outside = [Call("or", (Call("op <", (value, a)), Call("op >", (value, b)))) for a, b in bounds]
+            return outside[0] if len(outside) == 1 else Call("and", tuple(outside))
+        inside = [Call("and", (Call("op >=", (value, a)), Call("op <=", (value, b)))) for a, b in bounds]
+        return inside[0] if len(inside) == 1 else Call("or", tuple(inside))
+
+    def _array(self, found: s.Array) -> Node:
+        return Call("array", self.nodes(found.items))
+
+    def _target(self, found: s.Target) -> Node:
+        return self.node(found.value) if found.value is not None else Const(None)
+
+    def _table(self, found: s.Table) -> Node:
+        return Call("table", (Const(self._relation(found)),))
+
+    def _select(self, found: s.Select) -> Node:
+        """Spell a sub-select with its tables known by what they are: the server renames aliases."""
         depth = len(self.scopes)
-        self.scopes.append(
-            {
-                name: f"{self._relation(table)} {depth}.{index}"
-                for index, (name, table) in enumerate(zip(names, tables, strict=True))
-            }
-        )
+        tables = [table for item in found.sources for table in _tables(item)]
+        named = {t.known_as: f"{self._relation(t)} {depth}.{n}" for n, t in enumerate(tables)}
+        self.scopes.append(named)
         try:
-            return self._other("select_stmt", message)
+            return self._other(found)
         finally:
             self.scopes.pop()
 
-    def _relation(self, message: Any) -> str:
-        return f"{message.schemaname or self.default_schema}.{message.relname}"
+    def _relation(self, found: s.Table) -> str:
+        return f"{found.schema or self.default_schema}.{found.name}"
 
 
-def _range_vars(item: Any) -> Iterator[Any]:
-    kind = item.WhichOneof("node")
-    if kind == "range_var":
-        yield item.range_var
-    elif kind == "join_expr":
-        yield from _range_vars(item.join_expr.larg)
-        yield from _range_vars(item.join_expr.rarg)
+def _operator(found: s.Operation | s.Quantified) -> str:
+    schema = "" if found.schema in ("", "pg_catalog") else f"{found.schema}."
+    return schema + found.operator
+
+
+def _tables(item: s.Node) -> Iterator[s.Table]:
+    if isinstance(item, s.Table):
+        yield item
+    elif isinstance(item, s.Join):
+        yield from _tables(item.left)
+        yield from _tables(item.right)
 
 
 def flat(name: str, node: Node) -> tuple[Node, ...]:

@@ -6,7 +6,7 @@ calls that nest in one another.
 """
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 _SURELY_SHALLOW = 10_000  # characters: what nests takes two of them or more
 _DEEPEST = 8_000  # the parser writes its tree out recursively: 8 MB of stack end some 25,000 levels deep
@@ -16,6 +16,15 @@ _FLAT = ("IDENT", "SCONST", "ICONST", "FCONST", "PARAM", "AND", "OR", "ASCII_44"
 class Unreadable(Exception):  # noqa: N818 - said of a text, and no fault of ours
     """A text that could not be read: the parser does not accept it, it nests too deep, or it holds what
     is put together only when it runs. The message says which, in one line."""
+
+
+class Token(NamedTuple):
+    """A token by its kind, under the parser's name (``IDENT``, ``ASCII_59`` for a semicolon), and the bytes
+    of the text, in UTF-8, at which it begins and ends."""
+
+    kind: str
+    start: int
+    end: int
 
 
 def parse_messages(sql: str) -> list[Any]:
@@ -31,6 +40,14 @@ def parse_plpgsql(sql: str) -> Any:
     import postgast
 
     return _called(postgast.parse_plpgsql, sql)
+
+
+def tokens(sql: str) -> list[Token]:
+    """Return the tokens of a text, comments among them. Raises `Unreadable`."""
+    import postgast
+
+    kinds = postgast.pg_query_pb2.Token
+    return [Token(kinds.Name(t.token), t.start, t.end) for t in _called(postgast.scan, sql).tokens]
 
 
 def deparse(message: Any) -> str:

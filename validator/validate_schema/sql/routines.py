@@ -1,110 +1,97 @@
-"""The SQL statements that the body of a function holds, and what its variables are given."""
+"""What the body of a function holds: its SQL, and what its variables are given."""
 
-import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 
-from .parser import Unreadable, parse_plpgsql
+from . import plpgsql as pl
+from .parser import Unreadable
+from .reading import read_statements
+from .syntax import Column, Node, Select, Target, TypeRef, Unknown, children, walk
 
-_ROUTINE = (
-    "create function f({}) returns {} language plpgsql as $validate_schema_body${}$validate_schema_body$"
-)
-# libpg_query prints broken JSON for the variables of a trigger, so they are given to it as arguments.
-_TRIGGER_ARGUMENTS = (
-    "new record, old record, tg_name name, tg_when text, tg_level text, tg_op text, tg_relid oid,"
-    " tg_relname name, tg_table_name name, tg_table_schema name, tg_nargs int, tg_argv text,"
-    " tg_event text, tg_tag text"
-)
-_DYNAMIC = frozenset({"PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors"})
-_EXPRESSION, _ASSIGNMENT = 2, 3
-_ATOMIC = re.compile(r"\s*BEGIN ATOMIC\b(.*)\bEND\s*", re.DOTALL | re.IGNORECASE)
-_RETURN = re.compile(r"\s*RETURN\b(.*)", re.DOTALL | re.IGNORECASE)
-_ASSIGNED = re.compile(r'\s*("(?:[^"]|"")+"|[\w$]+)\s*:?=(.*)', re.DOTALL)
+Given = Mapping[str, tuple[Node | None, ...]]
 
 
-def sql_statements(language: str, body: str, arguments: str, returns: str) -> tuple[str, ...]:
-    """Return each SQL statement and expression of a body; an expression as ``select expression``.
+@dataclass(frozen=True, slots=True)
+class Body:
+    """Every SQL statement of a body, an expression as the SELECT of it. `given` has what each variable of
+    PL/pgSQL may hold, or a field of one (``new.id``): expressions, None for what a query or the session
+    gives; `function` its whole tree."""
 
-    `arguments` and `returns` are as `pg_get_function_arguments` and `pg_get_function_result` print
-    them. Raises `Unreadable` where it cannot be parsed, where a statement is built at run time, and where
-    the language is neither SQL nor PL/pgSQL.
+    statements: tuple[Node, ...]
+    given: Given
+    function: pl.Function | None = None
+
+
+def read_body(language: str, body: str, arguments: str, returns: str) -> Body:
+    """Read a body. `arguments` and `returns` are as `pg_get_function_arguments` and
+    `pg_get_function_result` print them.
+
+    Raises `Unreadable` where it cannot be parsed, where a statement is put together when it runs, and
+    where the language is neither SQL nor PL/pgSQL.
     """
-    if language == "sql":
-        return (_plain_sql(body),)
-    if language != "plpgsql":
-        raise Unreadable(f"the language {language}")
-    return tuple(_statements(_parsed(body, arguments, returns)))
-
-
-def given_values(language: str, body: str, arguments: str, returns: str) -> dict[str, list[str | None]]:
-    """Return what each PL/pgSQL variable is given: the expressions, None for a query's result."""
-    found: dict[str, list[str | None]] = {}
-    if language == "plpgsql":
-        for name, value in _given(_parsed(body, arguments, returns)):
-            found.setdefault(name, []).append(value)
+    found = _read(language, body, arguments, returns)
+    if isinstance(found, Unreadable):
+        raise Unreadable(str(found))
     return found
 
 
-def _plain_sql(body: str) -> str:
-    """Return a body as statements; a SQL-standard one without the words around it."""
-    atomic = _ATOMIC.fullmatch(body)
-    if atomic is not None:
-        return atomic[1]
-    returned = _RETURN.fullmatch(body)
-    return f"select {returned[1]}" if returned is not None else body
+@lru_cache(maxsize=2048)
+def _read(language: str, body: str, arguments: str, returns: str) -> Body | Unreadable:
+    try:
+        if language == "sql":
+            return Body(_sql(body), {})
+        if language != "plpgsql":
+            return Unreadable(f"the language {language}")
+        function = pl.read_plpgsql(body, arguments, returns)
+        if any(getattr(node, "built", None) is not None for node in walk(function)):
+            return Unreadable("a statement built at run time")
+        return Body(tuple(_statements(function)), _given(function), function)
+    except Unreadable as error:
+        return Unreadable(str(error))
 
 
-def _parsed(body: str, arguments: str, returns: str) -> Any:
-    return parse_plpgsql(_routine(body, arguments, returns))
+def _sql(body: str) -> tuple[Node, ...]:
+    """Return the statements of a body, also of one in the standard's syntax: RETURN, BEGIN ATOMIC."""
+    first = body.split(None, 1)[:1]
+    if first and first[0].lower() in ("return", "begin"):
+        (created,) = read_statements(f"create function f() returns void {body}")
+        return tuple(node for node in children(created) if not isinstance(node, (TypeRef, Unknown)))
+    return read_statements(body)
 
 
-def _routine(body: str, arguments: str, returns: str) -> str:
-    if returns in ("trigger", "event_trigger"):
-        return _ROUTINE.format(_TRIGGER_ARGUMENTS, "record", body)
-    plain = re.sub(r"(^|, )VARIADIC ", r"\1", arguments)
-    return _ROUTINE.format(plain, returns or "void", body)
+def _statements(function: pl.Function) -> Iterator[Node]:
+    stack: list[Node] = [function]
+    while stack:
+        found = stack.pop()
+        names: tuple[str, ...] = found.__match_args__
+        for name in names:
+            value = getattr(found, name)
+            for node in value if isinstance(value, tuple) else (value,):
+                if isinstance(node, pl.Statement):
+                    stack.append(node)
+                elif isinstance(node, Node):
+                    yield node if name in ("statement", "query") else Select((Target("", node),))
 
 
-def _statements(node: Any) -> Iterator[str]:
-    """Yield each SQL statement of a parsed PL/pgSQL function; `Unreadable` where it is dynamic."""
-    if isinstance(node, list):
-        for item in node:
-            yield from _statements(item)
-    elif isinstance(node, dict):
-        if "dynquery" in node or not _DYNAMIC.isdisjoint(node):
-            raise Unreadable("a statement built at run time")
-        if "query" in node and "parseMode" in node:
-            yield _as_statement(node["query"], node["parseMode"])
-        for value in node.values():
-            yield from _statements(value)
+def _given(function: pl.Function) -> Given:
+    found: dict[str, list[Node | None]] = {}
+    for node in walk(function):
+        for name, value in _given_by(node):
+            found.setdefault(name, []).append(value)
+    return {name: tuple(values) for name, values in found.items()}
 
 
-def _as_statement(text: str, mode: int) -> str:
-    """Return what PL/pgSQL would hand to the SQL parser. Source: RawParseMode in PostgreSQL's parser.h."""
-    if mode == _EXPRESSION:
-        return "select " + text
-    if mode >= _ASSIGNMENT:
-        return "select " + text.partition("=")[2]
-    return text
-
-
-def _given(node: Any) -> Iterator[tuple[str, str | None]]:
-    if isinstance(node, list):
-        for item in node:
-            yield from _given(item)
-        return
-    if not isinstance(node, dict):
-        return
-    if "refname" in node and "default_val" in node:
-        yield node["refname"], node["default_val"]["PLpgSQL_expr"]["query"]
-    if node.get("parseMode", 0) >= _ASSIGNMENT:
-        target = _ASSIGNED.fullmatch(node["query"])
-        if target is not None:
-            yield target[1].strip('"'), target[2]
-    for field in node.get("fields", ()):
-        if "name" in field:
-            yield field["name"], None
-    for key, value in node.items():
-        if key in ("var", "target") and isinstance(value, dict):
-            yield from ((v["refname"], None) for v in value.values() if "refname" in v)
-        yield from _given(value)
+def _given_by(node: Node) -> Iterator[tuple[str, Node | None]]:
+    match node:
+        case pl.Declared(name=name, default=default) if default is not None:
+            yield name, default
+        case pl.Assign(target=target, value=value):
+            yield ".".join(target), value if not node.part else None
+        case pl.Loop(targets=targets) | pl.Get(targets=targets):
+            yield from ((target[0], None) for target in targets)
+        case pl.Sql(statement=statement, into=into):
+            yield from ((target[0], None) for target in into)
+            if isinstance(statement, Unknown) and statement.kind == "CallStmt":  # INOUT parameters
+                named = (arg for call in children(statement) for arg in children(call))
+                yield from ((arg.names[0], None) for arg in named if isinstance(arg, Column))

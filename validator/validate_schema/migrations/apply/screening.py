@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from ...model.errors import HistoryError
 from ...model.wording import excerpt
+from ...sql import ddl
 from ...sql.ident import quote_ident
-from ...sql.parser import Unreadable, parse_messages
+from ...sql.parser import Unreadable
+from ...sql.reading import read_statements
 from ...sql.script import Piece, line_at, outside_transaction, pieces
 from ..records import MigrationFile
 
@@ -131,32 +133,29 @@ def _lone(file: MigrationFile, piece: Piece) -> Lone:
             " crash; run it by hand, outside the migrations"
         )
     try:
-        statement = parse_messages(piece.text)[0].stmt
+        (statement,) = read_statements(piece.text)
     except Unreadable as error:
         raise HistoryError(f"{place(file, piece.start)}: {begins(piece.text)}: {error}") from None
-    return (
-        _dropped(file, piece, statement)
-        if piece.text[:4].lower() == "drop"
-        else _created(file, piece, statement)
-    )
+    if isinstance(statement, ddl.Drop):
+        return _dropped(file, piece, statement)
+    assert isinstance(statement, ddl.CreateIndex)
+    return _created(file, piece, statement)
 
 
-def _created(file: MigrationFile, piece: Piece, statement: Any) -> Lone:
-    node = statement.index_stmt
-    if not node.idxname:
+def _created(file: MigrationFile, piece: Piece, index: ddl.CreateIndex) -> Lone:
+    if not index.name:
         raise HistoryError(
             f"{place(file, piece.start)}: {begins(piece.text)}: give the index a name, so that the"
             " runner can tell after a crash whether it is there"
         )
-    table = _qualified(node.relation.schemaname, node.relation.relname)
-    return Lone(piece, "create", node.idxname, table=table, tolerant=bool(node.if_not_exists))
+    table = _qualified(index.table.schema, index.table.name)
+    return Lone(piece, "create", index.name, table=table, tolerant=index.if_not_exists)
 
 
-def _dropped(file: MigrationFile, piece: Piece, statement: Any) -> Lone:
-    objects = statement.drop_stmt.objects
-    if len(objects) != 1:
+def _dropped(file: MigrationFile, piece: Piece, drop: ddl.Drop) -> Lone:
+    if len(drop.objects) != 1:
         raise HistoryError(f"{place(file, piece.start)}: {begins(piece.text)}: drop one index in a file")
-    names = [item.string.sval for item in objects[0].list.items]
+    names = ddl.names_of(drop.objects[0])
     return Lone(piece, "drop", names[-1], index=".".join(map(quote_ident, names)))
 
 

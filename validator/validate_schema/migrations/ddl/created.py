@@ -1,17 +1,24 @@
 """What the statements of migrations create and drop, followed by name as they are parsed."""
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ...model.history import Statement
+from ...sql import ddl
+from ...sql import syntax as s
 from .indexed import Indexed
 
 DEFAULT_SCHEMA = "public"
 _LONGEST = 63
-_PLACE = re.compile(r"location: \d+")
 _TYPES = ("OBJECT_TYPE", "OBJECT_DOMAIN")
+_CONSTRAINTS = {
+    "CONSTR_PRIMARY": "primary key",
+    "CONSTR_UNIQUE": "unique",
+    "CONSTR_FOREIGN": "foreign key",
+    "CONSTR_CHECK": "check",
+    "CONSTR_EXCLUSION": "exclusion",
+}
 _RELATIONS = ("OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW")
 # What belongs to a table, has its own name, and is dropped or renamed by both.
 _PARTS = {
@@ -49,7 +56,7 @@ class Made:
 
     columns: frozenset[str] = frozenset()
     target: tuple[str, str] | None = None
-    shape: bytes = b""
+    shape: str = ""
     primary: bool = False
     hidden: bool = False
     origin: Origin = Origin("", 0)
@@ -66,25 +73,24 @@ class Objects:
         self.schema = DEFAULT_SCHEMA
         self._without_key: set[tuple[str, str]] = set()
         self._again = again
-        self._file, self._place, self._text = 0, Statement(file="", line=0), b""
+        self._file, self._place, self._text = 0, Statement(file="", line=0), ""
 
     def begin_file(self, number: int) -> None:
         """A file starts with the search path of a new session."""
         self._file, self.schema = number, DEFAULT_SCHEMA
 
-    def apply(self, node: Any, place: Statement, text: str) -> None:
-        """Follow one parsed statement of `text`, which begins at `place`."""
-        self._place, self._text = place, text.encode()
-        kind = node.WhichOneof("node")
-        follow = getattr(self, f"_{kind}", None)
+    def apply(self, node: s.Node, place: Statement, text: str) -> None:
+        """Follow one statement of `text`, which begins at `place`."""
+        self._place, self._text = place, text
+        follow = _FOLLOWED.get(type(node))
         if follow is not None:
-            follow(getattr(node, kind))
+            follow(self, node)
 
-    def _create(self, key: Key, made: Made | None = None, *, hidden: bool = False, offset: int = 0) -> None:
-        """Take in an object that is written `offset` bytes into the text. `hidden`: where it is there
+    def _create(self, key: Key, made: Made | None = None, *, hidden: bool = False, at: int = 0) -> None:
+        """Take in an object that is written `at` a character of the text. `hidden`: where it is there
         already, nothing happens."""
         made, here = made or Made(), (self._file, self._place)
-        line = self._place.line + self._text.count(b"\n", 0, max(offset, 0))
+        line = self._place.line + self._text.count("\n", 0, max(at, 0))
         made.origin = Origin(self._place.file, line)
         found = self.made.get(key)
         if found is None:
@@ -99,129 +105,119 @@ class Objects:
             if self._again is not None:
                 self._again(key, found)
 
-    def _create_stmt(self, message: Any) -> None:
-        if message.relation.relpersistence == "t" or message.relation.schemaname == "pg_temp":
+    def _create_table(self, node: ddl.CreateTable) -> None:
+        if node.table.temporary:
             return
-        schema, table = self._relation(message.relation)
+        schema, table = self._relation(node.table)
         key = Key("table", schema, table)
         exists = key in self.made
-        self._create(key, hidden=message.if_not_exists)
+        self._create(key, hidden=node.if_not_exists)
         if exists:
             return  # its columns and constraints are part of that
-        for element in message.table_elts:
-            if element.WhichOneof("node") == "column_def":
-                self._column(schema, table, element.column_def, hidden=False)
-            elif element.WhichOneof("node") == "constraint":
-                self._constraint(schema, table, element.constraint)
+        for element in node.elements:
+            if isinstance(element, ddl.ColumnDef):
+                self._column(schema, table, element, hidden=False)
+            elif isinstance(element, ddl.ConstraintDef):
+                self._constraint(schema, table, element)
 
-    def _create_table_as_stmt(self, message: Any) -> None:
-        if message.into.rel.relpersistence == "t":
-            return
-        kind = "table" if _name_of(message, "objtype") == "OBJECT_TABLE" else "view"
-        self._create(Key(kind, *self._relation(message.into.rel)), hidden=message.if_not_exists)
+    def _create_table_as(self, node: ddl.CreateTableAs) -> None:
+        if not node.into.table.temporary:
+            kind = "table" if node.kind == "OBJECT_TABLE" else "view"
+            self._create(Key(kind, *self._relation(node.into.table)), hidden=node.if_not_exists)
 
-    def _view_stmt(self, message: Any) -> None:
-        self._create(Key("view", *self._relation(message.view)))
+    def _create_view(self, node: ddl.CreateView) -> None:
+        self._create(Key("view", *self._relation(node.view)))
 
-    def _index_stmt(self, message: Any) -> None:
-        schema, table = self._relation(message.relation)
-        parts = [p.index_elem.name or "expr" for p in message.index_params]
-        included = [p.index_elem.name for p in message.index_including_params]
-        columns = frozenset(parts) | set(included) | set(column_names(message.where_clause))
-        columns |= {c for p in message.index_params for c in column_names(p.index_elem.expr)}
-        name = message.idxname or _derived(table, parts, "idx")
+    def _create_index(self, node: ddl.CreateIndex) -> None:
+        schema, table = self._relation(node.table)
+        parts = [part.name or "expr" for part in node.keys]
+        expressions = [part.expression for part in node.keys]
+        columns = {*parts, *(part.name for part in node.included), *column_names(node.where, *expressions)}
+        name = node.name or _derived(table, parts, "idx")
         if name:
-            shape = b"" if message.idxname else _shape(message)
+            alike = [part.name or part.expression for part in node.keys]
+            shape = "" if node.name else repr((alike, node.where, node.unique, node.method))
             made = Made(frozenset(columns), shape=shape)
-            self._create(Key("index", schema, table, name), made, hidden=message.if_not_exists)
+            self._create(Key("index", schema, table, name), made, hidden=node.if_not_exists)
 
-    def _create_enum_stmt(self, message: Any) -> None:
-        self._create(Key("type", *self._named(message.type_name)))
+    def _create_type(self, node: ddl.CreateEnum | ddl.CreateDomain | ddl.CreateRange) -> None:
+        self._create(Key("type", *self._named(node.names)))
 
-    def _create_domain_stmt(self, message: Any) -> None:
-        self._create(Key("type", *self._named(message.domainname)))
+    def _create_composite(self, node: ddl.CreateComposite) -> None:
+        self._create(Key("type", *self._relation(node.type)))
 
-    def _composite_type_stmt(self, message: Any) -> None:
-        self._create(Key("type", *self._relation(message.typevar)))
+    def _create_function(self, node: ddl.CreateFunction) -> None:
+        self._create(Key("function", *self._named(node.names)))
 
-    def _create_range_stmt(self, message: Any) -> None:
-        self._create(Key("type", *self._named(message.type_name)))
+    def _create_policy(self, node: ddl.CreatePolicy) -> None:
+        self._create(Key("policy", *self._relation(node.table), node.name))
 
-    def _create_function_stmt(self, message: Any) -> None:
-        self._create(Key("function", *self._named(message.funcname)))
+    def _create_trigger(self, node: ddl.CreateTrigger) -> None:
+        self._create(Key("trigger", *self._relation(node.table), node.name))
 
-    def _create_policy_stmt(self, message: Any) -> None:
-        self._create(Key("policy", *self._relation(message.table), message.policy_name))
-
-    def _create_trig_stmt(self, message: Any) -> None:
-        self._create(Key("trigger", *self._relation(message.relation), message.trigname))
-
-    def _column(self, schema: str, table: str, column: Any, *, hidden: bool) -> None:
-        key = Key("column", schema, table, column.colname)
+    def _column(self, schema: str, table: str, column: ddl.ColumnDef, *, hidden: bool) -> None:
+        key = Key("column", schema, table, column.name)
         exists = key in self.made
-        self._create(key, Made(frozenset({column.colname})), hidden=hidden, offset=column.location)
+        self._create(key, Made(frozenset({column.name})), hidden=hidden, at=column.at)
         if not exists:
-            for wrapped in column.constraints:
-                self._constraint(schema, table, wrapped.constraint, column.colname)
+            for constraint in column.constraints:
+                self._constraint(schema, table, constraint, column.name)
 
-    def _constraint(self, schema: str, table: str, constraint: Any, column: str = "") -> None:
+    def _constraint(self, schema: str, table: str, constraint: ddl.ConstraintDef, column: str = "") -> None:
         """Take in a constraint. One without a name is known by the name that PostgreSQL gives it.
 
         PostgreSQL numbers the second of those, so nothing fails; of checks no two files are taken to make
         the same one.
         """
-        kind = _constraint_kind(constraint)
+        kind = _CONSTRAINTS.get(constraint.kind)
         if kind is None:
             return
         columns = _constrained(constraint) or ([column] if column else [])
-        name = constraint.conname or _named_after(kind, table, columns)
+        name = constraint.name or _named_after(kind, table, columns)
         if not name:
             return
-        target = self._relation(constraint.pktable) if kind == "foreign key" else None
-        shape = b"" if constraint.conname or kind == "primary key" else repr((kind, columns, target)).encode()
+        target = self._relation(constraint.references) if constraint.references is not None else None
+        shape = "" if constraint.name or kind == "primary key" else repr((kind, columns, target))
         if shape and kind == "check":
-            shape = str(self._file).encode()
+            shape = str(self._file)
         made = Made(frozenset(columns), target, shape, primary=kind == "primary key")
-        self._create(Key("constraint", schema, table, name), made, offset=constraint.location)
+        self._create(Key("constraint", schema, table, name), made, at=constraint.at)
         if kind == "primary key" and (schema, table) in self._without_key:
             self._without_key.discard((schema, table))
             self.rekeyed.setdefault((schema, table), []).append((self._file, self._place))
 
-    def _alter_table_stmt(self, message: Any) -> None:
-        schema, table = self._relation(message.relation)
-        for wrapped in message.cmds:
-            command = wrapped.alter_table_cmd
-            subtype = _name_of(command, "subtype")
-            if subtype == "AT_AddColumn":
-                self._column(schema, table, getattr(command, "def").column_def, hidden=command.missing_ok)
-            elif subtype == "AT_AddConstraint":
-                self._constraint(schema, table, getattr(command, "def").constraint)
-            elif subtype == "AT_DropConstraint":
-                made = self.made.pop(Key("constraint", schema, table, command.name))
-                if made is not None and made.primary:
-                    self._without_key.add((schema, table))
-            elif subtype == "AT_DropColumn":
-                self._drop_column(schema, table, command.name)
+    def _alter_table(self, node: ddl.AlterTable) -> None:
+        schema, table = self._relation(node.table)
+        for command in node.commands:
+            match command.kind, command.definition:
+                case "AT_AddColumn", ddl.ColumnDef() as column:
+                    self._column(schema, table, column, hidden=command.missing_ok)
+                case "AT_AddConstraint", ddl.ConstraintDef() as constraint:
+                    self._constraint(schema, table, constraint)
+                case "AT_DropConstraint", _:
+                    made = self.made.pop(Key("constraint", schema, table, command.name))
+                    if made is not None and made.primary:
+                        self._without_key.add((schema, table))
+                case "AT_DropColumn", _:
+                    self._drop_column(schema, table, command.name)
 
     def _drop_column(self, schema: str, table: str, name: str) -> None:
         for key in self.made.named(("table", schema, table)):
             if name in self.made[key].columns:
                 self.made.pop(key)
 
-    def _drop_stmt(self, message: Any) -> None:
-        kind = _name_of(message, "remove_type")
-        for wrapped in message.objects:
-            if kind == "OBJECT_SCHEMA":
-                self._drop_schema(wrapped.string.sval)
-            elif kind in _RELATIONS:
-                self._drop_table(*self._named(wrapped.list.items))
-            elif kind in _PARTS:
-                *of, name = _strings(wrapped.list.items)
-                self.made.pop(Key(_PARTS[kind], *self._qualified(of), name))
-            elif kind == "OBJECT_INDEX":
-                self._drop_index(*self._named(wrapped.list.items))
-            elif kind in _TYPES:
-                self.made.pop(Key("type", *self._named(wrapped.type_name.names)))
+    def _drop(self, node: ddl.Drop) -> None:
+        for names in map(ddl.names_of, node.objects):
+            if node.kind == "OBJECT_SCHEMA":
+                self._drop_schema(names[0])
+            elif node.kind in _RELATIONS:
+                self._drop_table(*self._named(names))
+            elif node.kind in _PARTS:
+                self.made.pop(Key(_PARTS[node.kind], *self._named(names[:-1]), names[-1]))
+            elif node.kind == "OBJECT_INDEX":
+                self._drop_index(*self._named(names))
+            elif node.kind in _TYPES:
+                self.made.pop(Key("type", *self._named(names)))
 
     def _drop_table(self, schema: str, table: str) -> None:
         for key in (*self._of(schema, table), *self.made.named(("target", schema, table))):
@@ -240,21 +236,22 @@ class Objects:
         """Return a table or view and what belongs to it."""
         return [k for k in self.made.named(("table", schema, table)) if k.kind not in ("type", "function")]
 
-    def _rename_stmt(self, message: Any) -> None:
-        kind, new = _name_of(message, "rename_type"), message.newname
-        if kind == "OBJECT_SCHEMA":
-            self.made.move(self.made.named(("schema", message.subname)), lambda k: k._replace(schema=new))
-            return
-        if kind in _TYPES:
-            named = Key("type", *self._named(message.object.list.items))
+    def _rename(self, node: ddl.Rename) -> None:
+        new = node.new
+        if node.kind == "OBJECT_SCHEMA":
+            self.made.move(self.made.named(("schema", node.old)), lambda k: k._replace(schema=new))
+        elif node.kind in _TYPES:
+            named = Key("type", *self._named(ddl.names_of(node.object)))
             self.made.move([named], lambda k: k._replace(table=new))
-            return
-        schema, name = self._relation(message.relation)
+        elif node.table is not None:
+            self._rename_relation(node, *self._relation(node.table))
+
+    def _rename_relation(self, node: ddl.Rename, schema: str, name: str) -> None:
+        kind, new = node.kind, node.new
         if kind in _PARTS:
-            wanted = Key(_PARTS[kind], schema, name, message.subname)
             if kind == "OBJECT_COLUMN":
-                self._rename_column(schema, name, message.subname, new)
-            self.made.move([wanted], lambda k: k._replace(name=new))
+                self._rename_column(schema, name, node.old, new)
+            self.made.move([Key(_PARTS[kind], schema, name, node.old)], lambda k: k._replace(name=new))
         elif kind in _RELATIONS and any(Key(k, schema, name) in self.made for k in ("table", "view")):
             self.made.move(self._of(schema, name), lambda k: k._replace(table=new))
             self._retarget((schema, name), (schema, new))
@@ -267,14 +264,14 @@ class Objects:
             if old in made.columns:
                 made.columns = made.columns - {old} | {new}
 
-    def _alter_object_schema_stmt(self, message: Any) -> None:
-        kind, new = _name_of(message, "object_type"), message.newschema
-        if kind in _RELATIONS:
-            schema, name = self._relation(message.relation)
+    def _set_schema(self, node: ddl.SetSchema) -> None:
+        new = node.schema
+        if node.kind in _RELATIONS and node.table is not None:
+            schema, name = self._relation(node.table)
             self.made.move(self._of(schema, name), lambda k: k._replace(schema=new))
             self._retarget((schema, name), (new, name))
-        elif kind in _TYPES:
-            named = Key("type", *self._named(message.object.list.items))
+        elif node.kind in _TYPES:
+            named = Key("type", *self._named(ddl.names_of(node.object)))
             self.made.move([named], lambda k: k._replace(schema=new))
 
     def _retarget(self, old: tuple[str, str], new: tuple[str, str]) -> None:
@@ -282,44 +279,57 @@ class Objects:
             self.made[key].target = new
             self.made.changed(key)
 
-    def _variable_set_stmt(self, message: Any) -> None:
-        if message.name == "search_path" and message.args:
-            self._search(a.a_const.sval.sval for a in message.args)
+    def _set(self, node: s.SetVariable) -> None:
+        if node.name == "search_path":
+            self._search(map(_text, node.values))
 
-    def _select_stmt(self, message: Any) -> None:
+    def _select(self, node: s.Select) -> None:
         """pg_dump sets the search path through a function."""
-        for target in message.target_list:
-            call = target.res_target.val.func_call
-            if call.funcname and call.funcname[-1].string.sval == "set_config" and len(call.args) > 1:
-                name, value = (a.a_const.sval.sval for a in list(call.args)[:2])
+        for call in (target.value for target in node.targets):
+            if isinstance(call, s.Call) and call.name == "set_config" and len(call.args) > 1:
+                name, value = map(_text, call.args[:2])
                 if name == "search_path":
                     self._search(part.strip().strip('"') for part in value.split(","))
 
-    def _search(self, path: Iterator[str]) -> None:
+    def _search(self, path: Iterable[str]) -> None:
         self.schema = next((p for p in path if p and p not in ("$user", "pg_catalog")), DEFAULT_SCHEMA)
 
-    def _relation(self, message: Any) -> tuple[str, str]:
-        return message.schemaname or self.schema, message.relname
+    def _relation(self, table: s.Table) -> tuple[str, str]:
+        return table.schema or self.schema, table.name
 
-    def _named(self, parts: Any) -> tuple[str, str]:
-        return self._qualified(_strings(parts))
-
-    def _qualified(self, names: list[str]) -> tuple[str, str]:
+    def _named(self, names: tuple[str, ...]) -> tuple[str, str]:
         return (names[-2] if len(names) > 1 else self.schema), names[-1]
 
 
-def column_names(message: Any) -> Iterator[str]:
-    """Yield the columns that an expression mentions."""
-    if not hasattr(message, "ListFields"):
-        return
-    for spec, value in message.ListFields():
-        if spec.name == "column_ref":
-            yield from _strings(value.fields)[-1:]
-        elif hasattr(value, "ListFields"):
-            yield from column_names(value)
-        elif not isinstance(value, (str, bytes, int, float)):
-            for item in value:
-                yield from column_names(item)
+_FOLLOWED: dict[type[s.Node], Callable[[Objects, Any], None]] = {
+    ddl.AlterTable: Objects._alter_table,
+    ddl.CreateComposite: Objects._create_composite,
+    ddl.CreateDomain: Objects._create_type,
+    ddl.CreateEnum: Objects._create_type,
+    ddl.CreateFunction: Objects._create_function,
+    ddl.CreateIndex: Objects._create_index,
+    ddl.CreatePolicy: Objects._create_policy,
+    ddl.CreateRange: Objects._create_type,
+    ddl.CreateTable: Objects._create_table,
+    ddl.CreateTableAs: Objects._create_table_as,
+    ddl.CreateTrigger: Objects._create_trigger,
+    ddl.CreateView: Objects._create_view,
+    ddl.Drop: Objects._drop,
+    ddl.Rename: Objects._rename,
+    ddl.SetSchema: Objects._set_schema,
+    s.Select: Objects._select,
+    s.SetVariable: Objects._set,
+}
+
+
+def column_names(*expressions: s.Node | None) -> Iterator[str]:
+    """Yield the columns that expressions mention."""
+    nodes = s.walk(*(expression for expression in expressions if expression is not None))
+    yield from (node.name for node in nodes if isinstance(node, s.Column))
+
+
+def _text(node: s.Node) -> str:
+    return str(node.value) if isinstance(node, s.Const) and node.kind == "string" else ""
 
 
 def _terms(key: Key, made: Made) -> Iterator[tuple[str, ...]]:
@@ -332,21 +342,11 @@ def _terms(key: Key, made: Made) -> Iterator[tuple[str, ...]]:
         yield "target", *made.target
 
 
-def _constraint_kind(constraint: Any) -> str | None:
-    return {
-        "CONSTR_PRIMARY": "primary key",
-        "CONSTR_UNIQUE": "unique",
-        "CONSTR_FOREIGN": "foreign key",
-        "CONSTR_CHECK": "check",
-        "CONSTR_EXCLUSION": "exclusion",
-    }.get(_name_of(constraint, "contype"))
-
-
-def _constrained(constraint: Any) -> list[str]:
+def _constrained(constraint: ddl.ConstraintDef) -> list[str]:
     """Return the columns that a constraint names, each once."""
-    named = _strings(constraint.keys or constraint.fk_attrs)
-    named += [e.list.items[0].index_elem.name or "expr" for e in constraint.exclusions]
-    return list(dict.fromkeys(named or column_names(constraint.raw_expr)))
+    named = [*(constraint.keys or constraint.referencing)]
+    named += [key.name or "expr" for key in constraint.excluded]
+    return list(dict.fromkeys(named or column_names(constraint.expression)))
 
 
 def _named_after(kind: str, table: str, columns: list[str]) -> str:
@@ -360,20 +360,3 @@ def _derived(table: str, columns: list[str], suffix: str) -> str:
     """Return the name that PostgreSQL derives; "" where it would have to shorten it."""
     name = "_".join((table, *columns, suffix))
     return name if len(name.encode()) <= _LONGEST else ""
-
-
-def _strings(parts: Any) -> list[str]:
-    return [part.string.sval for part in parts]
-
-
-def _shape(message: Any) -> bytes:
-    """Return what tells two index definitions apart, without their places in the text."""
-    parts = [p.index_elem.name or _PLACE.sub("", str(p.index_elem.expr)) for p in message.index_params]
-    where = _PLACE.sub("", str(message.where_clause))
-    return repr((parts, where, message.unique, message.access_method)).encode()
-
-
-def _name_of(message: Any, attribute: str) -> str:
-    number = getattr(message, attribute)
-    name: str = message.DESCRIPTOR.fields_by_name[attribute].enum_type.values_by_number[number].name
-    return name

@@ -5,7 +5,8 @@ import re
 from ...model.history import Statement
 from ...model.wording import excerpt
 from ...sql import script
-from ...sql.parser import Unreadable, parse_messages
+from ...sql.parser import Unreadable
+from ...sql.reading import read_statements
 from .created import Objects
 
 _DDL = re.compile(r"(?:create|alter|drop|set|select)\b", re.IGNORECASE)
@@ -45,11 +46,11 @@ class Reading:
 
     def _statement(self, text: str, label: str, line: int) -> None:
         try:
-            parsed = parse_messages(text)
+            statements = read_statements(text)
         except Unreadable:
             self.unparsed += 1
             self.statements -= 1
             return
         place = Statement(file=label, line=line, text=excerpt(text, _WORDS))
-        for statement in parsed:
-            self.objects.apply(statement.stmt, place, text)
+        for statement in statements:
+            self.objects.apply(statement, place, text)

@@ -1,0 +1,396 @@
+"""A function in PL/pgSQL as nodes like those of `syntax`: its variables and its statements.
+
+What is assigned, tested and returned are SQL expressions; one that reads a table (``count(*) from t``) is a
+`ScalarSelect`. `line` counts in the body, from 1. Source: PostgreSQL's `plpgsql.h` and `pl_gram.y`, as
+libpg_query describes a function in JSON.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import count, takewhile
+from typing import Any
+
+from .parser import Unreadable, parse_plpgsql, tokens
+from .reading import read_expression, read_statements
+from .syntax import Node, ScalarSelect
+
+Names = tuple[str, ...]  # a variable, or a field of one
+_EXPRESSION = 2  # RawParseMode in PostgreSQL's parser.h
+_NAMED = re.compile(r'(?:[^\W\d][\w$]*|"(?:[^"]|"")+")(?:\s*\.\s*(?:[^\W\d][\w$]*|"(?:[^"]|"")+"))*')
+# libpg_query prints broken JSON for the variables of a trigger, so they are given to it as arguments.
+_TRIGGER_ARGUMENTS = (
+    "new record, old record, tg_name name, tg_when text, tg_level text, tg_op text, tg_relid oid,"
+    " tg_relname name, tg_table_name name, tg_table_schema name, tg_nargs int, tg_argv text,"
+    " tg_event text, tg_tag text"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement(Node):
+    line: int = field(default=0, kw_only=True, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared(Statement):
+    """A variable, a parameter or a cursor; FOUND and the like are among them. `query` is a cursor's."""
+
+    name: str
+    type: str
+    default: Node | None = None
+    constant: bool = False
+    query: Node | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Handler(Statement):
+    conditions: tuple[str, ...]
+    body: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Block(Statement):
+    body: tuple[Node, ...]
+    handlers: tuple[Handler, ...] = ()
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Assign(Statement):
+    """An assignment; `part`: of an element or a slice of the target."""
+
+    target: Names
+    value: Node
+    part: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Branch(Statement):
+    condition: Node
+    body: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class If(Statement):
+    """IF, or CASE; the conditions of a CASE with a subject test a variable that the parser makes up."""
+
+    branches: tuple[Branch, ...]
+    otherwise: tuple[Node, ...] = ()
+    subject: Node | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loop(Statement):
+    """LOOP, WHILE or FOR: the query that it takes rows from, or other values, bounds and conditions, and the
+    variables that get them. `built`: the text of its query is put together when it runs."""
+
+    body: tuple[Node, ...]
+    targets: tuple[Names, ...] = ()
+    values: tuple[Node, ...] = ()
+    query: Node | None = None
+    built: Node | None = None
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exit(Statement):
+    """EXIT, or CONTINUE."""
+
+    label: str
+    condition: Node | None
+    leaves: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Return(Statement):
+    """RETURN or, with `next`, RETURN NEXT; without a value where parameters hold what is returned."""
+
+    value: Node | None
+    next: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnQuery(Statement):
+    query: Node | None
+    built: Node | None = None
+    params: tuple[Node, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Raise(Statement):
+    """RAISE; `level` is PostgreSQL's, 21 an error. `params` and `options` are what it tells."""
+
+    level: int
+    message: str
+    params: tuple[Node, ...] = ()
+    options: tuple[Node, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sql(Statement):
+    """A statement of SQL, PERFORM or CALL, and the variables that get its row."""
+
+    statement: Node
+    into: tuple[Names, ...] = ()
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Execute(Statement):
+    """EXECUTE: a statement whose text is put together when it runs."""
+
+    built: Node
+    into: tuple[Names, ...] = ()
+    params: tuple[Node, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Open(Statement):
+    cursor: Names
+    query: Node | None = None
+    built: Node | None = None
+    args: tuple[Node, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Get(Statement):
+    """FETCH and GET DIAGNOSTICS: variables that get a value from the session."""
+
+    targets: tuple[Names, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Other(Statement):
+    """A statement that is none of these, and the expressions in it."""
+
+    kind: str
+    parts: tuple[Node, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Function(Node):
+    declared: tuple[Declared, ...]
+    body: Block
+
+
+def read_plpgsql(body: str, arguments: str, returns: str) -> Function:
+    """Return the tree of a body. `arguments` and `returns` are as `pg_get_function_arguments` and
+    `pg_get_function_result` print them. Raises `Unreadable`."""
+    try:
+        found = parse_plpgsql(_create(_with_returned_values(body), arguments, returns))
+        if not found:
+            raise Unreadable("no function")
+        function = found[0]["PLpgSQL_function"]
+        reader = _Reader(function["datums"])
+        declared = tuple(d for d in map(reader.declared, function["datums"]) if d is not None)
+        return Function(declared, reader.block(function["action"]["PLpgSQL_stmt_block"]))
+    except RecursionError:
+        raise Unreadable("nested deeper than can be followed") from None
+
+
+def _create(body: str, arguments: str, returns: str) -> str:
+    tag = next(tag for n in count() if (tag := f"$body{n}$") not in body)
+    if returns in ("trigger", "event_trigger"):
+        arguments, returns = _TRIGGER_ARGUMENTS, "record"
+    plain = re.sub(r"(^|, )VARIADIC ", r"\1", arguments)
+    return f"create function f({plain}) returns {returns or 'void'} language plpgsql as {tag}{body}{tag}"
+
+
+def _with_returned_values(body: str) -> str:
+    """Put what RETURN names in parentheses: of a mere variable the parser does not tell which it is."""
+    text, done, parts = body.encode(), 0, []
+    words = [token for token in tokens(body) if token.kind not in ("SQL_COMMENT", "C_COMMENT")]
+    for place, word in enumerate(words):
+        if word.kind != "RETURN":
+            continue
+        after = (words[n] for n in range(place + 1, len(words)))
+        named = list(takewhile(lambda token: token.kind != "ASCII_59", after))
+        named = named[1:] if len(named) > 1 and named[0].kind == "NEXT" else named
+        if not named or named[0].kind == "NEXT":
+            continue
+        start, end = named[0].start, named[-1].end
+        if _NAMED.fullmatch(text[start:end].decode()):
+            parts += [text[done:start], b"(", text[start:end], b")"]
+            done = end
+    return b"".join([*parts, text[done:]]).decode()
+
+
+class _Reader:
+    """Turns the parser's JSON into nodes. `datums` are the variables, which it knows by their places."""
+
+    def __init__(self, datums: list[dict[str, Any]]) -> None:
+        self._datums = datums
+
+    def declared(self, datum: dict[str, Any]) -> Declared | None:
+        ((kind, told),) = datum.items()
+        if kind not in ("PLpgSQL_var", "PLpgSQL_rec"):
+            return None
+        written = told.get("datatype", {}).get("PLpgSQL_type", {}).get("typname", "record")
+        default, query = self._of(told, "default_val"), self._of(told, "cursor_explicit_expr")
+        line = told.get("lineno", 0)
+        return Declared(told["refname"], written, default, told.get("isconst", False), query, line=line)
+
+    def block(self, told: dict[str, Any]) -> Block:
+        caught = told.get("exceptions", {}).get("PLpgSQL_exception_block", {}).get("exc_list", ())
+        handlers = tuple(self._handler(item["PLpgSQL_exception"]) for item in caught)
+        return Block(self._body(told, "body"), handlers, told.get("label", ""), line=told.get("lineno", 0))
+
+    def _handler(self, told: dict[str, Any]) -> Handler:
+        named = (item["PLpgSQL_condition"]["condname"] for item in told.get("conditions", ()))
+        return Handler(tuple(named), self._body(told, "action"))
+
+    def _body(self, told: dict[str, Any], name: str) -> tuple[Node, ...]:
+        return tuple(self._statement(item) for item in told.get(name, ()))
+
+    def _statement(self, item: dict[str, Any]) -> Node:
+        ((kind, told),) = item.items()
+        kind = kind.removeprefix("PLpgSQL_stmt_")
+        if kind == "block":
+            return self.block(told)
+        read: Callable[[dict[str, Any]], Statement] | None = getattr(self, f"_{kind}", None)
+        found = read(told) if read is not None else Other(kind, tuple(self._all(told)))
+        return replace(found, line=told.get("lineno", 0))
+
+    def _assign(self, told: dict[str, Any]) -> Statement:
+        text = told["expr"]["PLpgSQL_expr"]["query"]
+        target, value = _sides(text)
+        return Assign(self._names(told, "varno"), _expression(value), "[" in target)
+
+    def _if(self, told: dict[str, Any]) -> Statement:
+        more = (item["PLpgSQL_if_elsif"] for item in told.get("elsif_list", ()))
+        branches = [
+            self._branch(told, "cond", "then_body"),
+            *(self._branch(b, "cond", "stmts") for b in more),
+        ]
+        return If(tuple(branches), self._body(told, "else_body"))
+
+    def _case(self, told: dict[str, Any]) -> Statement:
+        cases = (item["PLpgSQL_case_when"] for item in told.get("case_when_list", ()))
+        branches = tuple(self._branch(case, "expr", "stmts") for case in cases)
+        return If(branches, self._body(told, "else_stmts"), self._of(told, "t_expr"))
+
+    def _branch(self, told: dict[str, Any], condition: str, body: str) -> Branch:
+        return Branch(self._must(told, condition), self._body(told, body), line=told.get("lineno", 0))
+
+    def _loop(self, told: dict[str, Any]) -> Statement:
+        values = self._each(told, "cond", "lower", "upper", "step", "argquery", "expr")
+        given = self._targets(told), values, self._of(told, "query")
+        return Loop(self._body(told, "body"), *given, label=told.get("label", ""))
+
+    _while = _fori = _fors = _forc = _loop
+
+    def _foreach_a(self, told: dict[str, Any]) -> Statement:
+        targets, label = (self._names(told, "varno"),), told.get("label", "")
+        return Loop(self._body(told, "body"), targets, self._each(told, "expr"), label=label)
+
+    def _dynfors(self, told: dict[str, Any]) -> Statement:
+        params, built = self._each(told, "params"), self._must(told, "query")
+        given = self._targets(told), params, None, built, told.get("label", "")
+        return Loop(self._body(told, "body"), *given)
+
+    def _exit(self, told: dict[str, Any]) -> Statement:
+        return Exit(told.get("label", ""), self._of(told, "cond"), told.get("is_exit", False))
+
+    def _return(self, told: dict[str, Any]) -> Statement:
+        return Return(self._of(told, "expr"))
+
+    def _return_next(self, told: dict[str, Any]) -> Statement:
+        return Return(self._of(told, "expr"), next=True)
+
+    def _return_query(self, told: dict[str, Any]) -> Statement:
+        return ReturnQuery(self._of(told, "query"), self._of(told, "dynquery"), self._each(told, "params"))
+
+    def _raise(self, told: dict[str, Any]) -> Statement:
+        options = (item["PLpgSQL_raise_option"] for item in told.get("options", ()))
+        said = tuple(node for option in options for node in self._each(option, "expr"))
+        return Raise(told["elog_level"], told.get("message", ""), self._each(told, "params"), said)
+
+    def _execsql(self, told: dict[str, Any]) -> Statement:
+        return Sql(self._must(told, "sqlstmt"), self._targets(told), told.get("strict", False))
+
+    def _perform(self, told: dict[str, Any]) -> Statement:
+        return Sql(self._must(told, "expr"))
+
+    _call = _perform
+
+    def _dynexecute(self, told: dict[str, Any]) -> Statement:
+        return Execute(self._must(told, "query"), self._targets(told), self._each(told, "params"))
+
+    def _open(self, told: dict[str, Any]) -> Statement:
+        built, args = self._of(told, "dynquery"), self._each(told, "argquery", "params")
+        return Open(self._names(told, "curvar"), self._of(told, "query"), built, args)
+
+    def _fetch(self, told: dict[str, Any]) -> Statement:
+        return Get(self._targets(told))
+
+    def _getdiag(self, told: dict[str, Any]) -> Statement:
+        items = (item["PLpgSQL_diag_item"] for item in told.get("diag_items", ()))
+        return Get(tuple(self._names(item, "target") for item in items))
+
+    def _targets(self, told: dict[str, Any]) -> tuple[Names, ...]:
+        """Return the variables that a row is put into."""
+        held = told.get("target") or told.get("var")
+        if held is None:
+            return ()
+        ((_, target),) = held.items()
+        if "fields" in target:
+            return tuple(self._names(f, "varno") for f in target["fields"])
+        return ((target["refname"],),)
+
+    def _names(self, told: dict[str, Any], name: str) -> Names:
+        """Return what a datum is called; the parser leaves out the place of the first."""
+        ((kind, datum),) = self._datums[told.get(name, 0)].items()
+        if kind == "PLpgSQL_recfield":
+            return (*self._names(datum, "recparentno"), datum["fieldname"])
+        return (datum["refname"],)
+
+    def _of(self, told: dict[str, Any], name: str) -> Node | None:
+        return _read(told[name]) if name in told else None
+
+    def _must(self, told: dict[str, Any], name: str) -> Node:
+        return _read(told[name])
+
+    def _each(self, told: dict[str, Any], *names: str) -> tuple[Node, ...]:
+        held = (told[name] for name in names if name in told)
+        return tuple(_read(e) for value in held for e in (value if isinstance(value, list) else [value]))
+
+    def _all(self, told: Any) -> list[Node]:
+        """Return every expression below."""
+        if isinstance(told, list):
+            return [node for item in told for node in self._all(item)]
+        if not isinstance(told, dict):
+            return []
+        if "PLpgSQL_expr" in told:
+            return [_read(told)]
+        return [node for value in told.values() for node in self._all(value)]
+
+
+def _read(told: dict[str, Any]) -> Node:
+    held = told["PLpgSQL_expr"]
+    if held["parseMode"] == _EXPRESSION:
+        return _expression(held["query"])
+    return _sole(held["query"])
+
+
+def _expression(text: str) -> Node:
+    try:
+        return read_expression(text)
+    except Unreadable:
+        return ScalarSelect(_sole(f"select {text}"))  # type: ignore[arg-type]
+
+
+def _sole(text: str) -> Node:
+    found = read_statements(text)
+    if len(found) != 1:
+        raise Unreadable("more than one statement")
+    return found[0]
+
+
+def _sides(text: str) -> tuple[str, str]:
+    """Return the target and the value of an assignment, as they are written."""
+    depth, written = 0, text.encode()
+    for token in tokens(text):
+        depth += (token.kind == "ASCII_91") - (token.kind == "ASCII_93")
+        if token.kind in ("COLON_EQUALS", "ASCII_61") and not depth:
+            return written[: token.start].decode(), written[token.end :].decode()
+    raise Unreadable("no assignment")
