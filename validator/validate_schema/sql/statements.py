@@ -1,9 +1,8 @@
 """Whether two statements, printed by two versions of the server, are the same."""
 
-from typing import Any
-
-from .nodes import messages, name_parts
-from .parser import Unreadable, deparse, parse_messages
+from . import syntax as s
+from .parser import Unreadable
+from .reading import read_statements
 
 _ROWS = frozenset({"old", "new", "excluded"})
 
@@ -14,23 +13,16 @@ def same_statement(before: str, after: str) -> bool:
     if before == after:
         return True
     try:
-        first, second = ([_plain(raw.stmt) for raw in parse_messages(text)] for text in (before, after))
+        first, second = (
+            [s.changed(node, _unqualified) for node in read_statements(x)] for x in (before, after)
+        )
     except Unreadable:
         return False
     return first == second
 
 
-def _plain(statement: Any) -> str:
-    _unqualify(statement)
-    return deparse(statement)
-
-
-def _unqualify(value: Any) -> None:
-    """Leave of each column's name the last part, but for those of a rule's or trigger's own row."""
-    for message in messages(value):
-        for spec, inner in message.ListFields():
-            if spec.message_type is None:
-                continue
-            if spec.name == "column_ref" and (name_parts(inner) or ("",))[0] not in _ROWS:
-                del inner.fields[:-1]
-            _unqualify(inner)
+def _unqualified(node: s.Node) -> s.Node:
+    """Leave of a column's name the last part, but for those of a rule's or trigger's own row."""
+    if isinstance(node, s.Column) and node.names[0] not in _ROWS:
+        return s.Column(node.names[-1:])
+    return s.Star() if isinstance(node, s.Star) and node.names and node.names[0] not in _ROWS else node

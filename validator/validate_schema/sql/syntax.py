@@ -4,9 +4,9 @@ What is not understood is `Unknown`, with all that it holds below it, so that a 
 nothing. Names are as PostgreSQL stores them. Source: `nodes/parsenodes.h` and `nodes/primnodes.h`.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -487,3 +487,15 @@ def relations(*nodes: Node) -> Iterator[Table]:
                 stack.append((query, every if queries.recursive else scope))
                 scope |= {query.name}
         stack += [(node, scope) for node in reversed(below) if not isinstance(node, With)]
+
+
+def changed(node: Node, change: Callable[[Node], Node]) -> Node:
+    """Return the tree with each node as `change` returns it, those below a node before itself."""
+    names: tuple[str, ...] = node.__match_args__
+    return change(replace(node, **{name: _changed(getattr(node, name), change) for name in names}))
+
+
+def _changed(value: Any, change: Callable[[Node], Node]) -> Any:
+    if isinstance(value, Node):
+        return changed(value, change)
+    return tuple(_changed(item, change) for item in value) if isinstance(value, tuple) else value
