@@ -475,6 +475,34 @@ def test_the_context_may_be_a_helper_and_a_group_stands_for_its_logins(conn: Con
     assert tenancy.inferred["current_tenant"] == "policies of 2 tables call it, and its body reads app.org"
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        "or current_setting('app.role', true) = 'support'",
+        "or name = any (array[current_setting('app.role', true)])",
+        "and name <> 'org = current_setting(''app.role'')'",
+        "or case when current_setting('app.role') = 'x' then true else false end",
+    ],
+)
+def test_a_setting_is_the_tenants_where_it_is_compared_with_the_tenant_column(
+    conn: Connection, other: str
+) -> None:
+    table = (
+        "create table {0} (id int primary key, org_id text references orgs, name text); alter table {0} enable row"
+        " level security; create policy p on {0} using (lower(org_id) = (select current_setting('app.org')) {1});"
+    )
+    script = "create table orgs (id text primary key);" + "".join(
+        table.format(n, other) for n in ("a", "b", "c")
+    )
+
+    tenancy = tenancy_of(conn, script)
+
+    assert tenancy.setting == "app.org"
+    assert tenancy.inferred["setting"].startswith(
+        "policies of 3 tables compare the tenant column with it, of 3 "
+    )
+
+
 def test_a_configured_helper_tells_the_setting(conn: Connection) -> None:
     tenancy = tenancy_of(conn, HELPER, '[tenancy]\ncurrent_tenant = "app.current_org()"')
     assert (tenancy.setting, tenancy.inferred["setting"]) == ("app.org", "app.current_org() reads it")

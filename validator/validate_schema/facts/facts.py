@@ -15,8 +15,9 @@ from ..model.history import History
 from ..model.isolation import Isolation
 from ..model.reading import Analysis, Judgement, PolicyReading
 from ..model.tenancy import Level, Standing, TableClass, Tenancy
-from ..sql.ident import display, quote_ident, quote_qname
+from ..sql.ident import display
 from ..sql.mentions import Named
+from .context import is_helper
 from .roles import Roles
 
 _T = TypeVar("_T")
@@ -325,14 +326,9 @@ class Facts:
 
     @cached_property
     def tenant_helper(self) -> Function | None:
-        """The function that returns the current tenant, where the catalog has it.
-
-        The config may write its name as stored, as SQL would fold it, or quoted.
-        """
-        wanted = (self.tenancy.current_tenant or "").strip().removesuffix("()")
-        found = [
-            f for f in self.catalog.functions if not f.arguments and {wanted, wanted.lower()} & _spellings(f)
-        ]
+        """The function that returns the current tenant, where the catalog has it."""
+        call = self.tenancy.current_tenant
+        found = [f for f in self.catalog.functions if not f.arguments and is_helper(f.qname, call)]
         return min(found, key=lambda f: f.schema != self.default_schema, default=None)
 
     def once(self, compute: "Callable[[Facts], _T]") -> _T:
@@ -375,14 +371,3 @@ class Facts:
     def grantees_of(self, role: str) -> frozenset[str]:
         """Return the grantees whose privileges `role` can use: `rights_of` it, and PUBLIC."""
         return self.memberships.grantees_of(role)
-
-
-def _spellings(function: Function) -> set[str]:
-    plain, quoted = function.name, quote_ident(function.name)
-    return {
-        plain,
-        quoted,
-        f"{function.schema}.{plain}",
-        f"{function.schema}.{quoted}",
-        quote_qname(function.qname),
-    }

@@ -7,6 +7,7 @@ directly (tenant column = context) or by a join to one that is. What is not unde
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ..facts.context import ContextReader, is_setting
 from ..facts.facts import Facts
 from ..model.catalog import Function, QName, Table, View
 from ..model.tenancy import TableClass
@@ -14,7 +15,6 @@ from ..sql import syntax as s
 from ..sql.parser import Unreadable
 from ..sql.reading import read_statements
 from ..sql.routines import Body, read_body
-from .tenant_context import ContextReader
 
 _OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 _QUERIES = (s.Select, s.Compound)
@@ -31,7 +31,7 @@ def keeps_to_tenant(
     reach it.
     """
     settings = getattr(subject, "settings", ())
-    if any(setting.partition("=")[0] == facts.tenancy.setting for setting in settings):
+    if any(is_setting(setting.partition("=")[0], facts.tenancy) for setting in settings):
         return False
     try:
         body = _body(subject)
@@ -154,7 +154,7 @@ class _Reader:
                 return self._select(node, outer)
             case s.Insert() | s.Update() | s.Delete():
                 return self._write(node, outer)
-            case s.SetVariable(name=name) if name.lower() == (self.facts.tenancy.setting or "").lower():
+            case s.SetVariable(name=name) if is_setting(name, self.facts.tenancy):
                 return False
         return not self._names_owned(node)
 

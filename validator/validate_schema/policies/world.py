@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from functools import cached_property
 
+from ..facts.context import is_setting, is_vouched_for
 from ..model.catalog import Catalog, Function, QName, Table
 from ..model.tenancy import Standing, TableClass, Tenancy
 from ..sql import plpgsql, syntax
-from ..sql.ident import display
 from ..sql.parse import parse, read
 from ..sql.parser import Unreadable
 from ..sql.routines import read_body
@@ -124,7 +124,7 @@ class Schema:
 
     def _context(self, node: Node) -> Node:
         name, missing_ok = node.value
-        if name == self.setting:
+        if is_setting(name, self.tenancy):
             return Node("variable", value=("context", not missing_ok), source=node.source)
         return Node("variable", value=(f"setting {name}", not missing_ok), source=node.source)
 
@@ -181,11 +181,7 @@ class Schema:
         return found[0] if len(found) == 1 else None
 
     def _is_helper(self, schema: str | None, name: str) -> bool:
-        wanted = (self.tenancy.current_tenant or "").strip().removesuffix("()").strip()
-        if not wanted or "current_tenant" in self.tenancy.inferred:
-            return False  # only what the config vouches for stands for the tenant unread
-        names = {name, f"{schema}.{name}", display(QName(schema or self.home, name), self.home)}
-        return wanted in names or wanted.lower() in names
+        return is_vouched_for(QName(schema or self.home, name), self.tenancy)
 
     def _body(self, function: Function, args: tuple[Node, ...], depth: int) -> Node | None:
         """Return what a function returns, as an expression of its arguments; None if that cannot be

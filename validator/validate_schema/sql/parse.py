@@ -9,6 +9,7 @@ from typing import Any
 from . import syntax as s
 from .parser import Unreadable
 from .reading import print_expression, read_expression
+from .settings import setting_of
 from .tree import FALSE, TRUE, Node, Relation, Select, every, opaque
 
 _TYPES = {
@@ -149,13 +150,10 @@ def _case(found: s.Case) -> Node:
 
 
 def _call(found: s.Call) -> Node:
+    setting = setting_of(found)
+    if setting is not None:
+        return Node("setting", value=(setting.name.lower(), setting.missing_ok))
     schema = found.schema if found.schema != "pg_catalog" else ""
-    args = read_all(found.args)
-    plain = [a.args[0] if a.op == "cast" and a.args[0].op == "const" else a for a in args]
-    if not schema and found.name == "current_setting" and plain and plain[0].op == "const":
-        given = plain[1].value if len(plain) > 1 else False
-        missing_ok = given is True or (isinstance(given, str) and given.startswith("t"))
-        return Node("setting", value=(str(plain[0].value).lower(), missing_ok))
     if not schema and found.name in (
         "now",
         "clock_timestamp",
@@ -163,7 +161,7 @@ def _call(found: s.Call) -> Node:
         "transaction_timestamp",
     ):
         return Node("clock")
-    return Node("call", args, (schema or None, found.name))
+    return Node("call", read_all(found.args), (schema or None, found.name))
 
 
 def _session_value(found: s.SessionValue) -> Node:

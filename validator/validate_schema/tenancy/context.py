@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..config import TenancyConfig
+from ..facts.context import is_helper
 from ..facts.roles import Roles
 from ..model.catalog import Catalog, QName, Role, Table
 from ..model.tenancy import Level, Standing, TableClass
 from ..model.wording import some
 from ..sql.ident import display
-from ..sql.patterns import parse_pattern
 from .policies import Comparison
 
 Compared = Mapping[QName, frozenset[Comparison]]
@@ -68,14 +68,11 @@ def find_context(
 
 def _of_helper(call: str, helpers: Mapping[QName, str], default_schema: str) -> Context:
     """Return the context of a configured helper: the setting is what its body reads, if it does."""
-    try:
-        name = parse_pattern(call.strip().removesuffix("()")).qname(default_schema)
-    except ValueError:
-        return Context(None, call, {"setting": f"none: {call} is not a call without arguments"})
-    setting = helpers.get(name)
-    if setting is None:
+    found = [name for name in helpers if is_helper(name, call)]
+    if not found:
         return Context(None, call, {"setting": f"none: the body of {call} was not seen to read a setting"})
-    return Context(setting, call, {"setting": f"{call} reads it"})
+    name = min(found, key=lambda n: (n.schema != default_schema, n))
+    return Context(helpers[name], call, {"setting": f"{call} reads it"})
 
 
 def _count(

@@ -3,20 +3,18 @@
 This only supports the identification of the tenancy; whether a policy is right is judged elsewhere.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ..model.catalog import Catalog, QName, Table
+from ..model.catalog import Catalog, Function, QName, Table
+from ..sql import syntax as s
+from ..sql.parser import Unreadable
+from ..sql.reading import read_expression
+from ..sql.routines import read_body
+from ..sql.settings import setting_of
 
-_IDENT = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
-_CONTEXT = re.compile(rf"current_setting\('((?:[^']|'')+)'|(?<![\w.\"])(?:({_IDENT})\.)?({_IDENT})\(\)")
-_BEFORE = re.compile(rf"({_IDENT})\)*(?:::[\w \".]+(?:\([\d,]+\))?)?\)*\s*(?:=|IN|= ANY)\s*[^=<>]*$")
-_AFTER = re.compile(rf"^[^=<>]*?=\s*\(*(?:{_IDENT}\.)?({_IDENT})")
-_SETTING = re.compile(r"current_setting\s*\(\s*'((?:[^']|'')+)'", re.IGNORECASE)
 # Supabase's own function, which a replay leaves out of the catalog. Source: its migrations of `auth`.
 _PLATFORM = {QName("auth", "uid"): "request.jwt.claim.sub"}
-_CALL = re.compile(rf"(?:({_IDENT})\.)?({_IDENT})\s*\(\s*\)")
 
 
 class Comparison(NamedTuple):
@@ -48,38 +46,80 @@ class PolicyReader:
         return self._known[text]
 
     def _parse(self, text: str) -> Iterator[Comparison]:
-        for context in _CONTEXT.finditer(text):
-            setting, schema, name = context.groups()
-            helper = None
-            if setting is None:
-                helper = QName(_plain(schema or ""), _plain(name))
-                if helper not in self.helpers:
-                    continue
-                setting = self.helpers[helper]
-            column = _BEFORE.search(text[max(0, context.start() - 160) : context.start()]) or _AFTER.match(
-                text[context.end() : context.end() + 160]
-            )
-            if column is not None:
-                yield Comparison(_plain(column[1]), setting.replace("''", "'"), helper)
+        try:
+            tree = read_expression(text)
+        except Unreadable:
+            return
+        for node in s.walk(tree):
+            sides = _compared(node)
+            for mine, other in (sides, sides[::-1]) if sides else ():
+                column = _column(mine)
+                if column is not None:
+                    yield from (Comparison(column, *read) for read in self._contexts(other))
+
+    def _contexts(self, nodes: tuple[s.Node, ...]) -> Iterator[tuple[str, QName | None]]:
+        """Yield the settings that are read below, and the helpers by which; not those that another
+        comparison further down is about."""
+        stack = [*nodes]
+        while stack:
+            node = stack.pop()
+            setting = setting_of(node)
+            if setting is not None:
+                yield setting.name, None
+            elif isinstance(node, s.Call) and not node.args:
+                helper = QName(node.schema, node.name)
+                if helper in self.helpers:
+                    yield self.helpers[helper], helper
+            elif _compared(node) is None:
+                stack.extend(s.children(node))
+
+
+_Sides = tuple[tuple[s.Node, ...], tuple[s.Node, ...]]
+
+
+def _compared(node: s.Node) -> _Sides | None:
+    """Return what a comparison by equality stands between; None for anything else."""
+    match node:
+        case s.Operation(operator="=", left=left, right=right) if left is not None:
+            return (left,), (right,)
+        case s.Quantified(operator="=", left=left, array=array, every=False):
+            return (left,), (array,)
+        case s.In(value=value, items=items, negated=False):
+            return (value,), items
+        case s.AnySelect(operator="=", left=left, query=query, every=False):
+            return (left,), (query,)
+    return None
+
+
+def _column(nodes: tuple[s.Node, ...]) -> str | None:
+    """Return the column that one side of a comparison is, or is worked out from."""
+    if len(nodes) != 1 or next(s.subselects(*nodes), None) is not None:
+        return None
+    names = [node.name for node in s.walk(*nodes) if isinstance(node, s.Column)]
+    return names[-1] if names else None
 
 
 def _helpers(catalog: Catalog) -> dict[QName, str]:
     """Functions without arguments that read a setting, themselves or through one another."""
-    bodies = {f.qname: f.body for f in catalog.functions if f.body and not f.arguments}
+    calls = {f.qname: _calls(f) for f in catalog.functions if f.body and not f.arguments}
     found = dict(_PLATFORM)
-    for name, body in bodies.items():
-        if (setting := _SETTING.search(body)) is not None:
-            found[name] = setting[1]
+    for name, made in calls.items():
+        read = next((setting for setting in map(setting_of, made) if setting is not None), None)
+        if read is not None:
+            found[name] = read.name
     by_name = {name.name: setting for name, setting in found.items()}
-    for name, body in bodies.items():
-        if name in found:
-            continue
-        called = [_plain(call[2]) for call in _CALL.finditer(body)]
-        setting_read = next((by_name[call] for call in called if call in by_name), None)
-        if setting_read is not None:
-            found[name] = setting_read
+    for name, made in calls.items():
+        called = (by_name[call.name] for call in made if not call.args and call.name in by_name)
+        if name not in found and (setting := next(called, None)) is not None:
+            found[name] = setting
     return found
 
 
-def _plain(identifier: str) -> str:
-    return identifier[1:-1].replace('""', '"') if identifier.startswith('"') else identifier
+def _calls(function: Function) -> list[s.Call]:
+    """Return what a body calls, in the order of the text; nothing where it cannot be read."""
+    try:
+        body = read_body(function.language, function.body or "", "", function.returns or "")
+    except Unreadable:
+        return []
+    nodes = s.walk(*body.statements) if body.function is None else s.walk(body.function)
+    return [node for node in nodes if isinstance(node, s.Call)]

@@ -1,17 +1,57 @@
-"""Which expressions are the tenant context: the setting, the helper, or what stands for them."""
+"""What gives the tenant context: the setting, the function that the config names for it, and functions
+that return the one or the other and do nothing else."""
 
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from ..facts.facts import Facts
 from ..model.catalog import Function, QName
+from ..model.tenancy import Tenancy
 from ..sql import syntax as s
+from ..sql.parser import Unreadable
+from ..sql.patterns import parse_name
+from ..sql.reading import read_expression
 from ..sql.routines import read_body
+from ..sql.settings import setting_of
+
+if TYPE_CHECKING:
+    from .facts import Facts
+
+
+def is_setting(name: str, tenancy: Tenancy) -> bool:
+    """Tell whether that is the setting that holds the tenant: names of settings have no case."""
+    return tenancy.setting is not None and name.lower() == tenancy.setting.lower()
+
+
+def is_helper(name: QName, call: str | None) -> bool:
+    """Tell whether that function is the one that `call` names for the tenant context: as SQL would write
+    it, or as the catalog has it; without a schema it may lie in any."""
+    return any(name.name == own and schema in (None, name.schema) for schema, own in _named(call or ""))
+
+
+def is_vouched_for(name: QName, tenancy: Tenancy) -> bool:
+    """Tell whether the config says of that function that it returns the tenant, so that nobody has to read
+    its body. One that was only found to be called where the tenant is compared is read."""
+    return "current_tenant" not in tenancy.inferred and is_helper(name, tenancy.current_tenant)
+
+
+@lru_cache(maxsize=64)
+def _named(call: str) -> frozenset[tuple[str | None, str]]:
+    written = call.strip().removesuffix("()").strip()
+    found: set[tuple[str | None, str]] = set()
+    with suppress(ValueError):
+        found.add(parse_name(written))
+    with suppress(Unreadable):
+        tree = read_expression(f"{written}()")
+        found |= {(tree.schema or None, tree.name)} if isinstance(tree, s.Call) else set()
+    return frozenset(found)
 
 
 class ContextReader:
     """Recognises the tenant context. `variables` are those of a function that hold it."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: "Facts") -> None:
         self.facts = facts
         self.variables: frozenset[str] = frozenset()
 
@@ -33,16 +73,12 @@ class ContextReader:
         return known[name]
 
     def _reads_setting(self, call: s.Call) -> bool:
-        if call.name != "current_setting" or not call.args:
-            return False
-        setting = s.uncast(call.args[0])
-        wanted = (self.facts.tenancy.setting or "").lower()
-        return isinstance(setting, s.Const) and bool(wanted) and str(setting.value).lower() == wanted
+        read = setting_of(call)
+        return read is not None and is_setting(read.name, self.facts.tenancy)
 
     def _leads_to_setting(self, call: s.Call) -> bool:
         """Tell whether a call without arguments returns the tenant context and does nothing else: the
         function is the helper of the config, or its body is such a call, however many lie between."""
-        configured = (self.facts.tenancy.current_tenant or "").removesuffix("()").replace('"', "")
         seen: set[QName] = set()
         waiting = [call]
         while waiting:
@@ -51,7 +87,8 @@ class ContextReader:
                 return True
             if here.args:
                 continue
-            if configured and configured in (here.name, f"{here.schema}.{here.name}"):
+            called = QName(here.schema or self.facts.default_schema, here.name)
+            if is_vouched_for(called, self.facts.tenancy):
                 return True
             for function in self._functions(here):
                 if not function.arguments and function.qname not in seen:
@@ -65,11 +102,11 @@ class ContextReader:
                 yield function
 
 
-def _known_calls(_: Facts) -> dict[tuple[str, str], bool]:
+def _known_calls(_: "Facts") -> dict[tuple[str, str], bool]:
     return {}  # what was said of each so far
 
 
-def _functions_by_name(facts: Facts) -> dict[str, list[Function]]:
+def _functions_by_name(facts: "Facts") -> dict[str, list[Function]]:
     found: dict[str, list[Function]] = {}
     for function in facts.catalog.functions:
         found.setdefault(function.name, []).append(function)
