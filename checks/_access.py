@@ -112,3 +112,11 @@ def sources(names: Iterable[cat.QName], facts: Facts) -> tuple[cat.Table, ...]:
         elif name in views:
             queue += views[name].depends_on
     return tuple(found)
+
+
+def may(
+    owner: str, grants: Iterable[cat.Grant], columns: Iterable[cat.Column], facts: Facts, *privileges: str
+) -> tuple[str, ...]:
+    """Return the app roles, or PUBLIC, that hold one of the privileges on a relation or a column of it."""
+    given = [*grants, *(grant for column in columns for grant in column.grants)]
+    return users_of(owner, given, facts, privileges)

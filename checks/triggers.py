@@ -9,12 +9,14 @@ from validate_schema.pack.model import TableClass
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.scoping import keeps_to_tenant
 
-from ._access import escapes, sources, users_of, why_escapes
+from ._access import escapes, is_guarded, may, sources, why_escapes
 
+_WRITES = ("INSERT", "UPDATE", "DELETE")
 _OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
-_OF_THE_ROW = re.compile(r"\b(?:new|old)\b", re.IGNORECASE)
 _RETURNED = re.compile(r"\breturn\s+(?:new|old)\s*;", re.IGNORECASE)
-_NOTIFY = re.compile(r"\bpg_notify\b|\bnotify\s", re.IGNORECASE)
+_EXIT = re.compile(r"\breturn\s+([\w.]+)\s*;", re.IGNORECASE)
+_NOTIFY = re.compile(r"\bpg_notify\s*\(|(?:^|;|\bbegin|\bthen|\belse)\s*notify\s+\w", re.IGNORECASE)
+_PROSE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
 _NOTHING = re.compile(r"\bDO\s+INSTEAD\s+NOTHING\s*;?\s*$", re.IGNORECASE)
 _TABLE = """
         create table invoice (
@@ -32,20 +34,26 @@ _TABLE = """
 
 
 class FiredTrigger(NamedTuple):
-    """A trigger that fires for statements on tenants' rows, and the table whose row it is given."""
+    """A trigger that an app role can fire, and the table whose row it is given; `owned`: one of tenants."""
 
     relation: cat.Table | cat.View
     trigger: cat.Trigger
     row: cat.Table
+    owned: bool = True
 
     @property
     def ref(self) -> ObjectRef:
         return ObjectRef.on_table("trigger", self.relation.qname, self.trigger.name)
 
-    @property
-    def given(self) -> tuple[str, ...]:
-        """The names of rows that are the session's own: policies check NEW, but not that of a view."""
-        return ("old",) if self.trigger.timing == "instead of" else ("new", "old")
+    def given(self, body: str) -> tuple[str, ...]:
+        """Return the names of rows that are the session's own. Policies check NEW after the last BEFORE
+        trigger: before that only where it is what goes on, unchanged in the columns that tell whose it is;
+        of a view nobody checks it. Nothing is known of the rows of other tables."""
+        timing, owned = self.trigger.timing, self.owned
+        if not owned or timing == "instead of":
+            return ("old",) if owned else ()
+        exits = {word.lower() for word in _EXIT.findall(body)}
+        return ("new", "old") if timing == "after" or exits <= {"new"} else ("old",)
 
 
 class ActingRule(NamedTuple):
@@ -59,31 +67,34 @@ class ActingRule(NamedTuple):
         return ObjectRef.on_table("rule", self.relation.qname, self.rule.name)
 
 
-def _tenants_relations(facts: Facts) -> Iterator[tuple[cat.Table | cat.View, cat.Table]]:
-    """Tables of the tenants, and views over them, each with the table whose rows are meant."""
+def _written_relations(facts: Facts) -> Iterator[tuple[cat.Table | cat.View, cat.Table, bool]]:
+    """Tables of the tenants, with their partitions, views over them, and whatever else an app role writes to;
+    each with the table whose rows are meant, and whether they are tenants' rows."""
     facts.require_tenancy()
-    for table in facts.of_class(*_OWNED):
-        yield table, table
+    owned = {t.qname for t in facts.of_class(*_OWNED)}
+    for table in facts.catalog.tables:
+        ours = table.qname in owned or (table.parent is not None and is_guarded(table, facts))
+        if ours or may(table.owner, table.grants, table.columns, facts, *_WRITES):
+            yield table, table, ours
     for view in facts.catalog.views:
-        tables = [
-            t for n in view.depends_on if (t := facts.tables_by_name.get(n)) and facts.class_of(n) in _OWNED
-        ]
+        tables = [t for n in view.depends_on if n in owned and (t := facts.tables_by_name.get(n)) is not None]
         tables = tables or list(sources(view.depends_on, facts))
-        if view.kind == "view" and tables:
-            yield view, tables[0]
+        others = [t for n in view.depends_on if (t := facts.tables_by_name.get(n)) is not None]
+        if view.kind == "view" and (tables or others):
+            yield view, (tables or others)[0], bool(tables)
 
 
 def fired_triggers(facts: Facts) -> Iterator[FiredTrigger]:
-    """Enabled triggers of tenants' tables and of views over them."""
-    for relation, row in _tenants_relations(facts):
+    """Enabled triggers of tenants' tables, of views, and of other tables that an app role may write to."""
+    for relation, row, owned in _written_relations(facts):
         for trigger in relation.triggers:
             if trigger.enabled != "disabled" and not trigger.inherited:
-                yield FiredTrigger(relation, trigger, row)
+                yield FiredTrigger(relation, trigger, row, owned)
 
 
 def acting_rules(facts: Facts) -> Iterator[ActingRule]:
-    """Enabled rules of tenants' tables and of views over them."""
-    for relation, _ in _tenants_relations(facts):
+    """Enabled rules of tenants' tables, of views, and of other tables that an app role may write to."""
+    for relation, _, _ in _written_relations(facts):
         yield from (
             ActingRule(relation, r) for r in relation.rules if r.event != "SELECT" and r.enabled != "disabled"
         )
@@ -123,7 +134,7 @@ def trigger(subject: FiredTrigger, facts: Facts) -> Flaw | None:
     It passes when every statement on tenants' tables is tied to the tenant context or to the row that the
     trigger is given, or is under the policies of the caller or of the owner. Functions of extensions, and
     those in C, are taken to do what they are documented to do.
-    Not covered: what the function does through other functions.
+    Functions that it calls are not followed: undecided where one touches tenants' tables or cannot be read.
     Source: PostgreSQL documentation, "Overview of Trigger Behavior", NOTIFY.
     """
     function = _function_of(subject.trigger, facts)
@@ -133,8 +144,9 @@ def trigger(subject: FiredTrigger, facts: Facts) -> Flaw | None:
     runs = f"runs {facts.show(function.qname)}()"
     if function.body is None or function.touches is None:
         return _undecided(name, f"{runs}, whose body cannot be read", function, facts)
-    of_the_row = _OF_THE_ROW.search(_RETURNED.sub("", function.body)) is not None
-    if _NOTIFY.search(function.body) and of_the_row:
+    body = _PROSE.sub(" ", function.body)
+    of_the_row = _rows_of(subject.trigger)
+    if _NOTIFY.search(body) and of_the_row.search(_RETURNED.sub("", body)):
         return Flaw(
             message=f"{name} {runs}, which sends what stands in the row to every session that listens",
             expected="a payload without the row's values: a key that the listener has to look up",
@@ -144,25 +156,48 @@ def trigger(subject: FiredTrigger, facts: Facts) -> Flaw | None:
                 note="Send the key alone, and have the listener read the row under its own policies."
             ),
         )
-    shared = _shared_with(function, facts)
-    if shared and of_the_row:
-        listed = ", ".join(facts.show(t.qname) for t in shared)
-        return Flaw(
-            message=f"{name} {runs}, which copies from the row into {listed}, open to every tenant",
-            expected="a table with the tenant column and row security, or one that no app role may read",
-            observed=f"{listed} belongs to no tenant and may be read by {', '.join(_readers(shared[0], facts))}",
-            remedy=Remedy(
-                note=f"Give {listed} the tenant column and policies, or REVOKE SELECT on it from the app."
-            ),
-        )
+    shared = _shared_with(function, body, facts)
+    if shared:
+        copied = any(of_the_row.search(statement) for _, statement in shared)
+        return _copy(name, runs, [table for table, _ in shared], function, facts, certain=copied)
     if not function.security_definer:
         return None
     reached = tuple(t for t in sources(function.touches, facts) if escapes(function.owner, t, facts))
-    if not reached or keeps_to_tenant(function, facts, row=subject.row, given=subject.given):
+    called = [f for f in facts.named_functions.within(body) if f.routine != function.routine]
+    further = [f.name for f in called if f.touches is None or sources(f.touches, facts)]
+    if further:
+        return _undecided(name, f"{runs}, which calls {', '.join(further)}", function, facts)
+    if not reached or keeps_to_tenant(function, facts, row=subject.row, given=subject.given(body)):
         return None
     listed = ", ".join(facts.show(t.qname) for t in reached)
     why = f"{runs} as {function.owner} on {listed}, by statements that are not all tied to the row's tenant"
     return _undecided(name, why, function, facts)
+
+
+def _rows_of(trigger: cat.Trigger) -> re.Pattern[str]:
+    """Return what names the rows that the trigger is given, transition tables among them."""
+    names = ("new", "old", *(n for n in (trigger.old_table, trigger.new_table) if n))
+    return re.compile(rf"(?<![\w$])(?:{'|'.join(map(re.escape, names))})(?![\w$])", re.IGNORECASE)
+
+
+def _copy(
+    name: str, runs: str, shared: list[cat.Table], function: cat.Function, facts: Facts, *, certain: bool
+) -> Flaw | None:
+    """Return the flaw of writing to what all can read: the row itself, or what came of tenants' rows."""
+    if not certain and not sources(function.touches or (), facts):
+        return None
+    listed = ", ".join(facts.show(t.qname) for t in shared)
+    what = "copies from the row into" if certain else "reads tenants' rows and writes to"
+    return Flaw(
+        message=f"{name} {runs}, which {what} {listed}, open to every tenant",
+        expected="a table with the tenant column and row security, or one that no app role may read",
+        observed=f"{listed} belongs to no tenant and may be read by {', '.join(_readers(shared[0], facts))}",
+        severity=None if certain else Severity.WARNING,
+        undecided=not certain,
+        remedy=Remedy(
+            note=f"Give {listed} the tenant column and policies, or REVOKE SELECT on it from the app."
+        ),
+    )
 
 
 def _undecided(name: str, why: str, function: cat.Function, facts: Facts) -> Flaw | None:
@@ -189,26 +224,33 @@ def _function_of(trigger: cat.Trigger, facts: Facts) -> cat.Function | None:
     return next((f for f in facts.catalog.functions if f.qname == trigger.function and not f.arguments), None)
 
 
-def _shared_with(function: cat.Function, facts: Facts) -> list[cat.Table]:
-    """Return the tables that the body writes, that are no tenant's, and that the app may read."""
-    body = function.body or ""
-    tables = [t for n in function.touches or () if (t := facts.tables_by_name.get(n)) is not None]
-    shared = [t for t in tables if facts.class_of(t.qname) not in _OWNED and not t.row_security]
-    return [t for t in shared if _writes(body, t.name) and _readers(t, facts)]
+def _shared_with(function: cat.Function, body: str, facts: Facts) -> list[tuple[cat.Table, str]]:
+    """Return the tables that the body writes, itself or through views, that are no tenant's and that the app
+    may read, each with the statement."""
+    found = []
+    views = {v.qname: v.depends_on for v in facts.catalog.views}
+    for name in function.touches or ():
+        for target in (name, *views.get(name, ())):
+            table = facts.tables_by_name.get(target)
+            if table is None or facts.class_of(target) in _OWNED or is_guarded(table, facts):
+                continue
+            found += [(table, text) for text in body.split(";") if _writes(text, name.name)]
+    return [(table, text) for table, text in found if _readers(table, facts)]
 
 
-def _writes(body: str, table: str) -> bool:
-    """Tell whether a statement of the body seems to write the table: rather once too often."""
-    named = rf'(?:[\w$"]+\s*\.\s*)?"?{re.escape(table)}"?(?![\w$])'
-    return (
-        re.search(rf"\b(?:insert\s+into|update|merge\s+into)\s+(?:only\s+)?{named}", body, re.IGNORECASE)
-        is not None
-    )
+def _writes(statement: str, relation: str) -> bool:
+    """Tell whether a statement seems to write the relation: rather once too often."""
+    named = rf'(?:[\w$"]+\s*\.\s*)?"?{re.escape(relation)}"?(?![\w$])'
+    written = rf"\b(?:insert\s+into|update|merge\s+into)\s+(?:only\s+)?{named}"
+    return re.search(written, statement, re.IGNORECASE) is not None
 
 
 def _readers(table: cat.Table, facts: Facts) -> tuple[str, ...]:
-    grants = [*table.grants, *(g for c in table.columns for g in c.grants)]
-    return users_of(table.owner, grants, facts, ("SELECT",))
+    """Return who may read rows of the table: nobody where row security lets nobody in."""
+    shown = any(p.permissive and p.command in ("ALL", "SELECT") for p in table.policies)
+    if table.row_security and not shown:
+        return ()
+    return may(table.owner, table.grants, table.columns, facts, "SELECT")
 
 
 @check(
