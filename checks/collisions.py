@@ -63,7 +63,7 @@ def exclusion(subject: TableConstraint, facts: Facts) -> Flaw | None:
     standing = facts.standings.get(table.qname)
     parents = standing.path[:1] if standing is not None else ()
     names = {own, *facts.held_levels.get(table.qname, {}).values()}
-    names |= {c for k in table.foreign_keys if k.references in parents for c in k.columns}
+    names |= {k.columns[0] for k in table.foreign_keys if k.references in parents and len(k.columns) == 1}
     definition = constraint.definition or ""
     if any(
         re.search(rf"(?<![\w$]){re.escape(quote_ident(n))} WITH =", definition) for n in names if n

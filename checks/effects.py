@@ -12,11 +12,13 @@ from validate_schema.pack.scoping import keeps_to_tenant
 from validate_schema.pack.sql import quote_ident, quote_qname
 from validate_schema.pack.subjects import TableConstraint
 
-from ._access import escapes, sources, users_of, why_escapes
+from ._access import escapes, may, sources, users_of, why_escapes
 
 _OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 _SPREADS = ("cascade", "set null", "set default")
 _NOT_PLAIN = re.compile(r"\b(?:JOIN|GROUP BY|DISTINCT|UNION|INTERSECT|EXCEPT|HAVING|LIMIT|OFFSET|WITH)\b")
+_PROSE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"", re.DOTALL)
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _READS_OUTSIDE = re.compile(
     r"\bcurrent_setting\b|\bcurrent_user\b|\bsession_user\b|\bnow\s*\(", re.IGNORECASE
 )
@@ -96,7 +98,7 @@ def spreads(subject: TableConstraint, facts: Facts) -> Flaw | None:
     ways = [
         (verb, users)
         for verb, action in (("DELETE", key.on_delete), ("UPDATE", key.on_update))
-        if action in _SPREADS and (users := _may(verb, shared, key.referenced_columns, facts))
+        if action in _SPREADS and (users := _starters(verb, shared, key.referenced_columns, facts))
     ]
     if not ways:
         return None
@@ -114,6 +116,30 @@ def spreads(subject: TableConstraint, facts: Facts) -> Flaw | None:
         undecided=shared.row_security,
         remedy=_take(shared, [verb for verb, _ in ways], who.split(", "), facts),
     )
+
+
+def _starters(verb: str, table: cat.Table, columns: tuple[str, ...], facts: Facts) -> tuple[str, ...]:
+    """Return who may start the change: on the table itself, through a view over it, or on a shared table from
+    which keys carry it here."""
+    users = dict.fromkeys(_may(verb, table, columns, facts))
+    for view in facts.catalog.views:
+        if table.qname in view.depends_on and not view.security_invoker and not _by_hand(view, verb):
+            users |= dict.fromkeys(may(view.owner, view.grants, view.altered, facts, verb))
+    seen, queue = {table.qname}, [table]
+    while queue:
+        for key in queue.pop().foreign_keys:
+            above = facts.tables_by_name.get(key.references) if key.references else None
+            if above is None or above.qname in seen or facts.class_of(above.qname) in _OWNED:
+                continue
+            for started, action in (("DELETE", key.on_delete), ("UPDATE", key.on_update)):
+                carries = (
+                    action == "cascade" if verb == "DELETE" and started == "DELETE" else action in _SPREADS
+                )
+                if carries and started == verb:
+                    seen.add(above.qname)
+                    queue.append(above)
+                    users |= dict.fromkeys(_may(started, above, key.referenced_columns, facts))
+    return tuple(users)
 
 
 def _may(verb: str, table: cat.Table, columns: tuple[str, ...], facts: Facts) -> tuple[str, ...]:
@@ -193,11 +219,9 @@ def written(subject: WrittenView, facts: Facts) -> Flaw | None:
     Source: PostgreSQL documentation, CREATE VIEW, "Updatable Views".
     """
     view = subject.view
-    writers = users_of(view.owner, view.grants, facts, ("INSERT", "UPDATE"))
-    by_hand = any(t.timing == "instead of" for t in view.triggers) or any(
-        r.event != "SELECT" for r in view.rules
-    )
-    if not writers or view.check_option or by_hand or not _updatable(view):
+    verbs = [verb for verb in ("INSERT", "UPDATE") if not _by_hand(view, verb)]
+    writers = may(view.owner, view.grants, view.altered, facts, *verbs) if verbs else ()
+    if not writers or view.check_option or not _updatable(view):
         return None
     name = facts.show(view.qname)
     return Flaw(
@@ -218,9 +242,15 @@ def written(subject: WrittenView, facts: Facts) -> Flaw | None:
     )
 
 
+def _by_hand(view: cat.View, verb: str) -> bool:
+    """Tell whether a trigger or a rule of the view takes the place of the statement."""
+    fired = any(t.timing == "instead of" and verb.lower() in map(str.lower, t.events) for t in view.triggers)
+    return fired or any(r.event == verb and r.instead and r.condition is None for r in view.rules)
+
+
 def _updatable(view: cat.View) -> bool:
     """Tell whether PostgreSQL may update the view automatically: rather once too often."""
-    text, depth, plain = view.definition, 0, []
+    text, depth, plain = _PROSE.sub(" ", view.definition), 0, []
     for character in text:
         depth += (character == "(") - (character == ")")
         plain.append(character if depth == 0 else " ")
@@ -252,7 +282,7 @@ def barrier(subject: WrittenView, facts: Facts) -> Flaw | None:
     Source: PostgreSQL documentation, "Rules and Privileges"; CREATE VIEW.
     """
     view = subject.view
-    readers = users_of(view.owner, view.grants, facts, ("SELECT",))
+    readers = may(view.owner, view.grants, view.altered, facts, "SELECT")
     if view.security_barrier or not readers:
         return None
     name = facts.show(view.qname)
@@ -341,7 +371,7 @@ def leakproof(subject: CalledFunction, facts: Facts) -> Flaw | None:
 
 
 def policy_functions(facts: Facts) -> Iterator[CalledFunction]:
-    """Functions that policies call."""
+    """Functions that policies call, and others that are declared IMMUTABLE and read the session."""
     facts.require_tenancy()
     called: dict[cat.Routine, tuple[cat.Function, list[str]]] = {}
     for table in facts.catalog.tables:
@@ -349,8 +379,26 @@ def policy_functions(facts: Facts) -> Iterator[CalledFunction]:
             for function in facts.named_functions.within(f"{policy.using or ''} {policy.check or ''}"):
                 found = called.setdefault(function.routine, (function, []))
                 found[1].append(f"{policy.name} on {facts.show(table.qname)}")
+    for function in facts.catalog.functions:
+        immutable = function.volatility == "immutable" and function.extension is None
+        if immutable and function.routine not in called and _reads_session(function, facts):
+            called[function.routine] = (function, [])
     for function, policies in called.values():
         yield CalledFunction(function, tuple(dict.fromkeys(policies)))
+
+
+def _reads_session(function: cat.Function, facts: Facts) -> bool:
+    """Tell whether the function reads a setting, the user or the clock, itself or through what it calls."""
+    seen, queue = {function.routine}, [function]
+    while queue:
+        body = _COMMENT.sub(" ", queue.pop().body or "")
+        if _READS_OUTSIDE.search(_PROSE.sub(" ", body)):
+            return True
+        for called in facts.named_functions.within(body):
+            if called.routine not in seen:
+                seen.add(called.routine)
+                queue.append(called)
+    return False
 
 
 @check(
@@ -376,18 +424,19 @@ def policy_functions(facts: Facts) -> Iterator[CalledFunction]:
     """,
 )
 def immutable_helper(subject: CalledFunction, facts: Facts) -> Flaw | None:
-    """A function that policies call is declared IMMUTABLE though it reads the session or tables.
+    """A function is declared IMMUTABLE though it reads the session, or tables for a policy that calls it.
 
-    Examined: the functions that a policy names; it passes for what is not declared IMMUTABLE. Fails when the body reads a setting, the
-    current user, the clock or a table. Undecided when it cannot be read or calls functions that are not
+    Examined: the functions that a policy names, and every other that is declared IMMUTABLE and reads a setting,
+    the current user or the clock, for a view or a function may bind the tenant by it. It passes for what is not
+    declared IMMUTABLE. Fails when the body, or a function that it calls, reads the session, or the body a table. Undecided when it cannot be read or calls functions that are not
     immutable themselves.
     Source: PostgreSQL documentation, "Function Volatility Categories".
     """
     function = subject.function
     if function.volatility != "immutable":
         return None
-    body = function.body or ""
-    reads = _READS_OUTSIDE.search(body) is not None or bool(function.touches)
+    body = _COMMENT.sub(" ", function.body or "")
+    reads = _reads_session(function, facts) or bool(function.touches)
     calls = [f.name for f in facts.named_functions.within(body) if f.volatility != "immutable"]
     unread = function.body is None or function.touches is None
     if not (reads or calls or unread):
@@ -399,7 +448,7 @@ def immutable_helper(subject: CalledFunction, facts: Facts) -> Flaw | None:
     return Flaw(
         message=f"{facts.show(function.qname)}({function.arguments}) is declared IMMUTABLE and {what}: plans keep its first answer",
         expected="STABLE",
-        observed=f"IMMUTABLE, called by {', '.join(subject.policies)}",
+        observed=f"IMMUTABLE, called by {', '.join(subject.policies) or 'no policy'}",
         severity=None if reads or calls else Severity.WARNING,
         undecided=not (reads or calls),
         remedy=Remedy(

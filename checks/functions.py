@@ -235,7 +235,9 @@ def search_path(subject: Definer, facts: Facts) -> Flaw | None:
 def _borrowed_path(subject: Definer, path: str, facts: Facts) -> Flaw | None:
     """Return what an app role could put in front of what the function means."""
     function = subject.function
-    if function.returns in _TRIGGERS or not users_of(function.owner, function.grants, facts, ("EXECUTE",)):
+    fired = any(t.function == function.qname for table in facts.catalog.tables for t in table.triggers)
+    called = users_of(function.owner, function.grants, facts, ("EXECUTE",))
+    if not (fired if function.returns in _TRIGGERS else called):
         return None
     schemas = [part.strip().strip('"') for part in path.split(",") if part.strip(" \"'")]
     shared = {s.name: users_of(s.owner, s.grants, facts, ("CREATE",)) for s in facts.catalog.schemas}

@@ -7,7 +7,7 @@ from validate_schema.pack.model import TableClass
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.remedies import LONGEST_WAY, enable_row_security, tenant_policy
 
-from ._access import ROW_PRIVILEGES, is_guarded, users_of
+from ._access import ROW_PRIVILEGES, is_guarded, may, users_of
 
 _LOCK = "ACCESS EXCLUSIVE for a moment each: only the catalog changes, no row is read"
 _NO_CONTEXT = (
@@ -360,10 +360,15 @@ def root_open(table: cat.Table, facts: Facts) -> Flaw | None:
     """An app role may use the table of the tenants itself, and row security is off.
 
     Examined: root tables. Fails when an app role or PUBLIC may read or change rows of one, on some column,
-    while row security is off. With it on, its policies are judged by RLS005 to RLS008.
+    through a view with its owner's rights or by a SECURITY DEFINER function, while row security is off. With it on, its policies are judged by RLS005 to RLS008.
     """
-    grants = [*table.grants, *(g for c in table.columns for g in c.grants)]
-    users = users_of(table.owner, grants, facts, ROW_PRIVILEGES)
+    users = dict.fromkeys(may(table.owner, table.grants, table.columns, facts, *ROW_PRIVILEGES))
+    for view in facts.catalog.views:
+        if table.qname in view.depends_on and not view.security_invoker:
+            users |= dict.fromkeys(may(view.owner, view.grants, view.altered, facts, *ROW_PRIVILEGES))
+    for function in facts.catalog.functions:
+        if function.security_definer and table.qname in (function.touches or ()):
+            users |= dict.fromkeys(users_of(function.owner, function.grants, facts, ("EXECUTE",)))
     if table.row_security or not users:
         return None
     name = facts.show(table.qname)

@@ -16,6 +16,7 @@ _OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 _RETURNED = re.compile(r"\breturn\s+(?:new|old)\s*;", re.IGNORECASE)
 _EXIT = re.compile(r"\breturn\s+([\w.]+)\s*;", re.IGNORECASE)
 _NOTIFY = re.compile(r"\bpg_notify\s*\(|(?:^|;|\bbegin|\bthen|\belse)\s*notify\s+\w", re.IGNORECASE)
+_STEP = re.compile(r";|\b(?:begin|then|else|loop)\b", re.IGNORECASE)
 _PROSE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
 _NOTHING = re.compile(r"\bDO\s+INSTEAD\s+NOTHING\s*;?\s*$", re.IGNORECASE)
 _TABLE = """
@@ -127,8 +128,8 @@ def trigger(subject: FiredTrigger, facts: Facts) -> Flaw | None:
 
     Examined: the enabled triggers of root, tenant and inherited tables and of views over them, with the body
     of their function. Fails when the function copies the row (NEW, OLD) into a table that is no tenant's and
-    that an app role may read, or sends it with NOTIFY, which every session of the database can hear.
-    Undecided when the function runs with its owner's rights past the policies and its statements are not all
+    that an app role may read. Undecided when it may send the row with NOTIFY, which every session of the
+    database can hear, when the function runs with its owner's rights past the policies and its statements are not all
     tied to the row's tenant, or when its body cannot be read.
 
     It passes when every statement on tenants' tables is tied to the tenant context or to the row that the
@@ -152,6 +153,7 @@ def trigger(subject: FiredTrigger, facts: Facts) -> Flaw | None:
             expected="a payload without the row's values: a key that the listener has to look up",
             observed="NOTIFY with NEW or OLD in the same body",
             severity=Severity.WARNING,
+            undecided=True,
             remedy=Remedy(
                 note="Send the key alone, and have the listener read the row under its own policies."
             ),
@@ -234,7 +236,7 @@ def _shared_with(function: cat.Function, body: str, facts: Facts) -> list[tuple[
             table = facts.tables_by_name.get(target)
             if table is None or facts.class_of(target) in _OWNED or is_guarded(table, facts):
                 continue
-            found += [(table, text) for text in body.split(";") if _writes(text, name.name)]
+            found += [(table, text) for text in _STEP.split(body) if _writes(text, name.name)]
     return [(table, text) for table, text in found if _readers(table, facts)]
 
 

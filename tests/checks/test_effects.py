@@ -68,7 +68,50 @@ TRIGGERS = {
             before=JOURNAL + "grant insert on journal to app_user;",
         ),
     ),
-    "news for all who listen": ("failed", trigger("perform pg_notify('jobs', new.title);", definer=False)),
+    "news for all who listen": ("undecided", trigger("perform pg_notify('jobs', new.title);", definer=False)),
+    "a copy of all new rows": (
+        "failed",
+        JOURNAL + "create function act() returns trigger language plpgsql as $$"
+        " begin insert into journal select title from fresh; return null; end $$;"
+        " create trigger act after insert on job referencing new table as fresh"
+        " for each statement execute function act(); grant insert on journal to app_user;",
+    ),
+    "a copy through a view, and a comment": (
+        "failed",
+        trigger(
+            "insert into -- the board\n posted values (new.title);",
+            before=JOURNAL + "create view posted as select body from journal;",
+        ),
+    ),
+    "tenants' rows where all can read": (
+        "undecided",
+        trigger("insert into journal select title from job;", before=JOURNAL),
+    ),
+    "before the policies have looked": (
+        "undecided",
+        trigger(
+            "update job set state = 'twin' where org_id = new.org_id; return null;", timing="before insert"
+        ),
+    ),
+    "a tenant of its own choice": (
+        "undecided",
+        trigger("new.org_id := new.title::uuid; update job set state = 'twin' where org_id = new.org_id;"),
+    ),
+    "through another function": (
+        "undecided",
+        trigger(
+            "perform wipe();",
+            before="create function wipe() returns void language sql as 'update job set state = null';",
+        ),
+    ),
+    "a beat without the row": (
+        "passed",
+        trigger(
+            "if new.title <> '' then update journal set body = 'now'; end if;",
+            before=JOURNAL + "grant update on journal to app_user;",
+        ),
+    ),
+    "words in a comment": ("passed", trigger("null; -- notify anybody of new.title\n", definer=False)),
     "rows of the same tenant": (
         "passed",
         trigger("update job set state = 'twin' where org_id = new.org_id and title = new.title;"),
@@ -100,6 +143,26 @@ def test_the_row_that_a_view_is_given_is_the_callers_word(bench: Bench) -> None:
 
     assert outcome(bench, "EFF001", script.replace("{tie}", "org_id = new.org_id"))[0] == "undecided"
     assert outcome(bench, "EFF001", script.replace("{tie}", "org_id = old.org_id"))[0] == "passed"
+
+
+def test_a_trigger_of_a_shared_table_knows_no_tenant(bench: Bench) -> None:
+    script = (
+        "create table board (what text); grant insert on board to app_user;"
+        "create function act() returns trigger language plpgsql security definer as $$"
+        " begin update job set title = new.what; return new; end $$;"
+        "create trigger act after insert on board for each row execute function act();"
+    )
+
+    assert outcome(bench, "EFF001", script)[0] == "undecided"
+    assert (
+        outcome(
+            bench,
+            "EFF002",
+            "create table board (what text); grant insert on board to app_user;"
+            " create rule r as on insert to board do also delete from job;",
+        )[0]
+        == "undecided"
+    )
 
 
 RULES = {

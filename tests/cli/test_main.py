@@ -78,6 +78,8 @@ def test_selection_by_prefix_leaves_the_others_out(terminal: Terminal, shop: Dat
         "UNQ004",
         "UNQ005",
         "UNQ006",
+        "UNQ007",
+        "UNQ008",
     ]
 
 
