@@ -1,6 +1,5 @@
 """What the analysis says of each policy, and how a policy is mended."""
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -8,6 +7,7 @@ from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Undec
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.model import reading
 from validate_schema.pack.remedies import alter_policy, tenant_condition
+from validate_schema.pack.sql import Unreadable, read_expression, syntax
 from validate_schema.pack.subjects import TablePolicy
 
 LOCK = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
@@ -18,7 +18,6 @@ _CHECKS = {
     reading.Flow.FAIL_OPEN: "RLS007",
     reading.Flow.NULL_TENANT: "RLS008",
 }
-_CALLED = re.compile(r'([\w$]+)"?\(\)')
 _COMMANDS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
@@ -191,7 +190,9 @@ def bind(subject: TablePolicy, facts: Facts) -> Remedy:
         return Remedy(
             note="Have every branch compare the tenant column with the tenant context of the session."
         )
-    helper = next((h for h in _CALLED.findall(condition) if any(h in j.branch for j in unsafe)), None)
+    nodes = syntax.walk(read_expression(condition))
+    called = (n.name for n in nodes if isinstance(n, syntax.Call) and not n.args)
+    helper = next((h for h in called if any(h in j.branch for j in unsafe)), None)
     if helper is not None:
         return Remedy(
             note=f"Have {helper}() return the tenant of the session alone, and NULL while none is set."
@@ -217,9 +218,12 @@ def _looks_at_more(text: str, table: cat.Table, facts: Facts) -> bool:
 
 
 def mentions(text: str, name: str) -> bool:
-    """Tell whether an expression names the column, outside string literals."""
-    plain = re.sub(r"'(?:[^']|'')*'", "''", text)
-    return re.search(rf"(?<![\w$]){re.escape(name)}(?![\w$(])", plain) is not None
+    """Tell whether an expression names the column; one that cannot be read may."""
+    try:
+        nodes = syntax.walk(read_expression(text))
+    except Unreadable:
+        return True
+    return any(isinstance(node, syntax.Column) and node.name == name for node in nodes)
 
 
 def rewritten(subject: TablePolicy, texts: dict[str, str]) -> Remedy | None:

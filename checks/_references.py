@@ -1,11 +1,11 @@
 """What foreign keys say, compared and put into words."""
 
-import re
 from typing import NamedTuple
 
 from validate_schema.pack import Facts, ObjectRef, Tie
 from validate_schema.pack.model import TableClass, catalog, contract
 from validate_schema.pack.scoping import judged_name, nullable_columns
+from validate_schema.pack.sql import Unreadable, check_expression, read_expression, syntax
 from validate_schema.pack.subjects import TableConstraint
 
 
@@ -93,24 +93,23 @@ def null_escape(key: catalog.Constraint, table: catalog.Table, tenant: frozenset
 
 def tied_together(table: catalog.Table, columns: tuple[str, ...]) -> bool:
     """Tell whether a validated CHECK speaks of the NULLs of all these columns at once."""
-    for constraint in table.checks:
-        text = constraint.definition or ""
-        if not constraint.validated or not constraint.enforced:
-            continue
-        if re.search(r"num_(non)?nulls\(", text) and all(_mentions(text, c) for c in columns):
-            return True
-        if all(re.search(rf"{_written(c)}\)? IS (NOT )?NULL", text) for c in columns):
-            return True
-    return False
+    return any(
+        constraint.validated
+        and constraint.enforced
+        and _speaks_of_nulls(constraint.definition or "", columns)
+        for constraint in table.checks
+    )
 
 
-def _mentions(text: str, column: str) -> bool:
-    return re.search(rf'(?<![\w"]){_written(column)}(?![\w"])', text) is not None
-
-
-def _written(column: str) -> str:
-    quoted = '"' + column.replace('"', '""') + '"'
-    return f"(?:{re.escape(column)}|{re.escape(quoted)})"
+def _speaks_of_nulls(definition: str, columns: tuple[str, ...]) -> bool:
+    try:
+        nodes = list(syntax.walk(read_expression(check_expression(definition))))
+    except Unreadable:
+        return False
+    counted = any(isinstance(n, syntax.Call) and n.name in ("num_nulls", "num_nonnulls") for n in nodes)
+    tested = [syntax.uncast(n.arg) for n in nodes if isinstance(n, syntax.NullTest)]
+    named = {n.name for n in (nodes if counted else tested) if isinstance(n, syntax.Column)}
+    return named.issuperset(columns)
 
 
 def blocks_delete(key: catalog.Constraint) -> bool:

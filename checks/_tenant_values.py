@@ -1,21 +1,17 @@
 """What the tenant column of a table should be: its type, and where its value may come from."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from validate_schema.pack import Facts, ObjectRef, Severity
 from validate_schema.pack.model import catalog
-from validate_schema.pack.sql import parse_type
+from validate_schema.pack.sql import Unreadable, parse_type, read_expression, syntax
 from validate_schema.pack.subjects import TableColumn, tenant_columns
 
 _TEXTS = frozenset({"text", "character varying"})
-_LITERAL = re.compile(r"E?'(?:[^']|'')*'")
-_CALL = re.compile(r'([\w".]+)\(')
-_SESSION = re.compile(r"\b(current_setting\(|current_user\b|session_user\b|current_role\b)", re.IGNORECASE)
-_GENERATOR = re.compile(r"\b(nextval|random|(gen_random_)?uuid\w*|uuid_generate\w*|uuidv[47])\(")
-_NULL = re.compile(r"NULL(::.+)?", re.DOTALL)
+_FUNCTIONS = (syntax.Call, syntax.Coalesce, syntax.Extreme, syntax.NullIf, syntax.SessionValue)
+_USERS = ("current_user", "session_user", "current_role", "user")
 
 
 class TypedTenant(NamedTuple):
@@ -69,26 +65,49 @@ def default_of(column: catalog.Column, facts: Facts) -> str | None:
     found = column.default
     if found is None and column.type_name is not None:
         found = next((d.default for d in facts.catalog.domains if d.qname == column.type_name), None)
-    return None if found is None or column.generated or _NULL.fullmatch(found) else found
+    return None if found is None or column.generated or _is_null(found) else found
 
 
 def judge_default(found: str, column: catalog.Column) -> tuple[Severity | None, str]:
     """Return the severity of a default (None: the check's own) and what it does, in words."""
-    text = _LITERAL.sub("''", found)
-    if column.identity or _GENERATOR.search(text):
+    if column.identity:
         return None, f"makes its own values: {found}"
-    if _SESSION.search(text):
-        if _falls_back(found):
+    nodes = list(syntax.walk(*_read(found)))
+    if not nodes:
+        return Severity.INFO, "takes its default from an expression that cannot be read"
+    if any(isinstance(n, syntax.Call) and _generates(n.name) for n in nodes):
+        return None, f"makes its own values: {found}"
+    if any(map(_of_the_session, nodes)):
+        if any(map(_falls_back, nodes)):
             return None, f"falls back to a constant: {found}"
         return Severity.INFO, "takes its default from the session"
-    if _CALL.search(text):
+    if any(isinstance(n, _FUNCTIONS) for n in nodes):
         return Severity.INFO, "takes its default from a function"
     return None, f"has a constant default {found}"
 
 
-def _falls_back(found: str) -> bool:
+def _read(text: str) -> tuple[syntax.Node, ...]:
+    try:
+        return (read_expression(text),)
+    except Unreadable:
+        return ()
+
+
+def _is_null(text: str) -> bool:
+    return any(syntax.uncast(tree) == syntax.Const("null") for tree in _read(text))
+
+
+def _generates(name: str) -> bool:
+    return name in ("nextval", "random") or name.removeprefix("gen_random_").startswith("uuid")
+
+
+def _of_the_session(node: syntax.Node) -> bool:
+    named = isinstance(node, syntax.SessionValue) and node.name in _USERS
+    return named or (isinstance(node, syntax.Call) and node.name == "current_setting")
+
+
+def _falls_back(node: syntax.Node) -> bool:
     """Tell whether a constant takes the place of a missing session value, as in
     ``COALESCE(NULLIF(current_setting('app.tenant'), ''), 'temp')``."""
-    text = re.sub(r"current_setting\([^()]*\)", "session", found)
-    text = re.sub(r"NULLIF\((session[^,]*), ''[^,()]*\)", r"\1", text)
-    return "COALESCE(" in text and re.search(r"'|\b\d", text) is not None
+    args = map(syntax.uncast, node.args) if isinstance(node, syntax.Coalesce) else ()
+    return any(isinstance(arg, syntax.Const) and arg.value is not None for arg in args)

@@ -1,12 +1,12 @@
 """UNQ: constraints over all tenants' rows that no unique index tells of."""
 
-import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from validate_schema.pack import Facts, Flaw, Remedy, Scope, Severity, check
 from validate_schema.pack.model import TableClass
 from validate_schema.pack.scoping import scope_of
-from validate_schema.pack.sql import quote_ident
+from validate_schema.pack.sql import Unreadable, ddl, read_statements, syntax
 from validate_schema.pack.subjects import TableConstraint, TableUnique, uniques_of
 
 _OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
@@ -16,6 +16,14 @@ def exclusions(facts: Facts) -> Iterator[TableConstraint]:
     """Exclusion constraints of tenant and inherited tables."""
     for table in facts.protected_tables:
         yield from (TableConstraint(table, c) for c in table.constraints if c.kind == "exclusion")
+
+
+def _compared_by_equality(definition: str) -> Iterator[str]:
+    """Yield the columns that an exclusion constraint compares with ``=``."""
+    with suppress(Unreadable):
+        for node in syntax.walk(*read_statements(f"alter table t add {definition}")):
+            if isinstance(node, ddl.ConstraintDef):
+                yield from (key.name for key, operator in node.excluded if operator == "=")
 
 
 def inherited_uniques(facts: Facts) -> Iterator[TableUnique]:
@@ -65,9 +73,7 @@ def exclusion(subject: TableConstraint, facts: Facts) -> Flaw | None:
     names = {own, *facts.held_levels.get(table.qname, {}).values()}
     names |= {k.columns[0] for k in table.foreign_keys if k.references in parents and len(k.columns) == 1}
     definition = constraint.definition or ""
-    if any(
-        re.search(rf"(?<![\w$]){re.escape(quote_ident(n))} WITH =", definition) for n in names if n
-    ) or any(re.search(rf"(?<![\w$\"]){re.escape(n)} WITH =", definition) for n in names if n):
+    if not names.isdisjoint(_compared_by_equality(definition)):
         return None
     return Flaw(
         message=f"{constraint.name} on {facts.show(table.qname)} holds for all tenants together",

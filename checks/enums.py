@@ -7,7 +7,17 @@ from typing import NamedTuple
 from validate_schema.pack import Facts, Flaw, ObjectRef, Promise, Remedy, Severity, Step, check
 from validate_schema.pack.model import catalog, contract
 from validate_schema.pack.remedies import create
-from validate_schema.pack.sql import Named, parse_type, quote_ident, quote_literal, quote_qname
+from validate_schema.pack.sql import (
+    Named,
+    Unreadable,
+    check_expression,
+    parse_type,
+    quote_ident,
+    quote_literal,
+    quote_qname,
+    read_expression,
+    syntax,
+)
 
 from ._declared import declared_columns, is_free, written_in
 from ._undeclared import Seen, undeclared
@@ -20,8 +30,6 @@ _TENANCY = """
     [contract.enums]
     task_status = ["open", "done"]
 """
-_LITERAL = re.compile(r"'((?:[^']|'')*)'")
-_CAST = re.compile(r'::(?:"(?:[^"]|"")+"|[\w.]+(?: varying)?)(?:\(\d+\))?(?:\[\])*')
 
 
 class ListedColumn(NamedTuple):
@@ -98,15 +106,37 @@ def _labels(constraint: catalog.Constraint, column: str) -> tuple[str, ...] | No
 
     The server prints ``col IN ('a', 'b')`` as ``((col)::text = ANY (ARRAY['a'::text, 'b'::text]))``.
     """
-    if constraint.kind != "check":
+    definition = constraint.definition or ""
+    if constraint.kind != "check" or not definition.endswith(")"):
         return None
-    labels = tuple(label.replace("''", "'") for label in _LITERAL.findall(constraint.definition or ""))
-    plain = _CAST.sub("", _LITERAL.sub("?", constraint.definition or ""))
-    words = re.sub(r"[\s()\[\],]+", " ", plain.removeprefix("CHECK")).strip()
-    names = {column, quote_ident(column)}
-    listed = [f"{name} = ANY ARRAY{' ?' * len(labels)}" for name in names] + [f"{name} = ?" for name in names]
-    allowed = {*listed, *(f"{text} OR {name} IS NULL" for text in listed for name in names)}
-    return labels if labels and words in {re.sub(r"[\s()\[\],]+", " ", text) for text in allowed} else None
+    try:
+        tree = read_expression(check_expression(definition))
+    except Unreadable:
+        return None
+    parts = tree.args if isinstance(tree, syntax.Or) else (tree,)
+    listed = [part for part in parts if not _may_be_null(part, column)]
+    return _listed_in(listed[0], column) if len(listed) == 1 else None
+
+
+def _may_be_null(part: syntax.Node, column: str) -> bool:
+    return part == syntax.NullTest(syntax.Column((column,)))
+
+
+def _listed_in(part: syntax.Node, column: str) -> tuple[str, ...] | None:
+    match part:
+        case syntax.Quantified(operator="=", left=left, array=array, every=False):
+            listed = syntax.uncast(array)
+            items = listed.items if isinstance(listed, syntax.Array) else ()
+        case syntax.In(value=left, items=items, negated=False):
+            pass
+        case syntax.Operation(operator="=", left=syntax.Node() as left, right=right):
+            items = (right,)
+        case _:
+            return None
+    values = [syntax.uncast(item) for item in items]
+    labels = tuple(v.value for v in values if isinstance(v, syntax.Const) and isinstance(v.value, str))
+    own = syntax.uncast(left) == syntax.Column((column,))
+    return labels if own and labels and len(labels) == len(values) else None
 
 
 @check(

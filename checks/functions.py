@@ -1,13 +1,13 @@
 """BYP: functions that run with their owner's rights."""
 
-import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.scoping import keeps_to_tenant
-from validate_schema.pack.sql import Named, quote_ident, quote_qname
+from validate_schema.pack.sql import Unreadable, quote_ident, quote_qname, read_body, read_expression, syntax
 
 from ._access import escapes, is_guarded, sources, users_of, why_escapes
 
@@ -167,17 +167,12 @@ def _called_in_policies(facts: Facts) -> frozenset[str]:
     """Return the names of the functions that policies call."""
     policies = (p for t in facts.catalog.tables for p in t.policies)
     texts = dict.fromkeys(text for p in policies for text in (p.using, p.check) if text)
-    named = Named((name, name) for name in {f.name for f in facts.catalog.functions})
-    mentioned: dict[str, list[str]] = {}
-    for text in texts:
-        for name in named.within(text):
-            mentioned.setdefault(name, []).append(text)
-    return frozenset(name for name, found in mentioned.items() if _is_called(name, found))
+    return frozenset(name for text in texts for name in _called_in(text))
 
 
-def _is_called(name: str, texts: list[str]) -> bool:
-    called = re.compile(rf'(?<![\w$]){re.escape(name)}(?![\w$])"?\(')
-    return any(called.search(text) for text in texts)
+def _called_in(text: str) -> Iterator[str]:
+    with suppress(Unreadable):
+        yield from (n.name for n in syntax.walk(read_expression(text)) if isinstance(n, syntax.Call))
 
 
 def _name(subject: Definer, facts: Facts) -> str:
@@ -269,9 +264,9 @@ def _names_a_table(function: cat.Function) -> bool:
     """Tell whether the body names a relation without its schema, as far as it can be read."""
     if function.touches is None or function.body is None:
         return True
-    return any(
-        re.search(
-            rf'(?<![\w$."]){re.escape(name.name)}(?![\w$])|(?<!\.)"{re.escape(name.name)}"', function.body
-        )
-        for name in function.touches
-    )
+    named = {name.name for name in function.touches}
+    try:
+        body = read_body(function.language, function.body, function.arguments, function.returns or "")
+    except Unreadable:
+        return True
+    return any(not table.schema and table.name in named for table in syntax.relations(*body.statements))

@@ -1,17 +1,21 @@
 """RLS: how policies read the tenant context: under which setting, how safely, how often."""
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
 from validate_schema.pack.model import reading
+from validate_schema.pack.sql import (
+    Unreadable,
+    quote_literal,
+    read_expression,
+    setting_of,
+    syntax,
+    with_calls_replaced,
+)
 from validate_schema.pack.subjects import TablePolicy
 
 from ._policies import defects, mentions, policies_of, rewritten
-
-_SETTING = re.compile(r"current_setting\(('(?:[^']|'')*')(?:::text)?(?:, (?:true|false))?\)")
-_CALL = re.compile(r"(?<![\w.$\"])(?:[\w$]+|\"[^\"]+\")(?:\.(?:[\w$]+|\"[^\"]+\"))?\(\)")
 
 
 class Read(NamedTuple):
@@ -148,15 +152,25 @@ def missing_ok(subject: Read, facts: Facts) -> Flaw | None:
     )
 
 
+def _nodes(text: str) -> list[syntax.Node]:
+    try:
+        return list(syntax.walk(read_expression(text)))
+    except Unreadable:
+        return []
+
+
 def _tolerant(text: str) -> str:
     """Return the expression with each setting as NULL while it is unset or empty."""
+    guarded = [syntax.uncast(n.value).at for n in _nodes(text) if isinstance(n, syntax.NullIf)]
 
-    def known(match: re.Match[str]) -> str:
-        inner = f"current_setting({match[1]}, true)"
-        guarded = text[: match.start()].endswith("NULLIF(")
-        return inner if guarded else f"NULLIF({inner}, '')"
+    def known(call: syntax.Call, _: str) -> str | None:
+        setting = setting_of(call)
+        if setting is None:
+            return None
+        inner = f"current_setting({quote_literal(setting.name).strip()}, true)"
+        return inner if call.at in guarded else f"NULLIF({inner}, '')"
 
-    return _SETTING.sub(known, text)
+    return with_calls_replaced(text, known)
 
 
 @check(
@@ -206,10 +220,18 @@ def initplan(subject: Read, facts: Facts) -> Flaw | None:
 
 
 def _wrapped(text: str) -> str:
-    """Return the expression with each setting and each call without arguments in a sub-select."""
+    """Return the expression with each setting, or else each call without arguments, in a sub-select."""
+    nodes = _nodes(text)
+    settings = any(setting_of(node) is not None for node in nodes)
+    selected = [t.value.at for n in nodes for t in _selected(n) if t.value is not None]
 
-    def once(match: re.Match[str]) -> str:
-        before = text[: match.start()].rstrip()
-        return match[0] if before.upper().endswith("SELECT") else f"(SELECT {match[0]})"
+    def once(call: syntax.Call, written: str) -> str | None:
+        wanted = setting_of(call) is not None if settings else not call.args and not call.rest
+        return f"(SELECT {written})" if wanted and call.at not in selected else None
 
-    return _CALL.sub(once, text) if not _SETTING.search(text) else _SETTING.sub(once, text)
+    return with_calls_replaced(text, once)
+
+
+def _selected(node: syntax.Node) -> tuple[syntax.Target, ...]:
+    query = node.query if isinstance(node, syntax.ScalarSelect) else None
+    return query.targets if isinstance(query, syntax.Select) else ()

@@ -1,5 +1,12 @@
-"""Names quoted, types and expressions read and compared."""
+"""Names quoted, types and expressions compared, SQL read.
 
+`read_expression`, `read_statements` and `read_body` return the frozen nodes of `syntax`, which `syntax.walk`
+goes through; what cannot be read raises `Unreadable`.
+"""
+
+from ..sql import ddl as ddl
+from ..sql import plpgsql as plpgsql
+from ..sql import syntax as syntax
 from ..sql.compare import same_expression as same_expression
 from ..sql.compare import same_type as same_type
 from ..sql.ident import quote_ident as quote_ident
@@ -8,9 +15,16 @@ from ..sql.ident import quote_literal as quote_literal
 from ..sql.ident import quote_qname as quote_qname
 from ..sql.ident import quote_role as quote_role
 from ..sql.mentions import Named as Named
+from ..sql.parser import Unreadable as Unreadable
 from ..sql.patterns import parse_pattern as parse_pattern
+from ..sql.predicates import check_expression as check_expression
 from ..sql.predicates import generates as generates
 from ..sql.predicates import not_null_columns as not_null_columns
 from ..sql.predicates import null_columns as null_columns
+from ..sql.reading import read_expression as read_expression
+from ..sql.reading import read_statements as read_statements
+from ..sql.rewriting import with_calls_replaced as with_calls_replaced
+from ..sql.routines import read_body as read_body
+from ..sql.settings import setting_of as setting_of
 from ..sql.types import parse_type as parse_type
 from ..sql.words import key_name as key_name

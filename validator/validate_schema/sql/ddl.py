@@ -42,9 +42,10 @@ class ConstraintDef(Node):
     rest: Rest = ()
 
     @property
-    def excluded(self) -> tuple["IndexKey", ...]:
+    def excluded(self) -> tuple[tuple["IndexKey", str], ...]:
+        """What an exclusion constraint compares, each with its operator."""
         pairs = (pair for pair in self.exclusions if isinstance(pair, tuple))
-        return tuple(key for pair in pairs for key in pair if isinstance(key, IndexKey))
+        return tuple((key, names_of(names)[-1]) for key, names in pairs if isinstance(key, IndexKey))
 
 
 @dataclass(frozen=True, slots=True)

@@ -345,7 +345,7 @@ def _terms(key: Key, made: Made) -> Iterator[tuple[str, ...]]:
 def _constrained(constraint: ddl.ConstraintDef) -> list[str]:
     """Return the columns that a constraint names, each once."""
     named = [*(constraint.keys or constraint.referencing)]
-    named += [key.name or "expr" for key in constraint.excluded]
+    named += [key.name or "expr" for key, _ in constraint.excluded]
     return list(dict.fromkeys(named or column_names(constraint.expression)))
 
 
