@@ -15,6 +15,7 @@ Expected = (
     | contract.ExpectedPolicy
     | contract.ExpectedEnum
     | contract.ExpectedView
+    | contract.ExpectedObject
 )
 
 

@@ -9,6 +9,7 @@ from validate_schema.pack.sql import quote_ident, quote_qname, same_expression
 
 from ._declared import written_in
 from ._expected import ExpectedOf, ExpectedReference
+from ._references import deferral_words
 
 _DESCENDING = 1  # the flag in pg_index.indoption
 _RENAME = {
@@ -52,6 +53,18 @@ def nearest_by_details(key: contract.ExpectedKey, indexes: Sequence[catalog.Inde
     return min(indexes, key=lambda i: (len(_details(key, i)), i.name != key.name, i.name))
 
 
+def deferral_of(table: catalog.Table, index: catalog.Index) -> str:
+    """Return when a unique is checked, in the words of the contract."""
+    return next((c.deferral for c in table.constraints if c.name == index.constraint), "no")
+
+
+def _uniqueness(key: contract.ExpectedKey, index: catalog.Index) -> list[str]:
+    if key.nulls_distinct is None or key.nulls_distinct != index.nulls_not_distinct:
+        return []
+    words = ("NULLS NOT DISTINCT", "NULLS DISTINCT")
+    return [f"{words[not key.nulls_distinct]} instead of {words[key.nulls_distinct]}"]
+
+
 def _details(key: contract.ExpectedKey, index: catalog.Index) -> list[str]:
     found = []
     if key.method is not None and key.method != index.method:
@@ -66,7 +79,20 @@ def _details(key: contract.ExpectedKey, index: catalog.Index) -> list[str]:
         for wanted, there in classes
         if wanted and wanted != there.rpartition(".")[2]
     ]
-    return found
+    if key.include is not None and set(key.include) != set(index.include):
+        found.append(f"{_included(index.include)} instead of {_included(key.include)}")
+    return found + _uniqueness(key, index)
+
+
+def _included(columns: Sequence[str]) -> str:
+    return f"INCLUDE ({', '.join(sorted(columns))})" if columns else "no INCLUDE"
+
+
+def _deferral(subject: ExpectedOf, index: catalog.Index) -> list[str]:
+    wanted, there = subject.key.deferral, deferral_of(subject.table, index)
+    if wanted is None or wanted == there:
+        return []
+    return [f"{deferral_words(there)} instead of {deferral_words(wanted)}"]
 
 
 def _sorted(columns: set[str | None]) -> str:
@@ -75,7 +101,7 @@ def _sorted(columns: set[str | None]) -> str:
 
 def other_details(subject: ExpectedOf, index: catalog.Index, facts: Facts) -> Flaw | None:
     """Judge an index on the declared columns by what else was declared of it."""
-    found = _details(subject.key, index)
+    found = _details(subject.key, index) + _deferral(subject, index)
     if not found:
         return other_name(subject, subject.kind, (index.name,), facts)
     table = subject.table

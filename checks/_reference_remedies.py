@@ -5,6 +5,7 @@ from validate_schema.pack.model import catalog, contract
 from validate_schema.pack.remedies import (
     add_constraint,
     create_index,
+    deferral,
     free_name,
     key_actions,
     replace_foreign_key,
@@ -141,6 +142,7 @@ def _declared(
     missing = missing_columns(table, expected.columns) or missing_columns(target, referenced)
     if missing:
         return Remedy(note=f"The column {missing} does not exist: add it first.")
+    checked = expected.deferral or (key.deferral if key else "no")
     wanted = catalog.Constraint(
         key.name if key else "",
         "foreign key",
@@ -149,8 +151,9 @@ def _declared(
         referenced_columns=referenced,
         on_delete=expected.on_delete or (key.on_delete if key else "no action"),
         on_update=expected.on_update or (key.on_update if key else "no action"),
-        deferrable=key.deferrable if key else False,
-        deferred=key.deferred if key else False,
+        match=expected.match or (key.match if key else "simple"),
+        deferrable=checked != "no",
+        deferred=checked == "initially deferred",
     )
     steps = replace_foreign_key(
         table,
@@ -166,8 +169,9 @@ def _declared(
 
 
 def _plain_actions(wanted: catalog.Constraint, key: catalog.Constraint | None) -> str:
-    text = "" if wanted.on_delete == "no action" else f" ON DELETE {wanted.on_delete.upper()}"
+    text = "" if wanted.match == "simple" else f" MATCH {wanted.match.upper()}"
+    text += "" if wanted.on_delete == "no action" else f" ON DELETE {wanted.on_delete.upper()}"
     if key is not None and key.set_columns and key.on_delete == wanted.on_delete:
         text += f" ({quote_idents(key.set_columns)})"
     text += "" if wanted.on_update == "no action" else f" ON UPDATE {wanted.on_update.upper()}"
-    return text
+    return text + deferral(wanted)

@@ -60,7 +60,17 @@ def differences(
         found.append(f"ON DELETE {key.on_delete.upper()} instead of {expected.on_delete.upper()}")
     if expected.on_update is not None and key.on_update != expected.on_update:
         found.append(f"ON UPDATE {key.on_update.upper()} instead of {expected.on_update.upper()}")
+    if expected.match is not None and key.match != expected.match:
+        found.append(f"MATCH {key.match.upper()} instead of {expected.match.upper()}")
+    if expected.deferral is not None and key.deferral != expected.deferral:
+        found.append(f"{deferral_words(key.deferral)} instead of {deferral_words(expected.deferral)}")
+    if expected.enforced and not key.enforced:
+        found.append("NOT ENFORCED")
     return tuple(found)
+
+
+def deferral_words(deferral: str) -> str:
+    return "NOT DEFERRABLE" if deferral == "no" else f"DEFERRABLE {deferral.upper()}"
 
 
 def referenced_columns(expected: contract.ExpectedForeignKey, facts: Facts) -> tuple[str, ...]:

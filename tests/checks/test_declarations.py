@@ -58,6 +58,9 @@ MIG013 dry-run error
 EFF001 trigger error                 EFF002 rule warning                EFF003 spreads error
 EFF004 written error                 EFF005 barrier error               EFF006 leakproof warning
 EFF007 immutable-helper error        RLS016 root-open error             TEN011 unjudged warning
+OBJ001 expected-check error          OBJ002 expected-trigger error       OBJ003 expected-rule error
+OBJ004 expected-function error       OBJ005 expected-sequence error      OBJ006 expected-extension error
+OBJ007 expected-owner warning        OBJ008 unexpected-object warning
 UNQ007 exclusion error               UNQ008 detail-unique warning
 SUP001 expired error               SUP002 unused warning
 """
@@ -142,7 +145,7 @@ def test_the_examples_are_there_and_differ(check: Check) -> None:
 
 def test_no_check_is_left_unloaded() -> None:
     decorated = sum(
-        len(re.findall(r"^@(?:check|undeclared)\(", path.read_text(encoding="utf-8"), re.MULTILINE))
+        len(re.findall(r"^@(?:check|declared|undeclared)\(", path.read_text(encoding="utf-8"), re.MULTILINE))
         for path in Path(resource_dir("checks")).glob("[!_]*.py")
     )
 

@@ -317,6 +317,21 @@ TO_PROJECT = ('columns = ["a", "b"]', 'references = "project"', 'referenced_colu
             [],
             id="actions left open",
         ),
+        pytest.param(
+            "foreign key (a, b) references project (org_id, id) deferrable",
+            contract(*TO_PROJECT, 'match = "full"', 'deferrable = "initially deferred"'),
+            [
+                "t.k on (a, b) is not as declared: MATCH SIMPLE instead of FULL;"
+                " DEFERRABLE INITIALLY IMMEDIATE instead of DEFERRABLE INITIALLY DEFERRED"
+            ],
+            id="checked at another time",
+        ),
+        pytest.param(
+            "foreign key (b) references project",
+            contract('columns = ["b"]', 'references = "project"', 'deferrable = "no"'),
+            [],
+            id="not deferrable",
+        ),
     ],
 )
 def test_a_declared_key(bench: Bench, key: str, toml: str, message: list[str]) -> None:

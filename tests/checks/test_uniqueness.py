@@ -681,3 +681,34 @@ def test_predicates_are_read_only_where_they_are_plain() -> None:
     assert fixed_columns("(org_id = '0'::uuid)") == {"org_id"}
     assert fixed_columns("(org_id = other)") == frozenset()
     assert [strict_column(e) for e in ("lower((a)::text)", "(a || b)", 'upper("B")')] == ["a", None, "B"]
+
+
+@pytest.mark.parametrize(
+    ("unique", "declared", "message"),
+    [
+        ("unique (a, b)", "nulls_distinct = false", "NULLS DISTINCT instead of NULLS NOT DISTINCT"),
+        (
+            "unique nulls not distinct (a, b)",
+            "nulls_distinct = true",
+            "NULLS NOT DISTINCT instead of NULLS DISTINCT",
+        ),
+        ("unique nulls not distinct (a, b)", "nulls_distinct = false", ""),
+        ("unique (a, b)", 'include = ["c"]', "no INCLUDE instead of INCLUDE (c)"),
+        ("unique (a, b) include (c)", 'include = ["c"]', ""),
+        (
+            "unique (a, b)",
+            'deferrable = "initially deferred"',
+            "NOT DEFERRABLE instead of DEFERRABLE INITIALLY DEFERRED",
+        ),
+        ("unique (a, b) deferrable initially deferred", 'deferrable = "initially deferred"', ""),
+    ],
+)
+@pytest.mark.pg(">= 15")
+def test_what_else_is_declared_of_a_unique_counts(
+    bench: Bench, unique: str, declared: str, message: str
+) -> None:
+    toml = f'{CONFIG}[[contract.tables.t.unique]]\ncolumns = ["a", "b"]\n{declared}\n'
+    script = f"create table t (id int primary key, a int, b int, c int, constraint u {unique})"
+
+    expected = [f"t.u is not as declared: {message}"] if message else []
+    assert said(bench, "UNQ004", script, toml) == expected

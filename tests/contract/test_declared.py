@@ -189,7 +189,10 @@ def expected_task(**changes: Any) -> ExpectedTable:
         )
 
     def key(name: str, columns: tuple[str, ...], **details: Any) -> ExpectedKey:
-        return ExpectedKey(columns=columns, name=name, method="btree", ordered=True, origin=origin, **details)
+        return ExpectedKey(
+            columns=columns, name=name, method="btree", ordered=True, nulls_distinct=True, include=(),
+            deferral="no", origin=origin, **details,
+        )  # fmt: skip
 
     fields: dict[str, Any] = {
         "name": "task",
@@ -212,6 +215,8 @@ def expected_task(**changes: Any) -> ExpectedTable:
             key("task_name_idx1", ("name",), opclasses=("",), predicate="(mood = 'ok'::public.mood)"),
         ),
         "complete": True,
+        "lists": ("check", "trigger", "rule"),
+        "owner": "postgres",
         "foreign_keys": (
             ExpectedForeignKey(
                 columns=("org_id",),
@@ -220,6 +225,9 @@ def expected_task(**changes: Any) -> ExpectedTable:
                 on_delete="cascade",
                 on_update="no action",
                 name="task_org_id_fkey",
+                match="simple",
+                deferral="no",
+                enforced=True,
                 origin=origin,
             ),
         ),

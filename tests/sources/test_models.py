@@ -327,11 +327,15 @@ def test_what_a_table_declares_becomes_its_expectations(tmp_path: Path) -> None:
                     ),
                 ),
                 primary_key=ExpectedKey(columns=("id",), origin=origin, where="m.py:2"),
-                uniques=(ExpectedKey(columns=("mood",), origin=origin, where="m.py:2"),),
+                uniques=(
+                    ExpectedKey(
+                        columns=("mood",), nulls_distinct=True, include=(), deferral="no", origin=origin, where="m.py:2"
+                    ),
+                ),
                 foreign_keys=(
                     ExpectedForeignKey(
                         columns=("mood",), references="t", referenced_columns=("id",), on_delete="no action",
-                        on_update="no action", origin=origin, where="m.py:2",
+                        on_update="no action", match="simple", deferral="no", origin=origin, where="m.py:2",
                     ),
                 ),
                 complete=True,
@@ -422,3 +426,34 @@ def test_modules_of_one_project_are_not_taken_for_those_of_another(tmp_path: Pat
         (tmp_path / name / "models.py").write_text(source)
     found = [contract("models:models:m", tmp_path / name).tables[0].name for name in ("one", "two")]
     assert found == ["one", "two"]
+
+
+def test_a_column_named_in_desc_is_descending(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text(
+        "from sqlalchemy import *\n"
+        "t = Table('t', MetaData(), Column('a', Integer), Index('i', desc('a')), Index('j', text('a desc')))\n"
+    )
+    found = contract("models:m:t", tmp_path).tables[0].indexes
+
+    assert [(key.name, key.columns, key.descending) for key in found] == [
+        ("i", ("a",), ("a",)),
+        ("j", ("a",), ("a",)),
+    ]
+
+
+def test_named_checks_and_details_of_keys_are_declared(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text(
+        "from sqlalchemy import *\n"
+        "t = Table('t', MetaData(), Column('a', Integer), Column('b', Boolean(create_constraint=True, name='x')),\n"
+        "  CheckConstraint('a > 1', name='big'), CheckConstraint('a < 9'),\n"
+        "  UniqueConstraint('a', deferrable=True, initially='DEFERRED', postgresql_nulls_not_distinct=True),\n"
+        "  ForeignKeyConstraint(['a'], ['t.a'], match='FULL', deferrable=True))\n"
+    )
+    (table,) = contract("models:m:t", tmp_path).tables
+    (unique,), (key,) = table.uniques, table.foreign_keys
+
+    assert [(o.kind, o.label, o.record.definition) for o in table.objects] == [
+        ("check", "big", "CHECK (a > 1)")
+    ]
+    assert (unique.deferral, unique.nulls_distinct) == ("initially deferred", False)
+    assert (key.deferral, key.match) == ("initially immediate", "full")

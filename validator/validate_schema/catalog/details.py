@@ -1,12 +1,14 @@
 """What else was said of tables, columns and indexes: storage, statistics, parameters. Few say anything."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from ..model.catalog import Details
 from .names import Row
 
 _IDENTITIES = {"n": "nothing", "f": "full", "i": "index"}
+_BITS = {"smallint": 15, "integer": 31}
 _STORAGE = {"p": "plain", "e": "external", "m": "main", "x": "extended"}
 _COMPRESSION = {"p": "pglz", "l": "lz4"}
 _SECRET = re.compile(r"pass|secret|token|key|credential", re.IGNORECASE)
@@ -72,3 +74,24 @@ def of_indexes(rows: list[Row]) -> dict[int, Details]:
         )
         for oid, clustered, identity, own, tablespace, parameters, statistics in rows
     }
+
+
+def numbers_of(kind: str, given: Sequence[Any]) -> Details:
+    """Return what was said of a sequence's numbers; the rest follows from type and direction. `given` are
+    start, increment, minimum, maximum, cache and cycle, None where nothing is known.
+
+    Source: PostgreSQL documentation, CREATE SEQUENCE.
+    """
+    start, increment, minimum, maximum, cache, cycle = given
+    up, end = (increment or 1) > 0, 2 ** _BITS.get(kind, 63)
+    lowest, highest = (1, end - 1) if up else (-end, -1)
+    first = minimum if up else maximum
+    numbers = {
+        "start": (start, (lowest if up else highest) if first is None else first),
+        "increment": (increment, 1),
+        "minimum": (minimum, lowest),
+        "maximum": (maximum, highest),
+        "cache": (cache, 1),
+    }
+    unusual = [(word, value) for word, (value, usual) in numbers.items() if value != usual]
+    return said([*unusual, ("cycle", "yes" if cycle else None)])

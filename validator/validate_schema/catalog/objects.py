@@ -23,7 +23,7 @@ from ..model.catalog import (
     Sequence,
     View,
 )
-from .details import said
+from .details import numbers_of, said
 from .names import ENABLED, Names, Row, numbers
 from .tables import Tables
 
@@ -40,7 +40,6 @@ _OPTIONS = frozenset({"security_invoker", "security_barrier", "check_option"})
 _CONTEXTS = {"i": "implicit", "a": "assignment", "e": "explicit"}
 _METHODS = {"f": "function", "i": "inout", "b": "binary"}
 _PROVIDERS = {"b": "builtin", "c": "libc", "i": "icu", "d": "default"}
-_BITS = {"smallint": 15, "integer": 31}
 _GENERATED = {"n": None, "s": "stored"}
 _OPERATIONS = ("insert", "update", "delete", "truncate")
 
@@ -158,7 +157,7 @@ def sequences(names: Names, rows: list[Row]) -> tuple[Sequence, ...]:
             grants=names.grants(acl, "sequence", owner),
             identity=dependency == "i",
             unlogged=unlogged,
-            details=_numbering(kind, numbering),
+            details=numbers_of(kind, given),
         )
         for (
             oid,
@@ -172,30 +171,11 @@ def sequences(names: Names, rows: list[Row]) -> tuple[Sequence, ...]:
             column,
             dependency,
             unlogged,
-            *numbering,
+            *given,
         ) in rows
         if not names.belongs_to_extension("pg_class", oid)
     )
     return tuple(sorted(found, key=lambda s: (s.schema, s.name)))
-
-
-def _numbering(kind: str, given: list[Any]) -> Details:
-    """Return what was said of a sequence's numbers; the rest follows from type and direction.
-
-    Source: PostgreSQL documentation, CREATE SEQUENCE.
-    """
-    start, increment, minimum, maximum, cache, cycle = given
-    up, end = increment > 0, 2 ** _BITS.get(kind, 63)
-    lowest, highest = (1, end - 1) if up else (-end, -1)
-    numbers = {
-        "start": (start, minimum if up else maximum),
-        "increment": (increment, 1),
-        "minimum": (minimum, lowest),
-        "maximum": (maximum, highest),
-        "cache": (cache, 1),
-    }
-    unusual = [(word, value) for word, (value, usual) in numbers.items() if value != usual]
-    return said([*unusual, ("cycle", "yes" if cycle else None)])
 
 
 def extensions(names: Names, rows: list[Row], member_rows: list[Row]) -> tuple[Extension, ...]:

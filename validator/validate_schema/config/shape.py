@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from ..model.catalog import Action
+from ..model.catalog import Action, Match
+from ..model.contract import Deferral
 
 _Text = Annotated[str, Meta(min_length=1)]
 SeverityName = Literal["error", "warning", "info"]
@@ -121,6 +122,21 @@ class ForeignKeyConfig(_Section, frozen=True, kw_only=True):
     referenced_columns: tuple[str, ...] = ()
     on_delete: Action | None = None
     on_update: Action | None = None
+    match: Match | None = None
+    deferrable: Annotated[
+        Deferral | None, Meta(description='"no", "initially immediate" or "initially deferred".')
+    ] = None
+
+
+class UniqueConfig(_Section, frozen=True, kw_only=True):
+    """A unique of the contract with more to it than its columns."""
+
+    columns: tuple[_Text, ...]
+    name: str | None = None
+    where: Annotated[str | None, Meta(description="The predicate of a partial one.")] = None
+    nulls_distinct: bool | None = None
+    include: tuple[str, ...] | None = None
+    deferrable: Deferral | None = None
 
 
 class PolicyConfig(_Section, frozen=True, kw_only=True):
@@ -133,12 +149,53 @@ class PolicyConfig(_Section, frozen=True, kw_only=True):
     check: str | None = None
 
 
+class TriggerConfig(_Section, frozen=True, kw_only=True):
+    """A trigger of the contract: beside its function, only what is written is compared."""
+
+    function: Annotated[_Text, Meta(description="The function that it calls.")]
+    timing: Literal["before", "after", "instead of"]
+    events: tuple[Literal["INSERT", "UPDATE", "DELETE", "TRUNCATE"], ...]
+    level: Literal["row", "statement"] = "row"
+    when: Annotated[str | None, Meta(description="Its condition.")] = None
+    columns: Annotated[tuple[str, ...] | None, Meta(description="The columns of UPDATE OF.")] = None
+    arguments: tuple[str, ...] | None = None
+    enabled: Literal["origin", "always", "replica", "disabled"] = "origin"
+
+
+class FunctionConfig(_Section, frozen=True, kw_only=True):
+    """A function of the contract: only what is written is compared."""
+
+    returns: str | None = None
+    language: str | None = None
+    body: str | None = None
+    volatility: Literal["immutable", "stable", "volatile"] | None = None
+    security_definer: bool | None = None
+    leakproof: bool | None = None
+    strict: bool | None = None
+    parallel: Literal["unsafe", "restricted", "safe"] | None = None
+    settings: Annotated[tuple[str, ...] | None, Meta(description="search_path=pg_catalog, …")] = None
+    owner: str | None = None
+
+
+class SequenceConfig(_Section, frozen=True, kw_only=True):
+    """A sequence of the contract: only what is written is compared."""
+
+    type: str | None = None
+    start: int | None = None
+    increment: int | None = None
+    minimum: int | None = None
+    maximum: int | None = None
+    cache: int | None = None
+    cycle: bool | None = None
+    owner: str | None = None
+
+
 class TableConfig(_Section, frozen=True, kw_only=True):
     """A table of the contract: only what is written is compared."""
 
     primary_key: Annotated[tuple[_Text, ...], Meta(description="The columns of the primary key.")] = ()
     unique: Annotated[
-        tuple[tuple[_Text, ...], ...],
+        tuple[tuple[_Text, ...] | UniqueConfig, ...],
         Meta(description="Columns that must be unique together, in this order."),
     ] = ()
     indexes: Annotated[
@@ -151,6 +208,10 @@ class TableConfig(_Section, frozen=True, kw_only=True):
         dict[str, tuple[str, ...]],
         Meta(description="By role, exactly the privileges that it has on the table."),
     ] = {}
+    checks: Annotated[dict[str, _Text], Meta(description="By name, the expressions of its CHECKs.")] = {}
+    triggers: dict[str, TriggerConfig] = {}
+    rules: Annotated[tuple[_Text, ...], Meta(description="The names of its rewrite rules.")] = ()
+    owner: Annotated[str | None, Meta(description="The role that owns it.")] = None
     tenant: Annotated[bool | None, Meta(description="Whether the table must carry the tenant column.")] = None
 
 
@@ -170,6 +231,11 @@ class ContractConfig(_Section, frozen=True, kw_only=True):
     views: Annotated[
         dict[str, tuple[str, ...]], Meta(description="Views that must exist, each with columns that it has.")
     ] = {}
+    functions: Annotated[
+        dict[str, FunctionConfig], Meta(description="Functions, by name and argument types: f(a integer).")
+    ] = {}
+    sequences: dict[str, SequenceConfig] = {}
+    extensions: tuple[_Text, ...] = ()
 
 
 class MigrationsConfig(_Section, frozen=True, kw_only=True):

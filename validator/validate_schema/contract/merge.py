@@ -11,11 +11,13 @@ from ..model.contract import (
     ExpectedEnum,
     ExpectedForeignKey,
     ExpectedKey,
+    ExpectedObject,
     ExpectedTable,
     ExpectedView,
 )
 
 _Item = TypeVar("_Item")
+_MAY_BE_EMPTY = ("nulls_distinct", "include", "deferral")
 _DETAILS = ("name", "method", "opclasses", "ordered", "descending", "expressions", "where")
 
 
@@ -29,7 +31,17 @@ def merged(first: Contract, second: Contract) -> Contract:
         tuple(tables[name] for name in sorted(tables)),
         tuple(sorted(_replaced(first.enums, second.enums, _name), key=_name)),
         views=tuple(sorted(_replaced(first.views, second.views, _name), key=_name)),
+        objects=_replaced(first.objects, second.objects, _object),
+        lists=_both(first.lists, second.lists),
     )
+
+
+def _object(item: ExpectedObject) -> tuple[str, ...]:
+    return item.kind, item.schema, item.label
+
+
+def _both(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*first, *second)))
 
 
 def settled(contract: Contract, default_schema: str) -> Contract:
@@ -47,7 +59,13 @@ def settled(contract: Contract, default_schema: str) -> Contract:
         tuple(e for e in contract.enums if e.schema != default_schema),
         views=tuple(v for v in contract.views if v.schema != default_schema),
     )
-    return replace(merged(home, others), closed=contract.closed, sources=contract.sources)
+    return replace(
+        merged(home, others),
+        closed=contract.closed,
+        sources=contract.sources,
+        objects=contract.objects,
+        lists=contract.lists,
+    )
 
 
 def _name(item: ExpectedTable | ExpectedEnum | ExpectedView) -> tuple[str, str]:
@@ -67,6 +85,9 @@ def _table(first: ExpectedTable, second: ExpectedTable) -> ExpectedTable:
         tenant=first.tenant if second.tenant is None else second.tenant,
         primary_key=second.primary_key or first.primary_key,
         complete=first.complete or second.complete,
+        objects=_replaced(first.objects, second.objects, _object),
+        lists=_both(first.lists, second.lists),
+        owner=second.owner or first.owner,
         origin=second.origin,
         where=second.where or first.where,
     )
@@ -101,6 +122,9 @@ def _keys(first: tuple[ExpectedKey, ...], second: tuple[ExpectedKey, ...]) -> tu
     for key in second:
         before = known.get((key.columns, key.predicate), key)
         kept = {field: getattr(key, field) or getattr(before, field) for field in _DETAILS}
+        for field in _MAY_BE_EMPTY:
+            given = getattr(key, field)
+            kept[field] = getattr(before, field) if given is None else given
         known[(key.columns, key.predicate)] = replace(key, **kept)
     return tuple(known.values())
 

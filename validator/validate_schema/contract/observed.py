@@ -1,25 +1,43 @@
 """Expectations taken from a catalog: the target shall be as that database is."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+from msgspec.structs import replace
 
 from ..catalog.ledgers import ledgers
-from ..model.catalog import Catalog, Column, Constraint, Index, Policy, QName, Table
+from ..model.catalog import (
+    POSTGRESQL,
+    Catalog,
+    Column,
+    Constraint,
+    Function,
+    Index,
+    Policy,
+    QName,
+    Sequence,
+    Table,
+)
 from ..model.contract import (
+    AnyObject,
     Contract,
     ExpectedColumn,
     ExpectedEnum,
     ExpectedForeignKey,
     ExpectedGrant,
     ExpectedKey,
+    ExpectedObject,
     ExpectedPolicy,
     ExpectedTable,
     ExpectedView,
+    ObjectKind,
 )
 from ..sql.ident import quote_ident
 from ..sql.types import parse_type
 
 _DESCENDING = 1  # the flag in pg_index.indoption
+_OBJECTS_SINCE = 2  # the snapshot format
+_Movable = TypeVar("_Movable", Function, Sequence)
 Where = Callable[[str, QName, str], str]
 
 
@@ -29,26 +47,44 @@ def nowhere(_kind: str, _owner: QName, _name: str) -> str:
 
 
 class _Setting(NamedTuple):
-    """What the records of one catalog share: its default schema, its name, where things were written."""
+    """What the records of one catalog share: its default schema, its name, where things were written,
+    and whether owners mean something."""
 
     home: str
     origin: str
     where: Where
+    owners: bool
+
+    def object(self, kind: ObjectKind, owner: QName, record: AnyObject) -> ExpectedObject:
+        """Return an object as it is expected; `owner` is the table that it is on, or itself."""
+        where = self.where(kind, owner, record.name)
+        return ExpectedObject.of(kind, record, origin=self.origin, where=where)
+
+    def at_home(self, record: _Movable) -> _Movable:
+        """Return a function or sequence in the default schema, where it is in this catalog's."""
+        return replace(record, schema="") if record.schema == self.home else record
 
     def schema(self, name: QName) -> str | None:
         """Return a schema for the contract: none where the default one is meant."""
         return None if name.schema == self.home else name.schema
 
 
-def observed_contract(catalog: Catalog, origin: str, where: Where = nowhere) -> Contract:
+_ON_TABLES = ("check", "trigger", "rule")
+_ALONE = ("function", "procedure", "aggregate", "window", "sequence", "extension")
+
+
+def observed_contract(
+    catalog: Catalog, origin: str, where: Where = nowhere, *, owners: bool = False
+) -> Contract:
     """Return what `catalog` holds as expectations; `origin` names the source, for people.
 
     `where(kind, owner, name)` says in which file and line something was written: kind is table, enum or
     view (of the name `owner`), or column, key or policy (`name`, of the table `owner`); empty if unknown.
     Objects of the catalog's default schema are expected in the target's default schema. Partitions and
-    migration tools' own tables are left out, as are an owner's privileges on its own tables.
+    migration tools' own tables are left out, as are an owner's privileges on its own tables; who owns
+    them is expected where `owners` mean something.
     """
-    given = _Setting(catalog.server.default_schema, origin, where)
+    given = _Setting(catalog.server.default_schema, origin, where, owners)
     kept = ledgers(catalog)
     tables = tuple(
         _table(table, given) for table in catalog.tables if table.parent is None and table.qname not in kept
@@ -73,7 +109,40 @@ def observed_contract(catalog: Catalog, origin: str, where: Where = nowhere) -> 
         )
         for v in catalog.views
     )
-    return Contract(tables, enums, views=views)
+    whole = catalog.server.product == POSTGRESQL and catalog.format >= _OBJECTS_SINCE
+    return Contract(
+        tables,
+        enums,
+        views=views,
+        objects=tuple(_alone(catalog, given)) if whole else (),
+        lists=_ALONE if whole else (),
+    )
+
+
+def _alone(catalog: Catalog, given: _Setting) -> Iterator[ExpectedObject]:
+    """Yield functions, sequences that no column owns, and extensions."""
+    for function in catalog.functions:
+        yield given.object(function.kind, function.qname, given.at_home(function))
+    for sequence in catalog.sequences:
+        if sequence.owned_by is None:
+            name = QName(sequence.schema, sequence.name)
+            yield given.object("sequence", name, given.at_home(sequence))
+    for extension in catalog.extensions:
+        yield given.object("extension", QName("", extension.name), replace(extension, members=()))
+
+
+def _on_table(table: Table, given: _Setting) -> Iterator[ExpectedObject]:
+    """Yield the checks, triggers and rules that the table does not have from its parent."""
+    for constraint in table.checks:
+        if not constraint.inherited:
+            yield given.object("check", table.qname, constraint)
+    for trigger in table.triggers:
+        if not trigger.inherited:
+            schema, name = trigger.function
+            function = QName("" if schema == given.home else schema, name)
+            yield given.object("trigger", table.qname, replace(trigger, function=function))
+    for rule in table.rules:
+        yield given.object("rule", table.qname, rule)
 
 
 def _table(table: Table, given: _Setting) -> ExpectedTable:
@@ -94,6 +163,9 @@ def _table(table: Table, given: _Setting) -> ExpectedTable:
             if grant.grantee != table.owner
         ),
         complete=True,
+        objects=tuple(_on_table(table, given)),
+        lists=_ON_TABLES,
+        owner=table.owner if given.owners else None,
         origin=given.origin,
         where=given.where("table", table.qname, ""),
     )
@@ -135,6 +207,7 @@ def _key(index: Index, table: Table, given: _Setting) -> ExpectedKey:
     """Return a unique or an index; where a key is an expression, its text stands among the columns."""
     columns = tuple(_keys(index))
     options = index.options or (0,) * len(columns)
+    constraint = next((c for c in table.constraints if c.index == index.name and index.unique), None)
     return ExpectedKey(
         columns=columns,
         expressions=index.expressions,
@@ -144,6 +217,9 @@ def _key(index: Index, table: Table, given: _Setting) -> ExpectedKey:
         descending=tuple(c for c, flags in zip(columns, options, strict=False) if flags & _DESCENDING),
         opclasses=tuple(_telling(name, index.method) for name in index.opclasses),
         predicate=index.predicate,
+        nulls_distinct=not index.nulls_not_distinct,
+        include=index.include,
+        deferral=constraint.deferral if constraint is not None else "no",
         origin=given.origin,
         where=given.where("key", table.qname, index.name),
     )
@@ -171,6 +247,9 @@ def _foreign_key(key: Constraint, table: Table, given: _Setting) -> ExpectedFore
         on_delete=key.on_delete,
         on_update=key.on_update,
         name=key.name,
+        match=key.match,
+        deferral=key.deferral,
+        enforced=key.enforced,
         origin=given.origin,
         where=given.where("key", table.qname, key.name),
     )

@@ -35,6 +35,7 @@ from .relations import Details as Details
 from .relations import Enabled as Enabled
 from .relations import Grant as Grant
 from .relations import Index as Index
+from .relations import Match as Match
 from .relations import Policy as Policy
 from .relations import QName as QName
 from .relations import Record as Record

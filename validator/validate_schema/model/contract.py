@@ -5,11 +5,13 @@
 file and line in it, where there is one (``prisma/schema.prisma:42``).
 """
 
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from .catalog import Action
+from .catalog import Action, Constraint, Extension, Function, Match, Rule, Sequence, Trigger
+
+Deferral = Literal["no", "initially immediate", "initially deferred"]
 
 
 class _Expected(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -40,6 +42,7 @@ class ExpectedKey(_Expected, frozen=True, kw_only=True):
     a longer index that starts with its columns is another one. `method` is an access method
     (``gin``), `opclasses` name each column's operator class (empty: not declared), `descending` the
     columns that are sorted so, compared when `ordered`. `predicate` is the SQL expression of a partial one.
+    Of a unique, `nulls_distinct` and `deferral`, and `include`, the columns that it only carries along.
     """
 
     columns: tuple[str, ...]
@@ -50,6 +53,9 @@ class ExpectedKey(_Expected, frozen=True, kw_only=True):
     descending: tuple[str, ...] = ()
     predicate: str | None = None
     expressions: tuple[str, ...] = ()
+    nulls_distinct: bool | None = None
+    include: tuple[str, ...] | None = None
+    deferral: Deferral | None = None
 
 
 class ExpectedForeignKey(_Expected, frozen=True, kw_only=True):
@@ -60,6 +66,9 @@ class ExpectedForeignKey(_Expected, frozen=True, kw_only=True):
     on_delete: Action | None = None
     on_update: Action | None = None
     name: str | None = None
+    match: Match | None = None
+    deferral: Deferral | None = None
+    enforced: bool | None = None
 
 
 class ExpectedPolicy(_Expected, frozen=True, kw_only=True):
@@ -78,9 +87,61 @@ class ExpectedGrant(_Expected, frozen=True, kw_only=True):
     privileges: tuple[str, ...]
 
 
+ObjectKind = Literal[
+    "check", "trigger", "rule", "function", "procedure", "aggregate", "window", "sequence", "extension"
+]
+AnyObject: TypeAlias = Constraint | Trigger | Rule | Function | Sequence | Extension
+
+
+class ExpectedObject(_Expected, frozen=True, kw_only=True):
+    """A check, trigger or rule of a table, or an object of its own, as a catalog would hold it in the field
+    of its kind. `said` names the attributes that were declared; None: all of them, but for owner,
+    privileges and an extension's version, which differ from server to server. An empty schema in the
+    record is the default one."""
+
+    kind: ObjectKind
+    check: Constraint | None = None
+    trigger: Trigger | None = None
+    rule: Rule | None = None
+    function: Function | None = None
+    sequence: Sequence | None = None
+    extension: Extension | None = None
+    said: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        kind: ObjectKind,
+        record: AnyObject,
+        said: tuple[str, ...] | None = None,
+        *,
+        origin: str = "",
+        where: str = "",
+    ) -> "ExpectedObject":
+        """Return the expectation that there is such an object."""
+        field: Any = {type(record).__name__.lower().replace("constraint", "check"): record}
+        return cls(kind=kind, said=said, origin=origin, where=where, **field)
+
+    @property
+    def record(self) -> AnyObject:
+        fields = (self.check, self.trigger, self.rule, self.function, self.sequence, self.extension)
+        return next(record for record in fields if record is not None)
+
+    @property
+    def schema(self) -> str:
+        record = self.function or self.sequence
+        return record.schema if record is not None else ""
+
+    @property
+    def label(self) -> str:
+        name = self.record.name
+        return f"{name}({self.function.arguments})" if self.function is not None else name
+
+
 class ExpectedTable(_Expected, frozen=True, kw_only=True):
     """A table. `primary_key` is None where the declaration does not speak of one. The declaration is
     `complete` where it is the whole table: a key or index that it does not list is not meant to be.
+    `objects` are its checks, triggers and rules, and `lists` names the kinds of which it has all.
     """
 
     name: str
@@ -94,6 +155,9 @@ class ExpectedTable(_Expected, frozen=True, kw_only=True):
     tenant: bool | None = None
     primary_key: ExpectedKey | None = None
     complete: bool = False
+    objects: tuple[ExpectedObject, ...] = ()
+    lists: tuple[str, ...] = ()
+    owner: str | None = None
 
 
 class ExpectedEnum(_Expected, frozen=True, kw_only=True):
@@ -114,10 +178,13 @@ class ExpectedView(_Expected, frozen=True, kw_only=True):
 
 
 class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
-    """All expectations. `closed` makes every undeclared table and column a finding."""
+    """All expectations. `closed` makes every undeclared table and column a finding. `objects` are functions,
+    sequences and extensions, and `lists` names the kinds of which it has all."""
 
     tables: tuple[ExpectedTable, ...] = ()
     enums: tuple[ExpectedEnum, ...] = ()
     closed: bool = False
     sources: tuple[str, ...] = ()
     views: tuple[ExpectedView, ...] = ()
+    objects: tuple[ExpectedObject, ...] = ()
+    lists: tuple[str, ...] = ()

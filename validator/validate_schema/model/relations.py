@@ -73,6 +73,7 @@ class Column(Record, frozen=True):
 
 ConstraintKind = Literal["primary key", "unique", "foreign key", "check", "exclusion", "not null"]
 Action = Literal["no action", "restrict", "cascade", "set null", "set default"]
+Match = Literal["simple", "full", "partial"]
 
 
 class Constraint(Record, frozen=True):
@@ -101,9 +102,15 @@ class Constraint(Record, frozen=True):
     referenced_columns: tuple[str, ...] = ()
     on_delete: Action = "no action"
     on_update: Action = "no action"
-    match: Literal["simple", "full", "partial"] = "simple"
+    match: Match = "simple"
     set_columns: tuple[str, ...] = ()
     enabled: Enabled = "origin"
+
+    @property
+    def deferral(self) -> Literal["no", "initially immediate", "initially deferred"]:
+        if not self.deferrable:
+            return "no"
+        return "initially deferred" if self.deferred else "initially immediate"
 
 
 class Index(Record, frozen=True):

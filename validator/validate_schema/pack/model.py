@@ -1,5 +1,6 @@
 """The records that a check reads: the catalog, the contract and the evidence, and words for them."""
 
+from ..contract.diff.objects import declared_changes as declared_changes
 from ..model import catalog as catalog
 from ..model import contract as contract
 from ..model import difference as difference

@@ -16,8 +16,8 @@ from .sides import Side
 
 _LISTED = 10
 _NOT_DECLARED = (
-    "a contract does not speak of checks, functions, triggers, sequences, how views are defined and whether"
-    " row-level security is on: they were not compared"
+    "a contract does not speak of how views are defined and whether row-level security is on, nor of checks,"
+    " triggers, rules, functions, sequences and extensions unless it lists them: they were not compared"
 )
 _NOT_REPLAYED = (
     "the migrations ran on a scratch server: owners, storage options, most privileges, tables that record"

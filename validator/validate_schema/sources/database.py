@@ -27,4 +27,4 @@ def read(entry: str, _base: Path, _context: SourceContext) -> Contract:
     destination = parse_url(entry)
     with connect(entry) as own:
         catalog = read_catalog(own, default_schema=destination.default_schema)
-    return observed_contract(catalog, destination.shown)
+    return observed_contract(catalog, destination.shown, owners=True)

@@ -99,9 +99,11 @@ def _unnamed(contract: Contract, made: dict[str, Any]) -> Contract:
             primary_key=replace(key, name=None) if key is not None else None,
             uniques=tuple(k if k.name in given else replace(k, name=None) for k in table.uniques),
             foreign_keys=tuple(replace(k, name=None) for k in table.foreign_keys),
+            objects=tuple(o for o in table.objects if o.kind == "check" and o.label in given),
+            lists=(),
         )
 
-    return replace(contract, tables=tuple(map(named, contract.tables)))
+    return replace(contract, tables=tuple(map(named, contract.tables)), objects=(), lists=())
 
 
 def _places(made: dict[str, Any], catalog: Catalog) -> Where:

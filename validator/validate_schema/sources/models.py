@@ -17,7 +17,7 @@ from ..model.errors import ConfigError
 from . import SourceContext
 from .class_lines import ClassLines
 from .models_columns import Reader, column, enums
-from .models_keys import foreign_keys, indexes, primary_key, uniques
+from .models_keys import checks, foreign_keys, indexes, primary_key, uniques
 from .models_where import TableLines
 from .modules import brief, import_object, project_modules
 
@@ -136,6 +136,7 @@ def _table(table: "Table", reader: Reader, lines: TableLines) -> ExpectedTable:
         indexes=tuple(indexes(table, reader, lines)),
         foreign_keys=references,
         complete=True,
+        objects=tuple(sorted(checks(table, reader, lines), key=lambda item: item.label)),
         origin=reader.entry,
         where=lines.table(table),
     )

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
-from ..model.catalog import Action
-from ..model.contract import ExpectedForeignKey, ExpectedKey
+from ..model.catalog import Action, Match
+from ..model.catalog import Constraint as CatalogCheck
+from ..model.contract import Deferral, ExpectedForeignKey, ExpectedKey, ExpectedObject
 from .models_columns import Reader
 from .models_where import TableLines
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Constraint, ForeignKeyConstraint, Index, Table
 
 _ACTIONS: dict[str, Action] = {action: action for action in get_args(Action)}
+_MATCHES: dict[str, Match] = {match: match for match in get_args(Match)}
 
 
 class _Part(NamedTuple):
@@ -46,9 +48,13 @@ def uniques(table: "Table", reader: Reader, lines: TableLines) -> Iterator[Expec
     for constraint in sorted(table.constraints, key=_place):
         if isinstance(constraint, UniqueConstraint):
             columns, name = tuple(constraint.columns), _constraint_name(constraint, reader)
+            options = constraint.dialect_options["postgresql"]
             yield ExpectedKey(
                 columns=tuple(c.name for c in columns),
                 name=name,
+                nulls_distinct=not _option(options, "nulls_not_distinct"),
+                include=_carried(options),
+                deferral=_deferral(constraint),
                 origin=reader.entry,
                 where=lines.key(table, name, columns),
             )
@@ -83,6 +89,8 @@ def _index(index: "Index", table: "Table", reader: Reader, lines: TableLines) ->
         ordered=True,
         descending=tuple(part.text for part in parts if part.descending),
         predicate=reader.sql(predicate) if predicate is not None else None,
+        nulls_distinct=not _option(options, "nulls_not_distinct") if index.unique else None,
+        include=_carried(options),
         origin=reader.entry,
         where=lines.key(table, name, tuple(index.columns)),
     )
@@ -105,8 +113,22 @@ def _part(expression: Any, reader: Reader) -> _Part:
     found = re.fullmatch(r'\s*("(?:[^"]|"")+"|[a-z_][a-z0-9_]*)\s*(desc|asc)?\s*', written, re.IGNORECASE)
     if found is not None:
         name = _plain(found[1]) or ""
-        return _Part(name, name, False, (found[2] or "").lower() == "desc")
+        return _Part(name, name, False, descending or (found[2] or "").lower() == "desc")
     return _Part(written, str(getattr(expression, "key", "")), True, descending)
+
+
+def checks(table: "Table", reader: Reader, lines: TableLines) -> Iterator[ExpectedObject]:
+    """Yield the CHECK constraints that have a name, but for those that a type brings along."""
+    from sqlalchemy import CheckConstraint
+
+    for constraint in table.constraints:
+        if not isinstance(constraint, CheckConstraint) or getattr(constraint, "_type_bound", False):
+            continue
+        name = _constraint_name(constraint, reader)
+        if name is not None:
+            record = CatalogCheck(name, "check", (), f"CHECK ({reader.sql(constraint.sqltext)})")
+            where = lines.key(table, name, ())
+            yield ExpectedObject.of("check", record, ("definition",), origin=reader.entry, where=where)
 
 
 def foreign_keys(table: "Table", reader: Reader, lines: TableLines) -> Iterator[ExpectedForeignKey]:
@@ -128,9 +150,30 @@ def _foreign_key(
         on_delete=_action(key.ondelete),
         on_update=_action(key.onupdate),
         name=name,
+        match=_MATCHES.get(str(key.match or "simple").lower()),
+        deferral=_deferral(key),
         origin=reader.entry,
         where=lines.key(table, name, columns),
     )
+
+
+def _option(options: Any, name: str) -> Any:
+    """Return an option of the PostgreSQL dialect; older versions of SQLAlchemy know fewer."""
+    try:
+        return options[name]
+    except KeyError:
+        return None
+
+
+def _carried(options: Any) -> tuple[str, ...]:
+    return tuple(str(getattr(column, "name", column)) for column in _option(options, "include") or ())
+
+
+def _deferral(constraint: "Constraint") -> Deferral:
+    """Return when a constraint is checked. INITIALLY DEFERRED makes it deferrable."""
+    if (constraint.initially or "").lower() == "deferred":
+        return "initially deferred"
+    return "initially immediate" if constraint.deferrable else "no"
 
 
 def _action(written: str | None) -> Action:

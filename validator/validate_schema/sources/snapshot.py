@@ -10,4 +10,4 @@ from . import SourceContext, require_file
 
 def read(entry: str, base: Path, _context: SourceContext) -> Contract:
     """Return what the snapshot holds. Raises `ConfigError`, or `SnapshotError` for another file."""
-    return observed_contract(load_snapshot(require_file(entry, base)), entry)
+    return observed_contract(load_snapshot(require_file(entry, base)), entry, owners=True)

@@ -14,6 +14,7 @@ from .changes import names
 from .expected import TABLE, Side
 from .kinds import labels
 from .loop import Kind, compared, field, qname, told
+from .objects import objects
 from .terms import Terms
 
 _Item = TypeVar("_Item", ExpectedTable, ExpectedEnum, ExpectedView)
@@ -51,6 +52,7 @@ def compare_contracts(
             *told(TABLE, tables, terms, whole=whole),
             *compared(_ENUM, old.enums, new.enums, terms, whole=whole),
             *compared(_VIEW, _views(before), _views(after), terms, whole=whole),
+            *objects(old.objects, new.objects, terms, (old.lists, new.lists)),
         )
     )
 
@@ -85,10 +87,10 @@ def count_declared(contract: Contract) -> int:
     """Return how many objects a declaration speaks of."""
     on_tables = sum(
         1 + len(t.columns) + len(t.uniques) + len(t.indexes) + len(t.foreign_keys) + len(t.policies)
-        + (t.primary_key is not None)
+        + len(t.objects) + (t.primary_key is not None)
         for t in contract.tables
     )  # fmt: skip
-    return on_tables + len(contract.enums) + len(contract.views)
+    return on_tables + len(contract.enums) + len(contract.views) + len(contract.objects)
 
 
 def undeclared_tables(

@@ -12,6 +12,7 @@ from ...model.wording import some
 from .changes import grants, yes_no
 from .expected_keys import keys, references
 from .loop import Attribute, Kind, as_declared, compared, differences, field, qname
+from .objects import objects
 from .policies import POLICY, described
 from .terms import Terms
 
@@ -34,6 +35,15 @@ class Side(NamedTuple):
         return self.table.name
 
     @property
+    def owner(self) -> str | None:
+        return self.table.owner
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """The kinds of checks, triggers and rules of which it has all."""
+        return self.table.lists
+
+    @property
     def whole(self) -> bool:
         """Whether it has all of the table's columns, keys and indexes."""
         return self.full or self.table.complete
@@ -48,6 +58,7 @@ def _parts(before: Side, after: Side, ref: ObjectRef, terms: Terms) -> Iterator[
     yield from references(before.table, after.table, terms, whole)
     yield from compared(_POLICY, _policies(before), _policies(after), terms, on=on, whole=full)
     yield from _privileges(before, after, ref, terms)
+    yield from objects(before.table.objects, after.table.objects, terms, (before.lists, after.lists), on)
 
 
 def _alike(old: Side, new: Side, terms: Terms) -> bool:
@@ -61,6 +72,7 @@ def _alike(old: Side, new: Side, terms: Terms) -> bool:
 
 TABLE: Kind[Side] = Kind(
     "table",
+    (field("owner", "owner", as_declared),),
     described=lambda side, _: some(len(side.table.columns), "column"),
     key=lambda side: (side.schema, side.name),
     alike=_alike,

@@ -12,8 +12,8 @@ from ...model.catalog import QName
 from ...model.contract import ExpectedForeignKey, ExpectedKey, ExpectedTable
 from ...model.difference import Change
 from ...sql.ident import display
-from .changes import names
-from .loop import Attribute, Kind, as_declared, field, same_content, told
+from .changes import names, yes_no
+from .loop import Attribute, Kind, as_declared, field, loses, same_content, told
 from .pairs import Pairs
 from .terms import Terms
 
@@ -133,6 +133,14 @@ def _descending(key: ExpectedKey, _: Terms) -> str | None:
     return names(sorted(key.descending)) or "none" if key.ordered else None
 
 
+def _yes_no(value: bool | None) -> str | None:
+    return None if value is None else yes_no(value)
+
+
+def _carried(columns: tuple[str, ...] | None) -> str | None:
+    return None if columns is None else names(sorted(columns)) or "none"
+
+
 _DETAILS: tuple[Attribute[Any], ...] = (
     field("predicate", "predicate", same=_same_predicate),
     field("method", "method", as_declared),
@@ -143,6 +151,9 @@ _DETAILS: tuple[Attribute[Any], ...] = (
         lambda classes: names([name or "default" for name in classes]),
         same=_same_classes,
     ),
+    field("nulls distinct", "nulls_distinct", _yes_no),
+    field("include", "include", _carried),
+    field("deferrable", "deferral", as_declared),
 )
 
 
@@ -183,6 +194,9 @@ _LINK: tuple[Attribute[Any], ...] = (
     Attribute("references", _reference, _same_target),
     field("on delete", "on_delete", as_declared),
     field("on update", "on_update", as_declared),
+    field("match", "match", as_declared),
+    field("deferrable", "deferral", as_declared),
+    field("enforced", "enforced", _yes_no, widens=loses("enforced")),
 )
 
 

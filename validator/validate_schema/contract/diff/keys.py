@@ -35,7 +35,7 @@ _CONSTRAINT: tuple[Attribute[Any], ...] = (
     ),
     flag("validated", "validated"),
     flag("enforced", "enforced", widens=loses("enforced")),
-    Attribute("deferrable", lambda c, _: _deferral(c)),
+    field("deferrable", "deferral"),
     field("inherited by children", "no_inherit", lambda no_inherit: yes_no(not no_inherit)),
     Attribute("references", lambda c, terms: _reference(c, terms.default_schema), _same_target),
     Attribute("on delete", lambda c, _: _deletion(c)),
@@ -97,12 +97,6 @@ def _not_null(before: Table, after: Table, terms: Terms) -> Iterator[Change]:
             yield from differences(_NOT_NULL, old[new.columns], new, ref, terms)
 
 
-def _deferral(constraint: Constraint) -> str:
-    if not constraint.deferrable:
-        return "no"
-    return "initially deferred" if constraint.deferred else "initially immediate"
-
-
 def _reference(key: Constraint, default_schema: str) -> str:
     table = shown(key.references, default_schema) if key.references else ""
     return f"{table} ({names(key.referenced_columns)})"
@@ -121,7 +115,7 @@ def described(constraint: Constraint, default_schema: str) -> str:
         text += f" references {_reference(constraint, default_schema)}"
         text += f" on delete {_deletion(constraint)} on update {constraint.on_update}"
     if constraint.deferrable:
-        text += f" deferrable {_deferral(constraint)}"
+        text += f" deferrable {constraint.deferral}"
     return text if constraint.validated else f"{text} not valid"
 
 
