@@ -1,12 +1,13 @@
 """Judge what stands in a database with one check, as the engine does."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
 import psycopg
 from msgspec import structs
+from msgspec.structs import replace
 
 from tests.fix_bench import Bench, execute
 from validate_schema.catalog import read_catalog

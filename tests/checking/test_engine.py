@@ -1,10 +1,10 @@
 """The engine counts what it examined, and a broken check never passes for a clean one."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date
 
 import pytest
+from msgspec.structs import replace
 
 from validate_schema.checking.baseline import decide
 from validate_schema.checking.declare import Check, Judge, Selector, check

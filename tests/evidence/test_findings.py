@@ -1,10 +1,10 @@
 """One defect, one finding: what static checks explain is not said again, unless the two disagree."""
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.fix_examples import facts_of
 from tests.fix_proof import HEALTHY, NOTE, ORGANIZATION, PROTECTED, TENANT, execute

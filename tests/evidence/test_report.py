@@ -1,6 +1,6 @@
 """What a report makes of the proof: who is proven, where reading and trying disagree, names of scripts."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tests import fix_report
 from tests.fix_world import tenant_table, world

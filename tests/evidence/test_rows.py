@@ -1,12 +1,12 @@
 """Rows are counted within bounds, completely or not at all, and nothing is written."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import psycopg
 import pytest
+from msgspec.structs import replace
 from psycopg import sql
 
 from tests.fix_examples import facts_of

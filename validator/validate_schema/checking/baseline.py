@@ -1,9 +1,9 @@
 """An earlier report as the measure of this one: what is new since, what is gone, what nobody knows."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from ..model.finding import Finding, Severity
 from ..model.report import BaselineFacts, CheckResult, Report, Verdict

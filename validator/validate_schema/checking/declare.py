@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from inspect import cleandoc
 from typing import Any, get_args
+
+import msgspec
 
 from ..facts.facts import Facts
 from ..model.declared import NO_PROMISE, DeclaredCheck, Explained, Family, Promise
@@ -18,8 +19,7 @@ PROOF, SUPPRESSIONS = "proof", "suppressions"
 MIGRATION_EVIDENCE = frozenset({"files", "ledger", "replay", "drift", "dry run", "fixtures"})
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(msgspec.Struct, frozen=True):
     """A declared check: a value, never registered by being imported.
 
     `judge` looks at one subject and returns a `Flaw`, `Undecided`, `Unexamined`, or None when it passes.

@@ -7,10 +7,10 @@ suppressions after all others.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from ..facts.facts import Facts, NotExamined, SuppressionUse
 from ..facts.subjects import ref_of
@@ -24,8 +24,7 @@ from .declare import PROOF, SUPPRESSIONS, Check, Verdict
 from .suppress import Suppressions
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What all checks said. Findings are sorted by severity (worst first), check and object.
 
     `subjects` lists, by check, what was examined and how it fared, where that was asked for. `checks` are
@@ -36,9 +35,9 @@ class Outcome:
     results: tuple[CheckResult, ...]
     findings: tuple[Finding, ...]
     suppressed: tuple[Suppressed, ...]
-    subjects: dict[str, tuple[SubjectFacts, ...]] = field(default_factory=dict)
+    subjects: dict[str, tuple[SubjectFacts, ...]] = msgspec.field(default_factory=dict)
     checks: tuple[Check, ...] = ()
-    undecided: Mapping[str, int] = field(default_factory=dict)
+    undecided: Mapping[str, int] = msgspec.field(default_factory=dict)
 
     @property
     def unexamined(self) -> tuple[str, ...]:
@@ -51,17 +50,16 @@ class Outcome:
         return not self.unexamined and not self.undecided
 
 
-@dataclass
-class _Tally:
+class _Tally(msgspec.Struct):
     """The running count of one check."""
 
     check: Check
     severity: Severity
-    flaws: list[tuple[ObjectRef, Flaw]] = field(default_factory=list)
-    errors: list[ObjectRef] = field(default_factory=list)  # by the check's own severity
+    flaws: list[tuple[ObjectRef, Flaw]] = msgspec.field(default_factory=list)
+    errors: list[ObjectRef] = msgspec.field(default_factory=list)  # by the check's own severity
     examined: int = 0
-    undecided: list[Undecided] = field(default_factory=list)
-    unexamined: list[str] = field(default_factory=list)
+    undecided: list[Undecided] = msgspec.field(default_factory=list)
+    unexamined: list[str] = msgspec.field(default_factory=list)
     subjects: list[SubjectFacts] | None = None
     reason: str = ""
     broken: bool = False

@@ -7,13 +7,15 @@ import pkgutil
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from ..config import LoadedConfig
 from ..config.file import rules_of
@@ -36,8 +38,7 @@ class _Found(NamedTuple):
     place: str
 
 
-@dataclass(frozen=True)
-class _Pack:
+class _Pack(msgspec.Struct, frozen=True):
     """What one pack declares. `name` is how a report calls it ("" for ours), `home` the folder or file that
     it was loaded from: the same one under two names is one pack."""
 

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import date
+
+import msgspec
 
 from ..facts.facts import SuppressionUse
 from ..model.finding import ObjectRef
@@ -29,12 +30,11 @@ def matches(pattern: str, name: str) -> bool:
     return len(name) - len(tail) >= position and name.endswith(tail)
 
 
-@dataclass
-class _Alike:
+class _Alike(msgspec.Struct):
     """The suppressions of one check (or family) and one object, by their places in the config."""
 
-    places: list[int] = field(default_factory=list)
-    in_force: list[int] = field(default_factory=list)
+    places: list[int] = msgspec.field(default_factory=list)
+    in_force: list[int] = msgspec.field(default_factory=list)
 
 
 class Suppressions:

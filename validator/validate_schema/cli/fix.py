@@ -1,11 +1,11 @@
 """`validate-schema fix`: a corrective migration, tried before it is written."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec.structs import replace
 
 from ..model.errors import UsageError
 from ..model.wording import form, some
@@ -64,7 +64,7 @@ def command(*, output: Path | None, into: Path | None, name: str, force: bool, *
     from .request import request_of
 
     told = options.Options(**given)
-    request = request_of(replace(told, baseline=None))
+    request = request_of(options.Options(**given | {"baseline": None}))
     if told.baseline is not None:
         request = replace(request, baseline=Baseline(read_report(told.baseline), told.baseline.name))
     return _finish(corrected(request, output, into, name=name, progress=Progress()), force=force)

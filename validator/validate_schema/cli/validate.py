@@ -1,7 +1,8 @@
 """The bare run: examine the target, write the reports, print the summary."""
 
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from ..config import load
 from ..model.progress import Progress

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from ..model.catalog import Column, QName, Table
 from ..sql.ident import quote_ident, quote_qname
@@ -21,16 +22,14 @@ class Read(NamedTuple):
     column: str
 
 
-@dataclass(frozen=True)
-class Count:
+class Count(msgspec.Struct, frozen=True):
     """One count: a subquery that yields `rows` and `sample`, and the columns that it reads."""
 
     sql: str
     reads: tuple[Read, ...]
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """What is counted by reading in one statement, and the counts that constraints or types settle.
 
     `column` is the tenant column; `name` the constraint or index that the counts are about, if any.

@@ -9,8 +9,9 @@ documentation, `row_security`, `statement_timeout`, SET TRANSACTION.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from ..facts.facts import Facts
 from ..model.catalog import Column, QName, Table

@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import Any, TypeVar
+
+import msgspec
 
 from ..model.catalog import Catalog, Constraint, Function, QName, Role, Sequence, Table, View
 from ..model.contract import Contract, ExpectedTable
@@ -30,8 +31,7 @@ class NotExamined(Exception):  # noqa: N818 - not an error: a result
     """
 
 
-@dataclass(frozen=True)
-class SuppressionUse:
+class SuppressionUse(msgspec.Struct, frozen=True):
     """One configured suppression, parsed. `expires` None with `expires_text` set: unreadable date.
 
     The engine fills the last two before the SUP checks run: how many findings it `matched`, and
@@ -58,8 +58,7 @@ class SuppressionUse:
         return ObjectRef("suppression", name=f"{self.check} {self.object}")
 
 
-@dataclass(frozen=True)
-class ConfigName:
+class ConfigName(msgspec.Struct, frozen=True):
     """A table or role named in the config; `where` is its key there (``tenancy.global``)."""
 
     name: str
@@ -68,8 +67,7 @@ class ConfigName:
     expires: date | None = None
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True, dict=True):
     """The world of one run. Immutable; derived look-ups are computed once, when first asked for.
 
     `no_catalog` is set where there is no schema to judge, and says why: checks that judge one do not run.
@@ -88,7 +86,7 @@ class Facts:
     config_names: tuple[ConfigName, ...] = ()
     today: date = date(1970, 1, 1)
     no_catalog: str = ""
-    told: Mapping[str, tuple[ObjectRef, ...]] = field(default_factory=dict)
+    told: Mapping[str, tuple[ObjectRef, ...]] = msgspec.field(default_factory=dict)
 
     @cached_property
     def missing(self) -> Mapping[str, str]:

@@ -5,7 +5,8 @@ directly (tenant column = context) or by a join to one that is. What is not unde
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from ..facts.context import ContextReader, is_setting
 from ..facts.facts import Facts
@@ -90,8 +91,7 @@ def _owned(facts: Facts) -> frozenset[QName]:
     return frozenset(found)
 
 
-@dataclass(frozen=True)
-class _Item:
+class _Item(msgspec.Struct, frozen=True):
     """A relation in FROM: whether it holds tenants' rows, its columns (None: not known), those that
     hold the tenant, and its name."""
 
@@ -101,15 +101,14 @@ class _Item:
     name: QName | None = None
 
 
-@dataclass(frozen=True)
-class _Scope:
+class _Scope(msgspec.Struct, frozen=True):
     """The relations of one query block and of those around it, and the WITH queries in sight (True:
     confined). `ties_outer`: its conditions hold for the rows of the blocks around it too."""
 
-    items: dict[str, _Item] = field(default_factory=dict)
+    items: dict[str, _Item] = msgspec.field(default_factory=dict)
     outer: "_Scope | None" = None
-    queries: dict[str, bool] = field(default_factory=dict)
-    bound: set[str] = field(default_factory=set)
+    queries: dict[str, bool] = msgspec.field(default_factory=dict)
+    bound: set[str] = msgspec.field(default_factory=set)
     ties_outer: bool = False
 
     def owner(self, parts: tuple[str, ...]) -> "tuple[_Scope, str] | None":

@@ -3,10 +3,11 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from msgspec.structs import replace
 
 from ..checking.baseline import FAIL_ON, Baseline
 from ..config import Config, LoadedConfig, load, parse_toml

@@ -1,12 +1,12 @@
 """The main job: open the target, read it, judge it, report. Everything the CLI's bare run does."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from ..checking.baseline import measured
 from ..checking.engine import judge

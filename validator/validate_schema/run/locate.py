@@ -5,12 +5,12 @@ else the line of the config that names it.
 """
 
 import re
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from ..checking.engine import Outcome
 from ..model.errors import MigrationError

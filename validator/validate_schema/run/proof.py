@@ -1,10 +1,10 @@
 """The proof as part of a run: whether it is wanted, on which copy it is made, what it is told."""
 
-from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from ..checking.declare import PROOF
 from ..config import ProveConfig

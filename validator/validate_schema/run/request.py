@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from ..checking.baseline import Baseline
 from ..checking.declare import Check
@@ -23,8 +25,7 @@ if TYPE_CHECKING:
     from .arguments import Asked
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """One run, as the command line or a library caller asks for it.
 
     `checks` are those that are run, of those that are `known`. `now` is in UTC. `replay` None leaves it to
@@ -48,7 +49,7 @@ class Request:
     baseline: Baseline | None = None
     command: str = ""
     contracts: tuple[str, ...] = ()
-    environ: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = msgspec.field(default_factory=dict)
     root: Path | None = None
     ignored: tuple[str, ...] = ()
 

@@ -1,9 +1,11 @@
 """The two sides of a comparison: which form each has, and what is in it."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from ..catalog.connect import mask
 from ..migrations import discover

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from ..catalog import read_catalog
 from ..catalog.snapshot import fingerprint, load_snapshot
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from ..scratch import Database, Server
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """Where the catalog comes from: one of these, or libpq's environment when none is set. A `connection`
     belongs to the caller: it is read, and left open as it was; an `engine` of his is asked for one before
     the source is opened. `sqlite` is an engine or connection of

@@ -1,7 +1,8 @@
 """Possible tenant roots: what foreign keys, names and policies say, counted."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+
+import msgspec
 
 from ..model.catalog import QName
 from ..model.tenancy import Candidate
@@ -13,15 +14,14 @@ from .graph import Graph
 _MAIN_SHARE = {True: 0.1, False: 0.4}  # by strength of the name: the share of all tables it must reach
 
 
-@dataclass
-class Evidence:
+class Evidence(msgspec.Struct):
     """What speaks for one table as the root. `keyed` maps each spelling of the column to the tables
     where it is a foreign key to the root; `bare` to those that carry it without one."""
 
     root: QName | None
     key: str | None
-    keyed: dict[str, set[QName]] = field(default_factory=dict)
-    bare: dict[str, set[QName]] = field(default_factory=dict)
+    keyed: dict[str, set[QName]] = msgspec.field(default_factory=dict)
+    bare: dict[str, set[QName]] = msgspec.field(default_factory=dict)
     policies: int = 0
 
     @property

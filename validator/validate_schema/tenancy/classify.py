@@ -1,9 +1,10 @@
 """Give every table its class, the shape in which it is owned, and the reason."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
+
+import msgspec
 
 from ..config import TenancyConfig
 from ..model.catalog import QName
@@ -36,8 +37,7 @@ class _Carried(NamedTuple):
     keyed: bool
 
 
-@dataclass(frozen=True)
-class _Walk:
+class _Walk(msgspec.Struct, frozen=True):
     """How a table reaches the one that owns it: the tables after itself, and the first key."""
 
     path: Path

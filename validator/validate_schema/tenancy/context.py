@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from ..config import TenancyConfig
 from ..facts.context import is_helper
@@ -17,8 +18,7 @@ Compared = Mapping[QName, frozenset[Comparison]]
 _USES = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
 
 
-@dataclass
-class Context:
+class Context(msgspec.Struct):
     """What policies read (`setting`, or a helper call in `current_tenant`) and why it is thought so."""
 
     setting: str | None

@@ -1,7 +1,8 @@
 """Decide the levels of tenancy: what the config says, and what it leaves open from the catalog."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+
+import msgspec
 
 from ..config import LevelConfig, TenancyConfig
 from ..model.catalog import QName
@@ -17,12 +18,11 @@ _CLEAR = 1.5  # the best candidate must have this many times the weight of the n
 _SHOWN = 8
 
 
-@dataclass
-class Decision:
+class Decision(msgspec.Struct):
     """The levels, the reasons for what was inferred, and when there are none, why."""
 
     levels: tuple[Level, ...] = ()
-    inferred: dict[str, str] = field(default_factory=dict)
+    inferred: dict[str, str] = msgspec.field(default_factory=dict)
     candidates: tuple[Candidate, ...] = ()
     problem: str = ""
 
@@ -142,8 +142,7 @@ def _declared_column(graph: Graph, columns: tuple[str, ...]) -> Decision:
     return Decision((Level(columns),), {"root": why})
 
 
-@dataclass
-class _Group:
+class _Group(msgspec.Struct):
     """A possible top root with the possible roots below it; they do not compete with one another."""
 
     top: Evidence

@@ -1,10 +1,10 @@
 """Assert that a database's schema is as it should be; what is not is told as in a report."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from ..config import LoadedConfig, TableConfig
 from ..model.errors import UsageError
