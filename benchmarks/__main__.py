@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 
+from benchmarks import supabase
 from benchmarks.cloning import cloned
 from benchmarks.cost import Cost, costs
 from benchmarks.replay import replayed
@@ -23,6 +24,7 @@ SIZES = (500, 5_000, 10_000)
 REFLECTED = (500, 5_000)  # reflection of more takes minutes and says nothing new
 JUDGED = 5_000  # the size that the budgets are for
 RUNS = 3
+POLICIES = {22: 3, 144: 12, 288: None}  # tables: seconds
 
 ROOT = Path(__file__).parents[1]
 PROGRAM = str(Path(sys.executable).with_name("validate-schema"))
@@ -70,6 +72,22 @@ def grown(products: dict[int, Cost]) -> Iterator[Row]:
         yield Row("twice the tables", large, 2 * JUDGED, large.seconds / small.seconds, 2.2)
 
 
+def policies(server: Server) -> Iterator[Row]:
+    """Measure schemas whose policies ask for persons, memberships and claims, and what twice as many cost."""
+    found: dict[int, Cost] = {}
+    for tables, limit in POLICIES.items():
+        with server.database() as database:
+            with psycopg.connect(database.conninfo, autocommit=True) as connection:
+                what = f"{supabase.create(connection, tables)} policies"
+            command = [PROGRAM, f"--database-url={database.conninfo}", "--quiet", "--no-data"]
+            (cost,) = costs([command], RUNS)
+        found[tables] = cost
+        yield Row(what, cost, tables, cost.seconds, limit, "s")
+        yield Row(what, cost, tables, cost.mebibytes, 400 if limit else None, "MiB")
+    large, half = max(found), max(found) // 2
+    yield Row("twice the policies", found[large], large, found[large].seconds / found[half].seconds, 2.2)
+
+
 def startup() -> Iterator[Row]:
     """Measure `--help` beside importing click alone."""
     helped, click = costs([[PROGRAM, "--help"], [sys.executable, "-c", "import click"]], 10)
@@ -100,7 +118,7 @@ def main() -> None:
             for row in sized(server, tables):
                 products.setdefault(tables, row.cost)
                 show(str(row))
-        for row in replayed(server):
+        for row in (*policies(server), *replayed(server)):
             show(str(row))
     for row in (*grown(products), *startup(), *flakeguard(), *cloned()):
         show(str(row))

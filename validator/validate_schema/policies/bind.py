@@ -171,7 +171,7 @@ class Binder:
             name, known = self._parent((relation, table), parts, {**around, **scope}) or ("", None)
             if known is None:
                 self._count += 1
-                name = f"{relation.alias}#{self._count}"
+                name = f"other#{self._count}"
                 known = self._child((relation, table), parts, {**around, **scope})
                 footing = "crowded" if self._crowded(table) or footing == "crowded" else "free"
             self.reads.append(table.qname)

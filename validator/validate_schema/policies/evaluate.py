@@ -48,6 +48,10 @@ class World(NamedTuple):
             self.known[id(node)] = found
         return found
 
+    def narrowed(self, name: str, value: object) -> "World":
+        """Return the world in which a variable has one value."""
+        return World({**self.values, name: frozenset({value})}, self.literals, {})
+
 
 def in_play(node: Node, world: World) -> Iterator[str]:
     """Yield the variables that an open outcome may still hang on: none below what is decided."""
@@ -120,15 +124,19 @@ def _planned(unreached: tuple[Node, ...], world: World) -> Values:
     """Return the error that the planner may meet in what is not reached: it works out what a sub-select
     compares with, as far as that hangs on the session alone, to estimate how many rows there are
     (PostgreSQL documentation, "How the Planner Uses Statistics"; "Expression Evaluation Rules")."""
-    conditions = (n.args[0] for node in unreached for n in walk(node) if n.op in _SUB_SELECTS)
+    conditions = (n.args[0] for node in unreached for n in walk(node) if n.op in SUB_SELECTS)
     casts = (n for condition in conditions for n in walk(condition) if n.op == "cast")
     fails = (world.of(n) == {FAILS} for n in casts if not any(map(_of_a_row, walk(n))))
     return frozenset({FAILS}) if any(fails) else frozenset()
 
 
 def _of_a_row(node: Node) -> bool:
-    of_the_session = ("context", "setting ", "claim ")
-    return node.op == "variable" and not str(node.value[0]).startswith(of_the_session)
+    return node.op == "variable" and not of_the_session(node.value[0])
+
+
+def of_the_session(name: str) -> bool:
+    """Tell whether a variable is the session's, not a row's."""
+    return name == "context" or name.startswith(("setting ", "claim "))
 
 
 def _nullif(node: Node, world: World) -> Values:
@@ -209,7 +217,8 @@ def _row_value(node: Node, world: World) -> Values:
     return bounded(found)
 
 
-_SUB_SELECTS = ("rows", "row in", "row value")
+SUB_SELECTS = ("rows", "row in", "row value")
+BRANCHING = ("case", "coalesce")
 _HANDLERS = {
     "const": lambda node, _: one(node.value),
     "variable": _variable,

@@ -5,7 +5,6 @@ joined by OR, restrictive ones by AND; USING stands in for an absent WITH CHECK;
 its roles and to those that inherit from them.
 """
 
-from collections.abc import Mapping
 from functools import cached_property
 from typing import NamedTuple
 
@@ -17,8 +16,10 @@ from ..sql.parse import parse, print_sql
 from ..sql.predicates import check_expression
 from ..sql.tree import TRUE, Node, every, some, walk
 from .bind import Binder
-from .search import Answer, Budget, Case, Found, Question, explore, other_tenants, whole_domain
-from .values import Token, Values
+from .evaluate import World
+from .questions import Case, Question, Scenario, other_tenants, whole_domain
+from .search import Answer, Found, Searches
+from .values import Token, Values, holds
 from .why import example, explain
 from .world import Schema
 
@@ -42,16 +43,6 @@ class Answered(NamedTuple):
     example: tuple[tuple[str, str | None], ...] = ()
 
 
-class Scenario(NamedTuple):
-    """One way to leak: its cases, concrete ones for when the first leave it open, and the values of
-    variables that it decides."""
-
-    flow: Flow
-    cases: tuple[Case, ...]
-    spelled: tuple[Case, ...]
-    fixed: Mapping[str, Values]
-
-
 class Judge:
     """Judges tables; what two tables have in common is worked out once."""
 
@@ -59,6 +50,7 @@ class Judge:
         self.schema = schema
         self.roles = Roles(schema.catalog.roles)
         self._become: dict[str, tuple[str, ...]] = {}
+        self.searches = Searches()
         self._known: dict[object, Answered] = {}
         self._columns: dict[tuple[str, ...], frozenset[str] | None] = {}
 
@@ -191,22 +183,11 @@ class _Filter:
         permissive = [p for p in self.policies if p.permissive]
         if not permissive:
             return Answered(Reach.CLOSED, "no permissive policy for this command applies to the role")
-        undecided: list[str] = []
-        budget = Budget()
-        for scenario in self._scenarios():
-            open_ended = []
-            for case in scenario.cases:
-                found = explore(self.question, case, scenario.fixed, budget)
-                if found.answer is Answer.YES:
-                    return self._unsafe(found, scenario.flow)
-                open_ended += [found.why] if found.answer is Answer.UNDECIDED else []
-            for case in scenario.spelled if open_ended else ():
-                found = explore(self.question, case, scenario.fixed, budget)
-                if found.answer is Answer.YES:
-                    return self._unsafe(found, scenario.flow)
-            undecided += open_ended
-        if undecided:
-            return Answered(Reach.UNVERIFIED, self._stopped(undecided), self._suspect())
+        found = self.owner.searches.answer(self.question, self._scenarios())
+        if found.answer is Answer.YES:
+            return self._unsafe(found)
+        if found.answer is Answer.UNDECIDED:
+            return Answered(Reach.UNVERIFIED, self._stopped(found.why), self._suspect())
         return Answered(Reach.SAFE, "every branch binds the tenant")
 
     @cached_property
@@ -294,21 +275,21 @@ class _Filter:
         nullable = columns and not any(c.not_null for c in columns)
         return [Scenario(Flow.NULL_TENANT, unowned, (), {})] if nullable else []
 
-    def _unsafe(self, found: Found, flow: Flow) -> Answered:
-        if found.world is None:
+    def _unsafe(self, found: Found) -> Answered:
+        world, flow = found.world, found.flow
+        if world is None or flow is None:
             raise ValueError("an answer without its example")
-        policy, branch = self._branch(found)
-        reason = explain(branch, found.world, flow)
+        policy, branch = self._branch(world)
+        reason = explain(branch, world, flow)
         shown = _sql(condition_text(policy, self.half) or "true", branch)
-        return Answered(Reach.UNSAFE, reason, policy.name, shown, flow, example(found.world))
+        return Answered(Reach.UNSAFE, reason, policy.name, shown, flow, example(world))
 
-    def _branch(self, found: Found) -> tuple[Policy, tuple[Node, ...]]:
+    def _branch(self, world: World) -> tuple[Policy, tuple[Node, ...]]:
         """Return the permissive policy that lets the row through, and its branch."""
-        world = found.world
         permissive = [p for p in self.policies if p.permissive]
-        for policy in permissive if world is not None else ():
+        for policy in permissive:
             bound = self.binder_again(policy)
-            if world is not None and world.truth(bound) == {True}:
+            if holds(world.of(bound)):
                 text = condition_text(policy, self.half) or "true"
                 return policy, tuple(_descend(bound, parse(text), world))
         return permissive[0], (TRUE,)
@@ -320,7 +301,7 @@ class _Filter:
         head = joined.args[0] if any(not p.permissive for p in self.policies) else joined
         return head.args[permissive.index(policy)] if len(permissive) > 1 else head
 
-    def _stopped(self, undecided: list[str]) -> str:
+    def _stopped(self, undecided: tuple[str, ...]) -> str:
         named = list(dict.fromkeys(self.binder.undecided)) or list(dict.fromkeys(undecided))
         return "not decided by the text: " + ", ".join(named)
 
@@ -328,17 +309,13 @@ class _Filter:
         return next((p.name for p in self.policies if p.permissive), None)
 
 
-def _descend(bound: Node, shown: Node, world: object) -> list[Node]:
-    from .evaluate import World
-
-    if not isinstance(world, World):
-        return [shown]
+def _descend(bound: Node, shown: Node, world: World) -> list[Node]:
     same = bound.op == shown.op and len(bound.args) == len(shown.args)
     if same and bound.op == "and":
         return [n for b, s in zip(bound.args, shown.args, strict=True) for n in _descend(b, s, world)]
     if same and bound.op == "or":
         for b, s in zip(bound.args, shown.args, strict=True):
-            if world.truth(b) == {True}:
+            if holds(world.of(b)):
                 return _descend(b, s, world)
     return [shown]
 

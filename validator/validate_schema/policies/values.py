@@ -64,6 +64,13 @@ def truths(values: Values) -> Values:
     return values
 
 
+def holds(values: Values) -> bool:
+    """Tell whether it is true whatever the answer is. What may raise an error may as well return: open is
+    what no answer of it closes."""
+    found = truths(values)
+    return True in found and not found & {False, None}
+
+
 def negated(values: Values) -> Values:
     return frozenset(not v if isinstance(v, bool) else v for v in truths(values))
 
