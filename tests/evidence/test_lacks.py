@@ -17,6 +17,7 @@ from validate_schema.model.isolation import Isolation, Outcome, Probe
 from validate_schema.scratch import Database, Server, open_server
 from validate_schema.scratch import copied_roles as roles_of_copies
 from validate_schema.scratch.copy import copy_schema
+from validate_schema.scratch.ledger import roles_lock
 
 
 def has(server: Server, extension: str) -> bool:
@@ -176,7 +177,7 @@ def test_copies_on_one_server_take_turns(
         roles_of_copies.borrowed_roles(scratch, catalog, lambda _: None),
         scratch.connect(autocommit=True) as other,
     ):
-        taken = other.execute(f"select pg_try_advisory_lock({roles_of_copies._LOCK}, 0)".encode()).fetchone()
+        taken = other.execute(f"select pg_try_advisory_lock({roles_lock()})".encode()).fetchone()
 
     assert taken == (False,)
 

