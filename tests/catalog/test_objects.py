@@ -344,6 +344,9 @@ def test_what_an_extension_owns_is_listed_there_and_nowhere_else(conn: Connectio
 
 
 def test_tables_and_views_of_an_extension_are_left_out(conn: Connection) -> None:
+    known = conn.execute("select from pg_available_extensions where name = 'pg_stat_statements'")
+    if known.fetchone() is None:
+        pytest.skip("built without pg_stat_statements")
     conn.execute("""
         create extension pg_stat_statements; create table mine (a int);
         create table adopted (id int primary key);
