@@ -331,6 +331,8 @@ def test_event_triggers_and_publications(any_conn: Connection) -> None:
 
 
 def test_what_an_extension_owns_is_listed_there_and_nowhere_else(conn: Connection) -> None:
+    if conn.execute("select from pg_available_extensions where name = 'citext'").fetchone() is None:
+        pytest.skip("built without citext")
     conn.execute(
         "create schema ext; create extension citext schema ext; create table t (mail ext.citext unique)"
     )
