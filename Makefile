@@ -27,6 +27,7 @@ docs: $(READY)
 	$(BIN)/python -m validate_schema.config.schema > docs/validate-schema.schema.json
 	$(BIN)/python -m validate_schema.report.schema > docs/report.schema.json
 	$(BIN)/python -m validate_schema.migrations.tools > docs/tools.md
+	$(BIN)/python -m tests.rooms
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
