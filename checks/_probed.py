@@ -67,16 +67,7 @@ def probed(probe: iso.Probe) -> Callable[[Facts], Iterator[Probed]]:
             if proof.wanted:
                 raise NotExamined(proof.reason or "isolation could not be tried")
             return
-        found: dict[_Key, list[iso.Cell]] = {}
-        if probe is iso.Probe.READ:
-            found = {(table, role.name, "table", ""): [] for table in proof.tables for role in proof.roles}
-        leaks: dict[_Key, list[iso.Cell]] = {}
-        for cell in proof.cells:
-            key = (cell.table, cell.role, cell.kind, cell.detail)
-            if cell.probe is probe:
-                found.setdefault(key, []).append(cell)
-            if cell.outcome is iso.Outcome.LEAK and cell.probe in _FOLDED:
-                leaks.setdefault(key, []).append(cell)
+        found, leaks = _cells(proof, probe)
         told = _Told.of(facts)
         for key, cells in found.items():
             together = sorted(leaks.get(key, ()), key=lambda c: _FOLDED.index(c.probe))
@@ -90,6 +81,23 @@ def probed(probe: iso.Probe) -> Callable[[Facts], Iterator[Probed]]:
                 yield subject._replace(also=tuple(together[1:]))
 
     return select
+
+
+def _cells(
+    proof: iso.Isolation, probe: iso.Probe
+) -> tuple[dict[_Key, list[iso.Cell]], dict[_Key, list[iso.Cell]]]:
+    """Return the cells of that probe, by what was probed, and the leaks of those that are told as one."""
+    found: dict[_Key, list[iso.Cell]] = {}
+    if probe is iso.Probe.READ:
+        found = {(table, role.name, "table", ""): [] for table in proof.tables for role in proof.roles}
+    leaks: dict[_Key, list[iso.Cell]] = {}
+    for cell in proof.cells:
+        key = (cell.table, cell.role, cell.kind, cell.detail)
+        if cell.probe is probe:
+            found.setdefault(key, []).append(cell)
+        if cell.outcome is iso.Outcome.LEAK and cell.probe in _FOLDED:
+            leaks.setdefault(key, []).append(cell)
+    return found, leaks
 
 
 class _Told(NamedTuple):
