@@ -1,7 +1,8 @@
 """Who may use an object, and whether the policies of a table hold for a role that reads it."""
 
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from graphlib import CycleError, TopologicalSorter
 
 from validate_schema.pack import Facts
 from validate_schema.pack.model import TableClass, first_of
@@ -97,21 +98,33 @@ def is_guarded(table: cat.Table, facts: Facts) -> bool:
 
 def sources(names: Iterable[cat.QName], facts: Facts) -> tuple[cat.Table, ...]:
     """Return the guarded tables that these relations read, directly or through views."""
-    views = facts.views_by_name
-    seen: set[cat.QName] = set()
-    found: list[cat.Table] = []
-    queue = deque(names)
-    while queue:
-        name = queue.popleft()
-        if name in seen:
-            continue
-        seen.add(name)
+    return tuple(_guarded_of(names, facts.once(_sources_of_views), facts))
+
+
+def _guarded_of(
+    names: Iterable[cat.QName], known: Mapping[cat.QName, tuple[cat.Table, ...]], facts: Facts
+) -> Iterable[cat.Table]:
+    found: dict[cat.QName, cat.Table] = {}
+    for name in names:
         table = facts.tables_by_name.get(name)
-        if table is not None and is_guarded(table, facts):
-            found.append(table)
-        elif name in views:
-            queue += views[name].depends_on
-    return tuple(found)
+        guarded = (table,) if table is not None and is_guarded(table, facts) else known.get(name, ())
+        found |= {t.qname: t for t in guarded}
+    return found.values()
+
+
+def _sources_of_views(facts: Facts) -> dict[cat.QName, tuple[cat.Table, ...]]:
+    """Return for each view the guarded tables that it reads. Views that lead back to themselves, which no
+    statement can read, are left out."""
+    views = facts.views_by_name
+    order = TopologicalSorter({n: [d for d in v.depends_on if d in views] for n, v in views.items()})
+    with suppress(CycleError):  # those outside the circle come all the same
+        order.prepare()
+    found: dict[cat.QName, tuple[cat.Table, ...]] = {}
+    while order.is_active():
+        for name in order.get_ready():
+            found[name] = tuple(_guarded_of(views[name].depends_on, found, facts))
+            order.done(name)
+    return found
 
 
 def may(

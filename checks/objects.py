@@ -161,12 +161,12 @@ def expected_sequence(_: DeclaredObject) -> str:
     "extension",
     subjects=declared_extensions,
     why="Functions, types and operators that statements use are not there.",
-    bad="select 1;",
-    good="create extension pgcrypto;",
+    bad="drop extension plpgsql;",
+    good="select 1;",
     config=TENANCY
     + """
     [contract]
-    extensions = ["pgcrypto"]
+    extensions = ["plpgsql"]
     """,
     promise="{n} declared extensions are installed",
 )

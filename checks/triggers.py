@@ -69,8 +69,8 @@ class ActingRule(NamedTuple):
 
 
 def _written_relations(facts: Facts) -> Iterator[tuple[cat.Table | cat.View, cat.Table, bool]]:
-    """Tables of the tenants, with their partitions, views over them, and whatever else an app role writes to;
-    each with the table whose rows are meant, and whether they are tenants' rows."""
+    """Tables of the tenants, with their partitions, views over them on which something acts, and whatever
+    else an app role writes to; each with the table whose rows are meant, and whether they are tenants' rows."""
     facts.require_tenancy()
     owned = {t.qname for t in facts.of_class(*_OWNED)}
     for table in facts.catalog.tables:
@@ -78,10 +78,12 @@ def _written_relations(facts: Facts) -> Iterator[tuple[cat.Table | cat.View, cat
         if ours or may(table.owner, table.grants, table.columns, facts, *_WRITES):
             yield table, table, ours
     for view in facts.catalog.views:
+        if view.kind != "view" or not (view.triggers or view.rules):
+            continue
         tables = [t for n in view.depends_on if n in owned and (t := facts.tables_by_name.get(n)) is not None]
         tables = tables or list(sources(view.depends_on, facts))
         others = [t for n in view.depends_on if (t := facts.tables_by_name.get(n)) is not None]
-        if view.kind == "view" and (tables or others):
+        if tables or others:
             yield view, (tables or others)[0], bool(tables)
 
 

@@ -78,7 +78,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     marker = item.get_closest_marker("pg")
     callspec = getattr(item, "callspec", None)
     if marker:
-        name = callspec.params.get("any_server", DEFAULT) if callspec else DEFAULT
+        given = callspec.params if callspec else {}
+        name = given.get("any_server") or given.get("bench") or DEFAULT
         operator, wanted = marker.args[0].split()
         major = int(name.split("-")[0])
         agrees = {">=": major >= int(wanted), "<": major < int(wanted), "==": major == int(wanted)}[operator]

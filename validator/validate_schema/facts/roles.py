@@ -55,6 +55,10 @@ class Roles:
             lambda: closure((name,), lambda role: (m.role for m in self._held(role) if m.set_role)),
         )
 
+    def becoming(self, names: Iterable[str]) -> frozenset[str]:
+        """Return these roles and every role that may SET ROLE to one of them, directly or through others."""
+        return closure(names, lambda name: self._becoming.get(name, ()))
+
     def rights_of(self, name: str) -> frozenset[str]:
         """Return the role, every role that it may SET ROLE to, and what each of these inherits: the roles
         whose privileges and ownership it can use.
@@ -88,6 +92,15 @@ class Roles:
         for role in self.by_name.values():
             for membership in role.member_of:
                 if membership.inherit:
+                    members.setdefault(membership.role, []).append(role.name)
+        return members
+
+    @cached_property
+    def _becoming(self) -> dict[str, list[str]]:
+        members: dict[str, list[str]] = {}
+        for role in self.by_name.values():
+            for membership in role.member_of:
+                if membership.set_role:
                     members.setdefault(membership.role, []).append(role.name)
         return members
 

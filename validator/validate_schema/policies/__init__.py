@@ -14,7 +14,8 @@ _GUARDED = (TableClass.TENANT, TableClass.INHERITED, TableClass.ROOT)
 
 def analyse(catalog: Catalog, tenancy: Tenancy) -> Analysis:
     """Judge every tenant, inherited and root table with row security on, for every app role, and for every
-    other role that somebody can be and that holds a privilege on the table.
+    other role that somebody can be and that holds a privilege on the table: one of each kind that the
+    policies tell apart.
 
     App roles are those that exist; PUBLIC alone stands for them where none is known. Left out are roles that
     policies do not bind, owners of the table, and groups that no login can become. Empty where the tenancy
@@ -22,17 +23,20 @@ def analyse(catalog: Catalog, tenancy: Tenancy) -> Analysis:
     """
     if not tenancy.identified or not any(t.policies or t.row_security for t in catalog.tables):
         return Analysis()
-    from ..facts.roles import PUBLIC
+    from ..facts.roles import PUBLIC, Roles
+    from .askers import Askers
     from .judge import Judge
     from .readings import Reader
     from .world import Schema
 
     schema = Schema(catalog, tenancy)
-    judge, reader = Judge(schema), Reader(schema)
     tables = sorted((t for t in catalog.tables if _guarded(t, schema)), key=lambda t: t.qname)
+    all_roles = Roles(catalog.roles)
+    askers = Askers(schema, all_roles, tables)
+    judge, reader = Judge(schema, all_roles, askers), Reader(schema)
     known = {role.name for role in catalog.roles}
     roles = sorted(r for r in tenancy.app_roles if r in known) or [PUBLIC]
-    others = judge.roles.usable() - set(roles)
+    others = askers.apart(all_roles.usable() - set(roles))
     judgements = [
         j
         for t in tables

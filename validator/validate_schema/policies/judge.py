@@ -15,6 +15,7 @@ from ..model.tenancy import Standing, TableClass
 from ..sql.parse import parse, print_sql
 from ..sql.predicates import check_expression
 from ..sql.tree import TRUE, Node, every, some, walk
+from .askers import Askers
 from .bind import Binder
 from .evaluate import World
 from .questions import Case, Question, Scenario, other_tenants, whole_domain
@@ -46,10 +47,10 @@ class Answered(NamedTuple):
 class Judge:
     """Judges tables; what two tables have in common is worked out once."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, roles: Roles, askers: Askers) -> None:
         self.schema = schema
-        self.roles = Roles(schema.catalog.roles)
-        self._become: dict[str, tuple[str, ...]] = {}
+        self.roles = roles
+        self._askers = askers
         self.searches = Searches()
         self._known: dict[object, Answered] = {}
         self._columns: dict[tuple[str, ...], frozenset[str] | None] = {}
@@ -95,7 +96,7 @@ class Judge:
 
     def _worst(self, table: Table, role: str, command: str, half: str) -> Answered:
         worst: Answered | None = None
-        for name in (role,) if role == PUBLIC else self._disguises(role):
+        for name in (role,) if role == PUBLIC else self._askers.disguises(role):
             if name != role and not self._privileged(table, name, command):
                 continue
             answer = self._answer(table, name, command, half)
@@ -108,13 +109,6 @@ class Judge:
         if worst is None:
             raise ValueError(f"no role to judge: {role}")
         return worst
-
-    def _disguises(self, role: str) -> tuple[str, ...]:
-        """Return the role first, then those it may SET ROLE to that are subject to policies."""
-        if role not in self._become:
-            others = sorted(self.roles.reached_from(role) - {role})
-            self._become[role] = (role, *(name for name in others if not self.roles.bypasses(name)))
-        return self._become[role]
 
     def _answer(self, table: Table, role: str, command: str, half: str) -> Answered:
         try:
