@@ -1,14 +1,17 @@
 """Who may use an object, and whether the policies of a table hold for a role that reads it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
+from typing import NamedTuple
 
 from validate_schema.pack import Facts
-from validate_schema.pack.model import TableClass, first_of
+from validate_schema.pack.model import TableClass, first_of, reading
 from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.sql import Unreadable, read_body, syntax
 
 _SHOWN = 50
+_OPEN = (reading.Reach.UNSAFE, reading.Reach.UNVERIFIED)
 ROW_PRIVILEGES = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
 
 
@@ -59,6 +62,137 @@ def why_escapes(role: str, tables: Iterable[cat.Table], facts: Facts) -> str:
     return f"the owner of {names}, where row security is not forced"
 
 
+class Opening(NamedTuple):
+    """A table that is open to what acts with the rights of `role`; no `judgement`: no policy holds for it. `role`
+    is "" for the rows that a materialized view keeps, where none ever does."""
+
+    table: cat.Table
+    role: str
+    judgement: reading.Judgement | None = None
+
+    @property
+    def certain(self) -> bool:
+        """Whether it was shown to be open; else what the policies say was not decided."""
+        return self.judgement is None or self.judgement.reach is reading.Reach.UNSAFE
+
+
+def openings(
+    role: str | None,
+    names: Iterable[cat.QName],
+    facts: Facts,
+    verbs: Iterable[str],
+    users: Iterable[str] = (),
+) -> tuple[Opening, ...]:
+    """Return the guarded tables below these relations that are open, or may be, to what runs the verbs as `role`:
+    no policy holds for it, or those that do let rows of other tenants pass. `users` are who CURRENT_USER can
+    be in a view. Without a role, only what views read with the rights of their owners.
+
+    What a policy opens to the app roles in the same way is left out: the policy's own finding tells it.
+    """
+    found = []
+    wanted, asked = frozenset(verbs), frozenset(users)
+    for name, actor in dict.fromkeys(_reached(names, role, facts)):
+        opening = _opening(actor, facts.tables_by_name[name], facts, wanted, asked)
+        found += [opening] if opening is not None else []
+    return tuple(found)
+
+
+def _reached(names: Iterable[cat.QName], role: str | None, facts: Facts) -> Iterator[tuple[cat.QName, str]]:
+    """Yield the guarded tables below relations, each with the role whose rights count there."""
+    below = facts.once(_below_views)
+    for name in names:
+        table = facts.tables_by_name.get(name)
+        guarded = ((name, None),) if table is not None and is_guarded(table, facts) else below.get(name, ())
+        for reached, actor in guarded:
+            rights = role if actor is None else actor
+            if rights is not None:
+                yield reached, rights
+
+
+def _below_views(facts: Facts) -> dict[cat.QName, tuple[tuple[cat.QName, str | None], ...]]:
+    """Return for each view the guarded tables that it reads, each with the role whose rights count there: its
+    owner, that of a view below it, "" of none in a materialized view, None for whoever reads it. Views that
+    lead back to themselves, which no statement can read, are left out."""
+    views = facts.views_by_name
+    order = TopologicalSorter({n: [d for d in v.depends_on if d in views] for n, v in views.items()})
+    with suppress(CycleError):  # those outside the circle come all the same
+        order.prepare()
+    found: dict[cat.QName, tuple[tuple[cat.QName, str | None], ...]] = {}
+    while order.is_active():
+        for name in order.get_ready():
+            found[name] = tuple(dict.fromkeys(_below(views[name], found, facts)))
+            order.done(name)
+    return found
+
+
+def _below(
+    view: cat.View, known: Mapping[cat.QName, tuple[tuple[cat.QName, str | None], ...]], facts: Facts
+) -> Iterator[tuple[cat.QName, str | None]]:
+    stored = view.kind != "view"
+    for name in view.depends_on:
+        table = facts.tables_by_name.get(name)
+        if table is not None and is_guarded(table, facts):
+            yield name, "" if stored else None if view.security_invoker else view.owner
+        else:
+            yield from ((reached, "" if stored else actor) for reached, actor in known.get(name, ()))
+
+
+def _opening(
+    role: str, table: cat.Table, facts: Facts, verbs: frozenset[str], users: frozenset[str]
+) -> Opening | None:
+    if not role or escapes(role, table, facts):
+        return Opening(table, role)
+    judged = [
+        j
+        for j in facts.owner_judgements.get((table.qname, role), ())
+        if j.reach in _OPEN and j.command in verbs and (not j.user or j.user in users)
+    ]
+    ours = [j for j in facts.judgements.get(table.qname, ()) if j.role in (facts.app_roles or ("PUBLIC",))]
+    told = {(j.command, j.half, j.policy, j.reach) for j in ours}
+    new = [j for j in judged if (j.command, j.half, j.policy, j.reach) not in told]
+    return min((Opening(table, role, j) for j in new), key=lambda found: not found.certain, default=None)
+
+
+def why_open(found: Iterable[Opening], facts: Facts) -> str:
+    """Return in words as whom something acts, and why the tables are open to it."""
+    found = tuple(found)
+    past = [opening for opening in found if opening.judgement is None]
+    if past:
+        role, tables = past[0].role, [o.table for o in past if o.role == past[0].role]
+        if not role:
+            return (
+                f"a materialized view, which keeps the rows of {facts.show(tables[0].qname)} without policies"
+            )
+        return f"{role}, {why_escapes(role, tables, facts)}"
+    opening = next((o for o in found if o.certain), found[0])
+    policy = opening.judgement.policy if opening.judgement is not None else None
+    name = facts.show(opening.table.qname)
+    which = f"policy {policy} on {name}" if policy else f"the policies on {name} together"
+    if opening.certain:
+        return f"{opening.role}, to whom {which} {'opens' if policy else 'open'} the rows of every tenant"
+    return f"{opening.role}, for whom {which} could not be read to the end"
+
+
+def verbs_of(function: cat.Function) -> frozenset[str]:
+    """Return what the statements of a function do to rows: all of it where they cannot be read."""
+    try:
+        body = read_body(function.language, function.body or "", function.arguments, function.returns or "")
+    except Unreadable:
+        return ROW_PRIVILEGES
+    found = {"SELECT"}
+    for node in syntax.walk(*body.statements):
+        match node:
+            case syntax.Insert(conflict=conflict):
+                found |= {"INSERT", "UPDATE"} if conflict is not None else {"INSERT"}
+            case syntax.Update():
+                found.add("UPDATE")
+            case syntax.Delete():
+                found.add("DELETE")
+            case syntax.Unknown(kind="MergeStmt"):
+                return ROW_PRIVILEGES
+    return frozenset(found)
+
+
 def nearest_above(guards: Iterable[cat.Table], facts: Facts) -> dict[cat.QName, cat.Table]:
     """Return, for each table that is a partition or inheritance child of one of `guards` at any depth, the
     nearest of these.
@@ -98,33 +232,8 @@ def is_guarded(table: cat.Table, facts: Facts) -> bool:
 
 def sources(names: Iterable[cat.QName], facts: Facts) -> tuple[cat.Table, ...]:
     """Return the guarded tables that these relations read, directly or through views."""
-    return tuple(_guarded_of(names, facts.once(_sources_of_views), facts))
-
-
-def _guarded_of(
-    names: Iterable[cat.QName], known: Mapping[cat.QName, tuple[cat.Table, ...]], facts: Facts
-) -> Iterable[cat.Table]:
-    found: dict[cat.QName, cat.Table] = {}
-    for name in names:
-        table = facts.tables_by_name.get(name)
-        guarded = (table,) if table is not None and is_guarded(table, facts) else known.get(name, ())
-        found |= {t.qname: t for t in guarded}
-    return found.values()
-
-
-def _sources_of_views(facts: Facts) -> dict[cat.QName, tuple[cat.Table, ...]]:
-    """Return for each view the guarded tables that it reads. Views that lead back to themselves, which no
-    statement can read, are left out."""
-    views = facts.views_by_name
-    order = TopologicalSorter({n: [d for d in v.depends_on if d in views] for n, v in views.items()})
-    with suppress(CycleError):  # those outside the circle come all the same
-        order.prepare()
-    found: dict[cat.QName, tuple[cat.Table, ...]] = {}
-    while order.is_active():
-        for name in order.get_ready():
-            found[name] = tuple(_guarded_of(views[name].depends_on, found, facts))
-            order.done(name)
-    return found
+    found = dict.fromkeys(name for name, _ in _reached(names, "", facts))
+    return tuple(facts.tables_by_name[name] for name in found)
 
 
 def may(

@@ -12,7 +12,7 @@ from validate_schema.pack.scoping import keeps_to_tenant
 from validate_schema.pack.sql import quote_ident, quote_qname
 from validate_schema.pack.subjects import TableConstraint
 
-from ._access import escapes, may, sources, users_of, why_escapes
+from ._access import ROW_PRIVILEGES, Opening, may, openings, users_of, why_open
 
 _OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 _SPREADS = ("cascade", "set null", "set default")
@@ -175,7 +175,7 @@ class WrittenView(NamedTuple):
     """A view with its owner's rights over guarded tables, that an app role may use."""
 
     view: cat.View
-    tables: tuple[cat.Table, ...]
+    tables: tuple[Opening, ...]
 
     @property
     def ref(self) -> ObjectRef:
@@ -188,7 +188,8 @@ def owners_views(facts: Facts) -> Iterator[WrittenView]:
     for view in facts.catalog.views:
         if view.kind != "view" or view.security_invoker:
             continue
-        tables = tuple(t for t in sources(view.depends_on, facts) if escapes(view.owner, t, facts))
+        users = may(view.owner, view.grants, view.altered, facts, *ROW_PRIVILEGES)
+        tables = openings(None, (view.qname,), facts, ROW_PRIVILEGES, users)
         if tables and keeps_to_tenant(view, facts):
             yield WrittenView(view, tables)
 
@@ -227,7 +228,7 @@ def written(subject: WrittenView, facts: Facts) -> Flaw | None:
     return Flaw(
         message=f"{', '.join(writers)} may write rows of other tenants through {name}: it does not check what it takes",
         expected="WITH CASCADED CHECK OPTION, or no INSERT and UPDATE on the view",
-        observed=f"no CHECK OPTION, writes as {view.owner}, {why_escapes(view.owner, subject.tables, facts)}",
+        observed=f"no CHECK OPTION, writes as {why_open(subject.tables, facts)}",
         remedy=Remedy(
             steps=(
                 Step(
@@ -289,7 +290,7 @@ def barrier(subject: WrittenView, facts: Facts) -> Flaw | None:
     return Flaw(
         message=f"{name} hides other tenants' rows from {', '.join(readers)} by a condition that runs after theirs",
         expected="security_barrier = true, or security_invoker under the policies of the tables",
-        observed=f"no security barrier, reads as {view.owner}, {why_escapes(view.owner, subject.tables, facts)}",
+        observed=f"no security barrier, reads as {why_open(subject.tables, facts)}",
         remedy=Remedy(
             steps=(
                 Step(

@@ -9,7 +9,7 @@ from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.scoping import keeps_to_tenant
 from validate_schema.pack.sql import Unreadable, quote_ident, quote_qname, read_body, read_expression, syntax
 
-from ._access import escapes, is_guarded, sources, users_of, why_escapes
+from ._access import ROW_PRIVILEGES, Opening, is_guarded, openings, sources, users_of, verbs_of, why_open
 
 _NO_LOCK = "none on rows"
 _TRIGGERS = ("trigger", "event_trigger")
@@ -86,14 +86,14 @@ def security_definer(subject: Definer, facts: Facts) -> Flaw | None:
     Examined: SECURITY DEFINER functions and procedures whose body names a table of the tenants whose
     row security is on, directly or through views, and those whose body cannot be read (another
     language, or statements built at run time). Fails when an app role or PUBLIC may execute it and its
-    owner is a superuser, has BYPASSRLS, or has the rights of a table's owner where row security is
-    not forced.
+    owner is a superuser, has BYPASSRLS, has the rights of a table's owner where row security is not forced, or
+    is a role that the policies open the rows of every tenant to.
 
     - It passes when every statement ties the protected tables to the tenant context by conditions
       of its own; a parameter is no context, for the caller chooses it.
     - A trigger function passes: nobody can call it directly.
     - An info where policies call it: they need a helper that sees past them.
-    - A warning where the body cannot be read: only a person can say what it reaches.
+    - Undecided where the body cannot be read: only a person can say what it reaches.
 
     Not covered: what a function does through other functions that it calls.
     Source: PostgreSQL documentation, CREATE FUNCTION, "Writing SECURITY DEFINER Functions Safely".
@@ -104,11 +104,11 @@ def security_definer(subject: Definer, facts: Facts) -> Flaw | None:
         return None
     if tables is None:
         return _unread(subject, users, facts)
-    escaped = tuple(t for t in tables if escapes(function.owner, t, facts))
-    if not escaped or keeps_to_tenant(function, facts):
+    found = openings(function.owner, function.touches or (), facts, verbs_of(function))
+    if not found or keeps_to_tenant(function, facts):
         return None
-    name, listed = _name(subject, facts), ", ".join(facts.show(t.qname) for t in escaped)
-    observed = f"runs as {function.owner}, {why_escapes(function.owner, escaped, facts)}"
+    name, listed = _name(subject, facts), ", ".join(facts.show(o.table.qname) for o in found)
+    observed = f"runs as {why_open(found, facts)}"
     if _in_policies(function, facts):
         return Flaw(
             message=f"{name} reads {listed} past the policies, for the policies that call it; {', '.join(users)} may call it too",
@@ -117,8 +117,9 @@ def security_definer(subject: Definer, facts: Facts) -> Flaw | None:
             severity=Severity.INFO,
             remedy=Remedy(note="See that it returns nothing about other tenants, whatever it is asked."),
         )
+    certain = any(o.certain for o in found)
     return Flaw(
-        message=f"{name} reaches every tenant's rows of {listed} for {', '.join(users)}",
+        message=f"{name} {'reaches' if certain else 'may reach'} every tenant's rows of {listed} for {', '.join(users)}",
         expected="SECURITY INVOKER, conditions on the tenant context, or an owner for whom the policies hold",
         observed=observed,
         remedy=Remedy(
@@ -127,6 +128,8 @@ def security_definer(subject: Definer, facts: Facts) -> Flaw | None:
             "policies, revoke EXECUTE from the app and PUBLIC, or add the tenant context to its conditions.",
             lock=_NO_LOCK,
         ),
+        severity=None if certain else Severity.WARNING,
+        undecided=not certain,
     )
 
 
@@ -135,28 +138,28 @@ def _unread(subject: Definer, users: tuple[str, ...], facts: Facts) -> Flaw | No
     function, known = subject.function, facts.once(_known_owners)
     if function.owner not in known:
         known[function.owner] = _past_guards(function.owner, facts)
-    why = known[function.owner]
-    if not why:
+    found = known[function.owner]
+    if not found:
         return None
     return Flaw(
         message=f"What {_name(subject, facts)} reaches cannot be read, and {', '.join(users)} may call it with the "
         f"rights of {function.owner}",
         expected="a body that can be read, SECURITY INVOKER, or an owner for whom the policies hold",
-        observed=f"{function.language}, runs as {function.owner}, {why}",
+        observed=f"{function.language}, runs as {why_open(found, facts)}",
         severity=Severity.WARNING,
         remedy=Remedy(note="Look at what it does with the tables of the tenants, or revoke EXECUTE on it."),
+        undecided=True,
     )
 
 
-def _known_owners(_: Facts) -> dict[str, str]:
+def _known_owners(_: Facts) -> dict[str, tuple[Opening, ...]]:
     return {}  # what was said of each so far
 
 
-def _past_guards(owner: str, facts: Facts) -> str:
-    """Return why the policies of some guarded table do not hold for the owner, "" where all do."""
-    guarded = (t for t in facts.catalog.tables if is_guarded(t, facts))
-    escaped = [t for t in guarded if escapes(owner, t, facts)]
-    return why_escapes(owner, escaped, facts) if escaped else ""
+def _past_guards(owner: str, facts: Facts) -> tuple[Opening, ...]:
+    """Return the guarded tables whose policies do not hold for the owner, or may open them to it."""
+    guarded = [t.qname for t in facts.catalog.tables if is_guarded(t, facts)]
+    return openings(owner, guarded, facts, ROW_PRIVILEGES)
 
 
 def _in_policies(function: cat.Function, facts: Facts) -> bool:

@@ -9,7 +9,7 @@ from validate_schema.pack.model import TableClass
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.scoping import keeps_to_tenant
 
-from ._access import escapes, is_guarded, may, sources, why_escapes
+from ._access import ROW_PRIVILEGES, is_guarded, may, openings, sources, verbs_of, why_open
 
 _WRITES = ("INSERT", "UPDATE", "DELETE")
 _OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
@@ -166,14 +166,14 @@ def trigger(subject: FiredTrigger, facts: Facts) -> Flaw | None:
         return _copy(name, runs, [table for table, _ in shared], function, facts, certain=copied)
     if not function.security_definer:
         return None
-    reached = tuple(t for t in sources(function.touches, facts) if escapes(function.owner, t, facts))
+    reached = openings(function.owner, function.touches, facts, verbs_of(function))
     called = [f for f in facts.named_functions.within(body) if f.routine != function.routine]
     further = [f.name for f in called if f.touches is None or sources(f.touches, facts)]
     if further:
         return _undecided(name, f"{runs}, which calls {', '.join(further)}", function, facts)
     if not reached or keeps_to_tenant(function, facts, row=subject.row, given=subject.given(body)):
         return None
-    listed = ", ".join(facts.show(t.qname) for t in reached)
+    listed = ", ".join(facts.show(o.table.qname) for o in reached)
     why = f"{runs} as {function.owner} on {listed}, by statements that are not all tied to the row's tenant"
     return _undecided(name, why, function, facts)
 
@@ -206,16 +206,14 @@ def _copy(
 
 def _undecided(name: str, why: str, function: cat.Function, facts: Facts) -> Flaw | None:
     """Return the doubt, where the function could reach what the caller cannot."""
-    guarded = [t for t in facts.of_class(*_OWNED) if t.row_security]
-    past = [t for t in guarded if escapes(function.owner, t, facts)] if function.security_definer else []
+    guarded = [t.qname for t in facts.of_class(*_OWNED) if t.row_security]
+    past = openings(function.owner, guarded, facts, ROW_PRIVILEGES) if function.security_definer else ()
     if function.security_definer and not past:
         return None
     return Flaw(
         message=f"{name} {why}",
         expected="every statement tied to the tenant: tenant column = NEW's, or = the tenant context",
-        observed=f"runs as {function.owner}, {why_escapes(function.owner, past, facts)}"
-        if past
-        else "runs as the caller",
+        observed=f"runs as {why_open(past, facts) if past else 'the caller'}",
         severity=Severity.WARNING,
         remedy=Remedy(
             note="Tie each statement by the tenant column of NEW or OLD; or read it, and accept it with a reason."

@@ -10,7 +10,7 @@ from validate_schema.pack.remedies import ACCESS_EXCLUSIVE
 from validate_schema.pack.scoping import keeps_to_tenant
 from validate_schema.pack.sql import quote_qname, quote_role
 
-from ._access import escapes, holders_of, sources, users_of, why_escapes
+from ._access import ROW_PRIVILEGES, Opening, holders_of, may, openings, sources, why_open
 
 _INVOKER = 150000  # the first version with security_invoker
 
@@ -69,7 +69,7 @@ def _readers_of(facts: Facts) -> dict[cat.QName, list[cat.View]]:
 
 def _readers(view: cat.View, facts: Facts) -> tuple[str, ...]:
     """Return the app roles, or PUBLIC, that read the view directly or through others over it."""
-    found = (u for v in _routes(view, facts) for u in users_of(v.owner, v.grants, facts, ("SELECT",)))
+    found = (u for v in _routes(view, facts) for u in may(v.owner, v.grants, v.altered, facts, "SELECT"))
     return tuple(dict.fromkeys(found))
 
 
@@ -116,26 +116,37 @@ def view(subject: GuardedView, facts: Facts) -> Flaw | None:
 
     Examined: views whose query names a table of the tenants whose row security is on. Fails when an
     app role or PUBLIC may read the view, or one over it; it is not security_invoker; and its owner
-    is a superuser, has BYPASSRLS, or has the rights of a table's owner where row security is not
-    forced. It passes when every table in its query is tied to the tenant context by a condition of
+    is a superuser, has BYPASSRLS, has the rights of a table's owner where row security is not forced, or is a
+    role that the policies open the rows of every tenant to. It passes when every table in its query is tied to the tenant context by a condition of
     the view's own. Views over other views are judged there.
 
     Not covered: functions that the view calls.
     Source: PostgreSQL documentation, CREATE VIEW (security_invoker), "Rules and Privileges".
     """
     view, tables = subject
-    escaped = tuple(t for t in tables if escapes(view.owner, t, facts))
-    if view.security_invoker or not escaped:
+    if view.security_invoker:
         return None
     readers = _readers(view, facts)
-    if not readers or keeps_to_tenant(view, facts):
+    writers = may(view.owner, view.grants, view.altered, facts, "INSERT", "UPDATE", "DELETE")
+    users = tuple(dict.fromkeys((*readers, *writers)))
+    verbs = ROW_PRIVILEGES if writers else ("SELECT",)
+    found = openings(view.owner, [t.qname for t in tables], facts, verbs, users) if users else ()
+    if not found or keeps_to_tenant(view, facts):
         return None
-    name = facts.show(view.qname)
+    return _past(view, found, users, facts)
+
+
+def _past(view: cat.View, found: tuple[Opening, ...], users: tuple[str, ...], facts: Facts) -> Flaw:
+    name, certain = facts.show(view.qname), any(o.certain for o in found)
+    listed = _listed(tuple(o.table for o in found), facts)
+    may_be = "shows" if certain else "may show"
     return Flaw(
-        message=f"View {name} shows every tenant's rows of {_listed(escaped, facts)} to {', '.join(readers)}",
+        message=f"View {name} {may_be} every tenant's rows of {listed} to {', '.join(users)}",
         expected="security_invoker, or an owner for whom the policies hold",
-        observed=f"reads as {view.owner}, {why_escapes(view.owner, escaped, facts)}",
-        remedy=_as_invoker(view, tables, facts),
+        observed=f"reads as {why_open(found, facts)}",
+        remedy=_as_invoker(view, tuple(o.table for o in found), facts),
+        severity=None if certain else Severity.WARNING,
+        undecided=not certain,
     )
 
 

@@ -275,6 +275,14 @@ class Facts(msgspec.Struct, frozen=True, dict=True):
         return {name: tuple(judgements) for name, judgements in found.items()}
 
     @cached_property
+    def owner_judgements(self) -> Mapping[tuple[QName, str], tuple[Judgement, ...]]:
+        """What the analysis says of what acts with a role's rights, by table and role."""
+        found: dict[tuple[QName, str], list[Judgement]] = {}
+        for judgement in self.analysis.owners:
+            found.setdefault((judgement.table, judgement.role), []).append(judgement)
+        return {key: tuple(judgements) for key, judgements in found.items()}
+
+    @cached_property
     def policy_readings(self) -> Mapping[tuple[QName, str], PolicyReading]:
         """What the analysis says of each policy by itself, by table and name."""
         return {(r.table, r.policy): r for r in self.analysis.policies}

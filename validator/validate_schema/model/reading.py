@@ -34,7 +34,8 @@ class Judgement(msgspec.Struct, frozen=True):
 
     `policy` and `branch` name what opens or hides the answer: the policy and the branch in SQL.
     `reason` is one sentence. `flow` is set for UNSAFE, as is `example`: what columns of the row may hold
-    where the branch is open, as text.
+    where the branch is open, as text. `user` is who CURRENT_USER is, where that is not the role: a view is
+    read under the policies of its owner, and its reader stays the user.
     """
 
     table: QName
@@ -47,6 +48,7 @@ class Judgement(msgspec.Struct, frozen=True):
     branch: str = ""
     flow: Flow | None = None
     example: tuple[tuple[str, str | None], ...] = ()
+    user: str = ""
 
 
 class PolicyReading(msgspec.Struct, frozen=True):
@@ -66,7 +68,9 @@ class PolicyReading(msgspec.Struct, frozen=True):
 
 
 class Analysis(msgspec.Struct, frozen=True):
-    """All judgements, sorted by table, role, command, half; and each policy's reading."""
+    """All judgements, sorted by table, role, command, half; and each policy's reading. `owners` are those of
+    the roles with whose rights views, functions, triggers and rules act, as these roles alone."""
 
     judgements: tuple[Judgement, ...] = ()
     policies: tuple[PolicyReading, ...] = ()
+    owners: tuple[Judgement, ...] = ()

@@ -44,7 +44,30 @@ def analyse(catalog: Catalog, tenancy: Tenancy) -> Analysis:
         for j in judge.judge(t, role)
     ]
     readings = [reader.read(t, p) for t in tables for p in t.policies]
-    return Analysis(tuple(judgements), tuple(readings))
+    owners = [
+        j
+        for owner, user in sorted(_acting(catalog, roles))
+        if owner in known and not judge.roles.bypasses(owner)
+        for t in tables
+        if t.force_row_security or not judge.roles.has(owner, t.owner)
+        for j in judge.as_owner(t, owner, user)
+    ]
+    return Analysis(tuple(judgements), tuple(readings), tuple(owners))
+
+
+def _acting(catalog: Catalog, users: list[str]) -> set[tuple[str, str]]:
+    """Return the roles with whose rights something acts for others, each with who CURRENT_USER is then:
+    itself in a function, whoever runs the statement in views and rules.
+
+    An invoker's trigger acts for the owner of a table where a foreign key carries a change there. Source:
+    PostgreSQL documentation, CREATE FUNCTION, CREATE VIEW and "Rules and Privileges".
+    """
+    functions = (*catalog.functions, *catalog.extension_functions)
+    definers = {f.owner for f in functions if f.security_definer}
+    definers |= {t.owner for t in catalog.tables if t.triggers}
+    views = {v.owner for v in (*catalog.views, *catalog.extension_views) if not v.security_invoker}
+    views |= {t.owner for t in catalog.tables if t.rules}
+    return {(owner, owner) for owner in definers} | {(owner, user) for owner in views for user in users}
 
 
 def _guarded(table: Table, schema: "Schema") -> bool:

@@ -68,6 +68,22 @@ class Judge:
             found.append(Judgement(table.qname, role, command, half, *answer))
         return found
 
+    def as_owner(self, table: Table, owner: str, user: str) -> list[Judgement]:
+        """Return the judgements of what acts with the rights of `owner` while CURRENT_USER is `user`: of the
+        commands for which the owner holds a privilege. Nothing that acts so can SET ROLE."""
+        shape = self._shape(table)
+        found = []
+        for command, half in HALVES:
+            if not self._privileged(table, owner, command):
+                continue
+            key = (shape if shape is not None else table.qname, "owner", owner, user, command, half)
+            if key not in self._known:
+                self._known[key] = self._answer(table, owner, command, half, user)
+            found.append(
+                Judgement(table.qname, owner, command, half, *self._known[key], "" if user == owner else user)
+            )
+        return found
+
     def _shape(self, table: Table) -> object:
         """Return all that the verdict depends on, or None where it depends on other tables too."""
         texts = tuple(t for p in table.policies for t in (p.using, p.check) if t is not None)
@@ -110,9 +126,9 @@ class Judge:
             raise ValueError(f"no role to judge: {role}")
         return worst
 
-    def _answer(self, table: Table, role: str, command: str, half: str) -> Answered:
+    def _answer(self, table: Table, role: str, command: str, half: str, user: str = "") -> Answered:
         try:
-            return _Filter(self, table, role, command, half).answer()
+            return _Filter(self, table, role, command, half, user=user or role).answer()
         except RecursionError:  # policies of tables in sub-selects of policies, each of them deep
             return Answered(Reach.UNVERIFIED, "not decided by the text: policies that nest too deep")
 
@@ -165,10 +181,11 @@ def condition_text(policy: Policy, half: str) -> str | None:
 class _Filter:
     """The row filter of one table for one role and command, and the question of what passes it."""
 
-    def __init__(self, judge: Judge, table: Table, role: str, command: str, half: str) -> None:
+    def __init__(self, judge: Judge, table: Table, role: str, command: str, half: str, *, user: str) -> None:
         self.owner = judge
         self.table = table
         self.role = role
+        self.user = user
         self.command = command
         self.half = half
         self.policies = judge.applicable(table, role, command)
@@ -196,7 +213,7 @@ class _Filter:
     def question(self) -> Question:
         bound = self.binder.bind(self.owner.joined(self.policies, self.half))
         checks = tuple(self._checks())
-        return Question(bound, self.binder.variables, self._key_kind(), self.role, checks)
+        return Question(bound, self.binder.variables, self._key_kind(), self.user, checks)
 
     def _key_kind(self) -> str:
         """Return the kind of the tenant's key: the table's own, or that of the tables it hangs from."""
