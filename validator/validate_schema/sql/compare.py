@@ -112,8 +112,7 @@ class _Speller:
         return tuple(self.node(item) for item in found)
 
     def _other(self, found: s.Node) -> Node:
-        names: tuple[str, ...] = found.__match_args__
-        said = [(name, getattr(found, name)) for name in names if name != "rest"]
+        said = [(name, getattr(found, name)) for name in s.parts(type(found)) if name != "rest"]
         said += getattr(found, "rest", ())
         return Call(type(found).__name__, tuple(Call(name, self._values(value)) for name, value in said))
 

@@ -1,7 +1,6 @@
 """Statements that make, change and drop objects, as nodes like those of `syntax`. Kinds of objects, of
 constraints and of changes go by the parser's names: ``OBJECT_TABLE``, ``CONSTR_CHECK``, ``AT_AddColumn``."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from .syntax import Node, Rest, Table, TypeRef, Value
@@ -9,8 +8,7 @@ from .syntax import Node, Rest, Table, TypeRef, Value
 Names = tuple[str, ...]  # of one object: its schema, where it is written, and its own
 
 
-@dataclass(frozen=True, slots=True)
-class CreateTable(Node):
+class CreateTable(Node, frozen=True):
     """`elements`: columns (`ColumnDef`), constraints (`ConstraintDef`) and LIKE."""
 
     table: Table
@@ -19,16 +17,14 @@ class CreateTable(Node):
     rest: Rest = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnDef(Node):
+class ColumnDef(Node, frozen=True):
     name: str
     type: TypeRef | None
     constraints: tuple["ConstraintDef", ...]
     rest: Rest = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ConstraintDef(Node):
+class ConstraintDef(Node, frozen=True):
     """A constraint; one without a name has "". `keys` are its columns, `referencing` those of a foreign
     key, empty where it stands with its column; `exclusions` pairs of an `IndexKey` and an operator."""
 
@@ -48,14 +44,12 @@ class ConstraintDef(Node):
         return tuple((key, names_of(names)[-1]) for key, names in pairs if isinstance(key, IndexKey))
 
 
-@dataclass(frozen=True, slots=True)
-class Into(Node):
+class Into(Node, frozen=True):
     table: Table
     rest: Rest = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CreateTableAs(Node):
+class CreateTableAs(Node, frozen=True):
     """CREATE TABLE AS, or CREATE MATERIALIZED VIEW, as `kind` says."""
 
     kind: str
@@ -65,15 +59,13 @@ class CreateTableAs(Node):
     rest: Rest = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CreateView(Node):
+class CreateView(Node, frozen=True):
     view: Table
     query: Node
     rest: Rest = ()
 
 
-@dataclass(frozen=True, slots=True)
-class IndexKey(Node):
+class IndexKey(Node, frozen=True):
     """A column of an index, or an expression."""
 
     name: str
@@ -81,8 +73,7 @@ class IndexKey(Node):
     rest: Rest = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CreateIndex(Node):
+class CreateIndex(Node, frozen=True):
     name: str
     table: Table
     method: str
@@ -94,34 +85,29 @@ class CreateIndex(Node):
     rest: Rest = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CreateEnum(Node):
+class CreateEnum(Node, frozen=True):
     names: Names
     labels: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CreateDomain(Node):
+class CreateDomain(Node, frozen=True):
     names: Names
     type: TypeRef
     constraints: tuple[Node, ...]
     rest: Rest = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CreateRange(Node):
+class CreateRange(Node, frozen=True):
     names: Names
     rest: Rest = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CreateComposite(Node):
+class CreateComposite(Node, frozen=True):
     type: Table
     columns: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CreateFunction(Node):
+class CreateFunction(Node, frozen=True):
     """A function or procedure; `body` is that of the standard's syntax, outside quotes."""
 
     names: Names
@@ -129,8 +115,7 @@ class CreateFunction(Node):
     rest: Rest = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CreatePolicy(Node):
+class CreatePolicy(Node, frozen=True):
     name: str
     table: Table
     using: Node | None
@@ -138,15 +123,13 @@ class CreatePolicy(Node):
     rest: Rest = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CreateTrigger(Node):
+class CreateTrigger(Node, frozen=True):
     name: str
     table: Table
     rest: Rest = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AlterCommand(Node):
+class AlterCommand(Node, frozen=True):
     """One change of a table, to what `name` names; `definition` is what comes."""
 
     kind: str
@@ -156,15 +139,13 @@ class AlterCommand(Node):
     rest: Rest = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AlterTable(Node):
+class AlterTable(Node, frozen=True):
     table: Table
     commands: tuple[AlterCommand, ...]
     rest: Rest = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Drop(Node):
+class Drop(Node, frozen=True):
     """DROP; `objects` are names, or types, or, of a schema, one name."""
 
     kind: str
@@ -172,8 +153,7 @@ class Drop(Node):
     rest: Rest = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Rename(Node):
+class Rename(Node, frozen=True):
     """RENAME of a relation, or of its part `old`; of other objects by their names."""
 
     kind: str
@@ -184,8 +164,7 @@ class Rename(Node):
     rest: Rest = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SetSchema(Node):
+class SetSchema(Node, frozen=True):
     kind: str
     table: Table | None
     object: Value | None

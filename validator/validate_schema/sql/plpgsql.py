@@ -7,9 +7,10 @@ libpg_query describes a function in JSON.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from itertools import count, takewhile
 from typing import Any
+
+from msgspec.structs import replace
 
 from .parser import Unreadable, parse_plpgsql, tokens
 from .reading import read_expression, read_statements
@@ -26,13 +27,11 @@ _TRIGGER_ARGUMENTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Statement(Node):
-    line: int = field(default=0, kw_only=True, compare=False, repr=False)
+class Statement(Node, frozen=True, kw_only=True):
+    line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Declared(Statement):
+class Declared(Statement, frozen=True):
     """A variable, a parameter or a cursor; FOUND and the like are among them. `query` is a cursor's."""
 
     name: str
@@ -42,21 +41,18 @@ class Declared(Statement):
     query: Node | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Handler(Statement):
+class Handler(Statement, frozen=True):
     conditions: tuple[str, ...]
     body: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Block(Statement):
+class Block(Statement, frozen=True):
     body: tuple[Node, ...]
     handlers: tuple[Handler, ...] = ()
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Assign(Statement):
+class Assign(Statement, frozen=True):
     """An assignment; `part`: of an element or a slice of the target."""
 
     target: Names
@@ -64,14 +60,12 @@ class Assign(Statement):
     part: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Branch(Statement):
+class Branch(Statement, frozen=True):
     condition: Node
     body: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class If(Statement):
+class If(Statement, frozen=True):
     """IF, or CASE; the conditions of a CASE with a subject test a variable that the parser makes up."""
 
     branches: tuple[Branch, ...]
@@ -79,8 +73,7 @@ class If(Statement):
     subject: Node | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Loop(Statement):
+class Loop(Statement, frozen=True):
     """LOOP, WHILE or FOR: the query that it takes rows from, or other values, bounds and conditions, and the
     variables that get them. `built`: the text of its query is put together when it runs."""
 
@@ -92,8 +85,7 @@ class Loop(Statement):
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Exit(Statement):
+class Exit(Statement, frozen=True):
     """EXIT, or CONTINUE."""
 
     label: str
@@ -101,23 +93,20 @@ class Exit(Statement):
     leaves: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Return(Statement):
+class Return(Statement, frozen=True):
     """RETURN or, with `next`, RETURN NEXT; without a value where parameters hold what is returned."""
 
     value: Node | None
     next: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ReturnQuery(Statement):
+class ReturnQuery(Statement, frozen=True):
     query: Node | None
     built: Node | None = None
     params: tuple[Node, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Raise(Statement):
+class Raise(Statement, frozen=True):
     """RAISE; `level` is PostgreSQL's, 21 an error. `params` and `options` are what it tells."""
 
     level: int
@@ -126,8 +115,7 @@ class Raise(Statement):
     options: tuple[Node, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Sql(Statement):
+class Sql(Statement, frozen=True):
     """A statement of SQL, PERFORM or CALL, and the variables that get its row."""
 
     statement: Node
@@ -135,8 +123,7 @@ class Sql(Statement):
     strict: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Execute(Statement):
+class Execute(Statement, frozen=True):
     """EXECUTE: a statement whose text is put together when it runs."""
 
     built: Node
@@ -144,31 +131,27 @@ class Execute(Statement):
     params: tuple[Node, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Open(Statement):
+class Open(Statement, frozen=True):
     cursor: Names
     query: Node | None = None
     built: Node | None = None
     args: tuple[Node, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Get(Statement):
+class Get(Statement, frozen=True):
     """FETCH and GET DIAGNOSTICS: variables that get a value from the session."""
 
     targets: tuple[Names, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Other(Statement):
+class Other(Statement, frozen=True):
     """A statement that is none of these, and the expressions in it."""
 
     kind: str
     parts: tuple[Node, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Function(Node):
+class Function(Node, frozen=True):
     declared: tuple[Declared, ...]
     body: Block
 

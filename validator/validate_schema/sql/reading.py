@@ -140,7 +140,7 @@ class _Reader:
         if made is None:
             return s.Unknown(kind, self.rest(message), at=self.at(message))
         given = [self.field(message, name) for name in names]
-        if "rest" in made.__dataclass_fields__:
+        if "rest" in s.parts(made):
             given.append(self.rest(message, *names))
         node: s.Node = made(*given, at=self.at(message))
         return node

@@ -7,7 +7,7 @@ from functools import lru_cache
 from . import plpgsql as pl
 from .parser import Unreadable
 from .reading import read_statements
-from .syntax import Column, Node, Select, Target, TypeRef, Unknown, children, walk
+from .syntax import Column, Node, Select, Target, TypeRef, Unknown, children, parts, walk
 
 Given = Mapping[str, tuple[Node | None, ...]]
 
@@ -64,8 +64,7 @@ def _statements(function: pl.Function) -> Iterator[Node]:
     stack: list[Node] = [function]
     while stack:
         found = stack.pop()
-        names: tuple[str, ...] = found.__match_args__
-        for name in names:
+        for name in parts(type(found)):
             value = getattr(found, name)
             for node in value if isinstance(value, tuple) else (value,):
                 if isinstance(node, pl.Statement):

@@ -5,24 +5,52 @@ nothing. Names are as PostgreSQL stores them. Source: `nodes/parsenodes.h` and `
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from functools import cache
+from operator import attrgetter
 from typing import Any, Literal
 
+import msgspec
+from msgspec.structs import replace
 
-@dataclass(frozen=True, slots=True)
-class Node:
+
+class Node(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A part of a text. `at` is the character at which it stands, from 0, or its operator where it has
-    one; -1 where the parser does not say. Two nodes are equal wherever they stand."""
+    one; -1 where the parser does not say. Two nodes are equal wherever they stand: only what a class
+    takes by position is compared, and shown."""
 
-    at: int = field(default=-1, kw_only=True, compare=False, repr=False)
+    at: int = -1
+
+    def __eq__(self, other: object) -> bool:
+        if self.__class__ is not other.__class__:
+            return NotImplemented
+        content = _content(self.__class__)
+        return bool(content(self) == content(other))
+
+    def __hash__(self) -> int:
+        return hash(_content(self.__class__)(self))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in parts(self.__class__))
+        return f"{self.__class__.__qualname__}({shown})"
+
+
+def parts(kind: type[Node]) -> tuple[str, ...]:
+    """Return the names of what a kind of node holds."""
+    names: tuple[str, ...] = kind.__match_args__
+    return names
+
+
+@cache
+def _content(kind: type[Node]) -> Callable[[Node], object]:
+    """Return what gets the content of a node of that kind: a value, or several as a tuple."""
+    return attrgetter(*parts(kind))
 
 
 Value = Node | str | int | float | bytes | tuple["Value", ...]
 Rest = tuple[tuple[str, Value], ...]  # what else a construct says, by the parser's names
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown(Node):
+class Unknown(Node, frozen=True):
     """A construct that is not understood, under the parser's name for it."""
 
     kind: str
@@ -32,16 +60,14 @@ class Unknown(Node):
 # Expressions
 
 
-@dataclass(frozen=True, slots=True)
-class Const(Node):
+class Const(Node, frozen=True):
     """A constant. A number that is no 32-bit integer is "numeric", its value the text; bits are too."""
 
     kind: Literal["null", "bool", "integer", "numeric", "string", "bits"]
     value: str | int | bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Column(Node):
+class Column(Node, frozen=True):
     """A column by its names, the last its own. A variable or a parameter of a function looks the same."""
 
     names: tuple[str, ...]
@@ -55,22 +81,19 @@ class Column(Node):
         return self.names[-2] if len(self.names) > 1 else None
 
 
-@dataclass(frozen=True, slots=True)
-class Star(Node):
+class Star(Node, frozen=True):
     """All columns: ``*``, or of what `names` name."""
 
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Param(Node):
+class Param(Node, frozen=True):
     """An argument by its number: ``$1``."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Operation(Node):
+class Operation(Node, frozen=True):
     """An operator with its operands; LIKE and its kin are operators too (``~~``). `schema` is "" unless
     written: ``OPERATOR(s.=)``."""
 
@@ -80,8 +103,7 @@ class Operation(Node):
     schema: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Quantified(Node):
+class Quantified(Node, frozen=True):
     """``left operator ANY (array)``, with `every` ALL."""
 
     operator: str
@@ -91,8 +113,7 @@ class Quantified(Node):
     schema: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class In(Node):
+class In(Node, frozen=True):
     """``value IN (…)`` over a list."""
 
     value: Node
@@ -100,8 +121,7 @@ class In(Node):
     negated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Between(Node):
+class Between(Node, frozen=True):
     value: Node
     low: Node
     high: Node
@@ -109,8 +129,7 @@ class Between(Node):
     symmetric: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Distinct(Node):
+class Distinct(Node, frozen=True):
     """``left IS DISTINCT FROM right``."""
 
     left: Node
@@ -118,37 +137,31 @@ class Distinct(Node):
     negated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NullIf(Node):
+class NullIf(Node, frozen=True):
     value: Node
     other: Node
 
 
-@dataclass(frozen=True, slots=True)
-class And(Node):
+class And(Node, frozen=True):
     args: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Or(Node):
+class Or(Node, frozen=True):
     args: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Not(Node):
+class Not(Node, frozen=True):
     arg: Node
 
 
-@dataclass(frozen=True, slots=True)
-class NullTest(Node):
+class NullTest(Node, frozen=True):
     """``arg IS NULL``; `negated`: IS NOT NULL."""
 
     arg: Node
     negated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class BooleanTest(Node):
+class BooleanTest(Node, frozen=True):
     """``arg IS TRUE``, FALSE or, where `wanted` is None, UNKNOWN."""
 
     arg: Node
@@ -156,14 +169,12 @@ class BooleanTest(Node):
     negated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class When(Node):
+class When(Node, frozen=True):
     condition: Node
     result: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Case(Node):
+class Case(Node, frozen=True):
     """CASE; with a `subject`, the conditions are what it is compared with."""
 
     subject: Node | None
@@ -171,21 +182,18 @@ class Case(Node):
     default: Node | None
 
 
-@dataclass(frozen=True, slots=True)
-class Coalesce(Node):
+class Coalesce(Node, frozen=True):
     args: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Extreme(Node):
+class Extreme(Node, frozen=True):
     """GREATEST, or LEAST."""
 
     args: tuple[Node, ...]
     least: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Node):
+class Call(Node, frozen=True):
     """A function with its arguments. In `rest` stands what only aggregates and windows have."""
 
     name: str
@@ -194,22 +202,19 @@ class Call(Node):
     rest: Rest = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NamedArg(Node):
+class NamedArg(Node, frozen=True):
     name: str
     arg: Node
 
 
-@dataclass(frozen=True, slots=True)
-class SessionValue(Node):
+class SessionValue(Node, frozen=True):
     """A value that is written as a word: current_user, current_date; `precision` where it is given."""
 
     name: str
     precision: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TypeRef(Node):
+class TypeRef(Node, frozen=True):
     """A type as written; `dimensions` of an array."""
 
     names: tuple[str, ...]
@@ -218,55 +223,46 @@ class TypeRef(Node):
     rest: Rest = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Cast(Node):
+class Cast(Node, frozen=True):
     arg: Node
     type: TypeRef
 
 
-@dataclass(frozen=True, slots=True)
-class Collate(Node):
+class Collate(Node, frozen=True):
     arg: Node
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Array(Node):
+class Array(Node, frozen=True):
     items: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Row(Node):
+class Row(Node, frozen=True):
     items: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Part(Node):
+class Part(Node, frozen=True):
     """A field, an element or a slice of a value: ``(arg).field``, ``arg[1]``."""
 
     arg: Node
     path: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Exists(Node):
+class Exists(Node, frozen=True):
     query: "Query"
 
 
-@dataclass(frozen=True, slots=True)
-class ScalarSelect(Node):
+class ScalarSelect(Node, frozen=True):
     """The value of a sub-select of one row and one column."""
 
     query: "Query"
 
 
-@dataclass(frozen=True, slots=True)
-class ArraySelect(Node):
+class ArraySelect(Node, frozen=True):
     query: "Query"
 
 
-@dataclass(frozen=True, slots=True)
-class AnySelect(Node):
+class AnySelect(Node, frozen=True):
     """``left IN (SELECT …)``, which is ``= ANY``, and every other operator with ANY or, with `every`, ALL."""
 
     operator: str
@@ -279,8 +275,7 @@ class AnySelect(Node):
 # Queries and what changes rows
 
 
-@dataclass(frozen=True, slots=True)
-class Target(Node):
+class Target(Node, frozen=True):
     """An entry of a list of results, or of what is set: its name where it has one, and its value."""
 
     name: str
@@ -288,8 +283,7 @@ class Target(Node):
     path: tuple[Value, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Table(Node):
+class Table(Node, frozen=True):
     """A relation where it is named. `alias` is "" where it has none; `only`: without its children."""
 
     name: str
@@ -305,16 +299,14 @@ class Table(Node):
         return self.alias or self.name
 
 
-@dataclass(frozen=True, slots=True)
-class FromSelect(Node):
+class FromSelect(Node, frozen=True):
     query: "Query"
     alias: str = ""
     columns: tuple[str, ...] = ()
     lateral: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FromCall(Node):
+class FromCall(Node, frozen=True):
     """Functions in FROM."""
 
     calls: tuple[Node, ...]
@@ -324,8 +316,7 @@ class FromCall(Node):
     rest: Rest = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Join(Node):
+class Join(Node, frozen=True):
     """A join; one without a condition, USING or NATURAL is a CROSS JOIN."""
 
     kind: Literal["inner", "left", "full", "right"]
@@ -337,21 +328,18 @@ class Join(Node):
     alias: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Cte(Node):
+class Cte(Node, frozen=True):
     name: str
     query: Node
     rest: Rest = ()
 
 
-@dataclass(frozen=True, slots=True)
-class With(Node):
+class With(Node, frozen=True):
     queries: tuple[Cte, ...]
     recursive: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Select(Node):
+class Select(Node, frozen=True):
     """A block of a query: SELECT, or VALUES. Grouping, order, limits and locks stand in `rest`."""
 
     targets: tuple[Target, ...] = ()
@@ -362,8 +350,7 @@ class Select(Node):
     rest: Rest = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Compound(Node):
+class Compound(Node, frozen=True):
     """UNION, INTERSECT or EXCEPT."""
 
     operator: Literal["union", "intersect", "except"]
@@ -377,8 +364,7 @@ class Compound(Node):
 Query = Select | Compound
 
 
-@dataclass(frozen=True, slots=True)
-class Insert(Node):
+class Insert(Node, frozen=True):
     """INSERT; without a `source` DEFAULT VALUES. ON CONFLICT stands in `rest`."""
 
     table: Table
@@ -389,8 +375,7 @@ class Insert(Node):
     rest: Rest = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Update(Node):
+class Update(Node, frozen=True):
     table: Table
     sets: tuple[Target, ...]
     sources: tuple[Node, ...] = ()
@@ -399,8 +384,7 @@ class Update(Node):
     rest: Rest = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Delete(Node):
+class Delete(Node, frozen=True):
     """DELETE; `sources` are what USING names."""
 
     table: Table
@@ -410,8 +394,7 @@ class Delete(Node):
     rest: Rest = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SetVariable(Node):
+class SetVariable(Node, frozen=True):
     """SET, and with no values RESET or SET TO DEFAULT."""
 
     name: str
@@ -421,8 +404,7 @@ class SetVariable(Node):
 
 def children(node: Node) -> Iterator[Node]:
     """Yield the nodes right below a node, in the order of its fields."""
-    names: tuple[str, ...] = node.__match_args__
-    stack: list[object] = [getattr(node, name) for name in reversed(names)]
+    stack: list[object] = [getattr(node, name) for name in reversed(parts(type(node)))]
     while stack:
         value = stack.pop()
         if isinstance(value, Node):
@@ -491,8 +473,8 @@ def relations(*nodes: Node) -> Iterator[Table]:
 
 def changed(node: Node, change: Callable[[Node], Node]) -> Node:
     """Return the tree with each node as `change` returns it, those below a node before itself."""
-    names: tuple[str, ...] = node.__match_args__
-    return change(replace(node, **{name: _changed(getattr(node, name), change) for name in names}))
+    below = {name: _changed(getattr(node, name), change) for name in parts(type(node))}
+    return change(replace(node, **below))
 
 
 def _changed(value: Any, change: Callable[[Node], Node]) -> Any:
