@@ -9,7 +9,8 @@ from tests.fix_dumps import release
 from tests.fix_server import MATRIX, Opener, fresh
 from validate_schema.catalog import read_catalog
 from validate_schema.catalog.snapshot import dump_snapshot
-from validate_schema.contract.diff import compare, count_objects, purpose
+from validate_schema.contract.diff.catalogs import compare, count_objects
+from validate_schema.contract.diff.purposes import purpose
 from validate_schema.model.catalog import Catalog
 from validate_schema.model.catalog import Server as CatalogServer
 from validate_schema.model.difference import Change

@@ -14,7 +14,7 @@ from tests.fix_dumps import COMMENTS, FEATURES, ROLES, UNNAMED, Feature, build, 
 from tests.fix_profiles import in_batches
 from tests.fix_server import DEFAULT, Opener, server_versions
 from validate_schema.catalog.snapshot import dump_snapshot, load_snapshot
-from validate_schema.contract.diff import compare
+from validate_schema.contract.diff.catalogs import compare
 from validate_schema.model.difference import Change
 from validate_schema.scratch import Server
 from validate_schema.scratch.ledger import drop_stray_roles, role_names

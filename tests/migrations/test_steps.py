@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.migrations.test_discovery import lay
-from validate_schema.contract.diff import purpose
+from validate_schema.contract.diff.purposes import purpose
 from validate_schema.migrations import discover, templated
 from validate_schema.migrations.run import steps as steps_module
 from validate_schema.migrations.run.steps import replay_steps

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import tomllib
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -89,6 +88,8 @@ def _read(path: Path) -> LoadedConfig | None:
 
 
 def _toml(text: str, name: str) -> dict[str, Any]:
+    import tomllib  # not every run has a config
+
     try:
         read = tomllib.loads(text)
         if _nests_deeper(read, _DEEPEST):

@@ -1,6 +1,7 @@
 """The records that a check reads: the catalog, the contract and the evidence, and words for them."""
 
-from ..contract.diff.objects import declared_changes as declared_changes
+from typing import TYPE_CHECKING
+
 from ..model import catalog as catalog
 from ..model import contract as contract
 from ..model import difference as difference
@@ -14,3 +15,17 @@ from ..model.wording import first_of as first_of
 from ..model.wording import form as form
 from ..model.wording import listed as listed
 from ..model.wording import some as some
+
+if TYPE_CHECKING:
+    from ..model.catalog import Table
+    from ..model.contract import AnyObject, ExpectedObject
+    from ..model.difference import Change
+
+
+def declared_changes(
+    expected: "ExpectedObject", record: "AnyObject", on: "Table | None", default_schema: str
+) -> "tuple[Change, ...]":
+    """Return what differs from a declared object to the one that there is; `on` is its table."""
+    from ..contract.diff import objects  # only where something is declared there is something to compare
+
+    return objects.declared_changes(expected, record, on, default_schema)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from ..contract.diff import compare, count_objects
+from ..contract.diff.catalogs import compare, count_objects
 from ..contract.diff.contracts import Declared, compare_contracts, count_compared, undeclared_tables
 from ..contract.observed import observed_contract
 from ..migrations.run.drift import certain_changes

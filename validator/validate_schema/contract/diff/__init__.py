@@ -3,8 +3,3 @@
 Semantic: another name is no other object, another spelling no other expression, another order of
 columns no difference. Pure: no connection, no file, no clock.
 """
-
-from .catalogs import compare as compare
-from .catalogs import count_objects as count_objects
-from .purposes import losses as losses
-from .purposes import purpose as purpose

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from ...catalog.ledgers import ledgers as ledgers_of
-from ...contract.diff import compare, count_objects
+from ...contract.diff.catalogs import compare, count_objects
 from ...model.catalog import Catalog, QName
 from ...model.difference import Change, ChangeKind
 from ...model.history import Drift

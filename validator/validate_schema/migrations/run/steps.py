@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...catalog import read_catalog
-from ...contract.diff import compare
+from ...contract.diff.catalogs import compare
 from ...model.catalog import Catalog
 from ...model.difference import Change
 from ...model.history import Failure

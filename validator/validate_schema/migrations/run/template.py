@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ...contract.diff import losses, purpose
+from ...contract.diff.purposes import losses, purpose
 from ...sql.ident import quote_ident, quote_literal
 from ..records import MigrationSet, ReplayNotes
 from .steps import replay_and_record
