@@ -10,89 +10,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import psycopg
-
-from benchmarks import supabase
 from benchmarks.cloning import cloned
-from benchmarks.cost import Cost, costs
+from benchmarks.cost import PROGRAM, Cost, costs
+from benchmarks.growth import JUDGED, RUNS, SHAPES, SIZES, grown, people
 from benchmarks.replay import replayed
-from benchmarks.synthetic import create
+from benchmarks.startup import started
 from benchmarks.table import Row, header
 from validate_schema.scratch import Server, open_server
 
-SIZES = (500, 5_000, 10_000)
-REFLECTED = (500, 5_000)  # reflection of more takes minutes and says nothing new
-JUDGED = 5_000  # the size that the budgets are for
-RUNS = 3
-POLICIES = {22: 3, 144: 12, 288: None}  # tables: seconds
-
-ROOT = Path(__file__).parents[1]
-PROGRAM = str(Path(sys.executable).with_name("validate-schema"))
-FLAKEGUARD = ROOT / "examples/flakeguard"
-BARE = "from benchmarks.bare import main; import sys; main(sys.argv[1])"
-REFLECT = """
-import sys, sqlalchemy
-engine = sqlalchemy.create_engine(sys.argv[1].replace("postgresql://", "postgresql+psycopg://", 1))
-sqlalchemy.MetaData().reflect(engine)
-"""
-
-
-def sized(server: Server, tables: int) -> Iterator[Row]:
-    """Measure a synthetic database of that many tenant tables; the first row is the product's own."""
-    with server.database() as database, TemporaryDirectory() as folder:
-        with psycopg.connect(database.conninfo, autocommit=True) as connection:
-            create(connection, tables)
-        url, report = database.conninfo, Path(folder) / "report.json"
-        pg_dump = str((server.bin_dir or Path()) / "pg_dump")
-        product, bare = costs(
-            [
-                [PROGRAM, f"--database-url={url}", f"--report={report}", "--quiet", "--no-data"],
-                [sys.executable, "-c", BARE, url],
-            ],
-            RUNS,
-        )
-        if f'"tenant_tables": {tables}' not in report.read_text():
-            raise SystemExit(f"the report does not count {tables} tenant tables")
-        judged = tables == JUDGED
-        yield Row("validate-schema", product, tables, product.mebibytes, 250 if judged else None, "MiB")
-        yield Row("bare fetch", bare, tables, product.seconds / bare.seconds, 2 if judged else None)
-        (dump,) = costs([[pg_dump, "--schema-only", "--dbname", url]], 1)
-        yield Row(
-            "pg_dump --schema-only", dump, tables, product.seconds / dump.seconds, 0.5 if judged else None
-        )
-        if tables in REFLECTED:
-            (reflect,) = costs([[sys.executable, "-c", REFLECT, url]], 1)
-            yield Row("SQLAlchemy reflect", reflect, tables, product.seconds / reflect.seconds)
-
-
-def grown(products: dict[int, Cost]) -> Iterator[Row]:
-    """Compare twice the size with the size that the budgets are for."""
-    if {JUDGED, 2 * JUDGED} <= products.keys():
-        large, small = products[2 * JUDGED], products[JUDGED]
-        yield Row("twice the tables", large, 2 * JUDGED, large.seconds / small.seconds, 2.2)
-
-
-def policies(server: Server) -> Iterator[Row]:
-    """Measure schemas whose policies ask for persons, memberships and claims, and what twice as many cost."""
-    found: dict[int, Cost] = {}
-    for tables, limit in POLICIES.items():
-        with server.database() as database:
-            with psycopg.connect(database.conninfo, autocommit=True) as connection:
-                what = f"{supabase.create(connection, tables)} policies"
-            command = [PROGRAM, f"--database-url={database.conninfo}", "--quiet", "--no-data"]
-            (cost,) = costs([command], RUNS)
-        found[tables] = cost
-        yield Row(what, cost, tables, cost.seconds, limit, "s")
-        yield Row(what, cost, tables, cost.mebibytes, 400 if limit else None, "MiB")
-    large, half = max(found), max(found) // 2
-    yield Row("twice the policies", found[large], large, found[large].seconds / found[half].seconds, 2.2)
-
-
-def startup() -> Iterator[Row]:
-    """Measure `--help` beside importing click alone."""
-    helped, click = costs([[PROGRAM, "--help"], [sys.executable, "-c", "import click"]], 10)
-    yield Row("import click", click)
-    yield Row("validate-schema --help", helped, None, helped.seconds / click.seconds, 3)
+FLAKEGUARD = Path(__file__).parents[1] / "examples/flakeguard"
+OTHERS = {
+    "people": people,
+    "replay": replayed,
+    "startup": started,
+    "flakeguard": lambda _: flakeguard(),
+    "cloning": lambda _: cloned(),
+}
 
 
 def flakeguard() -> Iterator[Row]:
@@ -108,20 +41,27 @@ def flakeguard() -> Iterator[Row]:
     yield Row("FlakeGuard, later runs", warm, None, warm.seconds, 1, "s")
 
 
+def measured(server: Server, names: list[str], sizes: list[int]) -> Iterator[Row]:
+    """Measure what is named: shapes in those sizes, and the rest."""
+    found: dict[tuple[str, int], Cost] = {}
+    for shape in SHAPES:
+        if shape in names:
+            yield from grown(server, shape, [JUDGED] if shape == "unlinked" else sizes, found)
+    for other, measure in OTHERS.items():
+        if other in names:
+            yield from measure(server)
+
+
 def main() -> None:
-    """Run everything; sizes may be given as arguments."""
-    sizes = [int(size) for size in sys.argv[1:]] or list(SIZES)
-    products: dict[int, Cost] = {}
+    """Run what the arguments name, else everything: shapes and other parts, and sizes of shapes."""
+    names = [word for word in sys.argv[1:] if not word.isdigit()]
+    sizes = sorted(int(word) for word in sys.argv[1:] if word.isdigit())
+    if unknown := {*names} - {*SHAPES, *OTHERS}:
+        raise SystemExit(f"nothing is called {', '.join(sorted(unknown))}: {', '.join([*SHAPES, *OTHERS])}")
     show(header())
     with open_server("embedded", key="benchmark") as server:
-        for tables in sizes:
-            for row in sized(server, tables):
-                products.setdefault(tables, row.cost)
-                show(str(row))
-        for row in (*policies(server), *replayed(server)):
+        for row in measured(server, names or [*SHAPES, *OTHERS], sizes or list(SIZES)):
             show(str(row))
-    for row in (*grown(products), *startup(), *flakeguard(), *cloned()):
-        show(str(row))
 
 
 def show(line: str) -> None:
