@@ -8,6 +8,7 @@ from typing import NamedTuple
 from validate_schema.pack import Facts
 from validate_schema.pack.model import TableClass, first_of, reading
 from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.roles import data_roles
 from validate_schema.pack.sql import Unreadable, read_body, syntax
 
 _SHOWN = 50
@@ -18,14 +19,16 @@ ROW_PRIVILEGES = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
 def users_of(
     owner: str, grants: Iterable[cat.Grant], facts: Facts, privileges: Iterable[str]
 ) -> tuple[str, ...]:
-    """Return the app roles, or PUBLIC, that hold one of these privileges or own the object.
+    """Return the app roles, or PUBLIC, that hold one of these privileges or own the object. Members of
+    pg_read_all_data and pg_write_all_data hold theirs on every relation.
 
     When no app role is known: every grantee that is subject to policies, but for the owner.
     """
     wanted = set(privileges)
     holders = {g.grantee for g in grants if wanted.intersection(g.privileges)}
     if facts.app_roles:
-        users = [r for r in facts.app_roles if (holders | {owner}) & facts.grantees_of(r)]
+        able = holders | {owner} | data_roles(wanted)
+        users = [r for r in facts.app_roles if able & facts.grantees_of(r)]
         return tuple(users) or (("PUBLIC",) if "PUBLIC" in holders else ())
     return tuple(sorted(g for g in holders - {owner} if not facts.memberships.bypasses(g)))
 

@@ -7,7 +7,8 @@ from validate_schema.pack import Step
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.sql import quote_ident, quote_qname, quote_role
 
-UNFILTERED = ("REFERENCES", "TRIGGER", "TRUNCATE")
+UNFILTERED = ("MAINTAIN", "REFERENCES", "TRIGGER", "TRUNCATE")
+DESTRUCTIVE = ("TRIGGER", "TRUNCATE")
 ROW_PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE")
 TABLE_PRIVILEGES = (*ROW_PRIVILEGES, *UNFILTERED)
 NO_LOCK = "none on rows: only privileges change"

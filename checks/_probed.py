@@ -8,6 +8,8 @@ from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.model import isolation as iso
 from validate_schema.pack.model import reading
 
+from ._roles import RoleReach
+
 _LONGEST = 160  # characters of a statement in a finding
 _WORST = (iso.Outcome.LEAK, iso.Outcome.INCONCLUSIVE, iso.Outcome.ISOLATED, iso.Outcome.DENIED)
 
@@ -113,13 +115,31 @@ class _Told(NamedTuple):
     @classmethod
     def of(cls, facts: Facts) -> "_Told":
         roles = facts.told.get("role", ())
+        become = {RoleReach.named(ref) for ref in roles if ref.kind == "role"}
         return cls(
-            frozenset(ref.name for ref in roles if ref.kind == "role"),
-            frozenset((name, ref.name) for ref in roles for name in _names(ref)),
+            frozenset(reach.becomes for reach in become if facts.memberships.bypasses(reach.becomes)),
+            frozenset((name, ref.name) for ref in roles for name in _names(ref) if _unforced(name, facts))
+            | frozenset(pair for reach in become for pair in _owned_by(reach, facts)),
             frozenset(name for ref in facts.told.get("rows", ()) for name in _names(ref)),
             frozenset(name for ref in facts.told.get("surface", ()) for name in _names(ref)),
             frozenset((name, ref.name) for ref in facts.told.get("reference", ()) for name in _names(ref)),
         )
+
+
+def _unforced(name: cat.QName, facts: Facts) -> bool:
+    """Tell whether the policies of a table do not hold for its owner."""
+    table = facts.tables_by_name.get(name)
+    return table is not None and not table.force_row_security
+
+
+def _owned_by(reach: RoleReach, facts: Facts) -> Iterator[tuple[cat.QName, str]]:
+    """Yield the tables whose policies do not hold for the owner, or for an app role that has its rights."""
+    owner = reach.becomes
+    for table in facts.tables:
+        if table.owner == owner and _unforced(table.qname, facts):
+            yield from (
+                (table.qname, role) for role in (owner, reach.role) if facts.memberships.has(role, owner)
+            )
 
 
 def _names(ref: ObjectRef) -> tuple[cat.QName, cat.QName]:

@@ -1,26 +1,23 @@
 """BYP: ways around row-level security that roles and privileges open."""
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, Unexamined, check
 from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.roles import estates
 from validate_schema.pack.sql import quote_ident, quote_qname
-from validate_schema.pack.subjects import TableRole, tenant_tables_by_app_role
+from validate_schema.pack.subjects import TableRole
 
-_NO_LOCK = "none on rows: only privileges change"
-
-
-class RoleReach(NamedTuple):
-    """An app role and a role that it is or may SET ROLE to."""
-
-    role: str
-    becomes: str
-
-    @property
-    def ref(self) -> ObjectRef:
-        name = self.role if self.role == self.becomes else f"{self.role} as {self.becomes}"
-        return ObjectRef("role", name=name)
+from ._roles import (
+    NO_LOCK,
+    RoleReach,
+    estate_words,
+    how_reached,
+    leave_owner,
+    owned_tables,
+    reachable_roles,
+    take_membership,
+)
 
 
 class Connection(NamedTuple):
@@ -31,13 +28,6 @@ class Connection(NamedTuple):
     @property
     def ref(self) -> ObjectRef:
         return ObjectRef("role", name=self.role.name)
-
-
-def reachable_roles(facts: Facts) -> Iterator[RoleReach]:
-    """App roles, with every role that each may SET ROLE to."""
-    for role in facts.tenancy.app_roles:
-        for other in sorted(facts.can_become(role)):
-            yield RoleReach(role, other)
 
 
 def connection(facts: Facts) -> tuple[Connection]:
@@ -70,7 +60,8 @@ def app_role_privileged(subject: RoleReach, facts: Facts) -> Flaw | Unexamined |
 
     Examined: each app role, and each role that it may SET ROLE to, directly or through others. The
     two attributes are never inherited: a membership without the SET option (PostgreSQL 16) does not
-    count, nor does a job role that the app cannot become. An app role that does not exist here
+    count, unless it has ADMIN OPTION, by which the app grants itself the other; nor does a job role that the
+    app cannot become. What lies behind such a role is not told again. An app role that does not exist here
     cannot be examined, which leaves the run incomplete.
     Source: PostgreSQL documentation, "Role Attributes", SET ROLE.
     """
@@ -86,8 +77,8 @@ def app_role_privileged(subject: RoleReach, facts: Facts) -> Flaw | Unexamined |
     if subject.role == subject.becomes:
         message, remedy = f"App role {role.name} has {held}", _take_attributes(role.name, attributes)
     else:
-        message = f"{subject.ref.name} has {held}: the app role {subject.role} may SET ROLE to {role.name}"
-        remedy = _take_membership(subject, facts)
+        message = f"{subject.ref.name} has {held}: the app role {subject.role} {how_reached(subject, facts)}"
+        remedy = take_membership(subject, facts)
     return Flaw(message=message, expected="NOSUPERUSER and NOBYPASSRLS", observed=held, remedy=remedy)
 
 
@@ -96,32 +87,17 @@ def _take_attributes(role: str, attributes: list[str]) -> Remedy:
     return Remedy(
         steps=(Step(f"ALTER ROLE {quote_ident(role)} {words};"),),
         note="Holds for statements from then on, in open sessions too. Let maintenance log in with a role of its own.",
-        lock=_NO_LOCK,
+        lock=NO_LOCK,
     )
-
-
-def _take_membership(subject: RoleReach, facts: Facts) -> Remedy:
-    """Return the REVOKEs that cut every last step from the app role to the privileged one."""
-    members = sorted(
-        name
-        for name in facts.can_become(subject.role)
-        if name in facts.roles
-        and any(m.role == subject.becomes and m.set_role for m in facts.roles[name].member_of)
-    )
-    target = quote_ident(subject.becomes)
-    others = [m for m in members if m != subject.role]
-    note = f"All members of {', '.join(others)} lose {subject.becomes} with it." if others else ""
-    revoke = tuple(Step(f"REVOKE {target} FROM {quote_ident(m)};") for m in members)
-    return Remedy(steps=revoke, note=note, lock=_NO_LOCK)
 
 
 @check(
     "BYP002",
     "App role owns a tenant table",
-    subjects=tenant_tables_by_app_role,
+    subjects=owned_tables,
     severity=Severity.ERROR,
     remediable=False,
-    explains=("role",),
+    explains=("role", "beside"),
     why="Policies do not hold for an owner unless forced, and an owner can switch them off, drop them or drop the table.",
     bad="""
         create table invoice (
@@ -146,30 +122,49 @@ def _take_membership(subject: RoleReach, facts: Facts) -> Remedy:
         grant select, insert, update, delete on invoice to app_user;
     """,
 )
-def app_role_owner(subject: TableRole, facts: Facts) -> Flaw | None:
-    """An app role owns a tenant table, or has the rights of the role that owns it.
+def app_role_owner(subject: TableRole | RoleReach, facts: Facts) -> Flaw | None:
+    """An app role owns a table of the tenants, or has the rights of the role that owns it.
 
-    Examined: tenant tables × app roles. An error while row security is on and not forced: then no
-    policy holds for the app (RLS002 leaves these tables to this check). Otherwise a warning: the
-    role could switch row security off. Rights come by membership, whether inherited or by SET ROLE.
+    Examined: roots, tenant and inherited tables (and partitions that have another owner) × app roles, and each
+    role that owns some and whose rights an app role has, inherited, by SET ROLE or by ADMIN OPTION: that is
+    one finding, whatever else the role owns. An error while row security is on: not forced, no policy
+    holds for the app (RLS002 leaves these tables to this check); forced, one statement of the owner takes it
+    off. A warning while it is off, which RLS001 reports. Owners that BYP001 reports are not told again.
+    Source: PostgreSQL documentation, "Row Security Policies", ALTER TABLE.
     """
+    if isinstance(subject, RoleReach):
+        return _acts_as_owner(subject, facts)
     table, role = subject.table, subject.role
-    if table.owner not in facts.rights_of(role):
+    if table.owner != role:
         return None
     name = facts.show(table.qname)
-    owns = f"App role {role} owns {name}"
-    if role != table.owner:
-        owns = f"App role {role} has the rights of {table.owner}, which owns {name}"
     unforced = table.row_security and not table.force_row_security
     state = "not forced" if unforced else "forced" if table.row_security else "off"
     return Flaw(
-        message=f"{owns}, so its policies do not hold for {role}"
+        message=f"App role {role} owns {name}, so its policies do not hold for {role}"
         if unforced
-        else f"{owns} and can change or drop its policies",
+        else f"App role {role} owns {name} and can change or drop its policies",
         expected="an owner that no app role is or can act as",
         observed=f"owner {table.owner}, row security {state}",
-        severity=Severity.ERROR if unforced else Severity.WARNING,
+        severity=Severity.ERROR if table.row_security else Severity.WARNING,
         remedy=Remedy(note=_new_owner(table, role, unforced=unforced)),
+    )
+
+
+def _acts_as_owner(reach: RoleReach, facts: Facts) -> Flaw | None:
+    estate = estates(facts).get(reach.becomes)
+    if estate is None or not estate.tables:
+        return None
+    role, owner = reach
+    guarded = [t for t in estate.tables if t.row_security]
+    unforced = [t for t in guarded if not t.force_row_security]
+    allows = "so their policies do not hold for it" if unforced else "and can change or drop their policies"
+    return Flaw(
+        message=f"App role {role} {how_reached(reach, facts)}, which owns {estate_words(estate, facts)}, {allows}",
+        expected="an owner that no app role is or can act as",
+        observed=f"{role} has the rights of {owner}",
+        severity=Severity.ERROR if guarded else Severity.WARNING,
+        remedy=Remedy(note=leave_owner(reach, facts)),
     )
 
 

@@ -6,10 +6,12 @@ from typing import NamedTuple
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.model import listed
+from validate_schema.pack.roles import DATABASE_OWNER, estates, sends_statements, tables_with_parts
 from validate_schema.pack.sql import quote_ident, quote_qname, quote_role
-from validate_schema.pack.subjects import TableRole, tenant_tables, tenant_tables_by_app_role
+from validate_schema.pack.subjects import TableRole, tenant_tables
 
 from ._grants import (
+    DESTRUCTIVE,
     NO_LOCK,
     ROW_PRIVILEGES,
     UNFILTERED,
@@ -26,6 +28,7 @@ class SchemaRole(NamedTuple):
 
     schema: cat.Schema
     role: str
+    searched_by: tuple[str, ...] = ()  # other roles that have a search path of their own with it
 
     @property
     def ref(self) -> ObjectRef:
@@ -42,14 +45,26 @@ class DefaultAcl(NamedTuple):
         return ObjectRef("default privileges", self.default.schema or "", name=self.default.role)
 
 
+def guarded_tables_by_app_role(facts: Facts) -> Iterator[TableRole]:
+    """Tables of the tenants, and their partitions, × app roles."""
+    for table in tables_with_parts(facts):
+        yield from (TableRole(table, role) for role in facts.app_roles)
+
+
 def schemas_by_app_role(facts: Facts) -> Iterator[SchemaRole]:
-    """Schemas on a search path × the app roles that have it, and PUBLIC."""
+    """Schemas on a search path × the app roles that have it, or meet it on another role's, and PUBLIC."""
     paths = {role: _search_path(role, facts) for role in facts.app_roles}
-    searched = frozenset[str]().union(*paths.values()) or frozenset({"public", facts.default_schema})
+    others = {r.name: _search_path(r.name, facts) for r in facts.catalog.roles if _own_path(r.settings)}
+    paths_of_all = (*paths.values(), *others.values())
+    searched = frozenset[str]().union(*paths_of_all) if paths else _usual_path("", facts)
     for schema in facts.catalog.schemas:
-        if schema.name in searched:
-            yield SchemaRole(schema, "PUBLIC")
-            yield from (SchemaRole(schema, role) for role in paths if schema.name in paths[role])
+        if schema.name not in searched:
+            continue
+        yield SchemaRole(schema, "PUBLIC")
+        for role, own in paths.items():
+            alien = tuple(o for o, path in others.items() if o != role and schema.name in path)
+            if schema.name in own or alien:
+                yield SchemaRole(schema, role, alien)
 
 
 def default_table_privileges(facts: Facts) -> Iterator[DefaultAcl]:
@@ -60,10 +75,11 @@ def default_table_privileges(facts: Facts) -> Iterator[DefaultAcl]:
 @check(
     "BYP007",
     "Privileges that row security does not filter",
-    subjects=tenant_tables_by_app_role,
+    subjects=guarded_tables_by_app_role,
     severity=Severity.WARNING,
+    explains=("beside",),
     why="Policies do not apply to TRUNCATE, which empties the table for all tenants, nor to foreign keys (REFERENCES), which "
-    "reveal what exists; a TRIGGER runs the app's code on every tenant's rows.",
+    "reveal what exists; a TRIGGER runs the app's code on every tenant's rows; MAINTAIN locks all tenants out.",
     bad="""
         create table invoice (
             id uuid primary key default gen_random_uuid(),
@@ -83,23 +99,28 @@ def default_table_privileges(facts: Facts) -> Iterator[DefaultAcl]:
     """,
 )
 def truncate(subject: TableRole, facts: Facts) -> Flaw | None:
-    """An app role holds TRUNCATE, REFERENCES or TRIGGER on a tenant table.
+    """An app role holds TRUNCATE, TRIGGER, REFERENCES or MAINTAIN on a table of the tenants.
 
-    Examined: tenant tables × app roles, with what the role holds itself or through roles it is a
-    member of; REFERENCES on single columns counts. What it holds as owner is BYP002's, what PUBLIC
-    holds is BYP008's.
+    Examined: roots, tenant and inherited tables and their partitions × app roles, with what the role holds
+    itself or through roles whose rights it has; REFERENCES on single columns counts. An error for TRUNCATE
+    and TRIGGER. A warning for REFERENCES and MAINTAIN (PostgreSQL 17), which take and show no rows; and for
+    every one of them where the platform lets nobody send statements of their own as the role (Supabase: ``anon``,
+    ``authenticated``). What it holds as owner is BYP002's, what PUBLIC holds is BYP008's, what comes with a role that
+    BYP001 reports is mended there.
     """
     table, role = subject.table, subject.role
-    grantees = facts.rights_of(role) - {table.owner}
+    grantees = facts.memberships.plain_rights_of(role) - {table.owner}
     given = [(g, p) for g, p in given_to(table, grantees) if p.word in UNFILTERED]
     if not given:
         return None
     words = sorted({p.word for _, p in given})
     sources = sorted({g for g, _ in given} - {role})
+    harmful = any(word in DESTRUCTIVE for word in words) and sends_statements(role, facts.catalog)
     return Flaw(
         message=f"App role {role} holds {listed(words)} on {facts.show(table.qname)}, which no policy restrains",
         expected="at most SELECT, INSERT, UPDATE and DELETE",
         observed=granted_line(given),
+        severity=Severity.ERROR if harmful else None,
         remedy=Remedy(
             steps=revoke(table, given),
             note=f"All members of {', '.join(sources)} lose them with it." if sources else "",
@@ -181,24 +202,29 @@ def _lost_with_public(
 def schema_create(subject: SchemaRole, facts: Facts) -> Flaw | None:
     """An app role, or PUBLIC, may create objects in a schema that is searched for names.
 
-    Examined: schemas on an app role's search path (its own setting, else ``"$user"``, ``public`` and
-    the default schema) × that role, and × PUBLIC; without an app role, PUBLIC alone. PUBLIC may create
-    in ``public`` by default in databases made before PostgreSQL 15. A path set for the database or by
-    the app itself is not known here. Source: PostgreSQL documentation, "The Schema Search Path".
+    Examined: schemas on an app role's search path (its own setting, else the database's, else ``"$user"``,
+    ``public`` and the default schema), and on the paths that other roles have of their own, × the app roles, and
+    × PUBLIC; without an app role, PUBLIC alone. PUBLIC may create in ``public`` by default in databases made
+    before PostgreSQL 15. A path set by the app itself is not known here. A schema that BYP002 or BYP014 says an
+    app role owns is left to these. Source: PostgreSQL documentation, "The Schema Search Path".
     """
     schema, role = subject.schema, subject.role
-    grantees = frozenset({role}) if role == "PUBLIC" else facts.rights_of(role)
-    givers = sorted(g.grantee for g in schema.grants if g.grantee in grantees and "CREATE" in g.privileges)
+    grantees = frozenset({role}) if role == "PUBLIC" else facts.memberships.plain_rights_of(role)
+    told = {schema.owner} if _told_as_owner(schema, facts) else set()
+    givers = sorted(
+        g.grantee for g in schema.grants if g.grantee in grantees - told and "CREATE" in g.privileges
+    )
     if not givers:
         return None
     owned = schema.owner in givers
+    searched = f", which {listed(subject.searched_by)} searches too" if subject.searched_by else ""
     target = quote_ident(schema.name)
     others = [g for g in givers if g not in (schema.owner, role)]
     note = f"All members of {', '.join(others)} lose it with it." if others else ""
     if owned:
         note = f"{schema.owner} owns the schema: ALTER SCHEMA {target} OWNER TO a role that the app cannot act as."
     return Flaw(
-        message=f"{role if role == 'PUBLIC' else f'App role {role}'} may CREATE in schema {schema.name}",
+        message=f"{role if role == 'PUBLIC' else f'App role {role}'} may CREATE in schema {schema.name}{searched}",
         expected="no CREATE for app roles and PUBLIC",
         observed=f"owner {schema.owner}" if owned else f"CREATE granted to {', '.join(givers)}",
         remedy=Remedy(
@@ -213,15 +239,31 @@ def schema_create(subject: SchemaRole, facts: Facts) -> Flaw | None:
     )
 
 
+def _told_as_owner(schema: cat.Schema, facts: Facts) -> bool:
+    """Tell whether another check reports who owns the schema."""
+    if schema.owner == DATABASE_OWNER:
+        return facts.tenancy.identified
+    owned = estates(facts).get(schema.owner) if facts.tenancy.identified else None
+    return owned is not None and schema.name in owned.schemas
+
+
 def _search_path(role: str, facts: Facts) -> frozenset[str]:
     """Return the schemas that a role's sessions search, as far as the catalog tells."""
-    known = facts.roles[role].settings
-    setting = next((s.partition("=")[2] for s in known if s.startswith("search_path=")), None)
+    database = facts.catalog.database
+    setting = _own_path(facts.roles[role].settings) or _own_path(database.settings if database else ())
     if setting is None:
-        return frozenset({role, "public", facts.default_schema})
+        return _usual_path(role, facts)
     names = (part.strip() for part in setting.split(","))
     plain = (n[1:-1].replace('""', '"') if n.startswith('"') else n for n in names)
     return frozenset(role if n == "$user" else n for n in plain)
+
+
+def _own_path(settings: Iterable[str]) -> str | None:
+    return next((s.partition("=")[2] for s in settings if s.startswith("search_path=")), None)
+
+
+def _usual_path(role: str, facts: Facts) -> frozenset[str]:
+    return frozenset({role, "public", facts.default_schema} - {""})
 
 
 @check(

@@ -6,9 +6,11 @@ from validate_schema.pack import Facts, Flaw, Promise, Remedy, Severity, check
 from validate_schema.pack.model import TableClass
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.remedies import LONGEST_WAY, enable_row_security, tenant_policy
+from validate_schema.pack.roles import data_roles
 
 from ._access import ROW_PRIVILEGES, is_guarded, may, users_of
 
+_OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 _LOCK = "ACCESS EXCLUSIVE for a moment each: only the catalog changes, no row is read"
 _NO_CONTEXT = (
     "Set tenancy.setting (or tenancy.current_tenant) in the config to have the policy written, or write "
@@ -40,8 +42,7 @@ def forcible_tables(facts: Facts) -> tuple[cat.Table, ...]:
     return tuple(
         t
         for t in row_security_tables(facts)
-        if not _denied_to_all(t, facts)
-        and not (facts.class_of(t.qname) is TableClass.TENANT and _app_owners(t, facts))
+        if not _denied_to_all(t, facts) and not (facts.class_of(t.qname) in _OWNED and _app_owners(t, facts))
     )
 
 
@@ -136,7 +137,7 @@ def forced(table: cat.Table, facts: Facts) -> Flaw | None:
     """A table's own policies do not hold for its owner.
 
     Examined: tables with row security on. An error when an app role owns the table or has the
-    owner's rights, else a warning. Left out: tenant tables that an app role owns (BYP002 reports
+    owner's rights, else a warning. Left out: tables of the tenants that an app role owns (BYP002 reports
     them, with the role), and tables denied to everybody on purpose: no policy, no grant.
     Superusers and roles with BYPASSRLS are never subject to policies, forced or not.
     Source: PostgreSQL documentation, "Row Security Policies".
@@ -275,7 +276,8 @@ def _users(table: cat.Table, facts: Facts) -> tuple[str, ...]:
     grants = [*table.grants, *(g for c in table.columns for g in c.grants)]
     granted = {g.grantee for g in grants if g.privileges} - {table.owner}
     if facts.app_roles:
-        users = [r for r in facts.app_roles if (granted | {table.owner}) & facts.grantees_of(r)]
+        able = granted | {table.owner} | data_roles(ROW_PRIVILEGES)
+        users = [r for r in facts.app_roles if able & facts.grantees_of(r)]
         return tuple(users) or (("PUBLIC",) if "PUBLIC" in granted else ())
     return tuple(sorted(g for g in granted if not facts.memberships.bypasses(g)))
 

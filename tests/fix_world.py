@@ -42,8 +42,8 @@ def tenant_table(name: str = "invoice", schema: str = "public", **fields: object
     return Table(schema, name, **(defaults | fields))  # type: ignore[arg-type]
 
 
-def member(role: str, *, set_role: bool = True, inherit: bool = True) -> Membership:
-    return Membership(role, inherit=inherit, set_role=set_role)
+def member(role: str, *, set_role: bool = True, inherit: bool = True, admin: bool = False) -> Membership:
+    return Membership(role, admin=admin, inherit=inherit, set_role=set_role)
 
 
 def grant(grantee: str, *privileges: str) -> Grant:

@@ -7,6 +7,7 @@ import pytest
 
 from checks.bypass import app_role_owner, app_role_privileged, connected_role
 from checks.declared_grants import expected_grant
+from checks.powers import container_owner
 from checks.privileges import default_privileges, public_grant, schema_create, truncate
 from tests.fix_examples import facts_of
 from tests.fix_world import BOUND, KEY, counted, grant, judged, member, said, tenant_table, world
@@ -119,8 +120,9 @@ def test_without_app_roles_there_is_nothing_to_examine() -> None:
 
 def test_an_app_role_that_owns_a_table_under_unforced_row_security_is_an_error() -> None:
     facts = world(tenant_table(owner="app_user", row_security=True, policies=(BOUND,)))
-    (subject,) = app_role_owner.subjects(facts)
+    root, subject = app_role_owner.subjects(facts)
 
+    assert app_role_owner(root, facts) is None
     assert app_role_owner(subject, facts) == Flaw(
         message="App role app_user owns invoice, so its policies do not hold for app_user",
         expected="an owner that no app role is or can act as",
@@ -135,39 +137,66 @@ def test_an_app_role_that_owns_a_table_under_unforced_row_security_is_an_error()
 
 
 @pytest.mark.parametrize(
-    ("fields", "state"),
+    ("fields", "state", "severity"),
     [
-        pytest.param({"row_security": True, "force_row_security": True}, "forced", id="forced"),
-        pytest.param({}, "off", id="off: RLS001 says so"),
+        pytest.param(
+            {"row_security": True, "force_row_security": True},
+            "forced",
+            Severity.ERROR,
+            id="forced, until the owner says otherwise",
+        ),
+        pytest.param({}, "off", Severity.WARNING, id="off: RLS001 says so"),
     ],
 )
-def test_owning_it_at_all_is_a_warning(fields: dict[str, Any], state: str) -> None:
+def test_owning_it_at_all_is_told(fields: dict[str, Any], state: str, severity: Severity) -> None:
     _, (finding,) = judged(app_role_owner, world(tenant_table(owner="app_user", **fields)))
 
     assert (finding.severity, finding.message, finding.observed) == (
-        Severity.WARNING,
+        severity,
         "App role app_user owns invoice and can change or drop its policies",
         f"owner app_user, row security {state}",
     )
 
 
 @pytest.mark.parametrize(
-    "roles",
+    ("roles", "how"),
     [
-        pytest.param((app(member("app_owner")), OWNER), id="member"),
-        pytest.param((app(member("app_owner", set_role=False)), OWNER), id="inherited without SET"),
-        pytest.param((app(member("app_owner", inherit=False)), OWNER), id="SET without inheriting"),
+        pytest.param((app(member("app_owner")), OWNER), "may SET ROLE to app_owner", id="member"),
         pytest.param(
-            (app(member("team")), Role("team", member_of=(member("app_owner"),)), OWNER), id="chain"
+            (app(member("app_owner", set_role=False)), OWNER),
+            "is a member of app_owner",
+            id="inherited without SET",
+        ),
+        pytest.param(
+            (app(member("app_owner", inherit=False)), OWNER),
+            "may SET ROLE to app_owner",
+            id="SET without inheriting",
+        ),
+        pytest.param(
+            (app(member("app_owner", inherit=False, set_role=False, admin=True)), OWNER),
+            "may grant itself app_owner by ADMIN OPTION",
+            id="ADMIN alone",
+        ),
+        pytest.param(
+            (app(member("team")), Role("team", member_of=(member("app_owner"),)), OWNER),
+            "may SET ROLE to app_owner",
+            id="chain",
         ),
     ],
 )
-def test_the_owners_rights_by_membership_count_as_owning(roles: tuple[Role, ...]) -> None:
-    table = tenant_table(row_security=True, force_row_security=True)
+def test_the_owners_rights_by_membership_count_as_owning(roles: tuple[Role, ...], how: str) -> None:
+    tables = [tenant_table(n, row_security=True, force_row_security=True) for n in ("invoice", "note")]
 
-    assert said(app_role_owner, world(table, roles=roles)) == [
-        "warning: App role app_user has the rights of app_owner, which owns invoice and can change or drop its policies"
-    ]
+    _, (finding,) = judged(app_role_owner, world(*tables, roles=roles))
+
+    assert (finding.severity, finding.object) == (
+        Severity.ERROR,
+        ObjectRef("role", name="app_user as app_owner"),
+    )
+    assert finding.message == (
+        f"App role app_user {how}, which owns organization, invoice, note, and can change or drop their policies"
+    )
+    assert 'REVOKE "app_owner" FROM ' in finding.remedy.note
 
 
 @pytest.mark.parametrize(
@@ -190,8 +219,8 @@ def test_the_owners_rights_by_membership_count_as_owning(roles: tuple[Role, ...]
 def test_a_membership_that_gives_no_rights_is_no_finding(roles: tuple[Role, ...]) -> None:
     assert counted(app_role_owner, world(tenant_table(row_security=True), roles=roles)) == (
         "passed",
-        1,
-        1,
+        2,
+        2,
         0,
         0,
     )
@@ -214,7 +243,7 @@ def test_privileges_past_the_policies_name_who_gave_them() -> None:
 
     assert (finding.object, finding.severity, finding.message, finding.observed, finding.remedy) == (
         ObjectRef("privilege", "public", "invoice", "app_user"),
-        Severity.WARNING,
+        Severity.ERROR,
         "App role app_user holds REFERENCES and TRUNCATE on invoice, which no policy restrains",
         'TRUNCATE to team; REFERENCES ("id") to app_user',
         Remedy(
@@ -240,7 +269,37 @@ def test_privileges_past_the_policies_name_who_gave_them() -> None:
 def test_ordinary_privileges_are_no_finding(grants: tuple[object, ...]) -> None:
     roles = (app(member("app_owner")), OWNER, Role("nightly"))
 
-    assert counted(truncate, world(tenant_table(grants=grants), roles=roles)) == ("passed", 1, 1, 0, 0)
+    assert counted(truncate, world(tenant_table(grants=grants), roles=roles)) == ("passed", 2, 2, 0, 0)
+
+
+@pytest.mark.parametrize("word", ["REFERENCES", "MAINTAIN"])
+def test_what_neither_shows_nor_takes_rows_is_a_warning(word: str) -> None:
+    facts = world(tenant_table(grants=(grant("app_user", word),)))
+
+    assert said(truncate, facts) == [
+        f"warning: App role app_user holds {word} on invoice, which no policy restrains"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("login", "severity"), [pytest.param(False, "warning", id="web"), pytest.param(True, "error", id="login")]
+)
+def test_truncate_of_a_role_that_only_the_gateway_becomes_is_a_warning(login: bool, severity: str) -> None:
+    roles = (Role("anon"), Role("authenticated", login=login), Role("service_role", bypassrls=True), OWNER)
+    table = tenant_table(grants=(grant("authenticated", "SELECT", "TRUNCATE"),))
+    facts = world(table, roles=roles, app_roles=("authenticated",))
+
+    assert [m.partition(":")[0] for m in said(truncate, facts)] == [severity]
+
+
+def test_privileges_on_roots_details_and_partitions_count() -> None:
+    held = (grant("app_user", "TRUNCATE"),)
+    whole = tenant_table("invoice", kind="partitioned")
+    part = tenant_table("invoice_2026", parent=whole.qname, grants=held)
+    detail = tenant_table("line", columns=(KEY,), grants=held)
+    facts = world(whole, part, detail, classes={"line": TableClass.INHERITED})
+
+    assert [f.object.table for f in judged(truncate, facts)[1]] == ["invoice_2026", "line"]
 
 
 def test_what_public_holds_is_given_to_the_app_before_it_is_taken_from_all() -> None:
@@ -352,15 +411,43 @@ def test_only_searched_schemas_are_examined(settings: tuple[str, ...], examined:
     assert [f"{s.schema.name} {s.role}" for s in schema_create.subjects(facts)] == examined
 
 
-def test_an_app_role_that_owns_the_schema_needs_another_owner() -> None:
-    facts = world(schemas=(Schema("public", "app_user", (grant("app_user", "CREATE", "USAGE"),)),))
+def test_an_app_role_that_owns_an_empty_schema_on_its_path_needs_another_owner() -> None:
+    roles = (Role("app_user", login=True, settings=("search_path=mine",)), OWNER)
+    facts = world(schemas=(Schema("mine", "app_user", (grant("app_user", "CREATE", "USAGE"),)),), roles=roles)
 
     _, (finding,) = judged(schema_create, facts)
 
     assert (finding.observed, finding.remedy.sql, finding.remedy.note) == (
         "owner app_user",
         (),
-        'app_user owns the schema: ALTER SCHEMA "public" OWNER TO a role that the app cannot act as.',
+        'app_user owns the schema: ALTER SCHEMA "mine" OWNER TO a role that the app cannot act as.',
+    )
+
+
+def test_an_app_role_that_owns_a_schema_of_the_tenants_is_told_once() -> None:
+    public = Schema("public", "app_user", (grant("app_user", "CREATE", "USAGE"),))
+    facts = world(tenant_table(), schemas=(public,))
+
+    assert said(schema_create, facts) == []
+    assert said(container_owner, facts) == [
+        "error: App role app_user owns schema public and can drop what lies there with every tenant's rows"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        pytest.param(("search_path=staging, public",), True, id="its own path"),
+        pytest.param((), False, id="the usual path"),
+    ],
+)
+def test_a_schema_on_the_path_of_another_role_counts(settings: tuple[str, ...], found: bool) -> None:
+    staging = Schema("staging", "app_owner", (grant("app_user", "CREATE", "USAGE"),))
+    roles = (app(), OWNER, Role("nightly", login=True, bypassrls=True, settings=settings))
+
+    assert (
+        said(schema_create, world(schemas=(staging,), roles=roles))
+        == ["warning: App role app_user may CREATE in schema staging, which nightly searches too"] * found
     )
 
 

@@ -44,7 +44,9 @@ BYP001 app-role-privileged error   BYP002 app-role-owner error         BYP003 vi
 BYP004 materialized-view error     BYP005 security-definer error       BYP006 search-path warning
 BYP007 truncate warning
 BYP008 public-grant error          BYP009 connected-role warning       BYP010 schema-create warning
-BYP011 default-privileges warning  BYP012 expected-grant warning
+BYP011 default-privileges warning  BYP012 expected-grant warning     BYP013 server-powers error
+BYP014 container-owner error       BYP015 function-owner error       BYP016 session-default error
+BYP017 server-grants error
 DAT001 null-tenant-rows error      DAT002 orphan-tenant-rows error     DAT003 placeholder-tenant error
 DAT004 cross-tenant-rows error     DAT005 hidden-duplicates warning
 ISO001 read error                  ISO002 insert error                ISO003 update error

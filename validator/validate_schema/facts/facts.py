@@ -122,7 +122,7 @@ class Facts(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def memberships(self) -> Roles:
-        return Roles(self.catalog.roles)
+        return Roles.of(self.catalog)
 
     @cached_property
     def roles(self) -> Mapping[str, Role]:

@@ -1,28 +1,38 @@
 """What a role is by its memberships: whose rights it has, what it may become, who has its rights.
 
-One answer for tenancy, policies, checks and proof, in time linear in the memberships. Source: PostgreSQL
-documentation, "Role Membership", GRANT (options INHERIT and SET) and SET ROLE.
+One answer for tenancy, policies, checks and proof, in time linear in the memberships. A member with ADMIN
+OPTION counts as one with SET and INHERIT, for it may grant itself both. Source: PostgreSQL documentation,
+"Role Membership", GRANT (options ADMIN, INHERIT and SET), SET ROLE and "Predefined Roles".
 """
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
 
-from ..model.catalog import Membership, Role
+from ..model.catalog import Catalog, Membership, Role
 
 PUBLIC = "PUBLIC"
+DATABASE_OWNER = "pg_database_owner"
+READS_ALL, WRITES_ALL = "pg_read_all_data", "pg_write_all_data"
 _ROOM = 1_000_000  # names in the closures that are kept: a chain of thousands of roles has millions
 
 
 class Roles:
     """The roles of a database by name, and what their memberships make of them.
 
-    A name that is no role here, such as PUBLIC or one of a config, is a member of nothing.
+    A name that is no role here, such as PUBLIC or one of a config, is a member of nothing. The owner of the
+    database, where it is known, is a member of ``pg_database_owner``.
     """
 
-    def __init__(self, roles: Iterable[Role]) -> None:
+    def __init__(self, roles: Iterable[Role], database_owner: str = "") -> None:
         self.by_name = {role.name: role for role in roles}
+        self.database_owner = database_owner
         self._known: dict[tuple[str, str], frozenset[str]] = {}
         self._room = _ROOM
+
+    @classmethod
+    def of(cls, catalog: Catalog) -> "Roles":
+        """Return the roles of a catalog."""
+        return cls(catalog.roles, catalog.database.owner if catalog.database else "")
 
     def inherited_by(self, name: str) -> frozenset[str]:
         """Return the role and every role whose privileges it has without SET ROLE."""
@@ -48,12 +58,55 @@ class Roles:
         return holder in (PUBLIC, name) or name in self.heirs_of(holder)
 
     def reached_from(self, name: str) -> frozenset[str]:
-        """Return the role and every role that it may SET ROLE to, directly or through others."""
-        return self._kept(
-            "reached",
-            name,
-            lambda: closure((name,), lambda role: (m.role for m in self._held(role) if m.set_role)),
-        )
+        """Return the role and every role that it may SET ROLE to, directly or through others; ADMIN OPTION
+        lets it grant itself that."""
+        return self._kept("reached", name, lambda: closure((name,), self._onward))
+
+    def nearest_from(self, name: str) -> frozenset[str]:
+        """Return what `reached_from` does, but for what lies behind another role that no policy binds."""
+
+        def onward(role: str) -> Iterable[str]:
+            return () if role != name and self.bypasses(role) else self._onward(role)
+
+        return self._kept("nearest", name, lambda: closure((name,), onward))
+
+    def set_from(self, name: str) -> frozenset[str]:
+        """Return the role and every role that it may SET ROLE to as things are, with no GRANT before."""
+
+        def onward(role: str) -> Iterable[str]:
+            return (m.role for m in self._held(role) if m.set_role)
+
+        return self._kept("set", name, lambda: closure((name,), onward))
+
+    def plain_rights_of(self, name: str) -> frozenset[str]:
+        """Return what `rights_of` does, but for what only comes through another role that it may become and
+        that no policy binds: whoever becomes that one needs nothing of what it brings along."""
+
+        def plain() -> frozenset[str]:
+            reached = self.nearest_from(name)
+            free = frozenset(r for r in reached if r != name and self.bypasses(r))
+            return closure(
+                reached - free,
+                lambda role: (m.role for m in self._held(role) if m.inherit and m.role not in free),
+            )
+
+        return self._kept("plain", name, plain)
+
+    def _onward(self, name: str) -> Iterable[str]:
+        return self._steps.get(name, ())
+
+    @cached_property
+    def _steps(self) -> dict[str, dict[str, None]]:
+        """What each role may SET ROLE to in one step: by SET of its own, or by ADMIN OPTION, which is
+        inherited too."""
+        steps: dict[str, dict[str, None]] = {}
+        for name in self.by_name:
+            for membership in self._held(name):
+                if membership.set_role:
+                    steps.setdefault(name, {})[membership.role] = None
+                for heir in self.heirs_of(name) if membership.admin else ():
+                    steps.setdefault(heir, {})[membership.role] = None
+        return steps
 
     def becoming(self, names: Iterable[str]) -> frozenset[str]:
         """Return these roles and every role that may SET ROLE to one of them, directly or through others."""
@@ -79,18 +132,19 @@ class Roles:
     def usable(self) -> frozenset[str]:
         """Return the roles that a login which policies bind is or can become, and that policies bind."""
         logins = (r.name for r in self.by_name.values() if r.login and not self.bypasses(r.name))
-        reached = closure(logins, lambda role: (m.role for m in self._held(role) if m.set_role))
+        reached = closure(logins, self._onward)
         return frozenset(name for name in reached if not self.bypasses(name))
 
     def _held(self, name: str) -> tuple[Membership, ...]:
         role = self.by_name.get(name)
-        return role.member_of if role else ()
+        own = role.member_of if role else ()
+        return (*own, Membership(DATABASE_OWNER)) if role and name == self.database_owner else own
 
     @cached_property
     def _members(self) -> dict[str, list[str]]:
         members: dict[str, list[str]] = {}
         for role in self.by_name.values():
-            for membership in role.member_of:
+            for membership in self._held(role.name):
                 if membership.inherit:
                     members.setdefault(membership.role, []).append(role.name)
         return members
@@ -98,10 +152,9 @@ class Roles:
     @cached_property
     def _becoming(self) -> dict[str, list[str]]:
         members: dict[str, list[str]] = {}
-        for role in self.by_name.values():
-            for membership in role.member_of:
-                if membership.set_role:
-                    members.setdefault(membership.role, []).append(role.name)
+        for name, steps in self._steps.items():
+            for step in steps:
+                members.setdefault(step, []).append(name)
         return members
 
     def _kept(self, what: str, name: str, find: Callable[[], frozenset[str]]) -> frozenset[str]:
@@ -126,3 +179,10 @@ def closure(names: Iterable[str], onward: Callable[[str], Iterable[str]]) -> fro
                 seen.add(name)
                 queue.append(name)
     return frozenset(seen)
+
+
+def data_roles(privileges: Iterable[str]) -> frozenset[str]:
+    """Return the predefined roles that hold one of these privileges on every table, view and sequence."""
+    wanted = set(privileges)
+    found = {READS_ALL} if "SELECT" in wanted else set()
+    return frozenset(found | ({WRITES_ALL} if wanted & {"INSERT", "UPDATE", "DELETE"} else set()))

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-Explained = Literal["role", "rows", "reference", "surface", "reads", "writes", "unverified", "type"]
+Explained = Literal["role", "rows", "reference", "surface", "reads", "writes", "unverified", "type", "beside"]
 _LAST = 1000
 
 

@@ -31,7 +31,7 @@ def analyse(catalog: Catalog, tenancy: Tenancy) -> Analysis:
 
     schema = Schema(catalog, tenancy)
     tables = sorted((t for t in catalog.tables if _guarded(t, schema)), key=lambda t: t.qname)
-    all_roles = Roles(catalog.roles)
+    all_roles = Roles.of(catalog)
     askers = Askers(schema, all_roles, tables)
     judge, reader = Judge(schema, all_roles, askers), Reader(schema)
     known = {role.name for role in catalog.roles}

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from ..facts.roles import Roles
+from ..facts.roles import READS_ALL, WRITES_ALL, Roles
 from ..model.catalog import Table
 from ..sql.tree import walk
 from .world import Schema
@@ -64,7 +64,7 @@ class Askers:
 
     @cached_property
     def _holders(self) -> frozenset[str]:
-        found: set[str] = set()
+        found: set[str] = {READS_ALL, WRITES_ALL}
         for table in self._tables:
             found.add(table.owner)
             found.update(role for policy in table.policies for role in policy.roles)

@@ -8,7 +8,7 @@ its roles and to those that inherit from them.
 from functools import cached_property
 from typing import NamedTuple
 
-from ..facts.roles import PUBLIC, Roles
+from ..facts.roles import PUBLIC, Roles, data_roles
 from ..model.catalog import Policy, Table
 from ..model.reading import Flow, Judgement, Reach
 from ..model.tenancy import Standing, TableClass
@@ -135,7 +135,11 @@ class Judge:
     def _privileged(self, table: Table, role: str, command: str) -> bool:
         """Tell whether the role may run the command on some column of the table at all."""
         grants = [*table.grants, *(g for c in table.columns for g in c.grants)]
-        holders = [table.owner, *(g.grantee for g in grants if command in g.privileges)]
+        holders = [
+            table.owner,
+            *(g.grantee for g in grants if command in g.privileges),
+            *data_roles((command,)),
+        ]
         return any(self.roles.has(role, holder) for holder in holders)
 
     def uses(self, table: Table, role: str) -> bool:

@@ -46,14 +46,19 @@ class Circumstances(msgspec.Struct, frozen=True):
     baseline: BaselineFacts | None = None
 
 
-def _doubted(outcome: Outcome) -> frozenset[QName]:
-    """Return the tables of which an error, or what is undecided, says that rows may get through."""
-    about_rows = {c.id for c in outcome.checks if {"rows", "unverified"} & set(c.explains)}
-    return frozenset(
-        QName(f.object.schema, f.object.table)
-        for f in (*outcome.findings, *outcome.suppressed)
-        if f.check in about_rows and (f.undecided or f.severity is Severity.ERROR)
-    )
+def _doubted(outcome: Outcome, every: frozenset[QName]) -> frozenset[QName]:
+    """Return the tables of which an error, or what is undecided, says that rows may get through; a role that
+    no policy restrains has all of them."""
+    about_rows = {c.id for c in outcome.checks if {"role", "rows", "unverified", "beside"} & set(c.explains)}
+    of_roles = {c.id for c in outcome.checks if {"role", "beside"} & set(c.explains)}
+    found: set[QName] = set()
+    for f in (*outcome.findings, *outcome.suppressed):
+        if f.check not in about_rows or not (f.undecided or f.severity is Severity.ERROR):
+            continue
+        if f.check in of_roles and not f.object.table:
+            found |= every
+        found.add(QName(f.object.schema, f.object.table))
+    return frozenset(found)
 
 
 def build_report(facts: Facts, outcome: Outcome, fail_on: str, given: Circumstances) -> Report:
@@ -82,7 +87,7 @@ def build_report(facts: Facts, outcome: Outcome, fail_on: str, given: Circumstan
         findings=outcome.findings,
         suppressed=outcome.suppressed,
         migrations=migration_facts(facts.history, (f for f in everything if f.check in on_migrations)),
-        isolation=isolation_facts(facts, _doubted(outcome)),
+        isolation=isolation_facts(facts, _doubted(outcome, frozenset(facts.isolation.tables))),
         baseline=given.baseline,
         subjects=outcome.subjects,
         statistics=statistics(outcome),

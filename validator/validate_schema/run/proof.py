@@ -40,9 +40,10 @@ class Proving(StrEnum):
 
 
 def proof_alone(request: "Request") -> "Request":
-    """Return the request for the checks on the proof, and for what the policies leave open, which rows alone
-    do not settle; whatever the config selects: that is meant for the schema."""
-    checks = tuple(c for c in request.known if c.needs == PROOF or "unverified" in c.explains)
+    """Return the request for the checks on the proof, and for what rows alone do not settle: what policies
+    leave open, what leads past them; whatever the config selects: that is meant for the schema."""
+    beside = {"unverified", "beside"}
+    checks = tuple(c for c in request.known if c.needs == PROOF or beside & set(c.explains))
     return replace(request, checks=checks, rows=False, proving=request.proving or Proving.COPY)
 
 

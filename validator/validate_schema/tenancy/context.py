@@ -128,7 +128,7 @@ def find_app_roles(
     owners = {t.owner for t in tables}
     granted = Counter(_users(t) for t in tables)
     named = Counter(frozenset(role for p in t.policies for role in p.roles) for t in tables)
-    known = Roles(catalog.roles)
+    known = Roles.of(catalog)
     possible = {
         name
         for name in frozenset().union(*granted, *named)

@@ -1,0 +1,302 @@
+"""What an app role can become, rewrite or destroy: each finding agrees with what the server lets the role do."""
+
+from typing import Any
+
+import postgast
+import psycopg
+import pytest
+
+from checks.powers import function_owner, server_powers
+from checks.sessions import server_grants, session_default
+from tests.fix_bench import Bench, execute
+from tests.fix_examples import facts_of
+from tests.fix_world import judged, said, tenant_table, world
+from validate_schema.checking.engine import run
+from validate_schema.checking.packs import builtin_checks
+from validate_schema.model.catalog import Membership, Role
+
+A, B = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa", "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
+CONTEXT = "nullif(current_setting('app.tenant_id', true), '')::uuid"
+TABLES = f"""
+create schema guard;
+create function guard.tenant() returns uuid language sql stable as $$ select {CONTEXT} $$;
+create function guard.shout(word text) returns text language sql immutable as $$ select upper(word) $$;
+create table invoice (
+    id uuid primary key default gen_random_uuid(),
+    org_id uuid not null references organization (id),
+    title text
+);
+create policy tenant on invoice to app_user using (org_id = (select guard.tenant()));
+alter table invoice enable row level security;
+alter table invoice force row level security;
+alter table organization enable row level security;
+alter table organization force row level security;
+create policy own on organization to app_user using (id = {CONTEXT});
+create role keeper;
+create role batch bypassrls;
+create role crew;
+grant usage on schema guard to app_user, keeper, batch;
+grant select on organization, invoice to app_user, batch;
+insert into organization (id, name) values ('{A}', 'A-name'), ('{B}', 'B-name');
+insert into invoice (org_id, title) values ('{A}', 'A-own'), ('{B}', 'B-secret');
+"""
+AS_OWNER = "alter table invoice owner to keeper; "
+SECRET = "select title from invoice"
+STOLEN = pytest.mark.parametrize(
+    ("made", "tried", "expected"),
+    [
+        pytest.param(
+            "grant batch to app_user", f"set role batch; {SECRET}", {"BYP001"}, id="a role past all"
+        ),
+        pytest.param(
+            "grant batch to crew with admin option; grant crew to app_user",
+            f"set role crew; grant batch to app_user; set role batch; {SECRET}",
+            {"BYP001"},
+            id="admin of a role past all, through another",
+        ),
+        pytest.param(
+            "alter role batch superuser; alter schema guard owner to batch; alter table invoice owner to batch;"
+            " alter function guard.tenant() owner to batch; grant batch to app_user",
+            f"set role batch; {SECRET}",
+            {"BYP001"},
+            id="one grant of a superuser that owns all is one finding",
+        ),
+        pytest.param(
+            f"{AS_OWNER}alter schema guard owner to keeper; grant keeper to app_user",
+            f"set role keeper; alter table invoice disable row level security; {SECRET}",
+            {"BYP002"},
+            id="one grant of an owner that owns all is one finding",
+        ),
+        pytest.param(
+            "alter table invoice owner to app_user",
+            f"alter table invoice no force row level security; {SECRET}",
+            {"BYP002"},
+            id="the table, though forced",
+        ),
+        pytest.param(
+            "alter schema guard owner to app_user",
+            "drop schema guard cascade; select 'B-secret' where to_regprocedure('guard.tenant()') is null",
+            {"BYP014"},
+            id="the schema of the helper",
+        ),
+        pytest.param(
+            "alter function guard.tenant() owner to app_user",
+            "drop function guard.tenant() cascade; select 'B-secret'",
+            {"BYP015"},
+            id="the helper, with the policies that call it",
+        ),
+        pytest.param(
+            "alter function guard.tenant() owner to app_user; grant create on schema guard to app_user",
+            "create or replace function guard.tenant() returns uuid language sql stable as"
+            f" $$ select '{B}'::uuid $$; {SECRET}",
+            {"BYP015"},
+            id="the helper",
+        ),
+        pytest.param(
+            "alter function guard.tenant() owner to keeper; grant keeper to app_user;"
+            " grant create on schema guard to keeper",
+            "set role keeper; "
+            "create or replace function guard.tenant() returns uuid language sql stable as"
+            f" $$ select '{B}'::uuid $$; reset role; {SECRET}",
+            {"BYP015"},
+            id="the helper, by membership",
+        ),
+        pytest.param(
+            "create function guard.loud() returns text language sql stable security definer"
+            " set search_path = public, pg_temp as 'select guard.shout(''quiet'')'; alter function guard.loud() owner to batch;"
+            " alter function guard.shout(text) owner to app_user; grant create on schema guard to app_user",
+            "create or replace function guard.shout(word text) returns text language plpgsql as"
+            " $$ begin return (select string_agg(title, ',') from invoice); end $$; select guard.loud()",
+            {"BYP015"},
+            id="what a definer calls",
+        ),
+        pytest.param(
+            "alter function guard.shout(text) owner to app_user",
+            SECRET,
+            set(),
+            id="a function that nothing rests on",
+        ),
+        pytest.param(
+            "create schema drafts authorization app_user",
+            "drop schema drafts cascade; " + SECRET,
+            set(),
+            id="a schema of its own",
+        ),
+        pytest.param(
+            "grant crew to app_user", f"set role crew; {SECRET}", set(), id="a role that has nothing"
+        ),
+        pytest.param(
+            f"alter role app_user set app.tenant_id = '{B}'",
+            f"set app.tenant_id = '{B}'; {SECRET}",
+            {"BYP016"},
+            id="sessions that start as a tenant",
+        ),
+        pytest.param("alter role app_user set app.tenant_id = ''", SECRET, set(), id="an empty default"),
+        pytest.param(
+            "alter role app_user set app.tenant_id = 'none'", SECRET, set(), id="a default that no key can be"
+        ),
+        pytest.param(
+            "grant select on pg_catalog.pg_authid to app_user",
+            "select 'B-secret' from pg_catalog.pg_authid",
+            {"BYP017"},
+            id="hashes of passwords",
+        ),
+        pytest.param(
+            "grant pg_read_all_data to app_user",
+            "select 'B-secret' from pg_catalog.pg_statistic",
+            {"BYP013"},
+            id="reads all that has no policy",
+        ),
+        pytest.param(
+            "grant truncate on invoice to app_user",
+            "truncate invoice; select 'B-secret'",
+            {"BYP007"},
+            id="empties the table",
+        ),
+    ],
+)
+
+
+@STOLEN
+def test_what_is_said_of_a_role_is_what_the_server_lets_it_do(
+    bench: Bench, made: str, tried: str, expected: set[str]
+) -> None:
+    with bench.open(TABLES, made) as conn:
+        execute(conn, TABLES)
+        execute(conn, made)
+        found = findings(conn)
+        assert "B-secret" in attempt(conn, tried) or not expected
+
+    assert (set(found), len(found)) == (expected, len(expected)), found
+
+
+def findings(conn: "psycopg.Connection[Any]") -> list[str]:
+    checks = [c for c in builtin_checks() if c.id.startswith("BYP")]
+    return [f.check for f in run(checks, facts_of(conn)).findings]
+
+
+def attempt(conn: "psycopg.Connection[Any]", script: str) -> str:
+    """Return what the app role gets by the script as tenant A; empty where the server refuses it."""
+    try:
+        with conn.transaction(force_rollback=True):
+            conn.execute("set session authorization app_user")
+            conn.execute(f"set local app.tenant_id = '{A}'")
+            got = ""
+            for statement in postgast.split(script):
+                cursor = conn.execute(statement)
+                got = str(cursor.fetchall()) if cursor.description else got
+            return got
+    except psycopg.errors.InsufficientPrivilege:
+        return ""
+    finally:
+        conn.execute("reset session authorization")
+
+
+@pytest.mark.parametrize(
+    ("roles", "version", "said_of"),
+    [
+        pytest.param((Role("app_user", replication=True),), 180000, "error", id="replication"),
+        pytest.param((Role("app_user", createrole=True),), 150000, "error", id="createrole before 16"),
+        pytest.param((Role("app_user", createrole=True),), 160000, "", id="createrole since 16"),
+        pytest.param((Role("app_user", createdb=True),), 180000, "", id="createdb"),
+        pytest.param(
+            (Role("app_user", member_of=(Membership("pg_read_server_files"),)), Role("pg_read_server_files")),
+            180000,
+            "error",
+            id="files",
+        ),
+        pytest.param(
+            (Role("app_user", member_of=(Membership("ops", set_role=False),)), Role("ops", replication=True)),
+            180000,
+            "",
+            id="attributes are not inherited",
+        ),
+        pytest.param(
+            (Role("app_user", member_of=(Membership("pg_maintain"),)), Role("pg_maintain")),
+            180000,
+            "warning",
+            id="maintenance",
+        ),
+        pytest.param(
+            (Role("app_user", member_of=(Membership("pg_monitor"),)), Role("pg_monitor")),
+            180000,
+            "",
+            id="monitoring",
+        ),
+        pytest.param(
+            (Role("app_user", superuser=True, replication=True),), 180000, "", id="a superuser is BYP001's"
+        ),
+    ],
+)
+def test_powers_on_the_server_are_graded(roles: tuple[Role, ...], version: int, said_of: str) -> None:
+    facts = world(tenant_table(), roles=roles, version=version)
+
+    assert [m.partition(":")[0] for m in said(server_powers, facts)] == [said_of] * bool(said_of)
+
+
+def test_a_power_names_the_way_to_it_and_its_cure() -> None:
+    roles = (
+        Role("app_user", login=True, member_of=(Membership("jobs"),)),
+        Role("jobs", member_of=(Membership("pg_execute_server_program"),)),
+        Role("pg_execute_server_program"),
+    )
+    _, (finding,) = judged(server_powers, world(tenant_table(), roles=roles))
+
+    assert finding.message == (
+        "app_user as pg_execute_server_program may run any program as the server's own user of the operating"
+        " system, which owns all data files: the app role app_user may SET ROLE to pg_execute_server_program"
+    )
+    assert finding.remedy.sql == ('REVOKE "pg_execute_server_program" FROM "jobs";',)
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        pytest.param("00000000-0000-0000-0000-000000000000", ["warning"], id="the nil UUID"),
+        pytest.param(B, ["error"], id="a key"),
+        pytest.param("demo", [], id="no UUID"),
+        pytest.param("", [], id="empty"),
+    ],
+)
+@pytest.mark.parametrize("role", ["app_user", "authenticator"])
+def test_a_default_is_a_tenants_where_it_can_be_one(role: str, value: str, found: list[str]) -> None:
+    settings = (f"App.Tenant_id={value}", "search_path=public")
+    roles = (
+        Role("app_user", settings=settings if role == "app_user" else ()),
+        Role(
+            "authenticator",
+            login=True,
+            member_of=(Membership("app_user"),),
+            settings=settings if role == "authenticator" else (),
+        ),
+        Role("nightly", login=True, bypassrls=True, settings=settings),
+    )
+
+    assert [m.partition(":")[0] for m in said(session_default, world(roles=roles))] == found
+
+
+def test_nothing_rests_on_what_only_the_owner_of_a_definer_runs_as(bench: Bench) -> None:
+    own = """
+        create function twice(n int) returns int language sql as 'select n * 2';
+        create function four() returns int language sql security definer as 'select twice(2)';
+        alter function twice(int) owner to app_user;
+        alter function four() owner to app_user;
+    """
+    with bench.open(TABLES, own) as conn:
+        execute(conn, TABLES)
+        execute(conn, own)
+        facts = facts_of(conn)
+
+    assert said(function_owner, facts) == []
+
+
+def test_what_public_may_read_of_the_server_counts_and_what_it_always_could_does_not(bench: Bench) -> None:
+    made = "grant select on pg_catalog.pg_authid to public; grant execute on function pg_read_file(text) to app_owner"
+    with bench.open(TABLES, made) as conn:
+        execute(conn, TABLES)
+        execute(conn, made)
+        facts = facts_of(conn)
+
+    assert said(server_grants, facts) == [
+        "error: app_user may use pg_authid, and so read the hashes of all passwords"
+    ]
