@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
 from validate_schema.pack.model import catalog as cat
-from validate_schema.pack.scoping import keeps_to_tenant
+from validate_schema.pack.scoping import Keeps, confinement
 from validate_schema.pack.sql import Unreadable, quote_ident, quote_qname, read_body, read_expression, syntax
 
 from ._access import ROW_PRIVILEGES, Opening, is_guarded, openings, sources, users_of, verbs_of, why_open
@@ -105,7 +105,8 @@ def security_definer(subject: Definer, facts: Facts) -> Flaw | None:
     if tables is None:
         return _unread(subject, users, facts)
     found = openings(function.owner, function.touches or (), facts, verbs_of(function))
-    if not found or keeps_to_tenant(function, facts):
+    keeps = confinement(function, facts) if found else Keeps.KEPT
+    if keeps is Keeps.KEPT:
         return None
     name, listed = _name(subject, facts), ", ".join(facts.show(o.table.qname) for o in found)
     observed = f"runs as {why_open(found, facts)}"
@@ -117,7 +118,7 @@ def security_definer(subject: Definer, facts: Facts) -> Flaw | None:
             severity=Severity.INFO,
             remedy=Remedy(note="See that it returns nothing about other tenants, whatever it is asked."),
         )
-    certain = any(o.certain for o in found)
+    certain = keeps is Keeps.OPEN and any(o.certain for o in found)
     return Flaw(
         message=f"{name} {'reaches' if certain else 'may reach'} every tenant's rows of {listed} for {', '.join(users)}",
         expected="SECURITY INVOKER, conditions on the tenant context, or an owner for whom the policies hold",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
 from validate_schema.pack.model import TableClass
 from validate_schema.pack.model import catalog as cat
-from validate_schema.pack.scoping import keeps_to_tenant
+from validate_schema.pack.scoping import Given, keeps_to_tenant
 
 from ._access import ROW_PRIVILEGES, is_guarded, may, openings, sources, verbs_of, why_open
 
@@ -46,15 +46,17 @@ class FiredTrigger(NamedTuple):
     def ref(self) -> ObjectRef:
         return ObjectRef.on_table("trigger", self.relation.qname, self.trigger.name)
 
-    def given(self, body: str) -> tuple[str, ...]:
-        """Return the names of rows that are the session's own. Policies check NEW after the last BEFORE
+    def given(self, body: str) -> Given:
+        """Return the rows that the function is given, with the names of those that are the session's own. Policies check NEW after the last BEFORE
         trigger: before that only where it is what goes on, unchanged in the columns that tell whose it is;
         of a view nobody checks it. Nothing is known of the rows of other tables."""
         timing, owned = self.trigger.timing, self.owned
         if not owned or timing == "instead of":
-            return ("old",) if owned else ()
+            return Given(self.row, ("old",) if owned else ())
         exits = {word.lower() for word in _EXIT.findall(body)}
-        return ("new", "old") if timing == "after" or exits <= {"new"} else ("old",)
+        names = ("new", "old") if timing == "after" or exits <= {"new"} else ("old",)
+        tables = (self.trigger.old_table, self.trigger.new_table)
+        return Given(self.row, names, tuple(name for name in tables if name))
 
 
 class ActingRule(NamedTuple):
@@ -171,7 +173,7 @@ def trigger(subject: FiredTrigger, facts: Facts) -> Flaw | None:
     further = [f.name for f in called if f.touches is None or sources(f.touches, facts)]
     if further:
         return _undecided(name, f"{runs}, which calls {', '.join(further)}", function, facts)
-    if not reached or keeps_to_tenant(function, facts, row=subject.row, given=subject.given(body)):
+    if not reached or keeps_to_tenant(function, facts, subject.given(body)):
         return None
     listed = ", ".join(facts.show(o.table.qname) for o in reached)
     why = f"{runs} as {function.owner} on {listed}, by statements that are not all tied to the row's tenant"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.remedies import ACCESS_EXCLUSIVE
-from validate_schema.pack.scoping import keeps_to_tenant
+from validate_schema.pack.scoping import Keeps, confinement, keeps_to_tenant
 from validate_schema.pack.sql import quote_qname, quote_role
 
 from ._access import ROW_PRIVILEGES, Opening, holders_of, may, openings, sources, why_open
@@ -131,13 +131,17 @@ def view(subject: GuardedView, facts: Facts) -> Flaw | None:
     users = tuple(dict.fromkeys((*readers, *writers)))
     verbs = ROW_PRIVILEGES if writers else ("SELECT",)
     found = openings(view.owner, [t.qname for t in tables], facts, verbs, users) if users else ()
-    if not found or keeps_to_tenant(view, facts):
+    keeps = confinement(view, facts) if found else Keeps.KEPT
+    if keeps is Keeps.KEPT:
         return None
-    return _past(view, found, users, facts)
+    certain = keeps is Keeps.OPEN and any(o.certain for o in found)
+    return _past(view, found, users, facts, certain=certain)
 
 
-def _past(view: cat.View, found: tuple[Opening, ...], users: tuple[str, ...], facts: Facts) -> Flaw:
-    name, certain = facts.show(view.qname), any(o.certain for o in found)
+def _past(
+    view: cat.View, found: tuple[Opening, ...], users: tuple[str, ...], facts: Facts, *, certain: bool
+) -> Flaw:
+    name = facts.show(view.qname)
     listed = _listed(tuple(o.table for o in found), facts)
     may_be = "shows" if certain else "may show"
     return Flaw(

@@ -63,6 +63,33 @@ class ContextReader:
             return ".".join(leaf.names) in self.variables
         return isinstance(leaf, s.Call) and self._called(leaf)
 
+    def gives_person(self, node: s.Node | None) -> bool:
+        """Tell whether an expression is a setting other than the tenant's, or a claim in one, and nothing
+        else: who is asking. What a user writes into a token himself is not."""
+        leaf = _leaf(node)
+        if isinstance(leaf, s.Coalesce):
+            return all(map(self.gives_person, leaf.args))
+        if isinstance(leaf, s.Operation) and leaf.operator in ("->", "->>", "#>", "#>>"):
+            written = isinstance(leaf.right, s.Const) and "user_metadata" not in str(leaf.right.value)
+            return written and self.gives_person(leaf.left)
+        if not isinstance(leaf, s.Call):
+            return False
+        read = setting_of(leaf)
+        if read is not None:
+            return not is_setting(read.name, self.facts.tenancy)
+        return not leaf.args and any(
+            self.gives_person(value) for f in self._functions(leaf) if (value := _sole_value(f)) is not None
+        )
+
+    def asks_who(self, node: s.Node) -> bool:
+        """Tell whether an expression hangs on who is asking: the user, the person, a function of the
+        schema."""
+        return any(
+            (isinstance(n, s.SessionValue) and n.name.endswith("user"))
+            or (isinstance(n, s.Call) and (any(self._functions(n)) or self.gives_person(n)))
+            for n in s.walk(node)
+        )
+
     def _called(self, call: s.Call) -> bool:
         if call.args:
             return self._reads_setting(call)
@@ -115,11 +142,16 @@ def _functions_by_name(facts: "Facts") -> dict[str, list[Function]]:
 
 def _calls(function: Function) -> list[s.Call]:
     """Return the call that a function without arguments returns the value of, and does nothing else."""
-    if not function.body:
-        return []
-    statements = read_body(function.language, function.body, "", function.returns or "").statements
-    leaf = _leaf(_only_value(statements[0])) if len(statements) == 1 else None
+    leaf = _leaf(_sole_value(function))
     return [leaf] if isinstance(leaf, s.Call) else []
+
+
+def _sole_value(function: Function) -> s.Node | None:
+    """Return the expression that a function without arguments returns, and does nothing else."""
+    if not function.body or function.arguments:
+        return None
+    statements = read_body(function.language, function.body, "", function.returns or "").statements
+    return _only_value(statements[0]) if len(statements) == 1 else None
 
 
 def _only_value(query: s.Node) -> s.Node | None:

@@ -1,374 +1,275 @@
 """Whether SQL that runs past the policies keeps to the current tenant by its own conditions.
 
-A reading on the safe side: every relation with tenants' rows must be tied to the tenant context,
-directly (tenant column = context) or by a join to one that is. What is not understood is not tied.
+A reading on the safe side: every relation with tenants' rows must be tied to the tenant of the session, in
+every statement, by what is true there: its conditions, and what was tested before in PL/pgSQL. What is not
+understood ties nothing.
 """
 
-from collections.abc import Iterator
+import re
+from typing import NamedTuple
 
-import msgspec
-
-from ..facts.context import ContextReader, is_setting
+from ..facts.context import is_setting
 from ..facts.facts import Facts
 from ..model.catalog import Function, QName, Table, View
-from ..model.tenancy import TableClass
+from ..model.reading import Reach
 from ..sql import syntax as s
 from ..sql.parser import Unreadable
 from ..sql.reading import read_statements
-from ..sql.routines import Body, read_body
+from ..sql.routines import Body
+from .blocks import CONTEXT, PERSON, Called, Item, Known, Place, Scope, variable
+from .calls import body_of, candidates, parameters, sole_value
+from .flow import Flow, assigned
+from .queries import Builder
+from .settle import Keeps, Settler
+from .statements import Statements
 
-_OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
-_QUERIES = (s.Select, s.Compound)
+_TRUSTED = ("c", "internal")
+_WRITES = ("INSERT", "UPDATE")
+_SETTING = re.compile(r"'([\w$]+\.[\w$.]+)'")
 
 
-def keeps_to_tenant(
-    subject: Function | View, facts: Facts, row: Table | None = None, given: tuple[str, ...] = ()
-) -> bool:
+class Given(NamedTuple):
+    """The rows that a trigger function is given: those of `table`. They are the session's own where they
+    go by one of `names` (``new``, ``old``) or stand in one of `transitions`, because the policies let the
+    statement reach them."""
+
+    table: Table
+    names: tuple[str, ...] = ()
+    transitions: tuple[str, ...] = ()
+
+
+class Summary(NamedTuple):
+    """What a call of a function does: whether it keeps to the tenant, whether all that it returns is the
+    tenant of the session, and the parameters that are when it comes to an end."""
+
+    keeps: Keeps
+    gives: bool = False
+    tested: frozenset[str] = frozenset()
+
+
+def confinement(subject: Function | View, facts: Facts, given: Given | None = None) -> Keeps:
     """Tell whether each statement of a function, or a view's query, is confined to the tenant of the
-    session by its own conditions. False where it is not, or cannot be told.
-
-    `row` is the table of the row that a trigger function is given under the names `given` (``new``,
-    ``old``): what stands there is the session's own, for the policies of the table let the statement
-    reach it.
-    """
-    settings = getattr(subject, "settings", ())
-    if any(is_setting(setting.partition("=")[0], facts.tenancy) for setting in settings):
-        return False
+    session by its own conditions: shown to be, shown not to be, or not decided."""
+    functions = facts.once(_functions)
     try:
-        body = _body(subject)
-        reader = _Reader(facts)
-        reader.context.variables = frozenset(_holding_context(body, reader.context))
-        outer = reader.given_row(row, given, body) if row is not None else None
-        return not _sets_variables(body) and all(reader.statement(node, outer) for node in body.statements)
+        if isinstance(subject, View):
+            return _view(subject, functions)
+        return functions.summary(subject, given=given).keeps
     except (Unreadable, RecursionError):
-        return False
+        return Keeps.UNCLEAR
 
 
-def _body(subject: Function | View) -> Body:
-    if isinstance(subject, View):
-        return Body(read_statements(subject.definition), {})
-    return read_body(subject.language, subject.body or "", subject.arguments, subject.returns or "")
+def keeps_to_tenant(subject: Function | View, facts: Facts, given: Given | None = None) -> bool:
+    """Tell whether `confinement` is shown."""
+    return confinement(subject, facts, given) is Keeps.KEPT
 
 
-def _holding_context(body: Body, context: ContextReader) -> Iterator[str]:
-    """Yield the variables, and the fields of records, that hold the tenant context and nothing else."""
-    for name, values in body.given.items():
-        record, _, field_of = name.partition(".")
-        if all(map(context.gives_context, values)) and not (field_of and record in body.given):
-            yield name
+def _functions(facts: Facts) -> "_Functions":
+    return _Functions(facts)
 
 
-def _sets_variables(body: Body) -> bool:
-    return any(isinstance(n, s.Call) and n.name == "set_config" for n in s.walk(*body.statements))
+def _view(view: View, functions: "_Functions") -> Keeps:
+    builder = Builder(functions.facts, functions)
+    builder.timeless = view.kind != "view"
+    (query,) = read_statements(view.definition)
+    settler = Settler(builder.items, lambda *_: Keeps.KEPT)  # whoever reads it calls them himself
+    keeps = settler.query(builder.query(query, Scope()), Known()).keeps
+    return functions.with_members(keeps, settler)
 
 
-def _relations(facts: Facts) -> dict[str, list[QName]]:
-    found: dict[str, list[QName]] = {}
-    for name in (*facts.tables_by_name, *facts.views_by_name):
-        found.setdefault(name.name, []).append(name)
-    return found
+class _Functions:
+    """What is known of the functions of a database, each read once for each set of arguments."""
 
-
-def _tenant_columns(facts: Facts) -> frozenset[str]:
-    named = (c for level in facts.tenancy.levels for c in level.columns)
-    return frozenset([*named, *(s.column for s in facts.tenancy.standings if s.column)])
-
-
-def _owned(facts: Facts) -> frozenset[QName]:
-    """Return the relations that hold tenants' rows: tables, what is below them, and views over those."""
-    above: dict[QName, list[QName]] = {}
-    for view in facts.catalog.views:
-        for name in view.depends_on:
-            above.setdefault(name, []).append(view.qname)
-    found = {name for name in facts.tables_by_name if facts.class_of(name) in _OWNED}
-    waiting = list(found)
-    while waiting:
-        name = waiting.pop()
-        for other in (*(child.qname for child in facts.children.get(name, ())), *above.get(name, ())):
-            if other not in found:
-                found.add(other)
-                waiting.append(other)
-    return frozenset(found)
-
-
-class _Item(msgspec.Struct, frozen=True):
-    """A relation in FROM: whether it holds tenants' rows, its columns (None: not known), those that
-    hold the tenant, and its name."""
-
-    owned: bool
-    columns: frozenset[str] | None = None
-    keys: frozenset[str] = frozenset()
-    name: QName | None = None
-
-
-class _Scope(msgspec.Struct, frozen=True):
-    """The relations of one query block and of those around it, and the WITH queries in sight (True:
-    confined). `ties_outer`: its conditions hold for the rows of the blocks around it too."""
-
-    items: dict[str, _Item] = msgspec.field(default_factory=dict)
-    outer: "_Scope | None" = None
-    queries: dict[str, bool] = msgspec.field(default_factory=dict)
-    bound: set[str] = msgspec.field(default_factory=set)
-    ties_outer: bool = False
-
-    def owner(self, parts: tuple[str, ...]) -> "tuple[_Scope, str] | None":
-        """Return the scope and alias that a column belongs to."""
-        if len(parts) > 1:
-            found = [parts[-2]] if parts[-2] in self.items else []
-        else:
-            found = [a for a, i in self.items.items() if i.columns is None or parts[-1] in i.columns]
-        if len(found) == 1:
-            return self, found[0]
-        return self.outer.owner(parts) if not found and self.outer is not None else None
-
-
-_Condition = tuple[s.Node, frozenset[str] | None]  # an expression; the aliases that it confines, None: all
-
-
-_Place = tuple[tuple[_Scope, str], str]  # where a relation stands, its alias, and a column of it
-
-
-class _Reader:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
-        self.context = ContextReader(facts)
-        self._relations, self._owned = facts.once(_relations), facts.once(_owned)
-        self._tenant_columns = facts.once(_tenant_columns)
+        self._known: dict[object, Summary] = {}
+        self._running: list[object] = []
+        self._assumed = False
 
-    def given_row(self, table: Table, names: tuple[str, ...], body: Body) -> _Scope:
-        """Return the scope around a trigger's statements: NEW and OLD, rows of the table."""
-        keys = {c.name for c in table.columns} & self._tenant_columns
-        others = body.given.keys() - self.context.variables
-        kept = {n for n in names if others.isdisjoint((n, *(f"{n}.{key}" for key in keys)))}
-        self.context.variables |= {f"{name}.{key}" for name in kept for key in keys}
-        columns = frozenset(c.name for c in table.columns)
-        item = _Item(owned=True, columns=columns, keys=frozenset(keys), name=table.qname)
-        return _Scope(items=dict.fromkeys(names, item), bound=kept)
+    # what others ask
 
-    # statements
+    def returned(self, call: s.Call) -> tuple[tuple[str, ...], s.Node] | None:
+        """Return the names of a function's parameters and the expression that it returns; None where it does
+        more than that."""
+        found = candidates(call, self.facts)
+        value = sole_value(found[0]) if len(found) == 1 else None
+        return (parameters(found[0]), value) if value is not None else None
 
-    def statement(self, node: s.Node, outer: _Scope | None = None) -> bool:
-        match node:
-            case s.Select() | s.Compound():
-                return self._select(node, outer)
-            case s.Insert() | s.Update() | s.Delete():
-                return self._write(node, outer)
-            case s.SetVariable(name=name) if is_setting(name, self.facts.tenancy):
-                return False
-        return not self._names_owned(node)
+    def gives(self, call: s.Call) -> bool:
+        """Tell whether every value that a function returns is a tenant of the session."""
+        found = candidates(call, self.facts)
+        return bool(found) and all(self._tried(f).gives for f in found)
 
-    def _names_owned(self, node: s.Node) -> bool:
-        return any(self._item(found).owned for found in s.walk(node) if isinstance(found, s.Table))
+    def _tried(self, function: Function) -> Summary:
+        try:
+            return self.summary(function)
+        except (Unreadable, RecursionError):
+            return Summary(Keeps.UNCLEAR)
 
-    def _select(self, query: s.Query, outer: _Scope | None) -> bool:
-        scope = self._scope(query, outer)
-        if scope is None:
-            return False
-        if isinstance(query, s.Compound):
-            return self._select(query.left, scope) and self._select(query.right, scope)
-        conditions = [c for item in query.sources for c in self._from(item, scope)]
-        return self._confined(query, scope, conditions)
+    def summary(
+        self,
+        function: Function,
+        tenant: frozenset[str] = frozenset(),
+        person: frozenset[str] = frozenset(),
+        given: Given | None = None,
+    ) -> Summary:
+        """Return what a call does whose parameters of these names are the tenant, or the person, of the
+        session. Raises `Unreadable`. A function that calls itself keeps to the tenant where it does but
+        for that."""
+        rows = (given.table.qname, given.names, given.transitions) if given is not None else None
+        key = (function.routine, tenant, person, rows)
+        if key in self._running:
+            self._assumed = True
+            return Summary(Keeps.KEPT)
+        if key not in self._known:
+            self._running.append(key)
+            try:
+                found = self._read(function, tenant, person, given)
+            finally:
+                self._running.pop()
+            if self._assumed and self._running:
+                return found  # it holds as long as what is being read does
+            self._assumed = False
+            self._known[key] = found
+        return self._known[key]
 
-    def _write(self, node: s.Insert | s.Update | s.Delete, outer: _Scope | None) -> bool:
-        scope = self._scope(node, outer)
-        if scope is None:
-            return False
-        if isinstance(node, s.Insert):
-            return self._insert(node, scope)
-        conditions = self._from_table(node.table, scope)
-        conditions += [c for item in node.sources for c in self._from(item, scope)]
-        target = self._item(node.table)
-        if isinstance(node, s.Update) and target.owned:
-            for entry in node.sets:
-                if entry.name in target.keys and not self.context.gives_context(entry.value):
-                    return False
-        return self._confined(node, scope, conditions)
+    def with_members(self, keeps: Keeps, settler: Settler) -> Keeps:
+        """Return the verdict with a doubt where it hangs on rows that a person may write for himself."""
+        doubtful = any(self._may_be_made(name) for name in settler.persons)
+        return max(keeps, Keeps.UNCLEAR) if doubtful else keeps
 
-    def _insert(self, node: s.Insert, scope: _Scope) -> bool:
-        target = self._item(node.table)
-        if node.conflict is not None or (node.source is not None and not self._select(node.source, scope)):
-            return False
-        if not target.owned:
-            return True
-        places = [n for n, column in enumerate(node.columns) if column.name in target.keys]
-        rows = _rows(node.source)
-        return bool(places and rows) and all(
-            p < len(row) and self.context.gives_context(row[p]) for row in rows for p in places
-        )
-
-    def _scope(self, node: s.Node, outer: _Scope | None, *, ties_outer: bool = False) -> _Scope | None:
-        """Open a block; None where a WITH query writes more than the tenant's rows."""
-        scope = _Scope(outer=outer, queries=dict(outer.queries) if outer else {}, ties_outer=ties_outer)
-        queries: s.With | None = getattr(node, "queries", None)
-        for query in queries.queries if queries is not None else ():
-            if queries is not None and queries.recursive:
-                scope.queries[query.name] = False
-            confined = self.statement(query.query, scope)
-            if not confined and not isinstance(query.query, _QUERIES):
-                return None
-            scope.queries[query.name] = confined
-        return scope
-
-    # FROM
-
-    def _from(self, node: s.Node, scope: _Scope) -> list[_Condition]:
-        match node:
-            case s.Table():
-                return self._from_table(node, scope)
-            case s.Join():
-                return self._join(node, scope)
-            case s.FromSelect(query=query, alias=alias):
-                confined = self._select(query, scope)
-                alias = alias or f"subquery {len(scope.items)}"
-                scope.items[alias] = _Item(owned=True, keys=self._tenant_columns)
-                if confined:
-                    scope.bound.add(alias)
-                return []
-        alias = getattr(node, "alias", "") or f"function {len(scope.items)}"
-        scope.items[alias] = _Item(owned=self._names_owned(node))
-        return []
-
-    def _from_table(self, table: s.Table, scope: _Scope) -> list[_Condition]:
-        if not table.schema and table.name in scope.queries:
-            scope.items[table.known_as] = _Item(owned=True, keys=self._tenant_columns)
-            if scope.queries[table.name]:
-                scope.bound.add(table.known_as)
-        else:
-            scope.items[table.known_as] = self._item(table)
-        return []
-
-    def _join(self, join: s.Join, scope: _Scope) -> list[_Condition]:
-        before = set(scope.items)
-        conditions = self._from(join.left, scope)
-        left = set(scope.items) - before
-        conditions += self._from(join.right, scope)
-        right = set(scope.items) - before - left
-        confined = {
-            "inner": None,
-            "left": frozenset(right),
-            "right": frozenset(left),
-            "full": frozenset[str](),
+    def _may_be_made(self, name: QName) -> bool:
+        """Tell whether an app role may write rows of a table that ties people to tenants, past what is
+        read of its policies."""
+        table = self.facts.tables_by_name[name]
+        grants = [*table.grants, *(grant for column in table.columns for grant in column.grants)]
+        roles = self.facts.app_roles or ("PUBLIC",)
+        open_to = [
+            (role, verb)
+            for role in roles
+            for verb in _WRITES
+            if any(verb in g.privileges and g.grantee in self.facts.grantees_of(role) for g in grants)
+        ]
+        if not table.row_security:
+            return bool(open_to)
+        reached = {
+            (j.role, j.command)
+            for j in self.facts.judgements.get(name, ())
+            if j.reach in (Reach.UNSAFE, Reach.UNVERIFIED)
         }
-        if join.condition is not None:
-            conditions.append((join.condition, confined[join.kind]))
-        return conditions
+        return any(way in reached for way in open_to)
 
-    def _item(self, found: s.Table) -> _Item:
-        names = [n for n in self._relations.get(found.name, ()) if found.schema in ("", n.schema)]
-        name = next((n for n in names if n in self._owned), names[0] if names else None)
-        if name is None:
-            return _Item(owned=False, columns=frozenset())
-        view, table = self.facts.views_by_name.get(name), self.facts.tables_by_name.get(name)
-        columns = frozenset(view.columns if view else (c.name for c in table.columns) if table else ())
-        keys = set(self._tenant_columns)
-        keys.update(level.key for level in self.facts.tenancy.levels if level.root == name and level.key)
-        return _Item(name in self._owned, columns, frozenset(keys), name)
+    # one function
 
-    # conditions
-
-    def _confined(
-        self, node: s.Select | s.Update | s.Delete, scope: _Scope, conditions: list[_Condition]
-    ) -> bool:
-        if node.where is not None:
-            conditions = [*conditions, (node.where, None)]
-        self._bind(conditions, scope)
-        if any(item.owned and alias not in scope.bound for alias, item in scope.items.items()):
-            return False
-        elsewhere = (node.queries, node.where, *node.sources)
-        parts = [part for part in s.children(node) if not any(part is other for other in elsewhere)]
-        parts += [expression for expression, _ in conditions]
-        return all(self.statement(query, scope) for query in s.subselects(*parts))
-
-    def _bind(self, conditions: list[_Condition], scope: _Scope) -> None:
-        """Add to `scope.bound`, and to those around it, what the conditions tie to the tenant."""
-        parts = [(c, confines) for expr, confines in conditions for c in s.conjuncts(expr)]
-        before = -1
-        while before != (before := _count(scope)):
-            for part, confines in parts:
-                self._tie(part, scope, confines)
-
-    def _tie(self, part: s.Node, scope: _Scope, confines: frozenset[str] | None) -> None:
-        if isinstance(part, (s.Exists, s.AnySelect)):
-            self._tie_select(part, scope, confines)
-        if not isinstance(part, s.Operation) or part.operator != "=" or part.left is None:
-            return
-        sides = (part.left, part.right)
-        for mine, other in (sides, sides[::-1]):
-            place = self._place(mine, scope)
-            if place is None:
-                continue
-            (home, alias), column = place
-            if (home is not scope and not scope.ties_outer) or not (confines is None or alias in confines):
-                continue
-            theirs = self._place(other, scope)
-            joined = theirs is not None and theirs[0] != place[0] and self._follows(place, theirs)
-            if joined or (column in home.items[alias].keys and self.context.gives_context(other)):
-                home.bound.add(alias)
-
-    def _follows(self, place: _Place, other: _Place) -> bool:
-        """Tell whether equality with a tied relation's column ties this one: both hold the tenant, or
-        a foreign key leads from one to the other, or it is the same row's key."""
-        ((scope, alias), column), ((their_scope, their_alias), their_column) = place, other
-        if their_alias not in their_scope.bound:
-            return False
-        mine, theirs = scope.items[alias], their_scope.items[their_alias]
-        if column in mine.keys and their_column in theirs.keys:
-            return True
-        return (
-            self._refers(mine, column, theirs, their_column)
-            or self._refers(theirs, their_column, mine, column)
-            or (mine.name == theirs.name and column == their_column and self._is_key(mine, column))
+    def _read(
+        self, function: Function, tenant: frozenset[str], person: frozenset[str], given: Given | None
+    ) -> Summary:
+        if any(is_setting(setting.partition("=")[0], self.facts.tenancy) for setting in function.settings):
+            return Summary(Keeps.OPEN)
+        body = body_of(function)
+        builder = Builder(self.facts, self, words=frozenset({function.name}))
+        settler = Settler(builder.items, self._judge_call)
+        known = Known(
+            frozenset({CONTEXT, *map(variable, tenant)}), frozenset({PERSON, *map(variable, person)})
         )
+        rows: dict[str, Item] = {}
+        if given is not None:
+            rows, known = _rows(given, body, builder, known)
+        statements = Statements(self.facts, builder, settler, rows)
+        found = self._run(body, statements, known)
+        return found._replace(keeps=self.with_members(found.keeps, settler))
 
-    def _refers(self, item: _Item, column: str, target: _Item, referenced: str) -> bool:
-        table = self.facts.tables_by_name.get(item.name) if item.name else None
-        return table is not None and any(
-            key.references == target.name
-            and (column, referenced) in zip(key.columns, key.referenced_columns, strict=False)
-            for key in table.foreign_keys
-        )
+    def _run(self, body: Body, statements: Statements, known: Known) -> Summary:
+        if body.function is None:
+            results = [statements.judge(node, known) for node in body.statements]
+            keeps = max((result.keeps for result in results), default=Keeps.KEPT)
+            gives = bool(results and results[-1].columns and results[-1].columns[0][1])
+            return Summary(keeps, gives)
+        names = [declared.name for declared in body.function.declared]
+        flow = Flow(statements, self._learned, frozenset(n for n in names if names.count(n) > 1))
+        flow.run(body.function, known)
+        ends = [{place[1] for place in leave.tenant if place[0] == 0} for leave in flow.leaves]
+        tested = frozenset(set.intersection(*ends)) if ends else frozenset[str]()
+        return Summary(flow.keeps, bool(flow.returns) and all(flow.returns), tested)
 
-    def _is_key(self, item: _Item, column: str) -> bool:
-        table = self.facts.tables_by_name.get(item.name) if item.name else None
-        key = table.primary_key if table is not None else None
-        return key is not None and key.columns == (column,)
+    def _learned(self, statement: s.Node, known: Known) -> Known:
+        """Return what is known after PERFORM of a call: of the variables that it was given, what it tests."""
+        targets = statement.targets if isinstance(statement, s.Select) and not statement.sources else ()
+        call = targets[0].value if len(targets) == 1 else None
+        found = candidates(call, self.facts) if isinstance(call, s.Call) else ()
+        if not isinstance(call, s.Call) or len(found) != 1:
+            return known
+        tested = self._tried(found[0]).tested
+        names = zip(parameters(found[0]), call.args, strict=False)
+        shown = {variable(".".join(a.names)) for n, a in names if n in tested and isinstance(a, s.Column)}
+        return known._replace(tenant=known.tenant | shown)
 
-    def _tie_select(
-        self, part: s.Exists | s.AnySelect, scope: _Scope, confines: frozenset[str] | None
-    ) -> None:
-        """EXISTS over a tied relation ties what it is correlated with; so does IN."""
-        query = part.query
-        inner = self._scope(query, scope, ties_outer=isinstance(part, s.Exists))
-        if inner is None or confines is not None or isinstance(query, s.Compound):
-            return
-        conditions = [c for item in query.sources for c in self._from(item, inner)]
-        if query.where is not None:
-            conditions.append((query.where, None))
-        if isinstance(part, s.Exists):
-            self._bind(conditions, inner)
-        elif part.operator == "=" and not part.every:
-            place = self._place(part.left, scope)
-            self._bind(conditions, inner)
-            source = self._place(query.targets[0].value, inner) if query.targets else None
-            if place is not None and source is not None and self._follows(place, source):
-                place[0][0].bound.add(place[0][1])
+    # calls
 
-    def _place(self, node: s.Node | None, scope: _Scope) -> _Place | None:
-        column = s.uncast(node) if node is not None else None
-        if not isinstance(column, s.Column):
-            return None
-        owner = scope.owner(column.names)
-        return (owner, column.name) if owner is not None else None
+    def _judge_call(self, called: Called, known: Known) -> Keeps:
+        call = called.call
+        found = candidates(call, self.facts)
+        if not found:
+            return self._sets(called, known) if call.name == "set_config" else Keeps.KEPT
+        return max(self._judge_function(f, called, known) for f in found)
 
+    def _judge_function(self, function: Function, called: Called, known: Known) -> Keeps:
+        if function.language in _TRUSTED or function.extension is not None:
+            return Keeps.KEPT
+        parts = dict(function.aggregate.functions).values() if function.aggregate is not None else ()
+        if function.aggregate is not None:
+            routines = {f.routine: f for f in self.facts.catalog.functions}
+            return max((self._tried(routines[p]).keeps for p in parts if p in routines), default=Keeps.KEPT)
+        pairs = list(zip(parameters(function), called.args, strict=False))
+        tenant = frozenset(_names(pairs, known.tenant))
+        person = frozenset(_names(pairs, known.person))
+        try:
+            return self.summary(function, tenant, person).keeps
+        except Unreadable:
+            return Keeps.UNCLEAR
 
-def _rows(source: s.Query | None) -> list[tuple[s.Node | None, ...]]:
-    """Return the rows that an INSERT takes, as far as each value has its place in the text."""
-    if not isinstance(source, s.Select):
-        return []
-    listed = tuple(target.value for target in source.targets)
-    rows: list[tuple[s.Node | None, ...]] = [*source.values] or [listed]
-    return rows if not any(isinstance(value, s.Star) for row in rows for value in row) else []
+    def _sets(self, called: Called, known: Known) -> Keeps:
+        """Judge set_config(): the tenant of the session may be set to what it is. Source: PostgreSQL
+        documentation, "Configuration Settings Functions"."""
+        name = s.uncast(called.call.args[0]) if called.call.args else None
+        if not isinstance(name, s.Const):
+            return Keeps.UNCLEAR
+        if is_setting(str(name.value), self.facts.tenancy):
+            return Keeps.KEPT if called.args[1:] and called.args[1] in known.tenant else Keeps.OPEN
+        return Keeps.UNCLEAR if str(name.value).lower() in self.facts.once(_settings_read) else Keeps.KEPT
 
 
-def _count(scope: _Scope | None) -> int:
-    return 0 if scope is None else len(scope.bound) + _count(scope.outer)
+def _names(pairs: list[tuple[str, Place | None]], places: frozenset[Place]) -> list[str]:
+    found = [(n, name) for n, (name, place) in enumerate(pairs, 1) if place in places]
+    return [word for n, name in found for word in (f"${n}", name) if word]
+
+
+def _settings_read(facts: Facts) -> frozenset[str]:
+    """Return what seem to be the names of settings in policies and functions."""
+    policies = (text for t in facts.catalog.tables for p in t.policies for text in (p.using, p.check) if text)
+    bodies = (f.body for f in facts.catalog.functions if f.body and "current_setting" in f.body)
+    return frozenset(name.lower() for text in (*policies, *bodies) for name in _SETTING.findall(text))
+
+
+def _rows(given: Given, body: Body, builder: Builder, known: Known) -> tuple[dict[str, Item], Known]:
+    """Return the rows that a trigger is given by their names, and what is known of them."""
+    table = given.table
+    columns = tuple(column.name for column in table.columns)
+    changed = set(assigned(body.function.body.body)) if body.function is not None else set[str]()
+    rows: dict[str, Item] = {}
+    tenant, tied = set(known.tenant), set(known.tied)
+    key = builder.facts.standings[table.qname].column if table.qname in builder.facts.standings else None
+    level = builder.facts.level_of_root.get(table.qname)
+    key = key or (builder.facts.tenancy.levels[level].key if level is not None else None)
+    for name in ("new", "old", *given.transitions):
+        trusted = name in given.names or name in given.transitions
+        own = table if trusted and not any(n.partition(".")[0] == name for n in changed) else None
+        item = builder.item(columns=columns, keys=builder.relations.keys(table), table=own, owned=True)
+        tied |= {item.number} if trusted else set()
+        if name in given.transitions:
+            builder.rows[name] = item
+            tenant |= {item.place(key)} if key else set()
+        else:
+            rows[name] = item
+            tenant |= {variable(f"{name}.{key}")} if trusted and key else set()
+    return rows, known._replace(tenant=frozenset(tenant), tied=frozenset(tied))

@@ -176,7 +176,9 @@ def _create(body: str, arguments: str, returns: str) -> str:
     if returns in ("trigger", "event_trigger"):
         arguments, returns = _TRIGGER_ARGUMENTS, "record"
     plain = re.sub(r"(^|, )VARIADIC ", r"\1", arguments)
-    return f"create function f({plain}) returns {returns or 'void'} language plpgsql as {tag}{body}{tag}"
+    if not returns:
+        return f"create procedure f({plain}) language plpgsql as {tag}{body}{tag}"
+    return f"create function f({plain}) returns {returns} language plpgsql as {tag}{body}{tag}"
 
 
 def _with_returned_values(body: str) -> str:

@@ -1,0 +1,417 @@
+"""Whether functions and views keep to the tenant of the session by their own conditions: shown, refuted, open."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from tests.fix_bench import Bench, execute
+from tests.fix_examples import facts_of
+from validate_schema.policies.confinement import confinement
+from validate_schema.policies.settle import Keeps
+
+KEPT, UNCLEAR, OPEN = Keeps.KEPT, Keeps.UNCLEAR, Keeps.OPEN
+CTX = "nullif(current_setting('app.tenant_id', true), '')::uuid"
+ME = "nullif(current_setting('app.person', true), '')::uuid"
+TOML = """
+[tenancy]
+root = "organization"
+column = "org_id"
+setting = "app.tenant_id"
+app_roles = ["app_user"]
+global = ["region", "human", "news"]
+"""
+TABLES = f"""
+create table region (code text primary key);
+create table human (id uuid primary key);
+create table news (body text);
+create table seat (org_id uuid not null references organization, human_id uuid not null references human, rank text not null, primary key (org_id, human_id));
+create table job (id uuid primary key, org_id uuid not null references organization, title text not null, region text references region, lead uuid references human, cost int not null default 0);
+create table step (id uuid primary key, job_id uuid not null references job, note text);
+create table crate (org_id uuid not null references organization, no int not null, label text, primary key (org_id, no));
+create table lot (org_id uuid not null, crate_no int not null, no int not null, primary key (org_id, crate_no, no), foreign key (org_id, crate_no) references crate);
+create table place (id uuid primary key, org_id uuid not null references organization, above uuid references place);
+create table tally (org_id uuid not null references organization, day date not null, n int not null default 0, primary key (org_id, day));
+create table tag (code varchar(40) primary key, org_id uuid not null references organization);
+alter table seat enable row level security;
+alter table seat force row level security;
+create policy seats on seat using (org_id = {CTX});
+grant select on seat to app_user;
+create view own_job as select * from job where org_id = {CTX};
+create view every_job as select id, org_id as owner, title from job;
+create view job_count as select org_id, count(*) as n, max(title) as last from job group by org_id;
+create view ranked_job as select id, org_id, rank() over (order by cost) as place from job;
+create materialized view stored_job as select id, org_id, title from job where org_id = {CTX};
+"""
+VIEWS: Mapping[str, tuple[Keeps, str]] = {
+    "condition": (KEPT, f"select id from job where org_id = {CTX}"),
+    "cast of the column": (
+        KEPT,
+        "select id from job where org_id::text = current_setting('app.tenant_id', true)",
+    ),
+    "shortened": (OPEN, f"select id from job where org_id::varchar(8) = ({CTX})::varchar(8)"),
+    "another operator": (OPEN, f"select id from job where org_id >= {CTX}"),
+    "either way": (
+        KEPT,
+        f"select id from job where (org_id = {CTX} and cost > 1) or (cost < 0 and org_id = {CTX})",
+    ),
+    "one way": (OPEN, f"select id from job where org_id = {CTX} or cost < 0"),
+    "not other": (KEPT, f"select id from job where not (org_id <> {CTX})"),
+    "not null-safe other": (KEPT, f"select id from job where not (org_id is distinct from {CTX})"),
+    "through the root": (
+        KEPT,
+        f"select j.id from organization o join job j on j.org_id = o.id where o.id = {CTX}",
+    ),
+    "through a shared table": (
+        OPEN,
+        f"select j.id from crate c join region r on r.code = c.label join job j on j.region = r.code where c.org_id = {CTX}",
+    ),
+    "through a shared value": (
+        OPEN,
+        f"select j.id from job i join job j on j.region = i.region where i.org_id = {CTX}",
+    ),
+    "through people": (
+        OPEN,
+        f"select b.rank from seat a join human h on h.id = a.human_id join seat b on b.human_id = h.id where a.org_id = {CTX}",
+    ),
+    "through people and the tenant": (
+        KEPT,
+        f"select b.rank from seat a join seat b on b.human_id = a.human_id and b.org_id = a.org_id where a.org_id = {CTX}",
+    ),
+    "a detail by its key": (
+        KEPT,
+        f"select s.note from step s join job j on j.id = s.job_id where j.org_id = {CTX}",
+    ),
+    "a detail by half of a key": (
+        OPEN,
+        f"select l.no from crate c join lot l on l.crate_no = c.no where c.org_id = {CTX}",
+    ),
+    "a detail by a whole key": (
+        KEPT,
+        f"select l.no from crate c join lot l using (org_id, crate_no) where c.org_id = {CTX}".replace(
+            "crate c", "(select org_id, no as crate_no from crate) c"
+        ),
+    ),
+    "left join of the tied": (
+        KEPT,
+        f"select j.id, s.note from job j left join step s on s.job_id = j.id where j.org_id = {CTX}",
+    ),
+    "left join that ties the left": (
+        OPEN,
+        f"select j.id from job j left join organization o on o.id = j.org_id and o.id = {CTX}",
+    ),
+    "right join that ties the left": (
+        OPEN,
+        f"select j.id from crate c right join job j on j.org_id = c.org_id and c.org_id = {CTX}",
+    ),
+    "full join": (
+        OPEN,
+        f"select j.id from job j full join crate c on c.org_id = j.org_id and j.org_id = {CTX}",
+    ),
+    "a lent column": (
+        OPEN,
+        f"select x.id from (select j.id, o.id as org_id from job j cross join organization o) x where x.org_id = {CTX}",
+    ),
+    "a column handed on": (
+        KEPT,
+        f"select x.id from (select id, org_id as whose from job) x where x.whose = {CTX}",
+    ),
+    "a column after a limit": (
+        OPEN,
+        f"select x.id from (select id, org_id from job order by cost limit 1) x where x.org_id = {CTX}",
+    ),
+    "a column after a window": (OPEN, f"select id, place from ranked_job where org_id = {CTX}"),
+    "a column of a group": (KEPT, f"select n, last from job_count where org_id = {CTX}"),
+    "a count beside the tenant": (
+        OPEN,
+        f"select (select count(*) from job) as n, o.name from organization o where o.id = {CTX}",
+    ),
+    "a count of the tenant's": (
+        KEPT,
+        f"select o.name, (select count(*) from job j where j.org_id = o.id) as n from organization o where o.id = {CTX}",
+    ),
+    "a count of details": (
+        KEPT,
+        f"select j.id, (select count(*) from step s where s.job_id = j.id) as n from job j where j.org_id = {CTX}",
+    ),
+    "lateral": (
+        KEPT,
+        f"select j.id, x.note from job j cross join lateral (select note from step s where s.job_id = j.id limit 1) x where j.org_id = {CTX}",
+    ),
+    "a view of one's own": (KEPT, "select id from own_job"),
+    "a view by its column": (KEPT, f"select id from every_job where owner = {CTX}"),
+    "a view by nothing": (OPEN, "select id from every_job"),
+    "stored long ago": (OPEN, "select id from stored_job"),
+    "stored, by its column": (KEPT, f"select id from stored_job where org_id = {CTX}"),
+    "both of a union": (
+        KEPT,
+        f"select id from job where org_id = {CTX} union all select id from place where org_id = {CTX}",
+    ),
+    "one of a union": (OPEN, f"select id from job where org_id = {CTX} union all select id from place"),
+    "a union by its column": (
+        KEPT,
+        f"select id from (select id, org_id from job union all select id, org_id from place) x where org_id = {CTX}",
+    ),
+    "a tree": (
+        KEPT,
+        f"with recursive t as (select id from place where org_id = {CTX} union all select p.id from place p join t on p.above = t.id) select id from t",
+    ),
+    "a tree by another value": (
+        OPEN,
+        f"with recursive t as (select id, org_id from place where org_id = {CTX} union all select p.id, p.org_id from place p join t on p.id <> t.id) select id from t",
+    ),
+    "with query": (KEPT, f"with own as (select * from job where org_id = {CTX}) select id from own"),
+    "with query, filtered": (
+        KEPT,
+        f"with every as (select * from job) select id from every where org_id = {CTX}",
+    ),
+    "named as a table": (
+        OPEN,
+        f"with crate as (select * from job) select c.id from crate c where {CTX} is not null",
+    ),
+    "in the tenant's": (
+        KEPT,
+        f"select note from step where job_id in (select id from job where org_id = {CTX})",
+    ),
+    "in its context": (KEPT, f"select id from job where org_id in (select {CTX})"),
+    "among more": (
+        OPEN,
+        f"select id from job where org_id in ({CTX}, '00000000-0000-0000-0000-000000000000')",
+    ),
+    "any of one": (KEPT, f"select id from job where org_id = any (array[{CTX}])"),
+    "exists of one's own": (
+        KEPT,
+        f"select note from step s where exists (select 1 from job j where j.id = s.job_id and j.org_id = {CTX})",
+    ),
+    "exists of a count": (
+        OPEN,
+        f"select note from step s where exists (select count(*) from job j where j.id = s.job_id and j.org_id = {CTX})",
+    ),
+    "exists of anything": (
+        OPEN,
+        f"select note from step where exists (select 1 from job where org_id = {CTX})",
+    ),
+    "not exists": (
+        OPEN,
+        f"select id from job j where not exists (select 1 from job i where i.id = j.id and i.org_id = {CTX})",
+    ),
+    "equal to a sub-select": (
+        KEPT,
+        f"select id from job where org_id = (select id from organization where id = {CTX})",
+    ),
+    "a sub-select that may have no row": (
+        OPEN,
+        f"select j.id, (select 1 from organization o where o.id = j.org_id and o.id = {CTX}) as own from job j",
+    ),
+    "of the person": (
+        KEPT,
+        f"select j.id from job j join seat s on s.org_id = j.org_id where s.human_id = {ME}",
+    ),
+    "of the person's rank": (
+        UNCLEAR,
+        "select j.id from job j join seat s on s.org_id = j.org_id where s.rank = current_setting('app.rank', true)",
+    ),
+    "led by the person": (UNCLEAR, f"select id from job where lead = {ME}"),
+    "the setting of another": (
+        OPEN,
+        "select id from job where org_id = nullif(current_setting('app.other', true), '')::uuid",
+    ),
+    "a switch": (
+        OPEN,
+        f"select id from job where org_id = {CTX} or current_setting('app.admin', true) = 'on'",
+    ),
+    "coalesced": (OPEN, f"select id from job where coalesce(org_id, {CTX}) is not null"),
+    "a value that may be something else": (OPEN, f"select id from job where org_id = coalesce({CTX}, lead)"),
+}
+
+
+@pytest.fixture(scope="module")
+def views(bench: Bench) -> dict[str, Keeps]:
+    created = [f'create view "{name}" as {query};' for name, (_, query) in VIEWS.items()]
+    with bench.open() as conn:
+        execute(conn, TABLES + "".join(created))
+        facts = facts_of(conn, TOML)
+    return {view.name: confinement(view, facts) for view in facts.catalog.views}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_view_keeps_to_the_tenant_by_its_conditions(views: dict[str, Keeps], name: str) -> None:
+    assert views[name] is VIEWS[name][0]
+
+
+HELPERS = f"""
+create function me() returns uuid language sql stable as $$ select {ME} $$;
+create function ctx() returns uuid language plpgsql stable as $$ begin return {CTX}; end $$;
+create function is_mine(o uuid) returns boolean language sql stable as $$ select exists (select 1 from seat where org_id = o and human_id = me()) $$;
+create function my_orgs() returns setof uuid language sql stable as $$ select org_id from seat where human_id = me() $$;
+create function every_org() returns setof uuid language sql stable as $$ select id from organization $$;
+create function demand(o uuid) returns void language plpgsql as $$ begin
+    if o is distinct from {CTX} then raise exception 'no'; end if; end $$;
+create function wish(o uuid) returns void language plpgsql as $$ begin
+    if o is distinct from {CTX} then raise notice 'no'; end if; end $$;
+create function enter(o uuid) returns void language plpgsql as $$ begin perform SET_CONFIG('app.tenant_id', o::text, true); end $$;
+create procedure choose(inout o uuid) language plpgsql as $$ begin o := gen_random_uuid(); end $$;
+create function count_of(o uuid) returns bigint language sql stable as $$ select count(*) from job where org_id = o $$;
+"""
+BY_P = "perform 1 from job where org_id = p;"
+# What stands between BEGIN and END of a function f(p uuid, q uuid), after "|" what is declared.
+BODIES: Mapping[str, tuple[Keeps, str]] = {
+    "the caller's": (OPEN, BY_P),
+    "tied to the context": (KEPT, f"perform 1 from job where org_id = p and p = {CTX};"),
+    "tied through a with query": (
+        KEPT,
+        f"perform 1 from (with mine as (select {CTX} as o) select j.id from job j join mine on mine.o = j.org_id) x;",
+    ),
+    "a default": (OPEN, f"if p is null then p := {CTX}; end if; {BY_P}"),
+    "overwritten": (KEPT, f"p := {CTX}; {BY_P}"),
+    "overwritten in a branch": (
+        UNCLEAR,
+        f"if p is distinct from {CTX} and current_setting('app.role', true) <> 'x' then p := {CTX}; end if; {BY_P}",
+    ),
+    "given back": (OPEN, f"p := {CTX}; p := q; {BY_P}"),
+    "given back in a loop": (
+        OPEN,
+        f"p := {CTX}; for i in 1..2 loop perform 1 from job where org_id = p; p := q; end loop;",
+    ),
+    "a variable": (KEPT, f"v := {CTX}; perform 1 from job where org_id = v; | v uuid;"),
+    "a variable of two blocks": (
+        OPEN,
+        f"declare v uuid := {CTX}; begin null; end; perform 1 from job where org_id = v; | v uuid := q;",
+    ),
+    "both branches": (KEPT, f"if q is null then p := {CTX}; else p := (select {CTX}); end if; {BY_P}"),
+    "guarded": (KEPT, f"if p is distinct from {CTX} then raise exception 'no'; end if; {BY_P}"),
+    "guarded by a return": (KEPT, f"if p is distinct from {CTX} then return; end if; {BY_P}"),
+    "guarded by a notice": (UNCLEAR, f"if p is distinct from {CTX} then raise notice 'no'; end if; {BY_P}"),
+    "guarded where there is a context": (UNCLEAR, f"if p <> {CTX} then raise exception 'no'; end if; {BY_P}"),
+    "guarded, and the context": (
+        KEPT,
+        f"if {CTX} is null or p <> {CTX} then raise exception 'no'; end if; {BY_P}",
+    ),
+    "inside of a test": (KEPT, f"if p = {CTX} then {BY_P} end if;"),
+    "outside of a test": (UNCLEAR, f"if p = {CTX} then null; end if; {BY_P}"),
+    "a guard that is caught": (
+        UNCLEAR,
+        f"begin if p is distinct from {CTX} then raise exception 'no'; end if; exception when others then null; end; {BY_P}",
+    ),
+    "a member": (
+        KEPT,
+        f"if not exists (select 1 from seat where org_id = p and human_id = me()) then raise exception 'no'; end if; {BY_P}",
+    ),
+    "a member of another": (
+        UNCLEAR,
+        f"if not exists (select 1 from seat where org_id = q and human_id = me()) then raise exception 'no'; end if; {BY_P}",
+    ),
+    "a member by a helper": (KEPT, f"if not is_mine(p) then raise exception 'no'; end if; {BY_P}"),
+    "a member where the rows are": (KEPT, "perform 1 from job j where is_mine(j.org_id);"),
+    "among one's own": (KEPT, "perform 1 from job where org_id in (select my_orgs());"),
+    "among everybody's": (OPEN, "perform 1 from job where org_id in (select every_org());"),
+    "demanded": (KEPT, f"perform demand(p); {BY_P}"),
+    "demanded of another": (OPEN, f"perform demand(q); {BY_P}"),
+    "wished for": (OPEN, f"perform wish(p); {BY_P}"),
+    "entered": (OPEN, f"perform enter(p); perform 1 from job where org_id = {CTX};"),
+    "entered where one is": (KEPT, f"perform enter({CTX}); perform 1 from job where org_id = {CTX};"),
+    "chosen by a procedure": (OPEN, f"p := {CTX}; call choose(p); {BY_P}"),
+    "counted by a function": (OPEN, "perform count_of(p);"),
+    "counted of the context": (KEPT, f"perform count_of({CTX});"),
+    "the organization of the person": (
+        KEPT,
+        "select org_id into v from seat where human_id = me() limit 1; perform 1 from job where org_id = v; | v uuid;",
+    ),
+    "of a row in a loop": (
+        KEPT,
+        "for r in select * from seat where human_id = me() loop perform 1 from job where org_id = r.org_id; end loop; | r record;",
+    ),
+    "another value of a row": (
+        OPEN,
+        "for r in select * from seat where human_id = me() loop perform 1 from job where org_id = r.human_id; end loop; | r record;",
+    ),
+    "into a variable": (OPEN, "select title into v from job where id = p; | v text;"),
+    "a value of a condition": (OPEN, "if (select cost from job where id = p) > 1 then null; end if;"),
+    "written for the caller": (OPEN, "insert into job (id, org_id, title) values (q, p, 'x');"),
+    "written for the context": (KEPT, f"insert into job (id, org_id, title) values (q, {CTX}, 'x');"),
+    "copied from a tied row": (
+        KEPT,
+        f"insert into job (id, org_id, title) select q, org_id, title from job where id = p and org_id = {CTX};",
+    ),
+    "copied from any row": (
+        OPEN,
+        "insert into job (id, org_id, title) select q, org_id, title from job where id = p;",
+    ),
+    "a detail of the caller's choice": (OPEN, "insert into step (id, job_id) values (q, p);"),
+    "a detail of a tied row": (
+        KEPT,
+        f"insert into step (id, job_id) select q, id from job where id = p and org_id = {CTX};",
+    ),
+    "a new tenant": (
+        KEPT,
+        "insert into organization (name) values ('x') returning id into v; insert into seat values (v, me(), 'x'); | v uuid;",
+    ),
+    "a counter": (
+        KEPT,
+        f"insert into tally (org_id, day, n) values ({CTX}, current_date, 1) on conflict (org_id, day) do update set n = tally.n + excluded.n;",
+    ),
+    "an upsert by a code that tenants share": (
+        OPEN,
+        f"insert into tag values ('x', {CTX}) on conflict (code) do update set org_id = excluded.org_id;",
+    ),
+    "an upsert that looks": (
+        KEPT,
+        f"insert into tag values ('x', {CTX}) on conflict (code) do update set code = 'x' where tag.org_id = {CTX};",
+    ),
+    "an upsert that gives up": (KEPT, f"insert into tag values ('x', {CTX}) on conflict do nothing;"),
+    "given away": (OPEN, f"update job set org_id = p where org_id = {CTX};"),
+    "a detail given away": (
+        OPEN,
+        f"update step set job_id = p from job j where j.id = step.job_id and j.org_id = {CTX};",
+    ),
+    "from another's": (
+        OPEN,
+        f"update job set title = (select title from job where id = p) where org_id = {CTX};",
+    ),
+    "deleted": (KEPT, f"delete from step using job j where j.id = step.job_id and j.org_id = {CTX};"),
+    "deleted by half of a key": (
+        OPEN,
+        f"delete from lot using crate c where c.no = lot.crate_no and c.org_id = {CTX};",
+    ),
+    "changed and handed on": (
+        KEPT,
+        f"with gone as (delete from job where org_id = {CTX} returning id) insert into news select id::text from gone;",
+    ),
+    "emptied": (OPEN, "truncate job cascade;"),
+    "merged": (UNCLEAR, "merge into job using region r on r.code = job.region when matched then delete;"),
+    "in an old record": (
+        OPEN,
+        "select * into r from job where id = p; perform 1 from job where org_id = r.org_id; | r record;",
+    ),
+    "itself": (KEPT, f"perform f(p, q); perform 1 from job where org_id = {CTX};"),
+    "a number": (KEPT, "perform 1;"),
+}
+
+
+def created(name: str, text: str) -> str:
+    body, _, declared = text.partition("|")
+    declare = f"declare {declared}" if declared else ""
+    head = f'create function "{name}"(p uuid default null, q uuid default null) returns void'
+    return f"{head} language plpgsql as $f$ {declare} begin {body.replace('f(p, q)', f'{chr(34)}{name}{chr(34)}(p, q)')} end $f$;"
+
+
+@pytest.fixture(scope="module")
+def functions(bench: Bench) -> dict[str, Keeps]:
+    with bench.open() as conn:
+        execute(conn, TABLES + HELPERS + "".join(created(n, text) for n, (_, text) in BODIES.items()))
+        facts = facts_of(conn, TOML)
+    return {f.name: confinement(f, facts) for f in facts.catalog.functions}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_function_keeps_to_the_tenant_by_what_it_tests(functions: dict[str, Keeps], name: str) -> None:
+    assert functions[name] is BODIES[name][0]
+
+
+def test_a_person_who_may_make_himself_a_member_proves_nothing(bench: Bench) -> None:
+    with bench.open() as conn:
+        execute(conn, TABLES + HELPERS + "grant insert on seat to app_user; drop policy seats on seat;")
+        execute(conn, "create policy seats on seat using (true) with check (human_id = me());")
+        execute(conn, created("f", "perform 1 from job where org_id in (select my_orgs());"))
+        facts = facts_of(conn, TOML)
+
+    assert {confinement(f, facts) for f in facts.catalog.functions if f.name == "f"} == {UNCLEAR}

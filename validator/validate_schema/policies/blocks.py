@@ -1,0 +1,197 @@
+"""A query as what its conditions say: its relations, which values they equate, and the queries within it.
+
+Every value has a place: a column of a relation by the relation's number, a variable of a routine under
+number 0. What is not understood has none, so that nothing is tied by it.
+"""
+
+from typing import NamedTuple
+
+import msgspec
+
+from ..model.catalog import Table
+from ..sql import syntax as s
+
+Place = tuple[int, str]
+CONTEXT: Place = (-1, "tenant of the session")
+PERSON: Place = (-1, "person of the session")
+UNKNOWN: Place = (-2, "one of several")
+_VARIABLES = 0
+
+
+def variable(name: str) -> Place:
+    """Return the place of a variable, a parameter or, as ``record.field``, a field of one."""
+    return (_VARIABLES, name)
+
+
+class Known(NamedTuple):
+    """The places that hold the tenant of the session, or a tenant of its person, wherever they hold anything;
+    those that hold the person; and the relations, by number, all of whose rows are of such a tenant."""
+
+    tenant: frozenset[Place] = frozenset({CONTEXT})
+    person: frozenset[Place] = frozenset({PERSON})
+    tied: frozenset[int] = frozenset()
+
+    def both(self, other: "Known") -> "Known":
+        return Known(self.tenant & other.tenant, self.person & other.person, self.tied & other.tied)
+
+    def learned(self, other: "Known") -> "Known":
+        """Return it with what `other` knows of variables."""
+        tenant, person = (frozenset(p for p in places if p[0] == _VARIABLES) for places in other[:2])
+        return Known(self.tenant | tenant, self.person | person, self.tied)
+
+    def without(self, names: frozenset[str]) -> "Known":
+        """Return what stays known when these variables, with their fields, are given other values."""
+        tenant, person = (frozenset(p for p in places if not _is_of(p, names)) for places in self[:2])
+        return Known(tenant, person, self.tied)
+
+
+def _is_of(place: Place, names: frozenset[str]) -> bool:
+    return place[0] == _VARIABLES and (place[1] in names or place[1].partition(".")[0] in names)
+
+
+class Item(msgspec.Struct, frozen=True):
+    """A relation in FROM. `columns` in their order, None where not known; `keys` are those that tell whose
+    the row is. It has rows of a `table`, or those of a `query`; `owned`: of tenants. `held`: nothing is to
+    be tied."""
+
+    number: int
+    columns: tuple[str, ...] | None = None
+    keys: frozenset[str] = frozenset()
+    table: Table | None = None
+    query: "Query | None" = None
+    owned: bool = False
+    held: bool = True
+
+    def place(self, column: str) -> Place:
+        return (self.number, column)
+
+
+class Fact(NamedTuple):
+    """Two places that hold one value. `confines`: the relations of which that is true wherever they have a
+    row (an outer join's condition holds for one side alone); None: of all, and of variables."""
+
+    left: Place
+    right: Place
+    confines: frozenset[int] | None = None
+
+
+class Called(NamedTuple):
+    """A call of a function, with the places of its arguments."""
+
+    call: s.Call
+    args: tuple[Place | None, ...]
+
+
+class Conditions(msgspec.Struct):
+    """What must be true of the rows: facts; choices, of each of which one must hold; and the relations, with
+    those of EXISTS and IN that must have a row. `groups` are places that hold what one of others holds.
+    `nested` are other queries within. `veiled`: something else is asked that may guard the rows."""
+
+    items: list[Item] = msgspec.field(default_factory=list)
+    facts: list[Fact] = msgspec.field(default_factory=list)
+    choices: list[tuple["Conditions", ...]] = msgspec.field(default_factory=list)
+    groups: dict[Place, tuple[Place, ...]] = msgspec.field(default_factory=dict)
+    nested: list["Query"] = msgspec.field(default_factory=list)
+    calls: list[Called] = msgspec.field(default_factory=list)
+    veiled: bool = False
+
+    def chosen(self, which: "Conditions") -> "Conditions":
+        """Return them with the first choice made."""
+        return Conditions(
+            self.items + which.items,
+            self.facts + which.facts,
+            self.choices[1:] + which.choices,
+            {**self.groups, **which.groups},
+            self.nested + which.nested,
+            self.calls + which.calls,
+            self.veiled or which.veiled,
+        )
+
+
+class Block(msgspec.Struct):
+    """One SELECT: its conditions, and what it returns by place, None where that has none. `sealed`: a
+    condition on its result comes too late, for it has counted or chosen among all rows by then."""
+
+    conditions: Conditions
+    outputs: tuple[tuple[str, Place | None], ...] | None = ()
+    sealed: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        return tuple(name for name, _ in self.outputs) if self.outputs is not None else None
+
+
+class Union(msgspec.Struct):
+    """UNION, INTERSECT or EXCEPT of two queries; `recursive`: the right one goes on from rows of the
+    result."""
+
+    left: "Query"
+    right: "Query"
+    recursive: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        return self.left.columns
+
+
+Query = Block | Union
+
+
+class Scope(msgspec.Struct):
+    """The names in sight: relations by alias, WITH queries, parameters of a function that is read in place
+    of its call, and the scope around."""
+
+    items: dict[str, Item] = msgspec.field(default_factory=dict)
+    queries: dict[str, object] = msgspec.field(default_factory=dict)
+    params: dict[str, Place | None] = msgspec.field(default_factory=dict)
+    by_alias: bool = False  # no column is found here without its relation's name
+    outer: "Scope | None" = None
+
+    def find(self, names: tuple[str, ...]) -> Place | None:
+        """Return the place of a column; None where no relation in sight has it, `UNKNOWN` where several
+        may."""
+        column = names[-1]
+        if len(names) > 1:
+            item = self.items.get(names[-2])
+            found = [item] if item is not None else []
+        elif self.by_alias:
+            found = []
+        else:
+            found = [i for i in self.items.values() if i.columns is not None and column in i.columns]
+            found = found or [i for i in self.items.values() if i.columns is None]
+        if found:
+            return found[0].place(column) if len(found) == 1 else UNKNOWN
+        if ".".join(names) in self.params:
+            return self.params[".".join(names)] or UNKNOWN
+        return self.outer.find(names) if self.outer is not None else None
+
+    def query(self, name: str) -> object | None:
+        if name in self.queries:
+            return self.queries[name]
+        return self.outer.query(name) if self.outer is not None else None
+
+
+def origin(item: Item, column: str) -> "tuple[int, Table, str] | None":
+    """Return the relation, its table and the column there whose value a column is, row for row."""
+    columns = item.columns or ()
+    if item.table is not None:
+        return item.number, item.table, column
+    if not isinstance(item.query, Block) or column not in columns:
+        return None
+    place = (item.query.outputs or ())[columns.index(column)][1]
+    inner = next((i for i in item.query.conditions.items if place is not None and i.number == place[0]), None)
+    return origin(inner, place[1]) if inner is not None and place is not None else None
+
+
+def renamed(query: "Query", names: tuple[str, ...]) -> "Query":
+    """Return the query with its first columns under other names."""
+    if not names:
+        return query
+    if isinstance(query, Union):
+        return Union(renamed(query.left, names), query.right, query.recursive)
+    if query.outputs is None:
+        return query
+    outputs = tuple(
+        (names[n] if n < len(names) else name, place) for n, (name, place) in enumerate(query.outputs)
+    )
+    return Block(query.conditions, outputs, query.sealed)

@@ -1,0 +1,271 @@
+"""A PL/pgSQL function statement by statement: what is known of its variables, and what each statement does.
+
+A parameter is the caller's until a test has shown otherwise. Where two ways meet, only what both know holds;
+what a loop or a handler may have changed is not known there. Source: PostgreSQL documentation, "PL/pgSQL",
+"Control Structures" and "Trapping Errors" (a handler undoes changes of rows, not of variables).
+"""
+
+from collections.abc import Callable, Iterator
+
+from ..sql import plpgsql as pl
+from ..sql import syntax as s
+from .blocks import Known, variable
+from .settle import Keeps
+from .statements import Result, Statements
+
+_ERROR = 21  # elog.h
+_RECORDS = ("new", "old")
+_Columns = tuple[tuple[str, bool, bool], ...]
+
+
+class Flow:
+    """Walks through one body. `keeps` is the worst that was found, `returns` whether everything that it
+    returned was the tenant of the session, `learned` what a PERFORM of a call shows of its arguments."""
+
+    def __init__(
+        self, statements: Statements, learned: Callable[[s.Node, Known], Known], twice: frozenset[str]
+    ) -> None:
+        self.statements = statements
+        self.keeps = Keeps.KEPT
+        self.returns: list[bool] = []
+        self.leaves: list[Known] = []
+        self._learned = learned
+        self._twice = twice  # names of several variables: nothing is known of them
+        self._veiled = False
+
+    def run(self, function: pl.Function, known: Known) -> None:
+        """Judge the function from `known` of its parameters on."""
+        for declared in function.declared:
+            if declared.query is not None:
+                self._see(self._judge(declared.query, known))
+            if declared.default is not None:
+                known = self._assign((declared.name,), declared.default, known)
+        after = self._block(function.body, known)
+        if after is not None:
+            self.leaves.append(after)
+
+    # statements in a row
+
+    def _all(self, nodes: tuple[s.Node, ...], known: Known) -> Known | None:
+        """Return what is known after the statements, None where they never end."""
+        here: Known | None = known
+        for node in nodes:
+            if here is None:
+                return None
+            here = self._one(node, here)
+        return here
+
+    def _one(self, node: s.Node, known: Known) -> Known | None:
+        match node:
+            case pl.Block():
+                return self._block(node, known)
+            case pl.If():
+                return self._if(node, known)
+            case pl.Loop():
+                return self._loop(node, known)
+            case pl.Assign(target=target, value=value, part=part):
+                after = self._assign(target, value, known)
+                return known.without(frozenset({".".join(target), target[0]})) if part else after
+            case pl.Return() | pl.ReturnQuery() | pl.Raise() | pl.Exit():
+                return self._leave(node, known)
+            case pl.Sql(statement=statement, into=into):
+                return self._sql(statement, into, known)
+            case pl.Get(targets=targets):
+                return known.without(frozenset(target[0] for target in targets))
+        self._see_all(node, known)
+        return known
+
+    def _sql(self, statement: s.Node, into: tuple[pl.Names, ...], known: Known) -> Known:
+        result = self._see(self._judge(statement, known))
+        known = self._learned(statement, known)
+        if isinstance(statement, s.Unknown) and statement.kind == "CallStmt":  # what is INOUT gets a value
+            args = (arg for call in s.children(statement) for arg in s.children(call))
+            known = known.without(frozenset(a.names[0] for a in args if isinstance(a, s.Column)))
+        return self._into(into, result.columns, known)
+
+    def _leave(self, node: s.Node, known: Known) -> Known | None:
+        match node:
+            case pl.Return(value=value, next=goes_on):
+                if value is not None:
+                    self._see(self._judge_value(value, known))
+                    self.returns.append(self.statements.holds(value, known)[0])
+                if goes_on:
+                    return known
+                self.leaves.append(known)
+                return None
+            case pl.ReturnQuery(query=query, params=params):
+                result = self._see(self._judge(query, known)) if query is not None else None
+                self.returns.append(bool(result and result.columns and result.columns[0][1]))
+                for param in params:
+                    self._see(self._judge_value(param, known))
+                return known
+            case pl.Raise(level=level):
+                self._see_all(node, known)
+                return None if level >= _ERROR else known
+            case pl.Exit(condition=condition):
+                if condition is None:
+                    return None
+                self._see(self._judge_value(condition, known))
+        return known
+
+    # branches
+
+    def _if(self, node: pl.If, known: Known) -> Known | None:
+        if node.subject is not None:
+            self._see(self._judge_value(node.subject, known))
+        ends: list[Known | None] = []
+        for branch in node.branches:
+            self._see(self._judge_value(branch.condition, known))
+            self._veiled = self._veiled or self._asks(branch.condition, known)
+            ends.append(self._all(branch.body, self.statements.learn((branch.condition,), known)))
+            known = self.statements.learn(self._refuted(branch.condition, known), known)
+        ends.append(self._all(node.otherwise, known))
+        return _met(ends)
+
+    def _asks(self, condition: s.Node, known: Known) -> bool:
+        """Tell whether a test may be one of who is asking."""
+        queries = any(True for _ in s.subselects(condition))
+        asked = self.statements.builder.context.asks_who(condition)
+        sides = (n for n in s.walk(condition) if isinstance(n, (s.Call, s.Column)))
+        return queries or asked or any(self.statements.holds(side, known)[0] for side in sides)
+
+    def _refuted(self, condition: s.Node, known: Known) -> tuple[s.Node, ...]:
+        """Return what is true after IF found a condition not true: false or, with a NULL in it, neither.
+        So a plain comparison says something of the context alone where that was found to be there in the
+        same test."""
+        parts = condition.args if isinstance(condition, s.Or) else (condition,)
+        present = any(
+            isinstance(p, s.NullTest) and not p.negated and self.statements.holds(p.arg, known)[0]
+            for p in parts
+        )
+        return tuple(told for part in parts if (told := self._opposite(part, present=present)) is not None)
+
+    def _opposite(self, part: s.Node, *, present: bool) -> s.Node | None:
+        match part:
+            case s.Not(arg=arg):
+                return arg if self._never_null(arg, present=present) else None
+            case s.Operation(operator="<>", left=left, right=right, schema=schema):
+                return s.Operation("=", left, right, schema) if present else None
+            case s.Distinct(left=left, right=right, negated=False):
+                return s.Distinct(left, right, True)
+            case s.BooleanTest(arg=arg, wanted=True, negated=True):
+                return arg
+        return None
+
+    def _never_null(self, node: s.Node, *, present: bool) -> bool:
+        """Tell whether a condition is true or false, or NULL only where a variable in it is."""
+        match node:
+            case s.Exists() | s.NullTest() | s.BooleanTest() | s.Distinct():
+                return True
+            case s.And(args=args) | s.Or(args=args):
+                return all(self._never_null(arg, present=present) for arg in args)
+            case s.Operation(operator="="):
+                return present
+            case s.AnySelect(operator="=", query=query, every=False):
+                return self.statements.never_null(query)
+            case s.Call():
+                found = self.statements.builder.reads.returned(node)
+                return found is not None and self._never_null(found[1], present=False)
+            case s.Coalesce(args=(_, s.Const(kind="bool", value=False))):
+                return True
+        return False
+
+    def _loop(self, node: pl.Loop, known: Known) -> Known:
+        before = known.without(frozenset(assigned(node.body)))
+        for value in node.values:
+            self._see(self._judge_value(value, before))
+        result = self._see(self._judge(node.query, before)) if node.query is not None else None
+        inside = self._into(node.targets, result.columns if result is not None else (), before)
+        self._all(node.body, inside)
+        return before.without(frozenset(target[0] for target in node.targets))
+
+    def _block(self, node: pl.Block, known: Known) -> Known | None:
+        after = self._all(node.body, known)
+        changed = frozenset(assigned(node.body))
+        ends = [after]
+        for handler in node.handlers:
+            ends.append(self._all(handler.body, known.without(changed)))
+        if node.label and any(isinstance(n, pl.Exit) and n.label == node.label for n in s.walk(*node.body)):
+            ends.append(known.without(changed))
+        return _met(ends)
+
+    # variables
+
+    def _assign(self, target: pl.Names, value: s.Node, known: Known) -> Known:
+        self._see(self._judge_value(value, known))
+        if isinstance(value, s.Column) and len(target) == 1:
+            copied = self._copied(value, target[0], known)
+            if copied is not None:
+                return copied
+        return self._set(".".join(target), self.statements.holds(value, known), known)
+
+    def _copied(self, value: s.Column, name: str, known: Known) -> Known | None:
+        """Return what is known after a record was copied; None where the value is no record."""
+        prefix = ".".join(value.names) + "."
+        found = [(w, p) for w, places in enumerate(known[:2]) for p in places if p[1].startswith(prefix)]
+        if not found or name in self._twice:
+            return None
+        known = known.without(frozenset({name}))
+        sets = [set(known.tenant), set(known.person)]
+        for which, place in found:
+            sets[which].add(variable(f"{name}.{place[1].removeprefix(prefix)}"))
+        return Known(frozenset(sets[0]), frozenset(sets[1]), known.tied)
+
+    def _set(self, name: str, holds: tuple[bool, bool], known: Known) -> Known:
+        known = known.without(frozenset({name}))
+        if name in self._twice:
+            return known
+        here = frozenset({variable(name)})
+        tenant, person = (here if held else frozenset() for held in holds)
+        return Known(known.tenant | tenant, known.person | person, known.tied)
+
+    def _into(self, into: tuple[pl.Names, ...], columns: _Columns, known: Known) -> Known:
+        known = known.without(frozenset(target[0] for target in into if len(target) == 1))
+        for target, (_, *held) in zip(into, columns, strict=False):
+            known = self._set(".".join(target), (held[0], held[1]), known)
+        if len(into) == 1 and len(into[0]) == 1:  # a record
+            for name, *held in columns:
+                known = self._set(f"{into[0][0]}.{name}", (held[0], held[1]), known)
+        return known
+
+    # verdicts
+
+    def _judge(self, node: s.Node, known: Known) -> Result:
+        return self.statements.judge(node, known)
+
+    def _judge_value(self, node: s.Node, known: Known) -> Result:
+        return self._judge(s.Select((s.Target("", node),)), known)
+
+    def _see_all(self, node: s.Node, known: Known) -> None:
+        for child in s.children(node):
+            if not isinstance(child, pl.Statement):
+                self._see(self._judge_value(child, known))
+
+    def _see(self, result: Result) -> Result:
+        softened = result.keeps is Keeps.OPEN and self._veiled
+        self.keeps = max(self.keeps, Keeps.UNCLEAR if softened else result.keeps)
+        return result
+
+
+def _met(ends: list[Known | None]) -> Known | None:
+    """Return what is known where several ways meet."""
+    found = [known for known in ends if known is not None]
+    if not found:
+        return None
+    known = found[0]
+    for other in found[1:]:
+        known = known.both(other)
+    return known
+
+
+def assigned(nodes: tuple[s.Node, ...]) -> Iterator[str]:
+    """Yield the variables that statements may give a value."""
+    for node in s.walk(*nodes):
+        match node:
+            case pl.Assign(target=target):
+                yield from (".".join(target), target[0]) if len(target) == 1 else (".".join(target),)
+            case pl.Loop(targets=targets) | pl.Get(targets=targets) | pl.Sql(into=targets):
+                yield from (target[0] for target in targets)
+        if isinstance(node, pl.Sql) and isinstance(node.statement, s.Unknown):
+            args = (arg for call in s.children(node.statement) for arg in s.children(call))
+            yield from (arg.names[0] for arg in args if isinstance(arg, s.Column))

@@ -1,0 +1,56 @@
+"""The relations of a database by name, and which of them hold rows of tenants."""
+
+from ..facts.facts import Facts
+from ..model.catalog import QName, Table
+from ..model.tenancy import TableClass
+from ..sql import syntax as s
+
+_OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
+
+
+class Relations:
+    """The relations, looked up once."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.of_tenants = facts.once(_owned_relations)
+        self._by_name = facts.once(_relations_by_name)
+
+    def named(self, table: s.Table) -> QName | None:
+        """Return the relation that a name means; of several, one that holds tenants' rows."""
+        names = [n for n in self._by_name.get(table.name, ()) if table.schema in ("", n.schema)]
+        return next((n for n in names if n in self.of_tenants), names[0] if names else None)
+
+    def owned(self, table: s.Table) -> bool:
+        return self.named(table) in self.of_tenants
+
+    def keys(self, table: Table) -> frozenset[str]:
+        """Return the columns that tell whose a row of the table is."""
+        held = self.facts.held_levels.get(table.qname, {})
+        above = self.facts.tables_by_name.get(table.parent) if table.parent is not None else None
+        return frozenset(held.values()) or (self.keys(above) if above is not None else frozenset())
+
+
+def _owned_relations(facts: Facts) -> frozenset[QName]:
+    """Return the relations that hold tenants' rows: tables, what is below them, and views over those."""
+    above: dict[QName, list[QName]] = {}
+    for view in facts.catalog.views:
+        for name in view.depends_on:
+            above.setdefault(name, []).append(view.qname)
+    found = {name for name in facts.tables_by_name if facts.class_of(name) in _OWNED}
+    waiting = list(found)
+    while waiting:
+        name = waiting.pop()
+        for other in (*(child.qname for child in facts.children.get(name, ())), *above.get(name, ())):
+            if other not in found:
+                found.add(other)
+                waiting.append(other)
+    return frozenset(found)
+
+
+def _relations_by_name(facts: Facts) -> dict[str, list[QName]]:
+    """Return tables and views by their plain name."""
+    found: dict[str, list[QName]] = {}
+    for name in (*facts.tables_by_name, *facts.views_by_name):
+        found.setdefault(name.name, []).append(name)
+    return found

@@ -1,0 +1,210 @@
+"""Whether the conditions of a query keep its rows to the tenant of the session.
+
+What is known spreads along equations: from the context to a column, from a relation that is tied to the
+key of another. A relation of tenants is tied by its tenant column, by all columns of a foreign key to or
+from a tied relation, or by all columns of one key of the same table; through a relation of no tenant nothing
+is. Source: PostgreSQL documentation, "Joined Tables" (what the condition of an outer join holds for).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from enum import IntEnum
+from typing import NamedTuple
+
+from ..model.catalog import QName, Table
+from ..sql.parser import Unreadable
+from .blocks import Called, Conditions, Item, Known, Place, Query, Union, origin
+
+_MOST_CHOICES, _MOST_STEPS = 16, 4_000
+
+
+class Keeps(IntEnum):
+    """Whether something keeps to the tenant of the session: the greater, the worse."""
+
+    KEPT = 0
+    UNCLEAR = 1
+    OPEN = 2
+
+
+class Settled(NamedTuple):
+    """What a query comes to: whether it keeps to the tenant, what is known then, and the places, in its
+    result, of columns that hold the tenant."""
+
+    keeps: Keeps
+    known: Known
+    columns: frozenset[int] = frozenset()
+
+
+class Settler:
+    """Settles the queries of one routine or view, whose relations are `items`. `judge_call` says what a
+    function does that is called; `persons` collects the tables in which a row stood for what the person
+    may see."""
+
+    def __init__(self, items: Mapping[int, Item], judge_call: Callable[[Called, Known], Keeps]) -> None:
+        self.items = items
+        self._judge_call = judge_call
+        self.persons: set[QName] = set()
+        self._steps = 0
+
+    def query(self, query: Query, known: Known, given: frozenset[int] = frozenset()) -> Settled:
+        """Settle a query; `given` are columns of its result that are asked to be the tenant of the session.
+        Raises `Unreadable` where it is too large."""
+        if isinstance(query, Union):
+            left, right = (self.query(side, known, given) for side in (query.left, query.right))
+            keeps = max(left.keeps, right.keeps)
+            if query.recursive and not left.columns <= right.columns:
+                keeps = max(keeps, Keeps.UNCLEAR)
+            return Settled(keeps, known, left.columns & right.columns)
+        outputs = [place for _, place in query.outputs or ()]
+        if not query.sealed:
+            asked = frozenset(p for n in given if n < len(outputs) and (p := outputs[n]) is not None)
+            known = known._replace(tenant=known.tenant | asked)
+        keeps, known = self.conditions(query.conditions, known)
+        columns = frozenset(n for n, place in enumerate(outputs) if place in known.tenant)
+        return Settled(keeps, known, columns)
+
+    def conditions(self, conditions: Conditions, known: Known) -> tuple[Keeps, Known]:
+        """Return whether everything keeps to the tenant where the conditions hold, and what is known then."""
+        self._steps += 1
+        if self._steps > _MOST_STEPS or len(conditions.choices) > _MOST_CHOICES:
+            raise Unreadable("more alternatives than can be followed")
+        if not conditions.choices:
+            return self._together(conditions, known)
+        found = [self.conditions(conditions.chosen(which), known) for which in conditions.choices[0]]
+        both = found[0][1]
+        for _, other in found[1:]:
+            both = both.both(other)
+        return max(keeps for keeps, _ in found), both
+
+    def _together(self, conditions: Conditions, known: Known) -> tuple[Keeps, Known]:
+        spread = _Spread(self, conditions, known)
+        spread.run()
+        loose = (i.number for i in conditions.items if i.owned and i.number not in spread.tied)
+        keeps = max((spread.within.get(number, Keeps.OPEN) for number in loose), default=Keeps.KEPT)
+        if keeps is Keeps.OPEN and (conditions.veiled or spread.asks_person()):
+            keeps = Keeps.UNCLEAR
+        for query in conditions.nested:
+            keeps = max(keeps, self.query(query, spread.known).keeps)
+        for called in conditions.calls:
+            keeps = max(keeps, self._judge_call(called, spread.known))
+        return keeps, spread.known
+
+
+class _Spread:
+    """What is known in one block, spread until nothing more follows."""
+
+    def __init__(self, settler: Settler, conditions: Conditions, known: Known) -> None:
+        self.settler = settler
+        self.conditions = conditions
+        self.tenant, self.person = set(known.tenant), set(known.person)
+        self.tied = set(known.tied)
+        self.within: dict[int, Keeps] = {}  # what a query comes to by itself
+        self.tied |= {item.number for item in conditions.items if item.held and item.owned}
+
+    @property
+    def known(self) -> Known:
+        return Known(frozenset(self.tenant), frozenset(self.person), frozenset(self.tied))
+
+    def asks_person(self) -> bool:
+        """Tell whether a condition compares something with the person of the session, but for a tenant
+        column: a setting that says which tenant is anybody's to set."""
+        keys = {item.place(key) for item in self.conditions.items for key in item.keys}
+        return any(
+            {fact.left, fact.right} & self.person and not {fact.left, fact.right} & keys
+            for fact in self.conditions.facts
+        )
+
+    def run(self) -> None:
+        before = -1
+        while before != (before := len(self.tenant) + len(self.person) + len(self.tied)):
+            for places in (self.tenant, self.person):
+                self._equate(places)
+            for item in self.conditions.items:
+                if item.owned:
+                    self._tie(item)
+
+    def _equate(self, places: set[Place]) -> None:
+        for left, right, confines in self.conditions.facts:
+            for mine, other in ((left, right), (right, left)):
+                if other in places and (confines is None or mine[0] in confines):
+                    places.add(mine)
+        for place, members in self.conditions.groups.items():
+            if all(member in places for member in members):
+                places.add(place)
+
+    def _tie(self, item: Item) -> None:
+        if item.query is not None:
+            self._tie_query(item, item.query)
+            return
+        keyed = any(item.place(key) in self.tenant for key in item.keys)
+        if item.number not in self.tied and (keyed or self._is_persons(item) or self._by_key(item)):
+            self.tied.add(item.number)
+        if item.number in self.tied and len(item.keys) == 1:
+            self.tenant |= {item.place(key) for key in item.keys}
+
+    def _tie_query(self, item: Item, query: Query) -> None:
+        columns = item.columns or ()
+        given = frozenset(n for n, name in enumerate(columns) if item.place(name) in self.tenant)
+        settled = self.settler.query(query, self.known, given)
+        self.within[item.number] = settled.keeps
+        if settled.keeps is Keeps.KEPT:
+            self.tied.add(item.number)
+        self.tenant |= {item.place(columns[n]) for n in settled.columns if n < len(columns)}
+
+    def _is_persons(self, item: Item) -> bool:
+        """Tell whether a condition asks for the one row that ties the person of the session to a tenant: a
+        key holds the person, alone or beside the tenant."""
+        table = item.table
+        if table is None:
+            return False
+        session = self.person | self.tenant  # one setting may say both
+        held = {column.name for column in table.columns if item.place(column.name) in session} - item.keys
+        found = any(set(key) & held and set(key) <= held | item.keys for key in keys_of(table))
+        if found:
+            self.settler.persons.add(table.qname)
+        return found
+
+    def _by_key(self, item: Item) -> bool:
+        """Tell whether all columns of a key lead to one row of a tied relation."""
+        if item.table is None:
+            return False
+        near: dict[int, tuple[Table, set[tuple[str, str]]]] = {}
+        for mine, (number, table, theirs) in self._equal_to(item):
+            near.setdefault(number, (table, set()))[1].add((mine, theirs))
+        return any(
+            equal.issuperset(pairs) for other, equal in near.values() for pairs in _ways(item.table, other)
+        )
+
+    def _equal_to(self, item: Item) -> Iterator[tuple[str, tuple[int, Table, str]]]:
+        """Yield the columns of a relation that equal a column of a tied one, with where that comes from."""
+        for left, right, confines in self.conditions.facts:
+            for mine, other in ((left, right), (right, left)):
+                source = self.settler.items.get(other[0])
+                usable = confines is None or item.number in confines
+                if mine[0] == item.number and usable and source is not None and source.number in self.tied:
+                    found = origin(source, other[1])
+                    if found is not None:
+                        yield mine[1], found
+
+
+def _ways(table: Table, other: Table) -> Iterator[tuple[tuple[str, str], ...]]:
+    """Yield the pairs of columns that, all equal, make a row of `table` one of the same tenant as one of
+    `other`."""
+    for mine, target, theirs in ((table, other, False), (other, table, True)):
+        for key in mine.foreign_keys:
+            if key.references == target.qname and key.validated and key.enforced:
+                pairs = tuple(zip(key.columns, key.referenced_columns, strict=True))
+                yield tuple((b, a) for a, b in pairs) if theirs else pairs
+    if table.qname == other.qname:
+        yield from (tuple((c, c) for c in key) for key in keys_of(table))
+
+
+def keys_of(table: Table) -> Iterator[tuple[str, ...]]:
+    """Yield the columns of each key of a table that names one row: the primary key, uniques, unique
+    indexes."""
+    for constraint in table.constraints:
+        if constraint.kind in ("primary key", "unique") and not constraint.temporal:
+            yield constraint.columns
+    for index in table.indexes:
+        columns = tuple(c for c in index.columns if c is not None)
+        if index.unique and index.valid and index.predicate is None and len(columns) == len(index.columns):
+            yield columns

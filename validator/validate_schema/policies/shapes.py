@@ -1,0 +1,66 @@
+"""What can be told of a query from its shape alone, and how a condition is said the other way round."""
+
+from collections.abc import Iterator
+
+from ..sql import syntax as s
+
+
+def expressions_of(node: s.Select) -> Iterator[s.Node]:
+    """Yield the expressions of a block but for its condition and what stands in FROM."""
+    elsewhere = (node.queries, node.where, *node.sources)
+    yield from (part for part in s.children(node) if not any(part is other for other in elsewhere))
+
+
+def counts(query: s.Select) -> bool:
+    """Tell whether a row of the query may come of no row that meets its condition, or of many."""
+    said = dict(query.rest)
+    grouped = {"group_clause", "having_clause", "window_clause"} & said.keys()
+    calls = any(isinstance(n, s.Call) for target in query.targets for n in s.walk(target))
+    return bool(grouped) or calls or not query.sources
+
+
+def sealed(node: s.Select) -> bool:
+    """Tell whether a query chooses or counts among all its rows, whatever is asked of its columns later."""
+    said = dict(node.rest)
+    over = any(isinstance(n, s.Call) and any(k == "over" for k, _ in n.rest) for n in s.walk(*node.targets))
+    sets = any(isinstance(n, s.Unknown) and n.kind == "GroupingSet" for n in s.walk(*expressions_of(node)))
+    chosen = any(
+        isinstance(v, tuple) and v and not _is_plain(v) for k, v in node.rest if k == "distinct_clause"
+    )
+    return over or sets or chosen or bool({"limit_count", "limit_offset"} & said.keys())
+
+
+def _is_plain(value: tuple[object, ...]) -> bool:
+    """Tell whether DISTINCT has no list of its own."""
+    return all(isinstance(n, s.Unknown) and n.kind == "nothing" for n in value)
+
+
+def results(node: s.Coalesce | s.Case) -> list[s.Node]:
+    """Return the values one of which the expression is."""
+    if isinstance(node, s.Coalesce):
+        return [*node.args]
+    return [*(branch.result for branch in node.branches), *([node.default] if node.default else [])]
+
+
+def known_as(node: s.Node | None) -> str:
+    """Return the name of a result that was given none."""
+    bare = s.uncast(node) if node is not None else None
+    if isinstance(bare, s.Column):
+        return bare.name
+    return bare.name if isinstance(bare, s.Call) else ""
+
+
+def negated(node: s.Node) -> s.Node | None:
+    """Return what is true where NOT of a condition is, in other words; None where there are none."""
+    match node:
+        case s.Not(arg=arg):
+            return arg
+        case s.Or(args=args):
+            return s.And(tuple(s.Not(arg) for arg in args))
+        case s.And(args=args):
+            return s.Or(tuple(s.Not(arg) for arg in args))
+        case s.Operation(operator="<>", left=left, right=right, schema=schema):
+            return s.Operation("=", left, right, schema)
+        case s.Distinct(left=left, right=right, negated=negated):
+            return s.Distinct(left, right, not negated)
+    return None
