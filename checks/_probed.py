@@ -11,7 +11,13 @@ from validate_schema.pack.model import reading
 from ._roles import RoleReach
 
 _LONGEST = 160  # characters of a statement in a finding
-_WORST = (iso.Outcome.LEAK, iso.Outcome.INCONCLUSIVE, iso.Outcome.ISOLATED, iso.Outcome.DENIED)
+_WORST = (
+    iso.Outcome.LEAK,
+    iso.Outcome.BLOCKED,
+    iso.Outcome.INCONCLUSIVE,
+    iso.Outcome.ISOLATED,
+    iso.Outcome.DENIED,
+)
 
 
 # What the rows of one table are open to by one defect, the plainest first: one finding holds them all.
@@ -197,7 +203,7 @@ def judge(
     match cell.outcome:
         case iso.Outcome.INCONCLUSIVE:
             return Unexamined(f"{cell.probe} of {name} as {subject.role}: {cell.why}")
-        case iso.Outcome.LEAK:
+        case iso.Outcome.LEAK | iso.Outcome.BLOCKED:
             more = ", ".join(f"{c.probe}" for c in subject.also)
             said = leak.format(role=subject.role, name=name, detail=subject.detail)
             return Flaw(

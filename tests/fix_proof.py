@@ -38,8 +38,12 @@ class Bed:
         self.server = server
 
     def prove(self, *scripts: str, toml: str = "", context: ContextSetup | None = None) -> Isolation:
+        return self.proven(ORGANIZATION, *scripts, toml=toml, context=context)
+
+    def proven(self, *scripts: str, toml: str = "", context: ContextSetup | None = None) -> Isolation:
+        """Prove a schema that has a root of its own."""
         with fresh(self.server) as database:
-            return prove_here(database, ORGANIZATION, *scripts, toml=toml, context=context)
+            return prove_here(database, *scripts, toml=toml, context=context)
 
     def cells(self, *scripts: str, table: str = "note") -> dict[Probe, Cell]:
         return {c.probe: c for c in self.prove(*scripts).cells if c.table.name == table}

@@ -23,9 +23,11 @@ class Probe(StrEnum):
 
 class Outcome(StrEnum):
     """`ISOLATED`: the policy held. `DENIED`: the role lacks the privilege, so it held too. `LEAK`: it
-    did not. `INCONCLUSIVE`: something else got in the way, or the self-check failed: never a pass."""
+    did not. `BLOCKED`: a tenant cannot use its own rows. `INCONCLUSIVE`: something else got in the way, or
+    the self-check failed: never a pass."""
 
     ISOLATED = "isolated"
+    BLOCKED = "blocked"
     DENIED = "denied"
     LEAK = "leak"
     INCONCLUSIVE = "inconclusive"

@@ -283,9 +283,9 @@ class ProofRole(_Part, frozen=True, kw_only=True):
 class ProofCell(_Part, frozen=True, kw_only=True):
     """One probe of one table (for a surface: of a view or function) as one role.
 
-    `outcome` is isolated, denied, leak or inconclusive. `statements` are what the role did. For a leak,
-    `setup` are the places in `IsolationFacts.setup` of the statements that make the rows first: both
-    together reproduce it wherever the schema is.
+    `outcome` is isolated, denied, leak, blocked (own rows) or inconclusive. `statements` are what the role
+    did. For a leak, `setup` are the places in `IsolationFacts.setup` of the statements that make the rows
+    first: both together reproduce it wherever the schema is.
     """
 
     role: str
@@ -329,7 +329,7 @@ class Disagreement(_Part, frozen=True, kw_only=True):
 
 class ProofCoverage(_Part, frozen=True, kw_only=True):
     """The proof in figures. A table is `proven` when every probe of it, as every role, was isolated or
-    denied. `cells` = `isolated` + `denied` + `leaks` + `inconclusive`."""
+    denied. `cells` = `isolated` + `denied` + `leaks` + `blocked` + `inconclusive`."""
 
     tables: int = 0
     proven: int = 0
@@ -337,6 +337,7 @@ class ProofCoverage(_Part, frozen=True, kw_only=True):
     isolated: int = 0
     denied: int = 0
     leaks: int = 0
+    blocked: int = 0
     inconclusive: int = 0
 
 

@@ -70,7 +70,7 @@ def _figure(report: Report, label: str, part: int, whole: int, note: str) -> Fig
 
 
 def _proven(report: Report) -> Figure:
-    """Say how many tables the proof covers; ✗ only where a row got through."""
+    """Say how many tables the proof covers; ✗ where a row got through or was kept from its own tenant."""
     label, proof = "tables proven isolated", report.isolation
     if not proof.attempted:
         return Figure(label, "none", proof.reason or "not proven in this run")
@@ -79,7 +79,7 @@ def _proven(report: Report) -> Figure:
     if not proof.coverage.tables:
         return Figure(label, "none", "none in this schema", 0, 0)
     mark: Mark = "ok" if proof.coverage.proven == proof.coverage.tables else "none"
-    if proof.coverage.leaks:
+    if proof.coverage.leaks or proof.coverage.blocked:
         mark = "bad"
     roles = ", ".join(r.name for r in proof.roles)
     note = f"two tenants' rows, as {roles}"

@@ -104,6 +104,7 @@ def _coverage(proof: Isolation, proven: int) -> ProofCoverage:
         isolated=outcomes[Outcome.ISOLATED],
         denied=outcomes[Outcome.DENIED],
         leaks=outcomes[Outcome.LEAK],
+        blocked=outcomes[Outcome.BLOCKED],
         inconclusive=outcomes[Outcome.INCONCLUSIVE],
     )
 

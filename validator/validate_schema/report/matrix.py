@@ -153,7 +153,7 @@ class _Evidence:
         for reading in facts.static:
             static[reading.table].append(reading)
         worst: dict[str, str] = {}
-        for outcome in ("inconclusive", "leak"):
+        for outcome in ("inconclusive", "blocked", "leak"):
             worst |= {c.label: outcome for c in facts.cells if c.outcome == outcome and c.probe != "surface"}
         tried = frozenset(facts.tables) if facts.attempted and not facts.live else frozenset()
         probed = frozenset(c.label for c in facts.cells)
@@ -179,7 +179,7 @@ class _Evidence:
         if label in self.held:
             return Cell("ok", "proven")
         outcome = self.worst.get(label) or ("in doubt" if label in self.probed else "not tried")
-        return Cell("bad" if outcome == "leak" else "none", outcome)
+        return Cell("bad" if outcome in ("leak", "blocked") else "none", outcome)
 
 
 @dataclass(frozen=True)

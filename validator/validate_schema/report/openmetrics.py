@@ -50,7 +50,7 @@ def _metrics(report: Report) -> Iterable[tuple[str, str, list[_Sample]]]:
     yield f"{p}_objects", "Figures of the schema.", _objects(report.counts, database)
     if report.isolation.attempted:
         cover = report.isolation.coverage
-        outcomes = ("isolated", "denied", "leaks", "inconclusive")
+        outcomes = ("isolated", "denied", "leaks", "blocked", "inconclusive")
         yield (
             f"{p}_isolation_cells",
             "Probes of the isolation proof by outcome.",

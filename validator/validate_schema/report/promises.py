@@ -140,6 +140,7 @@ def proven(report: Report) -> Line:
     if not found.tables:
         return Line("none", "0 of 0 tables proven isolated", "there are none to examine")
     doubts = [some(found.leaks, "leak")] if found.leaks else []
+    doubts += [f"{found.blocked} blocked"] if found.blocked else []
     doubts += [f"{found.inconclusive} inconclusive"] if found.inconclusive else []
     if proof.live:
         text = f"no row of another tenant among the live rows of {some(found.tables, 'table')} (as {roles})"
@@ -147,4 +148,4 @@ def proven(report: Report) -> Line:
     else:
         text = f"{found.proven} of {found.tables} tables with tenants' rows proven isolated (as {roles})"
         held = found.proven == found.tables and not doubts
-    return Line("ok" if held else "bad" if found.leaks else "none", text, ", ".join(doubts))
+    return Line("ok" if held else "bad" if found.leaks or found.blocked else "none", text, ", ".join(doubts))

@@ -24,14 +24,15 @@ CUT = 150  # characters of a statement in a field
 MOST = 40  # scripts on a page
 LONG = 64_000  # characters of all scripts
 COMMANDS = ("SELECT", "INSERT", "UPDATE", "DELETE")
-_WORST = (Outcome.LEAK, Outcome.INCONCLUSIVE, Outcome.ISOLATED, Outcome.DENIED)
+_WORST = (Outcome.LEAK, Outcome.BLOCKED, Outcome.INCONCLUSIVE, Outcome.ISOLATED, Outcome.DENIED)
 _MARKS: dict[str, Mark] = {
     Outcome.ISOLATED: "ok",
     Outcome.DENIED: "ok",
     Outcome.LEAK: "bad",
+    Outcome.BLOCKED: "bad",
     Outcome.INCONCLUSIVE: "none",
 }
-_OWN_WORDS = {Outcome.ISOLATED: "work", Outcome.LEAK: "blocked"}
+_OWN_WORDS = {Outcome.ISOLATED: "work"}
 _REACHES: dict[str, Mark] = {
     Reach.SAFE: "ok",
     Reach.CLOSED: "ok",
@@ -88,9 +89,9 @@ class Line:
 
     @property
     def worst(self) -> str:
-        """`leak`, `inconclusive` or empty."""
+        """`leak`, `blocked`, `inconclusive` or empty."""
         outcomes = {c.outcome for c in self.cells}
-        return next((o.value for o in _WORST[:2] if o in outcomes), "")
+        return next((o.value for o in _WORST[:3] if o in outcomes), "")
 
 
 @dataclass(frozen=True)

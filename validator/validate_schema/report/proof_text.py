@@ -10,18 +10,23 @@ from ..sql.ident import visible
 from .promises import proven
 from .proof import Line, Proof, Square, object_label
 
-LEGEND = "✓ isolated · ◦ denied by privilege · ✗ LEAK · ? inconclusive, no pass · – nothing to try"
+LEGEND = (
+    "✓ isolated · ◦ denied by privilege · ✗ LEAK, or own rows blocked · ? inconclusive, no pass"
+    " · – nothing to try"
+)
 _SIGNS = {
     Outcome.ISOLATED: "✓",
     Outcome.DENIED: "◦",
     Outcome.LEAK: "✗ LEAK",
+    Outcome.BLOCKED: "✗ blocked",
     Outcome.INCONCLUSIVE: "?",
 }
-_ORDER = (Outcome.LEAK, Outcome.INCONCLUSIVE, Outcome.ISOLATED, Outcome.DENIED)
+_ORDER = (Outcome.LEAK, Outcome.BLOCKED, Outcome.INCONCLUSIVE, Outcome.ISOLATED, Outcome.DENIED)
 _COLORS = {
     "✓": "32",
     "◦": "32",
     "✗ LEAK": "31",
+    "✗ blocked": "31",
     "?": "33",
     "PASS": "1;32",
     "FAIL": "1;31",

@@ -1,29 +1,36 @@
 """The statements that are tried against one table, from the rows that are there."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from ...model.catalog import Constraint, QName, Table
 from ...model.tenancy import TableClass
 from ...sql.ident import quote_ident, quote_qname
+from ...sql.mentions import mentions
+from .attempt import Attempt
+from .hints import literals
 from .roles import Rights
 from .routes import copies, insertions, returning, upserts
 from .rows import FRESH, NOBODY, SPARE, A, B, Row, Rows, insert, literal, tid_of, tids, where
 from .seed import Seeder
-from .stage import Attempt
-from .variety import Variant, named_tenants, policy_text, variants
+from .variety import Variant, live, named_tenants, variants
 
 _TID = tid_of()
+_MOST_OWN = 8  # columns that hold what the session says of itself
+_MOST_SET = 3  # values of one column
 _MOST_PLACES = 3  # rows of one parent that inserted rows refer to
 
 
 @dataclass(frozen=True)
 class Target:
-    """One table as one role meets it. `shared`: rows without a tenant are everybody's here."""
+    """One table as one role meets it. `shared`: rows without a tenant are everybody's here. `session` are
+    the statements by which a session of tenant A says who it is."""
 
     seeder: Seeder
     rows: Rows
     rights: Rights
     shared: bool
+    session: tuple[str, ...] = ()
 
     @property
     def table(self) -> Table:
@@ -52,20 +59,25 @@ class Target:
         """Return a SELECT of the rows; by the columns that may be read where that is not all of them."""
         shown = f"select * from {self.sql} where {self._keys(rows)}"
         if self.rights.whole or not self.rights.select:
-            plain = Attempt(f"select {_TID} from {self.sql}", "reads", tids(rows), shown=shown)
+            said = f"select {_TID} from {self.sql}"
+            plain = Attempt(said, "reads", tids(rows), shown=shown, base=said)
             return [plain, *copies(self, rows)]
         columns = self.rights.select
         names = ", ".join(map(quote_ident, columns))
         theirs = self._texts(names, rows)
         others = self._texts(names, [r for r in self.rows.of(A) if r not in rows])
+        said, shown = f"select row({names})::text from {self.sql}", f"select {names} from {self.sql}"
+        plain = Attempt(said, "reads", theirs - others, shown=shown, base=said)
+        return [plain, *copies(self, rows)]
+
+    def singles(self, attempt: Attempt) -> list[Attempt]:
+        """Return the attempt on each of the foreign rows for itself; none where it takes no condition."""
+        if not attempt.base or not self.rights.select:
+            return []
         return [
-            Attempt(
-                f"select row({names})::text from {self.sql}",
-                "reads",
-                theirs - others,
-                shown=f"select {names} from {self.sql}",
-            ),
-            *copies(self, rows),
+            replace(attempt, statement=f"{attempt.base} where {self._keys([row])}", shown="", again=None)
+            for row in self.everyone()
+            if row.label != A
         ]
 
     def _texts(self, names: str, rows: list[Row]) -> frozenset[str]:
@@ -74,20 +86,43 @@ class Target:
         return frozenset(t for tid, t in self.seeder.conn.execute(query.encode()) if tid in wanted)
 
     def insert(self, label: str, first: int = 0) -> list[Attempt]:
-        """Return INSERTs of new rows for a tenant, one for each thing that a policy looks at."""
-        owned = self.seeder.owned_by(self.table.qname, label)
+        """Return INSERTs of a new row for a tenant, in every way."""
         if self.is_root:
             return []
-        found, others = [], []
-        for i, varied in enumerate([{}, *variants(self.seeder, self.table), *self._placed(label)]):
-            row = self.seeder.row(self.table.qname, label, FRESH + first + i, varied)
-            values = {c: v for c, v in row.values.items() if c in self.insertable()}
-            count = f"select count(*) from {self.sql} where {owned or 'true'}"
-            plain = self._insert_of(values, count, label)
-            found.append(plain)
-            if i == 0:
-                others = insertions(self, plain, values, plain.again.before if plain.again else ())
-        return found + others
+        values, plain = self._new(label, FRESH + first, {})
+        return [plain, *insertions(self, plain, values, plain.again.before if plain.again else ())]
+
+    def insert_varied(self, label: str, first: int = 0) -> list[Attempt]:
+        """Return INSERTs of new rows for a tenant, one for each thing that a policy looks at."""
+        if self.is_root:
+            return []
+        varied = [*self.variants, *self._placed(label)]
+        return [self._new(label, FRESH + first + n, each)[1] for n, each in enumerate(varied, 1)]
+
+    def _new(self, label: str, number: int, varied: Variant) -> tuple[dict[str, str | None], Attempt]:
+        row = self.seeder.row(self.table.qname, label, number, varied)
+        values = {c: v for c, v in row.values.items() if c in self.insertable()}
+        owned = self.seeder.owned_by(self.table.qname, label)
+        count = f"select count(*) from {self.sql} where {owned or 'true'}"
+        return values, self._insert_of(values, count, label)
+
+    @cached_property
+    def variants(self) -> list[Variant]:
+        """What to change in further rows: what policies look at, what they and views ask of a row, and who
+        the session says it is in each column that policies name."""
+        asked = live(self.seeder, self.table)
+        found = [*variants(self.seeder, self.table), *([asked] if asked else []), *self._mine]
+        return list({tuple(v.items()): v for v in found}.values())
+
+    @cached_property
+    def _mine(self) -> list[Variant]:
+        """Return each of a session's words, its tenant's keys aside, in a column that policies look at."""
+        keys = {key for held in self.seeder.keys.values() for key in held.values()}
+        words = [w for w in literals(" ".join(self.session)) if w not in keys]
+        text = self.seeder.texts.own(self.table)
+        columns = [c for c in self.rows.columns if mentions(text, c.name) and not self._held(c.name)]
+        found: list[Variant] = [{c.name: w} for c in columns for w in words if self.seeder.fits(w, c)]
+        return found[:_MOST_OWN]
 
     def _placed(self, label: str) -> list[Variant]:
         """Return references to the tenant's several rows of a parent that policies look at."""
@@ -96,7 +131,7 @@ class Target:
             parent = self.seeder.seeded.get(key.references) if key.references is not None else None
             if parent is None or len(key.columns) > 1 or not self._is_owned(key.references):
                 continue
-            if parent.table.name in policy_text(self.seeder, self.table):
+            if parent.table.name in self.seeder.texts.own(self.table):
                 column, target = key.columns[0], key.referenced_columns[0]
                 rows = [r for r in parent.of(label) if r.number != SPARE and target in r.values]
                 found += [{column: r.values[target]} for r in rows[:_MOST_PLACES]]
@@ -107,8 +142,9 @@ class Target:
         if self.is_root:
             return []
         nobody = [NOBODY] if self.rows.of(NOBODY) and not self.shared else []
-        made = [self.insert(label, 60) for label in (*self.named, *nobody)]
-        return [a for attempts in made for a in attempts if a.copied is None]
+        labels = (*self.named, *nobody)
+        made = [[*self.insert(x, 60), *self.insert_varied(x, 60)] for x in labels]
+        return [a for attempts in made for a in attempts if not a.by_another_way]
 
     @property
     def named(self) -> list[str]:
@@ -144,25 +180,51 @@ class Target:
         allowed = set(self.rights.insert) or {c.name for c in self.rows.columns}
         return allowed - always
 
-    def update(self, rows: list[Row], *, each: bool = False) -> list[Attempt]:
+    def update(self, rows: list[Row]) -> list[Attempt]:
         """Return UPDATEs that touch the rows: of all rows at once, of theirs by key, through an upsert."""
-        if each:
-            return [self.touching(f"{self._keep()} where {self._keys([r])}", "changes", [r]) for r in rows]
-        found = [self.touching(self._set(), "changes", rows)]
+        keep, first = self._keep(), self._set()[:1]
+        found = [self.touching(said, "changes", rows) for said in first or [keep]]
         if self.rights.select:
-            found.append(self.touching(f"{self._keep()} where {self._keys(rows)}", "changes", rows))
+            found.append(self.touching(keep, "changes", rows, self._keys(rows)))
         return [*found, *returning(self, found[-1:]), *upserts(self, rows)]
 
-    def touching(self, statement: str, label: str, rows: list[Row]) -> Attempt:
-        return Attempt(statement, label, tids(rows), present=f"select {_TID} from {self.sql}")
+    def update_varied(self, rows: list[Row]) -> list[Attempt]:
+        """Return further UPDATEs of all rows that read no column, so that only UPDATE policies apply: they
+        set what policies look at to what it may be."""
+        return [self.touching(said, "changes", rows) for said in self._set()[1:]]
 
-    def _set(self) -> str:
-        """Return an UPDATE of all rows that reads no column, so that only UPDATE policies apply."""
-        column = self.plain_column()
-        own = next((r for r in self.rows.of(A) if column is not None and column in r.values), None)
-        if column is None or own is None:
-            return self._keep()
-        return f"update {self.sql} set {quote_ident(column)} = {literal(own.values[column])}"
+    def touching(self, statement: str, label: str, rows: list[Row], condition: str = "") -> Attempt:
+        """Return an attempt that has reached the rows where they do not lie where they did."""
+        whole = f"{statement} where {condition}" if condition else statement
+        present = f"select {_TID} from {self.sql}"
+        return Attempt(whole, label, tids(rows), present=present, base=statement)
+
+    def _set(self) -> list[str]:
+        """Return UPDATEs of all rows that set one column to a constant: first one that nothing hangs on."""
+        text = self.seeder.texts.own(self.table)
+        plain = self.plain_column()
+        free = [c for c in self._updatable() if c not in self._keyed]
+        looked_at = [c for c in free if not self._held(c) and mentions(text, c) and c != plain]
+        keys = [c for k in self.table.foreign_keys for c in k.columns if c in free and not self._held(c)]
+        found = [(c, v) for c in filter(None, [plain]) for v in self._values_of(c)[:1]]
+        found += [(c, v) for c in looked_at for v in self._values_of(c)[:_MOST_SET]]
+        found += [(c, v) for c in dict.fromkeys(keys) for v in self._values_of(c)[:1]]
+        sets = [_set({c: v}) for c, v in found]
+        both = [
+            ", ".join(f"{quote_ident(c)} = {literal(v)}" for c, v in each.items()) for each in self._settable
+        ]
+        return [f"update {self.sql} set {said}" for said in dict.fromkeys((*sets, *both))]
+
+    @property
+    def _settable(self) -> list[Variant]:
+        """Return the variants as far as the role may set them."""
+        allowed = set(self._updatable()) - self._keyed
+        kept = ({c: v for c, v in each.items() if c in allowed} for each in self.variants)
+        return list(filter(None, kept))
+
+    def _values_of(self, column: str) -> list[str | None]:
+        """Return what A's rows hold in a column, each once."""
+        return list(dict.fromkeys(r.values[column] for r in self.rows.of(A) if column in r.values))
 
     def _keep(self) -> str:
         changeable = [c for c in self._updatable() if c in self.rights.select] or self._updatable()
@@ -176,65 +238,85 @@ class Target:
         ]
 
     def plain_column(self) -> str | None:
-        table, text = self.table, policy_text(self.seeder, self.table)
-        kinds = ("foreign key", "primary key", "unique", "exclusion")
-        keyed = {c for k in table.constraints if k.kind in kinds for c in k.columns}
-        keyed |= {c for i in table.indexes if i.unique for c in i.columns if c is not None}
-        plain = [c for c in self._updatable() if c not in keyed and not self._held(c)]
+        """Return a column that no key and no policy looks at."""
+        text = self.seeder.texts.own(self.table)
+        tied = self._keyed | {c for k in self.table.foreign_keys for c in k.columns}
+        plain = [c for c in self._updatable() if c not in tied and not self._held(c)]
         return next((c for c in plain if c not in text), None)
+
+    @cached_property
+    def _keyed(self) -> set[str]:
+        """The columns that a row must not share with another."""
+        kinds = ("primary key", "unique", "exclusion")
+        keyed = {c for k in self.table.constraints if k.kind in kinds for c in k.columns}
+        return keyed | {c for i in self.table.indexes if i.unique for c in i.columns if c is not None}
 
     def delete(self, rows: list[Row]) -> list[Attempt]:
         found = [self.touching(f"delete from {self.sql}", "deletes", rows)]
         if self.rights.select:
             unused = [r for r in rows if r.number == SPARE]  # no key is in their way
             for some in (rows, unused):
-                statement = f"delete from {self.sql} where {self._keys(some)}"
-                found += [self.touching(statement, "deletes", some)] if some else []
+                said = f"delete from {self.sql}"
+                found += [self.touching(said, "deletes", some, self._keys(some))] if some else []
         return [*found, *returning(self, found[:1])]
 
     def rehome(self) -> list[Attempt]:
         """Return UPDATEs that give A's row to B, and B's rows to A, with the references that go along."""
-        own, theirs = self.rows.of(A), self.rows.of(B)
         to_b, to_a = self._moved(B), self._moved(A)
-        if not own or not theirs or not to_b:
+        owned = self.seeder.owned_by(self.table.qname, B)
+        if not self.rows.of(A) or not self.rows.of(B) or not to_b or not owned:
             return []
-        owned = {label: self.seeder.owned_by(self.table.qname, label) for label in (A, B)}
-        if not owned[B]:
-            return []
-        count = f"select count(*) from {self.sql} where {owned[B]}"
-        give = Attempt(f"update {self.sql} set {to_b} where {self._keys(own[:1])}", "gives away", count=count)
-        give_all = Attempt(f"update {self.sql} set {to_b}", "gives away", count=count)
-        take = self.touching(f"update {self.sql} set {to_a} where {self._keys(theirs[:1])}", "takes", theirs)
-        take_all = self.touching(f"update {self.sql} set {to_a}", "takes", theirs)
-        clear = {label: (f"delete from {self.sql} where {owned[label]}",) for label in (A, B)}
-        give, give_all = (replace(x, again=replace(x, before=clear[B])) for x in (give, give_all))
-        take, take_all = (replace(x, again=replace(x, before=clear[A])) for x in (take, take_all))
         if self.is_root:
-            return [replace(give_all, before=clear[B], again=None)]
-        named = [g for label in self.named for g in self._given(label, own)]
-        usual = [give, take, give_all, take_all] if self.rights.select else [give_all, take_all]
-        return usual + named
+            count = f"select count(*) from {self.sql} where {owned}"
+            said, clear = f"update {self.sql} set {_set(to_b)}", (f"delete from {self.sql} where {owned}",)
+            return [Attempt(said, "gives away", count=count, before=clear)]
+        return [*self._given(B, to_b), *self._taken(to_a)]
 
-    def _given(self, label: str, own: list[Row]) -> list[Attempt]:
-        """Return UPDATEs that give A's rows to a tenant that a policy names."""
-        moved, owned = self._moved(label), self.seeder.owned_by(self.table.qname, label)
+    def rehome_varied(self) -> list[Attempt]:
+        """Return the same with what policies look at changed too, and moves to tenants that they name."""
+        if self.is_root or not self.rehome():
+            return []
+        allowed = {c for c in self._updatable() if not self._held(c)}
+        found = []
+        for each in ({c: v for c, v in variant.items() if c in allowed} for variant in self.variants):
+            if each:
+                found += self._given(B, self._moved(B) | each)
+                found += self._taken(self._moved(A) | each)
+        return [*found, *(g for label in self.named for g in self._given(label, self._moved(label)))]
+
+    def _given(self, label: str, moved: Variant) -> list[Attempt]:
+        """Return UPDATEs that give A's rows to a tenant: one of them, and all."""
+        owned, first = self.seeder.owned_by(self.table.qname, label), self.rows.of(A)[:1]
         if not moved or not owned:
             return []
-        count = f"select count(*) from {self.sql} where {owned}"
-        give = Attempt(f"update {self.sql} set {moved}", "gives away", count=count)
-        one = replace(give, statement=f"{give.statement} where {self._keys(own[:1])}")
+        count, clear = (
+            f"select count(*) from {self.sql} where {owned}",
+            f"delete from {self.sql} where {owned}",
+        )
+        give = Attempt(f"update {self.sql} set {_set(moved)}", "gives away", count=count)
+        give = replace(give, again=replace(give, before=(clear,)))
+        said = f"{give.statement} where {self._keys(first)}"
+        one = replace(give, statement=said, again=replace(give, statement=said, before=(clear,), again=None))
         return [one, give] if self.rights.select else [give]
 
-    def _moved(self, label: str) -> str:
-        """Return the assignments that make a row the tenant's: its key and its references."""
-        new = self.seeder.row(self.table.qname, label, FRESH + 30).values
-        moved = []
-        for name, value in new.items():
+    def _taken(self, moved: Variant) -> list[Attempt]:
+        """Return UPDATEs that make rows of B those of A: one of them, and all."""
+        theirs, owned = self.rows.of(B), self.seeder.owned_by(self.table.qname, A)
+        said, clear = f"update {self.sql} set {_set(moved)}", (f"delete from {self.sql} where {owned}",)
+        takes = [self.touching(said, "takes", theirs)]
+        if self.rights.select:
+            takes.insert(0, self.touching(said, "takes", theirs, self._keys(theirs[:1])))
+        return [replace(x, again=replace(x, before=clear)) for x in takes]
+
+    def _moved(self, label: str) -> Variant:
+        """Return what makes a row the tenant's: its key and its references."""
+        moved: Variant = {}
+        for name, value in self.seeder.row(self.table.qname, label, FRESH + 30).values.items():
             reference = self.seeder.reference(self.table.qname, name)
             owned = reference is not None and self._is_owned(reference[0].references)
             if self._held(name) or owned:
-                moved.append(f"{quote_ident(name)} = {literal(value)}")
-        return ", ".join(moved)
+                moved[name] = value
+        return moved
 
     def _is_owned(self, name: QName | None) -> bool:
         owned = (TableClass.TENANT, TableClass.INHERITED)
@@ -290,3 +372,7 @@ class Target:
             "bool",
             "date",
         )
+
+
+def _set(values: Variant) -> str:
+    return ", ".join(f"{quote_ident(column)} = {literal(value)}" for column, value in values.items())

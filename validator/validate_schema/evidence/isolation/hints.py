@@ -1,18 +1,14 @@
 """What the text of policies, and of the functions that they call, hints at."""
 
 import re
-from collections.abc import Callable, Container, Iterable, Sequence
-from itertools import islice, product
+from collections.abc import Iterable
 
-from ...sql.ident import quote_literal
-
+SETTING = re.compile(r"current_setting\(\s*'+([^']+)'", re.IGNORECASE)
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _LITERAL = re.compile(r"'((?:[^']|'')*)'")
 _READ = re.compile(r"current_setting\(\s*'+[^']+'+(?:::text)?", re.IGNORECASE)
-_SETTING = re.compile(r"current_setting\(\s*'+([^']+)'", re.IGNORECASE)
 _ELEMENT = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,{}"]+)')
-_MOST = 8
 _NUMBER = re.compile(r"(?<![\w.'])-?\d{1,9}(?![\w.'])")
-_USUAL = ("on", "true")
 
 
 def literals(text: str) -> list[str]:
@@ -54,37 +50,3 @@ def _distance(text: str, word: str, places: list[tuple[int, int]]) -> int:
     spots = [(m.start(), m.end()) for m in re.finditer(rf"(?<!\w){written}(?!\w)", text)]
     gaps = (max(start - b, a - end) for start, end in places for a, b in spots)
     return min(gaps, default=len(text))
-
-
-def forged(
-    text: str, own: Container[str | None], theirs: Callable[[str], Sequence[str]] = lambda _: ()
-) -> list[tuple[str, ...]]:
-    """Return statements that set what policies read besides its `own` settings: any session may do
-    so. The values are what the text compares with, and what the other tenant's rows hold where the text
-    speaks of the setting: `theirs`, by its name."""
-    names = other_settings(text, own)
-    words, others = literals(text), {name: list(theirs(name)) for name in names}
-    values = {
-        name: list(dict.fromkeys([*nearest(text, [name], words)[:2], *others[name], *_USUAL]))
-        for name in names
-    }
-    alone: list[tuple[str, ...]] = [(setting(name, value),) for name in names for value in values[name]]
-    if len(names) < 2:
-        return alone
-    first = product(*([(name, v[0]), (name, (others[name] or v)[0])] for name, v in values.items()))
-    longest = max(map(len, values.values()))
-    level = ([(name, v[i % len(v)]) for name, v in values.items()] for i in range(longest))
-    together = [tuple(setting(*pair) for pair in chosen) for chosen in (*islice(first, _MOST), *level)]
-    return list(dict.fromkeys([*together, *alone]))
-
-
-def other_settings(text: str, own: Container[str | None]) -> list[str]:
-    """Return the settings that the text reads, without its `own`."""
-    return sorted({name for name in _SETTING.findall(text) if name not in own})
-
-
-def setting(name: str, value: str) -> str:
-    """Return the statement that gives a setting its value for the session."""
-    return (
-        f"select pg_catalog.set_config({quote_literal(name).strip()}, {quote_literal(value).strip()}, false)"
-    )

@@ -1,6 +1,6 @@
 """The whole proof on one copy: seed, probe, and tell."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,15 @@ from ...sql.ident import display
 from .attempts import Target
 from .context import ContextSetup, default_context
 from .gaps import Gaps, find_gaps
-from .probe import Found, Prober
+from .probe import Prober, unless_blocked
 from .roles import app_roles, rights_of
 from .rows import MALFORMED, A, B, sibling
 from .script import Script
 from .seed import Seeder
 from .stage import Stage
-from .surfaces import missing_surfaces, probe_surfaces
+from .surface_probe import SurfaceProber
+from .surfaces import missing_surfaces
+from .trial import Found
 
 if TYPE_CHECKING:
     import psycopg
@@ -83,27 +85,12 @@ class _Proof:
         probers = [p for role in roles for p in self._probers(stage, seeder, role)]
         bare = self._cells_of_unprovable(seeder, roles)
         self.say(f"probing {some(len(self.tables), 'table')} as {', '.join(r.name for r in roles)}")
-        # A setting that was once set is '' afterwards, not unset: so what needs it unset comes first.
-        open_ended = [(p, [("unset", p.without_context(()))]) for p in probers]
-        pretended = [prober.pretending(()) for prober in probers]
         contexts = {x: self._context(seeder, x) for x in (A, B)}
-        cells = list(bare)
-        for (prober, states), unset in zip(open_ended, pretended, strict=True):
-            spent = prober.spent()
-            tried = prober.with_context((*spent, *contexts[A]))
-            known = {_VERBS[c.probe] for c in tried if c.outcome is Outcome.LEAK and c.probe in _VERBS}
-            states.append((f"unset {_PRETENDING}", [r for r in unset if r[0] not in known]))
-            if self.setup is not None:
-                empty = (*spent, *prober.context(""))
-                states.append(("empty", prober.without_context(empty)))
-                states.append((f"empty {_PRETENDING}", prober.pretending(empty, known)))
-                states += [
-                    (repr(m), prober.without_context((*spent, *prober.context(m, m)))) for m in MALFORMED
-                ]
-            cells += [_summed(prober, states), *tried]
-            cells += self._within(prober, (*spent, *contexts[A]))
+        surfaces = SurfaceProber(stage, seeder, roles, self.setup, contexts)
+        surfaces.read_unset()  # a setting that was once set is '' afterwards
+        cells = [*bare, *self._cells(probers, contexts)]
         self.say("reading views and calling functions")
-        cells += probe_surfaces(stage, seeder, roles, contexts)
+        cells += surfaces.cells()
         cells += missing_surfaces(seeder.facts, self.gaps, roles)
         return Isolation(
             attempted=True,
@@ -114,14 +101,43 @@ class _Proof:
             notes=self._notes(seeder),
         )
 
+    def _cells(self, probers: list[Prober], contexts: dict[str, tuple[str, ...]]) -> list[Cell]:
+        """Return the cells of all tables and roles. A setting that was once set is '' afterwards, not unset:
+        so what needs it unset comes first."""
+        open_ended = [(p, [("unset", p.without_context(()))]) for p in probers]
+        pretended = [prober.pretending(()) for prober in probers]
+        cells: list[Cell] = []
+        for (prober, states), unset in zip(open_ended, pretended, strict=True):
+            spent = prober.dares.sessions.spent
+            tried = prober.with_context((*spent, *contexts[A]))
+            known = {_VERBS[c.probe] for c in tried if c.outcome is Outcome.LEAK and c.probe in _VERBS}
+            again = f"unset {_PRETENDING}", [r for r in unset if r[0] not in known]
+            summed = _summed(prober, [*states, again, *self._other_states(prober, known)])
+            own = next(c for c in tried if c.probe is Probe.OWN)
+            cells += [unless_blocked(summed, own), *tried]
+            cells += self._within(prober, (*spent, *contexts[A]))
+        return cells
+
+    def _other_states(self, prober: Prober, known: set[str]) -> Iterator["State"]:
+        """Yield what the verbs come to with a context that is no tenant's."""
+        if self.setup is None:
+            return
+        spent = prober.dares.sessions.spent
+        empty = (*spent, *prober.context(""))
+        yield "empty", prober.without_context(empty)
+        yield f"empty {_PRETENDING}", prober.pretending(empty, known)
+        for m in MALFORMED:
+            yield repr(m), prober.without_context((*spent, *prober.context(m, m)))
+        yield from prober.saying_words()
+
     def _probers(self, stage: Stage, seeder: Seeder, role: AppRole) -> list[Prober]:
         rights = rights_of(self.conn, role.name)
-        shared = set(self.facts.tenancy.null_means_global)
+        shared, session = set(self.facts.tenancy.null_means_global), self._context(seeder, A)
         return [
             Prober(
                 stage,
                 role.name,
-                Target(seeder, seeder.seeded[t.qname], rights[t.qname], t.qname in shared),
+                Target(seeder, seeder.seeded[t.qname], rights[t.qname], t.qname in shared, session),
                 Script(seeder, t.qname),
                 self.setup,
             )
@@ -228,10 +244,11 @@ class _Proof:
 _USERS = frozenset({"user", "users", "account", "accounts", "app_user", "app_users", "profile", "profiles"})
 _PRETENDING = "once the session sets another setting that a policy reads"
 _VERBS = {Probe.READ: "SELECT", Probe.INSERT: "INSERT", Probe.UPDATE: "UPDATE", Probe.DELETE: "DELETE"}
+State = tuple[str, list[tuple[str, Found]]]  # of the context; what each verb came to
 _ORDER = (Outcome.LEAK, Outcome.INCONCLUSIVE, Outcome.ISOLATED, Outcome.DENIED)
 
 
-def _summed(prober: Prober, states: list[tuple[str, list[tuple[str, Found]]]]) -> Cell:
+def _summed(prober: Prober, states: list[State]) -> Cell:
     """Return one cell for all verbs and states of the context: the worst of them."""
     found = [(state, verb, f) for state, results in states for verb, f in results]
     state, verb, worst = min(found, key=lambda x: _ORDER.index(x[2].outcome))

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...sql.ident import quote_ident, quote_idents
+from .attempt import Attempt
 from .rows import FRESH, A, Row, insert, tid_of, tids
-from .stage import Attempt
 
 if TYPE_CHECKING:
     from .attempts import Target
@@ -79,7 +79,9 @@ def _escaped(text: str) -> str:
 def returning(target: "Target", attempts: Sequence[Attempt]) -> list[Attempt]:
     """Return the statements with what the role may read of the rows that they reach."""
     shown = target.readable
-    return [replace(a, statement=f"{a.statement} returning {shown}") for a in attempts] if shown else []
+    if not shown:
+        return []
+    return [replace(a, statement=f"{a.statement} returning {shown}", base="") for a in attempts]
 
 
 def upserts(target: "Target", rows: list[Row]) -> list[Attempt]:

@@ -9,6 +9,7 @@ A, B, NOBODY = "A", "B", "nobody"
 SIBLING = "A's other"  # + the number of a deeper level: of tenant A, but of another sub-tenant there
 OTHERS = ("C", "D", "E", "F", "G")  # tenants that a policy or a function names
 MALFORMED = ("not-a-tenant", "%")  # what a session may say that no tenant is called
+LIVE = 1  # the row that meets what policies and views ask of a row
 SPARE = 2  # the row of a parent that no made-up row refers to
 FRESH = 50  # the number of the first row that is not inserted beforehand
 

@@ -2,10 +2,9 @@
 
 from ...model.catalog import QName
 from ...sql.ident import quote_ident, quote_qname
+from .attempt import Attempt
 from .rows import NOBODY, A, B, inserts
 from .seed import Seeder
-from .stage import Attempt
-from .variety import policy_text
 
 
 class Script:
@@ -57,7 +56,7 @@ class Script:
                 continue
             wanted.add(name)
             queue += [k.references for k in tables[name].foreign_keys if k.references is not None]
-            text = policy_text(self._seeder, tables[name])
+            text = self._seeder.texts.own(tables[name])
             queue += [t for t in self._seeder.seeded if t.name in text]
         return [name for name in self._seeder.seeded if name in wanted]
 

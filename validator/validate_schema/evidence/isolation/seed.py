@@ -9,10 +9,27 @@ from ...model.catalog import Constraint, QName, Table
 from ...model.tenancy import TableClass
 from ...sql.ident import quote_ident, quote_qname
 from . import repair
-from .rows import FRESH, NOBODY, OTHERS, SIBLING, SPARE, A, B, Column, Row, Rows, inserts, literal, sibling
+from .hints import UUID
+from .rows import (
+    FRESH,
+    LIVE,
+    NOBODY,
+    OTHERS,
+    SIBLING,
+    SPARE,
+    A,
+    B,
+    Column,
+    Row,
+    Rows,
+    inserts,
+    literal,
+    sibling,
+)
 from .tenant_keys import Keys, find_keys
+from .texts import Texts
 from .values import Values
-from .variety import Variant, named_tenants, variants
+from .variety import Variant, live, named_tenants, variants
 
 if TYPE_CHECKING:
     import psycopg
@@ -26,7 +43,6 @@ where c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped
   and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
 order by 1, 2, a.attnum
 """
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _LONGEST_WAY = 64  # tables to the owner that a condition goes by: the server nests no deeper for long
 Planned = tuple[str, int, dict[str, str | None] | None]  # whose, its number, what is varied
 
@@ -56,8 +72,8 @@ class Seeder:
         self.patterns: dict[tuple[QName, str], str] = {}
         self.omitted: set[tuple[QName, str]] = set()
         self._columns = self._read_columns()
-        self.texts: dict[QName, str] = {}
-        self.texts_around: dict[QName, str] = {}
+        self.texts = Texts(facts)
+        self.lives: dict[QName, Variant] = {}
         self.varied: dict[QName, list[Variant]] = {}
         self._made: dict[tuple[QName, str, str, int], str | None] = {}
         self._count: dict[tuple[QName, str], int] = {}
@@ -84,10 +100,14 @@ class Seeder:
     def fits(self, text: str, column: Column) -> bool:
         """Tell whether the column takes the text as a value that stays what it is."""
         kind, _ = self.values.bottom(column.type, column.modifier)
-        if kind.name == "uuid" and not _UUID.fullmatch(text):
+        if kind.name == "uuid" and not UUID.fullmatch(text):
             return False
         if kind.category == "N" and not re.fullmatch(r"\d{1,9}", text):
             return False
+        return self.takes(text, column)
+
+    def takes(self, text: str, column: Column) -> bool:
+        """Tell whether the server reads the text as a value of the column's type."""
         return repair.casts(self.conn, text, column.type_text)
 
     def _read_columns(self) -> dict[QName, tuple[Column, ...]]:
@@ -192,6 +212,8 @@ class Seeder:
     def row(self, table: QName, label: str, number: int, varied: dict[str, str | None] | None = None) -> Row:
         """Return a row, not inserted."""
         values = {c.name: self.cell(table, c, label, number) for c in self.usable(table)}
+        if number == LIVE or table in self.facts.level_of_root:
+            values |= live(self, self.facts.tables_by_name[table])
         return Row(label, number, values | (varied or {}))
 
     def _fill(self, rows: Rows) -> None:
@@ -302,6 +324,11 @@ class Seeder:
     def binds(self, table: Table, column: Column) -> bool:
         held = self.facts.held_levels.get(table.qname, {}).values()
         return column.name in held or self.reference(table.qname, column.name) is not None
+
+    def tells_owner(self, table: QName, column: str) -> bool:
+        """Tell whether the column says whose a row is, by itself or by the parent that it leads to."""
+        held = self.facts.held_levels.get(table, {}).values()
+        return column in held or column in self._owner_columns(table)
 
     # SQL about rows
 

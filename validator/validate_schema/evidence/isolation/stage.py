@@ -1,12 +1,13 @@
 """One connection, one transaction that is never committed, and attempts inside savepoints of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...model.catalog import QName
-from ...model.wording import some
 from ...sql.ident import quote_ident, quote_literal, quote_qname
+from .attempt import Answer, Attempt
+from .batch import together
 from .repair import brief
 from .rows import literal
 
@@ -16,54 +17,7 @@ if TYPE_CHECKING:
 
 _QUIET = "set local session_replication_role = replica"
 _UNDO = ("rollback to savepoint attempt", "release savepoint attempt")
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One statement as the app role. `before` runs as superuser with triggers and keys off.
-
-    What it achieved is read in one of three ways: the rows that it returned are in `wanted`; rows that
-    `present` lists are gone from `missing_from` (touched or deleted); the superuser's `count` grew.
-    `shown` is the statement for a reproduction where it reads better; `again` replaces the attempt
-    when a unique constraint was in the way. `copied` marks a COPY: what is fed to it, "" for COPY … TO.
-    `values` are those of the row that it inserts.
-    """
-
-    statement: str
-    label: str
-    wanted: frozenset[str] = frozenset()
-    present: str = ""
-    count: str = ""
-    before: tuple[str, ...] = ()
-    shown: str = ""
-    again: "Attempt | None" = None
-    copied: str | None = None
-    values: Mapping[str, str | None] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the server did: nothing of the kind (`hits` 0), the other's rows (`hits`), or an error."""
-
-    hits: int = 0
-    state: str = ""
-    message: str = ""
-    source: str = ""
-    rows: tuple[Any, ...] = ()
-
-    @property
-    def by_policy(self) -> bool:
-        return self.state == "42501" and self.source == "ExecWithCheckOptions"
-
-    def denied(self, name: QName) -> bool:
-        """Tell whether the role lacks a privilege on this very object or its schema."""
-        said = self.message.removeprefix("permission denied for ").partition(" ")[2]
-        acl = self.state == "42501" and self.source.startswith("aclcheck_error")
-        return acl and said in (name.name, name.schema)
-
-    @property
-    def said(self) -> str:
-        return f"{self.state} {self.message}" if self.state else some(self.hits, "row")
+_TOGETHER = 400  # statements of one round trip
 
 
 @dataclass
@@ -116,21 +70,30 @@ class Stage:
             hits = len(attempt.wanted & {str(row[0]) for row in rows})
         return Answer(hits, rows=tuple(rows))
 
-    def refused(self, tries: Sequence[tuple[Sequence[str], Attempt]], role: str) -> bool:
-        """Tell whether the server raises an error at every statement, each after what a session says first,
-        all in one round trip. False where one may do something, or another attempt may replace it."""
+    def nothing_reached(
+        self,
+        tries: Sequence[tuple[Sequence[str], Attempt]],
+        role: str,
+        *,
+        quiet: bool = False,
+        strict: bool = False,
+    ) -> bool:
+        """Tell whether none of the statements reaches a row or raises a unique violation, each after what
+        a session says first; hundreds in one round trip. False where one may, or cannot be tried so: then
+        each is to be run for itself. An error is no row, unless it is `strict` and the error hangs on one."""
         import psycopg
 
-        if any(attempt.before or attempt.copied is not None for _, attempt in tries):
+        if any(attempt.copied is not None for _, attempt in tries):
             return False
-        block = "\n".join(_caught((*said, attempt.statement)) for said, attempt in tries)
-        whole = ["savepoint attempt", *self._become(role, ()), f"do {literal(f'begin {block} end')}"]
-        try:
-            self._all(whole)
-        except psycopg.Error:
-            return False
-        finally:
-            self._all(_UNDO)
+        for first in range(0, len(tries), _TOGETHER):
+            some = tries[first : first + _TOGETHER]
+            block = together(some, self._become(role, ())[1:], quiet=quiet, strict=strict)
+            try:
+                self._all(["savepoint attempt", "set constraints all immediate", f"do {literal(block)}"])
+            except psycopg.Error:
+                return False
+            finally:
+                self._all(_UNDO)
         return True
 
     def _copy(self, attempt: Attempt) -> list[Any]:
@@ -160,42 +123,3 @@ class Stage:
 
 def _line(error: "psycopg.Error") -> str:
     return error.diag.message_primary or brief(error)
-
-
-def _caught(statements: Sequence[str]) -> str:
-    """Return a PL/pgSQL block that lets errors pass, and raises one where there is none."""
-    run = " ".join(f"execute {literal(s)};" for s in statements)
-    stop = "exception when unique_violation then raise; when others then null;"
-    return f"begin {run} raise unique_violation; {stop} end;"
-
-
-_MOST_AGAIN = 8  # attempts that are repeated by each pretence of a session
-
-
-def plain_ones(attempts: Sequence[Attempt]) -> list[Attempt]:
-    """Return the attempts without those that take another way to the same rows."""
-    return [a for a in attempts if not by_another_way(a)][:_MOST_AGAIN]
-
-
-def by_another_way(attempt: Attempt) -> bool:
-    says = attempt.statement
-    return attempt.copied is not None or " returning " in says or says.endswith(" on conflict do nothing")
-
-
-def most_telling(answers: Sequence[Answer]) -> Answer:
-    """Return the answer that says most: one by a policy, then any other error."""
-    return next((a for a in answers if a.by_policy), next((a for a in answers if a.state), answers[0]))
-
-
-def how_it_held(answers: Sequence[Answer]) -> str:
-    telling = most_telling(answers)
-    if telling.state:
-        return f"the policy held: {telling.message}"
-    return "the policy held: no row was reached, and it is without row security"
-
-
-def in_the_way(answers: Sequence[Answer]) -> str:
-    telling = most_telling(answers)
-    if telling.state:
-        return f"the policy lets it through; stopped by {telling.said}"
-    return "the policy lets it through; a trigger swallowed it"

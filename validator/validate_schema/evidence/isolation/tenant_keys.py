@@ -1,14 +1,15 @@
 """The keys of the made-up tenants, on every level of tenancy."""
 
+import re
 from typing import TYPE_CHECKING
 
-from .hints import distances, literals
+from .hints import SETTING, UUID, distances, literals
 from .rows import MALFORMED, OTHERS, A, B, Column, sibling
-from .variety import policy_text
 
 if TYPE_CHECKING:
     from .seed import Seeder
 
+_CAST = re.compile(r'\b(\w+)"?\)?(?:::text\)?)?::(?:bigint|integer|smallint|numeric)\b')
 Keys = dict[int, dict[str, str]]  # by level, then by whose they are
 
 _KEYS = {  # by the kind of type; text ones share a prefix, which a LIKE falls for
@@ -33,13 +34,20 @@ def find_keys(seeder: "Seeder") -> Keys:
         column = _key_column(seeder, i)
         if column is None:
             continue
-        a, b, other = _keys_for(seeder, column)
+        kind, (a, b, other) = _keys_for(seeder, column)
         found[i] = {A: a, B: b}
         taken = (a, b, other, *MALFORMED)
-        others = [t for t in named if t not in taken and seeder.fits(t, column)]
+        others = [t for t in named if t not in taken and _is_of(kind, t) and seeder.fits(t, column)]
         found[i] |= dict(zip(OTHERS, others, strict=False))
         found[i] |= {sibling(n): a if i < n else other for n in levels[1:]}
     return found
+
+
+def _is_of(kind: str, text: str) -> bool:
+    """Tell whether a text may be a key where keys are of that kind: policies cast them to it."""
+    if kind == "uuid":
+        return UUID.fullmatch(text) is not None
+    return kind != "number" or re.fullmatch(r"\d{1,9}", text) is not None
 
 
 def _key_column(seeder: "Seeder", index: int) -> Column | None:
@@ -52,12 +60,13 @@ def _key_column(seeder: "Seeder", index: int) -> Column | None:
     return None
 
 
-def _keys_for(seeder: "Seeder", column: Column) -> tuple[str, str, str]:
+def _keys_for(seeder: "Seeder", column: Column) -> tuple[str, tuple[str, str, str]]:
+    """Return the kind of the keys, "" where it is that of no text, and three of them."""
     for name in _kinds(seeder, column):
         if all(seeder.fits(key, column) for key in _KEYS[name]):
-            return _KEYS[name]
+            return name, _KEYS[name]
     a, b, other = (seeder.values.make(column.type, column.modifier, n) for n in (1, 2, 3))
-    return a, b, other
+    return "", (a, b, other)
 
 
 def _kinds(seeder: "Seeder", column: Column) -> tuple[str, ...]:
@@ -68,19 +77,26 @@ def _kinds(seeder: "Seeder", column: Column) -> tuple[str, ...]:
         return ("number",)
     if 4 < modifier < 12:
         return ("short",)
-    policies = (p for t in seeder.facts.tables for p in t.policies)
-    wants = any("uuid" in (p.using or "") + (p.check or "") for p in policies)
-    return ("uuid", "text", "number") if wants else ("text", "uuid", "number")
+    texts = [seeder.texts.own(t) for t in seeder.facts.tables if t.policies]
+    if any("uuid" in text for text in texts):
+        return ("uuid", "text", "number")
+    names = {n for held in seeder.facts.held_levels.values() for n in held.values()}
+    cast = any(m[1] in names for text in texts for m in _CAST.finditer(text))
+    return ("number", "text", "uuid") if cast else ("text", "uuid", "number")
 
 
 def _named_tenants(seeder: "Seeder") -> list[str]:
     """Return the literals of policies and of the functions they call: one may be a tenant's key. First
-    those that stand nearest to a tenant column or to the tenant's setting."""
+    those that stand nearest to a tenant column or to the tenant's setting; not those that another setting
+    stands nearer to: they are its words."""
     facts = seeder.facts
     names = {name for held in facts.held_levels.values() for name in held.values()}
     names |= {facts.tenancy.setting} if facts.tenancy.setting else set()
     found: dict[str, int] = {}
-    for text in sorted({policy_text(seeder, t) for t in facts.tables if t.policies}):
-        for word, far in distances(text, names, literals(text)).items():
-            found[word] = min(far, found.get(word, far))
+    for text in sorted({seeder.texts.own(t) for t in facts.tables if t.policies}):
+        words = literals(text)
+        elsewhere = distances(text, set(SETTING.findall(text)) - names, words)
+        for word, far in distances(text, names, words).items():
+            if far <= elsewhere[word]:
+                found[word] = min(far, found.get(word, far))
     return sorted(found, key=lambda word: (found[word], word))

@@ -1,50 +1,27 @@
 """What policies look at, so that every branch of one may meet a row."""
 
+from functools import reduce
 from itertools import combinations, islice, product
 from typing import TYPE_CHECKING
 
 from ...model.catalog import Table
 from ...sql.mentions import mentions
+from .conditions import wanted_by_policies, wanted_by_view, ways_of_policies
 from .hints import literals, nearest, numbers
 from .rows import OTHERS, A, Column
 
 if TYPE_CHECKING:
     from .seed import Seeder
 
-_MOST = 16
+_MOST, _LEAST = 16, 8  # rows in all; at least of mixed values
 _MOST_NAMED = 6  # values of one column: what two limits and their neighbours need
 _MOST_MIXED = 2_000  # combinations that are looked at to find those that differ most
 Variant = dict[str, str | None]
 
 
-def policy_text(seeder: "Seeder", table: Table) -> str:
-    """Return the table's policies and the bodies of the functions they name, as one text."""
-    known = seeder.texts
-    if table.qname not in known:
-        text = " ".join(f"{p.using or ''} {p.check or ''}" for p in table.policies)
-        bodies = (f.body or "" for f in seeder.facts.named_functions.within(text))
-        known[table.qname] = " ".join([text, *bodies])
-    return known[table.qname]
-
-
-def text_around(seeder: "Seeder", table: Table) -> str:
-    """Return the table's own text and that of every table which it leads to: their policies hold for a
-    sub-select too."""
-    known = seeder.texts_around
-    if table.qname not in known:
-        found, queue = {table.qname: policy_text(seeder, table)}, [table.qname]
-        while queue:
-            for other in seeder.facts.named_guarded.within(found[queue.pop()]):
-                if other.qname not in found:
-                    found[other.qname] = policy_text(seeder, other)
-                    queue.append(other.qname)
-        known[table.qname] = " ".join(found.values())
-    return known[table.qname]
-
-
 def named_tenants(seeder: "Seeder", table: Table) -> list[str]:
     """Return the labels of the tenants whose keys the text around the table names."""
-    words = set(literals(text_around(seeder, table)))
+    words = set(literals(seeder.texts.around(table)))
     return [label for label in OTHERS if any(held.get(label) in words for held in seeder.keys.values())]
 
 
@@ -55,8 +32,30 @@ def variants(seeder: "Seeder", table: Table) -> list[Variant]:
     return seeder.varied[table.qname]
 
 
+def live(seeder: "Seeder", table: Table) -> Variant:
+    """Return the values with which a row meets what the policies of its table ask, and the views over it."""
+    if table.qname not in seeder.lives:
+        views = map(wanted_by_view, seeder.texts.views_over(table.qname))
+        wanted = reduce(lambda known, more: more | known, views, wanted_by_policies(table))
+        columns = {c.name: c for c in seeder.usable(table.qname)}
+        seeder.lives[table.qname] = {
+            name: value
+            for name, value in wanted.items()
+            if name in columns and _may_hold(seeder, table, columns[name], value)
+        }
+    return seeder.lives[table.qname]
+
+
+def _may_hold(seeder: "Seeder", table: Table, column: Column, value: str | None) -> bool:
+    """Tell whether a row may hold the value and still be the tenant's, and unlike the others."""
+    if value is None:
+        return not column.not_null and not seeder.tells_owner(table.qname, column.name)
+    tied = seeder.binds(table, column) or column.name in _keyed(table)
+    return not tied and seeder.takes(value, column)
+
+
 def _variants(seeder: "Seeder", table: Table) -> list[Variant]:
-    text = policy_text(seeder, table)
+    text = seeder.texts.own(table)
     named = [*literals(text), *numbers(text)]
     choices: dict[str, list[str | None]] = {}
     for column in seeder.usable(table.qname):
@@ -66,7 +65,18 @@ def _variants(seeder: "Seeder", table: Table) -> list[Variant]:
             if wanted:
                 choices[column.name] = wanted
     mixed = _mixed(choices) if choices else []
-    return list({tuple(v.items()): v for v in [*_read(seeder, table), *mixed]}.values())[:_MOST]
+    first = [*_read(seeder, table), *_branches(seeder, table)]
+    return list({tuple(v.items()): v for v in [*first, *mixed]}.values())[: max(_MOST, len(first) + _LEAST)]
+
+
+def _branches(seeder: "Seeder", table: Table) -> list[Variant]:
+    """Return a row for each branch of the policies that asks something plain of it."""
+    columns = {c.name: c for c in seeder.usable(table.qname)}
+    found = (
+        {n: v for n, v in way.items() if n in columns and _may_hold(seeder, table, columns[n], v)}
+        for way in ways_of_policies(table)
+    )
+    return [variant for variant in found if variant]
 
 
 def _read(seeder: "Seeder", table: Table) -> list[Variant]:
@@ -109,9 +119,12 @@ def _pairwise(candidates: list[Variant]) -> list[Variant]:
 
 def _key_of_a(seeder: "Seeder", table: Table, column: Column) -> list[str]:
     """Return tenant A's keys for a column that no key is made of: a policy may compare the wrong one."""
+    return [] if column.name in _keyed(table) else sorted({keys[A] for keys in seeder.keys.values()})
+
+
+def _keyed(table: Table) -> set[str]:
     keyed = {c for k in table.constraints if k.kind in ("primary key", "unique") for c in k.columns}
-    keyed |= {c for i in table.indexes if i.unique for c in i.columns if c is not None}
-    return [] if column.name in keyed else sorted({keys[A] for keys in seeder.keys.values()})
+    return keyed | {c for i in table.indexes if i.unique for c in i.columns if c is not None}
 
 
 def _choices(seeder: "Seeder", column: Column, named: list[str], keys: list[str]) -> list[str | None]:

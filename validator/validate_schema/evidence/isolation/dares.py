@@ -1,0 +1,103 @@
+"""What sessions may say so that a table opens, though it held for one that says no more than its tenant."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from ...sql.mentions import mentions
+from .attempt import Attempt, plain_ones
+from .attempts import Target
+from .context import ContextSetup
+from .hints import literals, nearest
+from .rows import MALFORMED, A, B
+from .sessions import Said, Sessions, words_of
+
+_NEAR, _MOST_HELD = 2, 3  # columns that are looked at for one setting, and values of each
+_MOST_MIRRORS, _MOST_WORDS = 12, 12
+
+
+class Dare(NamedTuple):
+    """What a session says first, what it tries then, and both in words."""
+
+    said: Said
+    attempts: list[Attempt]
+    who: str = "tenant A"
+    when: str = "sets another setting that a policy reads"
+
+
+@dataclass(frozen=True)
+class Dares:
+    """The sessions of one table. `setup` is how a session says its tenant; None where it has no way."""
+
+    target: Target
+    setup: ContextSetup | None
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """The settings besides those of the context that the policies deciding over the rows read."""
+        return self._beside(self.target.session)
+
+    def _beside(self, statements: Said) -> Sessions:
+        setting = self.target.seeder.facts.tenancy.setting
+        own = {*words_of(statements), *([setting.lower()] if setting else [])}
+        return Sessions(self._text, own, self._theirs)
+
+    @property
+    def _text(self) -> str:
+        return self.target.seeder.texts.around(self.target.table)
+
+    def switched(self, attempts: list[Attempt], context: Said) -> Iterator[Dare]:
+        """Yield a session that sets the other settings to every value in sight, to what rows of B hold, and
+        to what stands in the row that it inserts."""
+        plain = plain_ones(attempts)
+        for statements in self._pretences:
+            yield Dare((*context, *statements), plain)
+        for attempt in plain:
+            statements = self.sessions.mirror(attempt.values)
+            if statements:
+                yield Dare((*context, *statements), [attempt])
+
+    @cached_property
+    def _pretences(self) -> list[Said]:
+        rows = self.target.rows.of(B, *self.target.named)
+        mirrored = (self.sessions.mirror(row.values) for row in rows)
+        held = list(filter(None, dict.fromkeys(mirrored)))[:_MOST_MIRRORS]
+        return list(dict.fromkeys([*self.sessions.switched(), *held]))
+
+    def named(self, on_b: list[Attempt]) -> Iterator[Dare]:
+        """Yield sessions of the tenants that policies name, on B's rows alone."""
+        if self.setup is None:
+            return
+        for label in self.target.named:
+            keys = {level: held.get(label, held[A]) for level, held in self.target.seeder.keys.items()}
+            below = tuple(key for level, key in keys.items() if level)
+            said = self.setup.of(next(iter(keys.values()), ""), "", below)
+            yield Dare(
+                (*self.sessions.spent, *said),
+                plain_ones(on_b),
+                "a tenant",
+                "works for one that a policy names",
+            )
+
+    def sentinels(self) -> Iterator[tuple[str, Said]]:
+        """Yield each word of the policies as what a session says in place of its tenant's key."""
+        if self.setup is None:
+            return
+        setting = self.target.seeder.facts.tenancy.setting
+        taken = {key for held in self.target.seeder.keys.values() for key in held.values()}
+        words = [w for w in literals(self._text) if w not in taken and w not in MALFORMED]
+        for word in nearest(self._text, [setting] if setting else [], words)[:_MOST_WORDS]:
+            yield repr(word), (*self.sessions.spent, *self.setup.of(word, word))
+
+    def _theirs(self, name: str) -> list[str]:
+        """Return what a policy may compare a setting with: B's keys, what its rows hold in the columns that
+        the text names nearest to the setting, and A's keys."""
+        keys, rows = self.target.seeder.keys.values(), self.target.rows.of(B)
+        named = [c for c in (rows[0].values if rows else ()) if mentions(self._text, c)]
+        held: list[str] = []
+        for column in nearest(self._text, [name], named)[:_NEAR]:
+            values = [v for row in rows if (v := row.values.get(column))]
+            held += [v for v, _ in Counter(values).most_common(_MOST_HELD)] + values[:1]
+        return list(dict.fromkeys([*(k[B] for k in keys), *held, *(k[A] for k in keys)]))

@@ -1,0 +1,79 @@
+"""What a session may say of itself besides the tenant: every setting that a text reads, with every value in
+sight. Any session may set a setting of two names, so a policy that believes one lets anybody in."""
+
+import re
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice, product
+
+from ...sql.ident import quote_literal
+from ...sql.mentions import mentions
+from .hints import SETTING, literals, nearest, numbers
+
+_USUAL = ("on", "true")
+_MOST_WORDS, _MOST_NUMBERS = 12, 6  # of one setting
+_MOST_TOGETHER = 24  # ways to set several at once
+
+Said = tuple[str, ...]  # the statements of a session
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """The settings that `text` reads besides its `own`, which say who is asking. `theirs` gives, for a
+    setting, what the other tenant's rows hold that it may be compared with."""
+
+    text: str
+    own: Container[str]
+    theirs: Callable[[str], Sequence[str]] = lambda _: ()
+
+    @cached_property
+    def others(self) -> list[str]:
+        """The settings besides its own."""
+        return sorted({name for name in SETTING.findall(self.text) if name.lower() not in self.own})
+
+    @cached_property
+    def spent(self) -> Said:
+        """What the others hold in a session that has once set them: they are '' from then on, never unset."""
+        return tuple(setting(name, "") for name in self.others)
+
+    def switched(self) -> list[Said]:
+        """Return what sets the others: each alone to every value in sight, and all at once."""
+        words, figures = literals(self.text), numbers(self.text)
+        theirs = {name: list(self.theirs(name)) for name in self.others}
+        values = {name: self._values(name, words, figures, theirs[name]) for name in self.others}
+        alone: list[Said] = [(setting(name, value),) for name in self.others for value in values[name]]
+        if len(self.others) < 2:
+            return alone
+        first = product(*([v[0], *theirs[name][:1], _USUAL[0]] for name, v in values.items()))
+        longest = max(map(len, values.values()))
+        level = (tuple(v[i % len(v)] for v in values.values()) for i in range(longest))
+        chosen = dict.fromkeys((*islice(dict.fromkeys(first), _MOST_TOGETHER), *level))
+        together = [tuple(map(setting, values, each)) for each in chosen]
+        return list(dict.fromkeys([*together, *alone]))
+
+    def _values(self, name: str, words: list[str], figures: list[str], theirs: list[str]) -> list[str]:
+        near = nearest(self.text, [name], words)[:_MOST_WORDS]
+        limits = nearest(self.text, [name], figures)[:_MOST_NUMBERS]
+        return list(dict.fromkeys([*near[:2], *theirs, *_USUAL, *near[2:], *limits]))
+
+    def mirror(self, values: Mapping[str, str | None]) -> Said:
+        """Return what sets each of the others to what a row holds in the column that the text names
+        nearest to it."""
+        columns = [c for c in values if mentions(self.text, c)] if self.others else []
+        held = {name: values[nearest(self.text, [name], columns)[0]] for name in self.others if columns}
+        return tuple(setting(name, value) for name, value in held.items() if value is not None)
+
+
+def words_of(statements: Sequence[str]) -> Iterator[str]:
+    """Yield the words of the statements that set the tenant context, in lower case: names of settings have
+    none. A setting that is among them is the session's own."""
+    for statement in statements:
+        yield from (word.lower() for word in re.findall(r"[\w.]+", statement))
+
+
+def setting(name: str, value: str) -> str:
+    """Return the statement that gives a setting its value for the session."""
+    return (
+        f"select pg_catalog.set_config({quote_literal(name).strip()}, {quote_literal(value).strip()}, false)"
+    )

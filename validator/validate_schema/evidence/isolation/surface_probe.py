@@ -1,0 +1,187 @@
+"""Does what tenant A gets from a view or a function depend on B's rows?
+
+Each is read twice, with the other tenant's rows there and without them. A difference is a leak,
+however the rows are folded into the result. As tenant B the same pair must differ, or the probe could
+not have seen anything. A session of A tries it with every value in sight of the settings that the view's or
+the function's own text reads, and without a tenant.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ...model.isolation import AppRole, Cell, Outcome, Probe
+from ...model.wording import some
+from ...sql.ident import quote_qname
+from .attempt import Answer, Attempt
+from .context import ContextSetup
+from .hints import literals, nearest
+from .rows import MALFORMED, A, B
+from .script import all_rows, view_script
+from .seed import Seeder
+from .sessions import Said, Sessions, words_of
+from .stage import Stage
+from .surfaces import Surface, find_surfaces, guarded_tables
+
+_MOST_CONTEXTS, _MOST_DARED = 40, 3  # of one surface; of its statements with each
+_MOST_WORDS = 8
+
+
+class _Reading(NamedTuple):
+    """One statement with one context, and when a session says that, in words."""
+
+    surface: Surface
+    statement: str
+    said: Said
+    when: str = ""
+
+
+_Answers = dict[_Reading, tuple[Answer, Answer]]  # with B's rows there, and without them
+
+
+@dataclass
+class SurfaceProber:
+    """Reads all surfaces as all roles. `contexts` are what sessions of A and B say, `setup` how."""
+
+    stage: Stage
+    seeder: Seeder
+    roles: tuple[AppRole, ...]
+    setup: ContextSetup | None
+    contexts: dict[str, Said]
+    _unset: dict[str, _Answers] = field(default_factory=dict)
+
+    def read_unset(self) -> None:
+        """Read them with the context unset: to be called before anything sets it."""
+        for role in self.roles:
+            found = find_surfaces(self.seeder, role.name)
+            readings = [_Reading(s, x, (), "without a tenant") for s in found for x in s.statements]
+            self._unset[role.name] = self._read(role.name, readings)
+
+    def cells(self) -> list[Cell]:
+        """Return a cell for each surface that reads protected tables and each role that may use it."""
+        cells: list[Cell] = []
+        rows: tuple[str, ...] = ()
+        for role in self.roles:
+            surfaces = find_surfaces(self.seeder, role.name)
+            if not surfaces:
+                continue
+            rows = rows or all_rows(self.seeder)
+            mine = [r for surface in surfaces for r in self._readings(surface)]
+            theirs = [_Reading(s, x, self.contexts[B]) for s in surfaces for x in s.statements]
+            answers = self._read(role.name, mine) | self._unset.get(role.name, {})
+            of_b = self._read(role.name, theirs)
+            for surface in surfaces:
+                found = {r: pair for r, pair in answers.items() if r.surface == surface}
+                control = {r.statement: pair for r, pair in of_b.items() if r.surface == surface}
+                cells.append(_judge(role.name, surface, found, control, rows))
+        return cells
+
+    def _readings(self, surface: Surface) -> Iterator[_Reading]:
+        """Yield what tenant A's session tries, the plainest first."""
+        for statement in surface.statements:
+            yield _Reading(surface, statement, self.contexts[A])
+        dared = list(self._dared(surface))[:_MOST_CONTEXTS]
+        for said, when in dared:
+            for statement in surface.statements[:_MOST_DARED]:
+                yield _Reading(surface, statement, said, when)
+
+    def _dared(self, surface: Surface) -> Iterator[tuple[Said, str]]:
+        context, setting = self.contexts[A], self.seeder.facts.tenancy.setting
+        keys = [key for held in self.seeder.keys.values() for key in (held[B], held[A])]
+        own = {*words_of(context), *([setting.lower()] if setting else [])}
+        sessions = Sessions(surface.text, own, lambda _: keys)
+        for statements in sessions.switched():
+            yield (*context, *statements), "once its session sets another setting that it reads"
+        if self.setup is None:
+            return
+        words = [w for w in literals(surface.text) if w not in keys]
+        near = nearest(surface.text, [setting] if setting else [], words)[:_MOST_WORDS]
+        for word in ("", *MALFORMED, *near):
+            yield (*sessions.spent, *self.setup.of(word, word)), f"with {word!r} in place of a tenant"
+
+    def _read(self, role: str, readings: list[_Reading]) -> _Answers:
+        """Read them with the rows of B there, and without them."""
+        if not readings:
+            return {}
+        there = [self.stage.run(Attempt(r.statement, "reads"), role, r.said) for r in readings]
+        with self.stage.conn.transaction(force_rollback=True):
+            self._remove(B)
+            gone = [self.stage.run(Attempt(r.statement, "reads"), role, r.said) for r in readings]
+        return dict(zip(readings, zip(there, gone, strict=True), strict=True))
+
+    def _remove(self, label: str) -> None:
+        """Delete a tenant's rows everywhere and fill the materialized views again."""
+        import psycopg
+
+        conn = self.stage.conn
+        conn.execute("set local session_replication_role = replica")
+        for name in guarded_tables(self.seeder.facts):
+            rows = self.seeder.seeded.get(name)
+            places = [r.tid for r in rows.of(label) if r.tid] if rows else []
+            if places:
+                there = "ctid = any(%s::tid[]) and tableoid = any(%s::oid[])"
+                given = [[p[1] for p in places], list({p[0] for p in places})]
+                conn.execute(f"delete from {quote_qname(name)} where {there}".encode(), given)
+        conn.execute("set local session_replication_role = origin")
+        for view in self.seeder.facts.catalog.views:
+            if view.kind == "materialized view":
+                try:
+                    with conn.transaction():
+                        conn.execute(f"refresh materialized view {quote_qname(view.qname)}".encode())
+                except psycopg.Error:
+                    continue
+
+
+def _judge(
+    role: str,
+    surface: Surface,
+    found: _Answers,
+    control: dict[str, tuple[Answer, Answer]],
+    rows: tuple[str, ...],
+) -> Cell:
+    """Return the cell of a surface: what A got by each statement, and what B did by the same."""
+    plain = {r: pair[0] for r, pair in found.items() if not r.when}
+    leak = next((r for r, pair in found.items() if _differ(*pair)), None)
+    seen = [r for r in plain if _differ(*control[r.statement])]
+    clear = next((r for r in seen if _says_something(plain[r])), None)
+    shown = leak or clear or next(iter(seen or plain))
+    observed = found[shown][0]
+    if leak is not None:
+        outcome, why = (
+            Outcome.LEAK,
+            f"what tenant A gets from it changes with the rows of tenant B{_when(leak)}",
+        )
+    elif all(a.state == "42501" and a.source.startswith("aclcheck_error") for a in plain.values()):
+        outcome, why = Outcome.DENIED, f"the role lacks a privilege: {observed.message}"
+    elif clear is not None:
+        outcome, why = Outcome.ISOLATED, "tenant A gets the same with and without B's rows; tenant B does not"
+    elif observed.state:
+        outcome, why = Outcome.INCONCLUSIVE, f"using it failed: {observed.said}"
+    else:
+        why = "the self-check failed: tenant B sees nothing of its rows in it either"
+        outcome = Outcome.INCONCLUSIVE
+    return Cell(
+        role=role,
+        table=surface.name,
+        probe=Probe.SURFACE,
+        outcome=outcome,
+        why=why,
+        kind=surface.kind,
+        observed=observed.said if observed.state else some(len(observed.rows), "row"),
+        statements=view_script(role, shown.said, rows, shown.statement),
+    )
+
+
+def _when(reading: _Reading) -> str:
+    return f" {reading.when}" if reading.when else ""
+
+
+def _says_something(answer: Answer) -> bool:
+    """Tell whether an answer tells of rows: an error that a function raises on purpose does, or a policy."""
+    return answer.state in ("", "42501", "P0001")
+
+
+def _differ(there: Answer, gone: Answer) -> bool:
+    if there.state or gone.state:
+        return False
+    return sorted(map(repr, there.rows)) != sorted(map(repr, gone.rows))
