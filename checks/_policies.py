@@ -17,6 +17,8 @@ _CHECKS = {
     reading.Flow.WRITE: "RLS006",
     reading.Flow.FAIL_OPEN: "RLS007",
     reading.Flow.NULL_TENANT: "RLS008",
+    reading.Flow.JOIN: "RLS017",
+    reading.Flow.ANYWHERE: "RLS018",
 }
 _COMMANDS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
-from validate_schema.pack.model import reading
+from validate_schema.pack.model import Kind, reading
 from validate_schema.pack.sql import (
     Unreadable,
     quote_literal,
@@ -94,6 +94,8 @@ def context_name(subject: Read, facts: Facts) -> Flaw | None:
         return None
     if not any(mentions(t, column) for t in subject.texts) or defects(subject.policy, facts):
         return None
+    if facts.principals.memberships and all(_of_a_person(name, facts) for name in names):
+        return None
     other = "'" + names[0].replace("'", "''") + "'"
     right = "'" + wanted.replace("'", "''") + "'"
     remedy = rewritten(subject.policy, {t: t.replace(f"({other}", f"({right}") for t in subject.texts})
@@ -103,6 +105,12 @@ def context_name(subject: Read, facts: Facts) -> Flaw | None:
         observed=", ".join(names),
         remedy=remedy or Remedy(note=f"Have it read {wanted}, or have the app set {names[0]} as well."),
     )
+
+
+def _of_a_person(name: str, facts: Facts) -> bool:
+    """Tell whether a setting says which person asks: memberships lead from there to the tenants."""
+    persons = facts.principals.of_kind(Kind.PERSON)
+    return name in {v.variable.setting for v in persons}
 
 
 @check(

@@ -17,13 +17,15 @@ _LOCK = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read
 
 def used_tables(facts: Facts) -> Iterator[TableRole]:
     """Protected tables with policies in force × the app roles that hold a privilege on rows there and
-    are subject to policies."""
+    are subject to policies, but for a gateway's role of those who are not logged in."""
     for table in facts.protected_tables:
         if not (table.row_security and table.policies):
             continue
         grants = [*table.grants, *(g for c in table.columns for g in c.grants)]
         holders = {g.grantee for g in grants if ROW_PRIVILEGES.intersection(g.privileges)}
         for role in facts.app_roles:
+            if facts.principals.is_nobody(role):
+                continue
             exempt = table.owner in facts.rights_of(role) and not table.force_row_security
             if holders & facts.grantees_of(role) and not facts.memberships.bypasses(role) and not exempt:
                 yield TableRole(table, role)

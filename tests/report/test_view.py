@@ -242,7 +242,7 @@ def _reads(checks: list, findings: list) -> tuple[str | None, str]:
 
 
 def test_reads_count_as_bound_only_when_the_deciding_checks_ran() -> None:
-    deciding = [result(id, "t", 1) for id in ("RLS003", "RLS005", "RLS007", "RLS008")]
+    deciding = [result(id, "t", 1) for id in ("RLS003", "RLS005", "RLS007", "RLS008", "RLS018")]
     assert _reads(deciding, []) == ("ok", "bound")
     for one in deciding:
         others = [check for check in deciding if check is not one]

@@ -14,6 +14,7 @@ from ..model.evidence import Evidence
 from ..model.finding import ObjectRef
 from ..model.history import History
 from ..model.isolation import Isolation
+from ..model.principals import Principals
 from ..model.reading import Analysis, Judgement, PolicyReading
 from ..model.tenancy import Level, Standing, TableClass, Tenancy
 from ..sql.ident import display
@@ -265,6 +266,11 @@ class Facts(msgspec.Struct, frozen=True, dict=True):
                 if key.references is not None and not key.inherited:
                     found.setdefault(key.references, []).append((table, key))
         return {name: tuple(keys) for name, keys in found.items()}
+
+    @property
+    def principals(self) -> Principals:
+        """Who asks: what variables of the session stand for, and which tables hold memberships."""
+        return self.analysis.principals
 
     @cached_property
     def judgements(self) -> Mapping[QName, tuple[Judgement, ...]]:

@@ -5,12 +5,14 @@ OPTION counts as one with SET and INHERIT, for it may grant itself both. Source:
 "Role Membership", GRANT (options ADMIN, INHERIT and SET), SET ROLE and "Predefined Roles".
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from functools import cached_property
+from typing import TypeVar
 
 from ..model.catalog import Catalog, Membership, Role
 
 PUBLIC = "PUBLIC"
+_Name = TypeVar("_Name", bound=Hashable)
 DATABASE_OWNER = "pg_database_owner"
 READS_ALL, WRITES_ALL = "pg_read_all_data", "pg_write_all_data"
 _ROOM = 1_000_000  # names in the closures that are kept: a chain of thousands of roles has millions
@@ -169,7 +171,7 @@ class Roles:
         return found
 
 
-def closure(names: Iterable[str], onward: Callable[[str], Iterable[str]]) -> frozenset[str]:
+def closure(names: Iterable[_Name], onward: Callable[[_Name], Iterable[_Name]]) -> frozenset[_Name]:
     """Return the names and all that `onward` leads to from them, circles included."""
     seen = set(names)
     queue = list(seen)

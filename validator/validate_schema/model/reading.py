@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from .catalog import QName
+from .principals import Principals
 
 
 class Reach(StrEnum):
@@ -21,12 +22,15 @@ class Reach(StrEnum):
 
 
 class Flow(StrEnum):
-    """What makes an unsafe branch unsafe; each belongs to one check."""
+    """What makes an unsafe branch unsafe; each belongs to one check. `JOIN`: whoever asks can make himself
+    a member. `ANYWHERE`: it is enough to be a member, or an administrator, of some tenant."""
 
     READ = "read"
     WRITE = "write"
     FAIL_OPEN = "fail open"
     NULL_TENANT = "null tenant"
+    JOIN = "join"
+    ANYWHERE = "anywhere"
 
 
 class Judgement(msgspec.Struct, frozen=True):
@@ -56,7 +60,8 @@ class PolicyReading(msgspec.Struct, frozen=True):
 
     `undecided` names what stopped the analysis (an opaque function, a construct). `unwrapped` lists
     stable function calls that are evaluated once per row. `brittle` says why a fresh or a pooled
-    session gets an error from it.
+    session gets an error from it. `lone` are the tables of memberships that it asks for the one tenant of a
+    person who may have several.
     """
 
     table: QName
@@ -65,12 +70,15 @@ class PolicyReading(msgspec.Struct, frozen=True):
     undecided: tuple[str, ...] = ()
     unwrapped: tuple[str, ...] = ()
     brittle: tuple[str, ...] = ()
+    lone: tuple[QName, ...] = ()
 
 
 class Analysis(msgspec.Struct, frozen=True):
-    """All judgements, sorted by table, role, command, half; and each policy's reading. `owners` are those of
-    the roles with whose rights views, functions, triggers and rules act, as these roles alone."""
+    """All judgements, sorted by table, role, command, half; each policy's reading; and who asks.
+    `owners` are those of the roles with whose rights views, functions, triggers and rules act, as these roles
+    alone."""
 
     judgements: tuple[Judgement, ...] = ()
     policies: tuple[PolicyReading, ...] = ()
     owners: tuple[Judgement, ...] = ()
+    principals: Principals = Principals()

@@ -26,10 +26,12 @@ def analyse(catalog: Catalog, tenancy: Tenancy) -> Analysis:
     from ..facts.roles import PUBLIC, Roles
     from .askers import Askers
     from .judge import Judge
+    from .principals import principals
     from .readings import Reader
     from .world import Schema
 
     schema = Schema(catalog, tenancy)
+    schema.principals = principals(schema)
     tables = sorted((t for t in catalog.tables if _guarded(t, schema)), key=lambda t: t.qname)
     all_roles = Roles.of(catalog)
     askers = Askers(schema, all_roles, tables)
@@ -52,7 +54,7 @@ def analyse(catalog: Catalog, tenancy: Tenancy) -> Analysis:
         if t.force_row_security or not judge.roles.has(owner, t.owner)
         for j in judge.as_owner(t, owner, user)
     ]
-    return Analysis(tuple(judgements), tuple(readings), tuple(owners))
+    return Analysis(tuple(judgements), tuple(readings), tuple(owners), schema.principals)
 
 
 def _acting(catalog: Catalog, users: list[str]) -> set[tuple[str, str]]:

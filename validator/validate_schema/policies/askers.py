@@ -6,6 +6,7 @@ from functools import cached_property
 
 from ..facts.roles import READS_ALL, WRITES_ALL, Roles
 from ..model.catalog import Table
+from ..model.principals import ANONYMOUS
 from ..sql.tree import walk
 from .world import Schema
 
@@ -43,7 +44,7 @@ class Askers:
         for holder in self._holders:
             for heir in self._roles.heirs_of_any((holder,)):
                 found[heir].add(holder)
-        for name in self._named:
+        for name in (*self._named, ANONYMOUS):
             found[name].add(f"called {name}")
         return {name: frozenset(traits) for name, traits in found.items()}
 

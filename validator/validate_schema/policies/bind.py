@@ -10,19 +10,25 @@ from typing import NamedTuple
 
 from ..model.catalog import Constraint, QName, Table
 from ..model.tenancy import TableClass
-from ..sql.tree import Node, Relation, conjuncts, every, opaque, walk
+from ..sql.tree import ROW, SELECTS, TRUE, Node, Relation, conjuncts, every, opaque, some, walk
+from .claims import identity
 from .world import Schema
 
 TENANT = "tenant"
 _DEEPEST = 5
+_APART = "other#"
+_OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 
 
 class Variable(NamedTuple):
-    """A column of a row that the condition reads: the kind of its values, and whether NULL is one."""
+    """A column of a row that the condition reads: the kind of its values, and whether NULL is one. `apart`:
+    of a row that nothing ties to the row at hand. `personal`: compared with the person who asks."""
 
     kind: str
     nullable: bool
     labels: tuple[str, ...] = ()
+    apart: bool = False
+    personal: bool = False
 
 
 class Row(NamedTuple):
@@ -34,12 +40,12 @@ class Row(NamedTuple):
 
 
 Scopes = tuple[dict[str, Row], ...]
-Filter = Callable[[Table], Node | None]
+Filter = Callable[[Table, str], Node | None]
 
 
 class Binder:
-    """Binds the conditions of one table for one role. `policies` gives the rows that the role may
-    see of another table, unbound, or None where nothing limits them."""
+    """Binds the conditions of one table for one role. `policies` gives the rows of another table that the
+    role, or the one that is named, may see: unbound, or None where nothing limits them."""
 
     def __init__(self, schema: Schema, table: Table, policies: Filter) -> None:
         self.schema = schema
@@ -47,12 +53,14 @@ class Binder:
         self.variables: dict[str, Variable] = {}
         self.undecided: list[str] = []
         self.reads: list[QName] = []
+        self.members: list[Node] = []  # sub-selects over the memberships of the person who asks
+        self.rests: set[QName] = set()  # tables that are taken not to tie who asks to the tenant of the row
         self.row = self._row(table, "row")
         self._open: tuple[QName, ...] = (table.qname,)
         self._count = 0
 
     def bind(self, node: Node) -> Node:
-        return self._bind(node, ({self.row.table.name: self.row},))
+        return self._bind(node, (_around(self.row),))
 
     def _row(self, table: Table, name: str, known: dict[str, str] | None = None) -> Row:
         columns = dict.fromkeys(self.schema.tenant_columns(table), TENANT)
@@ -61,7 +69,7 @@ class Binder:
     def _bind(self, node: Node, scopes: Scopes) -> Node:
         if node.op == "column":
             return self._column(node, scopes)
-        if node.op in ("exists", "in", "scalar"):
+        if node.op in SELECTS:
             return self._sub_select(node, scopes)
         args = tuple(self._bind(arg, scopes) for arg in node.args)
         if node.op == "opaque":
@@ -85,7 +93,7 @@ class Binder:
         if key not in self.variables and column is not None:
             labels = self.schema.enums.get(column.type_name, ()) if column.type_name else ()
             kind = "text" if labels and not column.type.endswith("[]") else self.schema.kind(column.base_type)
-            self.variables[key] = Variable(kind, not column.not_null, labels)
+            self.variables[key] = Variable(kind, not column.not_null, labels, row.name.startswith(_APART))
         return key
 
     def _sub_select(self, node: Node, scopes: Scopes) -> Node:
@@ -101,24 +109,96 @@ class Binder:
         pairs = [(r, t) for r, t in zip(select.relations, tables, strict=True) if t is not None]
         scope, footing = self._tie(pairs, parts, scopes)
         inner = (*scopes, scope)
-        guards = [self._guard(row) for row in scope.values()]
+        rights = {relation.alias: relation.rights for relation in select.relations}
+        guards = [self._guard(row, rights[alias]) for alias, row in scope.items()]
         if None in guards:
             return self._give_up("policies that look at one another")
-        bound = tuple(self._bind(part, inner) for part in asked)
+        tied = self._ties(pairs, scope, parts, inner)
+        footing = "free" if tied and footing == "crowded" else footing
+        bound = (*(self._bind(part, inner) for part in asked), *self._there(scope, footing), *tied)
         wanted = select.target if node.op != "exists" else None
         target = self._bind(wanted, inner) if wanted is not None else opaque("a row")
         if outer is not None:  # what stands before IN is not in the sub-select's scope
             bound = (*bound, Node("compare", (outer, target), "="))
         where = every((*bound, *(g for g in guards if g is not None)))
-        if not self._looked_up(pairs, parts):
+        if not tied and not self._looked_up(pairs, parts):
             footing = self._data(where, footing)
-        if node.op == "exists":
-            return Node("rows", (where,), footing, node.source)
-        if outer is not None:
-            return Node("row in", (where, outer, target), footing, node.source)
-        if footing == "crowded" and self._looked_up(pairs, parts):
+        if footing == "crowded" and node.op == "scalar" and self._looked_up(pairs, parts):
             footing = "looked up"
-        return Node("row value", (where, target), footing, node.source)
+        found = Node("row value", (where, target), footing, node.source)
+        if node.op == "exists":
+            found = Node("rows", (where,), footing, node.source)
+        elif outer is not None:
+            found = Node("row in", (where, outer, target), footing, node.source)
+        self.members += [found] if tied else []
+        return found
+
+    def _there(self, scope: dict[str, Row], footing: str) -> tuple[Node, ...]:
+        """Return that the rows which nothing says must be there are."""
+        names = [f"{row.name} is there" for row in scope.values() if row.name.startswith(_APART)]
+        if footing != "free":
+            return ()
+        self.variables.update(dict.fromkeys(names, Variable("bool", nullable=False)))
+        return tuple(Node("variable", value=(name, False)) for name in names)
+
+    def _ties(
+        self,
+        pairs: list[tuple[Relation, Table]],
+        scope: dict[str, Row],
+        parts: tuple[Node, ...],
+        scopes: Scopes,
+    ) -> tuple[Node, ...]:
+        """Return, for each row that a person is asked for by, that it is of another tenant than the row at
+        hand: nobody belongs to a tenant whose rows he must not see, as long as nobody can join one."""
+        found = []
+        for relation, table in pairs:
+            demanded = self.policies(table, relation.rights) if table.row_security else None
+            asked = [(part, relation.alias) for part in parts]
+            asked += [(part, ROW) for part in conjuncts(demanded)]
+            if not any(names_person(part, alias, self.schema.persons) for part, alias in asked):
+                continue
+            keys = self._tenants_of(scope[relation.alias], relation.alias, parts, scopes)
+            if keys:
+                self.rests.add(table.qname)
+                self.variables.setdefault(TENANT, Variable("other", nullable=False))
+                here = Node("variable", value=(TENANT, False))
+                found.append(some(tuple(Node("distinct", (key, here)) for key in keys)))
+        return tuple(found)
+
+    def _tenants_of(self, row: Row, alias: str, parts: tuple[Node, ...], scopes: Scopes) -> list[Node]:
+        """Return what holds the tenant of a row: its own columns, or those of a row that a key ties it to."""
+        own = sorted(self.schema.tenant_columns(row.table))
+        if own:
+            return [Node("variable", value=(self._key(row, column), False)) for column in own]
+        for scope in reversed(scopes):
+            for other, beside in scope.items():
+                if other != alias and self._of_one_parent((alias, row.table), (other, beside.table), parts):
+                    columns = sorted(self.schema.tenant_columns(beside.table))
+                    if columns or not beside.name.startswith(_APART):
+                        names = [self._key(beside, column) for column in columns] or [TENANT]
+                        return [Node("variable", value=(name, False)) for name in names]
+        return []
+
+    def _of_one_parent(
+        self, mine: tuple[str, Table], theirs: tuple[str, Table], parts: tuple[Node, ...]
+    ) -> bool:
+        """Tell whether keys tie two rows to one row of a tenant's: that of the other, or a third."""
+        (alias, table), (other, beside) = mine, theirs
+        for key in filter(_stands, table.foreign_keys):
+            standing = self.schema.standings.get(key.references) if key.references else None
+            if standing is None or standing.table_class not in _OWNED:
+                continue
+            ends = [key.referenced_columns] if key.references == beside.qname else []
+            ends += [
+                k.columns
+                for k in filter(_stands, beside.foreign_keys)
+                if k.references == key.references and k.referenced_columns == key.referenced_columns
+            ]
+            for end in ends:
+                pairs = zip(key.columns, end, strict=True)
+                if all(_equated(parts, alias, column, other, their) for column, their in pairs):
+                    return True
+        return False
 
     def _give_up(self, why: str) -> Node:
         self.undecided.append(why)
@@ -141,17 +221,15 @@ class Binder:
             return "data"
         return footing
 
-    def _guard(self, row: Row) -> Node | None:
+    def _guard(self, row: Row, rights: str) -> Node | None:
         """Return what the policies of a sub-select's table demand of its row; None for a loop."""
-        if not row.table.row_security:
-            return Node("const", value=True)
+        demanded = self.policies(row.table, rights) if row.table.row_security else None
+        if demanded is None:
+            return TRUE
         if row.table.qname in self._open or len(self._open) > _DEEPEST:
             return None
-        demanded = self.policies(row.table)
-        if demanded is None:
-            return Node("const", value=True)
         before, self._open = self._open, (*self._open, row.table.qname)
-        bound = self._bind(demanded, ({row.table.name: row},))
+        bound = self._bind(demanded, (_around(row),))
         self._open = before
         return bound
 
@@ -171,7 +249,7 @@ class Binder:
             name, known = self._parent((relation, table), parts, {**around, **scope}) or ("", None)
             if known is None:
                 self._count += 1
-                name = f"other#{self._count}"
+                name = f"{_APART}{self._count}"
                 known = self._child((relation, table), parts, {**around, **scope})
                 footing = "crowded" if self._crowded(table) or footing == "crowded" else "free"
             self.reads.append(table.qname)
@@ -231,7 +309,29 @@ class Binder:
                     columns = zip(key.columns, key.referenced_columns, strict=True)
                     if all(_equated(parts, alias, theirs, relation.alias, mine) for mine, theirs in columns):
                         return dict.fromkeys(self.schema.tenant_columns(table), TENANT)
+        for alias, row in rows.items():
+            siblings = (relation.alias, table), (alias, row.table)
+            if not row.name.startswith(_APART) and self._of_one_parent(*siblings, parts):
+                return dict.fromkeys(self.schema.tenant_columns(table), TENANT)
         return None
+
+
+def names_person(part: Node, alias: str, persons: frozenset[str]) -> bool:
+    """Tell whether a condition holds only for rows of the person who asks: one of the row's columns is
+    equal to what says who that is."""
+    if part.op == "or":
+        return all(names_person(arg, alias, persons) for arg in part.args)
+    if part.op == "and":
+        return any(names_person(arg, alias, persons) for arg in part.args)
+    if part.op not in ("compare", "any") or part.value != "=":
+        return False
+    sides = [identity(arg) for arg in part.args]
+    column = any(side.op == "column" and side.value[0] == alias for side in sides)
+    return column and any(side.op == "variable" and side.value[0] in persons for side in sides)
+
+
+def _around(row: Row) -> dict[str, Row]:
+    return {row.table.name: row, ROW: row}
 
 
 def _stands(key: Constraint) -> bool:

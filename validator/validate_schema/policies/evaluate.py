@@ -221,6 +221,7 @@ SUB_SELECTS = ("rows", "row in", "row value")
 BRANCHING = ("case", "coalesce")
 _HANDLERS = {
     "const": lambda node, _: one(node.value),
+    "fails": lambda _, __: frozenset({FAILS}),
     "opaque": lambda _, __: frozenset({SOME, None}),  # it may raise, and may as well return
     "variable": _variable,
     "context": lambda _, world: world.values["context"] - {""} or frozenset({None}),

@@ -45,9 +45,9 @@ class Forms:
         user = question.user if any(name.startswith("user ") for name in mentioned) else ""
         same = question._replace(condition=condition, checks=tuple(checks), variables=variables, user=user)
         found = tuple(s._replace(fixed={_number(n, given): v for n, v in s.fixed.items()}) for s in scenarios)
-        ways = tuple((s.flow, s.cases, s.spelled, frozenset(s.fixed.items())) for s in found)
+        ways = tuple((s.flow, s.cases, s.spelled, frozenset(s.fixed.items()), s.own) for s in found)
         ids = (id(condition), tuple(map(id, checks)))
-        key = (ids, frozenset(variables.items()), same.kind, user, ways)
+        key = (ids, frozenset(variables.items()), same.kind, user, same.persons, ways)
         rows = self._kept("met", (condition, *checks)) if checks else condition
         return Asked(same, rows, found, {number: name for name, number in given.items()}, key)
 

@@ -5,22 +5,26 @@ joined by OR, restrictive ones by AND; USING stands in for an absent WITH CHECK;
 its roles and to those that inherit from them.
 """
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
-from ..facts.roles import PUBLIC, Roles, data_roles
-from ..model.catalog import Policy, Table
+from ..facts.roles import PUBLIC, Roles, closure, data_roles
+from ..model.catalog import Policy, QName, Table
 from ..model.reading import Flow, Judgement, Reach
-from ..model.tenancy import Standing, TableClass
+from ..model.tenancy import TableClass
+from ..sql.ident import display
 from ..sql.parse import parse, print_sql
 from ..sql.predicates import check_expression
-from ..sql.tree import TRUE, Node, every, some, walk
+from ..sql.tree import SELECTS, TRUE, Node, every, some, walk
 from .askers import Askers
 from .bind import Binder
+from .claims import identity
 from .evaluate import World
-from .questions import Case, Question, Scenario, other_tenants, whole_domain
+from .questions import Question, order_of
+from .scenarios import Ways, key_kind
 from .search import Answer, Found, Searches
-from .values import Token, Values, holds
+from .values import holds
 from .why import example, explain
 from .world import Schema
 
@@ -44,6 +48,14 @@ class Answered(NamedTuple):
     example: tuple[tuple[str, str | None], ...] = ()
 
 
+class Joining(NamedTuple):
+    """Why a person may write himself into any tenant by a table, "" where he may not as long as nobody can by
+    the tables that this `rests` on."""
+
+    why: str
+    rests: frozenset[QName] = frozenset()
+
+
 class Judge:
     """Judges tables; what two tables have in common is worked out once."""
 
@@ -53,6 +65,8 @@ class Judge:
         self._askers = askers
         self.searches = Searches()
         self._known: dict[object, Answered] = {}
+        self.app_roles = tuple(r for r in schema.tenancy.app_roles if r in roles.by_name) or (PUBLIC,)
+        self._joinable: dict[tuple[QName, str], Joining] = {}
         self._columns: dict[tuple[str, ...], frozenset[str] | None] = {}
 
     def judge(self, table: Table, role: str) -> list[Judgement]:
@@ -89,7 +103,7 @@ class Judge:
         texts = tuple(t for p in table.policies for t in (p.using, p.check) if t is not None)
         if texts not in self._columns:
             nodes = [n for text in texts for n in walk(self.schema.expand(text))]
-            apart = any(n.op in ("exists", "in", "scalar") for n in nodes)
+            apart = any(n.op in SELECTS for n in nodes)
             self._columns[texts] = None if apart else frozenset(n.value[1] for n in nodes if n.op == "column")
         names = self._columns[texts]
         standing = self.schema.standings[table.qname]
@@ -107,6 +121,7 @@ class Judge:
             own,
             columns,
             checks,
+            self.schema.memberships.get(table.qname),
             table.qname in self.schema.tenancy.null_means_global,
         )
 
@@ -128,7 +143,7 @@ class Judge:
 
     def _answer(self, table: Table, role: str, command: str, half: str, user: str = "") -> Answered:
         try:
-            return _Filter(self, table, role, command, half, user=user or role).answer()
+            return _Filter(self, table, role, command, half, user=user).answer()
         except RecursionError:  # policies of tables in sub-selects of policies, each of them deep
             return Answered(Reach.UNVERIFIED, "not decided by the text: policies that nest too deep")
 
@@ -164,6 +179,50 @@ class Judge:
         policies = self.applicable(table, role, "SELECT")
         return self.joined(policies, "using")
 
+    def joinable(self, name: QName, role: str) -> str:
+        """Return why a person may make himself a member by a row of that table, or of one that its policies
+        rest on; "" where he cannot."""
+        found = sorted(closure((name,), lambda table: self._joining(table, role).rests))
+        return next((why for table in found if (why := self._joining(table, role).why)), "")
+
+    def _joining(self, name: QName, role: str) -> "Joining":
+        key = (name, role)
+        if key not in self._joinable:
+            self._joinable[key] = self._may_join(self.schema.tables[name], role)
+        return self._joinable[key]
+
+    def _may_join(self, table: Table, role: str) -> "Joining":
+        shown, rests = f"it rests on {display(table.qname, self.schema.home)}", set[QName]()
+        for command in ("INSERT", "UPDATE"):
+            if not self.writes(table, role, command):
+                continue
+            if self.demanded(table, role) is None:
+                return Joining(f"{shown}, to which {role} may write, past any policy")
+            asked = _Filter(self, table, role, command, "check")
+            answer = asked.by_itself()
+            if answer.reach is Reach.UNSAFE:
+                return Joining(f"{shown}, where policy {answer.policy} lets a person join any tenant")
+            if answer.reach is Reach.UNVERIFIED:
+                return Joining(
+                    f"{shown}, and whether a person may join any tenant there could not be decided"
+                )
+            rests |= asked.binder.rests
+        return Joining("", frozenset(rests))
+
+    def writes(self, table: Table, role: str, command: str) -> bool:
+        """Tell whether the role may write the tenant of a row, and on INSERT the person of a membership."""
+        members = self.schema.memberships.get(table.qname, ())
+        wanted = {m.tenant for m in members} or self.schema.tenant_columns(table)
+        if command == "INSERT":
+            wanted = {*wanted, *(m.person for m in members)}
+        return all(self._privileged_on(table, column, role, command) for column in wanted)
+
+    def _privileged_on(self, table: Table, column: str, role: str, command: str) -> bool:
+        found = table.column(column)
+        grants = [*table.grants, *(found.grants if found is not None else ())]
+        holders = [table.owner, *(g.grantee for g in grants if command in g.privileges)]
+        return any(self.roles.has(role, holder) for holder in holders)
+
     def joined(self, policies: tuple[Policy, ...], half: str) -> Node:
         permissive = tuple(self.condition(p, half) for p in policies if p.permissive)
         restrictive = tuple(self.condition(p, half) for p in policies if not p.permissive)
@@ -174,6 +233,10 @@ class Judge:
         return TRUE if text is None else self.schema.expand(text)
 
 
+_OWN_ROWS = (
+    "not decided by the text: rows of another tenant pass where they name the person who asks, and nothing"
+    " says that there are none"
+)
 _BADNESS = {Reach.CLOSED: 0, Reach.SAFE: 1, Reach.UNVERIFIED: 2, Reach.UNSAFE: 3}
 
 
@@ -185,20 +248,37 @@ def condition_text(policy: Policy, half: str) -> str | None:
 class _Filter:
     """The row filter of one table for one role and command, and the question of what passes it."""
 
-    def __init__(self, judge: Judge, table: Table, role: str, command: str, half: str, *, user: str) -> None:
+    def __init__(
+        self, judge: Judge, table: Table, role: str, command: str, half: str, *, user: str = ""
+    ) -> None:
         self.owner = judge
         self.table = table
         self.role = role
-        self.user = user
+        self.user = user or role
+        self.persons_as = judge.app_roles if user else (role,)
         self.command = command
         self.half = half
         self.policies = judge.applicable(table, role, command)
 
     def answer(self) -> Answered:
-        permissive = [p for p in self.policies if p.permissive]
-        if not permissive:
+        found = self.by_itself()
+        if found.reach is not Reach.SAFE:
+            return found
+        rests = [(name, role) for name in sorted(self.binder.rests) for role in self.persons_as]
+        doubts = (self.owner.joinable(name, role) for name, role in rests)
+        doubt = next((d for d in doubts if d), None)
+        return found if doubt is None else Answered(Reach.UNVERIFIED, doubt, self._suspect())
+
+    def by_itself(self) -> Answered:
+        """Return the verdict that holds while nobody makes himself a member of a tenant."""
+        if not any(p.permissive for p in self.policies):
             return Answered(Reach.CLOSED, "no permissive policy for this command applies to the role")
-        found = self.owner.searches.answer(self.question, self._scenarios())
+        ways = self._ways
+        found = self.owner.searches.answer(self.question, ways.strange())
+        if found.answer is Answer.NO:
+            found = self.owner.searches.answer(self.question, ways.own())
+            if found.answer is Answer.YES and self.half == "using":
+                return Answered(Reach.UNVERIFIED, _OWN_ROWS, self._suspect())
         if found.answer is Answer.YES:
             return self._unsafe(found)
         if found.answer is Answer.UNDECIDED:
@@ -206,37 +286,41 @@ class _Filter:
         return Answered(Reach.SAFE, "every branch binds the tenant")
 
     @cached_property
-    def _first(self) -> Flow:
-        return Flow.WRITE if self.half == "check" else Flow.READ
+    def _ways(self) -> Ways:
+        owner, half = self.owner, self.half
+        return Ways(
+            owner.schema,
+            self.table,
+            self.command,
+            half,
+            self.question,
+            nameless=owner.schema.principals.is_nobody(self.role),
+            writes=half == "check" and owner.writes(self.table, self.role, self.command),
+        )
 
     @cached_property
     def binder(self) -> Binder:
-        return Binder(self.owner.schema, self.table, lambda t: self.owner.demanded(t, self.role))
+        judge, own = self.owner, self.role
+        return Binder(judge.schema, self.table, lambda table, role: judge.demanded(table, role or own))
 
     @cached_property
     def question(self) -> Question:
         bound = self.binder.bind(self.owner.joined(self.policies, self.half))
         checks = tuple(self._checks())
-        return Question(bound, self.binder.variables, self._key_kind(), self.user, checks)
+        schema, variables = self.owner.schema, self.binder.variables
+        for name in self._personal(bound, schema.persons):
+            variables[name] = variables[name]._replace(personal=True)
+        kind, persons = key_kind(schema, self.table), tuple(sorted(schema.persons & set(order_of((bound,)))))
+        return Question(bound, variables, kind, self.user, checks, persons)
 
-    def _key_kind(self) -> str:
-        """Return the kind of the tenant's key: the table's own, or that of the tables it hangs from."""
-        schema = self.owner.schema
-        for name in (self.table.qname, *self.standing.path):
-            table = schema.tables.get(name)
-            names = self._tenant_names(schema.tenant_columns(table)) if table is not None else frozenset()
-            for column in table.columns if table is not None else ():
-                if column.name in names:
-                    return schema.kind(column.base_type)
-        return "uuid"
-
-    def _tenant_names(self, own: frozenset[str]) -> frozenset[str]:
-        standing = self.standing
-        return frozenset({standing.column}) if standing.column in own and standing.column else own
-
-    @property
-    def standing(self) -> Standing:
-        return self.owner.schema.standings[self.table.qname]
+    def _personal(self, bound: Node, persons: frozenset[str]) -> Iterator[str]:
+        """Yield the variables of rows that a condition compares with the person who asks."""
+        for node in walk(bound):
+            if node.op == "compare":
+                sides = [identity(arg) for arg in node.args]
+                names = {side.value[0] for side in sides if side.op == "variable"}
+                if names & persons:
+                    yield from names & self.binder.variables.keys()
 
     def _checks(self) -> list[Node]:
         """Bind the CHECKs of the table; columns that only they read may hold anything."""
@@ -249,55 +333,23 @@ class _Filter:
         del self.binder.undecided[before:]
         return bound
 
-    def _scenarios(self) -> list[Scenario]:
-        question = self.question
-        owned = self._owner_keys()
-        generic, spelled = other_tenants(question)
-        kept = {key: whole_domain(question, key) - {None} for key in owned}
-        rows, keys = ([*dict.fromkeys(case.tenant for case in cases)] for cases in (generic, spelled))
-        found = [
-            Scenario(self._first, generic, spelled, kept),
-            Scenario(
-                Flow.FAIL_OPEN,
-                tuple(Case(tenant, context) for context in (None, "") for tenant in rows),
-                tuple(Case(tenant, context) for context in (None, "") for tenant in keys),
-                kept,
-            ),
-        ]
-        return [*found, *self._nobody(owned)]
-
-    def _owner_keys(self) -> list[str]:
-        """Return the variables of an inherited table that lead to its owner."""
-        standing = self.standing
-        if standing.table_class is not TableClass.INHERITED or not standing.path:
-            return []
-        keys = [k for k in self.table.foreign_keys if k.references == standing.path[0]]
-        return [f"row.{c}" for k in keys for c in k.columns if f"row.{c}" in self.question.variables]
-
-    def _nobody(self, owned: list[str]) -> list[Scenario]:
-        """Return the scenario of a row that belongs to no tenant, where there can be one."""
-        mine = Token("A", self.question.exact)
-        if self.table.qname in self.owner.schema.tenancy.null_means_global and self.command == "SELECT":
-            return []
-        if owned:
-            variables = self.question.variables
-            loose: dict[str, Values] = {k: frozenset({None}) for k in owned if variables[k].nullable}
-            rows = tuple(Case(Token("B", self.question.exact), context) for context in (mine, None, ""))
-            return [Scenario(Flow.NULL_TENANT, rows, (), loose)] if len(loose) == len(owned) else []
-        own = self._tenant_names(self.owner.schema.tenant_columns(self.table))
-        columns = [c for c in self.table.columns if c.name in own]
-        unowned = tuple(Case(None, context) for context in (mine, None, ""))
-        nullable = columns and not any(c.not_null for c in columns)
-        return [Scenario(Flow.NULL_TENANT, unowned, (), {})] if nullable else []
-
     def _unsafe(self, found: Found) -> Answered:
         world, flow = found.world, found.flow
         if world is None or flow is None:
             raise ValueError("an answer without its example")
         policy, branch = self._branch(world)
+        if flow in (Flow.READ, Flow.WRITE) and self._by_membership(policy, world):
+            flow = Flow.ANYWHERE
         reason = explain(branch, world, flow)
         shown = _sql(condition_text(policy, self.half) or "true", branch)
         return Answered(Reach.UNSAFE, reason, policy.name, shown, flow, example(world))
+
+    def _by_membership(self, policy: Policy, world: World) -> bool:
+        """Tell whether it is a membership of some other tenant that opens the policy."""
+        without = {id(node): frozenset({False}) for node in self.binder.members}
+        if not without or not policy.permissive:
+            return False
+        return not holds(World(world.values, world.literals, without).of(self.binder_again(policy)))
 
     def _branch(self, world: World) -> tuple[Policy, tuple[Node, ...]]:
         """Return the permissive policy that lets the row through, and its branch."""

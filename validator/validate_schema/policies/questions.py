@@ -40,23 +40,25 @@ class Case(NamedTuple):
 
 class Scenario(NamedTuple):
     """One way to leak: its cases, concrete ones for when the first leave it open, and the values of
-    variables that it decides."""
+    variables that it decides. `own`: the person who asks may be named in the row."""
 
     flow: Flow
     cases: tuple[Case, ...]
     spelled: tuple[Case, ...]
     fixed: Mapping[str, Values]
+    own: bool = False
 
 
 class Question(NamedTuple):
     """A bound condition, its variables, the kind of the tenant key, who asks, and CHECKs that every row
-    meets."""
+    meets. `persons` are the variables that say which person asks."""
 
     condition: Node
     variables: Mapping[str, Variable]
     kind: str
     user: str
     checks: tuple[Node, ...] = ()
+    persons: tuple[str, ...] = ()
 
     @property
     def exact(self) -> bool:
@@ -140,27 +142,40 @@ def order_of(conditions: tuple[Node, ...]) -> list[str]:
     return list(dict.fromkeys(n.value[0] for c in conditions for n in walk(c) if n.op == "variable"))
 
 
-def domains_of(question: Question, case: Case, literals: Literals) -> dict[str, Values]:
+def domains_of(question: Question, case: Case, literals: Literals, *, own: bool = False) -> dict[str, Values]:
+    """Return what each variable may hold. The person who asks is any, or one whom a literal names; rows that
+    nothing ties to the row at hand may name him, the row and its parents where they are his `own`."""
     fresh = tuple(Token(f"other {n}") for n in range(min(4, max(2, len(question.variables)))))
     given = _shown(case.context, question.kind)
     values: dict[str, Values] = {TENANT: frozenset({case.tenant}), "context": frozenset({given})}
     keys = {case.tenant, case.context if isinstance(case.context, (Token, Number)) else given} - {None, ""}
     if all(isinstance(key, Token) for key in keys):  # the same for every case that stands for all
         keys |= {Token("A", question.exact), Token("B", question.exact)}
+    asking = {name: Token(f"person {n}") for n, name in enumerate(question.persons)}
     for name, variable in question.variables.items():
         if name != TENANT:
             values[name] = _domain(variable, literals, fresh, keys, question.kind)
+            if variable.personal and not own:
+                values[name] -= {""}  # a row that names nobody is as far from one's own as any
+            if asking and _may_name(variable, values[name]) and (own or variable.apart):
+                values[name] |= set(asking.values())
     words = sorted(literals.words) if len(literals.words) <= 16 else []
     settable = frozenset(
         {None, "true", "false", *words, *fresh[:2], *(_shown(k, question.kind) for k in keys)}
     )
     for name in order_of((question.condition, *question.checks)):
-        if name.startswith("claim context "):
+        if name in asking:
+            values[name] = frozenset({asking[name], *(w for w in words if w)})
+        elif name.startswith("claim context "):
             values[name] = frozenset({case.context if case.context != "" else FAILS})
         elif name.startswith(("setting ", "claim ")):
             values[name] = settable
     values["user current_user"] = values["user session_user"] = one(question.user)
     return values
+
+
+def _may_name(variable: Variable, values: Values) -> bool:
+    return variable.kind in ("text", "uuid", "int") and not variable.labels and SOME not in values
 
 
 def _domain(

@@ -1,11 +1,14 @@
 """What one policy says by itself: the settings it reads, what breaks a session, what runs per row."""
 
+from collections.abc import Iterator
 from functools import cached_property
 
-from ..model.catalog import Policy, Table
+from ..model.catalog import Policy, QName, Table
 from ..model.reading import PolicyReading
 from ..sql.parse import parse
-from ..sql.tree import Node, walk
+from ..sql.tree import SELECTS, Node, Select, conjuncts, walk
+from .bind import names_person
+from .claims import identity, variable_name
 from .world import Schema
 
 _UNSET = "current_setting('{}') without missing_ok fails in a session that never set it"
@@ -36,7 +39,23 @@ class Reader:
         unwrapped = dict.fromkeys(name for node in plain for name in self._per_row(node))
         brittle = [_UNSET.format(name) for name, missing_ok in settings if not missing_ok]
         brittle += list(dict.fromkeys(self._empty_casts(nodes)))
-        return (tuple(settings), tuple(undecided), tuple(unwrapped), tuple(brittle))
+        lone = dict.fromkeys(name for n in nodes if n.op == "scalar" for name in self._lone(n.value))
+        return (tuple(settings), tuple(undecided), tuple(unwrapped), tuple(brittle), tuple(lone))
+
+    def _lone(self, select: Select) -> Iterator[QName]:
+        """Yield the table of memberships that a sub-select takes one row of, where it may find several."""
+        for relation in select.relations if len(select.relations) == 1 else ():
+            name = QName(relation.schema or self.schema.home, relation.name)
+            for membership in self.schema.memberships.get(name, ()):
+                persons = frozenset({variable_name(membership.variable)})
+                picked = any(names_person(p, relation.alias, persons) for p in conjuncts(select.where))
+                target = identity(select.target) if select.target is not None else None
+                one = any(
+                    i.unique and set(i.columns) == {membership.person}
+                    for i in self.schema.tables[name].indexes
+                )
+                if picked and not one and target and target.value == (relation.alias, membership.tenant):
+                    yield name
 
     def _setting(self, value: tuple[str, bool]) -> tuple[str, bool]:
         name, strict = value
@@ -57,7 +76,7 @@ class Reader:
                 found.append(f"{schema}.{name}()" if schema else f"{name}()")
         for arg in node.args:
             found += self._per_row(arg)
-        if node.op in ("exists", "in", "scalar"):
+        if node.op in SELECTS:
             for part in (node.value.where, node.value.target if node.value.relations else None):
                 found += self._per_row(part) if part is not None else []
         return found

@@ -75,7 +75,8 @@ class _Search:
         return Found(Answer.UNDECIDED, why=tuple(undecided)) if undecided else Found(Answer.NO)
 
     def _case(self, case: Case, scenario: Scenario) -> Found:
-        values = domains_of(self.question, case, self.literals) | dict(scenario.fixed)
+        values = domains_of(self.question, case, self.literals, own=scenario.own)
+        values |= dict(scenario.fixed)
         world = World(values, self.literals, {})
         if True not in world.truth(self.question.condition):
             return Found(Answer.NO)

@@ -10,6 +10,8 @@ _OPENINGS = {
     Flow.WRITE: "rows can be written for other tenants",
     Flow.FAIL_OPEN: "rows pass while the tenant context is unset or empty",
     Flow.NULL_TENANT: "rows that belong to no tenant pass for every tenant",
+    Flow.ANYWHERE: "a member of any tenant passes for the rows of every tenant",
+    Flow.JOIN: "whoever asks can write the row that makes him a member of any tenant",
 }
 
 
@@ -19,7 +21,9 @@ def explain(branch: tuple[Node, ...], world: World, flow: Flow) -> str:
     nodes = [n for part in branch for n in walk(part)]
     columns = sorted({str(n.value[1]) for n in nodes if n.op == "column"})
     settings = sorted({str(n.value[0]) for n in nodes if n.op == "setting"})
-    if flow in (Flow.FAIL_OPEN, Flow.NULL_TENANT):
+    if flow is Flow.ANYWHERE:
+        return f"{opening}: that he belongs to the tenant of the row is not asked"
+    if flow in (Flow.FAIL_OPEN, Flow.NULL_TENANT, Flow.JOIN):
         return opening
     others = [name for name in world.values if name.startswith("setting ")]
     free = [name.removeprefix("setting ") for name in others if name.removeprefix("setting ") in settings]

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
-from ..facts.context import is_setting, is_vouched_for
+from ..facts.context import is_vouched_for
 from ..model.catalog import Catalog, Function, QName, Table
+from ..model.principals import Kind, Membership, Principals, Variable
 from ..model.tenancy import Standing, TableClass, Tenancy
-from ..sql import plpgsql, syntax
-from ..sql.parse import parse, read
+from ..sql.parse import parse
 from ..sql.parser import Unreadable
-from ..sql.routines import read_body
-from ..sql.tree import CONTEXT, Node, deeper, opaque, walk
+from ..sql.tree import CONTEXT, ROW, SELECTS, Node, Select, deeper, opaque, walk
+from .bodies import Names, parameters_of, returned_by
+from .claims import OWN_CLAIMS, canonical, claim_of, holds_claims, platform_body, variable_name, variable_of
 from .values import _FUNCTIONS as BUILTIN
 
 _DEEPEST = 6
@@ -27,6 +29,7 @@ class Schema:
         self.catalog = catalog
         self.tenancy = tenancy
         self.home = catalog.server.default_schema
+        self.principals = Principals()
         self._expanded: dict[str, Node] = {}
         self._room = 0
 
@@ -54,8 +57,30 @@ class Schema:
         return {name: tuple(functions) for name, functions in found.items()}
 
     @cached_property
+    def names(self) -> Names:
+        return Names(lambda schema, name: self.tables.get(QName(schema or self.home, name)))
+
+    @cached_property
+    def context(self) -> Variable | None:
+        """The variable that holds the tenant."""
+        return canonical(self.tenancy.setting) if self.tenancy.setting else None
+
+    @cached_property
     def setting(self) -> str | None:
         return self.tenancy.setting.lower() if self.tenancy.setting else None
+
+    @cached_property
+    def persons(self) -> frozenset[str]:
+        """The names of the variables that say which person asks."""
+        return frozenset(variable_name(v.variable) for v in self.principals.of_kind(Kind.PERSON))
+
+    @cached_property
+    def memberships(self) -> Mapping[QName, tuple[Membership, ...]]:
+        """What ties people to tenants, by table."""
+        found: dict[QName, list[Membership]] = {}
+        for membership in self.principals.memberships:
+            found.setdefault(membership.table, []).append(membership)
+        return {name: tuple(several) for name, several in found.items()}
 
     @cached_property
     def level_columns(self) -> frozenset[str]:
@@ -97,7 +122,7 @@ class Schema:
     def _expand(self, text: str) -> Node:
         self._room = _MOST_NODES
         try:
-            found = self._inline(parse(text), 0)
+            found = self._inline(_of_the_row(parse(text)), 0)
         except (Unreadable, RecursionError):
             return opaque(_TOO_MUCH)
         return opaque(_TOO_MUCH) if deeper(found, _MOST_LEVELS) else found
@@ -107,8 +132,10 @@ class Schema:
         if self._room < 0:
             raise Unreadable(_TOO_MUCH)
         args = tuple(self._inline(arg, depth) for arg in node.args)
-        if node.op in ("exists", "in", "scalar"):
+        if node.op in SELECTS:
             return self._inline_select(node._replace(args=args), depth)
+        if node.op == "any" and node.value == "=" and (listed := _listed(args[1])) is not None:
+            return Node("in", (args[0],), listed, node.source)
         if node.op == "setting":
             return self._context(node)
         if node.op == "wrapped":
@@ -117,16 +144,31 @@ class Schema:
             return node._replace(args=args, value=self._cast_to(node.value))
         if node.op != "call":
             return node._replace(args=args)
-        claim = _claim(args, node.value[1])
+        claim = claim_of(node._replace(args=args))
         if claim is not None:
-            return claim
+            (setting, strict), path = claim[0].value, claim[1]
+            return Node("variable", value=(self._name(setting, path), strict), source=node.source)
+        if holds_claims(node._replace(args=args)):
+            return node._replace(args=args)
         return self._called(node._replace(args=args), depth)
 
     def _context(self, node: Node) -> Node:
         name, missing_ok = node.value
-        if is_setting(name, self.tenancy):
-            return Node("variable", value=("context", not missing_ok), source=node.source)
-        return Node("variable", value=(f"setting {name}", not missing_ok), source=node.source)
+        variable = canonical(name)
+        held = self._name(variable_name(Variable(variable.setting)), variable.path)
+        return Node("variable", value=(held, not missing_ok), source=node.source)
+
+    def _name(self, held: str, path: tuple[str, ...]) -> str:
+        """Return the name of the variable that is a setting, or a claim of one, by its name."""
+        found = variable_of(held, self.context)
+        if found is None:
+            return held
+        variable = Variable(found.setting, (*found.path, *path))
+        if variable == self.context:
+            return "context"
+        if self.context == Variable(found.setting) and path and path[0] not in OWN_CLAIMS:
+            return variable_name(variable).replace(f"claim {found.setting} ", "claim context ", 1)
+        return variable_name(variable)
 
     def _cast_to(self, to: str) -> str:
         suffix = "[]" if to.endswith("[]") else ""
@@ -144,12 +186,12 @@ class Schema:
         calls = [r.call for r in select.relations if r.call is not None]
         if calls:
             if node.op == "in" and len(select.relations) == 1 and select.where is None:
-                return Node("compare", (node.args[0], self._inline(calls[0], depth)), "=", node.source)
+                return _among(node.args[0], self._inline(calls[0], depth), node.source)
             return opaque("a function in FROM", node.args)
         where = self._inline(select.where, depth) if select.where is not None else None
         target = self._inline(select.target, depth) if select.target is not None else None
         if not select.relations and where is None and node.op == "in" and target is not None:
-            return Node("compare", (node.args[0], target), "=", node.source)
+            return _among(node.args[0], target, node.source)
         return node._replace(value=select._replace(where=where, target=target))
 
     def _called(self, node: Node, depth: int) -> Node:
@@ -158,14 +200,14 @@ class Schema:
         body = None
         if function is not None and depth < _DEEPEST:
             body = self._body(function, node.args, depth)
+        if body is None and not node.args and (known := platform_body(schema, name)) is not None:
+            body = self._inline(known, depth + 1)
         if self._is_helper(schema, name) and not node.args:
-            readable = body is not None and all(
-                n.op not in ("opaque", "exists", "in", "scalar") for n in walk(body)
-            )
+            readable = body is not None and all(n.op not in ("opaque", *SELECTS) for n in walk(body))
             return body if body is not None and readable else CONTEXT._replace(source=node.source)
         if body is not None:
             return body
-        if function is None and (schema is not None or name not in _KNOWN_CALLS):
+        if function is None and (schema is not None or name not in (*_KNOWN_CALLS, "array_agg")):
             plain = name.startswith("operator ")
             return opaque(f"the {name}" if plain else f"the function {_shown(schema, name)}", node.args)
         if function is not None:
@@ -176,7 +218,7 @@ class Schema:
         found = [
             f
             for f in self.functions.get(name, ())
-            if (schema is None or f.schema == schema) and len(_parameters(f)) == arguments
+            if (schema is None or f.schema == schema) and len(parameters_of(f)) == arguments
         ]
         return found[0] if len(found) == 1 else None
 
@@ -184,81 +226,46 @@ class Schema:
         return is_vouched_for(QName(schema or self.home, name), self.tenancy)
 
     def _body(self, function: Function, args: tuple[Node, ...], depth: int) -> Node | None:
-        """Return what a function returns, as an expression of its arguments; None if that cannot be
-        read: several statements, tables, or settings of its own."""
-        own = [s for s in function.settings if not s.startswith("search_path=")]
-        if function.body is None or own or function.kind != "function":
+        """Return what a function returns, as an expression of its arguments; None if that cannot be read."""
+        found = returned_by(function, args, self.names)
+        if found is None:
             return None
-        tree = _returned(function)
-        if tree is None or any(n.op in ("exists", "in", "scalar") for n in walk(tree)):
-            return None
-        names = _parameters(function)
-        given: dict[object, Node] = {i + 1: arg for i, arg in enumerate(args)}
-        given |= {n: arg for n, arg in zip(names, args, strict=True) if n}
-        tree = _substituted(tree, given)
-        if any(
-            n.op in ("column", "param") and n not in args
-            for n in walk(tree)
-            if n.source is not None and n.op == "param"
-        ):
-            return None
-        inlined = self._inline(tree, depth + 1)
+        inlined = self._inline(found, depth + 1)
         returned = self.kind(function.returns or "")
-        return Node("cast", (inlined,), returned) if returned != "other" else inlined
+        plain = returned == "other" or inlined.op in SELECTS
+        return inlined if plain else Node("cast", (inlined,), returned)
+
+
+def _of_the_row(node: Node) -> Node:
+    """Return a policy's expression with its own columns named as the row's, wherever they are put."""
+    if node.op == "column" and node.value[0] is None:
+        return node._replace(value=(ROW, node.value[1]))
+    return node._replace(args=tuple(map(_of_the_row, node.args)))
+
+
+def _among(left: Node, value: Node, source: Any) -> Node:
+    """Return the comparison with what a function returns, row by row where it returns rows."""
+    if value.op == "scalar":
+        return Node("in", (left,), value.value, source)
+    return Node("compare", (left, value), "=", source)
+
+
+def _listed(array: Node) -> Select | None:
+    """Return the sub-select whose values an array is made of; None for any other array."""
+    array = _or_empty(array)
+    call = _or_empty(array.value.target) if array.op == "scalar" and array.value.target else None
+    if call is None or call.op != "call" or call.value != (None, "array_agg"):
+        return None
+    found: Select = array.value._replace(target=call.args[0])
+    return found
+
+
+def _or_empty(array: Node) -> Node:
+    """Return the array without what stands in for none."""
+    while array.op == "cast" or (array.op == "coalesce" and array.args[-1].op in ("const", "array", "cast")):
+        array = array.args[0]
+    return array
 
 
 def _shown(schema: str | None, name: str) -> str:
     return f"{schema}.{name}()" if schema else f"{name}()"
-
-
-def _parameters(function: Function) -> tuple[str, ...]:
-    if not function.arguments:
-        return ()
-    words = [part.strip().split(" ") for part in function.arguments.split(", ")]
-    return tuple(w[0].strip('"') if len(w) > 1 else "" for w in words)
-
-
-def _returned(function: Function) -> Node | None:
-    """Return the one expression that a body consists of; None where it does more than return that."""
-    try:
-        body = read_body(function.language, function.body or "", function.arguments, function.returns or "")
-    except Unreadable:
-        return None
-    value = _sole_return(body.function) if body.function is not None else _sole_target(body.statements)
-    return read(value) if value is not None else None
-
-
-def _sole_return(function: plpgsql.Function) -> syntax.Node | None:
-    if function.body.handlers or any(declared.line for declared in function.declared):
-        return None
-    found = function.body.body
-    return found[0].value if len(found) == 1 and isinstance(found[0], plpgsql.Return) else None
-
-
-def _sole_target(statements: tuple[syntax.Node, ...]) -> syntax.Node | None:
-    found = statements[0] if len(statements) == 1 else None
-    if not isinstance(found, syntax.Select) or len(found.targets) != 1:
-        return None
-    return found.targets[0].value if found == syntax.Select(found.targets) else None
-
-
-def _substituted(node: Node, given: Mapping[object, Node]) -> Node:
-    if node.op == "param" and node.value in given:
-        return given[node.value]
-    if node.op == "column" and node.value[1] in given:
-        return given[node.value[1]]
-    return node._replace(args=tuple(_substituted(arg, given) for arg in node.args))
-
-
-def _claim(args: tuple[Node, ...], name: str) -> Node | None:
-    """Return the variable for one claim of a setting that holds JSON."""
-    if name != "operator ->>" or len(args) != 2 or args[0].op != "cast" or args[0].value != "json":
-        return None
-    key = args[1].args[0] if args[1].op == "cast" else args[1]
-    held = args[0].args[0]
-    while held.op in ("nullif", "cast"):
-        held = held.args[0]
-    if key.op != "const" or held.op != "variable":
-        return None
-    setting, strict = held.value
-    return Node("variable", value=(f"claim {setting} {key.value}", strict))

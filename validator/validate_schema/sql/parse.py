@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from msgspec.structs import replace
+
 from . import syntax as s
 from .parser import Unreadable
 from .reading import print_expression, read_expression
@@ -178,12 +180,29 @@ def _sub_select(found: s.Exists | s.ScalarSelect | s.AnySelect | s.ArraySelect) 
         return Node("exists", value=select)
     if isinstance(found, s.ScalarSelect):
         return _wrapped(select) if _bare(select) else Node("scalar", value=select)
+    if isinstance(found, s.ArraySelect) and select.target is not None:
+        listed = Node("call", (select.target,), (None, "array_agg"))
+        return Node("scalar", value=select._replace(target=listed))
     if isinstance(found, s.AnySelect) and (found.operator, found.schema, found.every) == ("=", "", False):
         left = read(found.left)
         if left.op == "row" or select.target is None:
             return opaque("a sub-select of several columns")
         return Node("in", (left,), select)
     return opaque("a sub-select with ALL")
+
+
+def _tested(found: s.Exists | s.AnySelect) -> Node:
+    """EXISTS, and IN, over a UNION: what holds over one of its halves."""
+    query = found.query
+    plain = isinstance(query, s.Compound) and query.queries is None and not query.rest
+    if not (isinstance(query, s.Compound) and plain and query.operator == "union") or _of_all(found):
+        return _sub_select(found)
+    halves = (_tested(replace(found, query=half)) for half in (query.left, query.right))
+    return Node("or", tuple(half._replace(source=found) for half in halves))
+
+
+def _of_all(found: s.Node) -> bool:
+    return isinstance(found, s.AnySelect) and found.every
 
 
 def _wrapped(select: Select) -> Node:
@@ -195,14 +214,14 @@ def _bare(select: Select) -> bool:
     return not select.relations and select.where is None
 
 
-_UNUSUAL = frozenset({"group_clause", "limit_count", "limit_offset", "having_clause", "window_clause"})
+_UNUSUAL = frozenset({"group_clause", "limit_offset", "having_clause", "window_clause"})
 
 
 def read_select(found: s.Query) -> Select | None:
     """Return a plain sub-select: tables, inner joins and a condition. None for anything else."""
     if not isinstance(found, s.Select) or found.values or found.queries is not None:
         return None
-    if not _UNUSUAL.isdisjoint(name for name, _ in found.rest):
+    if not _UNUSUAL.isdisjoint(name for name, _ in found.rest) or not _some_rows(found):
         return None
     relations: list[Relation] = []
     conditions: list[Node] = []
@@ -212,6 +231,12 @@ def read_select(found: s.Query) -> Select | None:
         conditions.append(read(found.where))
     target = read(found.targets[0].value) if len(found.targets) == 1 else None
     return Select(tuple(relations), every(tuple(conditions)) if conditions else None, target)
+
+
+def _some_rows(found: s.Select) -> bool:
+    """Tell whether a LIMIT, if there is one, leaves a row: any that fits, as nothing says which."""
+    limit = dict(found.rest).get("limit_count")
+    return limit is None or (isinstance(limit, s.Const) and isinstance(limit.value, int) and limit.value > 0)
 
 
 def _from(item: s.Node, relations: list[Relation], conditions: list[Node]) -> bool:
@@ -238,7 +263,7 @@ def _set_returning(item: s.FromCall, relations: list[Relation]) -> bool:
 
 
 _READERS: dict[type[s.Node], Callable[[Any], Node]] = {
-    s.AnySelect: _sub_select,
+    s.AnySelect: _tested,
     s.And: lambda n: Node("and", read_all(n.args)),
     s.Array: lambda n: Node("array", read_all(n.items)),
     s.ArraySelect: _sub_select,
@@ -252,7 +277,7 @@ _READERS: dict[type[s.Node], Callable[[Any], Node]] = {
     s.Column: _column,
     s.Const: _constant,
     s.Distinct: lambda n: _not(Node("distinct", (read(n.left), read(n.right))), n.negated),
-    s.Exists: _sub_select,
+    s.Exists: _tested,
     s.In: _in,
     s.Not: lambda n: Node("not", (read(n.arg),)),
     s.NullIf: lambda n: Node("nullif", (read(n.value), read(n.other))),

@@ -26,3 +26,18 @@ def setting_of(node: Node) -> Setting | None:
     given = more[0].value if more and isinstance(more[0], Const) else False
     missing_ok = given is True or (isinstance(given, str) and given.lower().startswith("t"))
     return Setting(name.value, missing_ok)
+
+
+_ONE_CLAIM, _CLAIMS = "request.jwt.claim", "request.jwt.claims"
+
+
+def claim_setting(name: str) -> tuple[str, tuple[str, ...]]:
+    """Return a setting as one that holds JSON and the path of a claim there, () for a setting that holds
+    one value. What PostgREST once gave each claim, it gives all of them together now: they say the same.
+    Source: PostgREST's documentation, "Transaction-Scoped Settings" and its changelog of version 9."""
+    name = name.lower()
+    if name == _ONE_CLAIM:
+        return _CLAIMS, ()
+    if name.startswith(f"{_ONE_CLAIM}."):
+        return _CLAIMS, (name.removeprefix(f"{_ONE_CLAIM}."),)
+    return name, ()

@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 
 class Relation(NamedTuple):
     """A table in a FROM clause; `alias` is the name that columns are qualified with. `call` is set
-    where the rows come from a function."""
+    where the rows come from a function; `rights` names the role that reads it, "" for the one that asks."""
 
     schema: str
     name: str
     alias: str
     call: "Node | None" = None
+    rights: str = ""
 
 
 class Select(NamedTuple):
@@ -37,6 +38,8 @@ class Node(NamedTuple):
 TRUE = Node("const", value=True)
 FALSE = Node("const", value=False)
 CONTEXT = Node("context")
+ROW = "the row"  # qualifies the columns of the row that a condition is about
+SELECTS = ("exists", "in", "scalar")
 
 
 def opaque(what: str, args: tuple[Node, ...] = ()) -> Node:
@@ -64,7 +67,7 @@ def deeper(node: Node, levels: int) -> bool:
 
 
 def _below(node: Node) -> tuple[Node, ...]:
-    parts = (node.value.where, node.value.target) if node.op in ("exists", "in", "scalar") else ()
+    parts = (node.value.where, node.value.target) if node.op in SELECTS else ()
     return (*node.args, *(part for part in parts if part is not None))
 
 

@@ -87,7 +87,8 @@ def _compared(node: s.Node) -> _Sides | None:
         case s.In(value=value, items=items, negated=False):
             return (value,), items
         case s.AnySelect(operator="=", left=left, query=query, every=False):
-            return (left,), (query,)
+            targets = query.targets if isinstance(query, s.Select) else ()
+            return (left,), tuple(target.value for target in targets if target.value is not None)
     return None
 
 
@@ -100,7 +101,7 @@ def _column(nodes: tuple[s.Node, ...]) -> str | None:
 
 
 def _helpers(catalog: Catalog) -> dict[QName, str]:
-    """Functions without arguments that read a setting, themselves or through one another."""
+    """Functions without arguments that read a setting, themselves or through one another, and no table."""
     calls = {f.qname: _calls(f) for f in catalog.functions if f.body and not f.arguments}
     found = dict(_PLATFORM)
     for name, made in calls.items():
@@ -116,10 +117,12 @@ def _helpers(catalog: Catalog) -> dict[QName, str]:
 
 
 def _calls(function: Function) -> list[s.Call]:
-    """Return what a body calls, in the order of the text; nothing where it cannot be read."""
+    """Return what a body calls, in the order of the text; nothing if it reads a table or cannot be read."""
     try:
         body = read_body(function.language, function.body or "", "", function.returns or "")
     except Unreadable:
         return []
-    nodes = s.walk(*body.statements) if body.function is None else s.walk(body.function)
+    nodes = [*(s.walk(*body.statements) if body.function is None else s.walk(body.function))]
+    if any(isinstance(node, s.Table) for node in nodes):
+        return []
     return [node for node in nodes if isinstance(node, s.Call)]

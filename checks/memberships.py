@@ -1,0 +1,158 @@
+"""RLS: who belongs to which tenant, where a table of memberships says so."""
+
+from collections.abc import Iterator
+
+from validate_schema.pack import Facts, Flaw, Promise, Remedy, Severity, Undecided, check
+from validate_schema.pack.model import reading
+from validate_schema.pack.subjects import TablePolicy
+
+from ._policies import Subject, defects, permissive, policies_of, verdict
+
+_MEMBER = """
+    create table member (
+        org_id uuid not null references organization (id),
+        user_id uuid not null,
+        role text not null default 'member',
+        primary key (org_id, user_id)
+    );
+    alter table member enable row level security;
+    alter table member force row level security;
+    grant select, insert, update, delete on member to app_user;
+    create table invoice (id uuid primary key, org_id uuid not null references organization (id));
+    alter table invoice enable row level security;
+    alter table invoice force row level security;
+    grant select, insert, update, delete on invoice to app_user;
+"""
+_WHO = "nullif(current_setting('app.user_id', true), '')::uuid"
+_MINE = f"(select m.org_id from member m where m.user_id = {_WHO})"
+_OWN = f"    create policy own on member for select using (user_id = {_WHO});\n"
+_BOUND = f"    create policy members on invoice using (org_id in {_MINE});\n"
+
+
+def joining_policies(facts: Facts) -> Iterator[Subject]:
+    """Permissive policies for INSERT, UPDATE or ALL on tables of memberships."""
+    tables = {m.table for m in facts.principals.memberships}
+    found = permissive(facts, "RLS017", ("ALL", "INSERT", "UPDATE"))
+    return (s for s in found if s.table.qname in tables or "RLS017" in defects(s, facts))
+
+
+def member_policies(facts: Facts) -> Iterator[Subject]:
+    """Permissive policies of schemas in which a table says who belongs to which tenant."""
+    if facts.principals.memberships:
+        yield from permissive(facts, "RLS018", ("ALL", "SELECT", "INSERT", "UPDATE", "DELETE"))
+
+
+def asking_policies(facts: Facts) -> Iterator[TablePolicy]:
+    """Policies of schemas in which a table says who belongs to which tenant."""
+    if facts.principals.memberships:
+        yield from policies_of(facts)
+
+
+@check(
+    "RLS017",
+    "A person may join any tenant",
+    subjects=joining_policies,
+    severity=Severity.ERROR,
+    remediable=False,
+    promise=Promise("{n} policies for writing memberships keep strangers out", place=55),
+    explains=("rows", "writes"),
+    why="Whoever is logged in writes himself into a tenant, and then every policy that asks for members lets him in.",
+    bad=f"{_MEMBER}{_BOUND}    create policy own on member using (user_id = {_WHO});\n",
+    good=f"""{_MEMBER}{_BOUND}{_OWN}    create policy invite on member for insert
+        with check (org_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+""",
+)
+def joinable(subject: Subject, facts: Facts) -> Flaw | Undecided | None:
+    """A policy lets whoever asks write a row that makes him a member of a tenant he is not in.
+
+    Examined: the policies for INSERT, UPDATE or ALL of the tables that policies ask for the tenants of a
+    person, where an app role may write the tenant (by INSERT, an upsert, or an UPDATE that moves his own
+    row). It is taken that no row ties the person to another tenant; the check fails where he can write one,
+    as with ``WITH CHECK (user_id = auth.uid())`` alone. Policies that rest on such a table count as
+    undecided until it is mended.
+
+    Not covered: SECURITY DEFINER functions and triggers that write memberships (BYP005, EFF).
+    """
+    return _told(verdict(subject, "RLS017", facts, "join any tenant"), "joins")
+
+
+@check(
+    "RLS018",
+    "A member of any tenant passes for every tenant",
+    subjects=member_policies,
+    severity=Severity.ERROR,
+    remediable=False,
+    explains=("rows", "reads", "writes"),
+    why="An administrator of one tenant, which anybody is who founded one, reads and changes the rows of all.",
+    bad=f"""{_MEMBER}{_OWN}    create policy admins on invoice using (exists (
+        select from member m where m.user_id = {_WHO} and m.role = 'admin'));
+""",
+    good=f"""{_MEMBER}{_OWN}    create policy admins on invoice using (exists (
+        select from member m where m.user_id = {_WHO} and m.role = 'admin' and m.org_id = invoice.org_id));
+""",
+)
+def anywhere(subject: Subject, facts: Facts) -> Flaw | Undecided | None:
+    """A policy asks whether a person is a member, or an administrator, and not of which tenant.
+
+    Examined: permissive policies on tables of the tenants, where tables say who belongs to which tenant.
+    Fails when a membership of another tenant than the row's lets the row pass, also through a helper
+    function such as ``is_admin()``.
+
+    Policies that the analysis cannot decide count as undecided; RLS014 lists them.
+    """
+    return _told(verdict(subject, "RLS018", facts, "in as a member of any tenant"), "asks")
+
+
+def _told(said: Flaw | Undecided | None, what: str) -> Flaw | Undecided | None:
+    """Return the flaw with what is to be done about memberships."""
+    if not isinstance(said, Flaw):
+        return said
+    joins = what == "joins"
+    note = (
+        "Let only those write memberships who belong to the tenant already, or are invited to it: compare the"
+        " tenant of the new row with the tenants of the person, or leave it to a function that checks the"
+        " invitation, and revoke INSERT and UPDATE from the app."
+        if joins
+        else "Compare the tenant of the membership with that of the row: a member of its own tenant."
+    )
+    return Flaw(
+        message=said.message,
+        expected="nobody writes himself into a tenant" if joins else "members of the row's own tenant alone",
+        observed=said.observed,
+        evidence=said.evidence,
+        remedy=Remedy(note=note),
+        severity=said.severity,
+    )
+
+
+@check(
+    "RLS019",
+    "Policy breaks for a person in two tenants",
+    subjects=asking_policies,
+    severity=Severity.WARNING,
+    remediable=False,
+    why="With a second membership every query of that person fails, or shows one of his tenants, whichever comes first.",
+    bad=f"{_MEMBER}{_OWN}    create policy members on invoice using (org_id = {_MINE});\n",
+    good=f"{_MEMBER}{_OWN}{_BOUND}",
+)
+def one_tenant(subject: TablePolicy, facts: Facts) -> Flaw | None:
+    """A policy asks for the one tenant of a person, and a person may have several.
+
+    Examined: policies on tables of the tenants. Fails for a scalar sub-select, or a function that returns
+    one value, over a table of memberships picked by the person alone, where no unique key keeps a person
+    to one row. PostgreSQL raises "more than one row returned by a subquery" for a sub-select.
+    """
+    table, policy = subject
+    found = facts.policy_readings.get((table.qname, policy.name), reading.PolicyReading(table.qname, ""))
+    if not found.lone:
+        return None
+    members = ", ".join(map(facts.show, found.lone))
+    return Flaw(
+        message=f"Policy {policy.name} on {facts.show(table.qname)} asks for the one tenant of a person, who may be"
+        f" in several by {members}",
+        expected="the tenant is among those of the person, or each person has one row",
+        observed=policy.using or policy.check or "",
+        remedy=Remedy(
+            note=f"Write IN (SELECT …) instead of = (SELECT …); or, where a person has one tenant, a unique key on the person in {members}."
+        ),
+    )

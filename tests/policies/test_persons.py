@@ -1,0 +1,256 @@
+"""Persons who are members of tenants: what is said of a schema is what a person can do to another tenant."""
+
+import psycopg
+import pytest
+
+from tests.fix_bench import Bench, execute
+from tests.fix_examples import facts_of
+from validate_schema.model.catalog import QName
+from validate_schema.model.principals import Kind, Variable
+from validate_schema.model.reading import Analysis, Flow, Reach
+
+A, B = "11111111-1111-4111-8111-111111111111", "11111111-1111-4111-8111-111111111112"
+ME, OTHER = "22222222-2222-4222-8222-222222222221", "22222222-2222-4222-8222-222222222222"
+WORLD = """
+create function uid() returns uuid language sql stable as $$ select nullif(current_setting('app.user_id', true), '')::uuid $$;
+create table member (org_id uuid not null references organization, user_id uuid not null, role text not null default 'admin',
+  primary key (org_id, user_id));
+create table doc (id uuid primary key default gen_random_uuid(), org_id uuid not null references organization,
+  owner_id uuid, body text not null default '');
+alter table organization enable row level security;
+alter table member enable row level security;
+alter table doc enable row level security;
+grant select on organization to app_user;
+grant select, insert, update, delete on doc to app_user;
+"""
+SEES_OWN = "create policy sees on member for select using (user_id = uid());"
+READS = "grant select on member to app_user;"
+WRITES = "grant select, insert, update on member to app_user;"
+MINE = "org_id in (select m.org_id from member m where m.user_id = uid())"
+IS_MEMBER = """create function is_member(o uuid) returns boolean language {} stable security definer set search_path = public as
+  $$ {} $$;"""
+TEST = "exists (select 1 from member m where m.org_id = o and m.user_id = uid())"
+TOML = '[tenancy]\nroot = "organization"\ncolumn = "org_id"\napp_roles = ["app_user"]\n'
+ROWS = f"""
+insert into organization (id, name) values ('{A}', 'a'), ('{B}', 'b');
+insert into member (org_id, user_id) values ('{A}', '{ME}'), ('{B}', '{OTHER}');
+insert into doc (org_id, owner_id) values ('{A}', '{ME}'), ('{B}', '{OTHER}');
+"""
+JOINS = (
+    f"insert into member (org_id, user_id) values ('{B}', '{ME}')",
+    f"insert into member (org_id, user_id) values ('{A}', '{ME}') on conflict (org_id, user_id) do update set org_id = '{B}'",
+    f"update member set org_id = '{B}'",
+    f"update member set user_id = '{ME}'",
+)
+
+
+def policy(using: str, rest: str = "") -> str:
+    return f"create policy p on doc using ({using}) {rest};"
+
+
+def analysis_of(conn: psycopg.Connection, toml: str = TOML) -> Analysis:
+    return facts_of(conn, toml).analysis
+
+
+def reaches(conn: psycopg.Connection) -> bool:
+    """Tell whether the person gets, or writes, a row of B, after all attempts to join it."""
+    execute(conn, ROWS)
+    conn.execute("set local role app_user")
+    conn.execute(f"set local app.user_id = '{ME}'")
+    for statement in (*JOINS, f"insert into doc (org_id, owner_id) values ('{B}', '{ME}')"):
+        try:
+            with conn.transaction():
+                conn.execute(statement)
+        except psycopg.Error:
+            pass
+    seen = conn.execute("select 1 from doc where org_id = %s", (B,)).fetchall()
+    conn.execute("reset role")
+    planted = conn.execute("select 1 from doc where (org_id, owner_id) = (%s, %s)", (B, ME)).fetchall()
+    return bool(seen or planted)
+
+
+HEALTHY = {
+    "in": policy(MINE),
+    "in with what is selected": policy("org_id in (select m.org_id from member m where m.user_id = (select uid()))"),
+    "exists": policy("exists (select from member m where m.org_id = doc.org_id and m.user_id = uid())"),
+    "administrators of the row's tenant": policy("exists (select from member m where m.org_id = doc.org_id and m.user_id = uid() and m.role = 'admin')"),
+    "what its policies show of the members": policy("org_id in (select m.org_id from member m)"),
+    "any of an array": policy("org_id = any (array(select m.org_id from member m where m.user_id = uid()))"),
+    "person among the members": policy("uid() in (select m.user_id from member m where m.org_id = doc.org_id)"),
+    "the members of both": policy("org_id in (select m.org_id from member m where m.user_id = uid() union select o.id from organization o where false)"),
+    "its own row besides": policy(f"{MINE} and (owner_id = uid() or body <> '')"),
+    "sql helper": IS_MEMBER.format("sql", f"select {TEST}") + policy("is_member(org_id)"),
+    "sql helper that finds a row": IS_MEMBER.format("sql", "select true from member where org_id = o and user_id = uid()") + policy("is_member(org_id)"),
+    "standard body": "create function is_member(o uuid) returns boolean language sql stable security definer "
+    f"set search_path = public begin atomic select {TEST}; end; " + policy("is_member(org_id)"),
+    "plpgsql helper": IS_MEMBER.format("plpgsql", f"begin return {TEST}; end") + policy("is_member(org_id)"),
+    "plpgsql helper that finds out first": IS_MEMBER.format("plpgsql", "declare found_one boolean; begin if o is null then return false; end if; "
+    "select true into found_one from member m where m.org_id = o and m.user_id = uid(); return coalesce(found_one, false); end") + policy("is_member(org_id)"),
+    "plpgsql helper that asks twice": IS_MEMBER.format("plpgsql", f"begin if not {TEST} then return false; end if; return true; end") + policy("is_member(org_id)"),
+    "helper of a helper": IS_MEMBER.format("sql", f"select {TEST}") + "create function may(x uuid) returns boolean language sql stable as $$ select is_member(x) $$;"
+    + policy("may(org_id)"),
+    "rows of a helper": "create function my_orgs() returns setof uuid language sql stable security definer set search_path = public as "
+    "$$ select org_id from member where user_id = uid() $$;" + policy("org_id in (select my_orgs())"),
+    "array of a helper": "create function my_orgs() returns uuid[] language sql stable security definer set search_path = public as "
+    "$$ select coalesce(array_agg(org_id), '{}') from member where user_id = uid() $$;" + policy("org_id = any (my_orgs())"),
+    "rows of a plpgsql helper": "create function my_orgs() returns setof uuid language plpgsql stable security definer set search_path = public as "
+    "$$ begin return query select m.org_id from member m where m.user_id = uid(); end $$;" + policy("org_id in (select * from my_orgs())"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("script", HEALTHY.values(), ids=HEALTHY)
+def test_what_is_bound_by_memberships_is_safe_while_nobody_writes_them(bench: Bench, script: str) -> None:
+    with bench.open(script) as conn:
+        execute(conn, WORLD + SEES_OWN + READS + script)
+        said = analysis_of(conn).judgements
+
+        assert {j.reach for j in said if j.table.name == "doc"} == {Reach.SAFE}, said
+        assert not reaches(conn)
+
+
+LEAKING = {
+    "anywhere": (policy("exists (select from member m where m.user_id = uid() and m.role = 'admin')"), Flow.ANYWHERE),
+    "anywhere by a helper": ("create function is_admin() returns boolean language sql stable security definer set search_path = public as "
+    "$$ select exists (select from member where user_id = uid() and role = 'admin') $$;" + policy(f"{MINE} or is_admin()"), Flow.ANYWHERE),
+    "anywhere to write": (f"create policy r on doc for select using ({MINE});"
+    "create policy w on doc for insert with check (exists (select from member m where m.user_id = uid()));", Flow.ANYWHERE),
+    "the column hides the argument": ("create function is_member(org_id uuid) returns boolean language sql stable security definer set search_path = public as "
+    "$$ select exists (select from member m where m.org_id = org_id and m.user_id = uid()) $$;" + policy("is_member(org_id)"), Flow.ANYWHERE),
+    "members of all": ("create function tenants() returns setof uuid language sql stable security definer set search_path = public as "
+    "$$ select org_id from member $$;" + policy("org_id in (select tenants())"), Flow.READ),
+    "whoever is not a member": (policy("not exists (select from member m where m.org_id = doc.org_id and m.user_id = uid())"), Flow.READ),
+    "without a person": (policy(f"{MINE} or uid() is null"), Flow.FAIL_OPEN),
+    "a tenant's own author": (policy(MINE, "with check (owner_id = uid())"), Flow.WRITE),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("script", "flow"), LEAKING.values(), ids=LEAKING)
+def test_what_memberships_do_not_bind_is_unsafe(bench: Bench, script: str, flow: Flow) -> None:
+    with bench.open(script) as conn:
+        execute(conn, WORLD + SEES_OWN + READS + script)
+        said = analysis_of(conn).judgements
+
+        assert flow in {j.flow for j in said if j.table.name == "doc" and j.reach is Reach.UNSAFE}
+        if flow is Flow.FAIL_OPEN:
+            execute(conn, ROWS)
+            conn.execute("set local role app_user")
+            assert conn.execute("select 1 from doc where org_id = %s", (B,)).fetchall()
+        else:
+            assert reaches(conn)
+
+
+JOINING = {
+    "by inserting": ("create policy j on member for insert with check (user_id = uid());", WRITES),
+    "by all": ("create policy j on member using (user_id = uid());", WRITES),
+    "by moving his own row": ("create policy j on member for update using (user_id = uid());", "grant select, update on member to app_user;"),
+    "by moving it by its column alone": ("create policy j on member for update using (user_id = uid());", "grant select, update (org_id) on member to app_user;"),
+    "or as a member": (f"create policy j on member for insert with check (user_id = uid() or {MINE.replace('org_id in', 'member.org_id in')});", WRITES),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("script", "grant"), JOINING.values(), ids=JOINING)
+def test_whoever_makes_himself_a_member_is_told_and_nothing_rests_on_it(
+    bench: Bench, script: str, grant: str
+) -> None:
+    helper = IS_MEMBER.format("sql", f"select {TEST}")
+    script = script.replace(f"member.{MINE}", "is_member(org_id)")
+    with bench.open(script) as conn:
+        execute(conn, WORLD + SEES_OWN + helper + script + grant + policy("is_member(org_id)"))
+        said = analysis_of(conn).judgements
+
+        assert Flow.JOIN in {j.flow for j in said if j.table.name == "member"}
+        assert {j.reach for j in said if j.table.name == "doc"} == {Reach.UNVERIFIED}
+        assert any("lets a person join any tenant" in j.reason for j in said if j.table.name == "doc")
+        assert reaches(conn)
+
+
+CLOSED = {
+    "no privilege": ("create policy j on member using (user_id = uid());", READS),
+    "no privilege on the tenant": ("create policy j on member for update using (user_id = uid());", "grant select, update (role) on member to app_user;"),
+    "members invite": ("create policy j on member for insert with check (is_member(org_id));", WRITES),
+    "who is invited": ("create table invitation (org_id uuid not null references organization, user_id uuid not null, primary key (org_id, user_id));"
+    "alter table invitation enable row level security; create policy i on invitation using (is_member(org_id));"
+    "grant select, insert on invitation to app_user;"
+    "create function invited(o uuid) returns boolean language sql stable security definer set search_path = public as "
+    "$$ select exists (select from invitation i where i.org_id = o and i.user_id = uid()) $$;"
+    "create policy j on member for insert with check (user_id = uid() and invited(org_id));", WRITES),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("script", "grant"), CLOSED.values(), ids=CLOSED)
+def test_memberships_that_no_stranger_writes_hold(bench: Bench, script: str, grant: str) -> None:
+    with bench.open(script) as conn:
+        helper = IS_MEMBER.format("sql", f"select {TEST}")
+        execute(conn, WORLD + SEES_OWN + helper + script + grant + policy("is_member(org_id)"))
+        said = analysis_of(conn).judgements
+
+        assert {j.reach for j in said} <= {Reach.SAFE, Reach.CLOSED}
+        assert not reaches(conn)
+
+
+def test_rows_of_ones_own_in_another_tenant_are_not_decided(bench: Bench) -> None:
+    script = WORLD + SEES_OWN + READS + "create policy p on doc for select using (owner_id = uid());"
+    with bench.open(script) as conn:
+        execute(conn, script)
+        said = [j for j in analysis_of(conn).judgements if j.table.name == "doc" and j.command == "SELECT"]
+
+        assert [j.reach for j in said] == [Reach.UNVERIFIED]
+        assert "name the person who asks" in said[0].reason
+
+
+def test_who_asks_is_told_with_the_reason(bench: Bench) -> None:
+    script = WORLD + SEES_OWN + READS + policy(f"{MINE} or current_setting('app.bypass', true) = 'on'")
+    with bench.open(script) as conn:
+        execute(conn, script)
+        principals = analysis_of(conn).principals
+
+        assert [(v.variable, v.kind) for v in principals.variables] == [
+            (Variable("app.bypass"), Kind.SWITCH),
+            (Variable("app.user_id"), Kind.PERSON),
+        ]
+        assert principals.variables[1].why == "compared with member.user_id"
+        (found,) = principals.memberships
+        assert (found.table, found.tenant, found.person) == (QName("public", "member"), "org_id", "user_id")
+        assert (found.variable, found.why) == (
+            Variable("app.user_id"),
+            "member holds org_id and user_id, keyed by both",
+        )
+        assert not principals.gateway
+
+
+def test_claims_of_one_setting_are_variables_of_their_own_whatever_they_are_read_by(bench: Bench) -> None:
+    jwt = "nullif(current_setting('request.jwt.claims', true), '')"
+    texts = (
+        f"({jwt}::jsonb ->> 'sub')::uuid = user_id",
+        "user_id = nullif(current_setting('request.jwt.claim.sub', true), '')::uuid",
+        f"role = {jwt}::jsonb -> 'app_metadata' ->> 'role'",
+        f"role = {jwt}::json #>> '{{app_metadata,role}}'",
+        f"role = jsonb_extract_path_text({jwt}::jsonb, 'app_metadata', 'role')",
+        f"role = {jwt}::jsonb -> 'user_metadata' ->> 'role'",
+    )
+    script = "".join(
+        f"create policy p{n} on member for select using ({text});" for n, text in enumerate(texts)
+    )
+    with bench.open(script) as conn:
+        execute(conn, WORLD + script)
+        principals = analysis_of(conn).principals
+
+        assert [(v.variable.shown, v.kind) for v in principals.variables] == [
+            ("request.jwt.claims -> 'app_metadata' ->> 'role'", Kind.OTHER),
+            ("request.jwt.claims ->> 'sub'", Kind.PERSON),
+            ("request.jwt.claims -> 'user_metadata' ->> 'role'", Kind.CLIENT),
+        ]
+        assert principals.gateway
+
+
+@pytest.mark.parametrize("name", ["auth.uid()", "auth.user_id()::uuid", "(auth.jwt() ->> 'sub')::uuid"])
+def test_what_a_platform_brings_along_is_known_without_its_text(bench: Bench, name: str) -> None:
+    functions = "create schema if not exists auth; create or replace function auth.{} returns {} language internal stable as 'now';"
+    script = "".join(
+        functions.format(*f) for f in (("uid()", "uuid"), ("user_id()", "text"), ("jwt()", "jsonb"))
+    )
+    with bench.open(script) as conn:
+        execute(conn, WORLD + script + f"create policy p on member for select using (user_id = {name});")
+        (said,) = analysis_of(conn).principals.variables
+
+        assert (said.variable, said.kind) == (Variable("request.jwt.claims", ("sub",)), Kind.PERSON)

@@ -1,0 +1,198 @@
+"""What a function returns, read from its body as an expression of its arguments.
+
+A query of the body keeps to itself: its relations get names that nothing else has, and its columns name
+their relation, so that an argument means the row of the caller wherever it is put. Source: PostgreSQL
+documentation, "Arguments for SQL Functions" (a column hides an argument of its name), "Returning from a
+Function" and "Executing a Command with a Single-Row Result" of PL/pgSQL.
+"""
+
+from collections.abc import Callable, Mapping
+from itertools import count
+
+from ..model.catalog import Function, Table
+from ..sql import plpgsql as pl
+from ..sql import syntax as s
+from ..sql.parse import read, read_select
+from ..sql.parser import Unreadable
+from ..sql.routines import read_body
+from ..sql.tree import SELECTS, Node, Relation, Select, opaque
+
+_MOST_STEPS = 200  # statements that are followed, each branch of an IF by itself
+_ERROR = 21  # the level of RAISE EXCEPTION
+FAILURE = Node("fails")
+Tables = Callable[[str, str], Table | None]
+Given = Mapping[object, Node]  # what parameters, by name and by number, and variables stand for
+Scope = dict[str, tuple[str, frozenset[str]]]  # by alias: the new one, and the columns
+
+
+def parameters_of(function: Function) -> tuple[str, ...]:
+    """Return the names of the arguments, "" for one without a name."""
+    if not function.arguments:
+        return ()
+    words = [part.strip().split(" ") for part in function.arguments.split(", ")]
+    return tuple(w[0].strip('"') if len(w) > 1 else "" for w in words)
+
+
+def returned_by(function: Function, args: tuple[Node, ...], names: "Names") -> Node | None:
+    """Return what a call of the function has the value of, as an expression of its arguments; None where its
+    body does more than work that out, or cannot be read. A function that returns rows has the value of any
+    of them."""
+    own = [setting for setting in function.settings if not setting.startswith("search_path=")]
+    if function.body is None or own or function.kind != "function":
+        return None
+    given: dict[object, Node] = {i + 1: arg for i, arg in enumerate(args)}
+    given |= {name: arg for name, arg in zip(parameters_of(function), args, strict=True) if name}
+    closing = _Closing(names, function)
+    try:
+        body = read_body(function.language, function.body, function.arguments, function.returns or "")
+        if body.function is not None:
+            return _Run(closing).returned(body.function, given)
+    except (Unreadable, RecursionError):
+        return None
+    found = _of_query(body.statements[0]) if len(body.statements) == 1 else None
+    return closing.node(found, given) if found is not None else None
+
+
+def _of_query(query: s.Node) -> Node | None:
+    """Return the value of a query: its only expression, or that of a row of a sub-select."""
+    if not isinstance(query, s.Select):
+        return None
+    if len(query.targets) == 1 and query == s.Select(query.targets):
+        return read(query.targets[0].value)
+    select = read_select(query)
+    return Node("scalar", value=select) if select is not None and select.target is not None else None
+
+
+class _Run:
+    """Follows the statements of a body, every way that they may take. A variable stands for what it was
+    given last."""
+
+    def __init__(self, closing: "_Closing") -> None:
+        self._close = closing.node
+        self._steps = 0
+
+    def returned(self, function: pl.Function, given: Given) -> Node | None:
+        if function.body.handlers:
+            return None
+        held = dict(given)
+        for declared in function.declared:
+            if declared.line and declared.query is None:
+                held[declared.name] = self._close(read(declared.default), held)
+        return self._follow(function.body.body, held)
+
+    def _follow(self, statements: tuple[s.Node, ...], held: Given) -> Node | None:
+        """Return what is returned in the end; None where that cannot be told."""
+        self._steps += 1
+        if not statements or self._steps > _MOST_STEPS:
+            return None
+        first, rest = statements[0], statements[1:]
+        match first:
+            case pl.Return(value=value, next=False) if value is not None:
+                return self._close(read(value), held)
+            case pl.ReturnQuery(query=query) if query is not None and _ends(rest):
+                found = _of_query(query)
+                return self._close(found, held) if found is not None else None
+            case pl.Assign(target=(name,), value=value, part=False):
+                return self._follow(rest, {**held, name: self._close(read(value), held)})
+            case pl.Sql(statement=s.Select() as query, into=((name,),)):
+                found = _of_query(query)
+                return self._follow(rest, {**held, name: self._close(found, held)}) if found else None
+            case pl.If(branches=branches, otherwise=otherwise, subject=None):
+                return self._either(branches, otherwise, rest, held)
+            case pl.Block(body=body, handlers=()):
+                return self._follow((*body, *rest), held)
+            case pl.Raise(level=level):
+                return FAILURE if level >= _ERROR else self._follow(rest, held)
+        return None
+
+    def _either(
+        self,
+        branches: tuple[pl.Branch, ...],
+        otherwise: tuple[s.Node, ...],
+        rest: tuple[s.Node, ...],
+        held: Given,
+    ) -> Node | None:
+        parts: list[Node] = []
+        for branch in branches:
+            found = self._follow((*branch.body, *rest), held)
+            if found is None:
+                return None
+            parts += [self._close(read(branch.condition), held), found]
+        last = self._follow((*otherwise, *rest), held)
+        return Node("case", (*parts, last)) if last is not None else None
+
+
+def _ends(statements: tuple[s.Node, ...]) -> bool:
+    return not statements or (
+        len(statements) == 1 and isinstance(statements[0], pl.Return) and statements[0].value is None
+    )
+
+
+class Names:
+    """Gives the relations of bodies names of their own. `tables` looks a relation up, by schema and name."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self._numbers = count(1)
+
+    def of(self, relation: Relation) -> str:
+        return f"{relation.alias}#{next(self._numbers)}"
+
+
+class _Closing:
+    """Puts what they stand for in the place of a body's parameters and variables. What it reads, it reads
+    with its owner's rights where it is SECURITY DEFINER, who is then the current user too."""
+
+    def __init__(self, names: Names, function: Function) -> None:
+        self.names, self.function = names, function
+        self.path = _search_path(function)
+
+    def node(self, node: Node, given: Given, scopes: tuple[Scope, ...] = ()) -> Node:
+        if node.op == "param":
+            return given.get(node.value, opaque(f"the argument {node.value}"))
+        if node.op == "column":
+            return self._column(node, given, scopes)
+        if node.op == "user" and node.value == "current_user" and self.function.security_definer:
+            return Node("const", value=self.function.owner, source=node.source)
+        args = tuple(self.node(arg, given, scopes) for arg in node.args)
+        if node.op not in SELECTS:
+            return node._replace(args=args)
+        select, scope = self._relations(node.value, given, scopes)
+        inner = (*scopes, scope)
+        where, target = (self.node(n, given, inner) if n is not None else None for n in select[1:])
+        return node._replace(args=args, value=select._replace(where=where, target=target))
+
+    def _column(self, node: Node, given: Given, scopes: tuple[Scope, ...]) -> Node:
+        qualifier, name = node.value
+        for scope in reversed(scopes):
+            for alias, (new, columns) in scope.items():
+                if name in columns and qualifier in (None, alias):
+                    return node._replace(value=(new, name))
+        if qualifier in (None, self.function.name) and name in given:
+            return given[name]
+        return opaque(f"the name {name}")
+
+    def _relations(self, select: Select, given: Given, scopes: tuple[Scope, ...]) -> tuple[Select, Scope]:
+        found, scope = [], {}
+        for relation in select.relations:
+            call = self.node(relation.call, given, scopes) if relation.call is not None else None
+            table = self._table(relation) if call is None else None
+            new = self.names.of(relation)
+            scope[relation.alias] = new, frozenset(c.name for c in table.columns) if table else frozenset()
+            rights = self.function.owner if self.function.security_definer else relation.rights
+            schema = table.schema if table is not None else relation.schema
+            found.append(relation._replace(schema=schema, alias=new, call=call, rights=rights))
+        return select._replace(relations=tuple(found)), scope
+
+    def _table(self, relation: Relation) -> Table | None:
+        places = (relation.schema,) if relation.schema else self.path
+        return next((t for place in places if (t := self.names.tables(place, relation.name))), None)
+
+
+def _search_path(function: Function) -> tuple[str, ...]:
+    """Return the schemas in which a body's relations are looked up; "" stands for the default one."""
+    for setting in function.settings:
+        name, _, value = setting.partition("=")
+        if name == "search_path":
+            return tuple(word.strip().strip('"') for word in value.split(","))
+    return ("", function.schema)

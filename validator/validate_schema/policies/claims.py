@@ -1,0 +1,124 @@
+"""Which variable of the session an expression is: a setting, or a claim of a setting that holds JSON."""
+
+from ..model.principals import Variable
+from ..sql.parse import parse
+from ..sql.settings import claim_setting
+from ..sql.tree import Node
+
+_END, _STEP = ("operator ->>", "operator #>>"), ("operator ->", "operator #>")
+_EXTRACT = ("jsonb_extract_path_text", "json_extract_path_text")
+_SAME = frozenset({"lower", "upper", "btrim", "ltrim", "rtrim"})  # who it is stays told
+_BETWEEN = "\x1f"
+# What a user of Supabase writes himself: `supabase.auth.updateUser({data: …})`. Source: Supabase's
+# documentation, "Row Level Security", on `auth.jwt()`.
+OWN_CLAIMS = ("user_metadata", "raw_user_meta_data")
+# What Supabase and Neon bring along, where the catalog does not have it or holds no text of it. Sources:
+# the migrations of Supabase's `auth` schema, the documentation of pg_session_jwt.
+_JWT = "nullif(current_setting('request.jwt.claims', true), '')::jsonb"
+_PLATFORM = {
+    ("auth", "uid"): f"({_JWT} ->> 'sub')::uuid",
+    ("auth", "jwt"): _JWT,
+    ("auth", "role"): f"{_JWT} ->> 'role'",
+    ("auth", "email"): f"{_JWT} ->> 'email'",
+    ("auth", "user_id"): f"{_JWT} ->> 'sub'",
+    ("auth", "session"): _JWT,
+}
+
+
+def platform_body(schema: str | None, name: str) -> Node | None:
+    """Return what a platform's own function without arguments returns; None for any other."""
+    text = _PLATFORM.get((schema or "", name))
+    return parse(text) if text is not None else None
+
+
+def variable_name(variable: Variable) -> str:
+    """Return the name under which the analysis knows a variable of the session."""
+    if not variable.path:
+        return f"setting {variable.setting}"
+    return f"claim {variable.setting} {_BETWEEN.join(variable.path)}"
+
+
+def variable_of(name: str, context: Variable | None = None) -> Variable | None:
+    """Return the variable of that name; None for a column. `context` is the tenant's."""
+    kind, _, rest = name.partition(" ")
+    if name == "context":
+        return context
+    if kind == "setting":
+        return Variable(rest)
+    setting, _, path = rest.partition(" ")
+    if kind != "claim":
+        return None
+    if setting == "context" and context is not None:
+        setting = context.setting
+    return Variable(setting, tuple(path.split(_BETWEEN)))
+
+
+def canonical(setting: str) -> Variable:
+    """Return the variable that a setting is, whichever of its names is used."""
+    return Variable(*claim_setting(setting))
+
+
+def claim_of(call: Node) -> tuple[Node, tuple[str, ...]] | None:
+    """Return the variable that holds JSON and the path of the claim that a call takes from it as text; None
+    where it takes something else. What it is called with is inlined."""
+    wanted = (*_END, *_EXTRACT)
+    return _taken(call) if call.value[1] in wanted else None
+
+
+def holds_claims(call: Node) -> bool:
+    """Tell whether a call takes from a setting that holds JSON a part that holds claims itself."""
+    return call.value[1] in _STEP and _taken(call) is not None
+
+
+def _taken(call: Node) -> tuple[Node, tuple[str, ...]] | None:
+    if not call.args:
+        return None
+    held, path = call.args[0], [_key(arg) for arg in call.args[1:]]
+    while held.op == "call" and held.value[1] in _STEP and len(held.args) == 2:
+        held, path = held.args[0], [_key(held.args[1]), *path]
+    found = _held(held.args[0]) if held.op == "cast" and held.value == "json" else None
+    if found is None or None in path:
+        return None
+    return found, tuple(key for keys in path if keys is not None for key in keys)
+
+
+def _key(node: Node) -> tuple[str, ...] | None:
+    """Return the keys that a constant names: one, or those of an array."""
+    while node.op == "cast":
+        node = node.args[0]
+    if node.op == "array":
+        keys = [_key(arg) for arg in node.args]
+        return None if None in keys else tuple(k for key in keys if key is not None for k in key)
+    if node.op != "const" or not isinstance(node.value, str):
+        return None
+    if node.value.startswith("{") and node.value.endswith("}"):
+        return tuple(node.value[1:-1].split(","))
+    return (node.value,)
+
+
+def _held(node: Node) -> Node | None:
+    """Return the variable that an expression is, if it is no other where it is set."""
+    while node.op in ("nullif", "cast"):
+        node = node.args[0]
+    if node.op == "coalesce":
+        found = [_held(arg) for arg in node.args]
+        same = found[0] is not None and all(f is not None and f.value[0] == found[0].value[0] for f in found)
+        return found[0] if same else None
+    return node if node.op == "variable" else None
+
+
+def identity(node: Node) -> Node:
+    """Return the variable, column or constant that an expression says the same as: casts, letters in one
+    case, blanks around it and '' for nothing aside."""
+    while True:
+        folded = node.op == "call" and node.value[1] in _SAME and len(node.args) == 1
+        if folded or node.op == "nullif" or (node.op == "cast" and node.value != "bool"):
+            node = node.args[0]
+        elif node.op == "coalesce" and _alike(found := [identity(arg) for arg in node.args]):
+            node = found[0]
+        else:
+            return node
+
+
+def _alike(nodes: list[Node]) -> bool:
+    return all((node.op, node.value) == (nodes[0].op, nodes[0].value) for node in nodes)

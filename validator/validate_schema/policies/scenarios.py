@@ -1,0 +1,125 @@
+"""In which ways rows of a table could reach somebody of another tenant: what is asked of its policies."""
+
+from collections.abc import Mapping
+
+from ..model.catalog import Table
+from ..model.reading import Flow
+from ..model.tenancy import Standing, TableClass
+from .questions import Case, Question, Scenario, other_tenants, whole_domain
+from .values import Token, Values
+from .world import Schema
+
+NOBODY: Values = frozenset({None, ""})
+
+
+class Ways:
+    """The scenarios of one table, command and half. `nameless`: who asks with that role is no person.
+    `writes`: he has the privilege to write whose the row is."""
+
+    def __init__(
+        self,
+        schema: Schema,
+        table: Table,
+        command: str,
+        half: str,
+        question: Question,
+        *,
+        nameless: bool,
+        writes: bool,
+    ) -> None:
+        self.schema, self.table, self.command, self.half = schema, table, command, half
+        self.writes = writes
+        self.question = question
+        self.nobody = dict.fromkeys(question.persons, NOBODY)
+        silent = question.persons if nameless else ()
+        self.asks: Mapping[str, Values] = dict.fromkeys(silent, frozenset({None}))
+
+    def strange(self) -> list[Scenario]:
+        """Return the ways to rows of others: of another tenant, of any without a context, of no tenant."""
+        owned = self._owner_keys()
+        generic, spelled = other_tenants(self.question)
+        kept = {key: whole_domain(self.question, key) - {None} for key in owned} | dict(self.asks)
+        rows, keys = ([*dict.fromkeys(case.tenant for case in cases)] for cases in (generic, spelled))
+        found = [
+            Scenario(self._first, generic, spelled, kept),
+            Scenario(
+                Flow.FAIL_OPEN,
+                tuple(Case(tenant, context) for context in (None, "") for tenant in rows),
+                tuple(Case(tenant, context) for context in (None, "") for tenant in keys),
+                kept,
+            ),
+        ]
+        if self.question.persons:
+            unknown = tuple(Case(tenant, context) for context in (None, "") for tenant in rows)
+            found.append(Scenario(Flow.FAIL_OPEN, (*generic, *unknown), spelled, {**kept, **self.nobody}))
+        return [*found, *self._no_tenant(owned)]
+
+    def own(self) -> list[Scenario]:
+        """Return the way to rows of another tenant in which the person who asks is named.
+
+        Where that makes him a member, such rows are taken not to be there, and to write one is to join.
+        """
+        if not self.question.persons or self.asks or (self.half == "check" and not self.writes):
+            return []
+        if self.half == "check" and self._standing.table_class is TableClass.ROOT:
+            return []  # its key is taken: what is written is a tenant of its own
+        memberships = self.schema.memberships.get(self.table.qname, ())
+        joining = memberships and self.half == "check"
+        fixed: dict[str, Values] = {}
+        for membership in memberships if not joining else ():
+            name = f"row.{membership.person}"
+            if name in self.question.variables:
+                fixed[name] = whole_domain(self.question, name)
+        generic, spelled = other_tenants(self.question)
+        flow = Flow.JOIN if joining else self._first
+        return [Scenario(flow, generic, spelled, fixed, own=True)]
+
+    @property
+    def _first(self) -> Flow:
+        return Flow.WRITE if self.half == "check" else Flow.READ
+
+    @property
+    def _standing(self) -> Standing:
+        return self.schema.standings[self.table.qname]
+
+    def _owner_keys(self) -> list[str]:
+        """Return the variables of an inherited table that lead to its owner."""
+        standing = self._standing
+        if standing.table_class is not TableClass.INHERITED or not standing.path:
+            return []
+        keys = [k for k in self.table.foreign_keys if k.references == standing.path[0]]
+        return [f"row.{c}" for k in keys for c in k.columns if f"row.{c}" in self.question.variables]
+
+    def _no_tenant(self, owned: list[str]) -> list[Scenario]:
+        """Return the scenario of a row that belongs to no tenant, where there can be one."""
+        mine = Token("A", self.question.exact)
+        if self.table.qname in self.schema.tenancy.null_means_global and self.command == "SELECT":
+            return []
+        if owned:
+            variables = self.question.variables
+            loose: dict[str, Values] = {k: frozenset({None}) for k in owned if variables[k].nullable}
+            rows = tuple(Case(Token("B", self.question.exact), context) for context in (mine, None, ""))
+            fixed = {**self.asks, **loose}
+            return [Scenario(Flow.NULL_TENANT, rows, (), fixed)] if len(loose) == len(owned) else []
+        own = _tenant_names(self.schema, self._standing, self.table)
+        columns = [c for c in self.table.columns if c.name in own]
+        unowned = tuple(Case(None, context) for context in (mine, None, ""))
+        nullable = columns and not any(c.not_null for c in columns)
+        return [Scenario(Flow.NULL_TENANT, unowned, (), self.asks)] if nullable else []
+
+
+def key_kind(schema: Schema, table: Table) -> str:
+    """Return the kind of the tenant's key: the table's own, or that of the tables it hangs from."""
+    standing = schema.standings[table.qname]
+    for name in (table.qname, *standing.path):
+        found = schema.tables.get(name)
+        names = _tenant_names(schema, standing, found) if found is not None else frozenset()
+        for column in found.columns if found is not None else ():
+            if column.name in names:
+                return schema.kind(column.base_type)
+    return "uuid"
+
+
+def _tenant_names(schema: Schema, standing: Standing, table: Table) -> frozenset[str]:
+    own = schema.tenant_columns(table)
+    return frozenset({standing.column}) if standing.column in own and standing.column else own
