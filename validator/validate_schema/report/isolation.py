@@ -8,10 +8,12 @@ from ..model.catalog import QName
 from ..model.isolation import Cell, Isolation, Outcome, Probe, essence
 from ..model.reading import Flow, Judgement, Reach
 from ..model.report import Disagreement, IsolationFacts, ProofCell, ProofCoverage, ProofRole, StaticFacts
+from ..model.tenancy import TableClass
 
 _PROBES = tuple(Probe)
 _WORST = (Reach.UNSAFE, Reach.UNVERIFIED, Reach.SAFE, Reach.CLOSED)
 _HELD = (Outcome.ISOLATED, Outcome.DENIED)
+_WITHIN = "within one "  # the detail of what was tried between tenants of one tenant
 _HALVES = {
     Probe.READ: ("SELECT", "using"),
     Probe.INSERT: ("INSERT", "check"),
@@ -76,23 +78,40 @@ def _cell(cell: Cell, facts: Facts, setup: dict[str, int]) -> ProofCell:
 
 def _proven(facts: Facts) -> set[QName]:
     """Return the tables that every role was kept out of, and whose policies were read to keep it out: rows
-    alone show what they met, and no more. Counting live rows proves no table."""
+    alone show what they met, and no more. Counting live rows proves no table; nor is one proven whose rows
+    belong to a tenant within a tenant while only the outer boundary was tried."""
     proof = facts.isolation
     if not proof.attempted or proof.live:
         return set()
     tried: dict[QName, set[str]] = defaultdict(set)
     broken: set[QName] = set()
+    inside: set[QName] = set()
     for cell in proof.cells:
         if cell.probe is Probe.SURFACE:
             continue
         tried[cell.table].add(cell.role)
         if cell.outcome not in _HELD:
             broken.add(cell.table)
+        if cell.detail.startswith(_WITHIN):
+            inside.add(cell.table)
+    broken |= {t for t in proof.tables if _has_deeper_tenant(t, facts)} - inside
     roles = {r.name for r in proof.roles}
     for judgement in facts.analysis.judgements:
         if judgement.role in roles and judgement.reach not in (Reach.SAFE, Reach.CLOSED):
             broken.add(judgement.table)
     return {t for t in proof.tables if tried[t] and tried[t] >= roles and t not in broken}
+
+
+def _has_deeper_tenant(name: QName, facts: Facts) -> bool:
+    """Tell whether every row of a table belongs to a tenant within a tenant: then it is not enough that they
+    were kept within the outer one."""
+    standing = facts.standings.get(name)
+    while standing is not None and standing.table_class is TableClass.INHERITED and standing.path:
+        standing = facts.standings.get(standing.path[-1])
+    if standing is None or standing.table_class is not TableClass.TENANT:
+        return False
+    table, held = facts.tables_by_name[standing.table], facts.held_levels.get(standing.table, {})
+    return any(level > 0 and column not in table.without_not_null for level, column in held.items())
 
 
 def _coverage(proof: Isolation, proven: int) -> ProofCoverage:

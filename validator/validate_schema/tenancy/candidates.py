@@ -88,6 +88,8 @@ def gather(graph: Graph, read: dict[QName, frozenset[str]]) -> list[Evidence]:
     found: dict[QName, Evidence] = {}
     for column in interesting:
         for table in graph.carriers[column]:
+            if key_name(column).family is None and primary_column(graph, table) == column:
+                continue  # the row itself, or a detail of one by its own key: nobody's tenant
             for root, _ in graph.ends(table, column):
                 if root != table:
                     evidence = found.setdefault(root, Evidence(root, None))
