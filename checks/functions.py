@@ -47,6 +47,7 @@ def touching_definers(facts: Facts) -> Iterator[Definer]:
     "SECURITY DEFINER function past the policies",
     subjects=touching_definers,
     severity=Severity.ERROR,
+    remediable=False,
     explains=("surface",),
     why="Such a function runs with its owner's rights: where no policy holds for the owner, whoever may call it reaches every tenant.",
     bad="""
@@ -123,14 +124,19 @@ def security_definer(subject: Definer, facts: Facts) -> Flaw | None:
         message=f"{name} {'reaches' if certain else 'may reach'} every tenant's rows of {listed} for {', '.join(users)}",
         expected="SECURITY INVOKER, conditions on the tenant context, or an owner for whom the policies hold",
         observed=observed,
-        remedy=Remedy(
-            steps=(Step(f"ALTER ROUTINE {_signature(function)} SECURITY INVOKER;"),),
-            note=f"It then runs with the caller's rights and needs them on {listed}. Where it must see past the "
-            "policies, revoke EXECUTE from the app and PUBLIC, or add the tenant context to its conditions.",
-            lock=_NO_LOCK,
-        ),
+        remedy=Remedy(note=_decide(function, listed)),
         severity=None if certain else Severity.WARNING,
         undecided=not certain,
+    )
+
+
+def _decide(function: cat.Function, tables: str) -> str:
+    """Return the ways to mend it in words: what a function is for, a person decides."""
+    signature = _signature(function)
+    return (
+        f"Add the tenant context to its conditions; or revoke EXECUTE from the app and PUBLIC (REVOKE EXECUTE ON ROUTINE "
+        f"{signature} FROM PUBLIC;); or, where it need not see past the policies, have it run with the rights of its "
+        f"caller, who then needs them on {tables}."
     )
 
 

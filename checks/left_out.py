@@ -6,6 +6,7 @@ from typing import NamedTuple
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
 from validate_schema.pack.model import TableClass
 from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.roles import is_platforms
 
 from ._access import users_of
 
@@ -68,11 +69,12 @@ def unjudged(subject: LeftOut, facts: Facts) -> Flaw | None:
     their shape, and tables that belong to extensions, as far as an app role or PUBLIC may use them. Undecided
     when one has a tenant column or a foreign key to a table of the tenants; and when an app role may write to a
     ledger or to an extension's table: what it writes is tenants' data, and every tenant can read or spoil it.
+    What a platform brings (Supabase: storage.objects) is told only where somebody wrote policies for it.
     """
     table, why = subject
     grants = [*table.grants, *(g for c in table.columns for g in c.grants)]
     users = users_of(table.owner, grants, facts, (*_WRITES, "SELECT"))
-    if not users:
+    if not users or (is_platforms(table) and not table.policies):
         return None
     columns = {c for level in facts.tenancy.levels for c in level.columns}
     carried = [c.name for c in table.columns if c.name in columns]

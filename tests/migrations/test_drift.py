@@ -308,3 +308,25 @@ def test_an_extension_in_another_schema_is_said(server: Server, tmp_path: Path) 
         found = drift_from(database, server, files, "app")
 
     assert found.reason.endswith("and the extension pgcrypto is in public")
+
+
+PLATFORM_FILES = {"1_a.sql": "create table a (id uuid primary key, person uuid default auth.uid());"}
+PLATFORM = (
+    "create schema auth; create function auth.uid() returns uuid language sql stable as 'select null::uuid';"
+)
+
+
+def test_what_a_replay_makes_up_for_the_platform_is_no_difference(server: Server, tmp_path: Path) -> None:
+    files = discover(lay(tmp_path / "m", PLATFORM_FILES))
+    with fresh(server) as database, database.connect() as connection:
+        connection.execute(PLATFORM + PLATFORM_FILES["1_a.sql"])
+        live = read_catalog(connection, default_schema="public")
+    with fresh(server) as database:
+        replay(database, files)
+        with database.connect() as connection:
+            made = read_catalog(connection, default_schema="public")
+
+    removed = [line(c) for c in drift(made, live).changes if c.kind == "removed"]
+
+    assert {e.name for e in made.extensions} >= {"supabase_platform"}
+    assert removed == []

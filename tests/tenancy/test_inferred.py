@@ -756,3 +756,22 @@ def test_the_draft_keeps_what_was_declared(conn: Connection) -> None:
         declared.null_rows,
         declared.placeholders,
     )
+
+
+DETAILS = """
+create table firms (id uuid primary key);
+create table builds (id bigint primary key, firm_id uuid not null references firms);
+create table builds_meta (id bigint primary key references builds, firm_id uuid not null references firms);
+create table builds_log (id bigint primary key references builds, firm_id uuid not null references firms);
+create table people (id uuid primary key);
+create policy own on people using (id = nullif(current_setting('app.person', true), '')::uuid);
+create policy own on firms for insert with check (id = nullif(current_setting('app.person', true), '')::uuid)
+"""
+
+
+def test_a_detail_by_its_own_key_makes_no_root(conn: Connection) -> None:
+    conn.execute(DETAILS)
+
+    found = identify(read_catalog(conn), TenancyConfig(), today=TODAY)
+
+    assert [level.root for level in found.levels] in ([QName("public", "firms")], [])

@@ -4,30 +4,39 @@ Known by what they bring, never by a name alone. Sources: Supabase documentation
 "Database: managed schemas"; PostgREST documentation, "Authentication" (roles that a request is run as).
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from ..model.catalog import Catalog
+from msgspec.structs import replace
+
+from ..model.catalog import Catalog, Function, QName, Table, View
+
+_Member = TypeVar("_Member", Table, View, Function)
 
 
 class Platform(NamedTuple):
     """A platform: the `schemas` that it manages, its own `roles`, and those that it runs requests as
-    (`web_roles`): nobody sends statements of their own as these."""
+    (`web_roles`): nobody sends statements of their own as these. `nobody` is the one of them that stands for
+    whoever has not logged in: it is nobody's tenant, and locked out on purpose."""
 
     name: str
     schemas: frozenset[str]
     roles: frozenset[str]
     web_roles: frozenset[str]
-    marks: tuple[frozenset[str], ...]
+    nobody: str
+    marking_roles: frozenset[str]
+    marking_tables: frozenset[QName]
 
-    def is_there(self, roles: Iterable[str]) -> bool:
-        """Tell whether a database with these roles is one of the platform's."""
-        return any(mark <= frozenset(roles) for mark in self.marks)
+    def is_there(self, catalog: Catalog) -> bool:
+        """Tell whether the database is one of the platform's: it has all the roles, or all the tables, that
+        mark one."""
+        return self.marking_roles <= {role.name for role in catalog.roles} or self.marking_tables <= {
+            table.qname for table in (*catalog.tables, *catalog.extension_tables)
+        }
 
 
 _SCHEMAS = """
     _analytics _realtime _supavisor auth cron extensions graphql graphql_public net pgbouncer pgmq pgsodium
-    pgsodium_masks pgtle realtime storage supabase_functions supabase_migrations vault
+    pgsodium_masks pgtle realtime storage supabase_functions vault
 """
 _ROLES = """
     anon authenticated authenticator dashboard_user pgbouncer pgsodium_keyholder pgsodium_keyiduser
@@ -35,20 +44,65 @@ _ROLES = """
     supabase_functions_admin supabase_privileged_role supabase_read_only_user supabase_realtime_admin
     supabase_replication_admin supabase_storage_admin
 """
+_TABLES = "auth.users auth.sessions auth.refresh_tokens storage.buckets storage.objects"
 SUPABASE = Platform(
     "Supabase",
     schemas=frozenset(_SCHEMAS.split()),
     roles=frozenset(_ROLES.split()),
     web_roles=frozenset(("anon", "authenticated", "service_role")),
-    marks=(frozenset(("anon", "authenticated", "service_role")),),
+    nobody="anon",
+    marking_roles=frozenset(("anon", "authenticated", "service_role")),
+    marking_tables=frozenset(QName(*name.split(".")) for name in _TABLES.split()),
 )
 PLATFORMS = (SUPABASE,)
+STAND_IN = "supabase_platform"  # the extension that a replay makes up for the platform's own
 
 
 def platform_of(catalog: Catalog) -> Platform | None:
     """Return the platform that the database is of, if it is of one."""
-    roles = {role.name for role in catalog.roles}
-    return next((p for p in PLATFORMS if p.is_there(roles)), None)
+    return next((p for p in PLATFORMS if p.is_there(catalog)), None)
+
+
+def set_apart(catalog: Catalog) -> Catalog:
+    """Return the catalog with what lies in the platform's own schemas among what belongs to extensions, as it
+    is in a replay, where the platform is a stand-in."""
+    platform = platform_of(catalog)
+    if platform is None:
+        return catalog
+    name, apart = platform.name, platform.schemas
+
+    def its(members: tuple[_Member, ...]) -> tuple[_Member, ...]:
+        return tuple(replace(m, extension=name) for m in members if m.schema in apart)
+
+    def others(members: tuple[_Member, ...]) -> tuple[_Member, ...]:
+        return tuple(m for m in members if m.schema not in apart)
+
+    return replace(
+        catalog,
+        schemas=tuple(s for s in catalog.schemas if s.name not in apart),
+        tables=others(catalog.tables),
+        views=others(catalog.views),
+        functions=others(catalog.functions),
+        enums=tuple(e for e in catalog.enums if e.schema not in apart),
+        domains=tuple(d for d in catalog.domains if d.schema not in apart),
+        sequences=tuple(s for s in catalog.sequences if s.schema not in apart),
+        composites=tuple(c for c in catalog.composites if c.schema not in apart),
+        default_privileges=tuple(d for d in catalog.default_privileges if d.schema not in apart),
+        extension_tables=(*catalog.extension_tables, *its(catalog.tables)),
+        extension_views=(*catalog.extension_views, *its(catalog.views)),
+        extension_functions=(*catalog.extension_functions, *its(catalog.functions)),
+    )
+
+
+def is_platforms(table: Table) -> bool:
+    """Tell whether a table is a platform's own: one that was set apart, or that of a stand-in."""
+    return table.extension in {STAND_IN, *(p.name for p in PLATFORMS)}
+
+
+def is_nobody(role: str, catalog: Catalog) -> bool:
+    """Tell whether the role is that of requests which nobody has logged in for."""
+    platform = platform_of(catalog)
+    return platform is not None and role == platform.nobody
 
 
 def sends_statements(role: str, catalog: Catalog) -> bool:

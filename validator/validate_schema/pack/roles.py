@@ -4,6 +4,9 @@ from ..facts.estates import Estate as Estate
 from ..facts.estates import estates as estates
 from ..facts.estates import guarded_tables as guarded_tables
 from ..facts.estates import tables_with_parts as tables_with_parts
+from ..facts.platforms import is_nobody as is_nobody
+from ..facts.platforms import is_platforms as is_platforms
+from ..facts.platforms import platform_of as platform_of
 from ..facts.platforms import sends_statements as sends_statements
 from ..facts.powers import Power as Power
 from ..facts.powers import allowed_by as allowed_by

@@ -11,6 +11,7 @@ import msgspec
 from ..catalog import read_catalog
 from ..catalog.snapshot import fingerprint, load_snapshot
 from ..catalog.sqlite import is_sqlite
+from ..facts.platforms import set_apart
 from ..model.catalog import Catalog
 from ..model.progress import Progress
 from ..model.wording import some
@@ -62,7 +63,7 @@ def open_source(source: Source, progress: Progress, *, broken: bool = False) -> 
     Migrations that fail raise `MigrationError`, unless `Broken` ones are wanted too.
     """
     if source.snapshot is not None:
-        yield Snapshot(load_snapshot(source.snapshot), source.snapshot.name)
+        yield Snapshot(set_apart(load_snapshot(source.snapshot)), source.snapshot.name)
     elif source.kind == "sqlite":
         with _open_sqlite(source, progress) as opened:
             yield opened
@@ -80,7 +81,7 @@ def _read_connection(connection: "psycopg.Connection", progress: Progress) -> Li
     from ..catalog.connect import parse_url
 
     with progress.step("reading the catalog"):
-        catalog = read_catalog(connection)
+        catalog = set_apart(read_catalog(connection))
     return Live(catalog, parse_url(connection.info.dsn).shown, connection)
 
 
@@ -93,7 +94,7 @@ def _open_database(source: Source, progress: Progress) -> Iterator[Live]:
         connection = connect(source.database_url, statement_timeout_ms=source.statement_timeout_ms)
     with connection:
         with progress.step("reading the catalog"):
-            catalog = read_catalog(connection, default_schema=destination.default_schema)
+            catalog = set_apart(read_catalog(connection, default_schema=destination.default_schema))
         copy = partial(_copy, source, destination, catalog, progress)
         yield Live(catalog, destination.shown, connection, copy)
 

@@ -6,13 +6,19 @@ from msgspec.structs import replace
 
 from ...catalog.ledgers import ledgers as ledgers_of
 from ...contract.diff.catalogs import compare, count_objects
+from ...facts.platforms import STAND_IN
 from ...model.catalog import Catalog, QName
 from ...model.difference import Change, ChangeKind
 from ...model.history import Drift
+from .platform import EXTENSIONS, PUBLICATION
 
 # What only the live side has of these was set up there by whoever runs the server.
 _SERVERS_OWN = frozenset({
     "extension", "event trigger", "publication", "default privileges", "schema", "system object",
+})  # fmt: skip
+# What a replay makes up for the platform is no difference where the live side lacks it.
+_MADE_UP = frozenset({
+    ("extension", STAND_IN), *(("extension", name) for name in EXTENSIONS), ("publication", PUBLICATION),
 })  # fmt: skip
 # These lead elsewhere, and elsewhere is another place for every server.
 _LEADS_AWAY = frozenset({"subscription", "user mapping"})
@@ -26,10 +32,10 @@ def drift(replayed: Catalog, live: Catalog, ledgers: Iterable[QName] = ()) -> Dr
 
     Left out is what a scratch server cannot know: the ledger's own tables (found by shape, and those
     named as `ledgers`), owners, storage parameters and statistics, subscriptions and user mappings,
-    privileges but those that a role of both servers has lost, and what only the live side has of
-    extensions, publications, event triggers, partitions, and schemas that no migration makes. Not
-    examined where part of the live catalog could not be read, or its default schema is not the one that
-    was replayed into.
+    privileges but those that a role of both servers has lost, what stands in for a platform, and what only
+    the live side has of extensions, publications, event triggers, partitions, and schemas that no migration
+    makes. Not examined where part of the live catalog could not be read, or its default schema is not the one
+    that was replayed into.
     """
     if live.unreadable:
         what = ", ".join(u.what for u in live.unreadable)
@@ -92,6 +98,7 @@ class _Certain:
         self._extra = extra
         self._schemas = {s.name for s in replayed.schemas} | {replayed.server.default_schema}
         self._partitions = {t.qname for t in live.tables if t.parent is not None}
+        self._has_platform = STAND_IN in {e.name for e in (*replayed.extensions, *live.extensions)}
         self._roles = {r.name for r in replayed.roles} & {r.name for r in live.roles} | {"PUBLIC"}
 
     def of(self, change: Change) -> bool:
@@ -101,7 +108,7 @@ class _Certain:
             return False
         if change.what.startswith("privileges of "):
             return self._lost(change)
-        if ref.kind in _LEADS_AWAY:
+        if ref.kind in _LEADS_AWAY or (self._has_platform and (ref.kind, ref.name) in _MADE_UP):
             return False
         if change.kind != self._extra:
             return True

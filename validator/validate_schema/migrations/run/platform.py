@@ -6,6 +6,7 @@ from contextlib import suppress
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from ...facts.platforms import STAND_IN
 from .. import tools
 from ..records import MigrationSet
 
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
     import psycopg
 
 NOTE = "Supabase's own schemas, roles and functions are stand-ins"
-EXTENSION = "supabase_platform"
+EXTENSIONS = ("uuid-ossp", "pgcrypto")  # that every project has
+PUBLICATION = "supabase_realtime"
 SEARCH_PATH = '"$user", public, extensions'
 _USES = re.compile(r"\bauth\.(?:uid|jwt|role|users)\b|\bstorage\.(?:objects|buckets)\b", re.IGNORECASE)
 _OWN = re.compile(r"create\s+schema\s+(?:if\s+not\s+exists\s+)?\"?(?:auth|storage)\b", re.IGNORECASE)
@@ -53,10 +55,10 @@ def provide(connection: "psycopg.Connection[Any]") -> tuple[str, ...]:
     with connection.transaction():
         known = _objects(connection)
         connection.execute((package / "supabase.sql").read_bytes())
-        connection.execute(_REGISTER, {"name": EXTENSION})
+        connection.execute(_REGISTER, {"name": STAND_IN})
         for (statement,) in _objects(connection) - known:
             connection.execute(statement.encode())
-    for name in ("uuid-ossp", "pgcrypto"):
+    for name in EXTENSIONS:
         with suppress(psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedFile):
             connection.execute(f'create extension if not exists "{name}" with schema extensions'.encode())
     return tuple(sorted(_roles(connection) - before))
@@ -68,7 +70,7 @@ def _roles(connection: "psycopg.Connection[Any]") -> set[str]:
 
 def _objects(connection: "psycopg.Connection[Any]") -> set[tuple[str]]:
     """Return a statement for each schema, relation, type and function that adds it to the extension."""
-    return set(connection.execute(_MEMBERS, {"name": EXTENSION}))
+    return set(connection.execute(_MEMBERS, {"name": STAND_IN}))
 
 
 _REGISTER = """

@@ -13,6 +13,7 @@ from ...catalog import read_catalog
 from ...catalog.snapshot import fingerprint
 from ...checking.engine import Outcome, run, select_checks
 from ...facts.facts import Facts
+from ...facts.platforms import set_apart
 from ...migrations import MigrationFile, MigrationSet, discover, replay
 from ...migrations.writing import ONE_BY_ONE, Script, Way
 from ...model.contract import Contract
@@ -145,7 +146,7 @@ class _Bench:
 
     def facts(self, connection: "psycopg.Connection") -> Facts:
         default = self.opened.catalog.server.default_schema
-        catalog = read_catalog(connection, default_schema=default)
+        catalog = set_apart(read_catalog(connection, default_schema=default))
         config = self.request.config.config
         facts = understand(catalog, config, self.contract, self.request.now.date(), self.progress)
         return replace(facts, evidence=self.evidence)
