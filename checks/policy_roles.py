@@ -6,7 +6,6 @@ from validate_schema.pack import Facts, Flaw, Remedy, Severity, Step, check
 from validate_schema.pack.model import TableClass
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.remedies import enable_row_security, tenant_policy
-from validate_schema.pack.roles import is_nobody
 from validate_schema.pack.sql import quote_qname, quote_role
 from validate_schema.pack.subjects import TableRole
 
@@ -87,8 +86,8 @@ def applies_to_app(subject: TableRole, facts: Facts) -> Flaw | None:
     Examined: tenant and inherited tables with policies and row security on × the app roles that hold
     SELECT, INSERT, UPDATE or DELETE there and are subject to policies. A policy applies when it is
     for PUBLIC, for the role, or for one it is a member of. Restrictive policies let nobody in. A
-    table without any policy is RLS003's. The role that a platform runs requests as before anybody has logged in
-    (Supabase: ``anon``) is locked out on purpose where policies let others in.
+    table without any policy is RLS003's. The role that a gateway runs requests as before anybody has logged in
+    (Supabase: ``anon``) is locked out on purpose.
 
     Not covered: a role that has a policy for one command and a privilege for another, which denies
     that command, as an append-only table means to.
@@ -98,8 +97,6 @@ def applies_to_app(subject: TableRole, facts: Facts) -> Flaw | None:
     let_in = facts.rights_of(role) | {"PUBLIC"}
     permissive = [p for p in table.policies if p.permissive]
     if any(let_in.intersection(p.roles) for p in permissive):
-        return None
-    if is_nobody(role, facts.catalog) and permissive:
         return None
     name = facts.show(table.qname)
     policies = "; ".join(f"{p.name} for {', '.join(p.roles)}" for p in permissive)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.remedies import enable_row_security
-from validate_schema.pack.roles import platform_of
+from validate_schema.pack.roles import ANONYMOUS, platform_of
 from validate_schema.pack.sql import quote_qname
 from validate_schema.pack.subjects import user_tables
 
@@ -27,7 +27,7 @@ _ACCOUNT = """
     create policy own on account using (id = nullif(current_setting('app.account', true), '')::uuid);
     grant select, update on account to app_user;
 """
-_ANYBODY = frozenset({"anon", "PUBLIC"})
+_ANYBODY = frozenset({ANONYMOUS, "PUBLIC"})
 _WEB = "create role anon; create role authenticated; create role service_role bypassrls;"
 
 
@@ -62,8 +62,7 @@ def open_definers(facts: Facts) -> Iterator[Definer]:
     """,
 )
 def open_definer(subject: Definer, facts: Facts) -> Flaw | None:
-    """A SECURITY DEFINER function reaches tables with row security past their policies, and never looks at the
-    session, where no tenancy is known.
+    """A SECURITY DEFINER function reaches guarded tables without asking who calls it; no tenancy is known.
 
     Examined: SECURITY DEFINER functions that touch tables with row security on, in a database whose tenancy was not
     identified (BYP005 judges them where it was). Fails when PUBLIC or a role that policies bind may

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from tests.fix_world import tenant_table, world
-from validate_schema.facts.platforms import is_nobody, is_platforms, platform_of, sends_statements, set_apart
+from validate_schema.facts.platforms import is_platforms, platform_of, sends_statements, set_apart
 from validate_schema.model.catalog import Catalog, Function, QName, Role, Schema, Table
 
 WEB = tuple(Role(name) for name in ("anon", "authenticated", "service_role"))
@@ -55,5 +55,4 @@ def test_nobody_sends_statements_as_a_role_of_the_web() -> None:
         False,
         True,
     ]
-    assert [is_nobody(name, here) for name in ("anon", "authenticated")] == [True, False]
     assert sends_statements("anon", catalog(roles=(Role("anon"),)))

@@ -9,20 +9,19 @@ from typing import NamedTuple, TypeVar
 from msgspec.structs import replace
 
 from ..model.catalog import Catalog, Function, QName, Table, View
+from ..model.principals import PLATFORM_ROLES
 
 _Member = TypeVar("_Member", Table, View, Function)
 
 
 class Platform(NamedTuple):
     """A platform: the `schemas` that it manages, its own `roles`, and those that it runs requests as
-    (`web_roles`): nobody sends statements of their own as these. `nobody` is the one of them that stands for
-    whoever has not logged in: it is nobody's tenant, and locked out on purpose."""
+    (`web_roles`): nobody sends statements of their own as these."""
 
     name: str
     schemas: frozenset[str]
     roles: frozenset[str]
     web_roles: frozenset[str]
-    nobody: str
     marking_roles: frozenset[str]
     marking_tables: frozenset[QName]
 
@@ -49,9 +48,8 @@ SUPABASE = Platform(
     "Supabase",
     schemas=frozenset(_SCHEMAS.split()),
     roles=frozenset(_ROLES.split()),
-    web_roles=frozenset(("anon", "authenticated", "service_role")),
-    nobody="anon",
-    marking_roles=frozenset(("anon", "authenticated", "service_role")),
+    web_roles=frozenset(PLATFORM_ROLES),
+    marking_roles=frozenset(PLATFORM_ROLES),
     marking_tables=frozenset(QName(*name.split(".")) for name in _TABLES.split()),
 )
 PLATFORMS = (SUPABASE,)
@@ -97,12 +95,6 @@ def set_apart(catalog: Catalog) -> Catalog:
 def is_platforms(table: Table) -> bool:
     """Tell whether a table is a platform's own: one that was set apart, or that of a stand-in."""
     return table.extension in {STAND_IN, *(p.name for p in PLATFORMS)}
-
-
-def is_nobody(role: str, catalog: Catalog) -> bool:
-    """Tell whether the role is that of requests which nobody has logged in for."""
-    platform = platform_of(catalog)
-    return platform is not None and role == platform.nobody
 
 
 def sends_statements(role: str, catalog: Catalog) -> bool:

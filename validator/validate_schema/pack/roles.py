@@ -4,7 +4,6 @@ from ..facts.estates import Estate as Estate
 from ..facts.estates import estates as estates
 from ..facts.estates import guarded_tables as guarded_tables
 from ..facts.estates import tables_with_parts as tables_with_parts
-from ..facts.platforms import is_nobody as is_nobody
 from ..facts.platforms import is_platforms as is_platforms
 from ..facts.platforms import platform_of as platform_of
 from ..facts.platforms import sends_statements as sends_statements
@@ -15,3 +14,4 @@ from ..facts.reliance import Reliance as Reliance
 from ..facts.reliance import relied_on as relied_on
 from ..facts.roles import DATABASE_OWNER as DATABASE_OWNER
 from ..facts.roles import data_roles as data_roles
+from ..model.principals import ANONYMOUS as ANONYMOUS

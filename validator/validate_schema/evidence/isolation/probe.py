@@ -6,7 +6,6 @@ from functools import cached_property
 
 from msgspec.structs import replace
 
-from ...facts.platforms import is_nobody
 from ...model.catalog import Constraint
 from ...model.isolation import Cell, Outcome, Probe
 from ...model.reading import Reach
@@ -183,7 +182,7 @@ class Prober:
     def _own(self, context: Said) -> Cell:
         """Tenant A's own rows must work, as far as privileges go."""
         target, own = self.target, self.target.rows.of(A)
-        if is_nobody(self.role, target.seeder.facts.catalog):
+        if target.seeder.facts.principals.is_nobody(self.role):
             why = "requests that nobody has logged in for have no rows of their own"
             return self.cell(Probe.OWN, Found(Outcome.DENIED, why))
         inserts = [] if target.is_root else [*target.insert(A, 20), *target.insert_varied(A, 20)]
