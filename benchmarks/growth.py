@@ -56,10 +56,20 @@ def grown(
             cost = run(database.conninfo, Path(folder), shape, tables)
             found[shape, tables] = cost
             yield from _judged(server, Measured(shape, tables, cost, database.conninfo))
+            page = f"{shape} as HTML"
+            (found[page, tables],) = costs([rendering(Path(folder))], 1)
         yield from _beside_unlinked(shape, tables, found)
-        half = found.get((shape, tables // 2))
-        if half is not None:
-            yield Row(f"{shape}, twice", cost, tables, cost.seconds / half.seconds, _GROWTH)
+        yield Row(page, found[page, tables], tables)
+        for what in (shape, page):
+            half = found.get((what, tables // 2))
+            if half is not None:
+                whole = found[what, tables]
+                yield Row(f"{what}, twice", whole, tables, whole.seconds / half.seconds, _GROWTH)
+
+
+def rendering(folder: Path) -> list[str]:
+    """Return the command that makes the page of the report that is kept in a folder."""
+    return [PROGRAM, "render", str(folder / "report.json"), "--report", str(folder / "report.html")]
 
 
 def run(url: str, folder: Path, shape: str, tables: int) -> Cost:

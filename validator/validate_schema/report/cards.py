@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, timedelta
+from functools import cached_property
 from itertools import takewhile
 
 import msgspec
@@ -37,7 +38,7 @@ class CardObject(msgspec.Struct, frozen=True):
     location: str = ""
 
 
-class Card(msgspec.Struct, frozen=True):
+class Card(msgspec.Struct, frozen=True, dict=True):
     """One thing to do. `expected`, `observed`, `evidence`, `note` and `location` hold what all objects
     share; of a note that goes on differently, the sentences that they begin with."""
 
@@ -59,17 +60,17 @@ class Card(msgspec.Struct, frozen=True):
     accept: str
     location: str = ""
 
-    @property
+    @cached_property
     def alike(self) -> bool:
         """Whether the objects differ in nothing but their names."""
         return not any(o.expected or o.observed or o.evidence or o.note for o in self.objects)
 
-    @property
+    @cached_property
     def notes(self) -> bool:
         """Whether objects have evidence or advice of their own."""
         return any(o.evidence or o.note for o in self.objects)
 
-    @property
+    @cached_property
     def places(self) -> bool:
         """Whether objects have a line of a file of their own."""
         return any(o.location for o in self.objects)

@@ -277,8 +277,10 @@ def _register(drawn: Graph) -> tuple[float, float, list[Box], list[Path], list[C
     y: float = 0
     boxes: list[Box] = []
     captions: list[Caption] = []
-    for layer in range(max(drawn.layer.values(), default=-1) + 1):
-        members = [n for n, at in sorted(drawn.layer.items()) if at == layer]
+    layers: list[list[int]] = [[] for _ in range(max(drawn.layer.values(), default=-1) + 1)]
+    for number, at in sorted(drawn.layer.items()):
+        layers[at].append(number)
+    for layer, members in enumerate(layers):
         crossing = sum(unsafe[n] for n in members)
         warning = f" · ✗ {some(crossing, 'key')} may cross tenants" if crossing else ""
         captions.append(Caption(0, y + 12, f"{_step(layer)} · {some(len(members), 'table')}{warning}"))
