@@ -71,7 +71,7 @@ def facts_of(
     are relative to `base`."""
     config = parse_toml(toml or CONFIG, "example")
     catalog = read_catalog(conn, default_schema=schema)
-    tenancy = identify(catalog, config.tenancy, today=TODAY)
+    tenancy = identify(catalog, config.tenancy, today=TODAY, threat=config.threat)
     facts = Facts(
         catalog,
         tenancy,

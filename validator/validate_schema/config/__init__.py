@@ -22,5 +22,7 @@ from .shape import SqlCheckConfig as SqlCheckConfig
 from .shape import SuppressConfig as SuppressConfig
 from .shape import TableConfig as TableConfig
 from .shape import TenancyConfig as TenancyConfig
+from .shape import ThreatConfig as ThreatConfig
 from .shape import TriggerConfig as TriggerConfig
+from .shape import TrustedConfig as TrustedConfig
 from .shape import UniqueConfig as UniqueConfig

@@ -31,6 +31,7 @@ def named_tables(config: Config) -> Iterator[tuple[str, str]]:
             yield key, name
     for row in tenancy.null_rows:
         yield "tenancy.null_rows", row.table
+    yield from (("tenancy.trusted", trusted.table) for trusted in tenancy.trusted if trusted.table)
     for title, names in config.report.groups.items():
         for name in names:
             yield f"report.groups.{title}", name
@@ -80,6 +81,9 @@ def _contradictions(tenancy: TenancyConfig) -> Iterator[str]:
         for name in names:
             if seen.setdefault(name, key) != key:
                 yield f"{key}: {name!r} is also in {seen[name]}; a table has one class"
+    for index, trusted in enumerate(tenancy.trusted):
+        if sum(map(bool, (trusted.setting, trusted.claim, trusted.table))) != 1:
+            yield f"tenancy.trusted[{index}]: name one of setting, claim and table"
     roots = {tenancy.root, *(level.root for level in tenancy.levels)} - {None}
     above = {level.root: level.parent for level in tenancy.levels}
     for index, level in enumerate(tenancy.levels):

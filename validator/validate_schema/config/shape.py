@@ -53,6 +53,34 @@ class NullMeansConfig(_Section, frozen=True, kw_only=True):
     ] = "global"
 
 
+class TrustedConfig(_Section, frozen=True, kw_only=True):
+    """`[[tenancy.trusted]]`: a way past the tenant that is accepted, and an assumption of the report."""
+
+    setting: Annotated[str, Meta(description="The setting that opens policies: app.is_support.")] = ""
+    claim: Annotated[
+        str,
+        Meta(description="The claim that opens policies: role, or app_metadata.role where it lies deeper."),
+    ] = ""
+    table: Annotated[str, Meta(description="The table whose people pass for every tenant.")] = ""
+    values: Annotated[
+        tuple[str, ...],
+        Meta(description="The values that open policies; without them, whatever it is set to."),
+    ] = ()
+    reason: Annotated[_Text, Meta(description="Who sets it, and why that is safe; shown in the report.")]
+
+
+class ThreatConfig(_Section, frozen=True, kw_only=True):
+    """`[threat]`: who says what of a session."""
+
+    session: Annotated[
+        Literal["sql", "gateway"] | None,
+        Meta(
+            description="sql: whoever holds the app role's connection sets any setting. gateway: PostgREST, "
+            "Supabase or Hasura sets them from a signed token. Inferred from what policies read."
+        ),
+    ] = None
+
+
 class TenancyConfig(_Section, frozen=True, kw_only=True):
     """`[tenancy]`. All of it is optional; what is left out is inferred."""
 
@@ -94,6 +122,10 @@ class TenancyConfig(_Section, frozen=True, kw_only=True):
     null_rows: Annotated[
         tuple[NullMeansConfig, ...],
         Meta(description="Tables whose rows without a tenant are meant to be so."),
+    ] = ()
+    trusted: Annotated[
+        tuple[TrustedConfig, ...],
+        Meta(description="Switches, claims and tables that open policies on purpose, each with its reason."),
     ] = ()
     placeholders: Annotated[
         tuple[str, ...],
@@ -350,6 +382,7 @@ class Config(_Section, frozen=True, kw_only=True):
     """The configuration of validate-schema. Every key is optional; what is left out is inferred."""
 
     tenancy: TenancyConfig = TenancyConfig()
+    threat: ThreatConfig = ThreatConfig()
     contract: ContractConfig = ContractConfig()
     migrations: MigrationsConfig = MigrationsConfig()
     report: ReportConfig = ReportConfig()

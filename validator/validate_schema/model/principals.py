@@ -47,6 +47,23 @@ class ContextVariable(msgspec.Struct, frozen=True):
     words: tuple[str, ...] = ()
 
 
+class Trusted(msgspec.Struct, frozen=True):
+    """A way past the tenant that the config accepts: a setting, a claim by its path with dots, or a table of
+    people; of the first two only some `values`, where there are any."""
+
+    reason: str
+    setting: str = ""
+    claim: str = ""
+    table: QName | None = None
+    values: tuple[str, ...] = ()
+
+    def covers(self, variable: "Variable") -> bool:
+        """Tell whether it is about that variable."""
+        if self.claim:
+            return ".".join(variable.path) == self.claim
+        return bool(self.setting) and variable == Variable(self.setting.lower())
+
+
 class Membership(msgspec.Struct, frozen=True):
     """A table whose rows say that a person belongs to a tenant: the columns that hold them, and the
     variable that policies compare the person with. `tenant` leads to the tenant where the table carries no

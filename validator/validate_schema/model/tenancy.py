@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from operator import eq
-from typing import overload
+from typing import Literal, overload
 
 import msgspec
 
 from .catalog import QName
+from .principals import Trusted
 
 
 class TableClass(StrEnum):
@@ -124,7 +125,8 @@ class Tenancy(msgspec.Struct, frozen=True):
     `inferred` maps root, column, setting, app_roles … to the reason, for what the config left open.
     `setting` is the tenant context that policies read; `current_tenant` a helper call instead.
     `null_means_global` lists tables whose NULL tenant rows are shared by design. `problem` says why
-    nothing was identified.
+    nothing was identified. `trusted` are the ways past the tenant that are accepted; `session` is what the
+    config says of who sets settings, "" where it leaves that open.
     """
 
     levels: tuple[Level, ...] = ()
@@ -137,6 +139,8 @@ class Tenancy(msgspec.Struct, frozen=True):
     inferred: dict[str, str] = {}
     candidates: tuple[Candidate, ...] = ()
     problem: str = ""
+    trusted: tuple[Trusted, ...] = ()
+    session: Literal["", "sql", "gateway"] = ""
 
     @property
     def identified(self) -> bool:

@@ -5,6 +5,7 @@ from ..sql.parse import parse
 from ..sql.settings import claim_setting
 from ..sql.tree import Node
 
+ROLE_CLAIM = Variable("request.jwt.claims", ("role",))  # the database's role, as PostgREST knows it
 _END, _STEP = ("operator ->>", "operator #>>"), ("operator ->", "operator #>")
 _EXTRACT = ("jsonb_extract_path_text", "json_extract_path_text")
 _SAME = frozenset({"lower", "upper", "btrim", "ltrim", "rtrim"})  # who it is stays told

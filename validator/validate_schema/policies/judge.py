@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..facts.roles import PUBLIC, Roles, closure, data_roles
 from ..model.catalog import Policy, QName, Table
+from ..model.principals import Kind
 from ..model.reading import Flow, Judgement, Reach
 from ..model.tenancy import TableClass
 from ..sql.ident import display
@@ -19,7 +20,7 @@ from ..sql.predicates import check_expression
 from ..sql.tree import SELECTS, TRUE, Node, every, some, walk
 from .askers import Askers
 from .bind import Binder
-from .claims import identity
+from .claims import identity, variable_name
 from .evaluate import World
 from .questions import Question, order_of
 from .scenarios import Ways, key_kind
@@ -288,14 +289,15 @@ class _Filter:
     @cached_property
     def _ways(self) -> Ways:
         owner, half = self.owner, self.half
+        writes = half == "check" and owner.writes(self.table, self.role, self.command)
         return Ways(
             owner.schema,
             self.table,
-            self.command,
-            half,
             self.question,
-            nameless=owner.schema.principals.is_nobody(self.role),
-            writes=half == "check" and owner.writes(self.table, self.role, self.command),
+            command=self.command,
+            half=half,
+            role=self.role,
+            writes=writes,
         )
 
     @cached_property
@@ -340,9 +342,24 @@ class _Filter:
         policy, branch = self._branch(world)
         if flow in (Flow.READ, Flow.WRITE) and self._by_membership(policy, world):
             flow = Flow.ANYWHERE
-        reason = explain(branch, world, flow)
         shown = _sql(condition_text(policy, self.half) or "true", branch)
+        reason = explain(branch, world, flow, self._set_by_whoever_asks(shown))
         return Answered(Reach.UNSAFE, reason, policy.name, shown, flow, example(world))
+
+    def _set_by_whoever_asks(self, branch: str) -> str:
+        """Say which variables of a branch anybody can set, and how; "" where it has none."""
+        schema = self.owner.schema
+        names = {n.value[0] for n in walk(schema.expand(branch)) if n.op == "variable"}
+        said = [v for v in schema.principals.variables if variable_name(v.variable) in names - schema.persons]
+        written = [v.variable.shown for v in said if v.kind is Kind.CLIENT]
+        if written:
+            return f"whoever asks writes {', '.join(written)} himself"
+        set_ = [v.variable.shown for v in said if v.kind is not Kind.TENANT or v.variable != schema.context]
+        if not set_:
+            return ""
+        listed = ", ".join(set_)
+        claims = schema.principals.gateway and all(v.variable.path for v in said)
+        return f"{listed} opens it, whatever the tenant" if claims else f"any session may set {listed}"
 
     def _by_membership(self, policy: Policy, world: World) -> bool:
         """Tell whether it is a membership of some other tenant that opens the policy."""

@@ -13,13 +13,13 @@ from ..model.principals import ContextVariable, Kind, Membership, Principals, Va
 from ..model.tenancy import TableClass
 from ..model.wording import some
 from ..sql.ident import display
+from ..sql.settings import is_written_by_client
 from ..sql.tree import ROW, SELECTS, Node, Select, conjuncts
 from ..sql.words import key_name, of_people
 from .claims import OWN_CLAIMS, identity, variable_of
 from .world import Schema
 
 _GATEWAY = ("request.", "hasura.")
-_BY_CLIENT = ("request.header", "request.cookie", "request.query")
 _PERSONAL = frozenset({"sub", "user_id", "userid", "uid", "email", "x-hasura-user-id"})
 _WRITTEN_BY = frozenset(
     {"owner", "author", "creator", "assignee", "createdby", "ownedby", "updatedby", "by", "login", "email"}
@@ -51,14 +51,14 @@ class Found(NamedTuple):
     tied: frozenset[str]  # columns that the sub-select gives back, or compares with rows around it
 
 
-def principals(schema: Schema, *, gateway: bool | None = None, why: str = "") -> Principals:
-    """Return who asks, as all policies of the catalog tell. `gateway` is what the config says of the
-    session, and `why` its words; inferred where it says nothing."""
+def principals(schema: Schema) -> Principals:
+    """Return who asks, as all policies of the catalog tell."""
     reader = _Reader(schema)
     for text in _texts(schema.catalog.tables):
         reader.read(*text)
     variables = tuple(reader.variables())
-    if gateway is None:
+    gateway, why = schema.tenancy.session == "gateway", "the config says so"
+    if not schema.tenancy.session:
         gateway, why = _threat(v.variable for v in variables)
     people = reader.people({v.variable for v in variables if v.kind is Kind.PERSON})
     return Principals(variables, tuple(reader.memberships(variables)), *people, gateway, why)
@@ -191,7 +191,7 @@ class _Reader:
             yield ContextVariable(variable, *self._kind(variable, met), words)
 
     def _kind(self, variable: Variable, met: list[Met]) -> tuple[Kind, str]:
-        if (variable.path and variable.path[0] in OWN_CLAIMS) or variable.setting.startswith(_BY_CLIENT):
+        if (variable.path and variable.path[0] in OWN_CLAIMS) or is_written_by_client(variable.setting):
             return Kind.CLIENT, "whoever asks writes it himself, and nothing vouches for it"
         places = list(dict.fromkeys(m.place for m in met if m.place is not None))
         of_tenants = [p for p in places if p.column in self.schema.tenant_columns(p.table)]

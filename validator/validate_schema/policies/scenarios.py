@@ -1,11 +1,11 @@
 """In which ways rows of a table could reach somebody of another tenant: what is asked of its policies."""
 
-from collections.abc import Mapping
-
 from ..model.catalog import Table
+from ..model.principals import PLATFORM_ROLES
 from ..model.reading import Flow
 from ..model.tenancy import Standing, TableClass
-from .questions import Case, Question, Scenario, other_tenants, whole_domain
+from .claims import ROLE_CLAIM, variable_of
+from .questions import Case, Question, Scenario, order_of, other_tenants, whole_domain
 from .values import Token, Values
 from .world import Schema
 
@@ -13,32 +13,32 @@ NOBODY: Values = frozenset({None, ""})
 
 
 class Ways:
-    """The scenarios of one table, command and half. `nameless`: who asks with that role is no person.
-    `writes`: he has the privilege to write whose the row is."""
+    """The scenarios of one table, command and half, for one role. `writes`: whoever asks has the privilege to
+    write whose the row is."""
 
     def __init__(
         self,
         schema: Schema,
         table: Table,
-        command: str,
-        half: str,
         question: Question,
         *,
-        nameless: bool,
+        command: str,
+        half: str,
+        role: str,
         writes: bool,
     ) -> None:
         self.schema, self.table, self.command, self.half = schema, table, command, half
         self.writes = writes
         self.question = question
         self.nobody = dict.fromkeys(question.persons, NOBODY)
-        silent = question.persons if nameless else ()
-        self.asks: Mapping[str, Values] = dict.fromkeys(silent, frozenset({None}))
+        self.known = known_of_session(schema, question, role)
+        self.silent = bool(question.persons) and schema.principals.is_nobody(role)
 
     def strange(self) -> list[Scenario]:
         """Return the ways to rows of others: of another tenant, of any without a context, of no tenant."""
         owned = self._owner_keys()
         generic, spelled = other_tenants(self.question)
-        kept = {key: whole_domain(self.question, key) - {None} for key in owned} | dict(self.asks)
+        kept = {key: whole_domain(self.question, key) - {None} for key in owned} | self.known
         rows, keys = ([*dict.fromkeys(case.tenant for case in cases)] for cases in (generic, spelled))
         found = [
             Scenario(self._first, generic, spelled, kept),
@@ -59,13 +59,13 @@ class Ways:
 
         Where that makes him a member, such rows are taken not to be there, and to write one is to join.
         """
-        if not self.question.persons or self.asks or (self.half == "check" and not self.writes):
+        if not self.question.persons or self.silent or (self.half == "check" and not self.writes):
             return []
         if self.half == "check" and self._standing.table_class is TableClass.ROOT:
             return []  # its key is taken: what is written is a tenant of its own
         memberships = self.schema.memberships.get(self.table.qname, ())
         joining = memberships and self.half == "check"
-        fixed: dict[str, Values] = {}
+        fixed = dict(self.known)
         for membership in memberships if not joining else ():
             name = f"row.{membership.person}"
             if name in self.question.variables:
@@ -99,13 +99,37 @@ class Ways:
             variables = self.question.variables
             loose: dict[str, Values] = {k: frozenset({None}) for k in owned if variables[k].nullable}
             rows = tuple(Case(Token("B", self.question.exact), context) for context in (mine, None, ""))
-            fixed = {**self.asks, **loose}
+            fixed = {**self.known, **loose}
             return [Scenario(Flow.NULL_TENANT, rows, (), fixed)] if len(loose) == len(owned) else []
         own = _tenant_names(self.schema, self._standing, self.table)
         columns = [c for c in self.table.columns if c.name in own]
         unowned = tuple(Case(None, context) for context in (mine, None, ""))
         nullable = columns and not any(c.not_null for c in columns)
-        return [Scenario(Flow.NULL_TENANT, unowned, (), self.asks)] if nullable else []
+        return [Scenario(Flow.NULL_TENANT, unowned, (), self.known)] if nullable else []
+
+
+def known_of_session(schema: Schema, question: Question, role: str) -> dict[str, Values]:
+    """Return what variables of the session can hold, as far as more is known than that they hold anything:
+    what is accepted is not set, and a gateway tells no other role than it gives."""
+    found: dict[str, Values] = {}
+    principals = schema.principals
+    for name in order_of((question.condition,)):
+        variable = variable_of(name, schema.context)
+        if variable is None or name == "context":
+            continue
+        if name in question.persons and principals.is_nobody(role):
+            found[name] = frozenset({None})
+            continue
+        values = whole_domain(question, name)
+        for trusted in schema.tenancy.trusted:
+            if trusted.covers(variable):
+                values = values - frozenset(trusted.values) if trusted.values else NOBODY
+        if principals.gateway and variable == ROLE_CLAIM:
+            known = role in PLATFORM_ROLES
+            values = frozenset({role}) if known else values - frozenset(PLATFORM_ROLES)
+        if values != whole_domain(question, name):
+            found[name] = values
+    return found
 
 
 def key_kind(schema: Schema, table: Table) -> str:

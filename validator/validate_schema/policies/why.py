@@ -15,8 +15,9 @@ _OPENINGS = {
 }
 
 
-def explain(branch: tuple[Node, ...], world: World, flow: Flow) -> str:
-    """Return the reason: what passes, and what makes the branch true."""
+def explain(branch: tuple[Node, ...], world: World, flow: Flow, session: str = "") -> str:
+    """Return the reason: what passes, and what makes the branch true. `session` says what of it whoever asks
+    can set."""
     opening = _OPENINGS[flow]
     nodes = [n for part in branch for n in walk(part)]
     columns = sorted({str(n.value[1]) for n in nodes if n.op == "column"})
@@ -27,8 +28,8 @@ def explain(branch: tuple[Node, ...], world: World, flow: Flow) -> str:
         return opening
     others = [name for name in world.values if name.startswith("setting ")]
     free = [name.removeprefix("setting ") for name in others if name.removeprefix("setting ") in settings]
-    if free:
-        return f"{opening}: any session may set {', '.join(free)}"
+    if session or free:
+        return f"{opening}: {session or 'any session may set ' + ', '.join(free)}"
     if not columns and not settings:
         return f"{opening}: the branch does not look at the row" + (
             "" if all(n.op == "const" for n in nodes) else " and the tenant context"

@@ -10,6 +10,7 @@ from ..model.principals import Kind, Membership, Principals, Variable
 from ..model.tenancy import Standing, TableClass, Tenancy
 from ..sql.parse import parse
 from ..sql.parser import Unreadable
+from ..sql.settings import is_written_by_client
 from ..sql.tree import CONTEXT, ROW, SELECTS, Node, Select, deeper, opaque, walk
 from .bodies import Names, parameters_of, returned_by
 from .claims import OWN_CLAIMS, canonical, claim_of, holds_claims, platform_body, variable_name, variable_of
@@ -63,7 +64,8 @@ class Schema:
     @cached_property
     def context(self) -> Variable | None:
         """The variable that holds the tenant."""
-        return canonical(self.tenancy.setting) if self.tenancy.setting else None
+        setting = self.tenancy.setting
+        return canonical(setting) if setting and not is_written_by_client(setting) else None
 
     @cached_property
     def setting(self) -> str | None:
@@ -81,6 +83,11 @@ class Schema:
         for membership in self.principals.memberships:
             found.setdefault(membership.table, []).append(membership)
         return {name: tuple(several) for name, several in found.items()}
+
+    @cached_property
+    def trusted_tables(self) -> frozenset[QName]:
+        """The tables whose people may pass for every tenant."""
+        return frozenset(t.table for t in self.tenancy.trusted if t.table is not None)
 
     @cached_property
     def level_columns(self) -> frozenset[str]:

@@ -109,7 +109,7 @@ def understand(
         catalog, contract = fitted(catalog, contract)
         names = tuple(name for name in names if name.kind != "role")
     with progress.step("identifying the tenancy"):
-        tenancy = identify(catalog, config.tenancy, today=today)
+        tenancy = identify(catalog, config.tenancy, today=today, threat=config.threat)
     with progress.step("reading the policies"):
         analysis = analyse(catalog, tenancy)
     return Facts(

@@ -28,6 +28,15 @@ def setting_of(node: Node) -> Setting | None:
     return Setting(name.value, missing_ok)
 
 
+# What PostgREST takes from a request as it comes. Source: its documentation, "Transaction-Scoped Settings".
+_BY_CLIENT = ("request.header", "request.cookie")
+
+
+def is_written_by_client(name: str) -> bool:
+    """Tell whether a setting holds what whoever asks sends along, and nobody vouches for."""
+    return name.lower().startswith(_BY_CLIENT)
+
+
 _ONE_CLAIM, _CLAIMS = "request.jwt.claim", "request.jwt.claims"
 
 

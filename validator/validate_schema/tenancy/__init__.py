@@ -5,9 +5,11 @@ Taken from the config where it says so and inferred from the catalog otherwise, 
 
 from datetime import date
 
-from ..config import TenancyConfig
+from ..config import TenancyConfig, ThreatConfig
 from ..model.catalog import Catalog
+from ..model.principals import Trusted
 from ..model.tenancy import Tenancy
+from ..sql.patterns import parse_pattern
 from .classify import classify, table_names
 from .context import find_app_roles, find_context
 from .graph import Graph
@@ -15,9 +17,12 @@ from .levels import decide
 from .policies import PolicyReader
 
 PLACEHOLDERS = ("", "0", "00000000-0000-0000-0000-000000000000", "default", "default-org-id", "temp")
+_THREAT = ThreatConfig()
 
 
-def identify(catalog: Catalog, config: TenancyConfig, *, today: date) -> Tenancy:
+def identify(
+    catalog: Catalog, config: TenancyConfig, *, today: date, threat: ThreatConfig = _THREAT
+) -> Tenancy:
     """Return the tenancy of `catalog`.
 
     `today` decides whether an exemption still holds. When no root or column can be settled on, the
@@ -46,4 +51,19 @@ def identify(catalog: Catalog, config: TenancyConfig, *, today: date) -> Tenancy
         inferred=inferred,
         candidates=decision.candidates,
         problem=decision.problem,
+        trusted=_trusted(config, catalog.server.default_schema),
+        session=threat.session or "",
+    )
+
+
+def _trusted(config: TenancyConfig, home: str) -> tuple[Trusted, ...]:
+    return tuple(
+        Trusted(
+            entry.reason,
+            entry.setting,
+            entry.claim,
+            parse_pattern(entry.table).qname(home) if entry.table else None,
+            entry.values,
+        )
+        for entry in config.trusted
     )

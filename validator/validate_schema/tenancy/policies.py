@@ -11,7 +11,7 @@ from ..sql import syntax as s
 from ..sql.parser import Unreadable
 from ..sql.reading import read_expression
 from ..sql.routines import read_body
-from ..sql.settings import setting_of
+from ..sql.settings import claim_setting, is_written_by_client, setting_of
 
 # Supabase's own function, which a replay leaves out of the catalog. Source: its migrations of `auth`.
 _PLATFORM = {QName("auth", "uid"): "request.jwt.claim.sub"}
@@ -64,8 +64,8 @@ class PolicyReader:
         while stack:
             node = stack.pop()
             setting = setting_of(node)
-            if setting is not None:
-                yield setting.name, None
+            if setting is not None and not is_written_by_client(setting.name):
+                yield _canonical(setting.name), None
             elif isinstance(node, s.Call) and not node.args:
                 helper = QName(node.schema, node.name)
                 if helper in self.helpers:
@@ -107,13 +107,19 @@ def _helpers(catalog: Catalog) -> dict[QName, str]:
     for name, made in calls.items():
         read = next((setting for setting in map(setting_of, made) if setting is not None), None)
         if read is not None:
-            found[name] = read.name
+            found[name] = _canonical(read.name)
     by_name = {name.name: setting for name, setting in found.items()}
     for name, made in calls.items():
         called = (by_name[call.name] for call in made if not call.args and call.name in by_name)
         if name not in found and (setting := next(called, None)) is not None:
             found[name] = setting
     return found
+
+
+def _canonical(setting: str) -> str:
+    """Return the name of a setting; of one that holds all claims, the newer of the two."""
+    name, claim = claim_setting(setting)
+    return setting if claim or name == setting.lower() else name
 
 
 def _calls(function: Function) -> list[s.Call]:
