@@ -18,6 +18,8 @@ from ..sql.settings import setting_of
 if TYPE_CHECKING:
     from .facts import Facts
 
+_DEEPEST = 8  # functions that return one another's value, on the way to who is asking
+
 
 def is_setting(name: str, tenancy: Tenancy) -> bool:
     """Tell whether that is the setting that holds the tenant: names of settings have no case."""
@@ -63,22 +65,28 @@ class ContextReader:
             return ".".join(leaf.names) in self.variables
         return isinstance(leaf, s.Call) and self._called(leaf)
 
-    def gives_person(self, node: s.Node | None) -> bool:
+    def gives_person(self, node: s.Node | None, depth: int = 0) -> bool:
         """Tell whether an expression is a setting other than the tenant's, or a claim in one, and nothing
         else: who is asking. What a user writes into a token himself is not."""
         leaf = _leaf(node)
         if isinstance(leaf, s.Coalesce):
-            return all(map(self.gives_person, leaf.args))
+            return all(self.gives_person(arg, depth) for arg in leaf.args)
         if isinstance(leaf, s.Operation) and leaf.operator in ("->", "->>", "#>", "#>>"):
             written = isinstance(leaf.right, s.Const) and "user_metadata" not in str(leaf.right.value)
-            return written and self.gives_person(leaf.left)
+            return written and self.gives_person(leaf.left, depth)
         if not isinstance(leaf, s.Call):
             return False
         read = setting_of(leaf)
         if read is not None:
             return not is_setting(read.name, self.facts.tenancy)
-        return not leaf.args and any(
-            self.gives_person(value) for f in self._functions(leaf) if (value := _sole_value(f)) is not None
+        return (
+            depth < _DEEPEST
+            and not leaf.args
+            and any(
+                self.gives_person(value, depth + 1)
+                for f in self._functions(leaf)
+                if (value := _sole_value(f)) is not None
+            )
         )
 
     def asks_who(self, node: s.Node) -> bool:

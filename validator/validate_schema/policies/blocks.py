@@ -51,8 +51,9 @@ def _is_of(place: Place, names: frozenset[str]) -> bool:
 
 class Item(msgspec.Struct, frozen=True):
     """A relation in FROM. `columns` in their order, None where not known; `keys` are those that tell whose
-    the row is. It has rows of a `table`, or those of a `query`; `owned`: of tenants. `held`: nothing is to
-    be tied."""
+    the row is. It has rows of a `table`, or those of a `query`; `owned`: of tenants. `held`: nothing is to be
+    tied. `alone`: its query names nothing of those around it.
+    """
 
     number: int
     columns: tuple[str, ...] | None = None
@@ -61,6 +62,7 @@ class Item(msgspec.Struct, frozen=True):
     query: "Query | None" = None
     owned: bool = False
     held: bool = True
+    alone: bool = False
 
     def place(self, column: str) -> Place:
         return (self.number, column)

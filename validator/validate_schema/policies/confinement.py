@@ -8,7 +8,7 @@ understood ties nothing.
 import re
 from typing import NamedTuple
 
-from ..facts.context import is_setting
+from ..facts.context import ContextReader, is_setting
 from ..facts.facts import Facts
 from ..model.catalog import Function, QName, Table, View
 from ..model.reading import Reach
@@ -16,15 +16,16 @@ from ..sql import syntax as s
 from ..sql.parser import Unreadable
 from ..sql.reading import read_statements
 from ..sql.routines import Body
-from .blocks import CONTEXT, PERSON, Called, Item, Known, Place, Scope, variable
+from .blocks import CONTEXT, PERSON, Called, Item, Known, Place, Query, Scope, variable
 from .calls import body_of, candidates, parameters, sole_value
 from .flow import Flow, assigned
 from .queries import Builder
-from .settle import Keeps, Settler
+from .settle import Alone, Keeps, Settler
 from .statements import Statements
 
 _TRUSTED = ("c", "internal")
 _WRITES = ("INSERT", "UPDATE")
+_DEEPEST = 20
 _SETTING = re.compile(r"'([\w$]+\.[\w$.]+)'")
 
 
@@ -72,7 +73,8 @@ def _view(view: View, functions: "_Functions") -> Keeps:
     builder = Builder(functions.facts, functions)
     builder.timeless = view.kind != "view"
     (query,) = read_statements(view.definition)
-    settler = Settler(builder.items, lambda *_: Keeps.KEPT)  # whoever reads it calls them himself
+    # What it calls, whoever reads it calls himself.
+    settler = Settler(builder.items, lambda *_: Keeps.KEPT, functions.alone["view"])
     keeps = settler.query(builder.query(query, Scope()), Known()).keeps
     return functions.with_members(keeps, settler)
 
@@ -82,6 +84,10 @@ class _Functions:
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
+        self.items: dict[int, Item] = {}
+        self.views: dict[tuple[QName, bool], Query] = {}
+        self.alone: dict[str, Alone] = {"view": {}, "function": {}}
+        self._context = ContextReader(facts)
         self._known: dict[object, Summary] = {}
         self._running: list[object] = []
         self._assumed = False
@@ -117,10 +123,12 @@ class _Functions:
         session. Raises `Unreadable`. A function that calls itself keeps to the tenant where it does but
         for that."""
         rows = (given.table.qname, given.names, given.transitions) if given is not None else None
-        key = (function.routine, tenant, person, rows)
+        key = (function.routine, function.body, tenant, person, rows)
         if key in self._running:
             self._assumed = True
             return Summary(Keeps.KEPT)
+        if len(self._running) > _DEEPEST:
+            raise Unreadable("functions that call one another too deep")
         if key not in self._known:
             self._running.append(key)
             try:
@@ -168,7 +176,7 @@ class _Functions:
             return Summary(Keeps.OPEN)
         body = body_of(function)
         builder = Builder(self.facts, self, words=frozenset({function.name}))
-        settler = Settler(builder.items, self._judge_call)
+        settler = Settler(builder.items, self._judge_call, self.alone["function"])
         known = Known(
             frozenset({CONTEXT, *map(variable, tenant)}), frozenset({PERSON, *map(variable, person)})
         )
@@ -208,6 +216,8 @@ class _Functions:
 
     def _judge_call(self, called: Called, known: Known) -> Keeps:
         call = called.call
+        if self._context.gives_context(call):
+            return Keeps.KEPT
         found = candidates(call, self.facts)
         if not found:
             return self._sets(called, known) if call.name == "set_config" else Keeps.KEPT

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from ..facts.context import ContextReader
 from ..facts.facts import Facts
-from ..model.catalog import Table, View
+from ..model.catalog import QName, Table, View
 from ..sql import syntax as s
 from ..sql.parser import Unreadable
 from ..sql.reading import read_statements
@@ -38,7 +38,11 @@ _NESTED_VIEWS = 12
 
 
 class Reads(Protocol):
-    """What is known of the functions that are called."""
+    """What is known of the functions that are called; and what all queries of a database share: their
+    relations by number, and the views as far as they were read, each as it is and as it was stored."""
+
+    items: dict[int, Item]
+    views: dict[tuple[QName, bool], Query]
 
     def returned(self, call: s.Call) -> tuple[tuple[str, ...], s.Node] | None:
         """Return the names of a function's parameters and the expression that it returns; None where it does
@@ -65,21 +69,19 @@ class Builder:
         self.facts = facts
         self.reads = reads
         self.context = ContextReader(facts)
-        self.items: dict[int, Item] = {}
+        self.items = reads.items
         self.rows: dict[str, Item] = {}
         self.change: Callable[[s.Node, Scope], Item] = _unread  # what a WITH query that changes rows hands on
         self._words = words
         self.relations = Relations(facts)
         self.timeless = False  # inside a materialized view: what the session says was said long ago
         self._depth = 0
-        self._made = 0
 
     # relations
 
     def item(self, **fields: object) -> Item:
         """Return a new relation."""
-        self._made += 1
-        made = Item(self._made, **fields)  # type: ignore[arg-type]
+        made = Item(len(self.items) + 1, **fields)  # type: ignore[arg-type]
         self.items[made.number] = made
         return made
 
@@ -113,14 +115,17 @@ class Builder:
         self.timeless = before or view.kind != "view"
         self._depth += 1
         try:
-            (statement,) = read_statements(view.definition)
-            return self._derived(renamed(self.query(statement, Scope()), view.columns))
+            key = (view.qname, self.timeless)
+            if key not in self.reads.views:
+                (statement,) = read_statements(view.definition)
+                self.reads.views[key] = renamed(self.query(statement, Scope()), view.columns)
+            return self._derived(self.reads.views[key], alone=True)
         finally:
             self.timeless = before
             self._depth -= 1
 
-    def _derived(self, query: Query) -> Item:
-        return self.item(columns=query.columns, query=query, owned=True, held=False)
+    def _derived(self, query: Query, *, alone: bool = False) -> Item:
+        return self.item(columns=query.columns, query=query, owned=True, held=False, alone=alone)
 
     # queries
 

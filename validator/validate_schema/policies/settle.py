@@ -14,7 +14,7 @@ from ..model.catalog import QName, Table
 from ..sql.parser import Unreadable
 from .blocks import Called, Conditions, Item, Known, Place, Query, Union, origin
 
-_MOST_CHOICES, _MOST_STEPS = 16, 4_000
+_MOST_CHOICES, _MOST_STEPS, _DEEPEST = 16, 4_000, 30
 
 
 class Keeps(IntEnum):
@@ -34,16 +34,30 @@ class Settled(NamedTuple):
     columns: frozenset[int] = frozenset()
 
 
+# Of queries that name nothing of those around them: what they come to, and the tables of people's rows.
+Alone = dict[tuple[int, frozenset[int]], tuple[Settled, frozenset[QName]]]
+
+
 class Settler:
     """Settles the queries of one routine or view, whose relations are `items`. `judge_call` says what a
     function does that is called; `persons` collects the tables in which a row stood for what the person
     may see."""
 
-    def __init__(self, items: Mapping[int, Item], judge_call: Callable[[Called, Known], Keeps]) -> None:
+    def __init__(
+        self,
+        items: Mapping[int, Item],
+        judge_call: Callable[[Called, Known], Keeps],
+        alone: Alone,
+        depth: int = 0,
+    ) -> None:
         self.items = items
         self._judge_call = judge_call
+        self._alone = alone
+        self._depth = depth
         self.persons: set[QName] = set()
         self._steps = 0
+        if depth > _DEEPEST:
+            raise Unreadable("views over views, too deep")
 
     def query(self, query: Query, known: Known, given: frozenset[int] = frozenset()) -> Settled:
         """Settle a query; `given` are columns of its result that are asked to be the tenant of the session.
@@ -61,6 +75,18 @@ class Settler:
         keeps, known = self.conditions(query.conditions, known)
         columns = frozenset(n for n, place in enumerate(outputs) if place in known.tenant)
         return Settled(keeps, known, columns)
+
+    def item(self, item: Item, query: Query, known: Known, given: frozenset[int]) -> Settled:
+        """Settle the query of a relation in FROM."""
+        if not item.alone:
+            return self.query(query, known, given)
+        key = (id(query), given)
+        if key not in self._alone:
+            inner = Settler(self.items, self._judge_call, self._alone, self._depth + 1)
+            self._alone[key] = inner.query(query, Known(), given), frozenset(inner.persons)
+        settled, persons = self._alone[key]
+        self.persons |= persons
+        return settled
 
     def conditions(self, conditions: Conditions, known: Known) -> tuple[Keeps, Known]:
         """Return whether everything keeps to the tenant where the conditions hold, and what is known then."""
@@ -144,7 +170,7 @@ class _Spread:
     def _tie_query(self, item: Item, query: Query) -> None:
         columns = item.columns or ()
         given = frozenset(n for n, name in enumerate(columns) if item.place(name) in self.tenant)
-        settled = self.settler.query(query, self.known, given)
+        settled = self.settler.item(item, query, self.known, given)
         self.within[item.number] = settled.keeps
         if settled.keeps is Keeps.KEPT:
             self.tied.add(item.number)
