@@ -8,8 +8,6 @@ from validate_schema.pack.model import evidence, form
 from validate_schema.pack.scoping import tie_of
 from validate_schema.pack.sql import quote_ident, quote_qname
 
-from ._counted import counted
-
 
 class CountedKey(NamedTuple):
     """A foreign key with what was counted of it."""
@@ -91,7 +89,7 @@ def cross_tenant_rows(subject: CountedKey, facts: Facts) -> Flaw | Unexamined | 
         return Unexamined(f"references of {name} were not counted: {found.unreadable or 'not looked at'}")
     if not found.rows:
         return None
-    count = counted(found.rows, "row", facts)
+    count = facts.evidence.counted(found.rows, "row")
     return Flaw(
         message=f"{count} of {facts.show(found.table)} {form(found.rows, 'references', 'reference')} a row of "
         f"another tenant through {found.constraint}",
@@ -160,7 +158,7 @@ def hidden_duplicates(subject: CountedUnique, facts: Facts) -> Flaw | Unexamined
         return Unexamined(f"duplicates under {name} were not counted: {found.unreadable or 'not looked at'}")
     if not found.groups:
         return None
-    count = counted(found.groups, "group", facts)
+    count = facts.evidence.counted(found.groups, "group")
     return Flaw(
         message=f"{count} of rows of {facts.show(found.table)} would be duplicates under {found.unique} if NULLs were equal",
         expected="no two rows that differ in nothing but their key",

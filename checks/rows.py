@@ -8,8 +8,6 @@ from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.model import evidence, form
 from validate_schema.pack.sql import quote_ident, quote_literal, quote_qname
 
-from ._counted import counted
-
 
 class TableRows(NamedTuple):
     """A tenant table with what was counted in it; None where nothing was."""
@@ -89,7 +87,7 @@ def null_tenant_rows(subject: TableRows, facts: Facts) -> Flaw | Unexamined | No
         return subject.missing(facts)
     if not rows.null_rows:
         return None
-    count = counted(rows.null_rows, "row", facts)
+    count = facts.evidence.counted(rows.null_rows, "row")
     return _flaw(
         subject,
         message=f"{count} of {facts.show(rows.table)} {form(rows.null_rows, 'has', 'have')} no tenant: {rows.column} is NULL",
@@ -131,7 +129,7 @@ def orphan_tenant_rows(subject: TableRows, facts: Facts) -> Flaw | Unexamined | 
     level = facts.level(subject.table)
     if not rows.orphan_rows or level.root is None or level.key is None:
         return None
-    count, root = counted(rows.orphan_rows, "row", facts), facts.show(level.root)
+    count, root = facts.evidence.counted(rows.orphan_rows, "row"), facts.show(level.root)
     key = quote_ident(level.key)
     column = quote_ident(rows.column)
     absent = f"NOT EXISTS (SELECT 1 FROM {quote_qname(level.root)} r WHERE r.{key}::text = t.{column}::text)"
@@ -175,7 +173,7 @@ def placeholder_tenant(subject: TableRows, facts: Facts) -> Flaw | Unexamined | 
         return subject.missing(facts)
     if not rows.placeholder_rows:
         return None
-    count = counted(rows.placeholder_rows, "row", facts)
+    count = facts.evidence.counted(rows.placeholder_rows, "row")
     values = ", ".join(map(quote_literal, rows.placeholder_values))
     return _flaw(
         subject,

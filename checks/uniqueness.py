@@ -7,8 +7,7 @@ from validate_schema.pack.remedies import referring_keys, replace_primary_key, r
 from validate_schema.pack.scoping import is_optional, level_columns, open_columns, scope_of
 from validate_schema.pack.subjects import TableUnique, keys_of, tenant_primary_keys, tenant_uniques
 
-from ._null_gaps import OPTIONAL, close_gap
-from ._uniques import name_of, own_column, words
+from ._uniques import OPTIONAL, close_gap, name_of, own_column, words
 
 
 @check(

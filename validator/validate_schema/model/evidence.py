@@ -4,6 +4,7 @@ import msgspec
 
 from .catalog import QName
 from .finding import ObjectRef
+from .wording import some
 
 
 class TenantRows(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -77,3 +78,8 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
     stray_references: tuple[StrayReferences, ...] = ()
     hidden_duplicates: tuple[HiddenDuplicates, ...] = ()
     rules: tuple[RuleRows, ...] = ()
+
+    def counted(self, number: int, noun: str) -> str:
+        """Return "3 rows", or "at least 100000 rows" where counting stopped at the limit."""
+        least = "at least " if number >= self.limit else ""
+        return f"{least}{some(number, noun)}"

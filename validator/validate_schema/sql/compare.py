@@ -1,4 +1,5 @@
-"""Compare SQL expressions as trees, after undoing what PostgreSQL does to them when it stores them.
+"""Compare SQL expressions as trees, after undoing what PostgreSQL does to them when it stores them; and
+statements that two versions of the server printed.
 
 Source: PostgreSQL's ruleutils, by experiment: the tests write an expression into a table and compare
 it with what ``pg_get_expr`` prints.
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 from . import syntax as s
 from .constants import TEXTS, same_family, same_value
 from .parser import Unreadable
-from .reading import read_expression
+from .reading import read_expression, read_statements
 from .types import TypeName, parse_type
 from .types import same_type as same_type
 
@@ -22,6 +23,7 @@ _SAME_CALLS = {
     "current_role": "current_user",
     "user": "current_user",
 }
+_ROWS = frozenset({"old", "new", "excluded"})
 _WIDENING = TEXTS | {"numeric", "double precision", "regclass"}
 _COMMUTES = frozenset({"op =", "op <>", "and", "or"})
 
@@ -324,3 +326,24 @@ def are_among(few: tuple[Node, ...], many: tuple[Node, ...]) -> bool:
             return False
         del rest[found]
     return True
+
+
+def same_statement(before: str, after: str) -> bool:
+    """Tell whether both texts are the same statements but for layout, and for the table that the name
+    of a column is written with: PostgreSQL 16 leaves out what 15 prints."""
+    if before == after:
+        return True
+    try:
+        first, second = (
+            [s.changed(node, _unqualified) for node in read_statements(x)] for x in (before, after)
+        )
+    except Unreadable:
+        return False
+    return first == second
+
+
+def _unqualified(node: s.Node) -> s.Node:
+    """Leave of a column's name the last part, but for those of a rule's or trigger's own row."""
+    if isinstance(node, s.Column) and node.names[0] not in _ROWS:
+        return s.Column(node.names[-1:])
+    return s.Star() if isinstance(node, s.Star) and node.names and node.names[0] not in _ROWS else node

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ...model.catalog import FORMAT, Catalog, Constraint, QName
-from ...sql.compare import same_expression, same_type
+from ...sql.compare import same_expression, same_statement, same_type
 from ...sql.ident import quote_qname, unquote_ident
 from ...sql.predicates import check_expression
-from ...sql.statements import same_statement
 
 _IDENT = r'"(?:[^"]|"")+"|[^\W\d][\w$]*'
 _QUALIFIED = re.compile(rf"(?<![\w$])({_IDENT})\.({_IDENT})(?![\w$])")  # as the server prints a name
