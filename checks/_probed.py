@@ -36,7 +36,6 @@ _GUARDS = {
     iso.Probe.DELETE: ("DELETE", "using"),
     iso.Probe.REHOME: ("UPDATE", "check"),
 }
-_HELD = (reading.Reach.SAFE, reading.Reach.CLOSED)
 
 _Key = tuple[cat.QName, str, str, str]  # object, role, kind, detail
 
@@ -160,7 +159,7 @@ def _told_of_rows(subject: Probed, leaks: list[iso.Cell], told: _Told, facts: Fa
         return True  # policies do not bind the role at all
     judged = [j for j in facts.judgements.get(subject.object, ()) if j.role == subject.role]
     read = {(j.command, j.half): j.reach for j in judged}
-    if any(read.get(_GUARDS.get(c.probe, ("", ""))) in _HELD for c in leaks):
+    if any(read.get(_GUARDS.get(c.probe, ("", ""))) in reading.HELD for c in leaks):
         return False
     return subject.object in told.rows
 

@@ -62,6 +62,15 @@ def essence(statements: tuple[str, ...]) -> tuple[str, ...]:
     return statements[become[0] :] if become else statements
 
 
+class Tested(msgspec.Struct, frozen=True):
+    """A function of which reading said nothing, and which rows decided: it says yes to the key of the
+    session's tenant alone, its parameter number `place`; 0 where it returns that key. `type` is the key's."""
+
+    function: QName
+    place: int
+    type: str
+
+
 class AppRole(msgspec.Struct, frozen=True):
     """A role that was probed, and how it was chosen: configured, inferred, or made up on the copy."""
 
@@ -76,7 +85,7 @@ class Isolation(msgspec.Struct, frozen=True, omit_defaults=True):
     `tables` are those that were to be proven; `relaxed` says what was dropped or changed on the copy so
     that rows could be made (a CHECK, an exclusion constraint); `notes` what a reader must know (missing
     extensions, stand-in roles). `live` marks the read-only count among real rows. `wanted`: a proof was
-    asked for, so that none is no pass.
+    asked for, so that none is no pass. `tested` are functions that keys decided.
     """
 
     attempted: bool = False
@@ -88,3 +97,4 @@ class Isolation(msgspec.Struct, frozen=True, omit_defaults=True):
     relaxed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     wanted: bool = False
+    tested: tuple[Tested, ...] = ()

@@ -12,13 +12,18 @@ class Reach(StrEnum):
     """Whether a role can reach another tenant's rows through the policies, as far as they tell.
 
     `SAFE`: every branch binds the tenant. `UNSAFE`: a branch demonstrably does not. `UNVERIFIED`: the
-    text does not decide it. `CLOSED`: no policy lets the role in at all.
+    text does not decide it. `CLOSED`: no policy lets the role in at all. `TESTED`: safe, given what rows
+    showed of a function that could not be read.
     """
 
     SAFE = "safe"
+    TESTED = "tested"
     UNSAFE = "unsafe"
     UNVERIFIED = "unverified"
     CLOSED = "closed"
+
+
+HELD = frozenset({Reach.SAFE, Reach.TESTED, Reach.CLOSED})
 
 
 class Flow(StrEnum):

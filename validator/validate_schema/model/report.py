@@ -328,11 +328,13 @@ class Disagreement(_Part, frozen=True, kw_only=True):
 
 
 class ProofCoverage(_Part, frozen=True, kw_only=True):
-    """The proof in figures. A table is `proven` when every probe of it, as every role, was isolated or
-    denied. `cells` = `isolated` + `denied` + `leaks` + `blocked` + `inconclusive`."""
+    """The proof in figures. A table is `proven` when its policies read as safe and every probe of it, as
+    every role, was isolated or denied; `tested` when rows decided what reading had left open. `cells` =
+    `isolated` + `denied` + `leaks` + `blocked` + `inconclusive`."""
 
     tables: int = 0
     proven: int = 0
+    tested: int = 0
     cells: int = 0
     isolated: int = 0
     denied: int = 0
@@ -345,7 +347,8 @@ class IsolationFacts(_Part, frozen=True, kw_only=True):
     """Both lines of evidence: the proof with rows, and the policies as read (`static`).
 
     Not `attempted`: `reason` says why. `live`: other tenants' rows were only counted, among real ones.
-    `proven` are the labels of the proven tables. `setup` holds each statement that makes rows once; the
+    `proven` are the labels of the proven tables, `tested` of those that hang on a function which could not be
+    read and which rows decided. `setup` holds each statement that makes rows once; the
     cells that need it name its place.
     """
 
@@ -355,6 +358,7 @@ class IsolationFacts(_Part, frozen=True, kw_only=True):
     roles: tuple[ProofRole, ...] = ()
     tables: tuple[str, ...] = ()
     proven: tuple[str, ...] = ()
+    tested: tuple[str, ...] = ()
     coverage: ProofCoverage = ProofCoverage()
     cells: tuple[ProofCell, ...] = ()
     static: tuple[StaticFacts, ...] = ()

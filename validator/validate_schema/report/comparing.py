@@ -99,7 +99,7 @@ def _row(name: str, report: Report) -> dict[str, object]:
         "accepted": report.statistics.suppressed,
         "tables": counts.tables,
         "protected": f"{counts.protected_tables}/{counts.tenant_tables}",
-        "proven": f"{proof.proven}/{proof.tables}" if report.isolation.attempted else "–",
+        "proven": f"{proof.proven + proof.tested}/{proof.tables}" if report.isolation.attempted else "–",
     }
 
 

@@ -78,12 +78,13 @@ def _proven(report: Report) -> Figure:
         return Figure(label, "none", "live rows were counted, which proves no table")
     if not proof.coverage.tables:
         return Figure(label, "none", "none in this schema", 0, 0)
-    mark: Mark = "ok" if proof.coverage.proven == proof.coverage.tables else "none"
-    if proof.coverage.leaks or proof.coverage.blocked:
+    found = proof.coverage
+    mark: Mark = "ok" if found.proven + found.tested == found.tables else "none"
+    if found.leaks or found.blocked:
         mark = "bad"
     roles = ", ".join(r.name for r in proof.roles)
-    note = f"two tenants' rows, as {roles}"
-    return Figure(label, mark, note, proof.coverage.proven, proof.coverage.tables)
+    note = f"two tenants' rows, as {roles}" + (f"; {found.tested} tested" if found.tested else "")
+    return Figure(label, mark, note, found.proven + found.tested, found.tables)
 
 
 def verdict_words(report: Report) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from ..facts.facts import Facts
 from ..model.catalog import QName
 from ..model.isolation import Cell, Isolation, Outcome, Probe, essence
-from ..model.reading import Flow, Judgement, Reach
+from ..model.reading import HELD, Flow, Judgement, Reach
 from ..model.report import Disagreement, IsolationFacts, ProofCell, ProofCoverage, ProofRole, StaticFacts
 from ..model.tenancy import TableClass
 
 _PROBES = tuple(Probe)
-_WORST = (Reach.UNSAFE, Reach.UNVERIFIED, Reach.SAFE, Reach.CLOSED)
+_WORST = (Reach.UNSAFE, Reach.UNVERIFIED, Reach.TESTED, Reach.SAFE, Reach.CLOSED)
 _HELD = (Outcome.ISOLATED, Outcome.DENIED)
 _WITHIN = "within one "  # the detail of what was tried between tenants of one tenant
 _HALVES = {
@@ -34,7 +34,9 @@ def isolation_facts(facts: Facts, doubted: frozenset[QName] = frozenset()) -> Is
     proof = facts.isolation
     setup: dict[str, int] = {}
     cells = tuple(_cell(c, facts, setup) for c in sorted(proof.cells, key=_order))
-    proven = _proven(facts) - doubted
+    held = _held(facts) - doubted
+    tested = held & {j.table for j in facts.analysis.judgements if j.reach is Reach.TESTED}
+    proven = held - tested
     return IsolationFacts(
         attempted=proof.attempted,
         reason=proof.reason,
@@ -42,7 +44,8 @@ def isolation_facts(facts: Facts, doubted: frozenset[QName] = frozenset()) -> Is
         roles=tuple(ProofRole(name=r.name, how=r.how, made_up=r.made_up) for r in proof.roles),
         tables=tuple(facts.show(t) for t in sorted(proof.tables)),
         proven=tuple(facts.show(t) for t in sorted(proven)),
-        coverage=_coverage(proof, len(proven)),
+        tested=tuple(facts.show(t) for t in sorted(tested)),
+        coverage=_coverage(proof, len(proven), len(tested)),
         cells=cells,
         static=tuple(_static(facts)),
         disagreements=tuple(_disagreements(facts)),
@@ -76,7 +79,7 @@ def _cell(cell: Cell, facts: Facts, setup: dict[str, int]) -> ProofCell:
     )
 
 
-def _proven(facts: Facts) -> set[QName]:
+def _held(facts: Facts) -> set[QName]:
     """Return the tables that every role was kept out of, and whose policies were read to keep it out: rows
     alone show what they met, and no more. Counting live rows proves no table; nor is one proven whose rows
     belong to a tenant within a tenant while only the outer boundary was tried."""
@@ -97,7 +100,7 @@ def _proven(facts: Facts) -> set[QName]:
     broken |= {t for t in proof.tables if _has_deeper_tenant(t, facts)} - inside
     roles = {r.name for r in proof.roles}
     for judgement in facts.analysis.judgements:
-        if judgement.role in roles and judgement.reach not in (Reach.SAFE, Reach.CLOSED):
+        if judgement.role in roles and judgement.reach not in HELD:
             broken.add(judgement.table)
     return {t for t in proof.tables if tried[t] and tried[t] >= roles and t not in broken}
 
@@ -114,11 +117,12 @@ def _has_deeper_tenant(name: QName, facts: Facts) -> bool:
     return any(level > 0 and column not in table.without_not_null for level, column in held.items())
 
 
-def _coverage(proof: Isolation, proven: int) -> ProofCoverage:
+def _coverage(proof: Isolation, proven: int, tested: int) -> ProofCoverage:
     outcomes = Counter(c.outcome for c in proof.cells)
     return ProofCoverage(
         tables=len(proof.tables),
         proven=proven,
+        tested=tested,
         cells=len(proof.cells),
         isolated=outcomes[Outcome.ISOLATED],
         denied=outcomes[Outcome.DENIED],
@@ -177,7 +181,7 @@ def _disagreements(facts: Facts) -> Iterator[Disagreement]:
 
 
 def _contradiction(cell: Cell, judgement: Judgement, others: Iterable[Judgement]) -> str:
-    if cell.outcome is Outcome.LEAK and judgement.reach in (Reach.SAFE, Reach.CLOSED):
+    if cell.outcome is Outcome.LEAK and judgement.reach in HELD:
         return (
             f"the policies read as {judgement.reach.value} ({judgement.reason}), yet a row got through: "
             "believe the row"
@@ -195,4 +199,4 @@ def _hidden_by_reads(probe: Probe, judgements: Sequence[Judgement]) -> bool:
     """Tell whether the policies for SELECT already hide the rows: an UPDATE or DELETE with a WHERE
     sees only what its role may read (PostgreSQL documentation, CREATE POLICY)."""
     reads = [j for j in judgements if (j.command, j.half) == ("SELECT", "using")]
-    return probe in _THROUGH_READS and any(j.reach in (Reach.SAFE, Reach.CLOSED) for j in reads)
+    return probe in _THROUGH_READS and any(j.reach in HELD for j in reads)

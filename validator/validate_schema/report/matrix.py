@@ -144,6 +144,7 @@ class _Evidence:
     static: dict[str, list[StaticFacts]]
     tried: frozenset[str]
     held: frozenset[str]
+    tested: frozenset[str]
     probed: frozenset[str]
     worst: dict[str, str]
 
@@ -157,7 +158,8 @@ class _Evidence:
             worst |= {c.label: outcome for c in facts.cells if c.outcome == outcome and c.probe != "surface"}
         tried = frozenset(facts.tables) if facts.attempted and not facts.live else frozenset()
         probed = frozenset(c.label for c in facts.cells)
-        return cls(static, tried, frozenset(facts.proven), probed, worst)
+        held, tested = frozenset((*facts.proven, *facts.tested)), frozenset(facts.tested)
+        return cls(static, tried, held, tested, probed, worst)
 
     def reads(self, table: TableFacts, owned: bool) -> Cell | None:
         return self._read(table, owned, ("SELECT",))
@@ -171,13 +173,13 @@ class _Evidence:
         if not (owned and table.rls and table.policies and known):
             return None
         reading = reading_of("", known)
-        return Cell(reading.mark, _REACH_WORDS[reading.word])
+        return Cell(reading.mark, _REACH_WORDS.get(reading.word, reading.word))
 
     def proven(self, label: str) -> Cell:
         if label not in self.tried:
             return _nothing("no")
         if label in self.held:
-            return Cell("ok", "proven")
+            return Cell("ok", "tested" if label in self.tested else "proven")
         outcome = self.worst.get(label) or ("in doubt" if label in self.probed else "not tried")
         return Cell("bad" if outcome in ("leak", "blocked") else "none", outcome)
 
@@ -193,7 +195,7 @@ class _Known:
     declared: Declared
 
 
-_REACH_WORDS = {"safe": "bound", "closed": "closed", "unsafe": "open", "unverified": "unverified"}
+_REACH_WORDS = {"safe": "bound", "unsafe": "open"}  # the others are called what they are
 
 
 def _nothing(text: str) -> Cell:

@@ -35,7 +35,11 @@ def _row(table: TableFacts, report: Report) -> tuple[object, ...]:
     rls, forced, policies = (
         (table.rls, table.forced, table.policies) if has_row_security(report) else (None, None, None)
     )
-    proven = table.label in proof.proven if proof.attempted and table.label in proof.tables else None
+    proven = (
+        table.label in (*proof.proven, *proof.tested)
+        if proof.attempted and table.label in proof.tables
+        else None
+    )
     return (
         table.schema, table.name, table.table_class, table.ownership, table.tenant_column, table.type,
         table.nullable, table.default, table.root_fk, table.tenant_index, len(table.uniques),

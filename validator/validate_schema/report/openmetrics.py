@@ -57,6 +57,7 @@ def _metrics(report: Report) -> Iterable[tuple[str, str, list[_Sample]]]:
             [({**database, "outcome": o}, getattr(cover, o)) for o in outcomes],
         )
         yield f"{p}_proven_tables", "Tables whose isolation was proven.", [(database, cover.proven)]
+        yield f"{p}_tested_tables", "Tables whose isolation rows decided.", [(database, cover.tested)]
     yield f"{p}_duration_seconds", "Duration of the run.", [(database, report.duration_ms / 1000)]
     if report.generated_at:
         moment = datetime.fromisoformat(report.generated_at).timestamp()

@@ -146,6 +146,9 @@ def proven(report: Report) -> Line:
         text = f"no row of another tenant among the live rows of {some(found.tables, 'table')} (as {roles})"
         held = found.cells > 0 and not doubts
     else:
-        text = f"{found.proven} of {found.tables} tables with tenants' rows proven isolated (as {roles})"
-        held = found.proven == found.tables and not doubts
+        also = f", {found.tested} tested" if found.tested else ""
+        text = (
+            f"{found.proven} of {found.tables} tables with tenants' rows proven isolated{also} (as {roles})"
+        )
+        held = found.proven + found.tested == found.tables and not doubts
     return Line("ok" if held else "bad" if found.leaks or found.blocked else "none", text, ", ".join(doubts))

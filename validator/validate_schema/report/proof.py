@@ -35,11 +35,12 @@ _MARKS: dict[str, Mark] = {
 _OWN_WORDS = {Outcome.ISOLATED: "work"}
 _REACHES: dict[str, Mark] = {
     Reach.SAFE: "ok",
+    Reach.TESTED: "ok",
     Reach.CLOSED: "ok",
     Reach.UNSAFE: "bad",
     Reach.UNVERIFIED: "none",
 }
-_LEAST_SAFE = (Reach.UNSAFE, Reach.UNVERIFIED, Reach.SAFE, Reach.CLOSED)
+_LEAST_SAFE = (Reach.UNSAFE, Reach.UNVERIFIED, Reach.TESTED, Reach.SAFE, Reach.CLOSED)
 
 
 @dataclass(frozen=True)

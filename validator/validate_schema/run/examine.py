@@ -33,6 +33,7 @@ from .proof import prove_isolation, require_provable
 from .provenance import provenance_of, target_of
 from .request import Request
 from .source import open_source
+from .tested import with_tested
 
 if TYPE_CHECKING:
     from ..migrations import MigrationSet
@@ -64,6 +65,7 @@ def examine(request: Request, progress: Progress) -> Report:
             facts = replace(facts, evidence=rows(opened, facts, config, request))
         proof = prove_isolation(request.proving, opened, facts, config.prove, progress=progress)
         facts = replace(facts, isolation=proof, evidence=with_rules(facts, opened, request, progress))
+        facts = with_tested(facts)
     with progress.step("running the checks"):
         outcome = judge(
             request.checks, facts, severities=severities(config), list_subjects=request.list_subjects

@@ -13,6 +13,7 @@ from ...sql.ident import display
 from .attempts import Target
 from .context import ContextSetup, default_context
 from .gaps import Gaps, find_gaps
+from .keyed import Keyed
 from .probe import Prober, unless_blocked
 from .roles import app_roles, rights_of
 from .rows import MALFORMED, A, B, sibling
@@ -87,6 +88,8 @@ class _Proof:
         self.say(f"probing {some(len(self.tables), 'table')} as {', '.join(r.name for r in roles)}")
         contexts = {x: self._context(seeder, x) for x in (A, B)}
         surfaces = SurfaceProber(stage, seeder, roles, self.setup, contexts)
+        keyed = Keyed(stage, seeder, roles, self.setup)
+        keyed.read_unset()
         surfaces.read_unset()  # a setting that was once set is '' afterwards
         cells = [*bare, *self._cells(probers, contexts)]
         self.say("reading views and calling functions")
@@ -99,6 +102,7 @@ class _Proof:
             cells=tuple(cells),
             relaxed=tuple(n for r in seeder.seeded.values() for n in r.notes),
             notes=self._notes(seeder),
+            tested=keyed.tested(),
         )
 
     def _cells(self, probers: list[Prober], contexts: dict[str, tuple[str, ...]]) -> list[Cell]:

@@ -26,7 +26,7 @@ from .rows import (
     literal,
     sibling,
 )
-from .tenant_keys import Keys, find_keys
+from .tenant_keys import Keys, find_keys, key_column
 from .texts import Texts
 from .values import Values
 from .variety import Variant, live, named_tenants, variants
@@ -96,6 +96,11 @@ class Seeder:
 
     def columns_of(self, table: QName) -> tuple[Column, ...]:
         return self._columns.get(table, ())
+
+    @property
+    def key_column(self) -> Column | None:
+        """The column that holds the keys of the first level's tenants."""
+        return key_column(self, 0)
 
     def fits(self, text: str, column: Column) -> bool:
         """Tell whether the column takes the text as a value that stays what it is."""

@@ -31,7 +31,7 @@ def find_keys(seeder: "Seeder") -> Keys:
     named = _named_tenants(seeder)
     levels = range(len(seeder.facts.tenancy.levels))
     for i in levels:
-        column = _key_column(seeder, i)
+        column = key_column(seeder, i)
         if column is None:
             continue
         kind, (a, b, other) = _keys_for(seeder, column)
@@ -50,7 +50,7 @@ def _is_of(kind: str, text: str) -> bool:
     return kind != "number" or re.fullmatch(r"\d{1,9}", text) is not None
 
 
-def _key_column(seeder: "Seeder", index: int) -> Column | None:
+def key_column(seeder: "Seeder", index: int) -> Column | None:
     level = seeder.facts.tenancy.levels[index]
     if level.root is not None:
         return next((c for c in seeder.columns_of(level.root) if c.name == level.key), None)

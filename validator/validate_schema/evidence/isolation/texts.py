@@ -1,9 +1,9 @@
 """What is written about a table: its policies, the functions that they call, the views over it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ...facts.facts import Facts
-from ...model.catalog import QName, Table, View
+from ...model.catalog import Function, QName, Table, View
 
 
 class Texts:
@@ -32,6 +32,11 @@ class Texts:
                     found[name] = function.body or ""
                     queue.append(found[name])
         return " ".join(found.values())
+
+    def functions(self, table: Table) -> Iterator[Function]:
+        """Yield the functions that the table's policies lead to."""
+        text = self.own(table) if table.policies else ""
+        yield from self._facts.named_functions.within(text)
 
     def around(self, table: Table) -> str:
         """Return the table's own text and that of every table which it leads to: their policies hold for a
