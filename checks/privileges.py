@@ -1,12 +1,19 @@
 """BYP: privileges that lead around row-level security."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.model import listed
-from validate_schema.pack.roles import DATABASE_OWNER, estates, sends_statements, tables_with_parts
+from validate_schema.pack.roles import (
+    DATABASE_OWNER,
+    estates,
+    platform_of,
+    sends_statements,
+    tables_with_parts,
+)
 from validate_schema.pack.sql import quote_ident, quote_qname, quote_role
 from validate_schema.pack.subjects import TableRole, tenant_tables
 
@@ -279,30 +286,44 @@ def _usual_path(role: str, facts: Facts) -> frozenset[str]:
         alter default privileges grant select on tables to app_user;
     """,
 )
-def default_privileges(subject: DefaultAcl, _facts: Facts) -> Flaw | None:
-    """Default privileges grant every future table to PUBLIC.
+def default_privileges(subject: DefaultAcl, facts: Facts) -> Flaw | None:
+    """Default privileges grant every future table to PUBLIC, or to a role of those who are not logged in.
 
     Examined: ALTER DEFAULT PRIVILEGES settings for tables (views included), one for each creating
-    role and schema. Tables that exist keep what they have: BYP008 reports those.
+    role and schema. Tables that exist keep what they have: BYP008 reports those. A warning for PUBLIC; an info
+    for a role that is called anonymous (``web_anon``), but for what a platform sets up itself.
     """
     default = subject.default
-    words = sorted({p for g in default.grants if g.grantee == "PUBLIC" for p in g.privileges})
-    if not words:
+    platform = platform_of(facts.catalog)
+    strangers = [
+        "PUBLIC",
+        *sorted(g.grantee for g in default.grants if platform is None and _is_anyone(g.grantee)),
+    ]
+    given = {g.grantee: g.privileges for g in default.grants if g.privileges}
+    grantee = next((name for name in strangers if name in given), None)
+    if grantee is None:
         return None
+    words = ", ".join(sorted(given[grantee]))
     where = f" in schema {default.schema}" if default.schema else ""
     scope = f" IN SCHEMA {quote_ident(default.schema)}" if default.schema else ""
     return Flaw(
-        message=f"PUBLIC will be granted {', '.join(words)} on every table that {default.role} creates{where}",
-        expected="no default privilege on tables for PUBLIC",
-        observed=f"{', '.join(words)} to PUBLIC",
+        message=f"{grantee} will be granted {words} on every table that {default.role} creates{where}",
+        expected="no default privilege on tables for PUBLIC, or for those who are not logged in",
+        observed=f"{words} to {grantee}",
+        severity=None if grantee == "PUBLIC" else Severity.INFO,
         remedy=Remedy(
             steps=(
                 Step(
                     f"ALTER DEFAULT PRIVILEGES FOR ROLE {quote_ident(default.role)}{scope} "
-                    f"REVOKE {', '.join(words)} ON TABLES FROM PUBLIC;"
+                    f"REVOKE {words} ON TABLES FROM {quote_role(grantee)};"
                 ),
             ),
             note="Tables that exist keep their privileges.",
             lock=NO_LOCK,
         ),
     )
+
+
+def _is_anyone(role: str) -> bool:
+    """Tell whether a role is named as that of those who are not logged in."""
+    return not {"anon", "anonymous", "guest", "nobody"}.isdisjoint(re.split(r"[^a-z]+", role.lower()))

@@ -28,7 +28,7 @@ _ACCOUNT = """
     grant select, update on account to app_user;
 """
 _ANYBODY = frozenset({ANONYMOUS, "PUBLIC"})
-_WEB = "create role anon; create role authenticated; create role service_role bypassrls;"
+_WEB = "create role anon; create role authenticated; create role service_role bypassrls; create schema auth;"
 
 
 def open_definers(facts: Facts) -> Iterator[Definer]:

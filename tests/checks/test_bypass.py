@@ -287,7 +287,8 @@ def test_what_neither_shows_nor_takes_rows_is_a_warning(word: str) -> None:
 def test_truncate_of_a_role_that_only_the_gateway_becomes_is_a_warning(login: bool, severity: str) -> None:
     roles = (Role("anon"), Role("authenticated", login=login), Role("service_role", bypassrls=True), OWNER)
     table = tenant_table(grants=(grant("authenticated", "SELECT", "TRUNCATE"),))
-    facts = world(table, roles=roles, app_roles=("authenticated",))
+    schemas = (Schema("auth", "app_owner"),)
+    facts = world(table, roles=roles, app_roles=("authenticated",), schemas=schemas)
 
     assert [m.partition(":")[0] for m in said(truncate, facts)] == [severity]
 

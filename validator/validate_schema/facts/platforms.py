@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from ..model.catalog import Catalog, Function, QName, Table, View
 from ..model.principals import PLATFORM_ROLES
 
+STAND_IN = "supabase_platform"  # the extension that a replay makes up for the platform's own
 _Member = TypeVar("_Member", Table, View, Function)
 
 
@@ -22,15 +23,24 @@ class Platform(NamedTuple):
     schemas: frozenset[str]
     roles: frozenset[str]
     web_roles: frozenset[str]
+    marking_schema: str
     marking_roles: frozenset[str]
     marking_tables: frozenset[QName]
 
     def is_there(self, catalog: Catalog) -> bool:
-        """Tell whether the database is one of the platform's: it has all the roles, or all the tables, that
-        mark one."""
-        return self.marking_roles <= {role.name for role in catalog.roles} or self.marking_tables <= {
-            table.qname for table in (*catalog.tables, *catalog.extension_tables)
-        }
+        """Tell whether the database is one of the platform's. Roles are those of the whole server: they say
+        so where the schema of the platform's own users is there as well; so do its tables, and what was set
+        apart before."""
+        apart: tuple[Table | Function | View, ...] = (
+            *catalog.extension_tables,
+            *catalog.extension_functions,
+            *catalog.extension_views,
+        )
+        if any(member.extension in (self.name, STAND_IN) for member in apart):
+            return True
+        has_roles = self.marking_roles <= {role.name for role in catalog.roles}
+        has_schema = any(schema.name == self.marking_schema for schema in catalog.schemas)
+        return (has_roles and has_schema) or self.marking_tables <= {t.qname for t in catalog.tables}
 
 
 _SCHEMAS = """
@@ -49,11 +59,11 @@ SUPABASE = Platform(
     schemas=frozenset(_SCHEMAS.split()),
     roles=frozenset(_ROLES.split()),
     web_roles=frozenset(PLATFORM_ROLES),
+    marking_schema="auth",
     marking_roles=frozenset(PLATFORM_ROLES),
     marking_tables=frozenset(QName(*name.split(".")) for name in _TABLES.split()),
 )
 PLATFORMS = (SUPABASE,)
-STAND_IN = "supabase_platform"  # the extension that a replay makes up for the platform's own
 
 
 def platform_of(catalog: Catalog) -> Platform | None:

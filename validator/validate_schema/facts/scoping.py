@@ -282,10 +282,19 @@ def holds_tie(key: Constraint, tie: Tie) -> bool:
     return tie in list(zip(key.columns, key.referenced_columns, strict=False))
 
 
+def refers_to_itself(table: Table, key: Constraint) -> bool:
+    """Tell whether a row can only reference itself by the key: its columns are those that it references."""
+    return key.references == table.qname and key.columns == key.referenced_columns
+
+
 def stays_in_tenant(table: Table, key: Constraint, tie: Tie) -> bool:
     """Tell whether the rows that a foreign key references are always of the same tenant: it holds the
-    tenant column itself, or a companion beside it does."""
-    return holds_tie(key, tie) or any(_is_companion(other, key, tie, table) for other in table.foreign_keys)
+    tenant column itself, or a companion beside it does, or it leads from a row to itself."""
+    return (
+        refers_to_itself(table, key)
+        or holds_tie(key, tie)
+        or any(_is_companion(other, key, tie, table) for other in table.foreign_keys)
+    )
 
 
 def _is_companion(other: Constraint, key: Constraint, tie: Tie, table: Table) -> bool:

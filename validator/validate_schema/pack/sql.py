@@ -28,3 +28,4 @@ from ..sql.routines import read_body as read_body
 from ..sql.settings import setting_of as setting_of
 from ..sql.types import parse_type as parse_type
 from ..sql.words import key_name as key_name
+from ..sql.words import table_stem as table_stem
