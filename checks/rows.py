@@ -185,6 +185,73 @@ def placeholder_tenant(subject: TableRows, facts: Facts) -> Flaw | Unexamined | 
     )
 
 
+class RootKey(NamedTuple):
+    """A root whose key is text, with how many of its rows have none; None where nothing was counted."""
+
+    table: cat.Table
+    column: cat.Column
+    rows: evidence.EmptyKeys | None
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef.of_table(self.table.qname)
+
+
+def text_keys(facts: Facts) -> Iterator[RootKey]:
+    """Roots whose key is text; none when rows were not to be looked at."""
+    if facts.evidence.gathered:
+        counted = {r.table: r for r in facts.evidence.empty_keys}
+        yield from (RootKey(t, c, counted.get(t.qname)) for t, c in facts.text_roots)
+
+
+@check(
+    "DAT006",
+    "Tenant whose key is the empty text",
+    subjects=text_keys,
+    severity=Severity.ERROR,
+    remediable=False,
+    needs="rows",
+    why="A setting that was reset holds the empty text: every session that names no tenant is this tenant.",
+    bad="""
+        create table org (id text primary key);
+        insert into org values ('');
+        create table invoice (id bigint primary key, org_id text not null references org (id));
+    """,
+    good="""
+        create table org (id text primary key check (id <> ''));
+        insert into org values ('acme');
+        create table invoice (id bigint primary key, org_id text not null references org (id));
+    """,
+    config="""
+        [tenancy]
+        root = "org"
+        column = "org_id"
+        setting = "app.tenant_id"
+    """,
+)
+def empty_key(subject: RootKey, facts: Facts) -> Flaw | Unexamined | None:
+    """A row of the root has the empty text as its key.
+
+    Examined: roots whose key is text. Source: PostgreSQL documentation, "Customized Options" and RESET: a
+    setting that was made in a session is empty, not unset, once it is reset.
+    """
+    name, rows = facts.show(subject.table.qname), subject.rows
+    if rows is None or rows.rows is None:
+        reason = rows.unreadable if rows else ""
+        return Unexamined(f"keys of {name} were not counted: {reason or 'the table was not looked at'}")
+    if not rows.rows:
+        return None
+    key = quote_ident(subject.column.name)
+    return Flaw(
+        message=f"{name} holds a tenant whose {subject.column.name} is the empty text, as a reset setting is",
+        expected="every tenant has a key of its own",
+        observed=f"a row with {subject.column.name} ''",
+        remedy=Remedy(
+            note=f"Give this tenant another key, then forbid it: ALTER TABLE {quote_qname(subject.table.qname)} ADD CHECK ({key} <> '');"
+        ),
+    )
+
+
 def _flaw(
     subject: TableRows,
     *,

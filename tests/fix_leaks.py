@@ -105,7 +105,7 @@ BAD = {
     ),
     "hard-coded tenant": _opens("RLS005", _TENANT, f"org_id = '{_TENANT}'"),
     "wrong setting": _opens("RLS005", "app.org", "org_id::text = current_setting('app.org', true)"),
-    "like": _opens("RLS007", "~~", f"org_id::text like {PLAIN} || '%'"),
+    "like": _opens("RLS005", "~~", f"org_id::text like {PLAIN} || '%'"),
     "prefix match": _opens("RLS005", "left", f"left(org_id::text, 8) = left({PLAIN}, 8)"),
     "null rows visible": Defect(
         "RLS008", ("p on invoice", "org_id IS NULL"), policy(f"{OWN} or org_id is null", table=_NULLABLE)

@@ -31,7 +31,7 @@ def select_of(oracle: Oracle, *statements: str, command: str = "SELECT", half: s
         BOUND,
         f"(select {CONTEXT}) = org_id",
         f"org_id = nullif({CONTEXT}, '')",
-        f"org_id::varchar = {CONTEXT}::varchar(64)",
+        f"org_id::varchar = {CONTEXT}",
         f"org_id in ({CONTEXT})",
         f"org_id = any (array[{CONTEXT}])",
         f"org_id is not distinct from nullif({CONTEXT}, '')",

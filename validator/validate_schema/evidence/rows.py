@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from ..facts.facts import Facts
 from ..model.catalog import Column, QName, Table
-from ..model.evidence import Evidence, TenantRows
+from ..model.evidence import EmptyKeys, Evidence, TenantRows
 from ..sql.ident import quote_ident, quote_literal, quote_qname
 from .counting import (
     INTEGERS,
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ..config import DataConfig
 
 LOCK_TIMEOUT_MS = 2_000
+_EMPTY = "empty_keys"
 _SEEN = "seen_rows"  # told where it can be had: no check needs it
 _TABLES_AT_ONCE = 64  # keeps the locks of one transaction far below max_locks_per_transaction
 
@@ -76,7 +77,8 @@ def gather(conn: "psycopg.Connection[Any]", facts: Facts, bounds: "DataConfig") 
         return Evidence(gathered=True, limit=bounds.limit)
     plans = [p for t in facts.tenant_tables if (p := _plan(t, facts, bounds.limit)) is not None]
     references, gaps = reference_plans(facts, bounds.limit), gap_plans(facts, bounds.limit)
-    allowed = _permitted(conn, [*plans, *references, *gaps], facts)
+    roots = _root_plans(facts, bounds.limit)
+    allowed = _permitted(conn, [*plans, *references, *gaps, *roots], facts)
     todo = [p for p in allowed if p.counts]
     results: dict[_Key, _Result] = {}
     for start in range(0, len(todo), _TABLES_AT_ONCE):
@@ -88,8 +90,23 @@ def gather(conn: "psycopg.Connection[Any]", facts: Facts, bounds: "DataConfig") 
         limit=bounds.limit,
         tenant_rows=tuple(_rows(p, found) for p, found in counted[: len(plans)]),
         stray_references=tuple(strays(p, found) for p, found in keyed[: len(references)]),
-        hidden_duplicates=tuple(duplicates(p, found) for p, found in keyed[len(references) :]),
+        hidden_duplicates=tuple(duplicates(p, found) for p, found in keyed[len(references) :][: len(gaps)]),
+        empty_keys=tuple(_empty_keys(p, found) for p, found in counted[len(counted) - len(roots) :]),
     )
+
+
+def _root_plans(facts: Facts, limit: int) -> list[Plan]:
+    found = []
+    for table, column in facts.text_roots:
+        counts = {_EMPTY: _bounded(table, column, f"{col(column)} = ''", limit)}
+        found.append(Plan(table.qname, column.name, counts, {}, name=_EMPTY))
+    return found
+
+
+def _empty_keys(plan: Plan, result: _Result) -> EmptyKeys:
+    if isinstance(result, str):
+        return EmptyKeys(plan.table, plan.column, unreadable="; ".join(filter(None, (plan.refused, result))))
+    return EmptyKeys(plan.table, plan.column, result[0] if result else None, plan.refused)
 
 
 def _plan(table: Table, facts: Facts, limit: int) -> Plan | None:

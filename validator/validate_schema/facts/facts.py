@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ..model.catalog import Catalog, Constraint, Function, QName, Role, Sequence, Table, View
+from ..model.catalog import Catalog, Column, Constraint, Function, QName, Role, Sequence, Table, View
 from ..model.contract import Contract, ExpectedTable
 from ..model.evidence import Evidence
 from ..model.finding import ObjectRef
@@ -23,6 +23,7 @@ from .context import is_helper
 from .roles import Roles
 
 _T = TypeVar("_T")
+_TEXTS = ("text", "character", "name")
 
 
 class NotExamined(Exception):  # noqa: N818 - not an error: a result
@@ -184,6 +185,15 @@ class Facts(msgspec.Struct, frozen=True, dict=True):
     def level(self, table: Table) -> Level:
         """Return the level of tenancy that a root or tenant table belongs to."""
         return self.tenancy.levels[self.standings[table.qname].level]
+
+    @cached_property
+    def text_roots(self) -> tuple[tuple[Table, Column], ...]:
+        """The roots of this database whose key is text, with that key."""
+        levels = [
+            (self.tables_by_name.get(level.root), level.key) for level in self.tenancy.levels if level.root
+        ]
+        keys = ((table, table.column(key)) for table, key in levels if table is not None and key)
+        return tuple((t, c) for t, c in keys if c is not None and c.base_type.startswith(_TEXTS))
 
     def root_keys(self, table: Table) -> tuple[Constraint, ...]:
         """Return the table's own foreign keys that hold its tenant column and lead to its root,

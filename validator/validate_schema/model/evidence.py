@@ -25,6 +25,16 @@ class TenantRows(msgspec.Struct, frozen=True, omit_defaults=True):
     unreadable: str = ""
 
 
+class EmptyKeys(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Rows of a root whose key is the empty text, which is what a setting holds after RESET; `rows` is None
+    where they were not counted, and `unreadable` says why."""
+
+    table: QName
+    column: str
+    rows: int | None = None
+    unreadable: str = ""
+
+
 class StrayReferences(msgspec.Struct, frozen=True, omit_defaults=True):
     """Rows of one foreign key between tenant tables whose own tenant is not that of the row they
     reference; `rows` is None where they were not counted, and `unreadable` says why."""
@@ -75,6 +85,7 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
     limit: int = 0
     tenant_rows: tuple[TenantRows, ...] = ()
+    empty_keys: tuple[EmptyKeys, ...] = ()
     stray_references: tuple[StrayReferences, ...] = ()
     hidden_duplicates: tuple[HiddenDuplicates, ...] = ()
     rules: tuple[RuleRows, ...] = ()

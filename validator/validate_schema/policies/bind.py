@@ -8,7 +8,7 @@ The policies of that table hold for the sub-select too.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..model.catalog import Constraint, QName, Table
+from ..model.catalog import QName, Table
 from ..model.tenancy import TableClass
 from ..sql.tree import FALSE, ROW, SELECTS, TRUE, Node, Relation, conjuncts, every, opaque, some, walk
 from .claims import identity
@@ -18,6 +18,7 @@ TENANT = "tenant"
 _DEEPEST = 5
 _APART = "other#"
 _OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
+_ORDERS = ("<", ">", "<=", ">=")
 
 
 class Variable(NamedTuple):
@@ -72,9 +73,27 @@ class Binder:
         if node.op in SELECTS:
             return self._sub_select(node, scopes)
         args = tuple(self._bind(arg, scopes) for arg in node.args)
+        if node.op in ("compare", "any", "all") and node.value in _ORDERS:
+            return self._ordered(node._replace(args=args))
         if node.op == "opaque":
             self.undecided.append(str(node.value))
         return node._replace(args=args)
+
+    def _ordered(self, node: Node) -> Node:
+        """Labels of an enum have the order of their enum."""
+        labels = next((found for arg in node.args if (found := self._labels(arg))), ())
+        if not labels:
+            return node
+        if node.op != "compare":
+            return self._give_up("the order of the labels of an enum")
+        return node._replace(args=tuple(Node("rank", (arg,), labels) for arg in node.args))
+
+    def _labels(self, node: Node) -> tuple[str, ...]:
+        if node.op == "cast" and node.value.startswith("enum "):
+            name = self.schema.named_type(node.value.removeprefix("enum ").removesuffix("[]"))
+            return self.schema.enums.get(name, ())
+        variable = self.variables.get(node.value[0]) if node.op == "variable" else None
+        return variable.labels if variable is not None else ()
 
     def _column(self, node: Node, scopes: Scopes) -> Node:
         qualifier, name = node.value
@@ -82,7 +101,9 @@ class Binder:
             rows = [scope[qualifier]] if qualifier in scope else []
             if qualifier is None:
                 rows = [row for row in scope.values() if row.table.column(name) is not None]
-            if rows and rows[0].table.column(name) is not None:
+            if rows and (column := rows[0].table.column(name)) is not None:
+                if column.collation and self.schema.is_ambiguous(column.collation):
+                    return self._give_up(f"the collation of {name}")
                 return node._replace(op="variable", value=(self._key(rows[0], name), False))
         self.undecided.append(f"the name {name}")
         return opaque(f"the name {name}")
@@ -93,7 +114,8 @@ class Binder:
         if key not in self.variables and column is not None:
             labels = self.schema.enums.get(column.type_name, ()) if column.type_name else ()
             kind = "text" if labels and not column.type.endswith("[]") else self.schema.kind(column.base_type)
-            self.variables[key] = Variable(kind, not column.not_null, labels, row.name.startswith(_APART))
+            nullable = self.schema.may_be_null(row.table, column)
+            self.variables[key] = Variable(kind, nullable, labels, row.name.startswith(_APART))
         return key
 
     def _sub_select(self, node: Node, scopes: Scopes) -> Node:
@@ -187,14 +209,14 @@ class Binder:
     ) -> bool:
         """Tell whether keys tie two rows to one row of a tenant's: that of the other, or a third."""
         (alias, table), (other, beside) = mine, theirs
-        for key in filter(_stands, table.foreign_keys):
+        for key in self.schema.standing_keys(table):
             standing = self.schema.standings.get(key.references) if key.references else None
             if standing is None or standing.table_class not in _OWNED:
                 continue
             ends = [key.referenced_columns] if key.references == beside.qname else []
             ends += [
                 k.columns
-                for k in filter(_stands, beside.foreign_keys)
+                for k in self.schema.standing_keys(beside)
                 if k.references == key.references and k.referenced_columns == key.referenced_columns
             ]
             for end in ends:
@@ -287,7 +309,7 @@ class Binder:
         relation, table = pair
         for alias, row in rows.items():
             for key in row.table.foreign_keys:
-                if key.references == table.qname and _stands(key):
+                if key.references == table.qname and self.schema.stands(row.table, key):
                     columns = tuple(zip(key.columns, key.referenced_columns, strict=True))
                     if all(_equated(parts, alias, mine, relation.alias, theirs) for mine, theirs in columns):
                         return f"{row.name}>{key.name}", self._inherited(row, table, columns)
@@ -308,7 +330,7 @@ class Binder:
         relation, table = pair
         for key in table.foreign_keys:
             for alias, row in rows.items():
-                if key.references == row.table.qname and _stands(key) and row.known:
+                if key.references == row.table.qname and self.schema.stands(table, key) and row.known:
                     columns = zip(key.columns, key.referenced_columns, strict=True)
                     if all(_equated(parts, alias, theirs, relation.alias, mine) for mine, theirs in columns):
                         return dict.fromkeys(self.schema.tenant_columns(table), TENANT)
@@ -335,10 +357,6 @@ def names_person(part: Node, alias: str, persons: frozenset[str]) -> bool:
 
 def _around(row: Row) -> dict[str, Row]:
     return {row.table.name: row, ROW: row}
-
-
-def _stands(key: Constraint) -> bool:
-    return key.validated and key.enforced
 
 
 def _equated(parts: tuple[Node, ...], alias: str, column: str, other: str, theirs: str) -> bool:

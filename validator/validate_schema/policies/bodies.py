@@ -159,7 +159,9 @@ class _Closing:
             return node._replace(args=args)
         select, scope = self._relations(node.value, given, scopes)
         inner = (*scopes, scope)
-        where, target = (self.node(n, given, inner) if n is not None else None for n in select[1:])
+        where, target = (
+            self.node(n, given, inner) if n is not None else None for n in (select.where, select.target)
+        )
         return node._replace(args=args, value=select._replace(where=where, target=target))
 
     def _column(self, node: Node, given: Given, scopes: tuple[Scope, ...]) -> Node:

@@ -25,6 +25,7 @@ from .values import (
     member,
     negated,
     one,
+    rank,
     truths,
 )
 
@@ -84,7 +85,7 @@ def _any(node: Node, world: World) -> Values:
 
 
 def _variable(node: Node, world: World) -> Values:
-    name, null_fails = node.value
+    name, null_fails = node.value[:2]
     values = world.values[name]
     return frozenset(FAILS if v is None else v for v in values) if null_fails and None in values else values
 
@@ -234,6 +235,7 @@ _HANDLERS = {
         node.value, world.of(node.args[0]), world.of(node.args[1]), world.literals
     ),
     "distinct": lambda node, world: distinct(world.of(node.args[0]), world.of(node.args[1]), world.literals),
+    "rank": lambda node, world: rank(world.of(node.args[0]), node.value),
     "null": _null,
     "is": _is,
     "cast": lambda node, world: cast(world.of(node.args[0]), node.value),

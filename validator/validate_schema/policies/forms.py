@@ -42,12 +42,14 @@ class Forms:
         condition, *checks = (self._one(n, given) for n in (question.condition, *question.checks))
         variables = {_number(name, given): v for name, v in sorted(question.variables.items())}
         mentioned = self.mentions[id(condition)].union(*(self.mentions[id(c)] for c in checks))
-        user = question.user if any(name.startswith("user ") for name in mentioned) else ""
-        same = question._replace(condition=condition, checks=tuple(checks), variables=variables, user=user)
+        who = (question.user, question.session)
+        user, session = who if any(name.startswith("user ") for name in mentioned) else ("", "")
+        same = question._replace(condition=condition, checks=tuple(checks), variables=variables)
+        same = same._replace(user=user, session=session)
         found = tuple(s._replace(fixed={_number(n, given): v for n, v in s.fixed.items()}) for s in scenarios)
         ways = tuple((s.flow, s.cases, s.spelled, frozenset(s.fixed.items()), s.own) for s in found)
         ids = (id(condition), tuple(map(id, checks)))
-        key = (ids, frozenset(variables.items()), same.kind, user, same.persons, ways)
+        key = (ids, frozenset(variables.items()), same.kind, user, session, same.persons, ways)
         rows = self._kept("met", (condition, *checks)) if checks else condition
         return Asked(same, rows, found, {number: name for name, number in given.items()}, key)
 

@@ -17,7 +17,7 @@ from ..model.tenancy import TableClass
 from ..sql.ident import display
 from ..sql.parse import parse, print_sql
 from ..sql.predicates import check_expression
-from ..sql.tree import SELECTS, TRUE, Node, every, some, walk
+from ..sql.tree import FALSE, SELECTS, TRUE, Node, every, some, walk
 from .askers import Askers
 from .bind import Binder
 from .claims import identity, variable_name
@@ -57,6 +57,14 @@ class Joining(NamedTuple):
     rests: frozenset[QName] = frozenset()
 
 
+class Who(NamedTuple):
+    """Whose policies hold, what CURRENT_USER is, and what SESSION_USER."""
+
+    role: str
+    user: str
+    session: str
+
+
 class Judge:
     """Judges tables; what two tables have in common is worked out once."""
 
@@ -93,7 +101,7 @@ class Judge:
                 continue
             key = (shape if shape is not None else table.qname, "owner", owner, user, command, half)
             if key not in self._known:
-                self._known[key] = self._answer(table, owner, command, half, user)
+                self._known[key] = self._answer(table, Who(owner, user, user), command, half)
             found.append(
                 Judgement(table.qname, owner, command, half, *self._known[key], "" if user == owner else user)
             )
@@ -112,10 +120,10 @@ class Judge:
             return None
         own = self.schema.tenant_columns(table)
         held = [c for c in table.columns if c.name in names or c.name in own]
-        checks = tuple(
-            c.definition for c in table.checks if names.intersection(c.columns) or own.intersection(c.columns)
-        )
-        columns = tuple((c.name, c.base_type, c.type_name, c.not_null) for c in held)
+        obeyed = (c for c in table.checks if self.schema.stands(table, c))
+        checks = tuple(c.definition for c in obeyed if {*names, *own}.intersection(c.columns))
+        null = self.schema.may_be_null
+        columns = tuple((c.name, c.base_type, c.type_name, c.collation, null(table, c)) for c in held)
         return (
             table.policies,
             table.grants,
@@ -131,7 +139,7 @@ class Judge:
         for name in (role,) if role == PUBLIC else self._askers.disguises(role):
             if name != role and not self._privileged(table, name, command):
                 continue
-            answer = self._answer(table, name, command, half)
+            answer = self._answer(table, Who(name, name, role), command, half)
             if name != role and answer.reach is not Reach.CLOSED:
                 answer = answer._replace(reason=f"after SET ROLE {name}: {answer.reason}")
             if worst is None or _BADNESS[answer.reach] > _BADNESS[worst.reach]:
@@ -142,9 +150,9 @@ class Judge:
             raise ValueError(f"no role to judge: {role}")
         return worst
 
-    def _answer(self, table: Table, role: str, command: str, half: str, user: str = "") -> Answered:
+    def _answer(self, table: Table, who: Who, command: str, half: str) -> Answered:
         try:
-            return _Filter(self, table, role, command, half, user=user).answer()
+            return _Filter(self, table, who, command, half).answer()
         except RecursionError:  # policies of tables in sub-selects of policies, each of them deep
             return Answered(Reach.UNVERIFIED, "not decided by the text: policies that nest too deep")
 
@@ -199,7 +207,7 @@ class Judge:
                 continue
             if self.demanded(table, role) is None:
                 return Joining(f"{shown}, to which {role} may write, past any policy")
-            asked = _Filter(self, table, role, command, "check")
+            asked = _Filter(self, table, Who(role, role, role), command, "check")
             answer = asked.by_itself()
             if answer.reach is Reach.UNSAFE:
                 return Joining(f"{shown}, where policy {answer.policy} lets a person join any tenant")
@@ -231,7 +239,9 @@ class Judge:
 
     def condition(self, policy: Policy, half: str) -> Node:
         text = condition_text(policy, half)
-        return TRUE if text is None else self.schema.expand(text)
+        if text is None:  # a permissive policy without it lets nothing through, a restrictive one everything
+            return FALSE if policy.permissive else TRUE
+        return self.schema.expand(text)
 
 
 _OWN_ROWS = (
@@ -249,17 +259,14 @@ def condition_text(policy: Policy, half: str) -> str | None:
 class _Filter:
     """The row filter of one table for one role and command, and the question of what passes it."""
 
-    def __init__(
-        self, judge: Judge, table: Table, role: str, command: str, half: str, *, user: str = ""
-    ) -> None:
+    def __init__(self, judge: Judge, table: Table, who: Who, command: str, half: str) -> None:
         self.owner = judge
         self.table = table
-        self.role = role
-        self.user = user or role
-        self.persons_as = judge.app_roles if user else (role,)
+        self.who = who
+        self.persons_as = (who.role,) if who.role == who.user else judge.app_roles
         self.command = command
         self.half = half
-        self.policies = judge.applicable(table, role, command)
+        self.policies = judge.applicable(table, who.role, command)
 
     def answer(self) -> Answered:
         found = self.by_itself()
@@ -296,24 +303,24 @@ class _Filter:
             self.question,
             command=self.command,
             half=half,
-            role=self.role,
+            role=self.who.role,
             writes=writes,
         )
 
     @cached_property
     def binder(self) -> Binder:
-        judge, own = self.owner, self.role
+        judge, own = self.owner, self.who.role
         return Binder(judge.schema, self.table, lambda table, role: judge.demanded(table, role or own))
 
     @cached_property
     def question(self) -> Question:
         bound = self.binder.bind(self.owner.joined(self.policies, self.half))
         checks = tuple(self._checks())
-        schema, variables = self.owner.schema, self.binder.variables
+        schema, variables, who = self.owner.schema, self.binder.variables, self.who
         for name in self._personal(bound, schema.persons):
             variables[name] = variables[name]._replace(personal=True)
         kind, persons = key_kind(schema, self.table), tuple(sorted(schema.persons & set(order_of((bound,)))))
-        return Question(bound, variables, kind, self.user, checks, persons)
+        return Question(bound, variables, kind, who.user, checks, persons, who.session)
 
     def _personal(self, bound: Node, persons: frozenset[str]) -> Iterator[str]:
         """Yield the variables of rows that a condition compares with the person who asks."""
@@ -329,7 +336,7 @@ class _Filter:
         before = len(self.binder.undecided)
         bound = []
         for check in self.table.checks:
-            if check.definition is not None and check.enforced:
+            if check.definition is not None and self.owner.schema.stands(self.table, check):
                 text = check_expression(check.definition)
                 bound.append(self.binder.bind(self.owner.schema.expand(text)))
         del self.binder.undecided[before:]

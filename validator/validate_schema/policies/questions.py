@@ -4,7 +4,7 @@ Every variable runs over a domain that stands for all its values: the literals i
 tokens for "any other", NULL where it can be.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ..model.reading import Flow
@@ -13,7 +13,9 @@ from .bind import TENANT, Variable
 from .evaluate import of_the_session
 from .values import FAILS, SOME, Literals, Number, Token, Values, is_uuid, one
 
-_MOST_LITERALS = 6
+_MOST_LITERALS, _MOST_PAIRS = 24, 60
+_MOST_WORDS = 40  # that a variable is tried with
+_BLANK = frozenset({"", " "})
 _UUID = "11111111-1111-4111-8111-11111111111"
 _CONCRETE: dict[str, tuple[tuple[object, object], ...]] = {
     "text": (
@@ -51,7 +53,8 @@ class Scenario(NamedTuple):
 
 class Question(NamedTuple):
     """A bound condition, its variables, the kind of the tenant key, who asks, and CHECKs that every row
-    meets. `persons` are the variables that say which person asks."""
+    meets. `persons` are the variables that say which person asks, `session` who logged in where that is
+    another role than the `user`."""
 
     condition: Node
     variables: Mapping[str, Variable]
@@ -59,6 +62,7 @@ class Question(NamedTuple):
     user: str
     checks: tuple[Node, ...] = ()
     persons: tuple[str, ...] = ()
+    session: str = ""
 
     @property
     def exact(self) -> bool:
@@ -71,7 +75,7 @@ class Question(NamedTuple):
 
 def literals_of(nodes: tuple[Node, ...]) -> Literals:
     """Return every literal in the conditions, in each form that a cast may give it."""
-    words: set[str] = {""}
+    words = set(_BLANK)
     for found in (n.value for node in nodes for n in walk(node) if n.op == "const"):
         if isinstance(found, (str, int)) and not isinstance(found, bool):
             words.add(str(found))
@@ -84,15 +88,56 @@ def literals_of(nodes: tuple[Node, ...]) -> Literals:
 
 def other_tenants(question: Question) -> tuple[tuple[Case, ...], tuple[Case, ...]]:
     """Return the cases "a row of one tenant, the context of another": those that stand for all, and
-    concrete ones where the spelling of the keys can matter."""
+    concrete ones where the spelling of the keys can matter.
+
+    Both may hold each literal that they can meet; the context any text, whatever the type of the keys. Where
+    there are more than are tried, they may hold anything.
+    """
     mine, theirs = Token("A", question.exact), Token("B", question.exact)
-    named = [_as_kind(w, question.kind) for w in sorted(literals_of((question.condition,)).words)]
-    known = [value for value in named if value is not None][:_MOST_LITERALS]
-    cases = [Case(theirs, mine), *(Case(value, mine) for value in known)]
-    cases += [Case(theirs, value) for value in known]
-    cases += [Case(a, b) for a in known for b in known if a != b]
+    words = sorted(_met_by_keys(question))
+    keys = [key for word in words if (key := _as_kind(word, question.kind)) is not None]
+    cases = [Case(theirs, mine), *(Case(key, mine) for key in keys[:_MOST_LITERALS])]
+    cases += [Case(theirs, word) for word in words[:_MOST_LITERALS]]
+    pairs = [Case(a, b) for a in keys for b in words if _shown(a, question.kind) != b]
+    cases += pairs[:_MOST_PAIRS]
+    if len(words) > _MOST_LITERALS or len(pairs) > _MOST_PAIRS:
+        cases += [Case(theirs, SOME), Case(SOME, mine), Case(SOME, SOME)]
     spelled = _CONCRETE.get(question.kind, ()) if _spelling_matters(question) else ()
     return tuple(cases), tuple(Case(b, a) for a, b in spelled)
+
+
+def no_context(question: Question) -> tuple[object, ...]:
+    """Return what the context is when nobody says who asks: unset, empty, blank, or text that is no key."""
+    return (None, "", " ", Token("no key", word=True)) if question.exact else (None, "", " ")
+
+
+def _met_by_keys(question: Question) -> set[str]:
+    """Return the literals that a key or the context is compared with, directly or by way of others."""
+    parts = [(_names(part), literals_of((part,)).words - _BLANK) for part in _parts(question.condition)]
+    reached = {TENANT, "context"} | {n for names, _ in parts for n in names if n.startswith("claim context ")}
+    words: set[str] = set()
+    before = -1
+    while len(reached) != before:
+        before = len(reached)
+        for names, found in parts:
+            if names & reached:
+                reached |= names
+                words |= found
+    return words
+
+
+def _names(part: Node) -> set[str]:
+    nodes = list(walk(part))
+    return {n.value[0] for n in nodes if n.op == "variable"} | {n.op for n in nodes if n.op == "context"}
+
+
+def _parts(node: Node) -> Iterator[Node]:
+    """Yield the conditions that are joined, from the outside in."""
+    if node.op in ("and", "or", "not", "rows", "is"):
+        for arg in node.args:
+            yield from _parts(arg)
+    else:
+        yield node
 
 
 def _spelling_matters(question: Question) -> bool:
@@ -123,7 +168,7 @@ def _as_kind(word: str, kind: str) -> object:
         return Number(int(word)) if word.lstrip("-").isdecimal() else None
     if kind == "uuid":
         return word if is_uuid(word) and word == word.lower() else None
-    return word if kind == "text" and "%" not in word else None
+    return word if kind == "text" else None
 
 
 def _shown(value: object, kind: str) -> object:
@@ -156,21 +201,25 @@ def domains_of(question: Question, case: Case, literals: Literals, *, own: bool 
         if name != TENANT:
             values[name] = _domain(variable, literals, fresh, keys, question.kind)
             if variable.personal and not own:
-                values[name] -= {""}  # a row that names nobody is as far from one's own as any
+                values[name] -= _BLANK  # a row that names nobody is as far from one's own as any
             if asking and _may_name(variable, values[name]) and (own or variable.apart):
                 values[name] |= set(asking.values())
-    words = sorted(literals.words) if len(literals.words) <= 16 else []
-    settable = frozenset(
-        {None, "true", "false", *words, *fresh[:2], *(_shown(k, question.kind) for k in keys)}
-    )
+    words = literals_of((question.condition,)).words
+    settable: Values = frozenset({None, SOME})
+    named: Values = frozenset({SOME})
+    if len(words) <= _MOST_WORDS:
+        shown = (_shown(k, question.kind) for k in keys)
+        settable = frozenset({None, "true", "false", *words, *fresh[:2], *shown})
+        named = words - _BLANK
     for name in order_of((question.condition, *question.checks)):
         if name in asking:
-            values[name] = frozenset({asking[name], *(w for w in words if w)})
+            values[name] = named | {asking[name]}
         elif name.startswith("claim context "):
             values[name] = frozenset({case.context if case.context != "" else FAILS})
         elif name.startswith(("setting ", "claim ")):
             values[name] = settable
-    values["user current_user"] = values["user session_user"] = one(question.user)
+    values["user current_user"] = one(question.user)
+    values["user session_user"] = one(question.session or question.user)
     return values
 
 
@@ -185,13 +234,13 @@ def _domain(
     if variable.kind == "bool":
         found |= {True, False}
     elif variable.labels:
-        found |= set(variable.labels) if len(variable.labels) <= 20 else {SOME}
+        found |= set(variable.labels) if len(variable.labels) <= _MOST_WORDS else {SOME}
     elif variable.kind == "int":
         numbers = {n + d for n in literals.numbers for d in (-1, 0, 1)}
-        found |= {Number(n) for n in numbers} if len(numbers) <= 12 else {SOME}
+        found |= {Number(n) for n in numbers} if len(numbers) <= _MOST_WORDS else {SOME}
     elif variable.kind in ("text", "uuid"):
         words = {w for w in literals.words if variable.kind == "text" or is_uuid(w)} | _fitting(literals)
-        found |= words if len(words) <= 16 else {SOME}
+        found |= words if len(words) <= _MOST_WORDS else {SOME}
     else:
         found.add(SOME)
     if variable.kind in ("text", "uuid", "int") and SOME not in found and not variable.labels:

@@ -58,7 +58,7 @@ class Reader:
                     yield name
 
     def _setting(self, value: tuple[str, bool]) -> tuple[str, bool]:
-        name, strict = value
+        name, strict = value[:2]
         name = name.removeprefix("claim ").removeprefix("setting ") if name != "context" else name
         first = name.split(" ")[0]
         return (self.schema.setting or "" if first == "context" else first, not strict)
@@ -86,13 +86,14 @@ class Reader:
         return frozenset(f.name for f in self.schema.catalog.functions if f.volatility != "immutable")
 
     def _empty_casts(self, nodes: list[Node]) -> list[str]:
-        found = []
+        bare = [n for n in nodes if n.op == "variable" and n.value[2:] == (True,) and not n.value[1]]
+        found = [_EMPTY.format(self._setting(n.value)[0], "json") for n in bare]
         for node in nodes:
             if node.op == "cast" and node.value in _STRICT_TYPES:
                 held = node.args[0]
                 while (held.op == "cast" and held.value == "text") or held.op == "wrapped":
                     held = held.args[0]
-                if held.op == "variable":
+                if held.op == "variable" and len(held.value) == 2:  # no claim: none is empty with the setting
                     name, ok = self._setting(held.value)
                     if ok:
                         found.append(_EMPTY.format(name, node.value))

@@ -5,7 +5,7 @@ from ..model.principals import PLATFORM_ROLES
 from ..model.reading import Flow
 from ..model.tenancy import Standing, TableClass
 from .claims import ROLE_CLAIM, variable_of
-from .questions import Case, Question, Scenario, order_of, other_tenants, whole_domain
+from .questions import Case, Question, Scenario, no_context, order_of, other_tenants, whole_domain
 from .values import Token, Values
 from .world import Schema
 
@@ -44,8 +44,8 @@ class Ways:
             Scenario(self._first, generic, spelled, kept),
             Scenario(
                 Flow.FAIL_OPEN,
-                tuple(Case(tenant, context) for context in (None, "") for tenant in rows),
-                tuple(Case(tenant, context) for context in (None, "") for tenant in keys),
+                tuple(Case(tenant, context) for context in no_context(self.question) for tenant in rows),
+                tuple(Case(tenant, context) for context in no_context(self.question) for tenant in keys),
                 kept,
             ),
         ]
@@ -104,7 +104,7 @@ class Ways:
         own = _tenant_names(self.schema, self._standing, self.table)
         columns = [c for c in self.table.columns if c.name in own]
         unowned = tuple(Case(None, context) for context in (mine, None, ""))
-        nullable = columns and not any(c.not_null for c in columns)
+        nullable = columns and all(self.schema.may_be_null(self.table, c) for c in columns)
         return [Scenario(Flow.NULL_TENANT, unowned, (), self.known)] if nullable else []
 
 

@@ -10,19 +10,23 @@ from collections.abc import Callable
 from itertools import product
 from typing import Any, NamedTuple
 
-_MOST = 24
+_MOST = 64
+_EXACT_WIDTH = 36  # the text of a uuid; that of a whole number is shorter
 _PLAIN_WORD = re.compile(r"[a-z]+")
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
-_TRUE_WORDS = frozenset({"t", "true", "on", "1", "yes", "y"})
-_FALSE_WORDS = frozenset({"f", "false", "off", "0", "no", "n"})
+# Source: PostgreSQL documentation, "Boolean Type": unique prefixes are accepted, too.
+_TRUE_WORDS = frozenset({"t", "tr", "tru", "true", "on", "1", "yes", "ye", "y"})
+_FALSE_WORDS = frozenset({"f", "fa", "fal", "fals", "false", "of", "off", "0", "no", "n"})
 
 
 class Token(NamedTuple):
     """Some value that differs from every other token and from every literal in sight. `exact` tokens
-    are keys whose text has one spelling and no wildcard: a uuid or a whole number."""
+    are keys whose text has one spelling and no wildcard: a uuid or a whole number. A `word` is text from
+    which no key can be read, or cut: what holds one names a tenant."""
 
     name: str
     exact: bool = False
+    word: bool = False
 
 
 class _Mark(NamedTuple):
@@ -185,7 +189,8 @@ def is_uuid(text: str) -> bool:
 
 
 def cast(values: Values, to: str) -> Values:
-    """Return the values cast to a type: text, int, bool, uuid, an array of these; all else unknown."""
+    """Return the values cast to a type: text, that of a limited length ``text(n)``, a label ``enum x``, int,
+    bool, uuid, an array of these; all else unknown."""
     found: set[Any] = set()
     for value in values:
         found |= frozenset({value}) if value is None or value is FAILS else _cast_one(value, to)
@@ -195,17 +200,41 @@ def cast(values: Values, to: str) -> Values:
 def _cast_one(value: Any, to: str) -> Values:
     if to.endswith("[]"):
         return _cast_array(value, to.removesuffix("[]"))
+    if to.startswith("text("):
+        return _shortened(value, int(to.removeprefix("text(").removesuffix(")")))
+    if to.startswith("enum "):
+        to = "text"  # the label; one that does not exist is met by no row
     if to not in ("text", "int", "bool", "uuid"):
         return frozenset({SOME, FAILS})
     if value is SOME:
         return frozenset({SOME}) if to == "text" else frozenset({SOME, FAILS})
     if isinstance(value, Token):
-        return frozenset({True, False, FAILS}) if to == "bool" else frozenset({value})
+        return _cast_token(value, to)
     if isinstance(value, (bool, Number)):
         return _cast_plain(value, to)
     if not isinstance(value, str):
         return frozenset({SOME, FAILS})
-    return frozenset({value}) if to == "text" else frozenset({_read(value, to)})
+    return frozenset({value}) if to == "text" else _read(value, to)
+
+
+def _cast_token(token: Token, to: str) -> Values:
+    """A text that is no key of another type may be spelled in more than one way: '7' and '07'."""
+    if to == "text":
+        return frozenset({token})
+    if to == "bool":
+        return frozenset({True, False, FAILS})
+    if token.word:
+        return frozenset({FAILS})
+    return frozenset({token}) if token.exact else frozenset({SOME, FAILS})
+
+
+def _shortened(value: Any, width: int) -> Values:
+    """An explicit cast to a limited length cuts what is longer, without an error."""
+    if isinstance(value, Token):
+        return frozenset({value if value.word or (value.exact and width >= _EXACT_WIDTH) else SOME})
+    if isinstance(value, (bool, Number)):
+        return frozenset(v[:width] if isinstance(v, str) else v for v in _cast_plain(value, "text"))
+    return frozenset({value[:width] if isinstance(value, str) else SOME})
 
 
 def _cast_plain(value: bool | Number, to: str) -> Values:
@@ -216,20 +245,31 @@ def _cast_plain(value: bool | Number, to: str) -> Values:
     return frozenset({FAILS if shown is None else shown})
 
 
-def _read(text: str, to: str) -> Any:
+def _read(text: str, to: str) -> Values:
     word = text.strip().lower()
     if to == "uuid":
-        return word if is_uuid(word) and word.count("-") == 4 else FAILS if not is_uuid(word) else SOME
+        return _read_uuid(text.lower())
     if to == "int":
-        return Number(int(word)) if re.fullmatch(r"[+-]?[0-9]{1,18}", word) else FAILS
-    if word in _TRUE_WORDS:
-        return True
-    return False if word in _FALSE_WORDS else FAILS
+        if re.fullmatch(r"[+-]?[0-9]{1,18}", word):
+            return one(int(word))
+        odd = re.fullmatch(r"[+-]?[0-9][0-9a-z_]*", word)  # 0x1f, 1_000
+        return frozenset({SOME, FAILS} if odd else {FAILS})
+    known = {True: _TRUE_WORDS, False: _FALSE_WORDS}
+    return frozenset({next((truth for truth, words in known.items() if word in words), FAILS)})
+
+
+def _read_uuid(text: str) -> Values:
+    """Hyphens may be left out, and braces be put around (PostgreSQL documentation, "UUID Type")."""
+    digits = re.sub("[-{}]", "", text)
+    if not re.fullmatch("[0-9a-f]{32}", digits):
+        return frozenset({FAILS})
+    plain = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+    return frozenset({plain} if text in (plain, digits, f"{{{plain}}}") else {SOME, FAILS})
 
 
 def _cast_array(value: Any, to: str) -> Values:
     if isinstance(value, Token):
-        return frozenset({(value,)})
+        return frozenset({(value,)} if _is_one(value) else {SOME, FAILS})
     if isinstance(value, tuple) and not isinstance(value, (Number, _Mark)):
         items = tuple(cast(frozenset({item}), to) for item in value)
         return frozenset(product(*items)) if all(len(i) == 1 for i in items) else frozenset({SOME, FAILS})
@@ -255,8 +295,6 @@ def member(op: str, quantifier: str, left: Values, arrays: Values, literals: Lit
             for item in array:
                 outcome = join(outcome, compare(op, left, frozenset({item}), literals))
             found |= outcome
-        elif isinstance(array, Token):
-            found |= compare(op, left, frozenset({array}), literals)
         else:
             found |= {True, False, None}
     return frozenset(found)
@@ -279,11 +317,16 @@ def call(name: str, args: list[Values]) -> Values:
             found.add(None)
         elif all(isinstance(v, (str, Number)) for v in given):
             found.add(_applied(function, given))
-        elif name == "string_to_array" and isinstance(given[0], Token):
+        elif name == "string_to_array" and isinstance(given[0], Token) and _is_one(given[0]):
             found.add((given[0],))
         else:
             found.add(SOME)
     return bounded(found)
+
+
+def _is_one(token: Token) -> bool:
+    """Tell whether no list of several keys is meant."""
+    return token.exact or token.word
 
 
 def _applied(function: Callable[..., Any], given: tuple[Any, ...]) -> Any:
@@ -330,3 +373,15 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "operator ||": lambda a, b: str(a) + str(b),
     "string_to_array": lambda text, by: tuple(text.split(by)) if text else (),
 }
+
+
+def rank(values: Values, labels: tuple[str, ...]) -> Values:
+    """Return where each label stands among those of its enum: that is their order, not the alphabet's
+    (PostgreSQL documentation, "Enumerated Types", Ordering)."""
+    return frozenset(_rank(value, labels) for value in values)
+
+
+def _rank(value: Any, labels: tuple[str, ...]) -> Any:
+    if value is None or value is FAILS:
+        return value
+    return Number(labels.index(value)) if value in labels else SOME

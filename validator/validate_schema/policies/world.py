@@ -1,17 +1,19 @@
 """What the analysis looks up in the catalog, and how functions are read into expressions."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Container, Mapping
 from functools import cached_property
 from typing import Any
 
 from ..facts.context import is_vouched_for
-from ..model.catalog import Catalog, Function, QName, Table
+from ..facts.roles import closure
+from ..model.catalog import Catalog, Column, Constraint, Function, QName, Table
 from ..model.principals import Kind, Membership, Principals, Variable
 from ..model.tenancy import Standing, TableClass, Tenancy
 from ..sql.parse import parse
 from ..sql.parser import Unreadable
 from ..sql.settings import is_written_by_client
-from ..sql.tree import CONTEXT, ROW, SELECTS, Node, Select, deeper, opaque, walk
+from ..sql.tree import CONTEXT, ROW, SELECTS, Node, Select, deeper, opaque, some, walk
 from .bodies import Names, parameters_of, returned_by
 from .claims import OWN_CLAIMS, canonical, claim_of, holds_claims, platform_body, variable_name, variable_of
 from .values import _FUNCTIONS as BUILTIN
@@ -21,6 +23,11 @@ _MOST_NODES, _MOST_LEVELS = 20_000, 100  # of an expression with the functions t
 _TOO_MUCH = "an expression that is too large with the functions that it calls"
 _TEXTS = ("character varying", "text", "character", "name")
 _KNOWN_CALLS = frozenset(BUILTIN)
+_COMPARING = ("compare", "distinct", "nullif", "any", "all")
+_LIST = (None, "array_agg")
+_SETS = ("SETOF", "TABLE")
+_LIMITED = re.compile(r"(character varying|character|bpchar)(?:\((\d+)\))?")
+_CLAIM_OF_CONTEXT = "claim context "
 
 
 class Schema:
@@ -32,6 +39,7 @@ class Schema:
         self.home = catalog.server.default_schema
         self.principals = Principals()
         self._expanded: dict[str, Node] = {}
+        self._as_read: dict[str, Node] = {}
         self._room = 0
 
     @cached_property
@@ -60,6 +68,59 @@ class Schema:
     @cached_property
     def names(self) -> Names:
         return Names(lambda schema, name: self.tables.get(QName(schema or self.home, name)))
+
+    def stands(self, table: Table, constraint: Constraint) -> bool:
+        """Tell whether every row that a query on the table finds obeys its constraint: a foreign key, and
+        what was said NO INHERIT, hold for no row of an inheritance child."""
+        own = constraint.no_inherit or constraint.kind == "foreign key"
+        return constraint.validated and constraint.enforced and not (own and table.qname in self.parents)
+
+    def standing_keys(self, table: Table) -> tuple[Constraint, ...]:
+        """Return the foreign keys that every row which a query on the table finds obeys."""
+        return tuple(key for key in table.foreign_keys if self.stands(table, key))
+
+    def may_be_null(self, table: Table, column: Column) -> bool:
+        """Tell whether a row that a query on the table finds can hold NULL there: NOT NULL may be NOT VALID
+        (18), and before 18 inheritance children need not have it."""
+        if not column.not_null or self._doubted(table, column.name):
+            return True
+        below = closure((table.qname,), lambda name: self._children.get(name, ()))
+        found = ((self.tables[name], self.tables[name].column(column.name)) for name in below)
+        return any(c is None or not c.not_null or self._doubted(t, c.name) for t, c in found)
+
+    def _doubted(self, table: Table, column: str) -> bool:
+        stated = [c for c in table.constraints if c.kind == "not null" and column in c.columns]
+        return any(not self.stands(table, c) for c in stated)
+
+    @cached_property
+    def _children(self) -> Mapping[QName, list[QName]]:
+        found: dict[QName, list[QName]] = {}
+        for table in self.catalog.tables:
+            for parent in table.inherits:
+                found.setdefault(parent, []).append(table.qname)
+        return found
+
+    @property
+    def parents(self) -> Container[QName]:
+        """The tables whose rows include those of inheritance children."""
+        return self._children
+
+    @cached_property
+    def ambiguous_collations(self) -> frozenset[str]:
+        """The collations, by schema and name, under which texts of different bytes may be equal."""
+        return frozenset(f"{c.schema}.{c.name}" for c in self.catalog.collations if not c.deterministic)
+
+    @cached_property
+    def redefined(self) -> frozenset[str]:
+        """The comparisons that somebody defined again for types of the server's own."""
+        sides = ((o.name, (o.left, o.right)) for o in self.catalog.operators)
+        return frozenset(name for name, types in sides if any(map(_own_type, types)))
+
+    @cached_property
+    def converted(self) -> frozenset[tuple[str, str]]:
+        """The kinds of values from and to which a cast leads that somebody made."""
+        made = (c for c in self.catalog.casts if c.method == "function")
+        return frozenset((self.kind(c.source), self.kind(c.target)) for c in made)
 
     @cached_property
     def context(self) -> Variable | None:
@@ -123,8 +184,42 @@ class Schema:
         """Return an expression with the functions that can be read put in place of their calls."""
         known = self._expanded.get(text)
         if known is None:
-            known = self._expanded[text] = self._expand(text)
+            read = self._read(text)
+            claims = any(n.op == "variable" and n.value[0].startswith(_CLAIM_OF_CONTEXT) for n in walk(read))
+            known = self._expanded[text] = self._named(read) if claims else read
         return known
+
+    def _read(self, text: str) -> Node:
+        known = self._as_read.get(text)
+        if known is None:
+            known = self._as_read[text] = self._expand(text)
+        return known
+
+    def _named(self, node: Node) -> Node:
+        """Return an expression in which the tenant's claims are the context's, all others their own: one
+        token holds several claims, each with any value."""
+        name = str(node.value[0]) if node.op == "variable" else ""
+        if name.startswith(_CLAIM_OF_CONTEXT) and name not in self.tenant_claims and self.context:
+            own = name.replace(_CLAIM_OF_CONTEXT, f"claim {self.context.setting} ", 1)
+            return node._replace(value=(own, *node.value[1:]))
+        if node.op in SELECTS:
+            select = node.value
+            where, target = (self._named(n) if n is not None else None for n in (select.where, select.target))
+            node = node._replace(value=select._replace(where=where, target=target))
+        return node._replace(args=tuple(self._named(arg) for arg in node.args))
+
+    @cached_property
+    def tenant_claims(self) -> frozenset[str]:
+        """The claims of the tenant's setting that a policy compares with whose a row is."""
+        found: set[str] = set()
+        for table in self.catalog.tables:
+            own = self.tenant_columns(table)
+            texts = {text for p in table.policies for text in (p.using, p.check) if text} if own else ()
+            for node in (n for text in texts for n in walk(self._read(text)) if n.op in ("compare", "any")):
+                below = list(walk(node))
+                if node.value == "=" and any(n.op == "column" and n.value[1] in own for n in below):
+                    found |= {n.value[0] for n in below if n.op == "variable"}
+        return frozenset(name for name in found if name.startswith(_CLAIM_OF_CONTEXT))
 
     def _expand(self, text: str) -> Node:
         self._room = _MOST_NODES
@@ -148,7 +243,12 @@ class Schema:
         if node.op == "wrapped":
             return args[0]
         if node.op == "cast":
-            return node._replace(args=args, value=self._cast_to(node.value))
+            return self._cast(node._replace(args=args))
+        if node.op == "collate":
+            shown = ".".join(node.value)
+            return opaque(f"the collation {shown}", args) if self.is_ambiguous(shown) else args[0]
+        if node.op in _COMPARING and (node.value or "=") in self.redefined:
+            return opaque(f"the operator {node.value or '='}, which is defined again", args)
         if node.op != "call":
             return node._replace(args=args)
         claim = claim_of(node._replace(args=args))
@@ -177,6 +277,18 @@ class Schema:
             return variable_name(variable).replace(f"claim {found.setting} ", "claim context ", 1)
         return variable_name(variable)
 
+    def is_ambiguous(self, collation: str) -> bool:
+        """Tell whether texts of different bytes may be equal under a collation."""
+        name = self.named_type(collation)
+        return f"{name.schema}.{name.name}" in self.ambiguous_collations
+
+    def _cast(self, node: Node) -> Node:
+        to = self._cast_to(node.value)
+        sources = {source for source, target in self.converted if target == to}
+        if sources and ("text" in sources or node.args[0].op not in ("const", "variable")):
+            return opaque(f"a cast to {to} that somebody made", node.args)
+        return node._replace(value=to)
+
     def _cast_to(self, to: str) -> str:
         suffix = "[]" if to.endswith("[]") else ""
         plain = to.removesuffix("[]")
@@ -184,15 +296,18 @@ class Schema:
             return to
         name = self.named_type(plain)
         if name in self.enums:
-            return "text" + suffix
+            return f"enum {plain}{suffix}"
         base = self.domains.get(name)
-        return (self.kind(base) if base else plain) + suffix
+        return (_width(base) or self.kind(base) if base else plain) + suffix
 
     def _inline_select(self, node: Node, depth: int) -> Node:
         select = node.value
+        strange = self._strange(node)
+        if strange and (select.relations or select.where is not None):
+            return opaque(f"a sub-select that calls {strange}", node.args)
         calls = [r.call for r in select.relations if r.call is not None]
         if calls:
-            if node.op == "in" and len(select.relations) == 1 and select.where is None:
+            if node.op == "in" and len(calls) == 1 and _is_all(select):
                 return _among(node.args[0], self._inline(calls[0], depth), node.source)
             return opaque("a function in FROM", node.args)
         where = self._inline(select.where, depth) if select.where is not None else None
@@ -200,6 +315,22 @@ class Schema:
         if not select.relations and where is None and node.op == "in" and target is not None:
             return _among(node.args[0], target, node.source)
         return node._replace(value=select._replace(where=where, target=target))
+
+    def _strange(self, node: Node) -> str:
+        """Return the name of what a sub-select calls that makes another number of rows than it reads: an
+        aggregate makes one of none. A list of what it reads is read as such."""
+        select = node.value
+        if node.op == "scalar" and select.target is not None and _lists(select.target):
+            return ""
+        names = (name for schema, name in select.called if not self._yields_one(schema, name))
+        return next((name or "something" for name in names), "")
+
+    def _yields_one(self, schema: str | None, name: str) -> bool:
+        """Tell whether what is called gives one value for each row: no aggregate, no set."""
+        found = [f for f in self.functions.get(name, ()) if schema in (None, f.schema)]
+        if not found:
+            return schema is None and name in _KNOWN_CALLS
+        return all(f.kind == "function" and not (f.returns or "").startswith(_SETS) for f in found)
 
     def _called(self, node: Node, depth: int) -> Node:
         schema, name = node.value
@@ -240,7 +371,8 @@ class Schema:
         inlined = self._inline(found, depth + 1)
         returned = self.kind(function.returns or "")
         plain = returned == "other" or inlined.op in SELECTS
-        return inlined if plain else Node("cast", (inlined,), returned)
+        result = inlined if plain else Node("cast", (inlined,), returned)
+        return _unless_null(args, result) if function.strict and args else result
 
 
 def _of_the_row(node: Node) -> Node:
@@ -261,7 +393,7 @@ def _listed(array: Node) -> Select | None:
     """Return the sub-select whose values an array is made of; None for any other array."""
     array = _or_empty(array)
     call = _or_empty(array.value.target) if array.op == "scalar" and array.value.target else None
-    if call is None or call.op != "call" or call.value != (None, "array_agg"):
+    if call is None or call.op != "call" or call.value != _LIST:
         return None
     found: Select = array.value._replace(target=call.args[0])
     return found
@@ -272,6 +404,37 @@ def _or_empty(array: Node) -> Node:
     while array.op == "cast" or (array.op == "coalesce" and array.args[-1].op in ("const", "array", "cast")):
         array = array.args[0]
     return array
+
+
+def _lists(target: Node) -> bool:
+    return _or_empty(target).op == "call" and _or_empty(target).value == _LIST
+
+
+def _own_type(shown: str | None) -> bool:
+    """Tell whether a type, as the server prints it, is the server's own."""
+    return shown is not None and "." not in shown
+
+
+def _width(shown: str) -> str | None:
+    """Return the cast to a text of limited length; None for other types."""
+    found = _LIMITED.fullmatch(shown)
+    if found is None:
+        return "text(63)" if shown == "name" else None
+    if not found[1].endswith("varying"):
+        return "short text"
+    return f"text({found[2]})" if found[2] else None
+
+
+def _is_all(select: Select) -> bool:
+    """Tell whether a sub-select is what one function returns, and no column from outside."""
+    (relation,), target = select.relations, select.target
+    names = ((None, relation.name), (relation.alias, relation.name))
+    return select.where is None and target is not None and target.op == "column" and target.value in names
+
+
+def _unless_null(args: tuple[Node, ...], result: Node) -> Node:
+    """Return the result of a STRICT function: NULL where an argument is."""
+    return Node("case", (some(tuple(Node("null", (arg,)) for arg in args)), Node("const"), result))
 
 
 def _shown(schema: str | None, name: str) -> str:

@@ -12,11 +12,12 @@ from . import syntax as s
 from .parser import Unreadable
 from .reading import print_expression, read_expression
 from .settings import setting_of
-from .tree import FALSE, TRUE, Node, Relation, Select, every, opaque
+from .tree import FALSE, TRUE, Node, Relation, Select, every, opaque, walk
 
 _TYPES = {
     **dict.fromkeys(("int2", "int4", "int8", "smallint", "integer", "bigint"), "int"),
-    **dict.fromkeys(("text", "varchar", "bpchar", "name", "character varying"), "text"),
+    **dict.fromkeys(("text", "varchar", "character varying"), "text"),
+    "name": "text(63)",
     **dict.fromkeys(("json", "jsonb"), "json"),
     "bool": "bool",
     "boolean": "bool",
@@ -25,10 +26,10 @@ _TYPES = {
 _USERS = dict.fromkeys(("current_role", "current_user", "user"), "current_user") | {
     "session_user": "session_user"
 }
+_OWN_SCHEMA = ("", "pg_catalog")
 _NO_CLOCKS = ("current_catalog", "current_schema")
 _COMPARISONS = frozenset({"=", "<>", "<", ">", "<=", ">=", "~~", "!~~", "~~*", "!~~*"})
 _CONSTRUCTS = {s.Extreme: "MinMaxExpr", s.NamedArg: "NamedArgExpr", s.Part: "A_Indirection"}
-_LONG_ENOUGH = 36  # no key is longer than a uuid's text
 
 
 @lru_cache(maxsize=8192)
@@ -79,8 +80,7 @@ def _type_of(found: s.TypeRef) -> str:
     name = _TYPES.get(names[0], names[0]) if len(names) == 1 else ".".join(names)
     if name == "text" and found.modifiers:
         width = found.modifiers[0]
-        fits = isinstance(width, s.Const) and isinstance(width.value, int) and width.value >= _LONG_ENOUGH
-        name = "text" if fits else "short text"
+        name = f"text({width.value})" if isinstance(width, s.Const) else "short text"
     return name + "[]" if found.dimensions else name
 
 
@@ -93,6 +93,10 @@ def _column(found: s.Column) -> Node:
 
 
 def _operation(found: s.Operation) -> Node:
+    """The server prints a schema where the operator is not its own: what that does is not known."""
+    if found.schema not in _OWN_SCHEMA:
+        sides = tuple(read(side) for side in (found.left, found.right) if side is not None)
+        return opaque(f"the operator {found.schema}.{found.operator}", sides)
     if found.left is not None:
         return _compare(found.operator, read(found.left), read(found.right))
     if found.operator != "-":
@@ -138,6 +142,8 @@ def _within(value: Node, low: Node, high: Node) -> Node:
 
 def _quantified(found: s.Quantified) -> Node:
     sides = read(found.left), read(found.array)
+    if found.schema not in _OWN_SCHEMA:
+        return opaque(f"the operator {found.schema}.{found.operator}", sides)
     return Node("all" if found.every else "any", sides, found.operator)
 
 
@@ -230,7 +236,14 @@ def read_select(found: s.Query) -> Select | None:
     if found.where is not None:
         conditions.append(read(found.where))
     target = read(found.targets[0].value) if len(found.targets) == 1 else None
-    return Select(tuple(relations), every(tuple(conditions)) if conditions else None, target)
+    where = every(tuple(conditions)) if conditions else None
+    return Select(tuple(relations), where, target, _calls(found.targets))
+
+
+def _calls(targets: tuple[s.Target, ...]) -> tuple[tuple[str | None, str], ...]:
+    """Return what the targets call: an aggregate makes one row of none."""
+    nodes = (n for t in targets if not isinstance(t.value, s.Star) for n in walk(read(t.value)))
+    return tuple(n.value if n.op == "call" else (None, "") for n in nodes if n.op in ("call", "opaque"))
 
 
 def _some_rows(found: s.Select) -> bool:
@@ -254,11 +267,11 @@ def _from(item: s.Node, relations: list[Relation], conditions: list[Node]) -> bo
 
 def _set_returning(item: s.FromCall, relations: list[Relation]) -> bool:
     """Take a function in FROM for a relation of one column; `call` says which function it is."""
-    if len(item.calls) != 1 or not isinstance(item.calls[0], s.Call):
+    if len(item.calls) != 1 or not isinstance(item.calls[0], s.Call) or len(item.columns) > 1 or item.rest:
         return False
     call = read(item.calls[0])
     alias = item.alias or (call.value[1] if call.op == "call" else "")
-    relations.append(Relation("", "", alias, call))
+    relations.append(Relation("", (*item.columns, alias)[0], alias, call))
     return True
 
 
@@ -273,7 +286,7 @@ _READERS: dict[type[s.Node], Callable[[Any], Node]] = {
     s.Case: _case,
     s.Cast: _cast,
     s.Coalesce: lambda n: Node("coalesce", read_all(n.args)),
-    s.Collate: lambda n: read(n.arg),
+    s.Collate: lambda n: Node("collate", (read(n.arg),), n.names),
     s.Column: _column,
     s.Const: _constant,
     s.Distinct: lambda n: _not(Node("distinct", (read(n.left), read(n.right))), n.negated),

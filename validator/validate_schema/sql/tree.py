@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 class Relation(NamedTuple):
     """A table in a FROM clause; `alias` is the name that columns are qualified with. `call` is set
-    where the rows come from a function; `rights` names the role that reads it, "" for the one that asks."""
+    where the rows come from a function: then `name` is that of its one column. `rights` names the role
+    that reads it, "" for the one that asks."""
 
     schema: str
     name: str
@@ -16,11 +17,13 @@ class Relation(NamedTuple):
 
 
 class Select(NamedTuple):
-    """A sub-select: what is compared (`target`), the tables joined, and the condition on them."""
+    """A sub-select: what is compared (`target`), the tables joined, the condition on them, and what is
+    `called` for its targets, by schema and name."""
 
     relations: tuple[Relation, ...]
     where: "Node | None"
     target: "Node | None"
+    called: tuple[tuple[str | None, str], ...] = ()
 
 
 class Node(NamedTuple):
