@@ -296,7 +296,7 @@ class _Filter:
     @cached_property
     def _ways(self) -> Ways:
         owner, half = self.owner, self.half
-        writes = half == "check" and owner.writes(self.table, self.role, self.command)
+        writes = half == "check" and owner.writes(self.table, self.who.role, self.command)
         return Ways(
             owner.schema,
             self.table,

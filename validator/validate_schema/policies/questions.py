@@ -190,13 +190,13 @@ def order_of(conditions: tuple[Node, ...]) -> list[str]:
 def domains_of(question: Question, case: Case, literals: Literals, *, own: bool = False) -> dict[str, Values]:
     """Return what each variable may hold. The person who asks is any, or one whom a literal names; rows that
     nothing ties to the row at hand may name him, the row and its parents where they are his `own`."""
-    fresh = tuple(Token(f"other {n}") for n in range(min(4, max(2, len(question.variables)))))
+    fresh = tuple(Token(f"other {n}", free=True) for n in range(min(4, max(2, len(question.variables)))))
     given = _shown(case.context, question.kind)
     values: dict[str, Values] = {TENANT: frozenset({case.tenant}), "context": frozenset({given})}
     keys = {case.tenant, case.context if isinstance(case.context, (Token, Number)) else given} - {None, ""}
     if all(isinstance(key, Token) for key in keys):  # the same for every case that stands for all
         keys |= {Token("A", question.exact), Token("B", question.exact)}
-    asking = {name: Token(f"person {n}") for n, name in enumerate(question.persons)}
+    asking = {name: Token(f"person {n}", free=True) for n, name in enumerate(question.persons)}
     for name, variable in question.variables.items():
         if name != TENANT:
             values[name] = _domain(variable, literals, fresh, keys, question.kind)

@@ -22,11 +22,13 @@ _FALSE_WORDS = frozenset({"f", "fa", "fal", "fals", "false", "of", "off", "0", "
 class Token(NamedTuple):
     """Some value that differs from every other token and from every literal in sight. `exact` tokens
     are keys whose text has one spelling and no wildcard: a uuid or a whole number. A `word` is text from
-    which no key can be read, or cut: what holds one names a tenant."""
+    which no key can be read, or cut: what holds one names a tenant. One that is `free` stands for any other
+    value, of whatever type."""
 
     name: str
     exact: bool = False
     word: bool = False
+    free: bool = False
 
 
 class _Mark(NamedTuple):
@@ -225,7 +227,7 @@ def _cast_token(token: Token, to: str) -> Values:
         return frozenset({True, False, FAILS})
     if token.word:
         return frozenset({FAILS})
-    return frozenset({token}) if token.exact else frozenset({SOME, FAILS})
+    return frozenset({token}) if token.exact or token.free else frozenset({SOME, FAILS})
 
 
 def _shortened(value: Any, width: int) -> Values:
