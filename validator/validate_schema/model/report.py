@@ -73,6 +73,44 @@ class CandidateFacts(_Part, frozen=True, kw_only=True):
     why: str
 
 
+class ContextVariableFacts(_Part, frozen=True, kw_only=True):
+    """What a setting or a claim stands for. `kind` is tenant, person, switch, client or other."""
+
+    name: str
+    kind: str
+    why: str
+
+
+class MembershipFacts(_Part, frozen=True, kw_only=True):
+    """A table that says which person belongs to which tenant, by its columns."""
+
+    table: str
+    tenant: str
+    person: str
+    variable: str
+    why: str
+
+
+class AskedFacts(_Part, frozen=True, kw_only=True):
+    """Who asks, in a `line` and one by one. `session` is sql or gateway, "" where no policy reads anything of
+    the session; `people` is the table that people are rows of."""
+
+    line: str = ""
+    session: Literal["", "sql", "gateway"] = ""
+    session_why: str = ""
+    people: str | None = None
+    variables: tuple[ContextVariableFacts, ...] = ()
+    memberships: tuple[MembershipFacts, ...] = ()
+
+
+class AssumptionFacts(_Part, frozen=True, kw_only=True):
+    """What the verdict rests on that is not examined. `about` is principals, accepted, equality, effects or
+    roles, as docs/soundness.md has them."""
+
+    about: str
+    text: str
+
+
 class TenancyFacts(_Part, frozen=True, kw_only=True):
     """Tenancy as it was understood; `inferred` maps what the config left open to the reason."""
 
@@ -85,6 +123,7 @@ class TenancyFacts(_Part, frozen=True, kw_only=True):
     levels: tuple[LevelFacts, ...] = ()
     inferred: dict[str, str] = {}
     candidates: tuple[CandidateFacts, ...] = ()
+    asked: AskedFacts = AskedFacts()
 
 
 class Counts(_Part, frozen=True, kw_only=True):
@@ -421,6 +460,7 @@ class Report(_Part, frozen=True, kw_only=True):
     target: Target
     provenance: Provenance = Provenance()
     tenancy: TenancyFacts = TenancyFacts()
+    assumptions: tuple[AssumptionFacts, ...] = ()
     counts: Counts = Counts()
     tables: tuple[TableFacts, ...] = ()
     enums: tuple[EnumFacts, ...] = ()

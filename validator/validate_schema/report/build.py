@@ -26,6 +26,7 @@ from ..model.report import (
 )
 from ..model.version import __version__
 from . import figures
+from .asked import asked_facts, assumptions
 from .declared import used_packs
 from .history import migration_facts
 from .isolation import isolation_facts
@@ -79,6 +80,7 @@ def build_report(facts: Facts, outcome: Outcome, fail_on: str, given: Circumstan
         target=given.target,
         provenance=given.provenance,
         tenancy=tenancy_facts(facts),
+        assumptions=assumptions(facts),
         counts=figures.counts(facts, rows, facts.evidence),
         tables=rows,
         enums=figures.enums(facts),
@@ -116,6 +118,7 @@ def tenancy_facts(facts: Facts) -> TenancyFacts:
             for level in tenancy.levels
         ),
         inferred=dict(sorted(tenancy.inferred.items())),
+        asked=asked_facts(facts),
         candidates=tuple(
             CandidateFacts(root=facts.show(c.root), column=c.column, tables=c.tables, why=c.why)
             for c in tenancy.candidates

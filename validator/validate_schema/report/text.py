@@ -34,7 +34,9 @@ def render_text(
 
     out = [f"{paint(report.verdict, report.verdict)}  {visible(report.gate)}"]
     if not quiet:
-        out += ["", *_wrapped(_subject(report), width, ""), ""]
+        out += ["", *_wrapped(_subject(report), width, "")]
+        asked = report.tenancy.asked.line
+        out += [*(_wrapped(visible(f"asked: {asked}"), width, "  ", first="") if asked else ()), ""]
         for line in promises(report):
             note = f"  ({visible(line.note)})" if line.note else ""
             text = _wrapped(visible(line.text) + note, width, "  ", first="")
