@@ -13,6 +13,7 @@ from validate_schema.migrations import discover
 from validate_schema.migrations.fixtures import upgrade_paths
 from validate_schema.model.errors import MigrationError
 from validate_schema.model.history import RowLoss, UpgradePaths
+from validate_schema.report.paths_text import render_paths
 from validate_schema.scratch import Server
 
 ACCOUNT = "create table account (id int primary key, name text not null, plan text);"
@@ -429,3 +430,24 @@ def test_programs_are_not_taken_for_migrations_that_do_nothing(tmp_path: Path, s
     lay(tmp_path / "alembic/versions", {"1_a.py": 'revision = "1"\ndown_revision = None\n'})
     found = upgrade_paths(server, discover(tmp_path / "alembic", programs=True), tmp_path)
     assert found == UpgradePaths(reason="alembic migrations are programs, which stop at no version here")
+
+
+@pytest.mark.parametrize(
+    ("row_security", "forced"),
+    [
+        (
+            "alter table account enable row level security; alter table account force row level security",
+            ("2_b.sql",),
+        ),
+        ("alter table account no force row level security", ()),
+    ],
+)
+def test_row_security_that_binds_the_role_which_migrates_is_said(
+    tmp_path: Path, server: Server, row_security: str, forced: tuple[str, ...]
+) -> None:
+    fixtures = {"1.sql": "insert into account values (1, 'Ann', 'free');", "1.json": {"account": [{"id": 1}]}}
+
+    found = tried(tmp_path, server, {"1_a.sql": ACCOUNT, "2_b.sql": f"{row_security};"}, fixtures)
+
+    assert found.forced == forced
+    assert ("superuser" in render_paths(found)) == bool(forced)

@@ -47,12 +47,12 @@ def files(command: _Command) -> _Command:
     return command
 
 
-def found(options: Options) -> "Found":
-    """Return the migrations that the options or the config name. Raises `UsageError`."""
+def found(options: Options, *, programs: bool = False) -> "Found":
+    """Return the migrations that the options or the config name, `programs` too. Raises `UsageError`."""
     from ..run.migrating import find
     from .request import config_of
 
-    return find(config_of(options), options.migrations, options.tool, options.ledger)
+    return find(config_of(options), options.migrations, options.tool, options.ledger, programs=programs)
 
 
 def strays(migrations: "MigrationSet") -> list[str]:

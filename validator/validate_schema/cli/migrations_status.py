@@ -35,7 +35,7 @@ def command(*, format_: str, **given: Any) -> int:
     from .request import database_of
 
     told = Options(**given)
-    found, url = migrating.found(told), database_of(told)
+    found, url = migrating.found(told, programs=True), database_of(told)
     with connect(url) as connection:
         tracker, entries = history(connection, found)
     if format_ == "json":

@@ -183,6 +183,8 @@ class UpgradePaths(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     """Rows put in at each version that has a fixture, then taken to the head. `paths` are the start
     versions that were tried; `rows` is how many expected rows were looked for on all ways, `bare` are
     the versions without a fixture, `unasserted` those whose fixture says nothing of what to expect.
+    `forced` are the files that force row security: these ways run as superuser, whom it does not filter,
+    and the role that migrates in production may see no row there.
     """
 
     examined: bool = False
@@ -192,6 +194,7 @@ class UpgradePaths(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     rows: int = 0
     bare: tuple[str, ...] = ()
     unasserted: tuple[str, ...] = ()
+    forced: tuple[str, ...] = ()
 
 
 class LastBackup(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -225,9 +228,11 @@ class History(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     Not `examined`: there are none to look at, `reason` says why. `tool` and `folder` are those of the
     files, `words` what the tool offers; `ledger` is None without one, and `ledger_reason` says why.
-    `ledger_expected`: a live database was looked at, which should have one. `stray_repeats`: what a stray
-    file creates, and a migration too. `statements` were parsed for DDL that repeats; `unseen` ones were
-    not: they run SQL from a string, or the parser does not accept them.
+    `ledger_expected`: a live database was looked at, which should have one. `heads`: files that nothing
+    follows, where a tool knows of one alone; `stepping_back`: files that come too late for a tool that looks
+    at the newest one alone. `stray_repeats`: what a stray file creates, and a migration too. `statements`
+    were parsed for DDL that repeats; `unseen` ones were not: they run SQL from a string, or the parser does
+    not accept them.
     """
 
     examined: bool = False
@@ -241,6 +246,8 @@ class History(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     entries: tuple[HistoryEntry, ...] = ()
     shared: tuple[SharedVersion, ...] = ()
     stray: tuple[str, ...] = ()
+    heads: tuple[tuple[str, ...], ...] = ()
+    stepping_back: tuple[str, ...] = ()
     statements: int = 0
     unseen: int = 0
     repeated: tuple[RepeatedDdl, ...] = ()

@@ -20,6 +20,10 @@ def render_paths(paths: UpgradePaths, *, color: bool = False) -> str:
     lines += [_loss(loss, f"rows of {visible(loss.start)}: ") for loss in elsewhere]
     lines += _notes("no fixture for", paths.bare)
     lines += _notes("nothing is expected of the rows of", paths.unasserted)
+    if paths.forced:
+        files = first_of([visible(f) for f in paths.forced], _LISTED)
+        lines.append(f"· {files} forces row security, which filters no superuser: this test ran as one, and")
+        lines.append("  a role without BYPASSRLS that changes rows in later migrations sees none of them")
     total = len(paths.losses)
     counted = f"{some(len(paths.paths), 'upgrade path')}, {some(paths.rows, 'row')} compared"
     verdict = f"FAIL: {some(total, 'difference')} in" if total else "PASS:"

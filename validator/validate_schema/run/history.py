@@ -68,6 +68,7 @@ def history_of_files(migrations: MigrationSet, base: Path, ran: Ran | None = Non
     from ..migrations import tools
     from ..migrations.ddl.repeated import parse_ddl
     from ..migrations.history.compare import compare, shared
+    from ..migrations.history.order import heads, stepping_back
 
     entries = compare(migrations, None)
     stray = tuple(migrations.label(path) for path in migrations.stray)
@@ -83,6 +84,8 @@ def history_of_files(migrations: MigrationSet, base: Path, ran: Ran | None = Non
         entries=_ran(_told(entries, ran.notes), _replay(migrations, ran)) if ran else entries,
         shared=shared(migrations),
         stray=stray,
+        heads=heads(migrations),
+        stepping_back=stepping_back(migrations),
         statements=ddl.statements,
         unseen=ddl.unseen + ddl.unparsed,
         repeated=tuple(r for r in ddl.repeated if r not in beside),

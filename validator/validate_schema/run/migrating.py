@@ -28,14 +28,21 @@ class Found:
     ledger: str | None
 
 
-def find(config: LoadedConfig, migrations: Path | None, tool: str | None, ledger: str | None) -> Found:
-    """Return the migrations that are named, or else the config's. Raises `UsageError` for none, and
-    `MigrationError` for a folder that cannot be used."""
+def find(
+    config: LoadedConfig,
+    migrations: Path | None,
+    tool: str | None,
+    ledger: str | None,
+    *,
+    programs: bool = False,
+) -> Found:
+    """Return the migrations that are named, or else the config's, `programs` too. Raises
+    `UsageError` for none, and `MigrationError` for a folder that cannot be used."""
     named = config.config.migrations
     folder = migrations or (config.base / named.path if named.path else None)
     if folder is None:
         raise UsageError("--migrations is missing: give a folder, or name one in the config's [migrations]")
-    return Found(discover(folder, tool or named.tool), ledger or named.ledger)
+    return Found(discover(folder, tool or named.tool, programs=programs), ledger or named.ledger)
 
 
 def backup_folder(config: LoadedConfig) -> Path | None:

@@ -87,8 +87,9 @@ class Server:
             self._stand_ins |= self._find_stand_ins(database)
         return tuple(sorted(self._stand_ins))
 
-    def stand_in(self, name: str, version: str | None = None) -> None:
-        """Make `CREATE EXTENSION name` succeed, with an empty extension that `stand_ins` reports.
+    def stand_in(self, name: str, version: str | None = None, *, placed: bool = True) -> None:
+        """Make `CREATE EXTENSION name` succeed, with an empty extension that `stand_ins` reports. Not
+        `placed`: the statement names no schema, so that it goes where the real one always does.
 
         Raises `ScratchError` on servers before PostgreSQL 18 (they have no `extension_control_path`)
         and on servers that are not ours.
@@ -98,7 +99,8 @@ class Server:
                 f"{self.label} lacks the extension {name} and cannot be given a stand-in:"
                 " install it there, or use --scratch embedded"
             )
-        standins.write(self._own_folder, name, version)
+        schema = "" if placed else standins.FIXED_SCHEMAS.get(name, "")
+        standins.write(self._own_folder, name, version, schema)
 
     def connect(self, **options: Any) -> "psycopg.Connection[Any]":
         """Return a new connection to the maintenance database, for what concerns the whole server."""

@@ -15,6 +15,20 @@ if TYPE_CHECKING:
 FOLDER = "standins"
 COMMENT = "stand-in by validate-schema"
 _OURS = Path(__file__).parent / "extensions"
+# Extensions whose control file names the schema that they are made in: a dump says nothing of it. Source: the
+# control files of each.
+FIXED_SCHEMAS = {
+    "adminpack": "pg_catalog",
+    "pg_cron": "pg_catalog",
+    "pg_graphql": "graphql",
+    "pg_tle": "pgtle",
+    "pgmq": "pgmq",
+    "pgsodium": "pgsodium",
+    "plv8": "pg_catalog",
+    "postgis_tiger_geocoder": "tiger",
+    "postgis_topology": "topology",
+    "supabase_vault": "vault",
+}
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
 
 
@@ -29,17 +43,19 @@ def provide(folder: Path) -> None:
             _put(target / file.name, file.read_text())
 
 
-def write(folder: Path, name: str, version: str | None = None) -> None:
-    """Write an empty extension `name` for the server of this cluster.
+def write(folder: Path, name: str, version: str | None = None, schema: str = "") -> None:
+    """Write an empty extension `name` for the server of this cluster; with a `schema`, it is made there and
+    nowhere else.
 
     Raises `ScratchError` for a name or version that cannot be a file's.
     """
     version = version or "0"
-    for text in (name, version):
+    for text in (name, version, *filter(None, (schema,))):
         if not _NAME.fullmatch(text) or "--" in text or ".." in text:
             raise ScratchError(f"no stand-in can be made for the extension {text!r}: not an extension's name")
     target = folder / FOLDER / "extension"
-    control = f"comment = '{COMMENT}: empty'\ndefault_version = '{version}'\nrelocatable = true\n"
+    place = f"schema = '{schema}'\nrelocatable = false\n" if schema else "relocatable = true\n"
+    control = f"comment = '{COMMENT}: empty'\ndefault_version = '{version}'\n{place}"
     _put(target / f"{name}--{version}.sql", "")
     _put(target / f"{name}.control", control)
 

@@ -243,7 +243,7 @@ def lay(folder: Path, example: str) -> str:
             database = text
             continue
         path = folder / head.removeprefix("file ")
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
     return database
 

@@ -257,7 +257,7 @@ class _Replay:
             return True
         if (m := _NO_EXTENSION.match(message)) and m[1] not in self.extensions:
             self.extensions.add(m[1])
-            self.database.server.stand_in(m[1], _version_of(m[1], sql))
+            self.database.server.stand_in(m[1], _version_of(m[1], sql), placed=_is_placed(m[1], sql))
             return True
         return False
 
@@ -289,6 +289,12 @@ def _version_of(extension: str, sql: str) -> str | None:
         if extension in piece and (m := re.search(r"\bversion\s+['\"]?([\w.-]+)", piece, re.IGNORECASE)):
             return m[1]
     return None
+
+
+def _is_placed(extension: str, sql: str) -> bool:
+    """Tell whether CREATE EXTENSION says in which schema."""
+    created = (piece for piece in _extensions(sql) if extension in piece)
+    return any(re.search(r"\bschema\b", piece, re.IGNORECASE) for piece in created)
 
 
 def _extensions(sql: str) -> Iterator[str]:

@@ -1,0 +1,83 @@
+"""What the files alone tell of their order: several ends, and files that come too late."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.fix_server import fresh
+from tests.migrations.test_discovery import lay
+from validate_schema.migrations import discover, replay
+from validate_schema.migrations.history.order import heads, stepping_back
+from validate_schema.scratch import Server
+
+
+def revision(version: str, after: str) -> str:
+    return f'revision = "{version}"\ndown_revision = {after}\n\n\ndef upgrade():\n    pass\n'
+
+
+@pytest.mark.parametrize(
+    ("others", "ends"),
+    [
+        pytest.param({"b": '"a"'}, (), id="one after the other"),
+        pytest.param({"b": '"a"', "c": '"a"'}, (("versions/b.py", "versions/c.py"),), id="two after one"),
+        pytest.param({"b": '"a"', "c": '"a"', "d": '("b", "c")'}, (), id="merged"),
+        pytest.param({"b": "None"}, (("versions/a.py", "versions/b.py"),), id="two beginnings"),
+    ],
+)
+def test_a_graph_has_one_end(
+    tmp_path: Path, others: dict[str, str], ends: tuple[tuple[str, ...], ...]
+) -> None:
+    made = {"a": "None", **others}
+    files = lay(tmp_path / "m", {f"versions/{v}.py": revision(v, after) for v, after in made.items()})
+
+    assert heads(discover(files, programs=True)) == ends
+
+
+def test_numbered_files_have_the_end_that_their_numbers_say(tmp_path: Path) -> None:
+    files = lay(tmp_path / "m", {"1_a.sql": "select 1;", "2_b.sql": "select 2;"})
+
+    assert heads(discover(files)) == ()
+
+
+@pytest.mark.parametrize(
+    ("times", "late"),
+    [
+        pytest.param((1000, 2000, 3000), (), id="in order"),
+        pytest.param((1000, 5000, 3000), ("2_t.sql",), id="the last goes back"),
+        pytest.param((4000, 2000, 3000), ("1_t.sql", "2_t.sql"), id="all after the first"),
+    ],
+)
+def test_a_journal_goes_forward(tmp_path: Path, times: tuple[int, ...], late: tuple[str, ...]) -> None:
+    entries = [{"idx": n, "when": when, "tag": f"{n}_t"} for n, when in enumerate(times)]
+    journal = {"version": "7", "dialect": "postgresql", "entries": entries}
+    files = lay(
+        tmp_path / "m",
+        {"meta/_journal.json": json.dumps(journal)} | {f"{n}_t.sql": "select 1;" for n in range(len(times))},
+    )
+
+    assert stepping_back(discover(files)) == late
+
+
+@pytest.mark.parametrize(
+    ("statement", "schema"),
+    [
+        pytest.param('create extension if not exists "pg_tle"', "pgtle", id="where it always goes"),
+        pytest.param("create extension pgmq; create table pgmq.q_mine (id int)", "pgmq", id="used at once"),
+        pytest.param(
+            "create schema x; create extension pg_graphql with schema x", "x", id="where it is told"
+        ),
+    ],
+)
+def test_a_stand_in_goes_where_the_extension_does(
+    server: Server, tmp_path: Path, statement: str, schema: str
+) -> None:
+    files = lay(tmp_path / "m", {"1_a.sql": f"select set_config('search_path', '', false); {statement};"})
+    with fresh(server) as database:
+        replay(database, discover(files))
+        with database.connect() as connection:
+            found = connection.execute(
+                "select nspname from pg_extension join pg_namespace n on n.oid = extnamespace where extname <> 'plpgsql'"
+            ).fetchall()
+
+    assert found == [(schema,)]
