@@ -15,6 +15,7 @@ import pytest
 
 from tests.fix_apply import Project
 from tests.fix_cli import Terminal
+from validate_schema.scratch import Database
 
 FILES = {"0001_a.sql": "create table a ();\n", "0002_b.sql": "create table b ();\n"}
 LEDGER = "create table schema_migrations (version bigint primary key, dirty boolean not null)"
@@ -303,3 +304,21 @@ def test_a_backup_needs_a_folder(project: Project) -> None:
     Path("b").write_text("in the way")
 
     assert project.run("backup", "--dir", "b").complaint == "error: b: not a folder"
+
+
+def test_the_status_of_programs_is_told_by_their_graph(database: Database, terminal: Terminal) -> None:
+    head = 'revision = "{}"\ndown_revision = {}\n\n\ndef upgrade():\n    pass\n'
+    (terminal.folder / "al" / "versions").mkdir(parents=True)
+    terminal.write("al/versions/a.py", head.format("aaa", "None"))
+    terminal.write("al/versions/b.py", head.format("bbb", '"aaa"'))
+    with database.connect(autocommit=True) as conn:
+        conn.execute("create table alembic_version (version_num varchar(32) primary key)")
+        conn.execute("insert into alembic_version values ('aaa')")
+
+    ran = terminal.run("migrations", "status", "--migrations", "al", "--database-url", database.conninfo)
+
+    assert ran.status == 0
+    assert [line.split()[::2][:2] for line in ran.out.splitlines()[2:4]] == [
+        ["aaa", "applied"],
+        ["bbb", "pending"],
+    ]
