@@ -415,3 +415,31 @@ def test_a_person_who_may_make_himself_a_member_proves_nothing(bench: Bench) -> 
         facts = facts_of(conn, TOML)
 
     assert {confinement(f, facts) for f in facts.catalog.functions if f.name == "f"} == {UNCLEAR}
+
+
+CLAIMS = "current_setting('request.jwt.claims', true)::json"
+BY_CLAIM = {
+    "the claim of the policies": (KEPT, f"({CLAIMS} -> 'app_metadata' ->> 'org_id')::uuid"),
+    "by a helper": (KEPT, "org()"),
+    "what users write": (OPEN, f"({CLAIMS} -> 'user_metadata' ->> 'org_id')::uuid"),
+    "another claim": (OPEN, f"({CLAIMS} ->> 'org_id')::uuid"),
+}
+
+
+@pytest.mark.parametrize(("keeps", "value"), BY_CLAIM.values(), ids=BY_CLAIM)
+def test_the_claim_that_policies_compare_the_tenant_with_is_the_context(
+    bench: Bench, keeps: Keeps, value: str
+) -> None:
+    claim = f"({CLAIMS} -> 'app_metadata' ->> 'org_id')::uuid"
+    with bench.open() as conn:
+        execute(
+            conn,
+            f"create function org() returns uuid language sql stable as $$ select {claim} $$;"
+            "create table job (id uuid primary key, org_id uuid not null references organization);"
+            "alter table job enable row level security; grant select on job to app_user;"
+            f"create policy p on job using (org_id = {claim});"
+            f"create view v as select id from job where org_id = {value};",
+        )
+        facts = facts_of(conn)
+
+    assert confinement(facts.catalog.views[0], facts) is keeps

@@ -7,13 +7,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ..model.catalog import Function, QName
+from ..model.principals import Kind, Variable
 from ..model.tenancy import Tenancy
 from ..sql import syntax as s
 from ..sql.parser import Unreadable
 from ..sql.patterns import parse_name
 from ..sql.reading import read_expression
 from ..sql.routines import read_body
-from ..sql.settings import setting_of
+from ..sql.settings import claim_setting, is_written_by_client, setting_of
 
 if TYPE_CHECKING:
     from .facts import Facts
@@ -51,52 +52,69 @@ def _named(call: str) -> frozenset[tuple[str | None, str]]:
 
 
 class ContextReader:
-    """Recognises the tenant context. `variables` are those of a function that hold it."""
+    """Recognises the tenant context, and the person of the session."""
 
     def __init__(self, facts: "Facts") -> None:
         self.facts = facts
-        self.variables: frozenset[str] = frozenset()
 
     def gives_context(self, node: s.Node | None) -> bool:
         """Tell whether an expression is the tenant context and nothing else, casts and sub-selects aside.
         Raises `Unreadable` where a function that it calls cannot be read."""
         leaf = _leaf(node)
-        if isinstance(leaf, s.Column):
-            return ".".join(leaf.names) in self.variables
-        return isinstance(leaf, s.Call) and self._called(leaf)
+        if isinstance(leaf, s.Call) and self._called(leaf):
+            return True
+        return self._kinds(leaf) == {Kind.TENANT}
 
-    def gives_person(self, node: s.Node | None, depth: int = 0) -> bool:
-        """Tell whether an expression is a setting other than the tenant's, or a claim in one, and nothing
-        else: who is asking. What a user writes into a token himself is not."""
-        leaf = _leaf(node)
-        if isinstance(leaf, s.Coalesce):
-            return all(self.gives_person(arg, depth) for arg in leaf.args)
-        if isinstance(leaf, s.Operation) and leaf.operator in ("->", "->>", "#>", "#>>"):
-            written = isinstance(leaf.right, s.Const) and "user_metadata" not in str(leaf.right.value)
-            return written and self.gives_person(leaf.left, depth)
-        if not isinstance(leaf, s.Call):
-            return False
-        read = setting_of(leaf)
-        if read is not None:
-            return not is_setting(read.name, self.facts.tenancy)
-        return (
-            depth < _DEEPEST
-            and not leaf.args
-            and any(
-                self.gives_person(value, depth + 1)
-                for f in self._functions(leaf)
-                if (value := _sole_value(f)) is not None
-            )
-        )
+    def gives_person(self, node: s.Node | None) -> bool:
+        """Tell whether an expression is a setting or a claim that says who is asking, and nothing else. What
+        whoever asks writes himself does not say it."""
+        kinds = self._kinds(node)
+        return bool(kinds) and kinds.isdisjoint((Kind.TENANT, Kind.CLIENT))
 
     def asks_who(self, node: s.Node) -> bool:
-        """Tell whether an expression hangs on who is asking: the user, the person, a function of the
-        schema."""
+        """Tell whether an expression hangs on the user, or on what a function of the schema says."""
         return any(
             (isinstance(n, s.SessionValue) and n.name.endswith("user"))
-            or (isinstance(n, s.Call) and (any(self._functions(n)) or self.gives_person(n)))
+            or (isinstance(n, s.Call) and any(self._functions(n)))
             for n in s.walk(node)
         )
+
+    def _kinds(self, node: s.Node | None) -> frozenset[Kind]:
+        """Return what the variables are one of which an expression is the value of; nothing where it may be
+        anything else."""
+        return frozenset(map(self._kind, self._asked(node, 0)))
+
+    def _kind(self, variable: Variable) -> Kind:
+        if not variable.path and is_setting(variable.setting, self.facts.tenancy):
+            return Kind.TENANT
+        if is_written_by_client(variable.setting) or "user_metadata" in variable.path:
+            return Kind.CLIENT
+        return self.facts.once(_kinds).get(variable, Kind.OTHER)
+
+    def _asked(self, node: s.Node | None, depth: int) -> frozenset[Variable]:
+        """Return the variables one of which an expression is; nothing where it may be anything else."""
+        leaf = _leaf(node)
+        match leaf:
+            case s.Coalesce(args=args):
+                found = [self._asked(arg, depth) for arg in args]
+                return frozenset[Variable]().union(*found) if all(found) else frozenset()
+            case s.Operation(operator="->" | "->>" | "#>" | "#>>", left=left, right=right):
+                path = _path(leaf.operator, s.uncast(right))
+                found_in = self._asked(left, depth) if path else ()
+                return frozenset(Variable(v.setting, (*v.path, *path)) for v in found_in)
+            case s.Call():
+                return self._said_by(leaf, depth)
+        return frozenset()
+
+    def _said_by(self, call: s.Call, depth: int) -> frozenset[Variable]:
+        read = setting_of(call)
+        if read is not None:
+            return frozenset({Variable(*claim_setting(read.name))})
+        if call.args or depth == _DEEPEST:
+            return frozenset()
+        values = [_sole_value(function) for function in self._functions(call)]
+        found = [self._asked(value, depth + 1) for value in values]
+        return frozenset[Variable]().union(*found) if all(found) else frozenset()
 
     def _called(self, call: s.Call) -> bool:
         if call.args:
@@ -135,6 +153,17 @@ class ContextReader:
         for function in self.facts.once(_functions_by_name).get(call.name, ()):
             if call.schema in ("", function.schema):
                 yield function
+
+
+def _path(operator: str, key: s.Node) -> tuple[str, ...]:
+    """Return the path that an operator of JSON takes, () where it is worked out."""
+    if not isinstance(key, s.Const) or not isinstance(key.value, str):
+        return ()
+    return tuple(key.value.strip("{}").split(",")) if "#" in operator else (key.value,)
+
+
+def _kinds(facts: "Facts") -> dict[Variable, Kind]:
+    return {told.variable: told.kind for told in facts.principals.variables}
 
 
 def _known_calls(_: "Facts") -> dict[tuple[str, str], bool]:
