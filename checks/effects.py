@@ -8,11 +8,12 @@ from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step,
 from validate_schema.pack.model import TableClass
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.remedies import ACCESS_EXCLUSIVE
+from validate_schema.pack.rights import ROW_PRIVILEGES, Opening, openings, why_open
 from validate_schema.pack.scoping import keeps_to_tenant
 from validate_schema.pack.sql import quote_ident, quote_qname
 from validate_schema.pack.subjects import TableConstraint
 
-from ._access import ROW_PRIVILEGES, Opening, may, openings, users_of, why_open
+from ._access import may, users_of
 
 _OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 _SPREADS = ("cascade", "set null", "set default")

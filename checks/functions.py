@@ -6,20 +6,23 @@ from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
 from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.rights import Act, Opening, acts, is_trusted, may_reach, why_open
 from validate_schema.pack.scoping import Keeps, confinement
 from validate_schema.pack.sql import Unreadable, quote_ident, quote_qname, read_body, read_expression, syntax
 
-from ._access import ROW_PRIVILEGES, Opening, is_guarded, openings, sources, users_of, verbs_of, why_open
+from ._access import sources, users_of
 
 _NO_LOCK = "none on rows"
 _TRIGGERS = ("trigger", "event_trigger")
 
 
 class Definer(NamedTuple):
-    """A function that runs as its owner, and the guarded tables that it touches (None: not known)."""
+    """A function that runs as its owner, itself or by what it calls; who may run it, and tables that it
+    touches, as far as a check asks for these."""
 
     function: cat.Function
-    tables: tuple[cat.Table, ...] | None = None
+    users: tuple[str, ...] = ()
+    tables: tuple[cat.Table, ...] = ()
 
     @property
     def ref(self) -> ObjectRef:
@@ -33,13 +36,43 @@ def definers(facts: Facts) -> Iterator[Definer]:
 
 
 def touching_definers(facts: Facts) -> Iterator[Definer]:
-    """SECURITY DEFINER functions that touch guarded tables, or whose body cannot be read."""
+    """SECURITY DEFINER functions, and aggregates over such, that touch guarded tables, themselves or by what
+    they call, or whose body cannot be read."""
     facts.require_tenancy()
-    for function, _ in definers(facts):
-        if function.touches is None:
-            yield Definer(function)
-        elif tables := sources(function.touches, facts):
-            yield Definer(function, tables)
+    fired = {t.function for t in facts.catalog.event_triggers if t.enabled != "disabled"}
+    for function in (*facts.catalog.functions, *facts.catalog.extension_functions):
+        touched = [act for act in _acts(function, facts) if _touches(act, facts)]
+        if not touched or function.returns == "trigger":
+            continue
+        if function.returns == "event_trigger":  # whoever may make a temporary table fires it
+            users = (facts.app_roles or ("PUBLIC",)) if function.qname in fired else ()
+        else:
+            users = users_of(function.owner, function.grants, facts, ("EXECUTE",))
+        yield Definer(function, users)
+
+
+def _acts(function: cat.Function, facts: Facts) -> tuple[Act, ...]:
+    """Return what runs with an owner's rights when the function does, but for functions that the app can call
+    itself, which are judged by themselves."""
+    if not (function.security_definer or function.aggregate is not None):
+        return ()
+    return tuple(
+        act
+        for act in acts(function, None, facts)
+        if act.role is not None
+        and (
+            act.function is function
+            or not act.function.security_definer
+            or not users_of(act.function.owner, act.function.grants, facts, ("EXECUTE",))
+        )
+    )
+
+
+def _touches(act: Act, facts: Facts) -> bool:
+    function = act.function
+    if function.touches is None:
+        return not is_trusted(function) and function.extension is None and function.aggregate is None
+    return bool(sources(function.touches, facts))
 
 
 @check(
@@ -84,32 +117,35 @@ def touching_definers(facts: Facts) -> Iterator[Definer]:
 def security_definer(subject: Definer, facts: Facts) -> Flaw | None:
     """A SECURITY DEFINER function reaches protected tables with rights for which no policy holds.
 
-    Examined: SECURITY DEFINER functions and procedures whose body names a table of the tenants whose
-    row security is on, directly or through views, and those whose body cannot be read (another
-    language, or statements built at run time). Fails when an app role or PUBLIC may execute it and its
-    owner is a superuser, has BYPASSRLS, has the rights of a table's owner where row security is not forced, or
-    is a role that the policies open the rows of every tenant to.
+    Examined: SECURITY DEFINER functions and procedures, those of extensions among them, and aggregates
+    over such, whose body names a table of the tenants whose row security is on, directly or through views,
+    and those whose body cannot be read (another language, or statements built at run time). Fails when an
+    app role or PUBLIC may execute it and its owner is a superuser, has BYPASSRLS, has the rights of a
+    table's owner where row security is not forced, or is a role that the policies open the rows of every
+    tenant to.
 
     - It passes when every statement ties the protected tables to the tenant context by conditions
       of its own; a parameter is no context, for the caller chooses it.
-    - A trigger function passes: nobody can call it directly.
+    - A trigger function is EFF001's; one of an event trigger runs for whoever may make a temporary table.
+    - What it calls counts as its own, and a statement in a text where the text is known. What an app role may
+      call by itself is judged by itself.
     - An info where policies call it: they need a helper that sees past them.
     - Undecided where the body cannot be read: only a person can say what it reaches.
 
-    Not covered: what a function does through other functions that it calls.
     Source: PostgreSQL documentation, CREATE FUNCTION, "Writing SECURITY DEFINER Functions Safely".
     """
-    function, tables = subject
-    users = users_of(function.owner, function.grants, facts, ("EXECUTE",))
-    if function.returns in _TRIGGERS or not users:
+    function, users = subject.function, subject.users
+    if not users:
         return None
-    if tables is None:
-        return _unread(subject, users, facts)
-    found = openings(function.owner, function.touches or (), facts, verbs_of(function))
+    ways = _acts(function, facts)
+    found = tuple(o for act in ways for o in may_reach(act.function, act.role, facts))
     keeps = confinement(function, facts) if found else Keeps.KEPT
     if keeps is Keeps.KEPT:
         return None
-    name, listed = _name(subject, facts), ", ".join(facts.show(o.table.qname) for o in found)
+    unread = next((act.function for act in ways if act.function.touches is None), None)
+    if unread is not None and keeps is Keeps.UNCLEAR:
+        return _unread(subject, unread, found, facts)
+    name, listed = _name(subject, facts), ", ".join(dict.fromkeys(facts.show(o.table.qname) for o in found))
     observed = f"runs as {why_open(found, facts)}"
     if _in_policies(function, facts):
         return Flaw(
@@ -140,33 +176,19 @@ def _decide(function: cat.Function, tables: str) -> str:
     )
 
 
-def _unread(subject: Definer, users: tuple[str, ...], facts: Facts) -> Flaw | None:
+def _unread(subject: Definer, unread: cat.Function, found: tuple[Opening, ...], facts: Facts) -> Flaw:
     """A function whose body cannot be read could reach whatever its owner can."""
-    function, known = subject.function, facts.once(_known_owners)
-    if function.owner not in known:
-        known[function.owner] = _past_guards(function.owner, facts)
-    found = known[function.owner]
-    if not found:
-        return None
+    name, by = _name(subject, facts), facts.show(unread.qname)
+    what = name if unread is subject.function else f"{name}, which calls {by}(),"
     return Flaw(
-        message=f"What {_name(subject, facts)} reaches cannot be read, and {', '.join(users)} may call it with the "
-        f"rights of {function.owner}",
+        message=f"What {what} reaches cannot be read, and {', '.join(subject.users)} may call it with the rights of "
+        f"{found[0].role}",
         expected="a body that can be read, SECURITY INVOKER, or an owner for whom the policies hold",
-        observed=f"{function.language}, runs as {why_open(found, facts)}",
+        observed=f"{unread.language}, runs as {why_open(found, facts)}",
         severity=Severity.WARNING,
         remedy=Remedy(note="Look at what it does with the tables of the tenants, or revoke EXECUTE on it."),
         undecided=True,
     )
-
-
-def _known_owners(_: Facts) -> dict[str, tuple[Opening, ...]]:
-    return {}  # what was said of each so far
-
-
-def _past_guards(owner: str, facts: Facts) -> tuple[Opening, ...]:
-    """Return the guarded tables whose policies do not hold for the owner, or may open them to it."""
-    guarded = [t.qname for t in facts.catalog.tables if is_guarded(t, facts)]
-    return openings(owner, guarded, facts, ROW_PRIVILEGES)
 
 
 def _in_policies(function: cat.Function, facts: Facts) -> bool:

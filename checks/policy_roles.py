@@ -6,10 +6,11 @@ from validate_schema.pack import Facts, Flaw, Remedy, Severity, Step, check
 from validate_schema.pack.model import TableClass
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.remedies import enable_row_security, tenant_policy
+from validate_schema.pack.rights import ROW_PRIVILEGES, nearest_above
 from validate_schema.pack.sql import quote_qname, quote_role
 from validate_schema.pack.subjects import TableRole
 
-from ._access import ROW_PRIVILEGES, holders_of, nearest_above, users_of
+from ._access import holders_of, users_of
 
 _GUARDED = (TableClass.TENANT, TableClass.INHERITED)
 _LOCK = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"

@@ -6,9 +6,10 @@ from validate_schema.pack import Facts, Flaw, Promise, Remedy, Severity, check
 from validate_schema.pack.model import TableClass
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.remedies import LONGEST_WAY, enable_row_security, tenant_policy
+from validate_schema.pack.rights import ROW_PRIVILEGES, is_guarded
 from validate_schema.pack.roles import data_roles
 
-from ._access import ROW_PRIVILEGES, is_guarded, may, users_of
+from ._access import may, users_of
 
 _OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 _LOCK = "ACCESS EXCLUSIVE for a moment each: only the catalog changes, no row is read"

@@ -7,9 +7,10 @@ from typing import NamedTuple
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
 from validate_schema.pack.model import TableClass
 from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.rights import ROW_PRIVILEGES, is_guarded, openings, verbs_of, why_open
 from validate_schema.pack.scoping import Given, keeps_to_tenant
 
-from ._access import ROW_PRIVILEGES, is_guarded, may, openings, sources, verbs_of, why_open
+from ._access import may, sources
 
 _WRITES = ("INSERT", "UPDATE", "DELETE")
 _OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.remedies import enable_row_security
+from validate_schema.pack.rights import ROW_PRIVILEGES, escapes, verbs_of
 from validate_schema.pack.roles import ANONYMOUS, platform_of
 from validate_schema.pack.sql import quote_qname
 from validate_schema.pack.subjects import user_tables
 
-from ._access import ROW_PRIVILEGES, escapes, users_of, verbs_of
+from ._access import users_of
 from .functions import Definer, definers
 
 _SESSION = re.compile(
@@ -36,11 +37,11 @@ def open_definers(facts: Facts) -> Iterator[Definer]:
     judges them by it."""
     if facts.tenancy.identified:
         return
-    for function, _ in definers(facts):
+    for function in (d.function for d in definers(facts)):
         tables = [facts.tables_by_name[n] for n in function.touches or () if n in facts.tables_by_name]
         guarded = tuple(t for t in tables if t.row_security)
         if guarded and function.returns not in ("trigger", "event_trigger"):
-            yield Definer(function, guarded)
+            yield Definer(function, tables=guarded)
 
 
 @check(
@@ -70,9 +71,9 @@ def open_definer(subject: Definer, facts: Facts) -> Flaw | None:
     or the user: an error where it changes rows, else undecided. One that looks at the session may guard itself;
     who its caller may be is not known here.
     """
-    function, tables = subject
+    function, tables = subject.function, subject.tables
     users = users_of(function.owner, function.grants, facts, ("EXECUTE",))
-    escaped = [t for t in tables or () if escapes(function.owner, t, facts)]
+    escaped = [t for t in tables if escapes(function.owner, t, facts)]
     if not users or not escaped or _looks_at_session(function, facts):
         return None
     writes = bool(verbs_of(function) - {"SELECT"})

@@ -7,10 +7,11 @@ from typing import NamedTuple
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.remedies import ACCESS_EXCLUSIVE
+from validate_schema.pack.rights import ROW_PRIVILEGES, Opening, openings, why_open
 from validate_schema.pack.scoping import Keeps, confinement, keeps_to_tenant
 from validate_schema.pack.sql import quote_qname, quote_role
 
-from ._access import ROW_PRIVILEGES, Opening, holders_of, may, openings, sources, why_open
+from ._access import holders_of, may, sources
 
 _INVOKER = 150000  # the first version with security_invoker
 

@@ -32,6 +32,7 @@ create table lot (org_id uuid not null, crate_no int not null, no int not null, 
 create table place (id uuid primary key, org_id uuid not null references organization, above uuid references place);
 create table tally (org_id uuid not null references organization, day date not null, n int not null default 0, primary key (org_id, day));
 create table tag (code varchar(40) primary key, org_id uuid not null references organization);
+alter table job enable row level security;
 alter table seat enable row level security;
 alter table seat force row level security;
 create policy seats on seat using (org_id = {CTX});
@@ -391,7 +392,7 @@ def created(name: str, text: str) -> str:
     body, _, declared = text.partition("|")
     declare = f"declare {declared}" if declared else ""
     head = f'create function "{name}"(p uuid default null, q uuid default null) returns void'
-    return f"{head} language plpgsql as $f$ {declare} begin {body.replace('f(p, q)', f'{chr(34)}{name}{chr(34)}(p, q)')} end $f$;"
+    return f"{head} language plpgsql security definer as $f$ {declare} begin {body.replace('f(p, q)', f'{chr(34)}{name}{chr(34)}(p, q)')} end $f$;"
 
 
 @pytest.fixture(scope="module")

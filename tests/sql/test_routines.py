@@ -91,26 +91,6 @@ def test_every_statement_and_expression_of_a_body_is_found() -> None:
     assert {t.name for t in s.relations(*body.statements)} == {f"t{n}" for n in range(1, 10)}
 
 
-def test_variables_are_told_with_all_that_they_may_hold() -> None:
-    declared = "a int := 1; b int; c int; d record; e int[] := '{}'; f int; g int; h int := 1;"
-    statements = (
-        "a := 2; select 1 into b; for c in 1..2 loop d.x := 1; end loop; e[1] := 1; get diagnostics f = row_count;"
-        " call p(1, g); foreach h in array e loop null; end loop;"
-    )
-    body = read_body("plpgsql", f"declare {declared} begin {statements} end", "", "void")
-
-    assert body.given == {
-        "a": (ONE, Const("integer", 2)),
-        "b": (None,),
-        "c": (None,),
-        "d.x": (ONE,),
-        "e": (Const("string", "{}"), None),
-        "f": (None,),
-        "g": (None,),
-        "h": (ONE, None),
-    }
-
-
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
@@ -133,7 +113,15 @@ def test_a_body_in_sql_is_its_statements(body: str, expected: str) -> None:
     [
         ("c", "f"),
         ("sql", "select ("),
-        ("plpgsql", "begin execute 'select 1'; end"),
+        ("plpgsql", "begin execute a; end"),
+        ("plpgsql", "begin execute 'select ' || a; end"),
+        ("plpgsql", "begin execute format('select %s', a); end"),
+        ("plpgsql", "begin execute format('select * from %I', a); end"),
+        ("plpgsql", "begin execute 'select $2' using 1; end"),
+        ("plpgsql", "begin perform query_to_xml(a, true, true, ''); end"),
+        ("plpgsql", "begin perform dblink('select 1'); end"),
+        ("sql", "select schema_to_xml('public', true, true, '')"),
+        ("sql", "select * from ts_stat($1)"),
         ("plpgsql", "begin for a in execute 'x' loop null; end loop; end"),
         ("plpgsql", "declare c refcursor; begin open c for execute 'x'; end"),
         ("plpgsql", "begin return query execute 'x'; end"),
@@ -143,3 +131,37 @@ def test_a_body_in_sql_is_its_statements(body: str, expected: str) -> None:
 def test_a_body_that_nobody_can_read_says_so(language: str, body: str) -> None:
     with pytest.raises(Unreadable):
         read_body(language, body, "", "setof int")
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ("begin execute 'delete from t where a = 1'; end", {"t"}),
+        ("begin execute format('delete from %I where a = %L', 't', b); end", {"t"}),
+        ("begin execute 'delete from t where a = ' || quote_literal(b) || ' or 50 %% 2 = 0'; end", {"t"}),
+        (
+            "declare a record; begin for a in execute 'select * from t where a = $1' using b loop null; end loop; end",
+            {"t"},
+        ),
+        ("begin return query execute 'select a from t; '; end", {"t"}),
+        ("declare a int; begin execute 'select 1 from t; select 2 from u' into a; end", {"t", "u"}),
+        ("begin perform ts_stat('select a from t'); end", {"t"}),
+        ("begin perform table_to_xml('s.t'::regclass, true, true, ''); end", {"t"}),
+    ],
+)
+def test_a_statement_whose_text_is_known_is_read(body: str, names: set[str]) -> None:
+    found = read_body("plpgsql", body, "b int", "setof int")
+
+    assert {table.name for table in s.relations(*found.statements)} == names
+
+
+def test_a_value_in_a_text_is_the_functions_own() -> None:
+    text = "begin execute format('select 1 from t where a = %2$L and b = $1', 0, x) using y; end"
+    found = read_body("plpgsql", text, "", "void")
+
+    assert {n.names for n in s.walk(*found.statements) if isinstance(n, s.Column)} == {
+        ("a",),
+        ("b",),
+        ("", "x"),
+        ("", "y"),
+    }

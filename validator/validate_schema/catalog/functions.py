@@ -35,14 +35,12 @@ def functions(
         if arguments is None or (standard and body == ""):
             continue
         touches: set[QName] | None
-        if standard:
-            touches = recorded[oid]
-        elif names.belongs_to_extension("pg_proc", oid):
+        if names.belongs_to_extension("pg_proc", oid) and not row[9] and not standard:
             touches = None  # nobody asks, and some extensions have hundreds
         else:
             named = _named(language, body, signature or arguments, returns or "")
             path = _search_path(settings, default_schema)
-            touches = None if named is None else _resolved(named, path, known)
+            touches = None if named is None else _resolved(named, path, known) | recorded[oid]
         found.append(_function(names, row, touches, aggregates.get(oid)))
     return tuple(sorted(found, key=lambda f: (f.schema, f.name, f.arguments)))
 

@@ -1,10 +1,13 @@
 """What the functions that a routine calls do: whether they keep to the tenant, and what they return."""
 
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
+from ..facts.context import is_setting
 from ..facts.facts import Facts
-from ..model.catalog import Function
+from ..model.catalog import Function, Routine
 from ..sql import plpgsql as pl
 from ..sql import syntax as s
 from ..sql.parser import Unreadable
@@ -97,3 +100,101 @@ def _sole_target(statements: tuple[s.Node, ...]) -> s.Node | None:
     if not isinstance(found, s.Select) or len(found.targets) != 1:
         return None
     return found.targets[0].value if found == s.Select(found.targets) else None
+
+
+class Act(NamedTuple):
+    """A function that runs, and with whose rights; None: those of whoever called the first."""
+
+    function: Function
+    role: str | None
+
+
+def acts(function: Function, role: str | None, facts: Facts) -> tuple[Act, ...]:
+    """Return what runs when a function does that has the rights of `role`: itself first, then what it calls,
+    however indirectly, the functions of aggregates and operators among them."""
+    first = Act(function, function.owner if function.security_definer else role)
+    known = facts.once(_acts)
+    if first not in known:
+        found = {first: None}
+        queue = deque([first])
+        while queue:
+            here = queue.popleft()
+            for called in _called(here.function, facts):
+                act = Act(called, called.owner if called.security_definer else here.role)
+                if act not in found:
+                    found[act] = None
+                    queue.append(act)
+        known[first] = tuple(found)
+    return known[first]
+
+
+def is_trusted(function: Function) -> bool:
+    """Tell whether a function is taken to do what it is documented to do: one that is compiled."""
+    return function.language in _TRUSTED and function.aggregate is None
+
+
+def _acts(_: Facts) -> dict[Act, tuple[Act, ...]]:
+    return {}  # what was found of each so far
+
+
+def _called(function: Function, facts: Facts) -> tuple[Function, ...]:
+    """Return the functions of the database that a body calls; nothing where it cannot be read."""
+    if function.aggregate is not None:
+        routines = facts.once(_by_routine)
+        return tuple(routines[r] for _, r in function.aggregate.functions if r in routines)
+    if is_trusted(function):
+        return ()
+    try:
+        statements = body_of(function).statements
+    except Unreadable:
+        return ()
+    found: dict[Function, None] = {}
+    for node in s.walk(*statements):
+        if isinstance(node, s.Call):
+            found |= dict.fromkeys(candidates(node, facts))
+        elif isinstance(node, s.Operation):
+            found |= dict.fromkeys(functions_of(node, facts))
+    return tuple(found)
+
+
+def _by_routine(facts: Facts) -> Mapping[Routine, Function]:
+    return {f.routine: f for f in (*facts.catalog.functions, *facts.catalog.extension_functions)}
+
+
+def functions_of(operation: s.Operation, facts: Facts) -> tuple[Function, ...]:
+    """Return the functions of the database that an operator may stand for, as far as its name tells."""
+    return facts.once(_by_operator).get(operation.operator, ())
+
+
+def _by_operator(facts: Facts) -> Mapping[str, tuple[Function, ...]]:
+    """Return the functions behind operators that are no part of an extension, by the operator's name."""
+    routines = facts.once(_by_routine)
+    found: dict[str, list[Function]] = {}
+    for operator in facts.catalog.operators:
+        if operator.function is not None and operator.function in routines:
+            found.setdefault(operator.name, []).append(routines[operator.function])
+    return {name: tuple(functions) for name, functions in found.items()}
+
+
+def switches_tenant(function: Function, facts: Facts) -> bool:
+    """Tell whether a function, or one that it calls, may set the setting that holds the tenant."""
+    return any(_sets(act.function, facts) for act in acts(function, None, facts))
+
+
+def _sets(function: Function, facts: Facts) -> bool:
+    if is_trusted(function) or function.aggregate is not None:
+        return False
+    try:
+        nodes = [*s.walk(*body_of(function).statements)]
+    except Unreadable:
+        return True
+    return any(
+        (isinstance(n, s.Call) and n.name == "set_config" and _may_be_tenant(n, facts))
+        or (isinstance(n, s.SetVariable) and is_setting(n.name, facts.tenancy))
+        for n in nodes
+    )
+
+
+def _may_be_tenant(call: s.Call, facts: Facts) -> bool:
+    name = s.uncast(call.args[0]) if call.args else None
+    return not isinstance(name, s.Const) or is_setting(str(name.value), facts.tenancy)

@@ -6,6 +6,7 @@ understood ties nothing.
 """
 
 import re
+from functools import partial
 from typing import NamedTuple
 
 from ..facts.context import ContextReader, is_setting
@@ -17,13 +18,22 @@ from ..sql.parser import Unreadable
 from ..sql.reading import read_statements
 from ..sql.routines import Body
 from .blocks import CONTEXT, PERSON, Called, Item, Known, Place, Query, Scope, variable
-from .calls import body_of, candidates, parameters, sole_value
+from .calls import (
+    acts,
+    body_of,
+    candidates,
+    functions_of,
+    is_trusted,
+    parameters,
+    sole_value,
+    switches_tenant,
+)
 from .flow import Flow, assigned
 from .queries import Builder
+from .rights import may_reach
 from .settle import Alone, Keeps, Settler
 from .statements import Statements
 
-_TRUSTED = ("c", "internal")
 _WRITES = ("INSERT", "UPDATE")
 _DEEPEST = 20
 _SETTING = re.compile(r"'([\w$]+\.[\w$.]+)'")
@@ -48,14 +58,17 @@ class Summary(NamedTuple):
     tested: frozenset[str] = frozenset()
 
 
-def confinement(subject: Function | View, facts: Facts, given: Given | None = None) -> Keeps:
-    """Tell whether each statement of a function, or a view's query, is confined to the tenant of the
-    session by its own conditions: shown to be, shown not to be, or not decided."""
+def confinement(
+    subject: Function | View, facts: Facts, given: Given | None = None, role: str | None = None
+) -> Keeps:
+    """Tell whether each statement of a function, or a view's query, is confined to the tenant of the session
+    by its own conditions: shown to be, shown not to be, or not decided. `role` is whose rights a function has
+    that is run by something else; one with its owner's rights has those."""
     functions = facts.once(_functions)
     try:
         if isinstance(subject, View):
             return _view(subject, functions)
-        return functions.summary(subject, given=given).keeps
+        return functions.summary(subject, given=given, role=role).keeps
     except (Unreadable, RecursionError):
         return Keeps.UNCLEAR
 
@@ -72,9 +85,10 @@ def _functions(facts: Facts) -> "_Functions":
 def _view(view: View, functions: "_Functions") -> Keeps:
     builder = Builder(functions.facts, functions)
     builder.timeless = view.kind != "view"
+    builder.acts = False
     (query,) = read_statements(view.definition)
     # What it calls, whoever reads it calls himself.
-    settler = Settler(builder.items, lambda *_: Keeps.KEPT, functions.alone["view"])
+    settler = Settler(builder.items, lambda *_: Keeps.KEPT, functions.alone(""))
     keeps = settler.query(builder.query(query, Scope()), Known()).keeps
     return functions.with_members(keeps, settler)
 
@@ -86,13 +100,15 @@ class _Functions:
         self.facts = facts
         self.items: dict[int, Item] = {}
         self.views: dict[tuple[QName, bool], Query] = {}
-        self.alone: dict[str, Alone] = {"view": {}, "function": {}}
+        self._alone: dict[str | None, Alone] = {}
         self._context = ContextReader(facts)
         self._known: dict[object, Summary] = {}
         self._running: list[object] = []
         self._assumed = False
 
-    # what others ask
+    def alone(self, role: str | None) -> Alone:
+        """Return what is known of views that something reads with the rights of a role."""
+        return self._alone.setdefault(role, {})
 
     def returned(self, call: s.Call) -> tuple[tuple[str, ...], s.Node] | None:
         """Return the names of a function's parameters and the expression that it returns; None where it does
@@ -100,6 +116,11 @@ class _Functions:
         found = candidates(call, self.facts)
         value = sole_value(found[0]) if len(found) == 1 else None
         return (parameters(found[0]), value) if value is not None else None
+
+    def behind(self, operation: s.Operation) -> list[s.Call]:
+        """Return the calls of functions of the database that an operator stands for."""
+        args = tuple(arg for arg in (operation.left, operation.right) if arg is not None)
+        return [s.Call(f.name, args, f.schema) for f in functions_of(operation, self.facts)]
 
     def gives(self, call: s.Call) -> bool:
         """Tell whether every value that a function returns is a tenant of the session."""
@@ -115,15 +136,18 @@ class _Functions:
     def summary(
         self,
         function: Function,
+        *,
         tenant: frozenset[str] = frozenset(),
         person: frozenset[str] = frozenset(),
         given: Given | None = None,
+        role: str | None = None,
     ) -> Summary:
-        """Return what a call does whose parameters of these names are the tenant, or the person, of the
-        session. Raises `Unreadable`. A function that calls itself keeps to the tenant where it does but
-        for that."""
+        """Return what a call with the rights of `role` does whose parameters of these names are the
+        tenant, or the person, of the session. Raises `Unreadable`. A function that calls itself keeps to
+        the tenant where it does but for that."""
         rows = (given.table.qname, given.names, given.transitions) if given is not None else None
-        key = (function.routine, function.body, tenant, person, rows)
+        role = function.owner if function.security_definer else role
+        key = (function.routine, function.body, tenant, person, rows, role)
         if key in self._running:
             self._assumed = True
             return Summary(Keeps.KEPT)
@@ -132,7 +156,8 @@ class _Functions:
         if key not in self._known:
             self._running.append(key)
             try:
-                found = self._read(function, tenant, person, given)
+                known = Known(_places(CONTEXT, tenant), _places(PERSON, person))
+                found = self._read(function, known, given, role)
             finally:
                 self._running.pop()
             if self._assumed and self._running:
@@ -151,10 +176,9 @@ class _Functions:
         read of its policies."""
         table = self.facts.tables_by_name[name]
         grants = [*table.grants, *(grant for column in table.columns for grant in column.grants)]
-        roles = self.facts.app_roles or ("PUBLIC",)
         open_to = [
             (role, verb)
-            for role in roles
+            for role in self.facts.app_roles or ("PUBLIC",)
             for verb in _WRITES
             if any(verb in g.privileges and g.grantee in self.facts.grantees_of(role) for g in grants)
         ]
@@ -169,22 +193,19 @@ class _Functions:
 
     # one function
 
-    def _read(
-        self, function: Function, tenant: frozenset[str], person: frozenset[str], given: Given | None
-    ) -> Summary:
+    def _read(self, function: Function, known: Known, given: Given | None, role: str | None) -> Summary:
         if any(is_setting(setting.partition("=")[0], self.facts.tenancy) for setting in function.settings):
             return Summary(Keeps.OPEN)
+        if function.aggregate is not None:
+            parts = [act.function for act in acts(function, role, self.facts)[1:]]
+            return Summary(max((self._tried_as(f, role) for f in parts), default=Keeps.KEPT))
         body = body_of(function)
         builder = Builder(self.facts, self, words=frozenset({function.name}))
-        settler = Settler(builder.items, self._judge_call, self.alone["function"])
-        known = Known(
-            frozenset({CONTEXT, *map(variable, tenant)}), frozenset({PERSON, *map(variable, person)})
-        )
+        settler = Settler(builder.items, partial(self._judge_call, role), self.alone(role))
         rows: dict[str, Item] = {}
         if given is not None:
             rows, known = _rows(given, body, builder, known)
-        statements = Statements(self.facts, builder, settler, rows)
-        found = self._run(body, statements, known)
+        found = self._run(body, Statements(self.facts, builder, settler, rows), known)
         return found._replace(keeps=self.with_members(found.keeps, settler))
 
     def _run(self, body: Body, statements: Statements, known: Known) -> Summary:
@@ -214,29 +235,49 @@ class _Functions:
 
     # calls
 
-    def _judge_call(self, called: Called, known: Known) -> Keeps:
+    def _judge_call(self, role: str | None, called: Called, known: Known) -> Keeps:
         call = called.call
         if self._context.gives_context(call):
             return Keeps.KEPT
         found = candidates(call, self.facts)
         if not found:
             return self._sets(called, known) if call.name == "set_config" else Keeps.KEPT
-        return max(self._judge_function(f, called, known) for f in found)
+        return max(self._judge_function(f, called, known, role) for f in found)
 
-    def _judge_function(self, function: Function, called: Called, known: Known) -> Keeps:
-        if function.language in _TRUSTED or function.extension is not None:
+    def _judge_function(self, function: Function, called: Called, known: Known, role: str | None) -> Keeps:
+        """Judge a function that is called. One that the app may call itself is judged by itself, and one that
+        reaches no table that is open to the role may do what it likes; but not set the tenant."""
+        runs_as = function.owner if function.security_definer else role
+        by_itself = function.security_definer and self._may_be_called(function)
+        if is_trusted(function) or not (
+            switches_tenant(function, self.facts) or self._reaches(function, runs_as)
+        ):
             return Keeps.KEPT
-        parts = dict(function.aggregate.functions).values() if function.aggregate is not None else ()
-        if function.aggregate is not None:
-            routines = {f.routine: f for f in self.facts.catalog.functions}
-            return max((self._tried(routines[p]).keeps for p in parts if p in routines), default=Keeps.KEPT)
+        if by_itself and not switches_tenant(function, self.facts):
+            return Keeps.KEPT
         pairs = list(zip(parameters(function), called.args, strict=False))
-        tenant = frozenset(_names(pairs, known.tenant))
-        person = frozenset(_names(pairs, known.person))
+        tenant, person = (frozenset(_names(pairs, places)) for places in known[:2])
         try:
-            return self.summary(function, tenant, person).keeps
+            return self.summary(function, tenant=tenant, person=person, role=runs_as).keeps
         except Unreadable:
             return Keeps.UNCLEAR
+
+    def _tried_as(self, function: Function, role: str | None) -> Keeps:
+        try:
+            return self.summary(function, role=role).keeps
+        except Unreadable:
+            return Keeps.UNCLEAR
+
+    def _reaches(self, function: Function, role: str | None) -> bool:
+        """Tell whether what runs then may reach a table that is open to it."""
+        return role is not None and any(
+            may_reach(act.function, act.role, self.facts) for act in acts(function, role, self.facts)
+        )
+
+    def _may_be_called(self, function: Function) -> bool:
+        held = frozenset({"PUBLIC"}).union(*(self.facts.grantees_of(role) for role in self.facts.app_roles))
+        executes = (g.grantee for g in function.grants if "EXECUTE" in g.privileges)
+        return not held.isdisjoint(executes)
 
     def _sets(self, called: Called, known: Known) -> Keeps:
         """Judge set_config(): the tenant of the session may be set to what it is. Source: PostgreSQL
@@ -247,6 +288,10 @@ class _Functions:
         if is_setting(str(name.value), self.facts.tenancy):
             return Keeps.KEPT if called.args[1:] and called.args[1] in known.tenant else Keeps.OPEN
         return Keeps.UNCLEAR if str(name.value).lower() in self.facts.once(_settings_read) else Keeps.KEPT
+
+
+def _places(first: Place, names: frozenset[str]) -> frozenset[Place]:
+    return frozenset((first, *map(variable, names)))
 
 
 def _names(pairs: list[tuple[str, Place | None]], places: frozenset[Place]) -> list[str]:

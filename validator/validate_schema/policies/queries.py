@@ -10,6 +10,7 @@ from ..facts.context import ContextReader
 from ..facts.facts import Facts
 from ..model.catalog import QName, Table, View
 from ..sql import syntax as s
+from ..sql.built import run_by
 from ..sql.parser import Unreadable
 from ..sql.reading import read_statements
 from .blocks import (
@@ -48,6 +49,9 @@ class Reads(Protocol):
         """Return the names of a function's parameters and the expression that it returns; None where it does
         more than that."""
 
+    def behind(self, operation: s.Operation) -> list[s.Call]:
+        """Return the calls of functions of the database that an operator stands for."""
+
     def gives(self, call: s.Call) -> bool:
         """Tell whether every value that a function returns is a tenant of the session."""
 
@@ -75,6 +79,7 @@ class Builder:
         self._words = words
         self.relations = Relations(facts)
         self.timeless = False  # inside a materialized view: what the session says was said long ago
+        self.acts = True  # what is called runs with the same rights
         self._depth = 0
 
     # relations
@@ -351,9 +356,13 @@ class Builder:
                 at.conditions.nested.append(self.query(found.query, at.scope))
                 stack += [found.left] if isinstance(found, s.AnySelect) else []
                 continue
+            if isinstance(found, s.Operation):
+                at.conditions.calls += [Called(call, ()) for call in self.reads.behind(found)]
             if isinstance(found, s.Call):
                 args = tuple(self.value(arg, at) for arg in found.args)
                 at.conditions.calls.append(Called(found, args))
+                runs = run_by(found) if self.acts else ()
+                at.conditions.nested += [self.query(statement, at.scope) for statement in runs]
             stack.extend(reversed([*s.children(found)]))
 
     def value(self, node: s.Node | None, at: At) -> Place | None:
@@ -412,6 +421,8 @@ class Builder:
 
     def _column(self, column: s.Column, written: s.Node, scope: Scope) -> Place | None:
         names = column.names
+        if not names[0]:  # of a text that was put together: a variable of the function around it
+            return variable(".".join(names[1:]))
         found = scope.find(names)
         if found == UNKNOWN:
             return None

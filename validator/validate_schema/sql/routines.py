@@ -1,25 +1,24 @@
-"""What the body of a function holds: its SQL, and what its variables are given."""
+"""What the body of a function holds: its SQL, and what it runs as text."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from msgspec.structs import replace
+
 from . import plpgsql as pl
+from .built import built_statements, run_by
 from .parser import Unreadable
 from .reading import read_statements
-from .syntax import Column, Node, Select, Target, TypeRef, Unknown, children, parts, walk
-
-Given = Mapping[str, tuple[Node | None, ...]]
+from .syntax import Call, Node, Select, Target, TypeRef, Unknown, changed, children, parts, walk
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """Every SQL statement of a body, an expression as the SELECT of it. `given` has what each variable of
-    PL/pgSQL may hold, or a field of one (``new.id``): expressions, None for what a query or the session
-    gives; `function` its whole tree."""
+    """Every SQL statement of a body, an expression as the SELECT of it; `function` is the whole tree of
+    one in PL/pgSQL."""
 
     statements: tuple[Node, ...]
-    given: Given
     function: pl.Function | None = None
 
 
@@ -40,15 +39,47 @@ def read_body(language: str, body: str, arguments: str, returns: str) -> Body:
 def _read(language: str, body: str, arguments: str, returns: str) -> Body | Unreadable:
     try:
         if language == "sql":
-            return Body(_sql(body), {})
+            return Body(_with_run(_sql(body)))
         if language != "plpgsql":
             return Unreadable(f"the language {language}")
         function = pl.read_plpgsql(body, arguments, returns)
         if any(getattr(node, "built", None) is not None for node in walk(function)):
-            return Unreadable("a statement built at run time")
-        return Body(tuple(_statements(function)), _given(function), function)
+            read = changed(function, _with_text_read)
+            function = read if isinstance(read, pl.Function) else function
+        return Body(_with_run(tuple(_statements(function))), function)
     except Unreadable as error:
         return Unreadable(str(error))
+
+
+def _with_text_read(node: Node) -> Node:
+    """Return a statement whose text is put together as the statements that it says."""
+    match node:
+        case pl.Execute(built=built, into=into, params=params):
+            found = built_statements(built, params)
+            last = len(found) - 1
+            sqls = tuple(
+                pl.Sql(one, into if n == last else (), line=node.line) for n, one in enumerate(found)
+            )
+            return sqls[0] if len(sqls) == 1 else pl.Block(sqls, line=node.line)
+        case pl.ReturnQuery(built=Node() as built, params=params):
+            return pl.ReturnQuery(_sole(built_statements(built, params)), line=node.line)
+        case pl.Loop(built=Node() as built, values=values):
+            return replace(node, query=_sole(built_statements(built, values)), built=None)
+        case pl.Open(built=Node() as built, args=args):
+            return replace(node, query=_sole(built_statements(built, args)), built=None)
+    return node
+
+
+def _sole(statements: tuple[Node, ...]) -> Node:
+    if len(statements) != 1:
+        raise Unreadable("more than one statement")
+    return statements[0]
+
+
+def _with_run(statements: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Return the statements with those that functions called in them are given as text."""
+    calls = (node for node in walk(*statements) if isinstance(node, Call))
+    return (*statements, *(run for call in calls for run in run_by(call)))
 
 
 def _sql(body: str) -> tuple[Node, ...]:
@@ -71,26 +102,3 @@ def _statements(function: pl.Function) -> Iterator[Node]:
                     stack.append(node)
                 elif isinstance(node, Node):
                     yield node if name in ("statement", "query") else Select((Target("", node),))
-
-
-def _given(function: pl.Function) -> Given:
-    found: dict[str, list[Node | None]] = {}
-    for node in walk(function):
-        for name, value in _given_by(node):
-            found.setdefault(name, []).append(value)
-    return {name: tuple(values) for name, values in found.items()}
-
-
-def _given_by(node: Node) -> Iterator[tuple[str, Node | None]]:
-    match node:
-        case pl.Declared(name=name, default=default) if default is not None:
-            yield name, default
-        case pl.Assign(target=target, value=value):
-            yield ".".join(target), value if not node.part else None
-        case pl.Loop(targets=targets) | pl.Get(targets=targets):
-            yield from ((target[0], None) for target in targets)
-        case pl.Sql(statement=statement, into=into):
-            yield from ((target[0], None) for target in into)
-            if isinstance(statement, Unknown) and statement.kind == "CallStmt":  # INOUT parameters
-                named = (arg for call in children(statement) for arg in children(call))
-                yield from ((arg.names[0], None) for arg in named if isinstance(arg, Column))

@@ -1,0 +1,128 @@
+"""What a function does through others: those that it calls, aggregates over them, operators, texts, events."""
+
+import pytest
+
+from tests.fix_bench import Bench
+from tests.fix_examples import look
+from tests.fix_guarded import CONTEXT, GUARDED
+
+ALL = (
+    "create function titles() returns setof numeric language sql stable as $$ select amount from invoice $$;"
+)
+OWN = ALL.replace("from invoice", f"from invoice where org_id = {CONTEXT}")
+HIDDEN = "create function peek(n int) returns numeric language sql stable security definer set search_path = public, pg_temp as $$ select sum(amount) from invoice where amount > n $$; revoke execute on function peek from public;"
+
+
+def definer(body: str, head: str = "outer(k uuid) returns setof numeric") -> str:
+    return f"create function {head} language plpgsql security definer set search_path = public, pg_temp as $f$ begin {body} end $f$;"
+
+
+CASES = {
+    "a plain function": ("failed", ALL + definer("return query select titles();")),
+    "a plain function that keeps": ("passed", OWN + definer("return query select titles();")),
+    "two calls away": (
+        "failed",
+        ALL
+        + ALL.replace("titles()", "more()").replace("amount from invoice", "titles()")
+        + definer("return query select more();"),
+    ),
+    "by name alone": (
+        "passed",
+        ALL
+        + "create function outer() returns text language sql security definer as $$ select 'titles()' $$;",
+    ),
+    "a definer that nobody else may call": ("failed", HIDDEN + definer("return query select peek(1);")),
+    "a definer that is judged itself": (
+        "failed",
+        HIDDEN + "grant execute on function peek to app_user;" + definer("return query select peek(1);"),
+    ),
+    "from an invoker": (
+        "passed",
+        ALL + "create function outer() returns setof numeric language sql as $$ select titles() $$;",
+    ),
+    "a text": ("failed", definer("return query execute 'select amount from invoice';")),
+    "a text with a value": (
+        "failed",
+        definer("execute format('delete from invoice where id = %L', k);", "outer(k uuid) returns void"),
+    ),
+    "a text that keeps": (
+        "passed",
+        definer(
+            f"return query execute 'select amount from invoice where id = $1 and org_id = $2' using k, {CONTEXT};"
+        ),
+    ),
+    "a text that keeps by a literal": (
+        "passed",
+        definer(f"return query execute format('select amount from invoice where org_id = %L', {CONTEXT});"),
+    ),
+    "a text of the caller's": ("undecided", definer("return query execute k::text;")),
+    "a text without a table": ("passed", definer("return query execute 'select 1.0';")),
+    "a text in a call": (
+        "failed",
+        "create function outer() returns xml language sql security definer as $$ select query_to_xml('select * from invoice', true, false, '') $$;",
+    ),
+    "a table in a call": (
+        "failed",
+        "create function outer() returns xml language sql security definer as $$ select table_to_xml('invoice', true, false, '') $$;",
+    ),
+    "a schema in a call": (
+        "undecided",
+        "create function outer() returns xml language sql security definer as $$ select schema_to_xml('public', true, false, '') $$;",
+    ),
+    "an aggregate": (
+        "failed",
+        HIDDEN + "create function keep(s int, k int) returns int language sql as $$ select k $$;"
+        " create aggregate tell(int) (sfunc = keep, stype = int, finalfunc = peek);",
+    ),
+    "an aggregate of plain functions": (
+        "passed",
+        HIDDEN + "create function keep(s int, k int) returns int language sql as $$ select k $$;"
+        " create aggregate tell(int) (sfunc = keep, stype = int);",
+    ),
+    "an operator": (
+        "failed",
+        HIDDEN
+        + "create operator @@@ (rightarg = int, function = peek);"
+        + definer("return query select @@@ 1;"),
+    ),
+    "itself": (
+        "passed",
+        definer(
+            f"return query select amount from invoice where org_id = {CONTEXT}; return query select outer(k);"
+        ),
+    ),
+    "a part of an extension": (
+        "failed",
+        "create function feed() returns setof numeric language sql stable security definer as $$ select amount from invoice $$;"
+        " alter extension plpgsql add function feed();",
+    ),
+    "an event": (
+        "failed",
+        "create table seen (amount numeric); create function note() returns event_trigger language plpgsql security definer"
+        " as $$ begin insert into seen select amount from invoice; end $$;"
+        " create event trigger note on ddl_command_end execute function note();",
+    ),
+    "an event that is off": (
+        "passed",
+        "create function note() returns event_trigger language plpgsql security definer"
+        " as $$ begin delete from invoice; end $$;"
+        " create event trigger note on ddl_command_end execute function note(); alter event trigger note disable;",
+    ),
+    "the standard's syntax": (
+        "failed",
+        "create function outer() returns numeric language sql security definer begin atomic select sum(amount) from invoice; end;",
+    ),
+}
+
+
+@pytest.mark.parametrize(("status", "script"), CASES.values(), ids=CASES)
+def test_what_a_function_calls_is_its_own_doing(bench: Bench, status: str, script: str) -> None:
+    judged = look(bench, "BYP005", GUARDED + script)
+
+    assert judged.result.status.replace("not_applicable", "passed") == status, judged.said
+
+
+def test_one_cause_is_told_once(bench: Bench) -> None:
+    script = HIDDEN + "grant execute on function peek to app_user;" + definer("return query select peek(1);")
+
+    assert [f.object.name for f in look(bench, "BYP005", GUARDED + script).findings] == ["peek(n integer)"]
