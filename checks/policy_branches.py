@@ -180,7 +180,9 @@ def unverified(subject: TablePolicy, facts: Facts) -> Flaw | None:
     Examined: the policies of tables of the tenants whose row security is on. Fails when the analysis
     can show neither that every branch binds the tenant nor a row that gets through; it says what
     stopped it, such as a function whose body cannot be read. The run is INCOMPLETE (exit 3) until the proof
-    settled it with rows (``--prove``), or somebody accepted it with a reason (``[[checks.suppress]]``).
+    settled it with rows (``--prove``; with ``--migrations`` it is made by itself, unless ``--no-prove``), or
+    somebody accepted it with a reason (``[[checks.suppress]]``). Rows settle a function that does nothing with
+    a key but compare it: the policy is called tested then.
     """
     stuck = undecided(subject, facts)
     if stuck is None:

@@ -31,7 +31,7 @@ class Options:
     select: Sequence[str] = ()
     ignore: Sequence[str] = ()
     data: bool | None = None
-    prove: bool = False
+    prove: bool | None = None
     prove_live: bool = False
     replay: bool | None = None
     repro: Path | None = None
@@ -132,7 +132,10 @@ contracts = click.option(
 
 proof = _together(
     click.option(
-        "--prove", is_flag=True, help="Prove isolation with two tenants' rows on a copy of the schema."
+        "--prove/--no-prove",
+        default=None,
+        help="Prove isolation with two tenants' rows on a copy of the schema (default: with --migrations,"
+        " where reading left something open).",
     ),
     click.option(
         "--prove-live", is_flag=True, help="Count other tenants' rows in the live database, read only."

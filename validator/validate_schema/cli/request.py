@@ -124,6 +124,8 @@ def proving_of(options: Options) -> Proving:
         raise UsageError("--prove works on a copy, --prove-live counts live rows: give one")
     if options.repro is not None and not (options.prove or options.prove_live):
         raise UsageError("--repro writes the leaks of a proof: add --prove")
+    if options.prove is None and not options.prove_live:
+        return Proving.OPEN
     return Proving.LIVE if options.prove_live else Proving.COPY if options.prove else Proving.NO
 
 

@@ -9,7 +9,7 @@ from msgspec import UNSET
 from ..checking.baseline import EXIT_CODES, decide
 from ..checking.engine import Outcome
 from ..facts.facts import Facts
-from ..model.catalog import QName
+from ..model.catalog import POSTGRESQL, QName
 from ..model.finding import Severity
 from ..model.report import (
     DEFAULT_TITLE,
@@ -62,9 +62,14 @@ def _doubted(outcome: Outcome, every: frozenset[QName]) -> frozenset[QName]:
     return frozenset(found)
 
 
+_ROWS = " (--prove decides what rows can)"
+
+
 def build_report(facts: Facts, outcome: Outcome, fail_on: str, given: Circumstances) -> Report:
     """Return the report: verdict and gate, figures, matrix, findings, and where they came from."""
     verdict, gate = decide(outcome, fail_on)
+    if verdict == "INCOMPLETE" and outcome.undecided and not facts.isolation.attempted:
+        gate += _ROWS if facts.catalog.server.product == POSTGRESQL else ""
     everything = (*outcome.findings, *outcome.suppressed)
     on_migrations = {c.id for c in outcome.checks if c.on_migrations}
     rows = figures.matrix(facts, everything, given.groups or {})

@@ -37,7 +37,8 @@ class Asked(TypedDict, total=False):
     upwards. `contract` are sources besides the config's. `select` and `ignore` take ids or prefixes.
     `packs` are packs of checks besides those of the config (docs/packs.md). `fail_on` is error, warning,
     info, never or new, which needs a `baseline`: an earlier report or its JSON file. `prove` True tries
-    isolation with two tenants' rows on a copy, "live" counts among live rows. `data` False counts no
+    isolation with two tenants' rows on a copy, "live" counts among live rows; None proves where reading left
+    something open and the migrations' copy is at hand, False never does. `data` False counts no
     rows. `list_subjects` keeps in the report what each check examined. `now` is the time of the run, UTC
     where it names no zone.
     """
@@ -55,7 +56,7 @@ class Asked(TypedDict, total=False):
     packs: Sequence[StrPath]
     fail_on: str
     baseline: Report | StrPath | None
-    prove: bool | Literal["live"]
+    prove: bool | Literal["live"] | None
     data: bool
     list_subjects: bool
     scratch: str
@@ -73,7 +74,7 @@ def asked(given: Asked) -> Request:
         raise TypeError(f"unexpected argument {unknown[0]!r}: known are {', '.join(Asked.__annotations__)}")
     if named_target({name: given.get(name) for name in _TARGETS}) is None:
         raise UsageError(f"no target: give one of {', '.join(_TARGETS)}")
-    fail_on, prove = given.get("fail_on", "error"), given.get("prove", False)
+    fail_on, prove = given.get("fail_on", "error"), given.get("prove")
     if fail_on not in FAIL_ON:
         raise UsageError(f"fail_on={fail_on!r}: choose one of {', '.join(FAIL_ON)}")
     if fail_on == "new" and given.get("baseline") is None:
@@ -90,11 +91,17 @@ def asked(given: Asked) -> Request:
         now=_utc(given.get("now")),
         fail_on=fail_on,
         rows=given.get("data", True),
-        proving=Proving.LIVE if prove == "live" else Proving.COPY if prove else Proving.NO,
+        proving=_proving(prove),
         baseline=_baseline(given.get("baseline")),
         list_subjects=given.get("list_subjects", False),
         contracts=tuple(given.get("contract", ())),
     )
+
+
+def _proving(prove: bool | str | None) -> Proving:
+    if prove is None:
+        return Proving.OPEN
+    return Proving.LIVE if prove == "live" else Proving.COPY if prove else Proving.NO
 
 
 def _source(given: Asked) -> Source:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ..checking.baseline import measured
-from ..checking.engine import judge
+from ..checking.engine import Outcome, judge
 from ..config import Config
 from ..contract.merge import settled
 from ..facts.facts import Facts
@@ -29,7 +29,7 @@ from ..sources.build import build_contract
 from ..tenancy import identify
 from .locate import Whereabouts, located
 from .opened import Broken, File, Live, Opened, Replayed, Snapshot
-from .proof import prove_isolation, require_provable
+from .proof import Proving, prove_isolation, require_provable
 from .provenance import provenance_of, target_of
 from .request import Request
 from .source import open_source
@@ -65,11 +65,7 @@ def examine(request: Request, progress: Progress) -> Report:
             facts = replace(facts, evidence=rows(opened, facts, config, request))
         proof = prove_isolation(request.proving, opened, facts, config.prove, progress=progress)
         facts = replace(facts, isolation=proof, evidence=with_rules(facts, opened, request, progress))
-        facts = with_tested(facts)
-    with progress.step("running the checks"):
-        outcome = judge(
-            request.checks, facts, severities=severities(config), list_subjects=request.list_subjects
-        )
+        facts, outcome = _judged(with_tested(facts), opened, request, progress)
     outcome = located(outcome, _whereabouts(request))
     compared = None
     if request.baseline is not None:
@@ -86,6 +82,26 @@ def examine(request: Request, progress: Progress) -> Report:
         baseline=compared,
     )
     return build_report(facts, outcome, request.fail_on, given)
+
+
+def _judged(facts: Facts, opened: Opened, request: Request, progress: Progress) -> tuple[Facts, Outcome]:
+    """Return what the checks say. Where reading left something open and the migrations' copy is at hand, the
+    proof decides what it can, and they are asked again."""
+    config = request.config.config
+
+    def judged(facts: Facts) -> Outcome:
+        with progress.step("running the checks"):
+            return judge(
+                request.checks, facts, severities=severities(config), list_subjects=request.list_subjects
+            )
+
+    outcome = judged(facts)
+    at_hand = isinstance(opened, Replayed) and facts.tenancy.identified
+    if not (request.proving is Proving.OPEN and at_hand and outcome.undecided):
+        return facts, outcome
+    proof = prove_isolation(Proving.COPY, opened, facts, config.prove, progress=progress)
+    facts = with_tested(replace(facts, isolation=proof))
+    return facts, judged(facts)
 
 
 def _whereabouts(request: Request) -> Whereabouts:

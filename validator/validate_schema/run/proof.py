@@ -32,9 +32,11 @@ NO_ROLES = "SQLite has no roles and no row-level security: there is no isolation
 
 
 class Proving(StrEnum):
-    """What is asked for: nothing, the proof on a copy, or the read-only count among live rows."""
+    """What is asked for: nothing, the proof on a copy, the read-only count among live rows; or the proof
+    where reading left something open and a copy is at hand."""
 
     NO = ""
+    OPEN = "open"
     COPY = "copy"
     LIVE = "live"
 
@@ -44,11 +46,17 @@ def proof_alone(request: "Request") -> "Request":
     leave open, what leads past them; whatever the config selects: that is meant for the schema."""
     beside = {"unverified", "beside"}
     checks = tuple(c for c in request.known if c.needs == PROOF or beside & set(c.explains))
-    return replace(request, checks=checks, rows=False, proving=request.proving or Proving.COPY)
+    return replace(request, checks=checks, rows=False, proving=_asked(request.proving))
+
+
+def _asked(wanted: Proving) -> Proving:
+    return wanted if wanted is Proving.LIVE else Proving.COPY
 
 
 def require_provable(wanted: Proving, source: Source) -> None:
-    """Raise `UsageError` where the source has nothing to prove on."""
+    """Raise `UsageError` where the source has nothing to prove on that was asked for."""
+    if wanted is Proving.OPEN:
+        return
     if wanted and source.kind == "sqlite":
         raise UsageError(NO_ROLES)
     if wanted and source.kind == "snapshot":
@@ -70,8 +78,8 @@ def prove_isolation(
     """Return the proof that was asked for. What was asked for is marked `wanted`, so that none is no
     pass."""
     if isinstance(opened, Broken):
-        return Isolation(wanted=wanted is not Proving.NO, reason=opened.reason)
-    if wanted is Proving.NO:
+        return Isolation(wanted=wanted not in (Proving.NO, Proving.OPEN), reason=opened.reason)
+    if wanted in (Proving.NO, Proving.OPEN):
         return Isolation(reason=NOT_WANTED if facts.catalog.server.product == POSTGRESQL else NO_ROLES)
     if not facts.tenancy.identified:
         found = Isolation(reason="the tenant root and tenant column were not identified")

@@ -113,7 +113,7 @@ def corrected(
         output=output,
         migrations=None if output or folder is None else _written_into(folder, request.source.tool),
         name=_slug(name),
-        prove=request.proving is not Proving.NO,
+        prove=request.proving is Proving.COPY,
     )
     every = select_checks(request.known, (), request.ignored)
     return correct(replace(request, checks=every), wanted, progress)
