@@ -202,3 +202,31 @@ def test_one_token_holds_several_claims(bench: Bench, branch: str, said: Reach) 
         facts = facts_of(conn, toml)
         judged = rls.analyse(facts.catalog, facts.tenancy).judgements
     assert {j.reach for j in judged if j.command == "SELECT"} == {said}
+
+
+def test_a_check_forbids_the_row_though_another_branch_fails(bench: Bench) -> None:
+    using = f"org_id = {CTX}::uuid or is_open"
+    assert reads(bench, using, "uuid", item=", is_open boolean not null check (not is_open)") is Reach.SAFE
+
+
+@pytest.mark.parametrize(
+    ("held", "told"),
+    [("nullif(current_setting('request.jwt.claims', true), '')", 0), ("current_setting('request.jwt.claims', true)", 1)],
+)  # fmt: skip
+def test_a_claim_is_empty_only_where_its_setting_is_read_as_it_is(bench: Bench, held: str, told: int) -> None:
+    script = f"""
+    create table org (id uuid primary key);
+    create table item (id int primary key, org_id uuid not null references org);
+    alter table item enable row level security; grant select on item to app_user;
+    create policy p on item for select using (org_id = ({held}::json ->> 'org')::uuid);
+    """
+    with bench.open() as conn:
+        execute(conn, script)
+        facts = facts_of(conn, APP.replace("app.tenant_id", "request.jwt.claims"))
+        assert len(rls.analyse(facts.catalog, facts.tenancy).policies[0].brittle) == told
+
+
+def test_what_has_no_variable_in_common_is_worked_out_apart(bench: Bench) -> None:
+    parts = [f"c{n} in ('a', 'b', 'c', 'd') and c{n} = 'b'" for n in range(9)]
+    columns = "".join(f", c{n} text" for n in range(9))
+    assert reads(bench, f"{BOUND} or ({' and '.join(parts)})", item=columns) is Reach.UNSAFE

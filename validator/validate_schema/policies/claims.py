@@ -1,5 +1,7 @@
 """Which variable of the session an expression is: a setting, or a claim of a setting that holds JSON."""
 
+from typing import NamedTuple
+
 from ..model.principals import Variable
 from ..sql.parse import parse
 from ..sql.settings import claim_setting
@@ -59,9 +61,18 @@ def canonical(setting: str) -> Variable:
     return Variable(*claim_setting(setting))
 
 
-def claim_of(call: Node) -> tuple[Node, tuple[str, ...]] | None:
-    """Return the variable that holds JSON and the path of the claim that a call takes from it as text; None
-    where it takes something else. What it is called with is inlined."""
+class Taken(NamedTuple):
+    """What is taken from JSON: the variable that holds it, the path, and whether the variable is read as it
+    is, empty or not."""
+
+    held: Node
+    path: tuple[str, ...]
+    bare: bool
+
+
+def claim_of(call: Node) -> Taken | None:
+    """Return the claim that a call takes as text from a variable that holds JSON; None where it takes
+    something else. What it is called with is inlined."""
     wanted = (*_END, *_EXTRACT)
     return _taken(call) if call.value[1] in wanted else None
 
@@ -71,7 +82,7 @@ def holds_claims(call: Node) -> bool:
     return call.value[1] in _STEP and _taken(call) is not None
 
 
-def _taken(call: Node) -> tuple[Node, tuple[str, ...]] | None:
+def _taken(call: Node) -> Taken | None:
     if not call.args:
         return None
     held, path = call.args[0], [_key(arg) for arg in call.args[1:]]
@@ -80,7 +91,8 @@ def _taken(call: Node) -> tuple[Node, tuple[str, ...]] | None:
     found = _held(held.args[0]) if held.op == "cast" and held.value == "json" else None
     if found is None or None in path:
         return None
-    return found, tuple(key for keys in path if keys is not None for key in keys)
+    whole = tuple(key for keys in path if keys is not None for key in keys)
+    return Taken(found, whole, bare=held.args[0].op == "variable")
 
 
 def _key(node: Node) -> tuple[str, ...] | None:

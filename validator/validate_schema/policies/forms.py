@@ -12,6 +12,8 @@ from .bind import TENANT
 from .evaluate import World, of_the_session
 from .questions import Question, Scenario
 
+_EVERYWHERE = frozenset({TENANT, "context"})  # hold one value where anything is worked out
+
 
 class Asked(NamedTuple):
     """A question and its scenarios in the form that equal ones share. `rows` is the condition that only
@@ -58,7 +60,25 @@ class Forms:
         value = node.value
         if node.op == "variable":
             value = (_number(value[0], given), value[1])
-        return self._kept(node.op, tuple(self._one(arg, given) for arg in node.args), value)
+        args = tuple(self._one(arg, given) for arg in node.args)
+        if node.op in ("and", "or"):
+            args = self._apart(node.op, args)
+        return self._kept(node.op, args, value) if len(args) != 1 or node.op not in ("and", "or") else args[0]
+
+    def _apart(self, op: str, args: tuple[Node, ...]) -> tuple[Node, ...]:
+        """Return the parts of an AND or OR with those put together that have a variable in common, by way of
+        others too: each group can be worked out by itself."""
+        groups: list[tuple[frozenset[str], tuple[Node, ...]]] = []
+        for arg in (a for outer in args for a in (outer.args if outer.op == op else (outer,))):
+            names = self.mentions[id(arg)] - _EVERYWHERE
+            parts: tuple[Node, ...] = (arg,)
+            for group in [g for g in groups if g[0] & names]:
+                groups.remove(group)
+                names, parts = names | group[0], (*group[1], *parts)
+            groups.append((names, parts))
+        if len(groups) == 1:
+            return groups[0][1]
+        return tuple(parts[0] if len(parts) == 1 else self._kept(op, parts) for _, parts in groups)
 
     def _kept(self, op: str, args: tuple[Node, ...], value: object = None) -> Node:
         key = (op, type(value), value, tuple(map(id, args)))

@@ -11,7 +11,7 @@ from itertools import product
 
 from ..sql.tree import Node
 from .evaluate import BRANCHING, World
-from .values import Values, both, either, holds, truths
+from .values import Values, both, either, truths
 
 Family = frozenset[Values]
 
@@ -102,7 +102,7 @@ class Outcomes:
 
 def _met(condition: Values, check: Values) -> Values:
     """A CHECK forbids the row where it can be neither true nor NULL."""
-    return condition if not holds(condition) or truths(check) & {True, None} else frozenset({False})
+    return condition if truths(check) & {True, None} else frozenset({False})
 
 
 _JOINS: dict[str, Callable[[Values, Values], Values]] = {"and": both, "or": either, "met": _met}

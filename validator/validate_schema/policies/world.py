@@ -253,8 +253,9 @@ class Schema:
             return node._replace(args=args)
         claim = claim_of(node._replace(args=args))
         if claim is not None:
-            (setting, strict), path = claim[0].value, claim[1]
-            return Node("variable", value=(self._name(setting, path), strict), source=node.source)
+            setting, strict = claim.held.value[:2]
+            named = self._name(setting, claim.path)
+            return Node("variable", value=(named, strict, claim.bare), source=node.source)
         if holds_claims(node._replace(args=args)):
             return node._replace(args=args)
         return self._called(node._replace(args=args), depth)
