@@ -35,8 +35,8 @@ create index on {name} (org_id, first_id);
 create index on {name} (org_id, second_id);
 alter table {name} enable row level security, force row level security;
 create policy tenant_isolation on {name}
-    using (org_id = (select current_setting('app.tenant_id', true)::uuid))
-    with check (org_id = (select current_setting('app.tenant_id', true)::uuid));
+    using (org_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (org_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 """
 
 

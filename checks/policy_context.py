@@ -1,6 +1,7 @@
 """RLS: how policies read the tenant context: under which setting, how safely, how often."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
@@ -167,6 +168,7 @@ def _nodes(text: str) -> list[syntax.Node]:
         return []
 
 
+@lru_cache(maxsize=4096)
 def _tolerant(text: str) -> str:
     """Return the expression with each setting as NULL while it is unset or empty."""
     guarded = [syntax.uncast(n.value).at for n in _nodes(text) if isinstance(n, syntax.NullIf)]

@@ -72,7 +72,8 @@ def _texts_of_table(table: Table, facts: Facts) -> Iterator[tuple[str, str]]:
     for constraint in table.checks:
         yield constraint.definition or "", f"CHECK {constraint.name} of {name}"
     for index in table.indexes:
-        yield " ".join((*index.expressions, index.predicate or "")), f"index {index.name} of {name}"
+        if index.expressions or index.predicate:
+            yield " ".join((*index.expressions, index.predicate or "")), f"index {index.name} of {name}"
     for column in table.columns:
         if column.default:
             yield column.default, f"column {column.name} of {name}"

@@ -37,6 +37,8 @@ class Named(Generic[_T]):
 
     def within(self, text: str) -> list[_T]:
         """Return the things that `text` mentions, in the order in which they were given."""
+        if not self._by_word:
+            return []
         found = [
             (place, thing)
             for word in {"", *_WORDS.findall(text)}
