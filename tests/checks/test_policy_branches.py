@@ -33,7 +33,7 @@ def test_a_helper_that_opens_a_policy_is_not_what_mends_it(bench: Bench) -> None
 
 
 def test_a_policy_that_cannot_be_decided_is_told_once_and_counts_everywhere(bench: Bench) -> None:
-    helper = "create function may(uuid) returns boolean language plpgsql stable as $$ begin execute ''; return true; end $$;"
+    helper = "create function may(uuid) returns boolean language plpgsql stable as $$ begin execute format('select %L', $1); return true; end $$;"
     script = helper + policy("may(org_id)")
 
     (said,) = found(bench, "RLS014", script, "")

@@ -14,6 +14,7 @@ from ..sql import plpgsql as pl
 from ..sql import syntax as s
 from ..sql.parse import read, read_select
 from ..sql.parser import Unreadable
+from ..sql.reading import read_statements
 from ..sql.routines import read_body
 from ..sql.tree import SELECTS, Node, Relation, Select, opaque
 
@@ -31,6 +32,21 @@ def parameters_of(function: Function) -> tuple[str, ...]:
         return ()
     words = [part.strip().split(" ") for part in function.arguments.split(", ")]
     return tuple(w[0].strip('"') if len(w) > 1 else "" for w in words)
+
+
+def defaults_of(function: Function) -> tuple[Node, ...]:
+    """Return the defaults of the last arguments, as many as have one, in the order of the arguments."""
+    if function.signature is None:
+        return ()
+    try:
+        (created,) = read_statements(f"create function f({function.signature}) returns void")
+    except (Unreadable, ValueError):
+        return ()
+    found = [
+        dict(n.rest) for n in s.walk(created) if isinstance(n, s.Unknown) and n.kind == "FunctionParameter"
+    ]
+    given = [rest["defexpr"] for rest in found if isinstance(rest.get("defexpr"), s.Node)]
+    return tuple(read(node) for node in given if isinstance(node, s.Node))
 
 
 def returned_by(function: Function, args: tuple[Node, ...], names: "Names") -> Node | None:

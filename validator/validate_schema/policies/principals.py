@@ -15,15 +15,12 @@ from ..model.wording import some
 from ..sql.ident import display
 from ..sql.settings import is_written_by_client
 from ..sql.tree import ROW, SELECTS, Node, Select, conjuncts
-from ..sql.words import key_name, of_people
+from ..sql.words import of_people, reads_as_person
 from .claims import OWN_CLAIMS, identity, variable_of
 from .world import Schema
 
 _GATEWAY = ("request.", "hasura.")
 _PERSONAL = frozenset({"sub", "user_id", "userid", "uid", "email", "x-hasura-user-id"})
-_WRITTEN_BY = frozenset(
-    {"owner", "author", "creator", "assignee", "createdby", "ownedby", "updatedby", "by", "login", "email"}
-)
 
 
 class Place(NamedTuple):
@@ -198,9 +195,9 @@ class _Reader:
         if variable == self.schema.context:
             why = self._compared_with(of_tenants) if of_tenants else "the config names it"
             return Kind.TENANT, why
-        if of_tenants:
-            return Kind.TENANT, self._compared_with(of_tenants)
         of_people = [p for p in places if self._of_people(p)]
+        if len(of_tenants) > len(of_people):
+            return Kind.TENANT, self._compared_with(of_tenants)
         if of_people:
             return Kind.PERSON, self._compared_with(of_people)
         if variable.path and variable.path[-1] in _PERSONAL:
@@ -223,8 +220,7 @@ class _Reader:
         table, column = place.table, place.column
         if any(key.references is not None and _people(key.references) for key in _keys(table, column)):
             return True
-        read = key_name(column)
-        if of_people(read.stem) or read.stem in _WRITTEN_BY:
+        if reads_as_person(column):
             return True
         primary = table.primary_key
         return _people(table.qname) and primary is not None and primary.columns == (column,)

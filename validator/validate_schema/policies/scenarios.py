@@ -35,7 +35,12 @@ class Ways:
         self.silent = bool(question.persons) and schema.principals.is_nobody(role)
 
     def strange(self) -> list[Scenario]:
-        """Return the ways to rows of others: of another tenant, of any without a context, of no tenant."""
+        """Return the ways to rows of others: of another tenant, of any without a context, of no tenant.
+
+        A new row of a root is a new tenant: no other has its key.
+        """
+        if self.half == "check" and self.command == "INSERT" and self._is_root:
+            return []
         owned = self._owner_keys()
         generic, spelled = other_tenants(self.question)
         kept = {key: whole_domain(self.question, key) - {None} for key in owned} | self.known
@@ -61,8 +66,8 @@ class Ways:
         """
         if not self.question.persons or self.silent or (self.half == "check" and not self.writes):
             return []
-        if self.half == "check" and self._standing.table_class is TableClass.ROOT:
-            return []  # its key is taken: what is written is a tenant of its own
+        if self._is_root:  # who owns a tenant belongs to it, and what is written is a tenant of its own
+            return []
         memberships = self.schema.memberships.get(self.table.qname, ())
         joining = memberships and self.half == "check"
         fixed = dict(self.known)
@@ -73,6 +78,10 @@ class Ways:
         generic, spelled = other_tenants(self.question)
         flow = Flow.JOIN if joining else self._first
         return [Scenario(flow, generic, spelled, fixed, own=True)]
+
+    @property
+    def _is_root(self) -> bool:
+        return self._standing.table_class is TableClass.ROOT
 
     @property
     def _first(self) -> Flow:

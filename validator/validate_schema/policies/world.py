@@ -14,7 +14,7 @@ from ..sql.parse import parse
 from ..sql.parser import Unreadable
 from ..sql.settings import is_written_by_client
 from ..sql.tree import CONTEXT, ROW, SELECTS, Node, Select, deeper, opaque, some, walk
-from .bodies import Names, parameters_of, returned_by
+from .bodies import Names, defaults_of, parameters_of, returned_by
 from .claims import OWN_CLAIMS, canonical, claim_of, holds_claims, platform_body, variable_name, variable_of
 from .values import _FUNCTIONS as BUILTIN
 
@@ -338,7 +338,9 @@ class Schema:
         function = self._function(schema, name, len(node.args))
         body = None
         if function is not None and depth < _DEEPEST:
-            body = self._body(function, node.args, depth)
+            lacking = len(parameters_of(function)) - len(node.args)
+            left = tuple(self._inline(d, depth) for d in defaults_of(function)[-lacking:]) if lacking else ()
+            body = self._body(function, (*node.args, *left), depth)
         if body is None and not node.args and (known := platform_body(schema, name)) is not None:
             body = self._inline(known, depth + 1)
         if self._is_helper(schema, name) and not node.args:
@@ -357,7 +359,9 @@ class Schema:
         found = [
             f
             for f in self.functions.get(name, ())
-            if (schema is None or f.schema == schema) and len(parameters_of(f)) == arguments
+            if (schema is None or f.schema == schema)
+            and (own := len(parameters_of(f))) >= arguments
+            and own - arguments <= (len(defaults_of(f)) if own > arguments else 0)
         ]
         return found[0] if len(found) == 1 else None
 

@@ -111,6 +111,19 @@ def of_people(table: str) -> bool:
     return table_stem(table) in _PEOPLE or (bool(words(table)) and singular(words(table)[-1]) in _PEOPLE)
 
 
+_BY = frozenset({"owner", "author", "creator", "assignee", "login", "email"})
+
+
+def reads_as_person(column: str) -> bool:
+    """Tell whether a column's name is that of a person: ``user_id``, ``primary_owner_user_id``,
+    ``created_by``, ``author``, ``login``."""
+    parts = [*words(column)]
+    while len(parts) > 1 and parts[-1] in _KEY_WORDS:
+        parts.pop()
+    last = singular(parts[-1]) if parts else ""
+    return last in _PEOPLE or last in _BY or (len(parts) > 1 and last == "by")
+
+
 _TOKEN_WORDS = frozenset(
     words(
         "token secret hash hashed digest fast encrypted key api access refresh session auth bearer "

@@ -14,6 +14,7 @@ from .classify import classify, table_names
 from .context import find_app_roles, find_context
 from .graph import Graph
 from .levels import decide
+from .members import MemberReader
 from .policies import PolicyReader
 
 PLACEHOLDERS = ("", "0", "00000000-0000-0000-0000-000000000000", "default", "default-org-id", "temp")
@@ -31,7 +32,8 @@ def identify(
     graph = Graph(catalog)
     reader = PolicyReader(catalog)
     compared = reader.by_table(catalog.tables)
-    read = {name: frozenset(c.column for c in found) for name, found in compared.items()}
+    asked = MemberReader(catalog, reader).by_table(catalog.tables)
+    read = {name: asked[name] | {c.column for c in found} for name, found in compared.items()}
     decision = decide(graph, config, read)
     standings = classify(graph, decision.levels, config, today, read)
     inferred = dict(decision.inferred)

@@ -8,7 +8,7 @@ from ..model.catalog import QName
 from ..model.tenancy import Candidate
 from ..model.wording import form, some
 from ..sql.ident import display
-from ..sql.words import agrees, key_name, of_people, words
+from ..sql.words import agrees, key_name, of_people, reads_as_person, words
 from .graph import Graph
 
 _MAIN_SHARE = {True: 0.1, False: 0.4}  # by strength of the name: the share of all tables it must reach
@@ -79,9 +79,12 @@ class Evidence(msgspec.Struct):
 def gather(graph: Graph, read: dict[QName, frozenset[str]]) -> list[Evidence]:
     """Return the evidence for every possible root, the strongest first.
 
-    `read` holds the columns of each table that its policies compare with a setting.
+    `read` holds the columns of each table that its policies compare with a setting, or with the tenants of a
+    person. The key of a table that leads nowhere says nothing of other columns of its name.
     """
-    compared = frozenset().union(*read.values()) if read else frozenset()
+    compared = {
+        column for name, columns in read.items() for column in columns if not _own_key(graph, name, column)
+    }
     interesting = [
         column for column in graph.carriers if key_name(column).family is not None or column in compared
     ]
@@ -103,6 +106,10 @@ def gather(graph: Graph, read: dict[QName, frozenset[str]]) -> list[Evidence]:
         accepted = frozenset(evidence.columns)
         evidence.policies = sum(1 for table in evidence.carriers if accepted & read.get(table, frozenset()))
     return sorted(everything, key=lambda e: (-e.weight, e.root or QName("", ""), e.columns))
+
+
+def _own_key(graph: Graph, name: QName, column: str) -> bool:
+    return primary_column(graph, name) == column and not graph.is_key(name, column)
 
 
 def for_root(graph: Graph, root: QName) -> Evidence:
@@ -224,5 +231,6 @@ def _stem(name: QName) -> str:
 def personal(evidence: Evidence) -> bool:
     """Tell whether the root would be people: owners of rows, but rarely tenants. Where their table is
     not in the catalog, the column's name tells."""
-    name = evidence.root.name if evidence.root is not None else key_name((*evidence.columns, "")[0]).stem
-    return of_people(name)
+    if evidence.root is not None:
+        return of_people(evidence.root.name)
+    return bool(evidence.columns) and reads_as_person(evidence.columns[0])

@@ -12,6 +12,7 @@ from ..model.catalog import Catalog, QName, Role, Table
 from ..model.tenancy import Level, Standing, TableClass
 from ..model.wording import some
 from ..sql.ident import display
+from ..sql.words import of_people, reads_as_person
 from .policies import Comparison
 
 Compared = Mapping[QName, frozenset[Comparison]]
@@ -43,6 +44,9 @@ def find_context(
     if config.current_tenant is not None:
         return _of_helper(config.current_tenant, helpers, home)
     settings, called, total = _count(levels, compared)
+    for name, tables in [*settings.items()]:
+        if tables <= _of_people(catalog, levels, name, compared):
+            del settings[name]  # it says who asks, not for which tenant
     inferred: dict[str, str] = {}
     if not levels:
         return Context(config.setting, None, inferred)
@@ -64,6 +68,19 @@ def find_context(
         f"policies of {some(fitting[helper], 'table')} call it, and its body reads {setting}"
     )
     return Context(setting, display(helper, home) + "()", inferred)
+
+
+def _of_people(catalog: Catalog, levels: tuple[Level, ...], setting: str, compared: Compared) -> int:
+    """Count the tables whose policies compare a column of people with a setting, where tenants are none."""
+    tenants = {column for level in levels for column in level.columns}
+    if any(map(reads_as_person, tenants)):
+        return 0
+    found = 0
+    for table in catalog.tables:
+        key = table.primary_key.columns if table.primary_key and of_people(table.name) else ()
+        columns = {c.column for c in compared.get(table.qname, ()) if c.setting == setting} - tenants
+        found += any(reads_as_person(column) or (column,) == key for column in columns)
+    return found
 
 
 def _of_helper(call: str, helpers: Mapping[QName, str], default_schema: str) -> Context:

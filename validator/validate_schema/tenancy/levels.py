@@ -161,7 +161,8 @@ def _inferred(graph: Graph, found: list[Evidence], read: dict[QName, frozenset[s
     groups = sorted(_groups(graph, serious), key=lambda g: -g.weight)
     best = next((g for g in groups if any(e.consensus(graph) for e in g.members)), None)
     if best is None:
-        return Decision(problem=_nothing(graph, found))
+        alone = _one_person(graph, found, read)
+        return _chosen(graph, alone, [alone], read) if alone else Decision(problem=_nothing(graph, found))
     for rival in groups:
         if rival is not best and best.weight < _CLEAR * rival.weight and rival.weight >= 2:
             named = " or ".join(_named(graph, g.top) for g in (best, rival))
@@ -181,6 +182,14 @@ def _people_alone(graph: Graph, found: list[Evidence], serious: list[Evidence]) 
         and 2 * people.policies >= len(graph.tables)
         and all(e.root in people.carriers and not e.policies for e in rivals)
     ]
+
+
+def _one_person(graph: Graph, found: list[Evidence], read: dict[QName, frozenset[str]]) -> Evidence | None:
+    """Return the people whose own key is all that the policies of a small schema compare: every table with a
+    policy carries it, or hangs on one that does."""
+    guarded = {name for name, table in graph.tables.items() if table.policies}
+    people = (e for e in found if personal(e) and e.policies)
+    return next((e for e in people if guarded <= graph.hanging_on(e.carriers) | {e.root} and read), None)
 
 
 def _groups(graph: Graph, serious: list[Evidence]) -> list[_Group]:

@@ -13,8 +13,14 @@ from ..sql.reading import read_expression
 from ..sql.routines import read_body
 from ..sql.settings import claim_setting, is_written_by_client, setting_of
 
-# Supabase's own function, which a replay leaves out of the catalog. Source: its migrations of `auth`.
-_PLATFORM = {QName("auth", "uid"): "request.jwt.claim.sub"}
+# Functions of Supabase and Neon themselves, which are not in the catalog. Sources: Supabase's migrations of
+# `auth`, the documentation of pg_session_jwt.
+_PLATFORM = {
+    QName("auth", "uid"): "request.jwt.claim.sub",
+    QName("auth", "user_id"): "request.jwt.claim.sub",
+    QName("auth", "jwt"): "request.jwt.claims",
+    QName("auth", "session"): "request.jwt.claims",
+}
 
 
 class Comparison(NamedTuple):
@@ -30,6 +36,7 @@ class PolicyReader:
 
     def __init__(self, catalog: Catalog) -> None:
         self.helpers = _helpers(catalog)
+        self._reading_tables = frozenset(f.name for f in catalog.functions if f.touches)
         self._known: dict[str, frozenset[Comparison]] = {}
 
     def by_table(self, tables: Iterable[Table]) -> dict[QName, frozenset[Comparison]]:
@@ -51,11 +58,15 @@ class PolicyReader:
         except Unreadable:
             return
         for node in s.walk(tree):
-            sides = _compared(node)
+            sides = compared(node)
             for mine, other in (sides, sides[::-1]) if sides else ():
-                column = _column(mine)
+                column = compared_column(mine)
                 if column is not None:
                     yield from (Comparison(column, *read) for read in self._contexts(other))
+
+    def reads_session(self, nodes: tuple[s.Node, ...]) -> bool:
+        """Tell whether expressions read a setting, themselves or by a helper."""
+        return next(self._contexts(nodes), None) is not None
 
     def _contexts(self, nodes: tuple[s.Node, ...]) -> Iterator[tuple[str, QName | None]]:
         """Yield the settings that are read below, and the helpers by which; not those that another
@@ -70,14 +81,16 @@ class PolicyReader:
                 helper = QName(node.schema, node.name)
                 if helper in self.helpers:
                     yield self.helpers[helper], helper
-            elif _compared(node) is None:
+            elif isinstance(node, s.Call) and node.name in self._reading_tables:
+                continue  # what a function finds in a table is not what it was asked with
+            elif compared(node) is None:
                 stack.extend(s.children(node))
 
 
 _Sides = tuple[tuple[s.Node, ...], tuple[s.Node, ...]]
 
 
-def _compared(node: s.Node) -> _Sides | None:
+def compared(node: s.Node) -> _Sides | None:
     """Return what a comparison by equality stands between; None for anything else."""
     match node:
         case s.Operation(operator="=", left=left, right=right) if left is not None:
@@ -92,7 +105,7 @@ def _compared(node: s.Node) -> _Sides | None:
     return None
 
 
-def _column(nodes: tuple[s.Node, ...]) -> str | None:
+def compared_column(nodes: tuple[s.Node, ...]) -> str | None:
     """Return the column that one side of a comparison is, or is worked out from."""
     if len(nodes) != 1 or next(s.subselects(*nodes), None) is not None:
         return None
