@@ -3,11 +3,22 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from validate_schema.pack import Facts, Flaw, NotExamined, ObjectRef, Remedy, Unexamined
+from validate_schema.pack import (
+    Check,
+    Facts,
+    Flaw,
+    NotExamined,
+    ObjectRef,
+    Remedy,
+    Severity,
+    Unexamined,
+    check,
+)
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.model import isolation as iso
 from validate_schema.pack.model import reading
 
+from ._floor import floor
 from ._roles import RoleReach
 
 _LONGEST = 160  # characters of a statement in a finding
@@ -169,6 +180,9 @@ def _told_of_object(subject: Probed, leaks: dict[_Key, list[iso.Cell]], told: _T
     come out of it are open to the role in their own table."""
     if subject.cells[0].probe is iso.Probe.REFERENCE:
         return (subject.object, subject.detail) in told.references
+    if subject.cells[0].probe is iso.Probe.EFFECT:
+        named = {facts.show(name) for name in told.rows | told.surfaces}
+        return not named.isdisjoint((facts.show(subject.object), subject.detail))
     if subject.cells[0].probe is not iso.Probe.SURFACE:
         return False
     if subject.object in told.surfaces:
@@ -191,7 +205,43 @@ def _deed(cell: iso.Cell) -> str:
     return done[-1] if len(done[-1]) <= _LONGEST else f"{done[-1][:_LONGEST]} …"
 
 
-def judge(
+def proof_check(
+    id: str,
+    name: str,
+    title: str,
+    probe: iso.Probe,
+    *,
+    leak: str,
+    expected: str,
+    why: str,
+    doc: str,
+    bad: str,
+    good: str,
+    note: str = "",
+) -> Check:
+    """Declare the check on one probe. `leak` says what a leak is, of a {role}, a {name}, its {kind} and a
+    {detail}; `note` is the remedy where it is not the tenant's floor under the policies of the table."""
+
+    def judge(subject: Probed, facts: Facts) -> Flaw | Unexamined | None:
+        remedy = Remedy(note=note) if note else floor(subject.object, subject.role, facts)
+        return _judged(subject, facts, leak, expected, remedy)
+
+    judge.__name__, judge.__doc__ = name, doc
+    declare = check(
+        id,
+        title,
+        subjects=probed(probe),
+        severity=Severity.ERROR,
+        remediable=not note,
+        needs="proof",
+        why=why,
+        bad=bad,
+        good=good,
+    )
+    return declare(judge)
+
+
+def _judged(
     subject: Probed, facts: Facts, leak: str, expected: str, remedy: Remedy
 ) -> Flaw | Unexamined | None:
     """Return the verdict on the worst cell. What held by a policy or for lack of a privilege passes; what
@@ -204,7 +254,7 @@ def judge(
             return Unexamined(f"{cell.probe} of {name} as {subject.role}: {cell.why}")
         case iso.Outcome.LEAK | iso.Outcome.BLOCKED:
             more = ", ".join(f"{c.probe}" for c in subject.also)
-            said = leak.format(role=subject.role, name=name, detail=subject.detail)
+            said = leak.format(role=subject.role, name=name, detail=subject.detail, kind=subject.kind)
             return Flaw(
                 message=f"{said}; it leaks by {more} as well" if more else said,
                 expected=expected,

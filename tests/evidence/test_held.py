@@ -43,7 +43,10 @@ HEALTHY_VARIANTS = {
 
 @pytest.mark.parametrize("name", HEALTHY_VARIANTS)
 def test_a_healthy_table_is_isolated_in_every_probe(bed: Bed, name: str) -> None:
-    assert bed.outcomes(HEALTHY_VARIANTS[name]) == ISOLATED
+    found = bed.outcomes(HEALTHY_VARIANTS[name])
+
+    assert found.pop(Probe.EFFECT, Outcome.ISOLATED) is Outcome.ISOLATED
+    assert found == ISOLATED
 
 
 def test_every_server_proves_a_healthy_table(any_bed: Bed) -> None:

@@ -8,7 +8,8 @@ from .catalog import QName
 
 
 class Probe(StrEnum):
-    """What was tried as tenant A. `NO_CONTEXT`: any verb with the context unset, empty or malformed."""
+    """What was tried as tenant A. `NO_CONTEXT`: any verb with the context unset, empty or malformed.
+    `EFFECT`: what A may do, and what that sets off."""
 
     READ = "read"
     INSERT = "insert"
@@ -19,6 +20,7 @@ class Probe(StrEnum):
     OWN = "own rows"
     REFERENCE = "references"
     SURFACE = "surface"
+    EFFECT = "effects"
 
 
 class Outcome(StrEnum):

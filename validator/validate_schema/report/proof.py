@@ -17,6 +17,7 @@ PROBES = (
     (Probe.REHOME, "UPDATE of the tenant column: a row changes its tenant"),
     (Probe.NO_CONTEXT, "any of these with the tenant context unset, empty or malformed"),
     (Probe.REFERENCE, "a row of A that refers to a row of B"),
+    (Probe.EFFECT, "what A may do: what triggers, rules and cascades do to rows of B then"),
     (Probe.OWN, "A reads and writes its own rows"),
 )
 LARGE = 60  # lines of the matrix

@@ -193,6 +193,15 @@ class Target:
         set what policies look at to what it may be."""
         return [self.touching(said, "changes", rows) for said in self._set()[1:]]
 
+    def update_to(self, rows: list[Row]) -> list[Attempt]:
+        """Return UPDATEs of these rows alone: each as it is, and with what policies look at changed."""
+        keys = self._keys(rows)
+        return [self.touching(said, "changes", rows, keys) for said in (self._keep(), *self._set())]
+
+    def delete_only(self, rows: list[Row]) -> list[Attempt]:
+        """Return DELETEs of each of these rows alone."""
+        return [self.touching(f"delete from {self.sql}", "deletes", [r], self._keys([r])) for r in rows]
+
     def touching(self, statement: str, label: str, rows: list[Row], condition: str = "") -> Attempt:
         """Return an attempt that has reached the rows where they do not lie where they did."""
         whole = f"{statement} where {condition}" if condition else statement

@@ -1,6 +1,6 @@
 """Every verb against one table as one role: as tenant A, without a tenant, with every setting in sight."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -91,13 +91,16 @@ class Prober:
                 found += [(verb, dared[1])] if dared is not None else []
         return found
 
-    def saying_words(self) -> Iterator[tuple[str, list[tuple[str, Found]]]]:
-        """Try the same with each word of the policies in place of a tenant's key; yield the leaks alone."""
-        for word, said in self.dares.sentinels():
-            for verb, (attempts, varied) in self._verbs.items():
-                dared = self.trial.dared([Dare(said, plain_ones([*attempts, *varied]))])
-                if dared is not None:
-                    yield word, [(verb, dared[1])]
+    def saying(self, words: Iterable[tuple[str, Said]]) -> list[tuple[str, list[tuple[str, Found]]]]:
+        """Try the same with each word in place of a tenant's key, on all rows and on each; return the leaks
+        alone, by the words."""
+        found = []
+        for verb, (attempts, varied) in self._verbs.items():
+            plain = plain_ones([*attempts, *varied])
+            each = [*plain, *(single for a in plain[:1] for single in self.target.singles(a))]
+            dared = self.trial.dared([Dare(said, each, when=word) for word, said in words])
+            found += [(dared[0].when, [(verb, dared[1])])] if dared is not None else []
+        return found
 
     @cached_property
     def _verbs(self) -> dict[str, tuple[list[Attempt], list[Attempt]]]:

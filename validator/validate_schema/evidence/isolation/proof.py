@@ -12,6 +12,7 @@ from ...model.wording import some
 from ...sql.ident import display
 from .attempts import Target
 from .context import ContextSetup, default_context
+from .effects import Effects
 from .gaps import Gaps, find_gaps
 from .keyed import Keyed
 from .probe import Prober, unless_blocked
@@ -54,6 +55,9 @@ def prove(
         return Isolation(reason="there are no tenant tables")
     say = progress or _silent
     with database.connect() as conn:
+        conn.prepare_threshold = (
+            None  # most statements are run once; and ours would be deallocated with psycopg's
+        )
         try:
             gaps = find_gaps(conn, facts) if lacks else Gaps()
             return _Proof(conn, facts, tables, setup, say, gaps, lacks).run()
@@ -94,6 +98,8 @@ class _Proof:
         cells = [*bare, *self._cells(probers, contexts)]
         self.say("reading views and calling functions")
         cells += surfaces.cells()
+        self.say("watching what own work sets off")
+        cells += Effects(stage, seeder, roles, contexts[A]).cells()
         cells += missing_surfaces(seeder.facts, self.gaps, roles)
         return Isolation(
             attempted=True,
@@ -130,9 +136,11 @@ class _Proof:
         empty = (*spent, *prober.context(""))
         yield "empty", prober.without_context(empty)
         yield f"empty {_PRETENDING}", prober.pretending(empty, known)
-        for m in MALFORMED:
-            yield repr(m), prober.without_context((*spent, *prober.context(m, m)))
-        yield from prober.saying_words()
+        words = [(repr(m), (*spent, *prober.context(m, m))) for m in MALFORMED]
+        leaks = prober.saying([*words, *prober.dares.sentinels()])
+        yield from leaks
+        if not leaks:
+            yield from ((word, [("", Found(Outcome.ISOLATED, ""))]) for word, _ in words)
 
     def _probers(self, stage: Stage, seeder: Seeder, role: AppRole) -> list[Prober]:
         rights = rights_of(self.conn, role.name)

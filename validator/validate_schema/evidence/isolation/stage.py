@@ -70,6 +70,18 @@ class Stage:
             hits = len(attempt.wanted & {str(row[0]) for row in rows})
         return Answer(hits, rows=tuple(rows))
 
+    def watched(self, attempt: Attempt, role: str, context: Sequence[str], check: str) -> Answer:
+        """Run a statement as the role, then `check` as the superuser, and undo it; return its rows."""
+        import psycopg
+
+        whole = ["savepoint attempt", *self._become(role, context), attempt.statement]
+        try:
+            results = self._all([*whole, "reset session authorization", check, *_UNDO])
+        except psycopg.Error as error:
+            self._all(_UNDO)
+            return Answer(0, error.sqlstate or "", _line(error), error.diag.source_function or "")
+        return Answer(rows=tuple(results[-len(_UNDO) - 1]))
+
     def nothing_reached(
         self,
         tries: Sequence[tuple[Sequence[str], Attempt]],
