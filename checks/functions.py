@@ -7,10 +7,12 @@ from typing import NamedTuple
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.rights import Act, Opening, acts, is_trusted, may_reach, why_open
+from validate_schema.pack.roles import relied_on
 from validate_schema.pack.scoping import Keeps, confinement
-from validate_schema.pack.sql import Unreadable, quote_ident, quote_qname, read_body, read_expression, syntax
+from validate_schema.pack.sql import Unreadable, quote_ident, quote_qname, read_expression, syntax
 
 from ._access import sources, users_of
+from ._lookup import own_path, schemas_of, takes_temporary, temporary_makers
 
 _NO_LOCK = "none on rows"
 _TRIGGERS = ("trigger", "event_trigger")
@@ -237,11 +239,11 @@ def search_path(subject: Definer, facts: Facts) -> Flaw | None:
     Examined: SECURITY DEFINER functions and procedures. Passes when the function sets search_path for itself,
     to schemas in which no app role and not PUBLIC may create anything, with ``pg_temp`` at its end. Temporary
     tables come first where the path does not name ``pg_temp``: that is told where the body names a table, or
-    nobody can say whether it does.
+    nobody can say whether it does; undecided where a policy rests on the function.
     Source: PostgreSQL documentation, CREATE FUNCTION, "Writing SECURITY DEFINER Functions Safely".
     """
     function = subject.function
-    own = next((s.partition("=")[2] for s in function.settings if s.partition("=")[0] == "search_path"), None)
+    own = own_path(function)
     flaw = _borrowed_path(subject, own, facts) if own is not None else None
     if own is not None:
         return flaw
@@ -256,6 +258,7 @@ def search_path(subject: Definer, facts: Facts) -> Flaw | None:
             note="Make sure that it needs no other schema, and that no app role may create objects in these.",
             lock=_NO_LOCK,
         ),
+        undecided=takes_temporary(function) and _decides_rows(function, facts),
     )
 
 
@@ -266,11 +269,11 @@ def _borrowed_path(subject: Definer, path: str, facts: Facts) -> Flaw | None:
     called = users_of(function.owner, function.grants, facts, ("EXECUTE",))
     if not (fired if function.returns in _TRIGGERS else called):
         return None
-    schemas = [part.strip().strip('"') for part in path.split(",") if part.strip(" \"'")]
+    schemas = schemas_of(path)
     shared = {s.name: users_of(s.owner, s.grants, facts, ("CREATE",)) for s in facts.catalog.schemas}
     open_ones = [name for name in schemas if shared.get(name)]
     before = schemas[:-1] if schemas[-1:] == ["pg_temp"] else schemas
-    temporary = (schemas[-1:] != ["pg_temp"] or "pg_temp" in before) and _names_a_table(function)
+    temporary = takes_temporary(function)
     if not (open_ones or temporary):
         return None
     why = [f"{', '.join(shared[name])} may create objects in {name}" for name in open_ones]
@@ -289,16 +292,10 @@ def _borrowed_path(subject: Definer, path: str, facts: Facts) -> Flaw | None:
             note="Make sure that it needs nothing of a schema that is left out, or write such names with their schema.",
             lock=_NO_LOCK,
         ),
+        undecided=temporary and _decides_rows(function, facts),
     )
 
 
-def _names_a_table(function: cat.Function) -> bool:
-    """Tell whether the body names a relation without its schema, as far as it can be read."""
-    if function.touches is None or function.body is None:
-        return True
-    named = {name.name for name in function.touches}
-    try:
-        body = read_body(function.language, function.body, function.arguments, function.returns or "")
-    except Unreadable:
-        return True
-    return any(not table.schema and table.name in named for table in syntax.relations(*body.statements))
+def _decides_rows(function: cat.Function, facts: Facts) -> bool:
+    """Tell whether the isolation rests on what the function reads, and an app role can put another table there."""
+    return function.routine in relied_on(facts) and bool(temporary_makers(facts))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
 from validate_schema.pack.model import catalog as cat
-from validate_schema.pack.roles import allowed_by
+from validate_schema.pack.roles import allowed_by, newly_allowed
 from validate_schema.pack.sql import quote_ident, quote_qname, quote_role
 
 from ._roles import NO_LOCK
@@ -154,20 +154,21 @@ def server_grants(subject: ServerObject, facts: Facts) -> Flaw | None:
     """An app role, or PUBLIC, was granted what the server keeps to itself.
 
     Examined: functions that read or write files of the server or connect as its own user, and catalogs
-    with hashes of passwords or samples of rows, on which somebody was granted a privilege. Fails where an app role
+    with hashes of passwords or samples of rows, and settings that switch guards off or run programs (GRANT … ON
+    PARAMETER, PostgreSQL 15), on which somebody was granted a privilege. Fails where an app role
     holds it, itself, through others or through PUBLIC.
     Source: PostgreSQL documentation, "System Administration Functions", "System Catalogs".
     """
     held = subject.privileges
-    grantees = {g.grantee for g in held.grants if {"EXECUTE", "SELECT"}.intersection(g.privileges)}
-    at_first = {g.grantee for g in held.initial}
-    new = grantees - at_first - {held.owner}
+    new = newly_allowed(held)
     users = [role for role in facts.app_roles if new & facts.grantees_of(role)]
     given = sorted(new & frozenset[str]().union(*map(facts.grantees_of, users)))
     if not given:
         return None
-    kind, name = ("FUNCTION", f"{quote_ident(held.schema)}.{held.name}")
-    if held.kind != "function":
+    kind, name = held.kind.upper(), held.name
+    if kind == "FUNCTION":
+        name = f"{quote_ident(held.schema)}.{held.name}"
+    elif kind != "PARAMETER":
         kind, name = "TABLE", quote_qname(cat.QName(held.schema, held.name))
     return Flaw(
         message=f"{', '.join(users)} may use {held.name}, and so {allowed_by(held)}",

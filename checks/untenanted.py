@@ -29,7 +29,10 @@ _ACCOUNT = """
     grant select, update on account to app_user;
 """
 _ANYBODY = frozenset({ANONYMOUS, "PUBLIC"})
-_WEB = "create role anon; create role authenticated; create role service_role bypassrls; create schema auth;"
+_WEB = (
+    "create role anon; create role authenticated; create role service_role bypassrls;"
+    "create schema auth; create function auth.uid() returns uuid language sql as 'select null::uuid';"
+)
 
 
 def open_definers(facts: Facts) -> Iterator[Definer]:

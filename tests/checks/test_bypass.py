@@ -11,7 +11,15 @@ from checks.powers import container_owner
 from checks.privileges import default_privileges, public_grant, schema_create, truncate
 from tests.fix_examples import facts_of
 from tests.fix_world import BOUND, KEY, counted, grant, judged, member, said, tenant_table, world
-from validate_schema.model.catalog import Column, ConnectedRole, DefaultPrivileges, QName, Role, Schema
+from validate_schema.model.catalog import (
+    Column,
+    ConnectedRole,
+    DefaultPrivileges,
+    Function,
+    QName,
+    Role,
+    Schema,
+)
 from validate_schema.model.contract import Contract, ExpectedGrant, ExpectedTable
 from validate_schema.model.finding import Flaw, ObjectRef, Remedy, Severity
 from validate_schema.model.tenancy import TableClass
@@ -287,8 +295,8 @@ def test_what_neither_shows_nor_takes_rows_is_a_warning(word: str) -> None:
 def test_truncate_of_a_role_that_only_the_gateway_becomes_is_a_warning(login: bool, severity: str) -> None:
     roles = (Role("anon"), Role("authenticated", login=login), Role("service_role", bypassrls=True), OWNER)
     table = tenant_table(grants=(grant("authenticated", "SELECT", "TRUNCATE"),))
-    schemas = (Schema("auth", "app_owner"),)
-    facts = world(table, roles=roles, app_roles=("authenticated",), schemas=schemas)
+    functions = (Function("auth", "uid", "", "app_owner", "sql"),)
+    facts = world(table, roles=roles, app_roles=("authenticated",), functions=functions)
 
     assert [m.partition(":")[0] for m in said(truncate, facts)] == [severity]
 

@@ -117,6 +117,35 @@ STOLEN = pytest.mark.parametrize(
             id="a function that nothing rests on",
         ),
         pytest.param(
+            "create function guard.same(a uuid, b uuid) returns boolean language sql stable as 'select a = b';"
+            " create operator guard.=== (leftarg = uuid, rightarg = uuid, function = guard.same);"
+            " alter policy tenant on invoice using (org_id operator(guard.===) guard.tenant());"
+            " alter function guard.same(uuid, uuid) owner to app_user; grant create on schema guard to app_user",
+            "create or replace function guard.same(a uuid, b uuid) returns boolean language sql stable as"
+            f" 'select true'; {SECRET}",
+            {"BYP015"},
+            id="what an operator of a policy calls",
+        ),
+        pytest.param(
+            "create table shared (word text); grant insert, select on shared to app_user;"
+            " create function guard.keep() returns trigger language plpgsql as $$ begin return new; end $$;"
+            " create trigger keep before insert on shared for each row execute function guard.keep();"
+            " alter function guard.keep() owner to app_user; grant create on schema guard to app_user",
+            "create or replace function guard.keep() returns trigger language plpgsql as"
+            " $$ begin new.word := 'B-secret'; return new; end $$; insert into shared values ('x');"
+            " select word from shared",
+            {"BYP015"},
+            id="the trigger of a table that others write to",
+        ),
+        pytest.param(
+            "create table line (id int primary key, org_id uuid not null references organization (id));"
+            " alter table line enable row level security; alter table line force row level security;"
+            f" insert into line values (1, '{B}'); alter table line owner to app_user",
+            "alter table line disable row level security; select 'B-secret' from line",
+            {"BYP002"},
+            id="a table beside, though forced",
+        ),
+        pytest.param(
             "create schema drafts authorization app_user",
             "drop schema drafts cascade; " + SECRET,
             set(),
@@ -300,3 +329,24 @@ def test_what_public_may_read_of_the_server_counts_and_what_it_always_could_does
     assert said(server_grants, facts) == [
         "error: app_user may use pg_authid, and so read the hashes of all passwords"
     ]
+
+
+@pytest.mark.pg(">= 15")
+@pytest.mark.parametrize(
+    ("granted", "found"),
+    [
+        pytest.param("set on parameter session_replication_role", 1, id="switches guards off"),
+        pytest.param("alter system on parameter archive_command", 1, id="runs programs"),
+        pytest.param("set on parameter archive_command", 0, id="a setting of the server, not of a session"),
+        pytest.param("set on parameter log_statement", 0, id="no guard"),
+    ],
+)
+def test_settings_that_only_superusers_change_count(
+    conn: "psycopg.Connection[Any]", granted: str, found: int
+) -> None:
+    conn.execute("create table organization (id uuid primary key); create role app_user login")
+    conn.execute(f"grant {granted} to app_user".encode())
+    try:
+        assert len(said(server_grants, facts_of(conn))) == found
+    finally:
+        conn.execute("drop owned by app_user; drop role app_user")

@@ -69,7 +69,8 @@ def test_the_tenancy_is_left_to_the_check_that_knows_it(bench: Bench) -> None:
 )  # fmt: skip
 def test_what_the_web_may_do_to_a_table_of_a_platform(bench: Bench, made: str, found: int) -> None:
     web = (
-        "create role anon; create role authenticated; create role service_role bypassrls; create schema auth;"
+        "create role anon; create role authenticated; create role service_role bypassrls;"
+        "create schema auth; create function auth.uid() returns uuid language sql as 'select null::uuid';"
     )
 
     assert len(look(bench, "BYP019", web + PREFIX + made, TOML).findings) == found

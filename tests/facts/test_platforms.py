@@ -33,7 +33,7 @@ def test_a_database_is_a_platforms_by_its_roles_or_by_its_tables() -> None:
 
 
 def test_roles_of_another_database_on_the_server_do_not_count() -> None:
-    assert platform_of(replace(catalog(roles=WEB), schemas=(Schema("public", "admin"),))) is None
+    assert platform_of(replace(catalog(roles=WEB), functions=())) is None
 
 
 def test_what_lies_in_the_platforms_schemas_is_set_apart_and_the_rest_is_not() -> None:

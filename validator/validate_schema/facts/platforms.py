@@ -23,14 +23,14 @@ class Platform(NamedTuple):
     schemas: frozenset[str]
     roles: frozenset[str]
     web_roles: frozenset[str]
-    marking_schema: str
+    marking_function: QName
     marking_roles: frozenset[str]
     marking_tables: frozenset[QName]
 
     def is_there(self, catalog: Catalog) -> bool:
         """Tell whether the database is one of the platform's. Roles are those of the whole server: they say
-        so where the schema of the platform's own users is there as well; so do its tables, and what was set
-        apart before."""
+        so where the platform's function for who is asking is there as well; so do its tables, and what was
+        set apart before."""
         apart: tuple[Table | Function | View, ...] = (
             *catalog.extension_tables,
             *catalog.extension_functions,
@@ -39,8 +39,8 @@ class Platform(NamedTuple):
         if any(member.extension in (self.name, STAND_IN) for member in apart):
             return True
         has_roles = self.marking_roles <= {role.name for role in catalog.roles}
-        has_schema = any(schema.name == self.marking_schema for schema in catalog.schemas)
-        return (has_roles and has_schema) or self.marking_tables <= {t.qname for t in catalog.tables}
+        asks = any(function.qname == self.marking_function for function in catalog.functions)
+        return (has_roles and asks) or self.marking_tables <= {t.qname for t in catalog.tables}
 
 
 _SCHEMAS = """
@@ -59,7 +59,7 @@ SUPABASE = Platform(
     schemas=frozenset(_SCHEMAS.split()),
     roles=frozenset(_ROLES.split()),
     web_roles=frozenset(PLATFORM_ROLES),
-    marking_schema="auth",
+    marking_function=QName("auth", "uid"),
     marking_roles=frozenset(PLATFORM_ROLES),
     marking_tables=frozenset(QName(*name.split(".")) for name in _TABLES.split()),
 )

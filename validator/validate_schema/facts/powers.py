@@ -100,8 +100,30 @@ _OF_THE_SERVER = {
 }
 
 
+_OF_PARAMETERS = {
+    "session_replication_role": ("SET", "switch off triggers and foreign keys, guards of rows among them"),
+    "lo_compat_privileges": ("SET", "read and change every large object"),
+} | dict.fromkeys(
+    ("archive_cleanup_command", "archive_command", "recovery_end_command", "restore_command",
+     "session_preload_libraries", "shared_preload_libraries", "ssl_passphrase_command"),
+    ("ALTER SYSTEM", "have the server run a program or a library"),
+)  # fmt: skip
+_USES = ("EXECUTE", "SELECT")
+
+
 def allowed_by(privileges: SystemPrivileges) -> str:
     """Return in words what using that object of the server lets a role do beside the policies; empty where
     it is nothing of the kind. Source: PostgreSQL documentation, "Generic File Access Functions", "Server-Side
-    Functions" of large objects, dblink_connect_u."""
+    Functions" of large objects, dblink_connect_u, GRANT ON PARAMETER."""
+    if privileges.kind == "parameter":
+        return _OF_PARAMETERS.get(privileges.name, ("", ""))[1]
     return _OF_THE_SERVER.get(privileges.name.partition("(")[0], "")
+
+
+def newly_allowed(privileges: SystemPrivileges) -> frozenset[str]:
+    """Return whom `allowed_by` was granted to since the server was made."""
+    wanted = set(_USES)
+    if privileges.kind == "parameter":
+        wanted = {_OF_PARAMETERS.get(privileges.name, ("", ""))[0]}
+    grantees = {g.grantee for g in privileges.grants if wanted.intersection(g.privileges)}
+    return frozenset(grantees - {g.grantee for g in privileges.initial} - {privileges.owner})

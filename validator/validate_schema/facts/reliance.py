@@ -34,16 +34,21 @@ def relied_on(facts: Facts) -> Mapping[Routine, Reliance]:
 def _relied_on(facts: Facts) -> dict[Routine, Reliance]:
     found: dict[Routine, Reliance] = {}
     queue: list[Reliance] = []
-    fired = {f.qname: f for f in facts.catalog.functions if f.returns == "trigger"}
+    fired = {f.qname: f for f in facts.catalog.functions if f.returns in ("trigger", "event_trigger")}
     for table in facts.catalog.tables:
-        if not (table.policies or facts.class_of(table.qname) in _OWNED):
-            continue
         queue += [
             Reliance(fired[t.function], f"trigger {t.name} on {facts.show(table.qname)}")
             for t in table.triggers
             if t.function in fired
         ]
+        if not (table.policies or facts.class_of(table.qname) in _OWNED):
+            continue
         queue += _called(facts, ((text, who, "") for text, who in _texts_of_table(table, facts)))
+    queue += [
+        Reliance(fired[t.function], f"event trigger {t.name}")
+        for t in facts.catalog.event_triggers
+        if t.function in fired
+    ]
     for view in facts.catalog.views:
         if not view.security_invoker:
             queue += _called(facts, [(view.definition, f"{view.kind} {facts.show(view.qname)}", "")])
@@ -77,6 +82,8 @@ def _texts_of_table(table: Table, facts: Facts) -> Iterator[tuple[str, str]]:
     for column in table.columns:
         if column.default:
             yield column.default, f"column {column.name} of {name}"
+    for rule in table.rules:
+        yield rule.definition, f"rule {rule.name} on {name}"
 
 
 def _called(
@@ -84,10 +91,31 @@ def _called(
     texts: Iterable[tuple[str, str, str]],
     but: Function | None = None,
 ) -> Iterator[Reliance]:
+    known = facts.once(_known)
     for text, caller, runs_as in texts:
-        for function in facts.named_functions.within(text):
-            if function is not but and _calls(text, function.name):
-                yield Reliance(function, caller, runs_as)
+        if text not in known:
+            known[text] = tuple(_in_text(text, facts))
+        yield from (Reliance(function, caller, runs_as) for function in known[text] if function is not but)
+
+
+def _known(_: Facts) -> dict[str, tuple[Function, ...]]:
+    return {}  # what each text calls, as far as it was asked for
+
+
+def _in_text(text: str, facts: Facts) -> Iterator[Function]:
+    yield from (f for f in facts.named_functions.within(text) if _calls(text, f.name))
+    if "OPERATOR(" in text:
+        for operator, function in facts.once(_operators):
+            if operator in text:
+                yield function
+
+
+def _operators(facts: Facts) -> list[tuple[str, Function]]:
+    """Return the operators that somebody made, by the end of OPERATOR(schema.name), with their functions."""
+    by_routine = {f.routine: f for f in facts.catalog.functions}
+    return [
+        (f".{o.name})", by_routine[o.function]) for o in facts.catalog.operators if o.function in by_routine
+    ]
 
 
 def _calls(text: str, name: str) -> bool:

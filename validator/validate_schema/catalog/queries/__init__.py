@@ -70,6 +70,10 @@ def _words(version: int) -> dict[str, str]:
         "publication_schemas": "pg_publication_namespace"
         if version >= 150000
         else "(select null::oid as pnpubid, null::oid as pnnspid where false) none",
+        "first_superuser": "10::oid",  # BOOTSTRAP_SUPERUSERID of pg_authid.h
+        "parameter_acl": "pg_parameter_acl"
+        if version >= 150000
+        else "(select null::text as parname, null::aclitem[] as paracl where false) none",
         "inherit_option": "inherit_option" if version >= 160000 else "null::bool",
         "set_option": "set_option" if version >= 160000 else "true",
         "enforced": "conenforced" if version >= 180000 else "true",

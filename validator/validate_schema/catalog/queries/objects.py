@@ -365,6 +365,8 @@ OBJECTS = (
             from pg_namespace n
             left join pg_init_privs i on i.classoid = 'pg_namespace'::regclass and i.objoid = n.oid
             where nspname = 'pg_catalog'
+            union all
+            select 'parameter', null, parname, {first_superuser}, paracl, '{{}}' from {parameter_acl}
         ) held
         where acl <> initial
         order by kind, schema, name""",

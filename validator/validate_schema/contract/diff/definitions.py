@@ -113,6 +113,7 @@ DEFINITION: Kind[Definition] = Kind(
     key=lambda definition: (definition.kind, definition.qname),
     since=2,
 )
+_OF_THE_SERVER = "parameter"  # of every database on it, so of none
 _SYSTEM: Kind[SystemPrivileges] = Kind(
     "system object",
     label=lambda held: f"{held.kind} {'.'.join(part for part in (held.schema, held.name) if part)}",
@@ -135,7 +136,10 @@ def system_privileges(before: Catalog, after: Catalog, terms: Terms) -> Iterator
     """Yield what differs of the privileges on the server's own objects and those of extensions. What one
     side does not list is there as it came."""
     key: Any = _SYSTEM.key
-    old, new = ({key(held): held for held in side.system_privileges} for side in (before, after))
+    old, new = (
+        {key(held): held for held in side.system_privileges if held.kind != _OF_THE_SERVER}
+        for side in (before, after)
+    )
     for name in old.keys() | new.keys():
         left, right = old.get(name) or _as_it_came(new[name]), new.get(name) or _as_it_came(old[name])
         yield from compared(_SYSTEM, [left], [right], terms)
