@@ -6,6 +6,7 @@ from typing import NamedTuple
 from validate_schema.pack import Facts, Flaw, ObjectRef, Promise, Remedy, Severity, check
 from validate_schema.pack.model import TableClass, catalog
 from validate_schema.pack.remedies import toml_text, write_name
+from validate_schema.pack.roles import is_platforms
 from validate_schema.pack.sql import parse_pattern
 from validate_schema.pack.subjects import ConfigName
 
@@ -139,7 +140,8 @@ def _missing_role(entry: ConfigName, facts: Facts) -> tuple[str, str] | None:
 
 def _stale_table(entry: ConfigName, facts: Facts) -> tuple[str, str] | None:
     pattern = parse_pattern(entry.name)
-    relations: list[catalog.Table | catalog.View] = [*facts.catalog.tables, *facts.catalog.views]
+    apart = (t for t in facts.catalog.extension_tables if is_platforms(t))
+    relations: list[catalog.Table | catalog.View] = [*facts.catalog.tables, *facts.catalog.views, *apart]
     meant = [r for r in relations if pattern.matches(r.qname, facts.default_schema)]
     if not meant:
         return "names no table or view", f"nothing is called {entry.name}"

@@ -47,7 +47,7 @@ BYP008 public-grant error          BYP009 connected-role warning       BYP010 sc
 BYP011 default-privileges warning  BYP012 expected-grant warning     BYP013 server-powers error
 BYP014 container-owner error       BYP015 function-owner error       BYP016 session-default error
 BYP017 server-grants error         BYP018 open-definer error         BYP019 exposed error
-BYP020 callers-tables warning
+BYP020 callers-tables warning       DAT006 empty-key error
 RLS020 reads-itself error          TBL009 unvalidated-check info      FKY010 unkeyed-column info
 DAT001 null-tenant-rows error      DAT002 orphan-tenant-rows error     DAT003 placeholder-tenant error
 DAT004 cross-tenant-rows error     DAT005 hidden-duplicates warning
