@@ -27,7 +27,7 @@ SEES_OWN = "create policy sees on member for select using (user_id = uid());"
 READS = "grant select on member to app_user;"
 WRITES = "grant select, insert, update on member to app_user;"
 MINE = "org_id in (select m.org_id from member m where m.user_id = uid())"
-IS_MEMBER = """create function is_member(o uuid) returns boolean language {} stable security definer set search_path = public as
+IS_MEMBER = """create function is_member(o uuid) returns boolean language {} stable security definer set search_path = public, pg_temp as
   $$ {} $$;"""
 TEST = "exists (select 1 from member m where m.org_id = o and m.user_id = uid())"
 TOML = '[tenancy]\nroot = "organization"\ncolumn = "org_id"\napp_roles = ["app_user"]\n'
@@ -82,18 +82,18 @@ HEALTHY = {
     "sql helper": IS_MEMBER.format("sql", f"select {TEST}") + policy("is_member(org_id)"),
     "sql helper that finds a row": IS_MEMBER.format("sql", "select true from member where org_id = o and user_id = uid()") + policy("is_member(org_id)"),
     "standard body": "create function is_member(o uuid) returns boolean language sql stable security definer "
-    f"set search_path = public begin atomic select {TEST}; end; " + policy("is_member(org_id)"),
+    f"begin atomic select {TEST}; end; " + policy("is_member(org_id)"),
     "plpgsql helper": IS_MEMBER.format("plpgsql", f"begin return {TEST}; end") + policy("is_member(org_id)"),
     "plpgsql helper that finds out first": IS_MEMBER.format("plpgsql", "declare found_one boolean; begin if o is null then return false; end if; "
     "select true into found_one from member m where m.org_id = o and m.user_id = uid(); return coalesce(found_one, false); end") + policy("is_member(org_id)"),
     "plpgsql helper that asks twice": IS_MEMBER.format("plpgsql", f"begin if not {TEST} then return false; end if; return true; end") + policy("is_member(org_id)"),
     "helper of a helper": IS_MEMBER.format("sql", f"select {TEST}") + "create function may(x uuid) returns boolean language sql stable as $$ select is_member(x) $$;"
     + policy("may(org_id)"),
-    "rows of a helper": "create function my_orgs() returns setof uuid language sql stable security definer set search_path = public as "
+    "rows of a helper": "create function my_orgs() returns setof uuid language sql stable security definer set search_path = public, pg_temp as "
     "$$ select org_id from member where user_id = uid() $$;" + policy("org_id in (select my_orgs())"),
-    "array of a helper": "create function my_orgs() returns uuid[] language sql stable security definer set search_path = public as "
+    "array of a helper": "create function my_orgs() returns uuid[] language sql stable security definer set search_path = public, pg_temp as "
     "$$ select coalesce(array_agg(org_id), '{}') from member where user_id = uid() $$;" + policy("org_id = any (my_orgs())"),
-    "rows of a plpgsql helper": "create function my_orgs() returns setof uuid language plpgsql stable security definer set search_path = public as "
+    "rows of a plpgsql helper": "create function my_orgs() returns setof uuid language plpgsql stable security definer set search_path = public, pg_temp as "
     "$$ begin return query select m.org_id from member m where m.user_id = uid(); end $$;" + policy("org_id in (select * from my_orgs())"),
 }  # fmt: skip
 
@@ -110,13 +110,13 @@ def test_what_is_bound_by_memberships_is_safe_while_nobody_writes_them(bench: Be
 
 LEAKING = {
     "anywhere": (policy("exists (select from member m where m.user_id = uid() and m.role = 'admin')"), Flow.ANYWHERE),
-    "anywhere by a helper": ("create function is_admin() returns boolean language sql stable security definer set search_path = public as "
+    "anywhere by a helper": ("create function is_admin() returns boolean language sql stable security definer set search_path = public, pg_temp as "
     "$$ select exists (select from member where user_id = uid() and role = 'admin') $$;" + policy(f"{MINE} or is_admin()"), Flow.ANYWHERE),
     "anywhere to write": (f"create policy r on doc for select using ({MINE});"
     "create policy w on doc for insert with check (exists (select from member m where m.user_id = uid()));", Flow.ANYWHERE),
-    "the column hides the argument": ("create function is_member(org_id uuid) returns boolean language sql stable security definer set search_path = public as "
+    "the column hides the argument": ("create function is_member(org_id uuid) returns boolean language sql stable security definer set search_path = public, pg_temp as "
     "$$ select exists (select from member m where m.org_id = org_id and m.user_id = uid()) $$;" + policy("is_member(org_id)"), Flow.ANYWHERE),
-    "members of all": ("create function tenants() returns setof uuid language sql stable security definer set search_path = public as "
+    "members of all": ("create function tenants() returns setof uuid language sql stable security definer set search_path = public, pg_temp as "
     "$$ select org_id from member $$;" + policy("org_id in (select tenants())"), Flow.READ),
     "whoever is not a member": (policy("not exists (select from member m where m.org_id = doc.org_id and m.user_id = uid())"), Flow.READ),
     "without a person": (policy(f"{MINE} or uid() is null"), Flow.FAIL_OPEN),
@@ -171,7 +171,7 @@ CLOSED = {
     "who is invited": ("create table invitation (org_id uuid not null references organization, user_id uuid not null, primary key (org_id, user_id));"
     "alter table invitation enable row level security; create policy i on invitation using (is_member(org_id));"
     "grant select, insert on invitation to app_user;"
-    "create function invited(o uuid) returns boolean language sql stable security definer set search_path = public as "
+    "create function invited(o uuid) returns boolean language sql stable security definer set search_path = public, pg_temp as "
     "$$ select exists (select from invitation i where i.org_id = o and i.user_id = uid()) $$;"
     "create policy j on member for insert with check (user_id = uid() and invited(org_id));", WRITES),
 }  # fmt: skip
@@ -186,6 +186,77 @@ def test_memberships_that_no_stranger_writes_hold(bench: Bench, script: str, gra
 
         assert {j.reach for j in said} <= {Reach.SAFE, Reach.CLOSED}
         assert not reaches(conn)
+
+
+SHADOWED = {
+    "public alone": "security definer set search_path = public",
+    "no path": "security definer",
+    "the caller's own rights": "",
+}
+
+
+@pytest.mark.parametrize("how", SHADOWED.values(), ids=SHADOWED)
+def test_a_helper_that_may_read_a_temporary_table_instead_is_not_decided(bench: Bench, how: str) -> None:
+    helper = (
+        f"create function is_member(o uuid) returns boolean language sql stable {how} as $$ select {TEST} $$;"
+    )
+    with bench.open(helper) as conn:
+        execute(conn, WORLD + SEES_OWN + READS + helper + policy("is_member(org_id)"))
+        said = [j for j in analysis_of(conn).judgements if j.table.name == "doc"]
+
+        assert {j.reach for j in said} == {Reach.UNVERIFIED}
+        assert "a temporary table that may stand in for member in is_member()" in said[0].reason
+        execute(conn, ROWS)
+        conn.execute("set local role app_user")
+        conn.execute(f"set local app.user_id = '{ME}'")
+        execute(conn, f"create temporary table member (org_id uuid, user_id uuid); insert into member values ('{B}', '{ME}');"
+        "grant select on member to public;")  # fmt: skip
+        assert conn.execute("select 1 from doc where org_id = %s", (B,)).fetchall()
+
+
+LOOSE = {
+    "cut short": "m.user_id::text::varchar(3) = uid()::text::varchar(3)",
+    "in one case": "lower(m.user_id::text) = lower(uid()::text)",
+    "or anybody": "m.user_id = coalesce(uid(), m.user_id)",
+}
+
+
+@pytest.mark.parametrize("test", LOOSE.values(), ids=LOOSE)
+def test_what_may_hold_for_another_person_makes_no_member(bench: Bench, test: str) -> None:
+    body = f"select exists (select from member m where m.org_id = o and {test})"
+    script = IS_MEMBER.format("sql", body) + policy("is_member(org_id)")
+    with bench.open(script) as conn:
+        execute(conn, WORLD + SEES_OWN + READS + script)
+        said = [j for j in analysis_of(conn).judgements if j.table.name == "doc"]
+
+        assert Reach.SAFE not in {j.reach for j in said}
+
+
+def test_a_default_that_names_who_asks_joins_him_as_well(bench: Bench) -> None:
+    script = """alter table member alter user_id set default nullif(current_setting('app.user_id', true), '')::uuid;
+    create policy j on member for insert with check (user_id = uid());
+    grant select, insert (org_id) on member to app_user;"""
+    with bench.open(script) as conn:
+        execute(conn, WORLD + SEES_OWN + script + policy(MINE))
+        said = analysis_of(conn).judgements
+
+        assert Flow.JOIN in {j.flow for j in said if j.table.name == "member"}
+        assert {j.reach for j in said if j.table.name == "doc"} == {Reach.UNVERIFIED}
+
+
+def test_whoever_joins_by_another_role_is_in_by_his_own(bench: Bench) -> None:
+    script = """create role writer; grant writer to app_user with inherit false, set true;
+    create policy j on member for insert to writer with check (user_id = uid());
+    grant select, insert on member to writer; grant select on member to app_user;"""
+    with bench.open(script) as conn:
+        if conn.info.server_version < 160000:
+            script = script.replace(" with inherit false, set true", "").replace(
+                "create role", "alter role app_user noinherit; create role"
+            )
+        execute(conn, WORLD + SEES_OWN + script + policy(MINE, "with check (false)"))
+        said = [j for j in analysis_of(conn).judgements if j.table.name == "doc" and j.half == "using"]
+
+        assert {j.reach for j in said if j.role == "app_user"} == {Reach.UNVERIFIED}
 
 
 def test_rows_of_ones_own_in_another_tenant_are_not_decided(bench: Bench) -> None:

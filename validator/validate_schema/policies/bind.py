@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..model.catalog import QName, Table
 from ..model.tenancy import TableClass
 from ..sql.tree import FALSE, ROW, SELECTS, TRUE, Node, Relation, conjuncts, every, opaque, some, walk
-from .claims import identity
+from .claims import exactly
 from .world import Schema
 
 TENANT = "tenant"
@@ -350,7 +350,7 @@ def names_person(part: Node, alias: str, persons: frozenset[str]) -> bool:
         return any(names_person(arg, alias, persons) for arg in part.args)
     if part.op not in ("compare", "any") or part.value != "=":
         return False
-    sides = [identity(arg) for arg in part.args]
+    sides = [exactly(arg) for arg in part.args]
     column = any(side.op == "column" and side.value[0] == alias for side in sides)
     return column and any(side.op == "variable" and side.value[0] in persons for side in sides)
 

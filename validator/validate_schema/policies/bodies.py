@@ -145,10 +145,12 @@ def _ends(statements: tuple[s.Node, ...]) -> bool:
 
 
 class Names:
-    """Gives the relations of bodies names of their own. `tables` looks a relation up, by schema and name."""
+    """Gives the relations of bodies names of their own. `tables` looks a relation up, by schema and name.
+    `shadowing`: whoever asks may make temporary tables, which come before those of a search_path that does
+    not end in pg_temp. Source: PostgreSQL documentation, "Writing SECURITY DEFINER Functions Safely"."""
 
-    def __init__(self, tables: Tables) -> None:
-        self.tables = tables
+    def __init__(self, tables: Tables, *, shadowing: bool) -> None:
+        self.tables, self.shadowing = tables, shadowing
         self._numbers = count(1)
 
     def of(self, relation: Relation) -> str:
@@ -162,6 +164,7 @@ class _Closing:
     def __init__(self, names: Names, function: Function) -> None:
         self.names, self.function = names, function
         self.path = _search_path(function)
+        self.shadowed = names.shadowing and not _is_bound(function) and self.path[-1] != "pg_temp"
 
     def node(self, node: Node, given: Given, scopes: tuple[Scope, ...] = ()) -> Node:
         if node.op == "param":
@@ -173,6 +176,9 @@ class _Closing:
         args = tuple(self.node(arg, given, scopes) for arg in node.args)
         if node.op not in SELECTS:
             return node._replace(args=args)
+        strange = [r.name for r in node.value.relations if r.call is None and not r.schema]
+        if strange and self.shadowed:
+            return opaque(f"a temporary table that may stand in for {strange[0]} in {self.function.name}()")
         select, scope = self._relations(node.value, given, scopes)
         inner = (*scopes, scope)
         where, target = (
@@ -205,6 +211,12 @@ class _Closing:
     def _table(self, relation: Relation) -> Table | None:
         places = (relation.schema,) if relation.schema else self.path
         return next((t for place in places if (t := self.names.tables(place, relation.name))), None)
+
+
+def _is_bound(function: Function) -> bool:
+    """Tell whether the names of a body were looked up when the function was made: the standard's syntax."""
+    first = (function.body or "").split(None, 1)[:1]
+    return function.language == "sql" and [word.lower() for word in first] in (["return"], ["begin"])
 
 
 def _search_path(function: Function) -> tuple[str, ...]:

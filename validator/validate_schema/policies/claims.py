@@ -120,6 +120,29 @@ def _held(node: Node) -> Node | None:
     return node if node.op == "variable" else None
 
 
+def exactly(node: Node) -> Node:
+    """Return the variable or column that an expression is, if two that differ cannot look the same: casts to
+    types that keep all of it and '' for nothing aside, and the letters of an e-mail address."""
+    while True:
+        kept = node.op == "cast" and node.value in ("text", "uuid", "int")
+        if kept or node.op == "nullif" or (_folds(node) and _is_address(identity(node))):
+            node = node.args[0]
+        elif node.op == "coalesce" and _alike(found := [exactly(arg) for arg in node.args]):
+            node = found[0]
+        else:
+            return node
+
+
+def _folds(node: Node) -> bool:
+    return node.op == "call" and node.value[1] in ("lower", "upper") and len(node.args) == 1
+
+
+def _is_address(node: Node) -> bool:
+    """Tell whether it is an e-mail address: no two people have addresses that differ by case alone."""
+    name = str(node.value[1]) if node.op == "column" else str(node.value[0]) if node.op == "variable" else ""
+    return name.endswith("email")
+
+
 def identity(node: Node) -> Node:
     """Return the variable, column or constant that an expression says the same as: casts, letters in one
     case, blanks around it and '' for nothing aside."""

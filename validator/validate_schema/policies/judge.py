@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from ..facts.roles import PUBLIC, Roles, closure, data_roles
-from ..model.catalog import Policy, QName, Table
+from ..model.catalog import Grant, Policy, QName, Table
 from ..model.principals import Kind
 from ..model.reading import Flow, Judgement, Reach
 from ..model.tenancy import TableClass
@@ -74,7 +74,8 @@ class Judge:
         self._askers = askers
         self.searches = Searches()
         self._known: dict[object, Answered] = {}
-        self.app_roles = tuple(r for r in schema.tenancy.app_roles if r in roles.by_name) or (PUBLIC,)
+        known = [r for r in schema.tenancy.app_roles if r in roles.by_name] or [PUBLIC]
+        self.guises = dict.fromkeys(name for role in known for name in askers.disguises(role))
         self._joinable: dict[tuple[QName, str], Joining] = {}
         self._columns: dict[tuple[str, ...], frozenset[str] | None] = {}
 
@@ -158,13 +159,8 @@ class Judge:
 
     def _privileged(self, table: Table, role: str, command: str) -> bool:
         """Tell whether the role may run the command on some column of the table at all."""
-        grants = [*table.grants, *(g for c in table.columns for g in c.grants)]
-        holders = [
-            table.owner,
-            *(g.grantee for g in grants if command in g.privileges),
-            *data_roles((command,)),
-        ]
-        return any(self.roles.has(role, holder) for holder in holders)
+        grants = (*table.grants, *(g for c in table.columns for g in c.grants))
+        return self._holds(role, grants, table.owner, command)
 
     def uses(self, table: Table, role: str) -> bool:
         """Tell whether the role holds a privilege on rows of the table, and does not own it."""
@@ -219,17 +215,17 @@ class Judge:
         return Joining("", frozenset(rests))
 
     def writes(self, table: Table, role: str, command: str) -> bool:
-        """Tell whether the role may write the tenant of a row, and on INSERT the person of a membership."""
+        """Tell whether the role may write whose a row is: by any INSERT, for a default may name him and his
+        tenant, and by an UPDATE of the tenant."""
+        if command == "INSERT":
+            return self._privileged(table, role, command)
         members = self.schema.memberships.get(table.qname, ())
         wanted = {m.tenant for m in members} or self.schema.tenant_columns(table)
-        if command == "INSERT":
-            wanted = {*wanted, *(m.person for m in members)}
-        return all(self._privileged_on(table, column, role, command) for column in wanted)
+        columns = (found for name in wanted if (found := table.column(name)) is not None)
+        return any(self._holds(role, (*table.grants, *c.grants), table.owner, command) for c in columns)
 
-    def _privileged_on(self, table: Table, column: str, role: str, command: str) -> bool:
-        found = table.column(column)
-        grants = [*table.grants, *(found.grants if found is not None else ())]
-        holders = [table.owner, *(g.grantee for g in grants if command in g.privileges)]
+    def _holds(self, role: str, grants: tuple[Grant, ...], owner: str, command: str) -> bool:
+        holders = [owner, *(g.grantee for g in grants if command in g.privileges), *data_roles((command,))]
         return any(self.roles.has(role, holder) for holder in holders)
 
     def joined(self, policies: tuple[Policy, ...], half: str) -> Node:
@@ -263,7 +259,8 @@ class _Filter:
         self.owner = judge
         self.table = table
         self.who = who
-        self.persons_as = (who.role,) if who.role == who.user else judge.app_roles
+        itself = (who.role,) if who.role == who.user else ()
+        self.persons_as = dict.fromkeys((*judge.guises, *itself))
         self.command = command
         self.half = half
         self.policies = judge.applicable(table, who.role, command)

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from ..facts.context import is_vouched_for
-from ..facts.roles import closure
+from ..facts.roles import PUBLIC, Roles, closure
 from ..model.catalog import Catalog, Column, Constraint, Function, QName, Table
 from ..model.principals import Kind, Membership, Principals, Variable
 from ..model.tenancy import Standing, TableClass, Tenancy
@@ -37,7 +37,7 @@ class Schema:
         self.catalog = catalog
         self.tenancy = tenancy
         self.home = catalog.server.default_schema
-        self.principals = Principals()
+        self.principals, self._asked = Principals(), False
         self._expanded: dict[str, Node] = {}
         self._as_read: dict[str, Node] = {}
         self._room = 0
@@ -67,7 +67,26 @@ class Schema:
 
     @cached_property
     def names(self) -> Names:
-        return Names(lambda schema, name: self.tables.get(QName(schema or self.home, name)))
+        def find(schema: str, name: str) -> Table | None:
+            return self.tables.get(QName(schema or self.home, name))
+
+        return Names(find, shadowing=self._asked and not self.principals.gateway and self._makes_temporary)
+
+    @cached_property
+    def _makes_temporary(self) -> bool:
+        """Tell whether an app role may make temporary tables."""
+        database, roles = self.catalog.database, Roles(self.catalog.roles)
+        if database is None:
+            return True
+        holders = [g.grantee for g in database.grants if "TEMPORARY" in g.privileges]
+        return any(roles.has(role, h) for role in self.tenancy.app_roles or (PUBLIC,) for h in holders)
+
+    def learn(self, principals: Principals) -> None:
+        """Take in who asks: what was read before is read again with that in mind."""
+        self.principals, self._asked = principals, True
+        self._expanded.clear()
+        self._as_read.clear()
+        self.__dict__.pop("names", None)
 
     def stands(self, table: Table, constraint: Constraint) -> bool:
         """Tell whether every row that a query on the table finds obeys its constraint: a foreign key, and
