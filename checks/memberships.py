@@ -31,7 +31,7 @@ _BOUND = f"    create policy members on invoice using (org_id in {_MINE});\n"
 
 def joining_policies(facts: Facts) -> Iterator[Subject]:
     """Permissive policies for INSERT, UPDATE or ALL on tables of memberships."""
-    tables = {m.table for m in facts.principals.memberships}
+    tables = {m.table for m in facts.principals.memberships if m.asked}
     found = permissive(facts, "RLS017", ("ALL", "INSERT", "UPDATE"))
     return (s for s in found if s.table.qname in tables or "RLS017" in defects(s, facts))
 

@@ -325,3 +325,16 @@ def test_what_a_platform_brings_along_is_known_without_its_text(bench: Bench, na
         (said,) = analysis_of(conn).principals.variables
 
         assert (said.variable, said.kind) == (Variable("request.jwt.claims", ("sub",)), Kind.PERSON)
+
+
+def test_a_table_keyed_by_tenant_and_person_ties_them_though_no_policy_asks_it(bench: Bench) -> None:
+    script = f"""{WORLD} {READS} {SEES_OWN}
+    create table seat (org_id uuid not null references organization, user_id uuid not null, primary key (org_id, user_id));
+    alter table seat enable row level security; grant select, insert on seat to app_user;
+    create policy mine on seat using (user_id = uid());
+    """
+    with bench.open(script) as conn:
+        execute(conn, script)
+        said = {(j.command, j.half): j for j in analysis_of(conn).judgements if j.table.name == "seat"}
+    assert said["SELECT", "using"].reach is Reach.SAFE
+    assert (said["INSERT", "check"].reach, said["INSERT", "check"].flow) == (Reach.UNSAFE, Flow.WRITE)

@@ -67,13 +67,15 @@ class Trusted(msgspec.Struct, frozen=True):
 class Membership(msgspec.Struct, frozen=True):
     """A table whose rows say that a person belongs to a tenant: the columns that hold them, and the
     variable that policies compare the person with. `tenant` leads to the tenant where the table carries no
-    tenant column itself. `why` is the reason in a sentence."""
+    tenant column itself. `why` is the reason in a sentence. Where no policy has `asked` it for the tenants of
+    a person, it ties people to tenants and lets nobody in."""
 
     table: QName
     tenant: str
     person: str
     variable: Variable
     why: str
+    asked: bool = True
 
 
 class Principals(msgspec.Struct, frozen=True):

@@ -244,8 +244,12 @@ class _Reader:
         """Yield the tables that tie people to tenants, each once for each column of a person."""
         persons = {v.variable for v in variables if v.kind is Kind.PERSON}
         seen = set()
-        for found in sorted(self.found, key=lambda f: (f.table.qname, f.person)):
-            name = found.table.qname
+        own = {
+            Found(m.place.table, m.place.column, m.variable, frozenset()) for m in self.met if m.place is not None
+        }
+        both = (*sorted(self.found, key=_by_place), *sorted(own - self.found.keys(), key=_by_place))
+        for number, found in enumerate(both):
+            name, asked = found.table.qname, number < len(self.found)
             tenant = self._leads_to_tenant(found.table)
             if found.variable not in persons or tenant is None or (name, found.person) in seen:
                 continue
@@ -255,7 +259,7 @@ class _Reader:
             seen.add((name, found.person))
             how = "keyed by both" if keyed else "policies ask it for the tenants of the person"
             why = f"{self._show(name)} holds {tenant} and {found.person}, {how}"
-            yield Membership(name, tenant, found.person, found.variable, why)
+            yield Membership(name, tenant, found.person, found.variable, why, asked)
 
     def _leads_to_tenant(self, table: Table) -> str | None:
         """Return the column by which a table's rows belong to a tenant: its own, or a key to its owner."""
@@ -272,6 +276,10 @@ class _Reader:
 
     def _show(self, name: QName) -> str:
         return display(name, self.schema.home)
+
+
+def _by_place(found: Found) -> tuple[QName, str]:
+    return found.table.qname, found.person
 
 
 def _people(name: QName) -> bool:

@@ -69,9 +69,9 @@ class Ways:
         if self._is_root:  # who owns a tenant belongs to it, and what is written is a tenant of its own
             return []
         memberships = self.schema.memberships.get(self.table.qname, ())
-        joining = memberships and self.half == "check"
+        joining = any(m.asked for m in memberships) and self.half == "check"
         fixed = dict(self.known)
-        for membership in memberships if not joining else ():
+        for membership in memberships if self.half == "using" else ():
             name = f"row.{membership.person}"
             if name in self.question.variables:
                 fixed[name] = whole_domain(self.question, name)
