@@ -237,7 +237,8 @@ def search_path(subject: Definer, facts: Facts) -> Flaw | None:
     """A SECURITY DEFINER function runs with the search path of its caller.
 
     Examined: SECURITY DEFINER functions and procedures. Passes when the function sets search_path for itself,
-    to schemas in which no app role and not PUBLIC may create anything, with ``pg_temp`` at its end. Temporary
+    to schemas in which no app role and not PUBLIC may create anything, with ``pg_temp`` at its end. An error
+    where they may: a view or operator of theirs would run with the owner's rights. Temporary
     tables come first where the path does not name ``pg_temp``: that is told where the body names a table, or
     nobody can say whether it does; undecided where a policy rests on the function.
     Source: PostgreSQL documentation, CREATE FUNCTION, "Writing SECURITY DEFINER Functions Safely".
@@ -287,6 +288,7 @@ def _borrowed_path(subject: Definer, path: str, facts: Facts) -> Flaw | None:
         message=f"{_name(subject, facts)} runs as {function.owner} and finds what its caller made: {'; '.join(why)}",
         expected="schemas that only trusted roles write to, and pg_temp at the end",
         observed=f"search_path = {path}",
+        severity=Severity.ERROR if open_ones else None,
         remedy=Remedy(
             steps=(Step(f"ALTER ROUTINE {_signature(function)} SET search_path = {safe};"),),
             note="Make sure that it needs nothing of a schema that is left out, or write such names with their schema.",

@@ -244,9 +244,8 @@ class _Reader:
         """Yield the tables that tie people to tenants, each once for each column of a person."""
         persons = {v.variable for v in variables if v.kind is Kind.PERSON}
         seen = set()
-        own = {
-            Found(m.place.table, m.place.column, m.variable, frozenset()) for m in self.met if m.place is not None
-        }
+        places = ((m.place, m.variable) for m in self.met if m.place is not None)
+        own = {Found(place.table, place.column, variable, frozenset()) for place, variable in places}
         both = (*sorted(self.found, key=_by_place), *sorted(own - self.found.keys(), key=_by_place))
         for number, found in enumerate(both):
             name, asked = found.table.qname, number < len(self.found)
