@@ -1,4 +1,7 @@
-"""Schemas of each shape in several sizes: what they cost, and what twice the size costs."""
+"""Schemas of each shape in several sizes: what they cost, and what twice the size costs.
+
+Compared is processor time, of the process and of the server: other programs leave it alone.
+"""
 
 import json
 import sys
@@ -10,7 +13,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from benchmarks import supabase, synthetic
-from benchmarks.cost import PROGRAM, Cost, costs
+from benchmarks.cost import PROGRAM, Cost, Meter, costs
 from benchmarks.table import Row
 from validate_schema.scratch import Server
 
@@ -35,6 +38,7 @@ class Measured(NamedTuple):
     tables: int
     cost: Cost
     url: str
+    meter: Meter
 
 
 Make = Callable[[psycopg.Connection[Any], int], object]
@@ -53,9 +57,10 @@ def grown(
         with server.database() as database, TemporaryDirectory() as folder:
             with psycopg.connect(database.conninfo, autocommit=True) as connection:
                 SHAPES[shape](connection, tables)
-            cost = run(database.conninfo, Path(folder), shape, tables)
+            meter = Meter(database.conninfo)
+            cost = run(database.conninfo, Path(folder), shape, tables, meter)
             found[shape, tables] = cost
-            yield from _judged(server, Measured(shape, tables, cost, database.conninfo))
+            yield from _judged(server, Measured(shape, tables, cost, database.conninfo, meter))
             page = f"{shape} as HTML"
             (found[page, tables],) = costs([rendering(Path(folder))], 1)
         yield from _beside_unlinked(shape, tables, found)
@@ -64,7 +69,7 @@ def grown(
             half = found.get((what, tables // 2))
             if half is not None:
                 whole = found[what, tables]
-                yield Row(f"{what}, twice", whole, tables, whole.seconds / half.seconds, _GROWTH)
+                yield Row(f"{what}, twice", whole, tables, whole.processor / half.processor, _GROWTH)
 
 
 def rendering(folder: Path) -> list[str]:
@@ -72,12 +77,12 @@ def rendering(folder: Path) -> list[str]:
     return [PROGRAM, "render", str(folder / "report.json"), "--report", str(folder / "report.html")]
 
 
-def run(url: str, folder: Path, shape: str, tables: int) -> Cost:
+def run(url: str, folder: Path, shape: str, tables: int, meter: Meter) -> Cost:
     """Return what a run costs, and see that it saw every table. Raises SystemExit when it did not."""
     report, config = folder / "report.json", folder / "validate-schema.toml"
     config.write_text(synthetic.accepting(tables) if shape == "suppressions" else "")
     command = [PROGRAM, f"--database-url={url}", f"--config={config}", f"--report={report}"]
-    (cost,) = costs([[*command, "--quiet", "--no-data"]], RUNS)
+    (cost,) = costs([[*command, "--quiet", "--no-data"]], RUNS, server=meter)
     said = json.loads(report.read_text())
     seen, accepted = said["counts"]["tables"], len(said["suppressed"])
     if seen < tables or (shape == "suppressions" and accepted < tables):
@@ -91,14 +96,14 @@ def _judged(server: Server, it: Measured) -> Iterator[Row]:
     if it.shape != "modules":
         return
     pg_dump = [str((server.bin_dir or Path()) / "pg_dump"), "--schema-only", "--dbname", it.url]
-    bare, dump = costs([[sys.executable, "-c", _BARE, it.url], pg_dump], RUNS)
-    yield Row("bare fetch", bare, it.tables, it.cost.seconds / bare.seconds, 2 if judged else None)
+    bare, dump = costs([[sys.executable, "-c", _BARE, it.url], pg_dump], RUNS, server=it.meter)
+    yield Row("bare fetch", bare, it.tables, it.cost.processor / bare.processor, 2 if judged else None)
     yield Row(
-        "pg_dump --schema-only", dump, it.tables, it.cost.seconds / dump.seconds, 0.8 if judged else None
+        "pg_dump --schema-only", dump, it.tables, it.cost.processor / dump.processor, 0.8 if judged else None
     )
     if judged:  # reflection of more takes minutes and says nothing new
-        (reflect,) = costs([[sys.executable, "-c", _REFLECT, it.url]], 1)
-        yield Row("SQLAlchemy reflect", reflect, it.tables, it.cost.seconds / reflect.seconds)
+        (reflect,) = costs([[sys.executable, "-c", _REFLECT, it.url]], 1, server=it.meter)
+        yield Row("SQLAlchemy reflect", reflect, it.tables, it.cost.processor / reflect.processor)
 
 
 def _beside_unlinked(shape: str, tables: int, found: dict[tuple[str, int], Cost]) -> Iterator[Row]:
@@ -106,7 +111,7 @@ def _beside_unlinked(shape: str, tables: int, found: dict[tuple[str, int], Cost]
     plain, cost = found.get(("unlinked", tables)), found[shape, tables]
     if plain is not None and shape in synthetic.SHAPES and shape != "unlinked":
         budget = _LINKED if tables == JUDGED else None
-        yield Row(f"{shape} ÷ unlinked", cost, tables, cost.seconds / plain.seconds, budget)
+        yield Row(f"{shape} ÷ unlinked", cost, tables, cost.processor / plain.processor, budget)
         yield Row(f"{shape} ÷ unlinked, memory", cost, tables, cost.mebibytes / plain.mebibytes, budget)
 
 
@@ -116,6 +121,6 @@ def people(server: Server) -> Iterator[Row]:
         with server.database() as database, TemporaryDirectory() as folder:
             with psycopg.connect(database.conninfo, autocommit=True) as connection:
                 what = f"{supabase.create(connection, tables)} policies"
-            cost = run(database.conninfo, Path(folder), "policies", tables)
+            cost = run(database.conninfo, Path(folder), "policies", tables, Meter(database.conninfo))
         yield Row(what, cost, tables, cost.seconds, limit, "s")
         yield Row(what, cost, tables, cost.mebibytes, 400, "MiB")

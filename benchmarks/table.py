@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from benchmarks.cost import Cost
 
-_WIDTHS = (8, 24, 8, 8, 10, 12)
+_WIDTHS = (8, 24, 9, 9, 8, 10, 12)
 
 
 class Row(NamedTuple):
@@ -24,6 +24,7 @@ class Row(NamedTuple):
             f"{self.tables:,}" if self.tables else "",
             self.what,
             f"{self.cost.seconds:.2f} s",
+            f"{self.cost.processor:.2f} s" if self.cost.processor else "",
             f"{self.cost.mebibytes:.0f} MiB" if self.cost.mebibytes else "",
             self._value(),
             self._judged(),
@@ -43,7 +44,7 @@ class Row(NamedTuple):
 
 def header() -> str:
     """Return the heading of the table."""
-    names = _line("tables", "process", "best", "peak", "measured", "budget")
+    names = _line("tables", "process", "best", "busy", "peak", "measured", "budget")
     return names + "\n" + _line(*("-" * width for width in _WIDTHS))
 
 
