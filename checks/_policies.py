@@ -8,7 +8,7 @@ from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.model import reading
 from validate_schema.pack.remedies import alter_policy, tenant_condition
 from validate_schema.pack.sql import Unreadable, read_expression, syntax
-from validate_schema.pack.subjects import TablePolicy
+from validate_schema.pack.subjects import TablePolicy, kept
 
 LOCK = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
 UNDECIDED = "RLS014"
@@ -37,6 +37,7 @@ class Combination(NamedTuple):
 Subject = TablePolicy | Combination
 
 
+@kept
 def policies_of(facts: Facts) -> Iterator[TablePolicy]:
     """Policies of the tables of the tenants whose row security is on, as far as they were analysed."""
     facts.require_tenancy()
@@ -51,7 +52,9 @@ def judgements_of(
     """Return the judgements of that reach that name the policy (None: that name none): those of app roles
     first, in the order of the commands, the half that reads first."""
     of_table = facts.judgements.get(table.qname, ())
-    found = [j for j in of_table if j.policy == policy and j.reach is reach]
+    found = [j for j in of_table if j.reach is reach and j.policy == policy]
+    if not found:
+        return found
     order = {"using": 0, "check": 1}
     return sorted(
         found,
@@ -139,6 +142,8 @@ def undecided(subject: TablePolicy, facts: Facts) -> reading.Judgement | None:
     permissive one.
     """
     table, policy = subject
+    if all(j.reach is not reading.Reach.UNVERIFIED for j in facts.judgements.get(table.qname, ())):
+        return None
     stuck = judgements_of(table, policy.name, facts, reading.Reach.UNVERIFIED)
     if not stuck and policy.name == _suspect(table, facts):
         stuck = judgements_of(table, None, facts, reading.Reach.UNVERIFIED)

@@ -3,13 +3,29 @@
 A subject is a model record or one of the pairs below; `ref_of` names it for the report.
 """
 
-from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Literal, NamedTuple, TypeVar
 
 from ..model.catalog import Column, Constraint, Index, Policy, Table
 from ..model.finding import ObjectRef
 from ..model.tenancy import TableClass
 from .facts import Facts
+
+_S = TypeVar("_S")
+
+
+def kept(select: Callable[[Facts], Iterator[_S]]) -> Callable[[Facts], tuple[_S, ...]]:
+    """Make a selector that several checks share look once: its subjects are kept with the facts."""
+
+    def listed(facts: Facts) -> tuple[_S, ...]:
+        return tuple(select(facts))
+
+    @wraps(select)
+    def known(facts: Facts) -> tuple[_S, ...]:
+        return facts.once(listed)
+
+    return known
 
 
 class TableColumn(NamedTuple):
@@ -130,6 +146,7 @@ def tenant_tables(facts: Facts) -> tuple[Table, ...]:
     return facts.of_class(TableClass.TENANT)
 
 
+@kept
 def tenant_columns(facts: Facts) -> Iterator[TableColumn]:
     """Tenant columns of the tenant tables that have theirs."""
     for table in tenant_tables(facts):
@@ -149,6 +166,7 @@ def protected_tables(facts: Facts) -> tuple[Table, ...]:
     return facts.protected_tables
 
 
+@kept
 def foreign_keys(facts: Facts) -> Iterator[TableConstraint]:
     """Foreign keys of user tables."""
     for table in facts.tables:
@@ -157,6 +175,7 @@ def foreign_keys(facts: Facts) -> Iterator[TableConstraint]:
                 yield TableConstraint(table, key)
 
 
+@kept
 def tenant_foreign_keys(facts: Facts) -> Iterator[TableConstraint]:
     """Foreign keys from one tenant table to another (or to itself)."""
     facts.require_tenancy()
@@ -170,6 +189,7 @@ def tenant_foreign_keys(facts: Facts) -> Iterator[TableConstraint]:
             yield pair
 
 
+@kept
 def indexes(facts: Facts) -> Iterator[TableIndex]:
     """Indexes of user tables, those of constraints included."""
     for table in facts.tables:
@@ -184,11 +204,13 @@ def uniques_of(table: Table) -> Iterator[TableUnique]:
             yield TableUnique(table, index)
 
 
+@kept
 def tenant_uniques(facts: Facts) -> Iterator[TableUnique]:
     """Valid uniques of tenant tables that have their tenant column, but for primary keys."""
     return _uniques_of_tenant_tables(facts, primary=False)
 
 
+@kept
 def tenant_primary_keys(facts: Facts) -> Iterator[TableUnique]:
     """Primary keys of tenant tables that have their tenant column."""
     return _uniques_of_tenant_tables(facts, primary=True)
@@ -201,6 +223,7 @@ def _uniques_of_tenant_tables(facts: Facts, *, primary: bool) -> Iterator[TableU
                 yield unique
 
 
+@kept
 def root_foreign_keys(facts: Facts) -> Iterator[TableConstraint]:
     """Foreign keys that tie a tenant table to its root."""
     for table in tenant_tables(facts):

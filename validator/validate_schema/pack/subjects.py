@@ -11,6 +11,7 @@ from ..facts.subjects import TableUnique as TableUnique
 from ..facts.subjects import foreign_keys as foreign_keys
 from ..facts.subjects import indexes as indexes
 from ..facts.subjects import inherited_tables as inherited_tables
+from ..facts.subjects import kept as kept
 from ..facts.subjects import keys_of as keys_of
 from ..facts.subjects import protected_tables as protected_tables
 from ..facts.subjects import ref_of as ref_of
