@@ -10,10 +10,11 @@ import pytest
 
 from tests.migrations.test_discovery import lay
 from validate_schema.catalog import read_catalog
-from validate_schema.migrations import MigrationSet
+from validate_schema.migrations import MigrationSet, discover
 from validate_schema.migrations.run.command import digest, environment, run_command, templated_by
 from validate_schema.model.catalog import Catalog
 from validate_schema.model.errors import MigrationError
+from validate_schema.run.history import replayed
 from validate_schema.scratch import Database, Server
 
 PYTHON = shlex.quote(sys.executable)
@@ -177,3 +178,15 @@ def test_a_command_that_hangs_is_ended_with_its_children(tmp_path: Path, databas
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path, database: Database) -> None:
     with pytest.raises(MigrationError, match=r"`true` cannot be run in .*: No such file or directory"):
         run_command(database, "true", tmp_path / "none")
+
+
+def test_a_command_that_fails_is_a_result_of_the_run(tmp_path: Path, server: Server) -> None:
+    folder = lay(
+        tmp_path / "m", {"versions/a.py": 'revision = "a"\ndown_revision = None\n\n\ndef upgrade(): ...\n'}
+    )
+
+    ran = replayed(server, discover(folder, programs=True), "echo 'Error: no such table'; exit 3", tmp_path)
+
+    assert ran.failure is not None
+    assert ran.failure.statement.file == "`echo 'Error: no such table'; exit 3`"
+    assert ran.failure.message == "failed with status 3: Error: no such table"

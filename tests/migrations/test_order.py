@@ -8,7 +8,9 @@ import pytest
 from tests.fix_server import fresh
 from tests.migrations.test_discovery import lay
 from validate_schema.migrations import discover, replay
+from validate_schema.migrations.history.compare import compare, notes
 from validate_schema.migrations.history.order import heads, stepping_back
+from validate_schema.model.history import Ledger, LedgerEntry
 from validate_schema.scratch import Server
 
 
@@ -81,3 +83,21 @@ def test_a_stand_in_goes_where_the_extension_does(
             ).fetchall()
 
     assert found == [(schema,)]
+
+
+def test_a_head_without_a_file_leaves_nothing_else_to_say(tmp_path: Path) -> None:
+    made = {"a": "None", "b": '"a"'}
+    files = discover(
+        lay(tmp_path / "m", {f"versions/{v}.py": revision(v, after) for v, after in made.items()}),
+        programs=True,
+    )
+    ledger = Ledger(tool="alembic", table="alembic_version", entries=(LedgerEntry(version="gone"),))
+
+    assert {e.version: e.status for e in compare(files, ledger)} == {
+        "a": "unverifiable",
+        "b": "unverifiable",
+        "gone": "missing",
+    }
+    assert notes(files, ledger) == (
+        "No file is revision gone: which of the others it descends from cannot be told.",
+    )

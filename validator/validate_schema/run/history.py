@@ -53,7 +53,10 @@ def replayed(
     if command is not None and migrations.program:
         from ..migrations.run.command import templated_by
 
-        template, notes = templated_by(server, command, migrations, base)
+        try:
+            template, notes = templated_by(server, command, migrations, base)
+        except FailedMigration as failed:
+            return Ran(ReplayNotes(), failure=failed.failure, error=str(failed))
         return Ran(notes, template)
     try:
         template, notes = templated(server, migrations)
@@ -109,10 +112,11 @@ def shown_folder(folder: Path, base: Path) -> str:
 def _replay(migrations: MigrationSet, ran: Ran) -> Replay:
     labels = tuple(migrations.label(f.path) for f in migrations.files)
     failed = ran.failure.statement.file if ran.failure else ""
+    before = labels[: labels.index(failed)] if failed in labels else ()  # a command tells of none
     return Replay(
         wanted=True,
         attempted=True,
-        applied=labels[: labels.index(failed)] if failed in labels else labels,
+        applied=before if failed else labels,
         failure=ran.failure,
         stand_ins=ran.notes.stand_ins,
     )
@@ -275,13 +279,13 @@ def _try_pending(
     if history.ledger is None:
         reason = f"which migrations are pending is not known: {history.ledger_reason}"
         return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, reason=reason))
-    if migrations.program:
-        reason = f"{migrations.tool} migrations are programs, which only it can run"
-        return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, reason=reason))
     waiting = {e.file for e in history.entries if e.status in ("pending", "gap")}
     pending = [f for f in migrations.files if migrations.label(f.path) in waiting]
     if not pending:
         return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, examined=True))
+    if migrations.program:
+        reason = f"{migrations.tool} migrations are programs, which only it can run"
+        return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, reason=reason))
     if beside.copy is None:
         return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, reason=NO_COPY))
     try:

@@ -15,7 +15,8 @@ from urllib.parse import quote, urlencode
 
 from ...catalog.connect import mask
 from ...model.errors import MigrationError
-from ..records import REPLAY_VERSION, MigrationSet, ReplayNotes
+from ...model.history import Failure, Statement
+from ..records import REPLAY_VERSION, FailedMigration, MigrationSet, ReplayNotes
 
 if TYPE_CHECKING:
     from ...scratch import Database, Server
@@ -70,8 +71,8 @@ def run_command(database: "Database", command: str, folder: Path, time_limit: fl
     """Run `command` in `folder` by the shell, with DATABASE_URL and PGHOST, PGDATABASE and the like set
     to `database` and no other PG* variable.
 
-    Raises `MigrationError`, one line with the most telling line that it wrote, when it fails or takes
-    longer than `time_limit` seconds; it is then ended with all that it started.
+    Raises `FailedMigration`, with the most telling line that it wrote, when it fails, and `MigrationError`
+    when it takes longer than `time_limit` seconds; it is then ended with all that it started.
     """
     shown = shlex.join(["sh", "-c", command]) if "\n" in command else command
     with TemporaryFile() as output:
@@ -97,7 +98,9 @@ def run_command(database: "Database", command: str, folder: Path, time_limit: fl
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         if status:
-            raise MigrationError(f"`{shown}` failed with status {status}{_said(output)}")
+            said = f"failed with status {status}{_said(output)}"
+            failure = Failure(statement=Statement(file=f"`{shown}`", line=1), message=said)
+            raise FailedMigration(f"`{shown}` {said}", failure)
 
 
 def environment(database: "Database") -> dict[str, str]:

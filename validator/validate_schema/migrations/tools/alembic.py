@@ -62,8 +62,14 @@ def _goes_down(path: Path, raw: bytes) -> bool:
 
 
 def _align(files: Sequence[MigrationFile], entries: Sequence[LedgerEntry]) -> list[LedgerEntry]:
-    """The rows are heads: all that they descend from is applied too."""
+    """The rows are heads: all that they descend from is applied too. What a head descends from that has no
+    file cannot be told: then every file may be, and none is called pending."""
     requires = {file.version: file.requires for file in files}
+    if any(entry.version not in requires for entry in entries):
+        entries = [
+            *entries,
+            *(LedgerEntry(version=v) for v in requires if v not in {e.version for e in entries}),
+        ]
     found: dict[str, LedgerEntry] = {}
     waiting = [entry.version for entry in entries]
     while waiting:
@@ -77,6 +83,14 @@ def _align(files: Sequence[MigrationFile], entries: Sequence[LedgerEntry]) -> li
     return [entry for entry in found.values() if entry.version in known | rows]
 
 
+def _others(files: Sequence[MigrationFile], entries: Sequence[LedgerEntry]) -> str:
+    known = {file.version for file in files}
+    gone = [entry.version for entry in entries if entry.version not in known]
+    if not gone:
+        return ""
+    return f"No file is revision {', '.join(gone)}: which of the others it descends from cannot be told."
+
+
 TOOL = Tool(
     "alembic",
     "Alembic",
@@ -86,6 +100,7 @@ TOOL = Tool(
     ledgers=(LedgerTable(Shape("version_num:varchar!"), recorded("version_num"), ("version_num",)),),
     versions=Versions(place=None, graph=True),
     align=_align,
+    others=_others,
     words=ToolWords(apply="alembic upgrade head", revert="alembic downgrade -1"),
     sources=Sources(
         ("versions/*.py", "alembic/versions/*.py", "migrations/versions/*.py"), "alembic upgrade head --sql"
