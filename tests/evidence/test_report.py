@@ -70,9 +70,11 @@ def test_scripts_have_names_that_every_file_system_takes_and_headings_that_stay_
 def test_the_matrix_on_a_terminal_has_a_sign_for_each_outcome() -> None:
     lines = render_proof(fix_report.tried()).splitlines()
 
-    assert "table    read  insert  update  delete  re-home  no context  references  own rows" in lines
-    assert "Comment  ◦     ?       ◦       ◦       ◦        ◦           –           ◦" in lines
-    assert "Task     ✗     ✓       ✓       ✓       ✓        ✓           ✗ LEAK      ✓" in lines
+    assert (
+        "table    read  insert  update  delete  re-home  no context  references  effects  own rows" in lines
+    )
+    assert "Comment  ◦     ?       ◦       ◦       ◦        ◦           –           –        ◦" in lines
+    assert "Task     ✗     ✓       ✓       ✓       ✓        ✓           ✗ LEAK      –        ✓" in lines
 
 
 def test_statements_that_make_rows_stand_once_and_scripts_are_whole() -> None:

@@ -13,7 +13,6 @@ from ..model.catalog import POSTGRESQL
 from ..model.errors import UsageError
 from ..model.isolation import Isolation
 from ..model.progress import Progress
-from ..sql.ident import quote_literal
 from .opened import Broken, Live, Opened, Replayed
 from .source import Source
 
@@ -110,12 +109,4 @@ def context_of(config: ProveConfig) -> "ContextSetup | None":
         return None
     from ..evidence.isolation import ContextSetup
 
-    if config.user is None:
-        return ContextSetup(config.context)
-    return ContextSetup(tuple(_with_user(s, config.user) for s in config.context))
-
-
-def _with_user(statement: str, user: str) -> str:
-    import re
-
-    return re.sub(r"(?<!:):user\b", lambda _: quote_literal(user).strip(), statement)
+    return ContextSetup(config.context, config.user)

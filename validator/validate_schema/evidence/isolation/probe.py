@@ -198,12 +198,12 @@ class Prober:
         found = {verb: self.trial.works(tries, context) for verb, tries in verbs.items() if tries}
         worked = [verb for verb, f in found.items() if f.outcome is Outcome.ISOLATED]
         denied = [verb for verb, f in found.items() if f.outcome is Outcome.DENIED]
-        closed = [
-            v for v, f in found.items() if worked and f.outcome is Outcome.BLOCKED and self._is_closed(v)
-        ]
-        stuck = {v: f for v, f in found.items() if v not in (*worked, *denied, *closed)}
-        blocked = (v for v, f in stuck.items() if f.outcome is Outcome.BLOCKED)
-        lost = next(blocked, next(iter(stuck), None))
+        blocked = [verb for verb, f in found.items() if f.outcome is Outcome.BLOCKED]
+        closed = [verb for verb in blocked if self._is_closed(verb)]
+        if not worked and target.table.policies and len(found) == len((*denied, *closed)):
+            return self.cell(Probe.OWN, Found(Outcome.DENIED, "no policy lets the role in, or no privilege"))
+        stuck = {v: f for v, f in found.items() if v not in (*worked, *denied, *(closed if worked else ()))}
+        lost = next((v for v in blocked if v in stuck), next(iter(stuck), None))
         if lost is not None:
             here = stuck[lost]
             why = f"{lost} on its own rows: {here.why}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...facts.facts import Facts, NotExamined
-from ...model.catalog import QName, Table
+from ...model.catalog import Table
 from ...model.isolation import AppRole, Cell, Isolation, Outcome, Probe
 from ...model.tenancy import TableClass
 from ...model.wording import some
@@ -82,7 +82,7 @@ class _Proof:
     def run(self) -> Isolation:
         self.conn.execute("set local lc_messages = 'C'")
         self.say("making rows for two tenants")
-        seeder = Seeder(self.conn, self.facts)
+        seeder = Seeder(self.conn, self.facts, self.setup.person if self.setup else None)
         seeder.seed()
         self._refresh()
         roles = app_roles(self.conn, self.facts)
@@ -162,7 +162,7 @@ class _Proof:
         if self.setup is None:
             return ()
         below = tuple(seeder.keys.get(n, {}).get(label, "") for n in self._deeper())
-        return self.setup.of(self._tenant(seeder, label), self._user(seeder, label), below)
+        return self.setup.of(self._tenant(seeder, label), seeder.people.session(label), below)
 
     def _deeper(self) -> range:
         return range(1, len(self.facts.tenancy.levels))
@@ -223,16 +223,6 @@ class _Proof:
         """Return the key that the context names: the first level's, which the others share where they can."""
         return next((keys[label] for keys in seeder.keys.values()), "")
 
-    def _user(self, seeder: Seeder, label: str) -> str:
-        """Return the id of a user of the tenant, from the table that looks like the users'."""
-        names: list[QName] = [t.qname for t in self.facts.tables if t.name.lower() in _USERS]
-        for name in names:
-            key = self.facts.tables_by_name[name].primary_key
-            rows = seeder.seeded[name].of(label) if name in seeder.seeded else []
-            if key is not None and rows and len(key.columns) == 1:
-                return rows[0].values.get(key.columns[0]) or ""
-        return ""
-
     def _notes(self, seeder: Seeder) -> tuple[str, ...]:
         found = list(self.lacks)
         for level in self._deeper():
@@ -253,7 +243,6 @@ class _Proof:
         return tuple(found)
 
 
-_USERS = frozenset({"user", "users", "account", "accounts", "app_user", "app_users", "profile", "profiles"})
 _PRETENDING = "once the session sets another setting that a policy reads"
 _VERBS = {Probe.READ: "SELECT", Probe.INSERT: "INSERT", Probe.UPDATE: "UPDATE", Probe.DELETE: "DELETE"}
 State = tuple[str, list[tuple[str, Found]]]  # of the context; what each verb came to

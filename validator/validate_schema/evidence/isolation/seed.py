@@ -1,6 +1,7 @@
 """Rows for two tenants in every table, with foreign keys and triggers off."""
 
 import re
+from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,6 +11,7 @@ from ...model.tenancy import TableClass
 from ...sql.ident import quote_ident, quote_qname
 from . import repair
 from .hints import UUID
+from .people import People
 from .rows import (
     FRESH,
     LIVE,
@@ -63,9 +65,10 @@ class _Cell(NamedTuple):
 class Seeder:
     """Makes the rows and inserts them. `keys` holds each level's tenant keys by label."""
 
-    def __init__(self, conn: "psycopg.Connection[Any]", facts: Facts) -> None:
+    def __init__(self, conn: "psycopg.Connection[Any]", facts: Facts, user: str | None = None) -> None:
         self.conn = conn
         self.facts = facts
+        self.people = People(facts, self, user)
         self.values = Values.read(conn)
         self.settled: set[tuple[int, int]] = set()
         self.readable: dict[tuple[int, int, str], bool] = {}
@@ -96,6 +99,11 @@ class Seeder:
 
     def columns_of(self, table: QName) -> tuple[Column, ...]:
         return self._columns.get(table, ())
+
+    @property
+    def places(self) -> Mapping[QName, int]:
+        """The tables that rows are made in, each with its place among all."""
+        return self._place
 
     @property
     def key_column(self) -> Column | None:
@@ -165,6 +173,8 @@ class Seeder:
             return None
         reference = self.reference(table, column.name)
         found = self._parents(*reference, cell) if reference is not None else None
+        if found is None:
+            found = self.people.key(table, column, label, cell.number)
         return found if found is not None else self.own(table, column)
 
     def own(self, table: QName, column: Column) -> str:
