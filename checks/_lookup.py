@@ -25,10 +25,10 @@ def takes_temporary(function: cat.Function) -> bool:
     path = own_path(function)
     schemas = schemas_of(path) if path is not None else []
     guarded = schemas[-1:] == ["pg_temp"] and "pg_temp" not in schemas[:-1]
-    return not guarded and _names_a_table(function)
+    return not guarded and names_a_table(function)
 
 
-def _names_a_table(function: cat.Function) -> bool:
+def names_a_table(function: cat.Function) -> bool:
     """Tell whether the body names a relation without its schema, as far as it can be read."""
     if function.touches is None or function.body is None:
         return True

@@ -8,14 +8,15 @@ from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step,
 from validate_schema.pack.model import TableClass
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.remedies import ACCESS_EXCLUSIVE
-from validate_schema.pack.rights import ROW_PRIVILEGES, Opening, openings, why_open
+from validate_schema.pack.rights import ROW_PRIVILEGES, Opening, acts, openings, why_open
 from validate_schema.pack.scoping import keeps_to_tenant
-from validate_schema.pack.sql import quote_ident, quote_qname
+from validate_schema.pack.sql import Unreadable, quote_ident, quote_qname, read_body, syntax
 from validate_schema.pack.subjects import TableConstraint
 
 from ._access import may, users_of
 
 _OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
+_THROUGH = " through "
 _SPREADS = ("cascade", "set null", "set default")
 _NOT_PLAIN = re.compile(r"\b(?:JOIN|GROUP BY|DISTINCT|UNION|INTERSECT|EXCEPT|HAVING|LIMIT|OFFSET|WITH)\b")
 _PROSE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"", re.DOTALL)
@@ -87,10 +88,11 @@ def spreads(subject: TableConstraint, facts: Facts) -> Flaw | None:
     """A foreign key carries a change of a shared table into the rows of every tenant.
 
     Examined: foreign keys from root, tenant and inherited tables to tables of no tenant, with ON DELETE or
-    ON UPDATE CASCADE, SET NULL or SET DEFAULT. Fails when an app role or PUBLIC may delete rows of the shared
-    table, or update the columns that the key refers to, and row security is off there. Undecided where it is on
-    with a policy that lets such a statement in: whose rows it reaches is not read.
-    Source: PostgreSQL documentation, "Row Security Policies" (referential integrity checks bypass it), CREATE TABLE.
+    ON UPDATE CASCADE, SET NULL or SET DEFAULT. Fails when an app role or PUBLIC may delete rows of the
+    shared table, itself or through a view, or update the columns that the key refers to, and row security
+    is off there. Undecided where it is on with a policy that lets such a statement in, and where only a
+    function with its owner's rights runs it: whose rows it reaches is not read. Source: PostgreSQL
+    documentation, "Row Security Policies" (referential integrity checks bypass it), CREATE TABLE.
     """
     table, key = subject
     shared = facts.tables_by_name[key.references] if key.references else None
@@ -106,6 +108,7 @@ def spreads(subject: TableConstraint, facts: Facts) -> Flaw | None:
     verbs = " and ".join(verb for verb, _ in ways)
     who = ", ".join(dict.fromkeys(user for _, users in ways for user in users))
     name, other = facts.show(table.qname), facts.show(shared.qname)
+    unsure = shared.row_security or all(_THROUGH in user for _, users in ways for user in users)
     actions = [
         f"ON {verb} {key.on_delete if verb == 'DELETE' else key.on_update}".upper() for verb, _ in ways
     ]
@@ -113,16 +116,18 @@ def spreads(subject: TableConstraint, facts: Facts) -> Flaw | None:
         message=f"{verbs} on {other} by {who} reaches the rows of every tenant in {name} through {key.name}",
         expected=f"no {verbs} on {other} for an app role, or a key that refuses (NO ACTION, RESTRICT)",
         observed=", ".join(actions),
-        severity=Severity.WARNING if shared.row_security else None,
-        undecided=shared.row_security,
-        remedy=_take(shared, [verb for verb, _ in ways], who.split(", "), facts),
+        severity=Severity.WARNING if unsure else None,
+        undecided=unsure,
+        remedy=_take(
+            shared, [verb for verb, _ in ways], [user for _, users in ways for user in users], facts
+        ),
     )
 
 
 def _starters(verb: str, table: cat.Table, columns: tuple[str, ...], facts: Facts) -> tuple[str, ...]:
     """Return who may start the change: on the table itself, through a view over it, or on a shared table from
     which keys carry it here."""
-    users = dict.fromkeys(_may(verb, table, columns, facts))
+    users = dict.fromkeys((*_may(verb, table, columns, facts), *_by_functions(verb, table, columns, facts)))
     for view in facts.catalog.views:
         if table.qname in view.depends_on and not view.security_invoker and not _by_hand(view, verb):
             users |= dict.fromkeys(may(view.owner, view.grants, view.altered, facts, verb))
@@ -140,7 +145,63 @@ def _starters(verb: str, table: cat.Table, columns: tuple[str, ...], facts: Fact
                     seen.add(above.qname)
                     queue.append(above)
                     users |= dict.fromkeys(_may(started, above, key.referenced_columns, facts))
+                    users |= dict.fromkeys(_by_functions(started, above, key.referenced_columns, facts))
     return tuple(users)
+
+
+def _by_functions(verb: str, table: cat.Table, columns: tuple[str, ...], facts: Facts) -> tuple[str, ...]:
+    """Return who may run the statement by way of a function with its owner's rights, and of which."""
+    found = [c for c in facts.once(_changes).get(table.name, ()) if c.verb == verb]
+    return tuple(
+        f"{', '.join(c.users)}{_THROUGH}{facts.show(c.function)}()"
+        for c in found
+        if c.schema in ("", table.schema) and (verb == "DELETE" or c.columns.intersection(columns))
+    )
+
+
+class Change(NamedTuple):
+    """A DELETE, or an UPDATE of some columns, in a function with its owner's rights that app roles may
+    run."""
+
+    verb: str
+    schema: str
+    columns: frozenset[str]
+    function: cat.QName
+    users: tuple[str, ...]
+
+
+def _changes(facts: Facts) -> dict[str, list[Change]]:
+    """Return the changes that functions make with their owners' rights, by the plain name of the table."""
+    found: dict[str, list[Change]] = {}
+    for function in facts.catalog.functions:
+        if not function.security_definer:
+            continue
+        fired = function.returns == "trigger"
+        users = (
+            (facts.app_roles or ("PUBLIC",))
+            if fired
+            else users_of(function.owner, function.grants, facts, ("EXECUTE",))
+        )
+        for act in acts(function, None, facts) if users else ():
+            for node in _statements(act.function):
+                if isinstance(node, (syntax.Delete, syntax.Update)):
+                    sets = (
+                        frozenset(t.name for t in node.sets)
+                        if isinstance(node, syntax.Update)
+                        else frozenset()
+                    )
+                    verb = "UPDATE" if isinstance(node, syntax.Update) else "DELETE"
+                    change = Change(verb, node.table.schema, sets, function.qname, users)
+                    found.setdefault(node.table.name, []).append(change)
+    return found
+
+
+def _statements(function: cat.Function) -> Iterator[syntax.Node]:
+    try:
+        body = read_body(function.language, function.body or "", function.arguments, function.returns or "")
+    except Unreadable:
+        return
+    yield from syntax.walk(*body.statements)
 
 
 def _may(verb: str, table: cat.Table, columns: tuple[str, ...], facts: Facts) -> tuple[str, ...]:
@@ -428,11 +489,11 @@ def _reads_session(function: cat.Function, facts: Facts) -> bool:
 def immutable_helper(subject: CalledFunction, facts: Facts) -> Flaw | None:
     """A function is declared IMMUTABLE though it reads the session, or tables for a policy that calls it.
 
-    Examined: the functions that a policy names, and every other that is declared IMMUTABLE and reads a setting,
-    the current user or the clock, for a view or a function may bind the tenant by it. It passes for what is not
-    declared IMMUTABLE. Fails when the body, or a function that it calls, reads the session, or the body a table. Undecided when it cannot be read or calls functions that are not
-    immutable themselves.
-    Source: PostgreSQL documentation, "Function Volatility Categories".
+    Examined: the functions that a policy names, and every other that is declared IMMUTABLE and reads a
+    setting, the current user or the clock, for a view or a function may bind the tenant by it. It passes
+    for what is not declared IMMUTABLE. Fails when the body, or a function that it calls, reads the
+    session, or the body a table. Undecided when it cannot be read or calls functions that are not
+    immutable themselves. Source: PostgreSQL documentation, "Function Volatility Categories".
     """
     function = subject.function
     if function.volatility != "immutable":

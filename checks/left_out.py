@@ -67,8 +67,9 @@ def unjudged(subject: LeftOut, facts: Facts) -> Flaw | None:
 
     Examined: tables that the config calls global or exempt, ledgers of migration tools as they are known by
     their shape, and tables that belong to extensions, as far as an app role or PUBLIC may use them. Undecided
-    when one has a tenant column or a foreign key to a table of the tenants; and when an app role may write to a
-    ledger or to an extension's table: what it writes is tenants' data, and every tenant can read or spoil it.
+    when one has a tenant column or a foreign key to a table of the tenants, and when an app role may write to an
+    extension's table: what it writes is tenants' data, and every tenant can read or spoil it. Fails when an app
+    role may write to a ledger: the tool believes what stands there.
     What a platform brings (Supabase: storage.objects) is told only where somebody wrote policies for it.
     """
     table, why = subject
@@ -95,5 +96,5 @@ def unjudged(subject: LeftOut, facts: Facts) -> Flaw | None:
         remedy=Remedy(
             note="Have it judged as a tenants' table, or REVOKE what the app does not need; or accept it with a reason."
         ),
-        undecided=True,
+        undecided=bool(ties) or table.extension is not None,
     )

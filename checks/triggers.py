@@ -7,19 +7,29 @@ from typing import NamedTuple
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
 from validate_schema.pack.model import TableClass
 from validate_schema.pack.model import catalog as cat
-from validate_schema.pack.rights import ROW_PRIVILEGES, is_guarded, openings, verbs_of, why_open
-from validate_schema.pack.scoping import Given, keeps_to_tenant
+from validate_schema.pack.rights import (
+    ROW_PRIVILEGES,
+    Opening,
+    acts,
+    is_guarded,
+    may_reach,
+    openings,
+    past_guards,
+    verbs_of,
+    why_open,
+)
+from validate_schema.pack.scoping import Given, Keeps, confinement, rule_confinement
+from validate_schema.pack.sql import Unreadable, read_body, read_statements, syntax
 
 from ._access import may, sources
+from ._copies import Copy, Rows, copies, readers, reads_tenants, variables_of
 
 _WRITES = ("INSERT", "UPDATE", "DELETE")
 _OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
-_RETURNED = re.compile(r"\breturn\s+(?:new|old)\s*;", re.IGNORECASE)
 _EXIT = re.compile(r"\breturn\s+([\w.]+)\s*;", re.IGNORECASE)
-_NOTIFY = re.compile(r"\bpg_notify\s*\(|(?:^|;|\bbegin|\bthen|\belse)\s*notify\s+\w", re.IGNORECASE)
-_STEP = re.compile(r";|\b(?:begin|then|else|loop)\b", re.IGNORECASE)
 _PROSE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
 _NOTHING = re.compile(r"\bDO\s+INSTEAD\s+NOTHING\s*;?\s*$", re.IGNORECASE)
+_BY_KEY = "runs without policies where a foreign key carries a change here"
 _TABLE = """
         create table invoice (
             id uuid primary key default gen_random_uuid(),
@@ -48,16 +58,21 @@ class FiredTrigger(NamedTuple):
         return ObjectRef.on_table("trigger", self.relation.qname, self.trigger.name)
 
     def given(self, body: str) -> Given:
-        """Return the rows that the function is given, with the names of those that are the session's own. Policies check NEW after the last BEFORE
-        trigger: before that only where it is what goes on, unchanged in the columns that tell whose it is;
-        of a view nobody checks it. Nothing is known of the rows of other tables."""
+        """Return the rows that the function is given, with the names of those that are the session's own.
+        Policies check NEW after the last BEFORE trigger: before that only where it is what goes on,
+        unchanged in the columns that tell whose it is; of a view nobody checks it. Nothing is known of the
+        rows of other tables."""
         timing, owned = self.trigger.timing, self.owned
         if not owned or timing == "instead of":
             return Given(self.row, ("old",) if owned else ())
         exits = {word.lower() for word in _EXIT.findall(body)}
         names = ("new", "old") if timing == "after" or exits <= {"new"} else ("old",)
-        tables = (self.trigger.old_table, self.trigger.new_table)
-        return Given(self.row, names, tuple(name for name in tables if name))
+        return Given(self.row, names, self.transitions)
+
+    @property
+    def transitions(self) -> tuple[str, ...]:
+        """The names of its transition tables."""
+        return tuple(name for name in (self.trigger.old_table, self.trigger.new_table) if name)
 
 
 class ActingRule(NamedTuple):
@@ -65,6 +80,8 @@ class ActingRule(NamedTuple):
 
     relation: cat.Table | cat.View
     rule: cat.Rule
+    row: cat.Table
+    owned: bool = True
 
     @property
     def ref(self) -> ObjectRef:
@@ -73,12 +90,14 @@ class ActingRule(NamedTuple):
 
 def _written_relations(facts: Facts) -> Iterator[tuple[cat.Table | cat.View, cat.Table, bool]]:
     """Tables of the tenants, with their partitions, views over them on which something acts, and whatever
-    else an app role writes to; each with the table whose rows are meant, and whether they are tenants' rows."""
+    else an app role writes to; each with the table whose rows are meant, and whether they are tenants'
+    rows."""
     facts.require_tenancy()
     owned = {t.qname for t in facts.of_class(*_OWNED)}
     for table in facts.catalog.tables:
         ours = table.qname in owned or (table.parent is not None and is_guarded(table, facts))
-        if ours or may(table.owner, table.grants, table.columns, facts, *_WRITES):
+        written = table.triggers and table.qname in facts.once(_writers_of)
+        if ours or written or may(table.owner, table.grants, table.columns, facts, *_WRITES):
             yield table, table, ours
     for view in facts.catalog.views:
         if view.kind != "view" or not (view.triggers or view.rules):
@@ -100,9 +119,11 @@ def fired_triggers(facts: Facts) -> Iterator[FiredTrigger]:
 
 def acting_rules(facts: Facts) -> Iterator[ActingRule]:
     """Enabled rules of tenants' tables, of views, and of other tables that an app role may write to."""
-    for relation, _, _ in _written_relations(facts):
+    for relation, row, owned in _written_relations(facts):
         yield from (
-            ActingRule(relation, r) for r in relation.rules if r.event != "SELECT" and r.enabled != "disabled"
+            ActingRule(relation, r, row, owned)
+            for r in relation.rules
+            if r.event != "SELECT" and r.enabled != "disabled"
         )
 
 
@@ -131,74 +152,113 @@ def acting_rules(facts: Facts) -> Iterator[ActingRule]:
 def trigger(subject: FiredTrigger, facts: Facts) -> Flaw | None:
     """What a trigger of a tenants' table does is not confined to the tenant of the row.
 
-    Examined: the enabled triggers of root, tenant and inherited tables and of views over them, with the body
-    of their function. Fails when the function copies the row (NEW, OLD) into a table that is no tenant's and
-    that an app role may read. Undecided when it may send the row with NOTIFY, which every session of the
-    database can hear, when the function runs with its owner's rights past the policies and its statements are not all
-    tied to the row's tenant, or when its body cannot be read.
+    Examined: the enabled triggers of root, tenant and inherited tables and of views over them, with the
+    body of their function. Fails when the function copies the row (NEW, OLD) into a table that is no
+    tenant's and that an app role may read. Undecided when it may send the row with NOTIFY, which every
+    session of the database can hear, when the function runs with its owner's rights past the policies and
+    its statements are not all tied to the row's tenant, or when its body cannot be read.
 
-    It passes when every statement on tenants' tables is tied to the tenant context or to the row that the
-    trigger is given, or is under the policies of the caller or of the owner. Functions of extensions, and
-    those in C, are taken to do what they are documented to do.
-    Functions that it calls are not followed: undecided where one touches tenants' tables or cannot be read.
-    Source: PostgreSQL documentation, "Overview of Trigger Behavior", NOTIFY.
+    It passes when every statement on tenants' tables, with those of functions that it calls, is tied to
+    the tenant context or to the row that the trigger is given, or is under the policies of the caller or
+    of the owner. Of an invoker's trigger the caller may be a function with its owner's rights, or the
+    owner of a table to which a foreign key carries a change. Functions in C are taken to do what they are
+    documented to do. Source: PostgreSQL documentation, "Overview of Trigger Behavior", NOTIFY.
     """
     function = _function_of(subject.trigger, facts)
     if function is None or function.language in ("c", "internal"):
         return None
-    name = f"Trigger {subject.trigger.name} on {facts.show(subject.relation.qname)}"
-    runs = f"runs {facts.show(function.qname)}()"
-    if function.body is None or function.touches is None:
-        return _undecided(name, f"{runs}, whose body cannot be read", function, facts)
-    body = _PROSE.sub(" ", function.body)
-    of_the_row = _rows_of(subject.trigger)
-    if _NOTIFY.search(body) and of_the_row.search(_RETURNED.sub("", body)):
-        return Flaw(
-            message=f"{name} {runs}, which sends what stands in the row to every session that listens",
-            expected="a payload without the row's values: a key that the listener has to look up",
-            observed="NOTIFY with NEW or OLD in the same body",
-            severity=Severity.WARNING,
-            undecided=True,
-            remedy=Remedy(
-                note="Send the key alone, and have the listener read the row under its own policies."
-            ),
+    told = _Told(subject, function, f"runs {facts.show(function.qname)}()")
+    try:
+        body = read_body(function.language, function.body or "", "", function.returns or "")
+    except Unreadable:
+        return _unread(told, facts)
+    rows = Rows(subject.row, frozenset(("new", "old", *subject.transitions)))
+    variables = variables_of(body.function, rows, facts)
+    if any(_notifies(node, rows, variables, facts) for node in syntax.walk(*body.statements)):
+        return _news(told, facts)
+    copied = copies(body.statements, rows, variables, facts)
+    if copied and (any(c.of_row for c in copied) or reads_tenants(function, facts)):
+        return _copy(told, copied, facts)
+    for role in _executors(subject, function, facts):
+        reached = [o for act in acts(function, role, facts) for o in may_reach(act.function, act.role, facts)]
+        given = subject.given(_PROSE.sub(" ", function.body or ""))
+        if reached and confinement(function, facts, given, role) is not Keeps.KEPT:
+            return _reaches(told, reached, role, facts)
+    return None
+
+
+class _Told(NamedTuple):
+    """A trigger and its function, and how a finding begins."""
+
+    subject: FiredTrigger
+    function: cat.Function
+    runs: str
+
+    def name(self, facts: Facts) -> str:
+        relation = facts.show(self.subject.relation.qname)
+        return f"Trigger {self.subject.trigger.name} on {relation} {self.runs}"
+
+
+def _executors(subject: FiredTrigger, function: cat.Function, facts: Facts) -> Iterator[str]:
+    """Yield the roles with whose rights the function may run, but for that of the app: of its owner; or,
+    of an invoker's, those of who writes the table for the app, which are functions with their owners'
+    rights, and the table's owner where a foreign key carries a change here. Before such a change nothing
+    forces policies on the owner. Source: PostgreSQL's ri_triggers.c, ri_PerformCheck."""
+    if function.security_definer:
+        yield function.owner
+        return
+    relation = subject.relation
+    yield from sorted(facts.once(_writers_of).get(relation.qname, ()))
+    if isinstance(relation, cat.Table):
+        actions = {
+            event: {"cascade"} if event == "DELETE" else {"cascade", "set null", "set default"}
+            for event in subject.trigger.events
+        }
+        carried = any(
+            key.on_delete in actions.get("DELETE", ())
+            or {key.on_delete, key.on_update} & actions.get("UPDATE", set())
+            for key in relation.foreign_keys
         )
-    shared = _shared_with(function, body, facts)
-    if shared:
-        copied = any(of_the_row.search(statement) for _, statement in shared)
-        return _copy(name, runs, [table for table, _ in shared], function, facts, certain=copied)
-    if not function.security_definer:
-        return None
-    reached = openings(function.owner, function.touches, facts, verbs_of(function))
-    called = [f for f in facts.named_functions.within(body) if f.routine != function.routine]
-    further = [f.name for f in called if f.touches is None or sources(f.touches, facts)]
-    if further:
-        return _undecided(name, f"{runs}, which calls {', '.join(further)}", function, facts)
-    if not reached or keeps_to_tenant(function, facts, subject.given(body)):
-        return None
-    listed = ", ".join(facts.show(o.table.qname) for o in reached)
-    why = f"{runs} as {function.owner} on {listed}, by statements that are not all tied to the row's tenant"
-    return _undecided(name, why, function, facts)
+        if carried:
+            yield "" if subject.trigger.timing == "before" else relation.owner
 
 
-def _rows_of(trigger: cat.Trigger) -> re.Pattern[str]:
-    """Return what names the rows that the trigger is given, transition tables among them."""
-    names = ("new", "old", *(n for n in (trigger.old_table, trigger.new_table) if n))
-    return re.compile(rf"(?<![\w$])(?:{'|'.join(map(re.escape, names))})(?![\w$])", re.IGNORECASE)
+def _writers_of(facts: Facts) -> dict[cat.QName, set[str]]:
+    """Return the owners of the functions that may write to each relation with their rights."""
+    found: dict[cat.QName, set[str]] = {}
+    definers = (f for f in facts.catalog.functions if f.security_definer and f.extension is None)
+    for act in (act for function in definers for act in acts(function, None, facts)):
+        if act.role is not None and act.function.touches and verbs_of(act.function) - {"SELECT"}:
+            for name in act.function.touches:
+                found.setdefault(name, set()).add(act.role)
+    return found
 
 
-def _copy(
-    name: str, runs: str, shared: list[cat.Table], function: cat.Function, facts: Facts, *, certain: bool
-) -> Flaw | None:
+def _notifies(node: syntax.Node, rows: Rows, variables: frozenset[str], facts: Facts) -> bool:
+    called = isinstance(node, syntax.Call) and node.name == "pg_notify"
+    return called and rows.told_by(node, variables, facts)
+
+
+def _news(told: _Told, facts: Facts) -> Flaw:
+    return Flaw(
+        message=f"{told.name(facts)}, which sends what stands in the row to every session that listens",
+        expected="a payload without the row's values: a key that the listener has to look up",
+        observed="NOTIFY with values of NEW or OLD",
+        severity=Severity.WARNING,
+        undecided=True,
+        remedy=Remedy(note="Send the key alone, and have the listener read the row under its own policies."),
+    )
+
+
+def _copy(told: _Told, found: list[Copy], facts: Facts) -> Flaw:
     """Return the flaw of writing to what all can read: the row itself, or what came of tenants' rows."""
-    if not certain and not sources(function.touches or (), facts):
-        return None
-    listed = ", ".join(facts.show(t.qname) for t in shared)
+    certain = any(copy.of_row for copy in found)
+    listed = ", ".join(dict.fromkeys(facts.show(copy.table.qname) for copy in found))
     what = "copies from the row into" if certain else "reads tenants' rows and writes to"
     return Flaw(
-        message=f"{name} {runs}, which {what} {listed}, open to every tenant",
+        message=f"{told.name(facts)}, which {what} {listed}, open to every tenant",
         expected="a table with the tenant column and row security, or one that no app role may read",
-        observed=f"{listed} belongs to no tenant and may be read by {', '.join(_readers(shared[0], facts))}",
+        observed=f"{listed} belongs to no tenant and may be read by {', '.join(readers(found[0].table, facts))}",
         severity=None if certain else Severity.WARNING,
         undecided=not certain,
         remedy=Remedy(
@@ -207,16 +267,40 @@ def _copy(
     )
 
 
-def _undecided(name: str, why: str, function: cat.Function, facts: Facts) -> Flaw | None:
-    """Return the doubt, where the function could reach what the caller cannot."""
-    guarded = [t.qname for t in facts.of_class(*_OWNED) if t.row_security]
-    past = openings(function.owner, guarded, facts, ROW_PRIVILEGES) if function.security_definer else ()
-    if function.security_definer and not past:
+def _reaches(told: _Told, reached: list[Opening], role: str, facts: Facts) -> Flaw:
+    listed = ", ".join(dict.fromkeys(facts.show(o.table.qname) for o in reached))
+    return _doubt(
+        told,
+        f"on {listed}, by statements that are not all tied to the row's tenant",
+        f"runs as {why_open(reached, facts)}" if role else _BY_KEY,
+        facts,
+    )
+
+
+def _unread(told: _Told, facts: Facts) -> Flaw | None:
+    """Return the doubt about a body that cannot be read: past the policies it could reach anything; within
+    them it could send or copy the row, as far as the app could do that itself."""
+    executors = [*_executors(told.subject, told.function, facts)]
+    past = next((found for role in executors if (found := past_guards(role, facts))), ())
+    if past:
+        runs = f"runs as {why_open(past, facts)}" if past[0].role else _BY_KEY
+        return _doubt(told, "whose body cannot be read", runs, facts)
+    shared = [
+        t for t in facts.catalog.tables if facts.class_of(t.qname) not in _OWNED and not is_guarded(t, facts)
+    ]
+    open_ones = [
+        t for t in shared if readers(t, facts) and may(t.owner, t.grants, t.columns, facts, *_WRITES[:2])
+    ]
+    if told.function.security_definer or not (open_ones or "notify" in (told.function.body or "").lower()):
         return None
+    return _doubt(told, "whose body cannot be read", "runs as the caller", facts)
+
+
+def _doubt(told: _Told, why: str, observed: str, facts: Facts) -> Flaw:
     return Flaw(
-        message=f"{name} {why}",
+        message=f"{told.name(facts)}{',' if why.startswith('whose') else ''} {why}",
         expected="every statement tied to the tenant: tenant column = NEW's, or = the tenant context",
-        observed=f"runs as {why_open(past, facts) if past else 'the caller'}",
+        observed=observed,
         severity=Severity.WARNING,
         remedy=Remedy(
             note="Tie each statement by the tenant column of NEW or OLD; or read it, and accept it with a reason."
@@ -226,36 +310,8 @@ def _undecided(name: str, why: str, function: cat.Function, facts: Facts) -> Fla
 
 
 def _function_of(trigger: cat.Trigger, facts: Facts) -> cat.Function | None:
-    return next((f for f in facts.catalog.functions if f.qname == trigger.function and not f.arguments), None)
-
-
-def _shared_with(function: cat.Function, body: str, facts: Facts) -> list[tuple[cat.Table, str]]:
-    """Return the tables that the body writes, itself or through views, that are no tenant's and that the app
-    may read, each with the statement."""
-    found = []
-    views = {v.qname: v.depends_on for v in facts.catalog.views}
-    for name in function.touches or ():
-        for target in (name, *views.get(name, ())):
-            table = facts.tables_by_name.get(target)
-            if table is None or facts.class_of(target) in _OWNED or is_guarded(table, facts):
-                continue
-            found += [(table, text) for text in _STEP.split(body) if _writes(text, name.name)]
-    return [(table, text) for table, text in found if _readers(table, facts)]
-
-
-def _writes(statement: str, relation: str) -> bool:
-    """Tell whether a statement seems to write the relation: rather once too often."""
-    named = rf'(?:[\w$"]+\s*\.\s*)?"?{re.escape(relation)}"?(?![\w$])'
-    written = rf"\b(?:insert\s+into|update|merge\s+into)\s+(?:only\s+)?{named}"
-    return re.search(written, statement, re.IGNORECASE) is not None
-
-
-def _readers(table: cat.Table, facts: Facts) -> tuple[str, ...]:
-    """Return who may read rows of the table: nobody where row security lets nobody in."""
-    shown = any(p.permissive and p.command in ("ALL", "SELECT") for p in table.policies)
-    if table.row_security and not shown:
-        return ()
-    return may(table.owner, table.grants, table.columns, facts, "SELECT")
+    functions = (*facts.catalog.functions, *facts.catalog.extension_functions)
+    return next((f for f in functions if f.qname == trigger.function and not f.arguments), None)
 
 
 @check(
@@ -278,20 +334,56 @@ def _readers(table: cat.Table, facts: Facts) -> tuple[str, ...]:
 def rule(subject: ActingRule, facts: Facts) -> Flaw | None:
     """A rule on a tenants' table, or on a view over one, does more than nothing.
 
-    Examined: the enabled INSERT, UPDATE and DELETE rules of root, tenant and inherited tables and of views
-    over them. Undecided whenever a rule has statements of its own: they run with the rights of the
-    relation's owner and are not read. ``DO INSTEAD NOTHING`` passes.
-    Source: PostgreSQL documentation, "Rules and Privileges".
+    Examined: the enabled INSERT, UPDATE and DELETE rules of root, tenant and inherited tables, of views
+    over them, and of other tables that an app role may write to. Their statements run with the rights of
+    the relation's owner, OLD being the rows that the policies let the statement reach. Passes for those
+    that are tied to the tenant of OLD or to the tenant context, or under the policies of the owner; and
+    for ``DO INSTEAD NOTHING``. Undecided for all others. Source: PostgreSQL documentation, "Rules and
+    Privileges".
     """
     if _NOTHING.search(subject.rule.definition):
         return None
-    name, owner = facts.show(subject.relation.qname), subject.relation.owner
+    owner = subject.relation.owner
+    try:
+        actions = _actions(subject.rule)
+    except Unreadable:
+        actions = ()
+    if actions and not _acts_apart(subject, actions, facts):
+        return None
     return Flaw(
-        message=f"Rule {subject.rule.name} on {name} has statements of its own, with the rights of {owner}",
-        expected="no rule, or DO INSTEAD NOTHING; a trigger can be read and confined",
+        message=f"Rule {subject.rule.name} on {facts.show(subject.relation.qname)} has statements of its own, with "
+        f"the rights of {owner}",
+        expected="no rule, DO INSTEAD NOTHING, or statements tied to the tenant of OLD",
         observed=subject.rule.definition,
         remedy=Remedy(
             note="Write it as a trigger that keeps to the tenant of the row; or read it, and accept it with a reason."
         ),
         undecided=True,
     )
+
+
+def _actions(rule: cat.Rule) -> tuple[syntax.Node, ...]:
+    """Return the statements of a rule. Raises `Unreadable`."""
+    (created,) = read_statements(rule.definition)
+    found = dict(created.rest).get("actions", ()) if isinstance(created, syntax.Unknown) else ()
+    return tuple(n for n in found if isinstance(n, syntax.Node)) if isinstance(found, tuple) else ()
+
+
+def _acts_apart(subject: ActingRule, actions: tuple[syntax.Node, ...], facts: Facts) -> bool:
+    """Tell whether the statements may reach rows of other tenants, or hand on what stands in the row."""
+    rows = Rows(subject.row, frozenset({"new", "old"}))
+    if copies(actions, rows, frozenset(), facts):
+        return True
+    named = syntax.relations(*actions)
+    names = [n for t in named for n in _known(t, facts)]
+    users = facts.app_roles or ("PUBLIC",)
+    if not openings(subject.relation.owner, names, facts, ROW_PRIVILEGES, users):
+        return False
+    trusted = ("old",) if subject.owned and isinstance(subject.relation, cat.Table) else ()
+    return rule_confinement(actions, Given(subject.row, trusted), facts) is not Keeps.KEPT
+
+
+def _known(table: syntax.Table, facts: Facts) -> Iterator[cat.QName]:
+    for name in (*facts.tables_by_name, *facts.views_by_name):
+        if name.name == table.name and table.schema in ("", name.schema):
+            yield name

@@ -12,4 +12,5 @@ from ..facts.scoping import tie_of as tie_of
 from ..policies.confinement import Given as Given
 from ..policies.confinement import confinement as confinement
 from ..policies.confinement import keeps_to_tenant as keeps_to_tenant
+from ..policies.confinement import rule_confinement as rule_confinement
 from ..policies.settle import Keeps as Keeps

@@ -73,6 +73,15 @@ def confinement(
         return Keeps.UNCLEAR
 
 
+def rule_confinement(actions: tuple[s.Node, ...], given: Given, facts: Facts) -> Keeps:
+    """Tell the same of the statements of a rule. What they call, whoever fires it calls himself."""
+    functions = facts.once(_functions)
+    try:
+        return functions.rule(actions, given)
+    except (Unreadable, RecursionError):
+        return Keeps.UNCLEAR
+
+
 def keeps_to_tenant(subject: Function | View, facts: Facts, given: Given | None = None) -> bool:
     """Tell whether `confinement` is shown."""
     return confinement(subject, facts, given) is Keeps.KEPT
@@ -190,6 +199,16 @@ class _Functions:
             if j.reach in (Reach.UNSAFE, Reach.UNVERIFIED)
         }
         return any(way in reached for way in open_to)
+
+    def rule(self, actions: tuple[s.Node, ...], given: Given) -> Keeps:
+        """Judge the statements of a rule. Raises `Unreadable`."""
+        builder = Builder(self.facts, self)
+        builder.acts = False
+        settler = Settler(builder.items, lambda *_: Keeps.KEPT, self.alone(""))
+        rows, known = _rows(given, Body(actions), builder, Known())
+        statements = Statements(self.facts, builder, settler, rows)
+        keeps = max((statements.judge(node, known).keeps for node in actions), default=Keeps.KEPT)
+        return self.with_members(keeps, settler)
 
     # one function
 

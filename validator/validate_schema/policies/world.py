@@ -1,7 +1,7 @@
 """What the analysis looks up in the catalog, and how functions are read into expressions."""
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -174,9 +174,11 @@ class Schema:
         return frozenset(c for level in self.tenancy.levels for c in level.columns)
 
     def tenant_columns(self, table: Table) -> frozenset[str]:
-        """Return the columns that tell whose a row is: the tenant column, that of other levels, or
-        the root's own key."""
+        """Return the columns that tell whose a row is: the tenant column, that of other levels, the root's
+        own key, or what a foreign key of several columns holds of its parent's."""
         standing = self.standings.get(table.qname)
+        if standing is not None and standing.table_class is TableClass.INHERITED:
+            return frozenset(self._handed_down(table))
         if standing is None or standing.table_class not in (TableClass.TENANT, TableClass.ROOT):
             return frozenset()
         found = {c for c in self.level_columns if table.column(c) is not None}
@@ -185,6 +187,20 @@ class Schema:
         if standing.table_class is TableClass.ROOT:
             found |= {level.key for level in self.tenancy.levels if level.root == table.qname and level.key}
         return frozenset(found)
+
+    def _handed_down(self, table: Table) -> Iterator[str]:
+        """Yield the columns of a table without a tenant column that always equal its parent's: those of a key
+        that holds for every row, for with a NULL in another of its columns it would not."""
+        for key in self.standing_keys(table):
+            parent = self.tables.get(key.references) if key.references is not None else None
+            standing = self.standings.get(parent.qname) if parent is not None else None
+            columns = [table.column(name) for name in key.columns]
+            if parent is None or standing is None or standing.table_class is not TableClass.TENANT:
+                continue
+            if not any(column is None or self.may_be_null(table, column) for column in columns):
+                own = self.tenant_columns(parent)
+                pairs = zip(key.columns, key.referenced_columns, strict=True)
+                yield from (mine for mine, theirs in pairs if theirs in own)
 
     def kind(self, shown: str) -> str:
         """Return the kind of values of a type as the server prints it: text, int, uuid, bool, enum

@@ -1,0 +1,136 @@
+"""What triggers and rules write of a row to where it is no tenant's."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from validate_schema.pack import Facts
+from validate_schema.pack.model import TableClass
+from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.rights import is_guarded
+from validate_schema.pack.sql import plpgsql, syntax
+
+from ._access import may, sources
+
+_OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
+
+
+class Copy(NamedTuple):
+    """A table of no tenant that an app role may read and that something writes to. `of_row`: values of the
+    row at hand; else nothing, or what was read from tables of the tenants."""
+
+    table: cat.Table
+    of_row: bool
+
+
+class Rows(NamedTuple):
+    """The rows that a trigger or rule is given: their table, and what they are called."""
+
+    table: cat.Table
+    names: frozenset[str]
+
+    def told_by(self, node: syntax.Node, variables: frozenset[str], facts: Facts) -> bool:
+        """Tell whether an expression has a value of the row, or of a variable that has one. The key of a row
+        that all share tells nothing of the tenant."""
+        shared = {
+            column for key in self.table.foreign_keys if _is_shared(key, facts) for column in key.columns
+        }
+        for found in syntax.walk(node):
+            match found:
+                case syntax.Column(names=("", *names)) | syntax.Column(names=(*names,)):
+                    mine = names[0] in self.names and names[-1] not in shared
+                    told = names[0] in variables or mine
+                case syntax.Table(name=name):
+                    told = name in self.names
+                case syntax.Star(names=names):
+                    told = bool(self.names.intersection(names))
+                case _:
+                    told = False
+            if told:
+                return True
+        return False
+
+
+def _is_shared(key: cat.Constraint, facts: Facts) -> bool:
+    return key.references is not None and facts.class_of(key.references) not in _OWNED
+
+
+def variables_of(function: plpgsql.Function | None, rows: Rows, facts: Facts) -> frozenset[str]:
+    """Return the variables that are given values of the rows, directly or through others."""
+    given = [*_given(function)] if function is not None else []
+    found: frozenset[str] = frozenset()
+    while True:
+        more = {name for name, value in given if rows.told_by(value, found, facts)}
+        if more <= found:
+            return found
+        found |= more
+
+
+def _given(function: plpgsql.Function) -> Iterator[tuple[str, syntax.Node]]:
+    for node in syntax.walk(function):
+        match node:
+            case plpgsql.Declared(name=name, default=syntax.Node() as default):
+                yield name, default
+            case plpgsql.Assign(target=target, value=value) if target[0] not in ("new", "old"):
+                yield target[0], value
+            case plpgsql.Sql(statement=statement, into=into):
+                yield from ((target[0], statement) for target in into)
+            case plpgsql.Loop(targets=targets, query=query, values=values):
+                nodes = [*values, *([query] if query is not None else [])]
+                yield from ((target[0], value) for target in targets for value in nodes)
+
+
+def copies(
+    statements: Iterable[syntax.Node], rows: Rows, variables: frozenset[str], facts: Facts
+) -> list[Copy]:
+    """Return what statements write to tables of no tenant that an app role may read."""
+    found = []
+    for node in syntax.walk(*statements):
+        if not isinstance(node, (syntax.Insert, syntax.Update)) and not _merges(node):
+            continue
+        written = node.table if isinstance(node, (syntax.Insert, syntax.Update)) else _target(node)
+        told = any(rows.told_by(value, variables, facts) for value in _values(node))
+        found += [Copy(table, told) for table in _tables(written, facts) if readers(table, facts)]
+    return found
+
+
+def _merges(node: syntax.Node) -> bool:
+    return isinstance(node, syntax.Unknown) and node.kind == "MergeStmt"
+
+
+def _target(node: syntax.Node) -> syntax.Table:
+    return next(found for found in syntax.walk(node) if isinstance(found, syntax.Table))
+
+
+def _values(node: syntax.Node) -> Iterator[syntax.Node]:
+    """Yield what a statement puts into columns."""
+    match node:
+        case syntax.Insert(source=source, conflict=conflict):
+            yield from (part for part in (source, conflict) if part is not None)
+        case syntax.Update(sets=sets):
+            yield from sets
+        case _:
+            yield node
+
+
+def _tables(named: syntax.Table, facts: Facts) -> Iterator[cat.Table]:
+    """Yield the tables of no tenant that a name may mean, or that a view of the name is over."""
+    views = facts.views_by_name
+    names = [n for n in (*facts.tables_by_name, *views) if n.name == named.name]
+    for name in (n for n in names if named.schema in ("", n.schema)):
+        for below in views[name].depends_on if name in views else (name,):
+            table = facts.tables_by_name.get(below)
+            if table is not None and facts.class_of(below) not in _OWNED and not is_guarded(table, facts):
+                yield table
+
+
+def reads_tenants(function: cat.Function, facts: Facts) -> bool:
+    """Tell whether a function reads or writes tables of the tenants."""
+    return bool(sources(function.touches or (), facts))
+
+
+def readers(table: cat.Table, facts: Facts) -> tuple[str, ...]:
+    """Return who may read rows of the table: nobody where row security lets nobody in."""
+    shown = any(p.permissive and p.command in ("ALL", "SELECT") for p in table.policies)
+    if table.row_security and not shown:
+        return ()
+    return may(table.owner, table.grants, table.columns, facts, "SELECT")
