@@ -236,13 +236,13 @@ def _signature(function: cat.Function) -> str:
 def search_path(subject: Definer, facts: Facts) -> Flaw | None:
     """A SECURITY DEFINER function runs with the search path of its caller.
 
-    Examined: SECURITY DEFINER functions and procedures. Passes when the function sets search_path for
-    itself, to schemas in which no app role and not PUBLIC may create anything, with ``pg_temp`` at its
-    end. An error where they may: a view or operator of theirs would run with the owner's rights. Temporary
-    tables come first where the path does not name ``pg_temp``: that is told where the body names a table,
-    or nobody can say whether it does; undecided where a policy rests on the function, or it reaches
-    tenants' rows by what else it reads. Source: PostgreSQL documentation, CREATE FUNCTION, "Writing SECURITY DEFINER Functions
-    Safely".
+    Examined: SECURITY DEFINER functions and procedures. Passes when the function sets search_path for itself,
+    to schemas in which no app role and not PUBLIC may create anything, with ``pg_temp`` at its end. An error
+    where they may: a view or operator of theirs would run with the owner's rights. Temporary tables come first
+    where the path does not name ``pg_temp``: that is told where the body names a table, or nobody can say
+    whether it does; undecided where a policy rests on the function, or it reaches tenants' rows beside another
+    table.
+    Source: PostgreSQL documentation, CREATE FUNCTION, "Writing SECURITY DEFINER Functions Safely".
     """
     function = subject.function
     own = own_path(function)
@@ -300,8 +300,8 @@ def _borrowed_path(subject: Definer, path: str, facts: Facts) -> Flaw | None:
 
 
 def _decides_rows(function: cat.Function, facts: Facts) -> bool:
-    """Tell whether the isolation rests on what the function reads, or it reaches tenants' rows by what it
-    reads, and an app role can put another table there."""
+    """Tell whether the isolation rests on what the function reads, or it reaches tenants' rows beside another
+    table, and an app role can put one of its own there."""
     read = function.touches or ()
     rests = function.routine in relied_on(facts) or (len(read) > 1 and bool(sources(read, facts)))
     return rests and bool(temporary_makers(facts))

@@ -305,6 +305,52 @@ BODIES: Mapping[str, tuple[Keeps, str]] = {
     "a member where the rows are": (KEPT, "perform 1 from job j where is_mine(j.org_id);"),
     "among one's own": (KEPT, "perform 1 from job where org_id in (select my_orgs());"),
     "among everybody's": (OPEN, "perform 1 from job where org_id in (select every_org());"),
+    "a member that was found": (
+        KEPT,
+        f"perform 1 from seat where org_id = p and human_id = me(); if not found then raise exception 'no'; end if; {BY_P}",
+    ),
+    "another was found": (
+        UNCLEAR,
+        f"perform 1 from seat where org_id = p and human_id = me(); perform 1 from seat where org_id = {CTX};"
+        f" if not found then raise exception 'no'; end if; {BY_P}",
+    ),
+    "found before the parameter was another": (
+        UNCLEAR,
+        f"perform 1 from seat where org_id = p and human_id = me(); p := q; if not found then raise exception 'no'; end if; {BY_P}",
+    ),
+    "found in a branch": (
+        UNCLEAR,
+        "if q is null then perform 1 from seat where org_id = p and human_id = me(); end if;"
+        f" if not found then raise exception 'no'; end if; {BY_P}",
+    ),
+    "a flag": (
+        KEPT,
+        f"ok := exists (select 1 from seat where org_id = p and human_id = me()); if not ok then raise exception 'no'; end if; {BY_P} | ok boolean;",
+    ),
+    "a flag of a helper": (
+        KEPT,
+        f"select is_mine(p) into ok; if not ok then raise exception 'no'; end if; {BY_P} | ok boolean;",
+    ),
+    "a flag that was set again": (
+        UNCLEAR,
+        f"select is_mine(p) into ok; ok := true; if not ok then raise exception 'no'; end if; {BY_P} | ok boolean;",
+    ),
+    "a flag in a loop": (
+        UNCLEAR,
+        f"ok := is_mine(p); loop if not ok then raise exception 'no'; end if; {BY_P} p := q; end loop; | ok boolean;",
+    ),
+    "a count": (
+        KEPT,
+        f"select count(*) into n from seat where org_id = p and human_id = me(); if n = 0 then raise exception 'no'; end if; {BY_P} | n int;",
+    ),
+    "a count of something": (
+        UNCLEAR,
+        f"select count(*) into n from seat where org_id = p and human_id = me(); if n > 9 then raise exception 'no'; end if; {BY_P} | n int;",
+    ),
+    "a rank that is there": (
+        KEPT,
+        f"select rank into t from seat where org_id = p and human_id = me(); if t is null then raise exception 'no'; end if; {BY_P} | t text;",
+    ),
     "demanded": (KEPT, f"perform demand(p); {BY_P}"),
     "demanded of another": (OPEN, f"perform demand(q); {BY_P}"),
     "wished for": (OPEN, f"perform wish(p); {BY_P}"),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from ..sql import plpgsql as pl
 from ..sql import syntax as s
 from .blocks import Known, variable
+from .meanings import Meanings
 from .settle import Keeps
 from .statements import Result, Statements
 
@@ -31,10 +32,13 @@ class Flow:
         self.leaves: list[Known] = []
         self._learned = learned
         self._twice = twice  # names of several variables: nothing is known of them
+        self._locals = {"found"}
         self._veiled = False
+        self._meanings = Meanings()
 
     def run(self, function: pl.Function, known: Known) -> None:
         """Judge the function from `known` of its parameters on."""
+        self._locals |= {declared.name for declared in function.declared if declared.line}
         for declared in function.declared:
             if declared.query is not None:
                 self._see(self._judge(declared.query, known))
@@ -49,10 +53,14 @@ class Flow:
     def _all(self, nodes: tuple[s.Node, ...], known: Known) -> Known | None:
         """Return what is known after the statements, None where they never end."""
         here: Known | None = known
+        before = self._meanings.copy()
         for node in nodes:
             if here is None:
-                return None
+                break
             here = self._one(node, here)
+            if isinstance(node, (pl.If, pl.Loop, pl.Block)):
+                self._meanings.forget({"found", *assigned((node,))})
+        self._meanings = before
         return here
 
     def _one(self, node: s.Node, known: Known) -> Known | None:
@@ -65,18 +73,21 @@ class Flow:
                 return self._loop(node, known)
             case pl.Assign(target=target, value=value, part=part):
                 after = self._assign(target, value, known)
+                self._meanings.given(".".join(target), value)
                 return known.without(frozenset({".".join(target), target[0]})) if part else after
             case pl.Return() | pl.ReturnQuery() | pl.Raise() | pl.Exit():
                 return self._leave(node, known)
             case pl.Sql(statement=statement, into=into):
                 return self._sql(statement, into, known)
             case pl.Get(targets=targets):
+                self._meanings.forget({target[0] for target in targets})
                 return known.without(frozenset(target[0] for target in targets))
         self._see_all(node, known)
         return known
 
     def _sql(self, statement: s.Node, into: tuple[pl.Names, ...], known: Known) -> Known:
         result = self._see(self._judge(statement, known))
+        self._meanings.ran(statement, into, never_null=self.statements.never_null)
         known = self._learned(statement, known)
         if isinstance(statement, s.Unknown) and statement.kind == "CallStmt":  # what is INOUT gets a value
             args = (arg for call in s.children(statement) for arg in s.children(call))
@@ -116,16 +127,18 @@ class Flow:
         ends: list[Known | None] = []
         for branch in node.branches:
             self._see(self._judge_value(branch.condition, known))
-            self._veiled = self._veiled or self._asks(branch.condition, known)
-            ends.append(self._all(branch.body, self.statements.learn((branch.condition,), known)))
-            known = self.statements.learn(self._refuted(branch.condition, known), known)
+            condition = self._meanings.of(branch.condition)
+            self._veiled = self._veiled or self._asks(condition, known)
+            ends.append(self._all(branch.body, self.statements.learn((condition,), known)))
+            known = self.statements.learn(self._refuted(condition, known), known)
         ends.append(self._all(node.otherwise, known))
         return _met(ends)
 
     def _asks(self, condition: s.Node, known: Known) -> bool:
         """Tell whether a test may be one of who is asking."""
         queries = any(True for _ in s.subselects(condition))
-        asked = self.statements.builder.context.asks_who(condition)
+        named = {n.names[0] for n in s.walk(condition) if isinstance(n, s.Column)}
+        asked = self.statements.builder.context.asks_who(condition) or not named.isdisjoint(self._locals)
         sides = (n for n in s.walk(condition) if isinstance(n, (s.Call, s.Column)))
         return queries or asked or any(self.statements.holds(side, known)[0] for side in sides)
 
@@ -175,6 +188,7 @@ class Flow:
         for value in node.values:
             self._see(self._judge_value(value, before))
         result = self._see(self._judge(node.query, before)) if node.query is not None else None
+        self._meanings.forget({"found", *assigned((node,))})
         inside = self._into(node.targets, result.columns if result is not None else (), before)
         self._all(node.body, inside)
         return before.without(frozenset(target[0] for target in node.targets))
@@ -183,6 +197,8 @@ class Flow:
         after = self._all(node.body, known)
         changed = frozenset(assigned(node.body))
         ends = [after]
+        if node.handlers:
+            self._meanings.forget({"found", *changed})
         for handler in node.handlers:
             ends.append(self._all(handler.body, known.without(changed)))
         if node.label and any(isinstance(n, pl.Exit) and n.label == node.label for n in s.walk(*node.body)):
