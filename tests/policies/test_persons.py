@@ -259,6 +259,53 @@ def test_whoever_joins_by_another_role_is_in_by_his_own(bench: Bench) -> None:
         assert {j.reach for j in said if j.role == "app_user"} == {Reach.UNVERIFIED}
 
 
+OPEN_ENDED = {
+    "where a trigger may refuse it": """create policy j on member for update using (user_id = uid());
+    create function keep() returns trigger language plpgsql as $$ begin
+      if new.org_id <> old.org_id then raise exception 'no'; end if; return new; end $$;
+    create trigger keep before update on member for each row execute function keep();
+    grant select, update on member to app_user;""",
+    "where nobody is a member yet": """create function has_members(o uuid) returns boolean language sql stable security definer
+      set search_path = public, pg_temp as $$ select exists (select from member m where m.org_id = o) $$;
+    create policy j on member for insert with check (user_id = uid() and not has_members(org_id));
+    grant select, insert on member to app_user;""",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("script", OPEN_ENDED.values(), ids=OPEN_ENDED)
+def test_whether_a_person_may_join_is_left_open(bench: Bench, script: str) -> None:
+    with bench.open(script) as conn:
+        execute(conn, WORLD + SEES_OWN + script + policy(MINE))
+        said = analysis_of(conn).judgements
+
+        assert {j.reach for j in said if j.table.name == "doc"} == {Reach.UNVERIFIED}
+        assert Flow.JOIN not in {j.flow for j in said}
+
+
+def test_the_last_arguments_of_a_helper_have_their_defaults(bench: Bench) -> None:
+    helper = """create function has_role(org_id uuid, wanted text default null) returns boolean language sql stable security definer
+      set search_path = public, pg_temp as $$ select exists (select from member m where m.user_id = uid()
+      and m.org_id = has_role.org_id and (m.role = has_role.wanted or has_role.wanted is null)) $$;"""
+    with bench.open(helper) as conn:
+        bound = policy("has_role(org_id)", "with check (has_role(org_id, 'admin'))")
+        execute(conn, WORLD + SEES_OWN + READS + helper + bound)
+        said = analysis_of(conn).judgements
+
+        assert {j.reach for j in said if j.table.name == "doc"} == {Reach.SAFE}
+        assert not reaches(conn)
+
+
+def test_whoever_founds_a_tenant_takes_no_other(bench: Bench) -> None:
+    script = """create policy f on organization for insert with check (true);
+    create policy s on organization for select using (exists (select from member m where m.org_id = organization.id and m.user_id = uid()));
+    grant insert on organization to app_user;"""
+    with bench.open(script) as conn:
+        execute(conn, WORLD + SEES_OWN + READS + script + policy(MINE))
+        said = analysis_of(conn).judgements
+
+        assert {j.reach for j in said} <= {Reach.SAFE, Reach.CLOSED}
+
+
 def test_rows_of_ones_own_in_another_tenant_are_not_decided(bench: Bench) -> None:
     script = WORLD + SEES_OWN + READS + "create policy p on doc for select using (owner_id = uid());"
     with bench.open(script) as conn:

@@ -775,3 +775,64 @@ def test_a_detail_by_its_own_key_makes_no_root(conn: Connection) -> None:
     found = identify(read_catalog(conn), TenancyConfig(), today=TODAY)
 
     assert [level.root for level in found.levels] in ([QName("public", "firms")], [])
+
+
+UID = """create schema if not exists auth; create or replace function auth.uid() returns uuid language sql stable
+  as $$ select nullif(current_setting('request.jwt.claim.sub', true), '')::uuid $$;
+"""
+OF_PERSONS = {
+    "one person's only table": (
+        """create table todos (id bigint primary key, user_id uuid not null, task text);
+        create policy p on todos using ((select auth.uid()) = user_id);""",
+        (None, ("user_id",), "request.jwt.claim.sub"),
+    ),
+    "what hangs on one person's table": (
+        """create table boards (id uuid primary key, owner_id uuid not null);
+        create table cards (id uuid primary key, board_id uuid not null references boards);
+        create policy p on boards using (owner_id = auth.uid());
+        create policy p on cards using (exists (select 1 from boards b where b.id = cards.board_id and b.owner_id = auth.uid()));""",
+        (None, ("owner_id",), "request.jwt.claim.sub"),
+    ),
+    "a word that is no tenant's, by a helper": (
+        """create table rooms (id uuid primary key);
+        create table participants (room_id uuid not null references rooms, profile_id uuid not null, primary key (room_id, profile_id));
+        create table messages (id uuid primary key, room_id uuid not null references rooms, profile_id uuid not null);
+        create function is_in(room uuid) returns boolean language sql stable security definer as
+          $$ select exists (select 1 from participants where room_id = room and profile_id = auth.uid()) $$;
+        create policy r on rooms using (is_in(id)); create policy p on participants using (is_in(room_id));
+        create policy m on messages using (is_in(room_id) and profile_id = auth.uid());""",
+        ("rooms", ("room_id",), None),
+    ),
+    "a helper that is told who asks": (
+        """create table teams (id uuid primary key);
+        create table team_members (team_id uuid not null references teams, user_id uuid not null, primary key (team_id, user_id));
+        create table files (id uuid primary key, team_id uuid not null references teams);
+        create function teams_of(u uuid) returns setof uuid language sql stable security definer as
+          $$ select team_id from team_members where user_id = $1 $$;
+        create policy t on teams using (id in (select teams_of(auth.uid())));
+        create policy m on team_members using (user_id = auth.uid());
+        create policy f on files using (team_id in (select teams_of(auth.uid())));""",
+        ("teams", ("team_id",), None),
+    ),
+    "a table of details by its own key": (
+        """create table orgs (id uuid primary key);
+        create table members (org_id uuid not null references orgs, user_id uuid not null, primary key (org_id, user_id));
+        create table runs (id bigint primary key, org_id uuid not null references orgs);
+        create table run_details (id bigint primary key references runs, org_id uuid not null references orgs);
+        create function my_orgs() returns uuid[] language sql stable security definer as
+          $$ select coalesce(array_agg(org_id), '{}') from members where user_id = auth.uid() $$;
+        create policy o on orgs using (id = any (my_orgs())); create policy m on members using (org_id = any (my_orgs()));
+        create policy r on runs using (org_id = any (my_orgs())); create policy d on run_details using (org_id = any (my_orgs()));""",
+        ("orgs", ("org_id",), None),
+    ),
+}
+
+
+@pytest.mark.parametrize(("script", "found"), OF_PERSONS.values(), ids=OF_PERSONS)
+def test_tenants_of_persons_are_found(
+    conn: Connection, script: str, found: tuple[str | None, tuple[str, ...], str | None]
+) -> None:
+    tenancy = tenancy_of(conn, UID + script)
+    level = tenancy.levels[0]
+
+    assert (level.root.name if level.root else None, level.columns, tenancy.setting) == found

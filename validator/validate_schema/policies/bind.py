@@ -158,7 +158,7 @@ class Binder:
     def _there(self, scope: dict[str, Row], footing: str) -> tuple[Node, ...]:
         """Return that the rows which nothing says must be there are."""
         names = [f"{row.name} is there" for row in scope.values() if row.name.startswith(_APART)]
-        if footing != "free":
+        if footing not in ("free", "crowded"):
             return ()
         self.variables.update(dict.fromkeys(names, Variable("bool", nullable=False)))
         return tuple(Node("variable", value=(name, False)) for name in names)

@@ -244,6 +244,10 @@ _OWN_ROWS = (
     "not decided by the text: rows of another tenant pass where they name the person who asks, and nothing"
     " says that there are none"
 )
+_GUARDED = (
+    "not decided by the text: the policies let a person write himself into any tenant, and trigger {} may"
+    " refuse it"
+)
 _BADNESS = {Reach.CLOSED: 0, Reach.SAFE: 1, Reach.UNVERIFIED: 2, Reach.UNSAFE: 3}
 
 
@@ -284,11 +288,25 @@ class _Filter:
             found = self.owner.searches.answer(self.question, ways.own())
             if found.answer is Answer.YES and self.half == "using":
                 return Answered(Reach.UNVERIFIED, _OWN_ROWS, self._suspect())
+            if found.answer is Answer.YES and (guard := self._trigger_on_tenant()):
+                return Answered(Reach.UNVERIFIED, _GUARDED.format(guard), self._suspect())
         if found.answer is Answer.YES:
             return self._unsafe(found)
         if found.answer is Answer.UNDECIDED:
             return Answered(Reach.UNVERIFIED, self._stopped(found.why), self._suspect())
         return Answered(Reach.SAFE, "every branch binds the tenant")
+
+    def _trigger_on_tenant(self) -> str:
+        """Return the trigger that looks at the tenant of a row before it is written, "" without one."""
+        schema = self.owner.schema
+        columns = schema.tenant_columns(self.table)
+        for trigger in self.table.triggers:
+            before = trigger.timing == "before" and trigger.level == "row"
+            if before and self.command in trigger.events and trigger.enabled in ("origin", "always"):
+                functions = schema.functions.get(trigger.function.name, ())
+                if any(column in (f.body or "") for f in functions for column in columns):
+                    return trigger.name
+        return ""
 
     @cached_property
     def _ways(self) -> Ways:
