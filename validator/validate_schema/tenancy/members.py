@@ -24,6 +24,7 @@ class MemberReader:
         for name, nodes in bodies.items():
             if any(isinstance(node, s.Call) and node.name in self.lookups for node in nodes):
                 self.lookups.add(name)
+        self._nodes: dict[str, list[s.Node]] = {}
         self._known: dict[tuple[str, str], frozenset[str]] = {}
 
     def by_table(self, tables: Iterable[Table]) -> dict[QName, frozenset[str]]:
@@ -35,13 +36,21 @@ class MemberReader:
         return frozenset().union(*(self._read(text, table.name) for text in texts))
 
     def _read(self, text: str, table: str) -> frozenset[str]:
-        if (text, table) not in self._known:
-            try:
-                nodes = [*s.walk(read_expression(text))]
-            except Unreadable:
-                nodes = []
+        if text not in self._nodes:
+            self._nodes[text] = self._nodes_that_look_up(text)
+        nodes = self._nodes[text]
+        if nodes and (text, table) not in self._known:
             self._known[text, table] = frozenset(c for node in nodes for c in self._columns(node, table))
-        return self._known[text, table]
+        return self._known[text, table] if nodes else frozenset()
+
+    def _nodes_that_look_up(self, text: str) -> list[s.Node]:
+        """Return the nodes of a text; nothing where it reads no table, itself or by a function."""
+        try:
+            nodes = [*s.walk(read_expression(text))]
+        except Unreadable:
+            return []
+        names = {node.name for node in nodes if isinstance(node, s.Call)}
+        return nodes if names & self.lookups or any(isinstance(n, s.Table) for n in nodes) else []
 
     def _columns(self, node: s.Node, table: str) -> Iterator[str]:
         match node:
