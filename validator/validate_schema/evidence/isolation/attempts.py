@@ -1,65 +1,32 @@
 """The statements that are tried against one table, from the rows that are there."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
-from ...model.catalog import Constraint, QName, Table
+from ...model.catalog import Constraint, QName
 from ...model.tenancy import TableClass
-from ...sql.ident import quote_ident, quote_qname
+from ...sql.ident import quote_ident
 from ...sql.mentions import mentions
 from .attempt import Attempt
 from .hints import literals
-from .roles import Rights
+from .met_table import MetTable
 from .routes import copies, insertions, returning, upserts
-from .rows import FRESH, NOBODY, SPARE, A, B, Row, Rows, insert, literal, tid_of, tids, where
-from .seed import Seeder
-from .variety import Variant, live, named_tenants, variants
+from .rows import FRESH, NOBODY, SPARE, A, B, Row, insert, literal, tid_of, tids, where
+from .variety import Variant
 
-_TID = tid_of()
 _MOST_OWN = 8  # columns that hold what the session says of itself
 _MOST_SET = 3  # values of one column
 _MOST_PLACES = 3  # rows of one parent that inserted rows refer to
 
 
-@dataclass(frozen=True)
-class Target:
-    """One table as one role meets it. `shared`: rows without a tenant are everybody's here. `session` are
-    the statements by which a session of tenant A says who it is."""
-
-    seeder: Seeder
-    rows: Rows
-    rights: Rights
-    shared: bool
-    session: tuple[str, ...] = ()
-
-    @property
-    def table(self) -> Table:
-        return self.rows.table
-
-    @property
-    def sql(self) -> str:
-        return quote_qname(self.table.qname)
-
-    @property
-    def is_root(self) -> bool:
-        return self.seeder.facts.class_of(self.table.qname) is TableClass.ROOT
-
-    @property
-    def readable(self) -> str:
-        """Return the columns that the role may read, as a list in SQL; "" if none."""
-        return "*" if self.rights.whole else ", ".join(map(quote_ident, self.rights.select))
-
-    def everyone(self) -> list[Row]:
-        """Return A's rows and the foreign ones."""
-        return self.rows.of(A) + self.rows.foreign(self.shared)
-
-    # Attempts
+class Target(MetTable):
+    """The statements that are tried against a table."""
 
     def read(self, rows: list[Row]) -> list[Attempt]:
         """Return a SELECT of the rows; by the columns that may be read where that is not all of them."""
         shown = f"select * from {self.sql} where {self._keys(rows)}"
         if self.rights.whole or not self.rights.select:
-            said = f"select {_TID} from {self.sql}"
+            said = f"select {tid_of()} from {self.sql}"
             plain = Attempt(said, "reads", tids(rows), shown=shown, base=said)
             return [plain, *copies(self, rows)]
         columns = self.rights.select
@@ -82,7 +49,7 @@ class Target:
 
     def _texts(self, names: str, rows: list[Row]) -> frozenset[str]:
         wanted = tids(rows)
-        query = f"select {_TID}, row({names})::text from {self.sql}"
+        query = f"select {tid_of()}, row({names})::text from {self.sql}"
         return frozenset(t for tid, t in self.seeder.conn.execute(query.encode()) if tid in wanted)
 
     def insert(self, label: str, first: int = 0) -> list[Attempt]:
@@ -110,8 +77,8 @@ class Target:
     def variants(self) -> list[Variant]:
         """What to change in further rows: what policies look at, what they and views ask of a row, and who
         the session says it is in each column that policies name."""
-        asked = live(self.seeder, self.table)
-        found = [*variants(self.seeder, self.table), *([asked] if asked else []), *self._mine]
+        asked = self.seeder.variety.live(self.table)
+        found = [*self.seeder.variety.variants(self.table), *([asked] if asked else []), *self._mine]
         return list({tuple(v.items()): v for v in found}.values())
 
     @cached_property
@@ -146,11 +113,6 @@ class Target:
         made = [[*self.insert(x, 60), *self.insert_varied(x, 60)] for x in labels]
         return [a for attempts in made for a in attempts if not a.by_another_way]
 
-    @property
-    def named(self) -> list[str]:
-        """Return whose keys the policies that decide over the table's rows name."""
-        return named_tenants(self.seeder, self.table)
-
     def _insert_of(self, values: dict[str, str | None], count: str, label: str) -> Attempt:
         statement = insert(self.table.qname, values).replace(
             ") overriding system value values (", ") values (", 1
@@ -171,14 +133,6 @@ class Target:
         attempt = self._insert_of(kept, f"select count(*) from {self.sql}", B)
         clear = f"delete from {self.sql} where {self.seeder.owned_by(self.table.qname, B)}"
         return [replace(attempt, before=(clear,), again=None, label="inserts another tenant")]
-
-    def _held(self, column: str) -> bool:
-        return column in self.seeder.facts.held_levels.get(self.table.qname, {}).values()
-
-    def insertable(self) -> set[str]:
-        always = {c.name for c in self.rows.columns if c.identity == "a" or c.generated}
-        allowed = set(self.rights.insert) or {c.name for c in self.rows.columns}
-        return allowed - always
 
     def update(self, rows: list[Row]) -> list[Attempt]:
         """Return UPDATEs that touch the rows: of all rows at once, of theirs by key, through an upsert."""
@@ -201,12 +155,6 @@ class Target:
     def delete_only(self, rows: list[Row]) -> list[Attempt]:
         """Return DELETEs of each of these rows alone."""
         return [self.touching(f"delete from {self.sql}", "deletes", [r], self._keys([r])) for r in rows]
-
-    def touching(self, statement: str, label: str, rows: list[Row], condition: str = "") -> Attempt:
-        """Return an attempt that has reached the rows where they do not lie where they did."""
-        whole = f"{statement} where {condition}" if condition else statement
-        present = f"select {_TID} from {self.sql}"
-        return Attempt(whole, label, tids(rows), present=present, base=statement)
 
     def _set(self) -> list[str]:
         """Return UPDATEs of all rows that set one column to a constant: first one that nothing hangs on."""
@@ -239,26 +187,6 @@ class Target:
         changeable = [c for c in self._updatable() if c in self.rights.select] or self._updatable()
         column = quote_ident((changeable or [self.rows.columns[0].name])[-1])
         return f"update {self.sql} set {column} = {column}"
-
-    def _updatable(self) -> list[str]:
-        allowed = set(self.rights.update) or {c.name for c in self.rows.columns}
-        return [
-            c.name for c in self.rows.columns if c.name in allowed and not c.generated and c.identity != "a"
-        ]
-
-    def plain_column(self) -> str | None:
-        """Return a column that no key and no policy looks at."""
-        text = self.seeder.texts.own(self.table)
-        tied = self._keyed | {c for k in self.table.foreign_keys for c in k.columns}
-        plain = [c for c in self._updatable() if c not in tied and not self._held(c)]
-        return next((c for c in plain if c not in text), None)
-
-    @cached_property
-    def _keyed(self) -> set[str]:
-        """The columns that a row must not share with another."""
-        kinds = ("primary key", "unique", "exclusion")
-        keyed = {c for k in self.table.constraints if k.kind in kinds for c in k.columns}
-        return keyed | {c for i in self.table.indexes if i.unique for c in i.columns if c is not None}
 
     def delete(self, rows: list[Row]) -> list[Attempt]:
         found = [self.touching(f"delete from {self.sql}", "deletes", rows)]
@@ -355,32 +283,6 @@ class Target:
                     Attempt(statement, "refers to it from a row of its own, by UPDATE", count=count)
                 )
         return found[B], found[A]
-
-    def _keys(self, rows: list[Row]) -> str:
-        """Return a condition for these rows: by primary key where that is given, else by plain values."""
-        key = self.table.primary_key
-        names = set(key.columns) if key else set()
-        if not rows:
-            return "false"
-        if not names or not names <= set(rows[0].values) or not names <= set(self.rights.select or names):
-            names = {c.name for c in self.rows.columns if self._plain(c.type)} & set(rows[0].values)
-            names &= set(self.rights.select) or names
-        return " or ".join(
-            "(" + (where({c: r.values[c] for c in sorted(names)}) or "true") + ")" for r in rows
-        )
-
-    def _plain(self, oid: int) -> bool:
-        kind, _ = self.seeder.values.bottom(oid, -1)
-        return kind.kind == "e" or kind.name in (
-            "uuid",
-            "text",
-            "varchar",
-            "int2",
-            "int4",
-            "int8",
-            "bool",
-            "date",
-        )
 
 
 def _set(values: Variant) -> str:

@@ -73,7 +73,7 @@ class Keyed:
         return tuple(Tested(_name(t.function), t.place + 1, t.type) for t in passed)
 
     def _candidates(self) -> Iterator[_Tried]:
-        column = self.seeder.key_column
+        column = self.seeder.key_column(0)
         if column is None:
             return
         kind, _ = self.seeder.values.bottom(column.type, column.modifier)
@@ -134,14 +134,14 @@ class Keyed:
         return True
 
     def _made(self, many: int) -> list[str]:
-        column = self.seeder.key_column
+        column = self.seeder.key_column(0)
         assert column is not None, "nothing is tried without keys"
         made = (self.seeder.values.make(column.type, column.modifier, n) for n in range(1, many + 1))
         return list(dict.fromkeys(made))
 
     def _words(self, tried: _Tried) -> list[str]:
         """Return the words of the function that may be keys."""
-        column = self.seeder.key_column
+        column = self.seeder.key_column(0)
         return [w for w in literals(tried.text) if column is not None and self.seeder.fits(w, column)]
 
 

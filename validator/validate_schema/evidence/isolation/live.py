@@ -9,7 +9,7 @@ from ...model.tenancy import TableClass
 from ...model.wording import some
 from ...sql.ident import quote_ident, quote_literal, quote_qname
 from .context import ContextSetup, default_context
-from .repair import brief
+from .ground import brief
 
 if TYPE_CHECKING:
     import psycopg

@@ -6,20 +6,17 @@ The policies for SELECT apply to COPY … TO, and COPY … FROM is refused on a 
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from ...sql.ident import quote_ident, quote_idents
 from .attempt import Attempt
+from .met_table import MetTable
 from .rows import FRESH, A, Row, insert, tid_of, tids
-
-if TYPE_CHECKING:
-    from .attempts import Target
 
 _MOST_KEYS = 2
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
-def copies(target: "Target", rows: list[Row]) -> list[Attempt]:
+def copies(target: MetTable, rows: list[Row]) -> list[Attempt]:
     """Return COPY (query) TO and, where the table itself can be copied, COPY table TO."""
     held = target.rights
     columns = [c for c in target.rows.columns if not c.generated]
@@ -39,7 +36,7 @@ def copies(target: "Target", rows: list[Row]) -> list[Attempt]:
     return [replace(query, statement=f"copy {target.sql} ({shown}) to stdout"), query]
 
 
-def _lines(target: "Target", columns: str) -> list[tuple[str, str]]:
+def _lines(target: MetTable, columns: str) -> list[tuple[str, str]]:
     """Return each row's place with its line, as the superuser copies them."""
     statement = f"copy (select {tid_of()}, {columns} from {target.sql}) to stdout"
     with target.seeder.conn.cursor() as cursor, cursor.copy(statement.encode()) as copy:
@@ -49,7 +46,7 @@ def _lines(target: "Target", columns: str) -> list[tuple[str, str]]:
 
 
 def insertions(
-    target: "Target", plain: Attempt, values: dict[str, str | None], clear: Sequence[str]
+    target: MetTable, plain: Attempt, values: dict[str, str | None], clear: Sequence[str]
 ) -> list[Attempt]:
     """Return the INSERT with RETURNING and ON CONFLICT DO NOTHING, and the row as COPY … FROM takes it.
     `clear` makes room where a unique constraint would be in the way."""
@@ -76,7 +73,7 @@ def _escaped(text: str) -> str:
     return "".join(_ESCAPES.get(c, c) for c in text)
 
 
-def returning(target: "Target", attempts: Sequence[Attempt]) -> list[Attempt]:
+def returning(target: MetTable, attempts: Sequence[Attempt]) -> list[Attempt]:
     """Return the statements with what the role may read of the rows that they reach."""
     shown = target.readable
     if not shown:
@@ -84,7 +81,7 @@ def returning(target: "Target", attempts: Sequence[Attempt]) -> list[Attempt]:
     return [replace(a, statement=f"{a.statement} returning {shown}", base="") for a in attempts]
 
 
-def upserts(target: "Target", rows: list[Row]) -> list[Attempt]:
+def upserts(target: MetTable, rows: list[Row]) -> list[Attempt]:
     """Return INSERTs of A's row that meet one of the rows by a unique key: DO UPDATE and DO NOTHING."""
     column, held = target.plain_column(), target.rights
     if column is None or not rows or target.is_root or not (held.insert and held.update):
@@ -109,7 +106,7 @@ def upserts(target: "Target", rows: list[Row]) -> list[Attempt]:
     return found
 
 
-def _unique_keys(target: "Target", row: Row) -> list[tuple[str, ...]]:
+def _unique_keys(target: MetTable, row: Row) -> list[tuple[str, ...]]:
     """Return the unique keys that a row of A can share with the row: all their columns are given."""
     kinds = ("primary key", "unique")
     keys = sorted((c for c in target.table.constraints if c.kind in kinds), key=lambda c: c.kind)

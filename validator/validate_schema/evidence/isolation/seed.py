@@ -1,17 +1,14 @@
 """Rows for two tenants in every table, with foreign keys and triggers off."""
 
-import re
-from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...facts.facts import Facts
 from ...model.catalog import Constraint, QName, Table
-from ...model.tenancy import TableClass
 from ...sql.ident import quote_ident, quote_qname
-from . import repair
-from .hints import UUID
+from .ground import Ground, brief
 from .people import People
+from .repair import Repairs
 from .rows import (
     FRESH,
     LIVE,
@@ -28,23 +25,12 @@ from .rows import (
     literal,
     sibling,
 )
-from .tenant_keys import Keys, find_keys, key_column
-from .texts import Texts
-from .values import Values
-from .variety import Variant, live, named_tenants, variants
+from .tenant_keys import find_keys
+from .variety import Variety
 
 if TYPE_CHECKING:
     import psycopg
 
-_COLUMNS = """
-select n.nspname, c.relname, a.attname, a.atttypid::int8, a.atttypmod, a.attnotnull, a.attgenerated <> '',
-       a.attidentity::text, pg_catalog.format_type(a.atttypid, a.atttypmod)
-from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
-join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-where c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped
-  and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
-order by 1, 2, a.attnum
-"""
 _LONGEST_WAY = 64  # tables to the owner that a condition goes by: the server nests no deeper for long
 Planned = tuple[str, int, dict[str, str | None] | None]  # whose, its number, what is varied
 
@@ -62,29 +48,19 @@ class _Cell(NamedTuple):
         return self.table, self.column.name, self.label, self.number
 
 
-class Seeder:
+class Seeder(Ground):
     """Makes the rows and inserts them. `keys` holds each level's tenant keys by label."""
 
     def __init__(self, conn: "psycopg.Connection[Any]", facts: Facts, user: str | None = None) -> None:
-        self.conn = conn
-        self.facts = facts
-        self.people = People(facts, self, user)
-        self.values = Values.read(conn)
-        self.settled: set[tuple[int, int]] = set()
-        self.readable: dict[tuple[int, int, str], bool] = {}
-        self.patterns: dict[tuple[QName, str], str] = {}
-        self.omitted: set[tuple[QName, str]] = set()
-        self._columns = self._read_columns()
-        self.texts = Texts(facts)
-        self.lives: dict[QName, Variant] = {}
-        self.varied: dict[QName, list[Variant]] = {}
+        super().__init__(conn, facts)
+        self.people = People(self, lambda table, column, label: self.cell(table, column, label, 0), user)
+        self.variety = Variety(self)
+        self._repairs = Repairs(self)
         self._made: dict[tuple[QName, str, str, int], str | None] = {}
         self._count: dict[tuple[QName, str], int] = {}
         self._place = {t.qname: i for i, t in enumerate(facts.catalog.tables)}
-        self._keys_of: dict[QName, dict[str, tuple[Constraint, str]]] = {}
         self._siblings: dict[QName, tuple[str, ...]] = {}
         self.seeded: dict[QName, Rows] = {}
-        self.keys: Keys = {}
 
     def seed(self) -> dict[QName, Rows]:
         """Insert rows into every table, parents first as far as cycles allow."""
@@ -96,38 +72,6 @@ class Seeder:
             self._fill(rows)
         self.conn.execute("set local session_replication_role = origin")
         return self.seeded
-
-    def columns_of(self, table: QName) -> tuple[Column, ...]:
-        return self._columns.get(table, ())
-
-    @property
-    def places(self) -> Mapping[QName, int]:
-        """The tables that rows are made in, each with its place among all."""
-        return self._place
-
-    @property
-    def key_column(self) -> Column | None:
-        """The column that holds the keys of the first level's tenants."""
-        return key_column(self, 0)
-
-    def fits(self, text: str, column: Column) -> bool:
-        """Tell whether the column takes the text as a value that stays what it is."""
-        kind, _ = self.values.bottom(column.type, column.modifier)
-        if kind.name == "uuid" and not UUID.fullmatch(text):
-            return False
-        if kind.category == "N" and not re.fullmatch(r"\d{1,9}", text):
-            return False
-        return self.takes(text, column)
-
-    def takes(self, text: str, column: Column) -> bool:
-        """Tell whether the server reads the text as a value of the column's type."""
-        return repair.casts(self.conn, text, column.type_text)
-
-    def _read_columns(self) -> dict[QName, tuple[Column, ...]]:
-        found: dict[QName, list[Column]] = {}
-        for schema, name, *rest in self.conn.execute(_COLUMNS.encode()):
-            found.setdefault(QName(schema, name), []).append(Column(*rest))
-        return {name: tuple(columns) for name, columns in found.items()}
 
     def _in_order(self) -> list[Table]:
         tables = {t.qname: t for t in self.facts.catalog.tables if t.kind != "foreign" and t.parent is None}
@@ -169,7 +113,7 @@ class Seeder:
         for level, name in held.items():
             if name == column.name and level in self.keys:
                 return None if label == NOBODY else self.keys[level].get(label)
-        if label == NOBODY and column.name in self._owner_columns(table):
+        if label == NOBODY and column.name in self.owner_columns(table):
             return None
         reference = self.reference(table, column.name)
         found = self._parents(*reference, cell) if reference is not None else None
@@ -185,16 +129,6 @@ class Seeder:
         if pattern is not None:
             return pattern.replace("{n}", str(n))
         return self.values.make(column.type, column.modifier, n)
-
-    def reference(self, table: QName, column: str) -> tuple[Constraint, str] | None:
-        """Return the foreign key that the column stands in, and the column that it refers to."""
-        if table not in self._keys_of:
-            found: dict[str, tuple[Constraint, str]] = {}
-            for key in sorted(self.facts.tables_by_name[table].foreign_keys, key=lambda k: -len(k.columns)):
-                for own, target in zip(key.columns, key.referenced_columns, strict=False):
-                    found.setdefault(own, (key, target))
-            self._keys_of[table] = found
-        return self._keys_of[table].get(column)
 
     def _parents(self, key: Constraint, column: str, cell: _Cell) -> str | _Cell | None:
         parent, (child, _, label, number) = key.references, cell
@@ -219,28 +153,23 @@ class Seeder:
 
     # Rows
 
-    def usable(self, table: QName) -> list[Column]:
-        """Return the columns that are given a value."""
-        columns = self._columns.get(table, ())
-        return [c for c in columns if not c.generated and (table, c.name) not in self.omitted]
-
     def row(self, table: QName, label: str, number: int, varied: dict[str, str | None] | None = None) -> Row:
         """Return a row, not inserted."""
         values = {c.name: self.cell(table, c, label, number) for c in self.usable(table)}
         if number == LIVE or table in self.facts.level_of_root:
-            values |= live(self, self.facts.tables_by_name[table])
+            values |= self.variety.live(self.facts.tables_by_name[table])
         return Row(label, number, values | (varied or {}))
 
     def _fill(self, rows: Rows) -> None:
         name = rows.name
-        repair.settle_types(self, rows)
+        self._repairs.settle_types(rows)
         labels = [A, B]
         planned: list[Planned] = [(label, n, None) for n in (0, 1, SPARE) for label in labels]
         if name in self.facts.level_of_root:
             planned = [(label, 0, None) for label in labels]
         else:
-            found = variants(self, rows.table)
-            owners = [*labels, *named_tenants(self, rows.table)]
+            found = self.variety.variants(rows.table)
+            owners = [*labels, *self.variety.named_tenants(rows.table)]
             owners += [NOBODY] if self._may_lack_tenant(rows.table) else []
             planned += [(label, 3 + i, v) for i, v in enumerate(found) for label in owners]
         numbers = (0,) if name in self.facts.level_of_root else (0, SPARE)
@@ -276,17 +205,9 @@ class Seeder:
 
     def _may_lack_tenant(self, table: Table) -> bool:
         own = self.facts.tenant_column(table)
-        names = self._owner_columns(table.qname) or ({own} if own else set())
+        names = self.owner_columns(table.qname) or ({own} if own else set())
         columns = [c for c in self._columns.get(table.qname, ()) if c.name in names]
         return bool(columns) and not any(c.not_null for c in columns)
-
-    def _owner_columns(self, table: QName) -> set[str]:
-        """Return the columns by which an inherited table hangs from its owner."""
-        standing = self.facts.standings.get(table)
-        if standing is None or standing.table_class is not TableClass.INHERITED or not standing.path:
-            return set()
-        keys = self.facts.tables_by_name[table].foreign_keys
-        return {c for k in keys if k.references == standing.path[0] for c in k.columns}
 
     def _insert_all(self, rows: Rows, made: list[Row]) -> bool:
         import psycopg
@@ -319,9 +240,9 @@ class Seeder:
                         f"{statement} returning tableoid::int8, ctid::text".encode()
                     ).fetchone()
             except psycopg.Error as error:
-                if varied is not None or not repair.mend(self, rows, row, error):
+                if varied is not None or not self._repairs.mend(rows, row, error):
                     if varied is None and label in (A, B) and number == 0:
-                        rows.failed = repair.brief(error)
+                        rows.failed = brief(error)
                     return
                 self.forget(rows.name)
                 continue
@@ -335,15 +256,6 @@ class Seeder:
         """Make the values of rows that are not inserted anew."""
         kept = {(r.label, r.number) for r in self.seeded[table].rows}
         self._made = {p: v for p, v in self._made.items() if p[0] != table or (p[2], p[3]) in kept}
-
-    def binds(self, table: Table, column: Column) -> bool:
-        held = self.facts.held_levels.get(table.qname, {}).values()
-        return column.name in held or self.reference(table.qname, column.name) is not None
-
-    def tells_owner(self, table: QName, column: str) -> bool:
-        """Tell whether the column says whose a row is, by itself or by the parent that it leads to."""
-        held = self.facts.held_levels.get(table, {}).values()
-        return column in held or column in self._owner_columns(table)
 
     # SQL about rows
 

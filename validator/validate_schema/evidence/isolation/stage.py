@@ -8,7 +8,7 @@ from ...model.catalog import QName
 from ...sql.ident import quote_ident, quote_literal, quote_qname
 from .attempt import Answer, Attempt
 from .batch import together
-from .repair import brief
+from .ground import brief
 from .rows import literal
 
 if TYPE_CHECKING:

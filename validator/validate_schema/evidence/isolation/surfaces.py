@@ -13,6 +13,7 @@ from ...model.isolation import AppRole, Cell, Outcome, Probe
 from ...model.tenancy import TableClass
 from ...sql.ident import quote_ident, quote_literal, quote_qname
 from .gaps import Gaps
+from .ground import casts
 from .roles import Rights, rights_of
 from .rows import B
 from .seed import Seeder
@@ -176,6 +177,4 @@ def _type_name(seeder: Seeder, oid: int) -> str:
 
 
 def _reads(seeder: Seeder, value: str, oid: int) -> bool:
-    from .repair import casts
-
     return casts(seeder.conn, value, _type_name(seeder, oid))

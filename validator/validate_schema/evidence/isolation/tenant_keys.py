@@ -1,13 +1,10 @@
 """The keys of the made-up tenants, on every level of tenancy."""
 
 import re
-from typing import TYPE_CHECKING
 
+from .ground import Ground
 from .hints import SETTING, UUID, distances, literals
 from .rows import MALFORMED, OTHERS, A, B, Column, sibling
-
-if TYPE_CHECKING:
-    from .seed import Seeder
 
 _CAST = re.compile(r'\b(\w+)"?\)?(?:::text\)?)?::(?:bigint|integer|smallint|numeric)\b')
 Keys = dict[int, dict[str, str]]  # by level, then by whose they are
@@ -24,20 +21,20 @@ _KEYS = {  # by the kind of type; text ones share a prefix, which a LIKE falls f
 }
 
 
-def find_keys(seeder: "Seeder") -> Keys:
+def find_keys(ground: Ground) -> Keys:
     """Return each level's keys: of A, of B, of tenants that policies name, and of A's sub-tenants besides
     the one that its session works for (`rows.sibling`)."""
     found: Keys = {}
-    named = _named_tenants(seeder)
-    levels = range(len(seeder.facts.tenancy.levels))
+    named = _named_tenants(ground)
+    levels = range(len(ground.facts.tenancy.levels))
     for i in levels:
-        column = key_column(seeder, i)
+        column = ground.key_column(i)
         if column is None:
             continue
-        kind, (a, b, other) = _keys_for(seeder, column)
+        kind, (a, b, other) = _keys_for(ground, column)
         found[i] = {A: a, B: b}
         taken = (a, b, other, *MALFORMED)
-        others = [t for t in named if t not in taken and _is_of(kind, t) and seeder.fits(t, column)]
+        others = [t for t in named if t not in taken and _is_of(kind, t) and ground.fits(t, column)]
         found[i] |= dict(zip(OTHERS, others, strict=False))
         found[i] |= {sibling(n): a if i < n else other for n in levels[1:]}
     return found
@@ -50,50 +47,40 @@ def _is_of(kind: str, text: str) -> bool:
     return kind != "number" or re.fullmatch(r"\d{1,9}", text) is not None
 
 
-def key_column(seeder: "Seeder", index: int) -> Column | None:
-    level = seeder.facts.tenancy.levels[index]
-    if level.root is not None:
-        return next((c for c in seeder.columns_of(level.root) if c.name == level.key), None)
-    for table, held in seeder.facts.held_levels.items():
-        if index in held:
-            return next((c for c in seeder.columns_of(table) if c.name == held[index]), None)
-    return None
-
-
-def _keys_for(seeder: "Seeder", column: Column) -> tuple[str, tuple[str, str, str]]:
+def _keys_for(ground: Ground, column: Column) -> tuple[str, tuple[str, str, str]]:
     """Return the kind of the keys, "" where it is that of no text, and three of them."""
-    for name in _kinds(seeder, column):
-        if all(seeder.fits(key, column) for key in _KEYS[name]):
+    for name in _kinds(ground, column):
+        if all(ground.fits(key, column) for key in _KEYS[name]):
             return name, _KEYS[name]
-    a, b, other = (seeder.values.make(column.type, column.modifier, n) for n in (1, 2, 3))
+    a, b, other = (ground.values.make(column.type, column.modifier, n) for n in (1, 2, 3))
     return "", (a, b, other)
 
 
-def _kinds(seeder: "Seeder", column: Column) -> tuple[str, ...]:
-    kind, modifier = seeder.values.bottom(column.type, column.modifier)
+def _kinds(ground: Ground, column: Column) -> tuple[str, ...]:
+    kind, modifier = ground.values.bottom(column.type, column.modifier)
     if kind.name == "uuid":
         return ("uuid",)
     if kind.category == "N":
         return ("number",)
     if 4 < modifier < 12:
         return ("short",)
-    texts = [seeder.texts.own(t) for t in seeder.facts.tables if t.policies]
+    texts = [ground.texts.own(t) for t in ground.facts.tables if t.policies]
     if any("uuid" in text for text in texts):
         return ("uuid", "text", "number")
-    names = {n for held in seeder.facts.held_levels.values() for n in held.values()}
+    names = {n for held in ground.facts.held_levels.values() for n in held.values()}
     cast = any(m[1] in names for text in texts for m in _CAST.finditer(text))
     return ("number", "text", "uuid") if cast else ("text", "uuid", "number")
 
 
-def _named_tenants(seeder: "Seeder") -> list[str]:
+def _named_tenants(ground: Ground) -> list[str]:
     """Return the literals of policies and of the functions they call: one may be a tenant's key. First
     those that stand nearest to a tenant column or to the tenant's setting; not those that another setting
     stands nearer to: they are its words."""
-    facts = seeder.facts
+    facts = ground.facts
     names = {name for held in facts.held_levels.values() for name in held.values()}
     names |= {facts.tenancy.setting} if facts.tenancy.setting else set()
     found: dict[str, int] = {}
-    for text in sorted({seeder.texts.own(t) for t in facts.tables if t.policies}):
+    for text in sorted({ground.texts.own(t) for t in facts.tables if t.policies}):
         words = literals(text)
         elsewhere = distances(text, set(SETTING.findall(text)) - names, words)
         for word, far in distances(text, names, words).items():
