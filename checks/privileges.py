@@ -110,7 +110,8 @@ def truncate(subject: TableRole, facts: Facts) -> Flaw | None:
 
     Examined: roots, tenant and inherited tables and their partitions × app roles, with what the role holds
     itself or through roles whose rights it has; REFERENCES on single columns counts. An error for TRUNCATE
-    and TRIGGER. A warning for REFERENCES and MAINTAIN (PostgreSQL 17), which take and show no rows; and for
+    and TRIGGER, and for REFERENCES where the role may create tables: their keys tell which rows exist, and keep
+    them from being deleted. A warning for REFERENCES else, for MAINTAIN (PostgreSQL 17), and for
     every one of them where the platform lets nobody send statements of their own as the role (Supabase: ``anon``,
     ``authenticated``). What it holds as owner is BYP002's, what PUBLIC holds is BYP008's, what comes with a role that
     BYP001 reports is mended there.
@@ -122,7 +123,10 @@ def truncate(subject: TableRole, facts: Facts) -> Flaw | None:
         return None
     words = sorted({p.word for _, p in given})
     sources = sorted({g for g, _ in given} - {role})
-    harmful = any(word in DESTRUCTIVE for word in words) and sends_statements(role, facts.catalog)
+    reaches = any(word in DESTRUCTIVE for word in words) or (
+        "REFERENCES" in words and _may_create(role, facts)
+    )
+    harmful = reaches and sends_statements(role, facts.catalog)
     return Flaw(
         message=f"App role {role} holds {listed(words)} on {facts.show(table.qname)}, which no policy restrains",
         expected="at most SELECT, INSERT, UPDATE and DELETE",
@@ -134,6 +138,15 @@ def truncate(subject: TableRole, facts: Facts) -> Flaw | None:
             lock=NO_LOCK,
         ),
     )
+
+
+def _may_create(role: str, facts: Facts) -> bool:
+    """Tell whether the role may create tables, in some schema or in one that it makes."""
+    rights = facts.grantees_of(role)
+    database = facts.catalog.database
+    given = [g for schema in facts.catalog.schemas for g in schema.grants]
+    given += database.grants if database else ()
+    return any(g.grantee in rights and "CREATE" in g.privileges for g in given)
 
 
 @check(
@@ -212,7 +225,9 @@ def schema_create(subject: SchemaRole, facts: Facts) -> Flaw | None:
     Examined: schemas on an app role's search path (its own setting, else the database's, else ``"$user"``,
     ``public`` and the default schema), and on the paths that other roles have of their own, × the app roles, and
     × PUBLIC; without an app role, PUBLIC alone. PUBLIC may create in ``public`` by default in databases made
-    before PostgreSQL 15. A path set by the app itself is not known here. A schema that BYP002 or BYP014 says an
+    before PostgreSQL 15. An error where a role that no
+    policy binds, or an owner, has the schema on a path of its own: it runs what the app put there. A path set by
+    the app itself is not known here. A schema that BYP002 or BYP014 says an
     app role owns is left to these. Source: PostgreSQL documentation, "The Schema Search Path".
     """
     schema, role = subject.schema, subject.role
@@ -233,6 +248,7 @@ def schema_create(subject: SchemaRole, facts: Facts) -> Flaw | None:
     return Flaw(
         message=f"{role if role == 'PUBLIC' else f'App role {role}'} may CREATE in schema {schema.name}{searched}",
         expected="no CREATE for app roles and PUBLIC",
+        severity=Severity.ERROR if any(_has_more(other, facts) for other in subject.searched_by) else None,
         observed=f"owner {schema.owner}" if owned else f"CREATE granted to {', '.join(givers)}",
         remedy=Remedy(
             steps=tuple(
@@ -244,6 +260,12 @@ def schema_create(subject: SchemaRole, facts: Facts) -> Flaw | None:
             lock=NO_LOCK,
         ),
     )
+
+
+def _has_more(role: str, facts: Facts) -> bool:
+    """Tell whether what runs as the role reaches rows that the policies keep from others."""
+    owns = facts.tenancy.identified and bool(estates(facts).get(role))
+    return owns or facts.memberships.bypasses(role)
 
 
 def _told_as_owner(schema: cat.Schema, facts: Facts) -> bool:

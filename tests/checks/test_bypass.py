@@ -456,7 +456,7 @@ def test_a_schema_on_the_path_of_another_role_counts(settings: tuple[str, ...], 
 
     assert (
         said(schema_create, world(schemas=(staging,), roles=roles))
-        == ["warning: App role app_user may CREATE in schema staging, which nightly searches too"] * found
+        == ["error: App role app_user may CREATE in schema staging, which nightly searches too"] * found
     )
 
 
@@ -666,3 +666,31 @@ def test_a_bypassing_role_that_was_granted_without_set_cannot_be_become(
     assert said(app_role_privileged, facts_of(conn, INTEGERS)) == [
         "error: app_user as admin has BYPASSRLS: the app role app_user may SET ROLE to admin"
     ]
+
+
+def test_a_path_of_a_role_that_is_bound_too_is_a_warning() -> None:
+    staging = Schema("staging", "app_owner", (grant("app_user", "CREATE", "USAGE"),))
+    roles = (app(), OWNER, Role("peer", login=True, settings=("search_path=staging",)))
+    facts = world(schemas=(staging,), roles=roles)
+
+    assert [m.partition(":")[0] for m in said(schema_create, facts)] == ["warning"]
+
+
+@pytest.mark.parametrize(
+    ("schemas", "severity"),
+    [
+        pytest.param((), "warning", id="nowhere to create"),
+        pytest.param(
+            (Schema("mine", "app_user", (grant("app_user", "CREATE"),)),), "error", id="its own schema"
+        ),
+        pytest.param(
+            (Schema("public", "app_owner", (grant("PUBLIC", "CREATE"),)),), "error", id="everybody's"
+        ),
+    ],
+)
+def test_references_tell_which_rows_exist_where_tables_can_be_made(
+    schemas: tuple[Schema, ...], severity: str
+) -> None:
+    facts = world(tenant_table(grants=(grant("app_user", "REFERENCES"),)), schemas=schemas)
+
+    assert [m.partition(":")[0] for m in said(truncate, facts)] == [severity]
