@@ -259,6 +259,37 @@ def test_whoever_joins_by_another_role_is_in_by_his_own(bench: Bench) -> None:
         assert {j.reach for j in said if j.role == "app_user"} == {Reach.UNVERIFIED}
 
 
+ASKED = "exists (select from member m where m.org_id = o and m.user_id = uid() and m.role = 'accepted')"
+REQUESTS = {
+    "a request that nobody accepted": ("create policy j on member for insert with check (user_id = uid() and role = 'asked');", "insert", Reach.SAFE),
+    "a request of any kind": ("create policy j on member for insert with check (user_id = uid());", "insert", Reach.UNVERIFIED),
+    "a request that he accepts himself": ("create policy j on member for insert with check (user_id = uid() and role = 'asked');"
+    "create policy u on member for update using (user_id = uid());", "insert, update (role)", Reach.UNVERIFIED),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("script", "grant", "reach"), REQUESTS.values(), ids=REQUESTS)
+def test_only_memberships_that_count_join(bench: Bench, script: str, grant: str, reach: Reach) -> None:
+    helper = IS_MEMBER.format("sql", f"select {ASKED}")
+    with bench.open(script) as conn:
+        execute(conn, WORLD + SEES_OWN + script + f"grant select, {grant} on member to app_user;")
+        execute(conn, helper + policy("is_member(org_id)"))
+        said = analysis_of(conn).judgements
+        assert {j.reach for j in said if j.table.name == "doc"} == {reach}
+        assert (Flow.JOIN in {j.flow for j in said}) == (reach is not Reach.SAFE)
+
+        execute(conn, ROWS)
+        conn.execute("set local role app_user")
+        conn.execute(f"set local app.user_id = '{ME}'")
+        role = "asked" if "'asked'" in script else "accepted"
+        conn.execute(f"insert into member values ('{B}', '{ME}', '{role}')")
+        if "update" in grant:
+            conn.execute("update member set role = 'accepted'")
+        assert bool(conn.execute("select 1 from doc where org_id = %s", (B,)).fetchall()) == (
+            reach is not Reach.SAFE
+        )
+
+
 OPEN_ENDED = {
     "where a trigger may refuse it": """create policy j on member for update using (user_id = uid());
     create function keep() returns trigger language plpgsql as $$ begin

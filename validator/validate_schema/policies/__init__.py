@@ -31,7 +31,7 @@ def analyse(catalog: Catalog, tenancy: Tenancy) -> Analysis:
     from .world import Schema
 
     schema = Schema(catalog, tenancy)
-    schema.learn(principals(schema))
+    schema.learn(*principals(schema))
     tables = sorted((t for t in catalog.tables if _guarded(t, schema)), key=lambda t: t.qname)
     all_roles = Roles.of(catalog)
     askers = Askers(schema, all_roles, tables)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..model.catalog import QName, Table
 from ..model.tenancy import TableClass
 from ..sql.tree import FALSE, ROW, SELECTS, TRUE, Node, Relation, conjuncts, every, opaque, some, walk
-from .claims import exactly
+from .claims import exactly, of_the_row_alone
 from .world import Schema
 
 TENANT = "tenant"
@@ -55,7 +55,8 @@ class Binder:
         self.undecided: list[str] = []
         self.reads: list[QName] = []
         self.members: list[Node] = []  # sub-selects over the memberships of the person who asks
-        self.rests: set[QName] = set()  # tables that are taken not to tie who asks to the tenant of the row
+        # Tables, with a condition on their rows, that are taken not to tie who asks to the tenant of the row.
+        self.rests: set[tuple[QName, Node]] = set()
         self.row = self._row(table, "row")
         self._open: tuple[QName, ...] = (table.qname,)
         self._count = 0
@@ -184,7 +185,7 @@ class Binder:
                 continue
             keys = self._tenants_of(scope[relation.alias], relation.alias, parts, scopes)
             if keys:
-                self.rests.add(table.qname)
+                self.rests.add((table.qname, of_the_row_alone(parts, relation.alias)))
                 self.variables.setdefault(TENANT, Variable("other", nullable=False))
                 here = Node("variable", value=(TENANT, False))
                 found.append(some(tuple(Node("distinct", (key, here)) for key in keys)))

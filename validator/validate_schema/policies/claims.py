@@ -5,9 +5,26 @@ from typing import NamedTuple
 from ..model.principals import Variable
 from ..sql.parse import parse
 from ..sql.settings import claim_setting
-from ..sql.tree import Node
+from ..sql.tree import ROW, Node, every, walk
 
 ROLE_CLAIM = Variable("request.jwt.claims", ("role",))  # the database's role, as PostgREST knows it
+_PLAIN = frozenset(
+    [
+        "and",
+        "or",
+        "not",
+        "compare",
+        "distinct",
+        "null",
+        "is",
+        "any",
+        "all",
+        "array",
+        "cast",
+        "const",
+        "column",
+    ]
+)
 _END, _STEP = ("operator ->>", "operator #>>"), ("operator ->", "operator #>")
 _EXTRACT = ("jsonb_extract_path_text", "json_extract_path_text")
 _SAME = frozenset({"lower", "upper", "btrim", "ltrim", "rtrim"})  # who it is stays told
@@ -158,3 +175,21 @@ def identity(node: Node) -> Node:
 
 def _alike(nodes: list[Node]) -> bool:
     return all((node.op, node.value) == (nodes[0].op, nodes[0].value) for node in nodes)
+
+
+def of_the_row_alone(parts: tuple[Node, ...], alias: str) -> Node:
+    """Return what conditions ask of a relation's own row and of nothing else, as a condition on the row:
+    ``status = 'accepted'``."""
+    return every(tuple(_as_row(part, alias) for part in parts if _is_alone(part, alias)))
+
+
+def _is_alone(part: Node, alias: str) -> bool:
+    nodes = list(walk(part))
+    columns = [node for node in nodes if node.op == "column"]
+    plain = all(node.op in _PLAIN for node in nodes)
+    return bool(columns) and plain and all(column.value[0] == alias for column in columns)
+
+
+def _as_row(node: Node, alias: str) -> Node:
+    value = (ROW, node.value[1]) if node.op == "column" and node.value[0] == alias else node.value
+    return Node(node.op, tuple(_as_row(arg, alias) for arg in node.args), value)

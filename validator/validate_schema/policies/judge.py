@@ -49,12 +49,15 @@ class Answered(NamedTuple):
     example: tuple[tuple[str, str | None], ...] = ()
 
 
+Rest = tuple[QName, Node]  # a table of memberships, and which of its rows count
+
+
 class Joining(NamedTuple):
     """Why a person may write himself into any tenant by a table, "" where he may not as long as nobody can by
     the tables that this `rests` on."""
 
     why: str
-    rests: frozenset[QName] = frozenset()
+    rests: frozenset[Rest] = frozenset()
 
 
 class Who(NamedTuple):
@@ -76,7 +79,7 @@ class Judge:
         self._known: dict[object, Answered] = {}
         known = [r for r in schema.tenancy.app_roles if r in roles.by_name] or [PUBLIC]
         self.guises = dict.fromkeys(name for role in known for name in askers.disguises(role))
-        self._joinable: dict[tuple[QName, str], Joining] = {}
+        self._joinable: dict[tuple[Rest, str], Joining] = {}
         self._columns: dict[tuple[str, ...], frozenset[str] | None] = {}
 
     def judge(self, table: Table, role: str) -> list[Judgement]:
@@ -184,43 +187,43 @@ class Judge:
         policies = self.applicable(table, role, "SELECT")
         return self.joined(policies, "using")
 
-    def joinable(self, name: QName, role: str) -> str:
-        """Return why a person may make himself a member by a row of that table, or of one that its policies
-        rest on; "" where he cannot."""
-        found = sorted(closure((name,), lambda table: self._joining(table, role).rests))
-        return next((why for table in found if (why := self._joining(table, role).why)), "")
+    def joinable(self, name: QName, counts: Node, role: str) -> str:
+        """Return why a person may make himself a member by a row of that table that counts, or of one that
+        its policies rest on; "" where he cannot."""
+        found = closure(((name, counts),), lambda rest: self._joining(rest, role).rests)
+        reasons = sorted(self._joining(rest, role).why for rest in found)
+        return next(filter(None, reasons), "")
 
-    def _joining(self, name: QName, role: str) -> "Joining":
-        key = (name, role)
+    def _joining(self, rest: Rest, role: str) -> "Joining":
+        key = (rest, role)
         if key not in self._joinable:
-            self._joinable[key] = self._may_join(self.schema.tables[name], role)
+            self._joinable[key] = self._may_join(self.schema.tables[rest[0]], rest[1], role)
         return self._joinable[key]
 
-    def _may_join(self, table: Table, role: str) -> "Joining":
-        shown, rests = f"it rests on {display(table.qname, self.schema.home)}", set[QName]()
+    def _may_join(self, table: Table, counts: Node, role: str) -> "Joining":
+        shown, rests = f"it rests on {display(table.qname, self.schema.home)}", set[Rest]()
         for command in ("INSERT", "UPDATE"):
-            if not self.writes(table, role, command):
+            if not self.writes(table, role, command, counts):
                 continue
             if self.demanded(table, role) is None:
                 return Joining(f"{shown}, to which {role} may write, past any policy")
-            asked = _Filter(self, table, Who(role, role, role), command, "check")
+            asked = _Filter(self, table, Who(role, role, role), command, "check", counts=counts)
             answer = asked.by_itself()
             if answer.reach is Reach.UNSAFE:
                 return Joining(f"{shown}, where policy {answer.policy} lets a person join any tenant")
             if answer.reach is Reach.UNVERIFIED:
-                return Joining(
-                    f"{shown}, and whether a person may join any tenant there could not be decided"
-                )
+                return Joining(f"{shown}, and whether a person may join any tenant there is not decided")
             rests |= asked.binder.rests
         return Joining("", frozenset(rests))
 
-    def writes(self, table: Table, role: str, command: str) -> bool:
+    def writes(self, table: Table, role: str, command: str, counts: Node = TRUE) -> bool:
         """Tell whether the role may write whose a row is: by any INSERT, for a default may name him and his
-        tenant, and by an UPDATE of the tenant."""
+        tenant, and by an UPDATE of the tenant, or of what makes the row one that `counts`."""
         if command == "INSERT":
             return self._privileged(table, role, command)
         members = self.schema.memberships.get(table.qname, ())
         wanted = {m.tenant for m in members} or self.schema.tenant_columns(table)
+        wanted = {*wanted, *(node.value[1] for node in walk(counts) if node.op == "column")}
         columns = (found for name in wanted if (found := table.column(name)) is not None)
         return any(self._holds(role, (*table.grants, *c.grants), table.owner, command) for c in columns)
 
@@ -259,7 +262,9 @@ def condition_text(policy: Policy, half: str) -> str | None:
 class _Filter:
     """The row filter of one table for one role and command, and the question of what passes it."""
 
-    def __init__(self, judge: Judge, table: Table, who: Who, command: str, half: str) -> None:
+    def __init__(
+        self, judge: Judge, table: Table, who: Who, command: str, half: str, *, counts: Node | None = None
+    ) -> None:
         self.owner = judge
         self.table = table
         self.who = who
@@ -267,15 +272,16 @@ class _Filter:
         self.persons_as = dict.fromkeys((*judge.guises, *itself))
         self.command = command
         self.half = half
+        self.counts = judge.schema.counting.get(table.qname, TRUE) if counts is None else counts
         self.policies = judge.applicable(table, who.role, command)
 
     def answer(self) -> Answered:
         found = self.by_itself()
         if found.reach is not Reach.SAFE:
             return found
-        rests = [(name, role) for name in sorted(self.binder.rests) for role in self.persons_as]
-        doubts = (self.owner.joinable(name, role) for name, role in rests)
-        doubt = next((d for d in doubts if d), None)
+        rests = ((*rest, role) for rest in self.binder.rests for role in self.persons_as)
+        doubts = sorted({self.owner.joinable(*rest) for rest in rests})
+        doubt = next(filter(None, doubts), None)
         return found if doubt is None else Answered(Reach.UNVERIFIED, doubt, self._suspect())
 
     def by_itself(self) -> Answered:
@@ -285,7 +291,7 @@ class _Filter:
         ways = self._ways
         found = self.owner.searches.answer(self.question, ways.strange())
         if found.answer is Answer.NO:
-            found = self.owner.searches.answer(self.question, ways.own())
+            found = self.owner.searches.answer(self._own_question, ways.own())
             if found.answer is Answer.YES and self.half == "using":
                 return Answered(Reach.UNVERIFIED, _OWN_ROWS, self._suspect())
             if found.answer is Answer.YES and (guard := self._trigger_on_tenant()):
@@ -311,7 +317,7 @@ class _Filter:
     @cached_property
     def _ways(self) -> Ways:
         owner, half = self.owner, self.half
-        writes = half == "check" and owner.writes(self.table, self.who.role, self.command)
+        writes = half == "check" and owner.writes(self.table, self.who.role, self.command, self.counts)
         return Ways(
             owner.schema,
             self.table,
@@ -336,6 +342,14 @@ class _Filter:
             variables[name] = variables[name]._replace(personal=True)
         kind, persons = key_kind(schema, self.table), tuple(sorted(schema.persons & set(order_of((bound,)))))
         return Question(bound, variables, kind, who.user, checks, persons, who.session)
+
+    @cached_property
+    def _own_question(self) -> Question:
+        """The question of rows that name who asks: of memberships, those that count for somebody."""
+        if self.half == "using" or self.counts == TRUE:
+            return self.question
+        condition = every((self.question.condition, self.binder.bind(self.counts)))
+        return self.question._replace(condition=condition)
 
     def _personal(self, bound: Node, persons: frozenset[str]) -> Iterator[str]:
         """Yield the variables of rows that a condition compares with the person who asks."""

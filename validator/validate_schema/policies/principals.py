@@ -11,12 +11,12 @@ from typing import NamedTuple
 from ..model.catalog import Constraint, QName, Table
 from ..model.principals import ContextVariable, Kind, Membership, Principals, Variable
 from ..model.tenancy import TableClass
-from ..model.wording import some
+from ..model.wording import some as so_many
 from ..sql.ident import display
 from ..sql.settings import is_written_by_client
-from ..sql.tree import ROW, SELECTS, Node, Select, conjuncts
+from ..sql.tree import ROW, SELECTS, TRUE, Node, Select, conjuncts, some
 from ..sql.words import of_people, reads_as_person
-from .claims import OWN_CLAIMS, identity, variable_of
+from .claims import OWN_CLAIMS, identity, of_the_row_alone, variable_of
 from .world import Schema
 
 _GATEWAY = ("request.", "hasura.")
@@ -46,10 +46,12 @@ class Found(NamedTuple):
     person: str
     variable: Variable
     tied: frozenset[str]  # columns that the sub-select gives back, or compares with rows around it
+    counts: Node  # which of its rows count
 
 
-def principals(schema: Schema) -> Principals:
-    """Return who asks, as all policies of the catalog tell."""
+def principals(schema: Schema) -> tuple[Principals, dict[QName, Node]]:
+    """Return who asks, as all policies of the catalog tell; and which rows of each table of memberships count
+    for any of them."""
     reader = _Reader(schema)
     for text in _texts(schema.catalog.tables):
         reader.read(*text)
@@ -58,7 +60,9 @@ def principals(schema: Schema) -> Principals:
     if not schema.tenancy.session:
         gateway, why = _threat(v.variable for v in variables)
     people = reader.people({v.variable for v in variables if v.kind is Kind.PERSON})
-    return Principals(variables, tuple(reader.memberships(variables)), *people, gateway, why)
+    memberships = tuple(reader.memberships(variables))
+    counting = {m.table: reader.counting(m.table) for m in memberships}
+    return Principals(variables, memberships, *people, gateway, why), counting
 
 
 def _texts(tables: Iterable[Table]) -> Iterator[tuple[Table, str]]:
@@ -163,7 +167,7 @@ class _Reader:
                 nodes += [select.target] if select.target is not None else []
                 places = (self._place(identity(node), scopes) for node in nodes)
                 tied = frozenset(p.column for p in places if p is not None and p.alias == alias)
-                self.found[Found(table, person, variable, tied)] = None
+                self.found[Found(table, person, variable, tied, of_the_row_alone(parts, alias))] = None
 
     def _picked(
         self, part: Node, alias: str, scopes: tuple[dict[str, Table], ...]
@@ -213,7 +217,9 @@ class _Reader:
         counted = Counter(f"{self._show(p.table.qname)}.{p.column}" for p in places)
         first = sorted(counted)[0]
         tables = len({p.table.qname for p in places})
-        return f"compared with {first}" + (f" and in {some(tables - 1, 'other table')}" if tables > 1 else "")
+        return f"compared with {first}" + (
+            f" and in {so_many(tables - 1, 'other table')}" if tables > 1 else ""
+        )
 
     def _of_people(self, place: Place) -> bool:
         """Tell whether a column holds people: it leads to their table, is the key of it, or reads so."""
@@ -245,7 +251,7 @@ class _Reader:
         persons = {v.variable for v in variables if v.kind is Kind.PERSON}
         seen = set()
         places = ((m.place, m.variable) for m in self.met if m.place is not None)
-        own = {Found(place.table, place.column, variable, frozenset()) for place, variable in places}
+        own = {Found(place.table, place.column, variable, frozenset(), TRUE) for place, variable in places}
         both = (*sorted(self.found, key=_by_place), *sorted(own - self.found.keys(), key=_by_place))
         for number, found in enumerate(both):
             name, asked = found.table.qname, number < len(self.found)
@@ -259,6 +265,11 @@ class _Reader:
             how = "keyed by both" if keyed else "policies ask it for the tenants of the person"
             why = f"{self._show(name)} holds {tenant} and {found.person}, {how}"
             yield Membership(name, tenant, found.person, found.variable, why, asked)
+
+    def counting(self, name: QName) -> Node:
+        """Return the condition on the rows of a table that count for some policy; all, where none asks."""
+        found = dict.fromkeys(f.counts for f in self.found if f.table.qname == name)
+        return some(tuple(found)) if found and TRUE not in found else TRUE
 
     def _leads_to_tenant(self, table: Table) -> str | None:
         """Return the column by which a table's rows belong to a tenant: its own, or a key to its owner."""

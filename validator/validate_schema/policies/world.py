@@ -38,6 +38,7 @@ class Schema:
         self.tenancy = tenancy
         self.home = catalog.server.default_schema
         self.principals, self._asked = Principals(), False
+        self.counting: Mapping[QName, Node] = {}
         self._expanded: dict[str, Node] = {}
         self._as_read: dict[str, Node] = {}
         self._room = 0
@@ -81,9 +82,10 @@ class Schema:
         holders = [g.grantee for g in database.grants if "TEMPORARY" in g.privileges]
         return any(roles.has(role, h) for role in self.tenancy.app_roles or (PUBLIC,) for h in holders)
 
-    def learn(self, principals: Principals) -> None:
-        """Take in who asks: what was read before is read again with that in mind."""
-        self.principals, self._asked = principals, True
+    def learn(self, principals: Principals, counting: Mapping[QName, Node]) -> None:
+        """Take in who asks, and which rows of memberships count: what was read before is read again with that
+        in mind."""
+        self.principals, self.counting, self._asked = principals, counting, True
         self._expanded.clear()
         self._as_read.clear()
         self.__dict__.pop("names", None)
