@@ -181,7 +181,7 @@ def test_without_the_option_nothing_is_proven_and_the_checks_say_so(terminal: Te
 
     assert not report["isolation"]["attempted"]
     proof = [(c["status"], c["examined"], c["reason"]) for c in report["checks"] if c["family"] == "ISO"]
-    assert proof == [("not_applicable", 0, "not proven in this run (--prove)")] * 9
+    assert proof == [("not_applicable", 0, "not proven in this run (--prove)")] * 10
 
 
 def test_an_accepted_leak_does_not_fail_the_proof(terminal: Terminal) -> None:
