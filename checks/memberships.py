@@ -1,9 +1,10 @@
 """RLS: who belongs to which tenant, where a table of memberships says so."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from validate_schema.pack import Facts, Flaw, Promise, Remedy, Severity, Undecided, check
-from validate_schema.pack.model import reading
+from validate_schema.pack import Facts, Flaw, ObjectRef, Promise, Remedy, Severity, Undecided, check
+from validate_schema.pack.model import Filler, reading
 from validate_schema.pack.subjects import TablePolicy
 
 from ._policies import Subject, defects, permissive, policies_of, verdict
@@ -29,11 +30,24 @@ _OWN = f"    create policy own on member for select using (user_id = {_WHO});\n"
 _BOUND = f"    create policy members on invoice using (org_id in {_MINE});\n"
 
 
-def joining_policies(facts: Facts) -> Iterator[Subject]:
-    """Permissive policies for INSERT, UPDATE or ALL on tables of memberships."""
+class Filling(NamedTuple):
+    """A function that writes the tenant of a membership as the user gives it."""
+
+    filler: Filler
+
+    @property
+    def ref(self) -> ObjectRef:
+        function = self.filler.function
+        return ObjectRef("function", function.schema, name=f"{function.name}({function.arguments})")
+
+
+def joining_policies(facts: Facts) -> Iterator[Subject | Filling]:
+    """Permissive policies for INSERT, UPDATE or ALL on tables of memberships, and functions that fill one from
+    what a user writes of himself."""
+    yield from map(Filling, facts.principals.fillers)
     tables = {m.table for m in facts.principals.memberships if m.asked}
     found = permissive(facts, "RLS017", ("ALL", "INSERT", "UPDATE"))
-    return (s for s in found if s.table.qname in tables or "RLS017" in defects(s, facts))
+    yield from (s for s in found if s.table.qname in tables or "RLS017" in defects(s, facts))
 
 
 def member_policies(facts: Facts) -> Iterator[Subject]:
@@ -62,7 +76,7 @@ def asking_policies(facts: Facts) -> Iterator[TablePolicy]:
         with check (org_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
 """,
 )
-def joinable(subject: Subject, facts: Facts) -> Flaw | Undecided | None:
+def joinable(subject: Subject | Filling, facts: Facts) -> Flaw | Undecided | None:
     """A policy lets whoever asks write a row that makes him a member of a tenant he is not in.
 
     Examined: the policies for INSERT, UPDATE or ALL of the tables that policies ask for the tenants of a
@@ -71,8 +85,11 @@ def joinable(subject: Subject, facts: Facts) -> Flaw | Undecided | None:
     as with ``WITH CHECK (user_id = auth.uid())`` alone. Policies that rest on such a table count as
     undecided until it is mended.
 
-    Not covered: SECURITY DEFINER functions and triggers that write memberships (BYP005, EFF).
+    Fails as well for a function that takes the tenant from ``raw_user_meta_data``, which a user writes himself
+    when he signs up. Not covered: other functions and triggers that write memberships (BYP005, EFF).
     """
+    if isinstance(subject, Filling):
+        return _filled(subject.filler, facts)
     return _told(verdict(subject, "RLS017", facts, "join any tenant"), "joins")
 
 
@@ -101,6 +118,18 @@ def anywhere(subject: Subject, facts: Facts) -> Flaw | Undecided | None:
     Policies that the analysis cannot decide count as undecided; RLS014 lists them.
     """
     return _told(verdict(subject, "RLS018", facts, "in as a member of any tenant"), "asks")
+
+
+def _filled(filler: Filler, facts: Facts) -> Flaw:
+    return Flaw(
+        message=f"{filler.function.name}() takes the {filler.tenant} of {facts.show(filler.table)} from what a user writes"
+        " of himself: whoever signs up joins any tenant",
+        expected="a tenant from an invitation, or one that is founded with the user",
+        observed=f"{filler.tenant} from raw_user_meta_data",
+        remedy=Remedy(
+            note="Look up an invitation to the user's confirmed e-mail address instead, or take it from app_metadata, which only the server writes."
+        ),
+    )
 
 
 def _told(said: Flaw | Undecided | None, what: str) -> Flaw | Undecided | None:

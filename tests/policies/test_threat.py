@@ -3,7 +3,7 @@
 import pytest
 
 from tests.fix_bench import Bench, execute
-from tests.fix_examples import facts_of
+from tests.fix_examples import facts_of, flaws
 from validate_schema.config import parse_toml
 from validate_schema.model.errors import ConfigError
 from validate_schema.model.reading import Analysis, Flow, Reach
@@ -98,6 +98,35 @@ def test_a_tenant_that_whoever_asks_writes_himself_is_open(bench: Bench, taken: 
 
     assert {j.flow for j in said if j.table.name == "doc" and j.half == "using"} == {Flow.READ}
     assert any("himself" in j.reason for j in said)
+
+
+TAKEN = {
+    "at sign-up": ("insert into member (org_id, user_id) values ((new.raw_user_meta_data ->> 'org')::uuid, new.id);", True),
+    "by a variable": ("o := new.raw_user_meta_data ->> 'org'; insert into member (org_id, user_id) select o, new.id;", True),
+    "later": ("update member set org_id = (new.raw_user_meta_data ->> 'org')::uuid where user_id = new.id;", True),
+    "his name alone": ("insert into member (org_id, user_id, role) select i.id, new.id, new.raw_user_meta_data ->> 'role' from organization i limit 1;", False),
+    "what the server writes": ("insert into member (org_id, user_id, role) values ((new.raw_app_meta_data ->> 'org')::uuid, new.id, new.raw_user_meta_data ->> 'role');", False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("statements", "taken"), TAKEN.values(), ids=TAKEN)
+def test_a_tenant_taken_from_what_a_user_writes_lets_anybody_join(
+    bench: Bench, statements: str, taken: bool
+) -> None:
+    trigger = f"""create table account (id uuid primary key, raw_user_meta_data jsonb, raw_app_meta_data jsonb);
+    create function joined() returns trigger language plpgsql security definer set search_path = public, pg_temp as
+      $$ declare o uuid; begin {statements} return new; end $$;
+    create trigger joined after insert on account for each row execute function joined();"""
+    script = WORLD + trigger + f"create policy p on doc using ({MINE});"
+    with bench.open(script) as conn:
+        execute(conn, script)
+        facts = facts_of(conn, TOML)
+        reach = {
+            j.reach for j in facts.analysis.judgements if (j.table.name, j.role) == ("doc", "authenticated")
+        }
+
+        assert reach == {Reach.UNVERIFIED if taken else Reach.SAFE}
+        assert len(flaws("RLS017", facts)) == int(taken)
 
 
 @pytest.mark.parametrize(

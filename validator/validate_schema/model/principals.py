@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from .catalog import QName
+from .catalog import QName, Routine
 
 # Roles that a gateway gives to those who ask. Source: Supabase's documentation, "Postgres Roles".
 ANONYMOUS = "anon"
@@ -78,6 +78,14 @@ class Membership(msgspec.Struct, frozen=True):
     asked: bool = True
 
 
+class Filler(msgspec.Struct, frozen=True):
+    """A function that writes the tenant of a membership as the user gives it."""
+
+    function: Routine
+    table: QName
+    tenant: str
+
+
 class Principals(msgspec.Struct, frozen=True):
     """Who asks. `people` is the table that people are rows of, by `people_key`, where there is one.
 
@@ -91,6 +99,7 @@ class Principals(msgspec.Struct, frozen=True):
     people_key: str | None = None
     gateway: bool = False
     threat: str = ""
+    fillers: tuple[Filler, ...] = ()
 
     def of_kind(self, *kinds: Kind) -> tuple[ContextVariable, ...]:
         """Return the variables of these kinds."""

@@ -10,6 +10,7 @@ from ..model import history as history
 from ..model import isolation as isolation
 from ..model import reading as reading
 from ..model.difference import change_words as change_words
+from ..model.principals import Filler as Filler
 from ..model.principals import Kind as Kind
 from ..model.tenancy import TableClass as TableClass
 from ..model.wording import first_of as first_of

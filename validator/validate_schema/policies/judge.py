@@ -202,6 +202,9 @@ class Judge:
 
     def _may_join(self, table: Table, counts: Node, role: str) -> "Joining":
         shown, rests = f"it rests on {display(table.qname, self.schema.home)}", set[Rest]()
+        for filler in self.schema.principals.fillers:
+            if filler.table == table.qname:
+                return Joining(f"{shown}, which {filler.function.name}() fills from what a user writes")
         for command in ("INSERT", "UPDATE"):
             if not self.writes(table, role, command, counts):
                 continue

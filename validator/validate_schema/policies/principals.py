@@ -17,6 +17,7 @@ from ..sql.settings import is_written_by_client
 from ..sql.tree import ROW, SELECTS, TRUE, Node, Select, conjuncts, some
 from ..sql.words import of_people, reads_as_person
 from .claims import OWN_CLAIMS, identity, of_the_row_alone, variable_of
+from .signup import fillers
 from .world import Schema
 
 _GATEWAY = ("request.", "hasura.")
@@ -62,7 +63,8 @@ def principals(schema: Schema) -> tuple[Principals, dict[QName, Node]]:
     people = reader.people({v.variable for v in variables if v.kind is Kind.PERSON})
     memberships = tuple(reader.memberships(variables))
     counting = {m.table: reader.counting(m.table) for m in memberships}
-    return Principals(variables, memberships, *people, gateway, why), counting
+    filled = tuple(fillers(schema.catalog.functions, memberships))
+    return Principals(variables, memberships, *people, gateway, why, filled), counting
 
 
 def _texts(tables: Iterable[Table]) -> Iterator[tuple[Table, str]]:
