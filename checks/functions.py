@@ -131,7 +131,8 @@ def security_definer(subject: Definer, facts: Facts) -> Flaw | None:
     - A trigger function is EFF001's; one of an event trigger runs for whoever may make a temporary table.
     - What it calls counts as its own, and a statement in a text where the text is known. What an app role may
       call by itself is judged by itself.
-    - An info where policies call it: they need a helper that sees past them.
+    - Where policies call it, which need a helper that sees past them: an info when it says yes or no, else
+      undecided.
     - Undecided where the body cannot be read: only a person can say what it reaches.
 
     Source: PostgreSQL documentation, CREATE FUNCTION, "Writing SECURITY DEFINER Functions Safely".
@@ -150,11 +151,13 @@ def security_definer(subject: Definer, facts: Facts) -> Flaw | None:
     name, listed = _name(subject, facts), ", ".join(dict.fromkeys(facts.show(o.table.qname) for o in found))
     observed = f"runs as {why_open(found, facts)}"
     if _in_policies(function, facts):
+        one_bit = function.returns == "boolean"
         return Flaw(
             message=f"{name} reads {listed} past the policies, for the policies that call it; {', '.join(users)} may call it too",
             expected="a helper that tells no more than whether the caller belongs to the tenant",
             observed=observed,
-            severity=Severity.INFO,
+            severity=Severity.INFO if one_bit else Severity.WARNING,
+            undecided=not one_bit,
             remedy=Remedy(note="See that it returns nothing about other tenants, whatever it is asked."),
         )
     certain = keeps is Keeps.OPEN and any(o.certain for o in found)

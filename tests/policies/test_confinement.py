@@ -211,6 +211,14 @@ VIEWS: Mapping[str, tuple[Keeps, str]] = {
         UNCLEAR,
         "select j.id from job j join seat s on s.org_id = j.org_id where s.rank = current_setting('app.rank', true)",
     ),
+    "by a code that is unique": (
+        UNCLEAR,
+        "select code from tag where code = current_setting('app.code', true)",
+    ),
+    "among a list of the session": (
+        UNCLEAR,
+        "select id from job where org_id = any (string_to_array(current_setting('app.tenant_id', true), ',')::uuid[])",
+    ),
     "led by the person": (UNCLEAR, f"select id from job where lead = {ME}"),
     "the setting of another": (
         OPEN,

@@ -72,12 +72,19 @@ class ContextReader:
         return bool(kinds) and kinds.isdisjoint((Kind.TENANT, Kind.CLIENT))
 
     def asks_who(self, node: s.Node) -> bool:
-        """Tell whether an expression hangs on the user, or on what a function of the schema says."""
+        """Tell whether an expression hangs on the user, on a list of tenants that the session holds, or on
+        what a function of the schema says."""
         return any(
             (isinstance(n, s.SessionValue) and n.name.endswith("user"))
+            or (isinstance(n, s.Quantified) and self._is_list(s.uncast(n.array)))
             or (isinstance(n, s.Call) and any(self._functions(n)))
             for n in s.walk(node)
         )
+
+    def _is_list(self, array: s.Node) -> bool:
+        """Tell whether an array is worked out from what the session says of its tenant."""
+        read = [] if isinstance(array, s.Array) else filter(None, map(setting_of, s.walk(array)))
+        return any(self._kind(Variable(*claim_setting(found.name))) is Kind.TENANT for found in read)
 
     def _kinds(self, node: s.Node | None) -> frozenset[Kind]:
         """Return what the variables are one of which an expression is the value of; nothing where it may be

@@ -51,8 +51,9 @@ def _is_of(place: Place, names: frozenset[str]) -> bool:
 
 class Item(msgspec.Struct, frozen=True):
     """A relation in FROM. `columns` in their order, None where not known; `keys` are those that tell whose
-    the row is. It has rows of a `table`, or those of a `query`; `owned`: of tenants. `held`: nothing is to be
-    tied. `alone`: its query names nothing of those around it.
+    the row is, `persons` those that hold one of the people who ask. It has rows of a `table`, or those of a
+    `query`; `owned`: of tenants. `held`: nothing is to be tied. `alone`: its query names nothing of those
+    around it.
     """
 
     number: int
@@ -60,6 +61,7 @@ class Item(msgspec.Struct, frozen=True):
     keys: frozenset[str] = frozenset()
     table: Table | None = None
     query: "Query | None" = None
+    persons: frozenset[str] = frozenset()
     owned: bool = False
     held: bool = True
     alone: bool = False

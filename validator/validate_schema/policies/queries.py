@@ -109,8 +109,10 @@ class Builder:
         if named.columns:  # under other names: which is which is not worked out
             return self.item(columns=None, owned=owned, held=not owned)
         columns = tuple(column.name for column in table.columns)
-        keys = self.relations.keys(table)
-        return self.item(columns=columns, keys=keys, table=table, owned=owned, held=not owned)
+        keys, persons = self.relations.keys(table), self.relations.persons(table)
+        return self.item(
+            columns=columns, keys=keys, persons=persons, table=table, owned=owned, held=not owned
+        )
 
     def _view(self, view: View) -> Item:
         owned = view.qname in self.relations.of_tenants

@@ -24,6 +24,14 @@ class Relations:
     def owned(self, table: s.Table) -> bool:
         return self.named(table) in self.of_tenants
 
+    def persons(self, table: Table) -> frozenset[str]:
+        """Return the columns of the table that hold people who ask, as the policies tell."""
+        principals = self.facts.principals
+        found = {m.person for m in principals.memberships if m.table == table.qname}
+        if principals.people == table.qname and principals.people_key is not None:
+            found.add(principals.people_key)
+        return frozenset(found)
+
     def keys(self, table: Table) -> frozenset[str]:
         """Return the columns that tell whose a row of the table is."""
         held = self.facts.held_levels.get(table.qname, {})

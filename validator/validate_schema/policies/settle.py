@@ -178,13 +178,18 @@ class _Spread:
 
     def _is_persons(self, item: Item) -> bool:
         """Tell whether a condition asks for the one row that ties the person of the session to a tenant: a
-        key holds the person, alone or beside the tenant."""
+        key holds the person beside the tenant; or alone, where that is known to be one."""
         table = item.table
         if table is None:
             return False
         session = self.person | self.tenant  # one setting may say both
         held = {column.name for column in table.columns if item.place(column.name) in session} - item.keys
-        found = any(set(key) & held and set(key) <= held | item.keys for key in keys_of(table))
+        found = any(
+            set(key) & held
+            and set(key) <= held | item.keys
+            and (set(key) & item.keys or set(key) <= item.persons)
+            for key in keys_of(table)
+        )
         if found:
             self.settler.persons.add(table.qname)
         return found
