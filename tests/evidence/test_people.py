@@ -112,3 +112,31 @@ def test_the_person_of_the_config_is_a_row_of_people(bed: Bed) -> None:
     cells = [c for c in bed.prove(script, context=context).cells if c.table.name == "note"]
 
     assert {c.outcome for c in cells} == {Outcome.ISOLATED}, [(c.probe, c.why) for c in cells]
+
+
+def test_what_asks_for_a_rank_works_for_who_has_it(bed: Bed) -> None:
+    script = PEOPLE["people in a table"] + READ_SEATS + (
+        "create function ranks(team uuid, wanted text) returns boolean stable language sql security definer as"
+        f" $$ select exists (select from seat where team_id = team and person_id = {ME} and rank = wanted) $$;"
+        " grant insert, delete on seat to app_user;"
+        " create policy seat_others on seat for insert with check (ranks(team_id, 'chair'));"
+        " create policy unseat on seat for delete using (ranks(team_id, 'chair'));"
+    )  # fmt: skip
+
+    found = {c.probe: c.outcome for c in bed.proven(script, toml=TOML).cells if c.table.name == "seat"}
+
+    assert (found[Probe.INSERT], found[Probe.OWN]) == (Outcome.ISOLATED, Outcome.ISOLATED)
+
+
+def test_what_a_gateway_signs_is_no_switch(bed: Bed) -> None:
+    uid = (
+        "coalesce(nullif(current_setting('request.jwt.claim.sub', true), ''),"
+        " nullif(current_setting('request.jwt.claims', true), '')::json ->> 'sub')::uuid"
+    )
+    script = TEAM.format(me=uid, references="references person (id)") + READ_SEATS
+
+    cells = bed.proven(script, toml=TOML).cells
+
+    assert not {Outcome.LEAK, Outcome.BLOCKED} & {c.outcome for c in cells}, [
+        (c.table.name, c.probe, c.why) for c in cells if c.outcome in (Outcome.LEAK, Outcome.BLOCKED)
+    ]

@@ -12,10 +12,11 @@ from .attempts import Target
 from .context import ContextSetup
 from .hints import literals, nearest
 from .rows import MALFORMED, A, B
-from .sessions import Said, Sessions, words_of
+from .sessions import Said, Sessions, own_settings
 
 _NEAR, _MOST_HELD = 2, 3  # columns that are looked at for one setting, and values of each
 _MOST_MIRRORS, _MOST_WORDS = 12, 12
+_MOST_VARIED, _FEWEST = 1_000, 8  # variations in all sessions; sessions that try them
 
 
 class Dare(NamedTuple):
@@ -37,24 +38,21 @@ class Dares:
     @cached_property
     def sessions(self) -> Sessions:
         """The settings besides those of the context that the policies deciding over the rows read."""
-        return self._beside(self.target.session)
-
-    def _beside(self, statements: Said) -> Sessions:
-        setting = self.target.seeder.facts.tenancy.setting
-        own = {*words_of(statements), *([setting.lower()] if setting else [])}
+        own = own_settings(self.target.seeder.facts, self.target.session, self._text)
         return Sessions(self._text, own, self._theirs)
 
     @property
     def _text(self) -> str:
         return self.target.seeder.texts.around(self.target.table)
 
-    def switched(self, attempts: list[Attempt], context: Said) -> Iterator[Dare]:
+    def switched(self, attempts: list[Attempt], varied: list[Attempt], context: Said) -> Iterator[Dare]:
         """Yield a session that sets the other settings to every value in sight, to what rows of B hold, and
-        to what stands in the row that it inserts."""
-        plain = plain_ones(attempts)
-        for statements in self._pretences:
-            yield Dare((*context, *statements), plain)
-        for attempt in plain:
+        to what stands in the row that it inserts; variations are tried by the likeliest of these alone."""
+        plain, more = plain_ones(attempts), plain_ones(varied)
+        likely = max(_FEWEST, _MOST_VARIED // max(1, len(more)))
+        for place, statements in enumerate(self._pretences):
+            yield Dare((*context, *statements), [*plain, *more] if place < likely else plain)
+        for attempt in (*plain, *more):
             statements = self.sessions.mirror(attempt.values)
             if statements:
                 yield Dare((*context, *statements), [attempt])

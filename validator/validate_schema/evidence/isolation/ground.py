@@ -86,6 +86,11 @@ class Ground:
             return False
         return self.takes(text, column)
 
+    def types_of_words(self, column: Column) -> bool:
+        """Tell whether the column holds a label, a short text or a flag."""
+        kind, _ = self.values.bottom(column.type, column.modifier)
+        return kind.kind == "e" or kind.category == "S"
+
     def takes(self, text: str, column: Column) -> bool:
         """Tell whether the server reads the text as a value of the column's type."""
         return casts(self.conn, text, column.type_text)

@@ -19,7 +19,7 @@ from .hints import literals
 from .plain import Plain
 from .rows import MALFORMED, A, B, literal
 from .seed import Seeder
-from .sessions import Said, Sessions, words_of
+from .sessions import Said, Sessions, own_settings
 from .stage import Stage
 
 _MANY, _TENANTS, _MOST_SESSIONS = 1_000, 5, 60
@@ -108,8 +108,8 @@ class Keyed:
     def _sessions(self, tried: _Tried) -> Iterator[tuple[Said, str | None]]:
         """Yield what sessions say, and the tenant that each works for."""
         assert self.setup is not None, "nothing is tried without a context"
-        setting, keys = self.seeder.facts.tenancy.setting or "", self.seeder.keys[0]
-        own = {setting.lower(), *words_of(self.setup.of(keys[A]))}
+        keys = self.seeder.keys[0]
+        own = own_settings(self.seeder.facts, self.setup.of(keys[A]), tried.text)
         sessions = Sessions(tried.text, own, lambda _: [keys[B], keys[A]])
         for key in (*keys.values(), *self._made(_TENANTS)):
             yield self.setup.of(key), key

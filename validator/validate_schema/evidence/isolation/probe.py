@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
+from dataclasses import replace as replace_attempt
 from functools import cached_property
 
 from msgspec.structs import replace
@@ -87,7 +88,7 @@ class Prober:
         found = []
         for verb, (attempts, varied) in self._verbs.items():
             if verb not in known:
-                dared = self.trial.dared(self.dares.switched([*attempts, *varied], context))
+                dared = self.trial.dared(self.dares.switched(attempts, varied, context))
                 found += [(verb, dared[1])] if dared is not None else []
         return found
 
@@ -164,7 +165,7 @@ class Prober:
         found, when = self._settled(way.attempts, way.varied, context), ""
         if found.outcome is Outcome.ISOLATED:
             dares = [
-                *self.dares.switched([*way.attempts, *way.varied], context),
+                *self.dares.switched(way.attempts, way.varied, context),
                 *self.dares.named(way.on_b),
             ]
             dared = self.trial.dared(dares)
@@ -196,6 +197,8 @@ class Prober:
             "DELETE": target.delete(own),
         }
         found = {verb: self.trial.works(tries, context) for verb, tries in verbs.items() if tries}
+        for verb in [v for v, f in found.items() if f.outcome is Outcome.BLOCKED and not self._is_closed(v)]:
+            found[verb] = self._by_another_standing(verbs[verb], context) or found[verb]
         worked = [verb for verb, f in found.items() if f.outcome is Outcome.ISOLATED]
         denied = [verb for verb, f in found.items() if f.outcome is Outcome.DENIED]
         blocked = [verb for verb, f in found.items() if f.outcome is Outcome.BLOCKED]
@@ -214,6 +217,15 @@ class Prober:
         rest += f"; no policy lets the role: {', '.join(closed)}" if closed else ""
         return self.cell(Probe.OWN, Found(Outcome.ISOLATED, f"{', '.join(worked)} work{rest}"))
 
+    def _by_another_standing(self, attempts: list[Attempt], context: Said) -> Found | None:
+        """Tell that it works for somebody of the tenant: a policy may ask for a rank besides."""
+        seeder = self.target.seeder
+        for said in seeder.people.standings(seeder.seeded):
+            tries = [replace_attempt(a, before=(*a.before, said)) for a in plain_ones(attempts)]
+            if self.trial.reached(tries, context) is not None:
+                return Found(Outcome.ISOLATED, "")
+        return None
+
     def _is_closed(self, verb: str) -> bool:
         """Tell whether no policy for the verb lets the role in at all, which is how one keeps it out."""
         judged = self.target.seeder.facts.judgements.get(self.target.table.qname, ())
@@ -230,7 +242,7 @@ class Prober:
         found = self.trial.reached(across, context) or self._refused(across, within, context)
         when = ""
         if found.outcome is Outcome.ISOLATED:
-            dared = self.trial.dared(self.dares.switched(across, context))
+            dared = self.trial.dared(self.dares.switched(across, [], context))
             if dared is not None:
                 found, when = dared[1], f" once its session {dared[0].when}"
         said = f"a row of tenant A refers to a row of B by {key.name}{when}"

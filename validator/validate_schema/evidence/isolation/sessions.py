@@ -2,16 +2,19 @@
 sight. Any session may set a setting of two names, so a policy that believes one lets anybody in."""
 
 import re
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, product
 
+from ...facts.facts import Facts
+from ...model.principals import Kind
 from ...sql.ident import quote_literal
 from ...sql.mentions import mentions
 from .hints import SETTING, literals, nearest, numbers
 
 _USUAL = ("on", "true")
+_SIGNED = ("request.jwt", "hasura.user")  # a gateway vouches for it
 _MOST_WORDS, _MOST_NUMBERS = 12, 6  # of one setting
 _MOST_TOGETHER = 24  # ways to set several at once
 
@@ -42,11 +45,16 @@ class Sessions:
         words, figures = literals(self.text), numbers(self.text)
         theirs = {name: list(self.theirs(name)) for name in self.others}
         values = {name: self._values(name, words, figures, theirs[name]) for name in self.others}
-        alone: list[Said] = [(setting(name, value),) for name in self.others for value in values[name]]
+        longest = max(map(len, values.values()), default=0)
+        alone: list[Said] = [  # the likeliest value of each first
+            (setting(name, each[i]),)
+            for i in range(longest)
+            for name, each in values.items()
+            if i < len(each)
+        ]
         if len(self.others) < 2:
             return alone
         first = product(*([v[0], *theirs[name][:1], _USUAL[0]] for name, v in values.items()))
-        longest = max(map(len, values.values()))
         level = (tuple(v[i % len(v)] for v in values.values()) for i in range(longest))
         chosen = dict.fromkeys((*islice(dict.fromkeys(first), _MOST_TOGETHER), *level))
         together = [tuple(map(setting, values, each)) for each in chosen]
@@ -65,11 +73,16 @@ class Sessions:
         return tuple(setting(name, value) for name, value in held.items() if value is not None)
 
 
-def words_of(statements: Sequence[str]) -> Iterator[str]:
-    """Yield the words of the statements that set the tenant context, in lower case: names of settings have
-    none. A setting that is among them is the session's own."""
-    for statement in statements:
-        yield from (word.lower() for word in re.findall(r"[\w.]+", statement))
+def own_settings(facts: Facts, statements: Sequence[str], text: str) -> frozenset[str]:
+    """Return the settings, in lower case, that say who is asking: setting another's is to log in as another.
+    They are what the statements of the context name, those that policies read as the person, and what a
+    gateway signs of those that `text` reads. Names of settings have no case."""
+    told, setting = facts.principals, facts.tenancy.setting
+    words = (word for statement in statements for word in re.findall(r"[\w.]+", statement))
+    people = (v.variable.setting for v in told.of_kind(Kind.PERSON))
+    signed = (n for n in SETTING.findall(text) if told.gateway and n.lower().startswith(_SIGNED))
+    found = (*words, *people, *signed, *([setting] if setting else []))
+    return frozenset(name.lower() for name in found)
 
 
 def setting(name: str, value: str) -> str:

@@ -19,7 +19,7 @@ from .hints import literals, nearest
 from .rows import MALFORMED, A, B
 from .script import all_rows, view_script
 from .seed import Seeder
-from .sessions import Said, Sessions, words_of
+from .sessions import Said, Sessions, own_settings
 from .stage import Stage
 from .surfaces import Surface, find_surfaces, guarded_tables
 
@@ -88,7 +88,7 @@ class SurfaceProber:
     def _dared(self, surface: Surface) -> Iterator[tuple[Said, str]]:
         context, setting = self.contexts[A], self.seeder.facts.tenancy.setting
         keys = [key for held in self.seeder.keys.values() for key in (held[B], held[A])]
-        own = {*words_of(context), *([setting.lower()] if setting else [])}
+        own = own_settings(self.seeder.facts, context, surface.text)
         sessions = Sessions(surface.text, own, lambda _: keys)
         for statements in sessions.switched():
             yield (*context, *statements), "once its session sets another setting that it reads"
