@@ -68,7 +68,7 @@ def asking_policies(facts: Facts) -> Iterator[TablePolicy]:
     subjects=joining_policies,
     severity=Severity.ERROR,
     remediable=False,
-    promise=Promise("{n} policies for writing memberships keep strangers out", place=55),
+    promise=Promise("{n} policies for writing memberships keep strangers out", place=55, if_any=True),
     explains=("rows", "writes"),
     why="Whoever is logged in writes himself into a tenant, and then every policy that asks for members lets him in.",
     bad=f"{_MEMBER}{_BOUND}    create policy own on member using (user_id = {_WHO});\n",

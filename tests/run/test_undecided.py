@@ -13,10 +13,10 @@ create table organization (id uuid primary key);
 alter table organization enable row level security;
 alter table organization force row level security;
 create policy itself on organization using (id = (select {CONTEXT}));
-create function may_see(o uuid) returns boolean language plpgsql stable as $$
+create function may_see(o uuid, t text) returns boolean language plpgsql stable as $$
 declare r boolean;
 begin execute 'select $1 = {CONTEXT.replace("'", "''")}' into r using o; return r; end $$;
-create table note (id uuid primary key, org_id uuid not null references organization, shown boolean not null);
+create table note (id uuid primary key, org_id uuid not null references organization, shown boolean not null, title text not null);
 create index on note (org_id);
 alter table note enable row level security;
 alter table note force row level security;
@@ -60,7 +60,7 @@ def figure(report: Report, text: str) -> list[str]:
 
 
 def test_an_unread_policy_keeps_the_run_from_passing_with_rows_and_without(database: Database) -> None:
-    url = made(database, "may_see(org_id)")
+    url = made(database, "may_see(org_id, title)")
     read = validate(database_url=url, config=TENANCY)
     tried = validate(database_url=url, config=TENANCY, prove=True)
 
@@ -76,7 +76,7 @@ def test_an_unread_policy_keeps_the_run_from_passing_with_rows_and_without(datab
 
 
 def test_accepted_with_a_reason_it_passes_and_is_still_not_proven(database: Database) -> None:
-    report = validate(database_url=made(database, "may_see(org_id)"), config=TENANCY + ACCEPTED, prove=True)
+    report = validate(database_url=made(database, "may_see(org_id, title)"), config=TENANCY + ACCEPTED, prove=True)
 
     assert report.verdict == "PASS", [(c.id, c.reason) for c in report.checks if c.reason]
     assert figure(report, "policies for reading") == [
@@ -86,7 +86,7 @@ def test_accepted_with_a_reason_it_passes_and_is_still_not_proven(database: Data
 
 
 def test_what_is_open_whatever_the_unread_part_returns_is_open(database: Database) -> None:
-    report = validate(database_url=made(database, "shown or may_see(org_id)"), config=TENANCY)
+    report = validate(database_url=made(database, "shown or may_see(org_id, title)"), config=TENANCY)
 
     assert report.verdict == "FAIL"
     assert [f.check for f in report.findings if f.severity == "error"] == ["RLS005"]
@@ -94,7 +94,7 @@ def test_what_is_open_whatever_the_unread_part_returns_is_open(database: Databas
 
 def test_what_is_closed_whatever_the_unread_part_returns_is_closed(database: Database) -> None:
     report = validate(
-        database_url=made(database, f"org_id = (select {CONTEXT}) and may_see(org_id)"),
+        database_url=made(database, f"org_id = (select {CONTEXT}) and may_see(org_id, title)"),
         config=TENANCY,
         prove=True,
     )

@@ -47,7 +47,7 @@ class People:
             return self._user
         table, key = self._people
         column = self._column(table, key) if table is not None else None
-        if table is not None and column is not None:
+        if table is not None and column is not None and table in self._facts.tables_by_name:
             return self._cell(table, column, label) or ""
         return self._made(self._type_of_all(), label, 0) or ""
 
