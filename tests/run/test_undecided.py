@@ -76,7 +76,9 @@ def test_an_unread_policy_keeps_the_run_from_passing_with_rows_and_without(datab
 
 
 def test_accepted_with_a_reason_it_passes_and_is_still_not_proven(database: Database) -> None:
-    report = validate(database_url=made(database, "may_see(org_id, title)"), config=TENANCY + ACCEPTED, prove=True)
+    report = validate(
+        database_url=made(database, "may_see(org_id, title)"), config=TENANCY + ACCEPTED, prove=True
+    )
 
     assert report.verdict == "PASS", [(c.id, c.reason) for c in report.checks if c.reason]
     assert figure(report, "policies for reading") == [
