@@ -99,7 +99,9 @@ class Ground:
         """Return the foreign key that the column stands in, and the column that it refers to."""
         if table not in self._keys_of:
             found: dict[str, tuple[Constraint, str]] = {}
-            for key in sorted(self.facts.tables_by_name[table].foreign_keys, key=lambda k: -len(k.columns)):
+            known = self.facts.tables_by_name.get(table)  # a platform's own tables are set apart
+            keys = known.foreign_keys if known is not None else ()
+            for key in sorted(keys, key=lambda k: -len(k.columns)):
                 for own, target in zip(key.columns, key.referenced_columns, strict=False):
                     found.setdefault(own, (key, target))
             self._keys_of[table] = found
