@@ -134,9 +134,8 @@ class _Proof:
             return
         spent = prober.dares.sessions.spent
         empty = (*spent, *prober.context(""))
-        yield "empty", prober.without_context(empty)
         yield f"empty {_PRETENDING}", prober.pretending(empty, known)
-        words = [(repr(m), (*spent, *prober.context(m, m))) for m in MALFORMED]
+        words = [("empty", empty), *((repr(m), (*spent, *prober.context(m, m))) for m in MALFORMED)]
         leaks = prober.saying([*words, *prober.dares.sentinels()])
         yield from leaks
         if not leaks:
