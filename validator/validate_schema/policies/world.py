@@ -20,6 +20,7 @@ from .values import _FUNCTIONS as BUILTIN
 
 _DEEPEST = 6
 _MOST_NODES, _MOST_LEVELS = 20_000, 100  # of an expression with the functions that it calls in their places
+_SWITCHES = "an expression that sets a setting while it is evaluated"
 _TOO_MUCH = "an expression that is too large with the functions that it calls"
 _TEXTS = ("character varying", "text", "character", "name")
 _KNOWN_CALLS = frozenset(BUILTIN)
@@ -262,8 +263,10 @@ class Schema:
         self._room = _MOST_NODES
         try:
             found = self._inline(_of_the_row(parse(text)), 0)
-        except (Unreadable, RecursionError):
+        except RecursionError:
             return opaque(_TOO_MUCH)
+        except Unreadable as error:
+            return opaque(str(error))
         return opaque(_TOO_MUCH) if deeper(found, _MOST_LEVELS) else found
 
     def _inline(self, node: Node, depth: int) -> Node:
@@ -373,6 +376,8 @@ class Schema:
     def _called(self, node: Node, depth: int) -> Node:
         schema, name = node.value
         function = self._function(schema, name, len(node.args))
+        if name == "set_config" or (function is not None and "set_config" in (function.body or "")):
+            raise Unreadable(_SWITCHES)  # what is read beside it may be what it has just set
         body = None
         if function is not None and depth < _DEEPEST:
             lacking = len(parameters_of(function)) - len(node.args)
