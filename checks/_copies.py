@@ -123,6 +123,18 @@ def _tables(named: syntax.Table, facts: Facts) -> Iterator[cat.Table]:
                 yield table
 
 
+def published(
+    function: cat.Function, statements: tuple[syntax.Node, ...], tree: plpgsql.Function | None, facts: Facts
+) -> list[Copy]:
+    """Return the tables that all may read and to which a function copies rows of the tenants' tables."""
+    owned = sources(function.touches or (), facts)
+    if not owned:
+        return []
+    rows = Rows(owned[0], frozenset(table.name for table in owned))
+    found = copies(statements, rows, variables_of(tree, rows, facts), facts)
+    return [copy for copy in found if copy.of_row]
+
+
 def reads_tenants(function: cat.Function, facts: Facts) -> bool:
     """Tell whether a function reads or writes tables of the tenants."""
     return bool(sources(function.touches or (), facts))

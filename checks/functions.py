@@ -9,9 +9,10 @@ from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.rights import Act, Opening, acts, is_trusted, may_reach, why_open
 from validate_schema.pack.roles import relied_on
 from validate_schema.pack.scoping import Keeps, confinement
-from validate_schema.pack.sql import Unreadable, quote_ident, quote_qname, read_expression, syntax
+from validate_schema.pack.sql import Unreadable, quote_ident, quote_qname, read_body, read_expression, syntax
 
 from ._access import sources, users_of
+from ._copies import published
 from ._lookup import own_path, schemas_of, takes_temporary, temporary_makers
 
 _NO_LOCK = "none on rows"
@@ -131,6 +132,7 @@ def security_definer(subject: Definer, facts: Facts) -> Flaw | None:
     - A trigger function is EFF001's; one of an event trigger runs for whoever may make a temporary table.
     - What it calls counts as its own, and a statement in a text where the text is known. What an app role may
       call by itself is judged by itself.
+    - Undecided where it copies rows of the tenant to where all can read them.
     - Where policies call it, which need a helper that sees past them: an info when it says yes or no, else
       undecided.
     - Undecided where the body cannot be read: only a person can say what it reaches.
@@ -144,7 +146,7 @@ def security_definer(subject: Definer, facts: Facts) -> Flaw | None:
     found = tuple(o for act in ways for o in may_reach(act.function, act.role, facts))
     keeps = confinement(function, facts) if found else Keeps.KEPT
     if keeps is Keeps.KEPT:
-        return None
+        return _publishes(subject, facts) if found else None
     unread = next((act.function for act in ways if act.function.touches is None), None)
     if unread is not None and keeps is Keeps.UNCLEAR:
         return _unread(subject, unread, found, facts)
@@ -168,6 +170,29 @@ def security_definer(subject: Definer, facts: Facts) -> Flaw | None:
         remedy=Remedy(note=_decide(function, listed)),
         severity=None if certain else Severity.WARNING,
         undecided=not certain,
+    )
+
+
+def _publishes(subject: Definer, facts: Facts) -> Flaw | None:
+    """A function that keeps to the tenant may hand its rows to all."""
+    function = subject.function
+    try:
+        body = read_body(function.language, function.body or "", function.arguments, function.returns or "")
+    except Unreadable:
+        return None
+    copied = published(function, body.statements, body.function, facts)
+    if not copied:
+        return None
+    listed = ", ".join(dict.fromkeys(facts.show(copy.table.qname) for copy in copied))
+    return Flaw(
+        message=f"{_name(subject, facts)} copies rows of the tenant into {listed}, open to every tenant",
+        expected="a table with the tenant column and row security, or one that no app role may read",
+        observed=f"{listed} belongs to no tenant, and {', '.join(subject.users)} may call the function",
+        severity=Severity.WARNING,
+        remedy=Remedy(
+            note="Where that is meant, accept it with a reason; else give the table the tenant column."
+        ),
+        undecided=True,
     )
 
 
@@ -239,13 +264,13 @@ def _signature(function: cat.Function) -> str:
 def search_path(subject: Definer, facts: Facts) -> Flaw | None:
     """A SECURITY DEFINER function runs with the search path of its caller.
 
-    Examined: SECURITY DEFINER functions and procedures. Passes when the function sets search_path for itself,
-    to schemas in which no app role and not PUBLIC may create anything, with ``pg_temp`` at its end. An error
-    where they may: a view or operator of theirs would run with the owner's rights. Temporary tables come first
-    where the path does not name ``pg_temp``: that is told where the body names a table, or nobody can say
-    whether it does; undecided where a policy rests on the function, or it reaches tenants' rows beside another
-    table.
-    Source: PostgreSQL documentation, CREATE FUNCTION, "Writing SECURITY DEFINER Functions Safely".
+    Examined: SECURITY DEFINER functions and procedures. Passes when the function sets search_path for
+    itself, to schemas in which no app role and not PUBLIC may create anything, with ``pg_temp`` at its
+    end. An error where they may: a view or operator of theirs would run with the owner's rights. Temporary
+    tables come first where the path does not name ``pg_temp``: that is told where the body names a table,
+    or nobody can say whether it does; undecided where a policy rests on the function, or it reaches
+    tenants' rows beside another table. Source: PostgreSQL documentation, CREATE FUNCTION, "Writing
+    SECURITY DEFINER Functions Safely".
     """
     function = subject.function
     own = own_path(function)

@@ -85,6 +85,27 @@ CASES = {
         + "create operator @@@ (rightarg = int, function = peek);"
         + definer("return query select @@@ 1;"),
     ),
+    "a copy where all can read": (
+        "undecided",
+        "create table news (amount numeric); grant select on news to app_user;"
+        + definer(
+            f"insert into news select amount from invoice where org_id = {CONTEXT};", "outer() returns void"
+        ),
+    ),
+    "a copy by way of a variable": (
+        "undecided",
+        "create table news (amount numeric); grant select on news to app_user;"
+        "create function outer() returns void language plpgsql security definer as $$ declare n numeric;"
+        f" begin select amount into n from invoice where org_id = {CONTEXT}; insert into news values (n); end $$;",
+    ),
+    "a line where all can read": (
+        "passed",
+        "create table news (amount numeric); grant select on news to app_user;"
+        + definer(
+            f"update invoice set amount = 1 where org_id = {CONTEXT}; insert into news values (1);",
+            "outer() returns void",
+        ),
+    ),
     "itself": (
         "passed",
         definer(

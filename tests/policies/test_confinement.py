@@ -379,6 +379,12 @@ BODIES: Mapping[str, tuple[Keeps, str]] = {
         OPEN,
         "for r in select * from seat where human_id = me() loop perform 1 from job where org_id = r.human_id; end loop; | r record;",
     ),
+    "of an open cursor": (OPEN, "open c for select title from job where org_id = p; | c refcursor;"),
+    "of a cursor": (OPEN, "open c; | c cursor for select title from job;"),
+    "of a cursor of one's own": (
+        KEPT,
+        f"open c for select title from job where org_id = {CTX}; | c refcursor;",
+    ),
     "into a variable": (OPEN, "select title into v from job where id = p; | v text;"),
     "a value of a condition": (OPEN, "if (select cost from job where id = p) > 1 then null; end if;"),
     "written for the caller": (OPEN, "insert into job (id, org_id, title) values (q, p, 'x');"),

@@ -250,6 +250,8 @@ class Flow:
         return self.statements.judge(node, known)
 
     def _judge_value(self, node: s.Node, known: Known) -> Result:
+        if isinstance(node, (s.Select, s.Compound, s.Insert, s.Update, s.Delete)):
+            return self._judge(node, known)
         return self._judge(s.Select((s.Target("", node),)), known)
 
     def _see_all(self, node: s.Node, known: Known) -> None:
