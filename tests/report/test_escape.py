@@ -117,3 +117,9 @@ def test_a_quoted_identifier_shown_names_the_same_object(name: str) -> None:
         again = written[1:-1].replace('""', '"')
     assert again == name
     assert visible(shown) == shown
+
+
+@pytest.mark.parametrize("code", [0xFDD0, 0xFDEF, 0xFFFE, 0x1FFFF, 0x10FFFE])
+def test_a_noncharacter_is_told_by_its_number(code: int) -> None:
+    assert visible(f"a{chr(code)}b") == f"a⟨U+{code:04X}⟩b"
+    assert visible(chr(0xFDCF) + chr(0xFDF0)) == chr(0xFDCF) + chr(0xFDF0)

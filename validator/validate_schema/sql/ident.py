@@ -5,8 +5,10 @@ import re
 from ..model.catalog import QName
 
 _PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\u2421"}
+# Noncharacters are no text anywhere. Source: the Unicode Standard; the HTML Standard, "Parse errors".
+_NONE = "\ufdd0-\ufdef" + "".join(chr(plane << 16 | low) for plane in range(17) for low in (0xFFFE, 0xFFFF))
 UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]"
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff" + _NONE + "]"
 )
 
 _LONGEST = 63  # bytes: NAMEDATALEN - 1
@@ -68,7 +70,8 @@ def display(name: QName, default_schema: str = "public") -> str:
 
 
 def visible(text: str) -> str:
-    """Return `text` with control, direction and zero-width characters replaced by visible signs.
+    """Return `text` with control, direction and zero-width characters, and noncharacters, replaced by visible
+    signs.
 
     C0 controls become their Unicode control pictures (a newline is ␊), the others ``⟨U+202E⟩``.
     """
