@@ -239,6 +239,17 @@ def test_a_policy_that_sets_what_it_compares_with_is_not_decided(bench: Bench, s
         assert seen or "x := " not in script  # the others hang on what the planner puts first
 
 
+def test_what_is_open_is_open_beside_a_helper_that_is_not_known(bench: Bench) -> None:
+    body = "declare found_one boolean; begin select true into found_one from member where org_id = o and user_id = uid(); return coalesce(found_one, false); end"
+    helper = f"create function is_member(o uuid) returns boolean language plpgsql stable security definer as $$ {body} $$;"
+    with bench.open(helper) as conn:
+        execute(conn, WORLD + SEES_OWN + READS + helper + policy("is_member(org_id)"))
+        execute(conn, "create policy q on doc for select using (true);")
+        said = [j for j in analysis_of(conn).judgements if j.table.name == "doc" and j.command == "SELECT"]
+
+        assert [(j.reach, j.policy, j.branch) for j in said] == [(Reach.UNSAFE, "q", "true")]
+
+
 LOOSE = {
     "cut short": "m.user_id::text::varchar(3) = uid()::text::varchar(3)",
     "in one case": "lower(m.user_id::text) = lower(uid()::text)",

@@ -21,6 +21,9 @@ from ..sql.tree import SELECTS, Node, Relation, Select, opaque
 _MOST_STEPS = 200  # statements that are followed, each branch of an IF by itself
 _ERROR = 21  # the level of RAISE EXCEPTION
 FAILURE = Node("fails")
+_TRUTHS = frozenset(
+    ["and", "or", "not", "compare", "distinct", "null", "is", "any", "all", "exists", "in", "opaque", "fails"]
+)
 Tables = Callable[[str, str], Table | None]
 Given = Mapping[object, Node]  # what parameters, by name and by number, and variables stand for
 Scope = dict[str, tuple[str, frozenset[str]]]  # by alias: the new one, and the columns
@@ -77,6 +80,19 @@ def _of_query(query: s.Node) -> Node | None:
         return read(query.targets[0].value)
     select = read_select(query)
     return Node("scalar", value=select) if select is not None and select.target is not None else None
+
+
+def is_truth(node: Node) -> bool:
+    """Tell whether an expression has a truth value without being cast, if it has any."""
+    if node.op == "case":
+        return all(map(is_truth, (*node.args[1::2], node.args[-1])))
+    if node.op == "coalesce":
+        return all(map(is_truth, node.args))
+    if node.op == "scalar":
+        return node.value.target is not None and is_truth(node.value.target)
+    if node.op == "const":
+        return node.value is None or isinstance(node.value, bool)
+    return node.op in _TRUTHS
 
 
 class _Run:

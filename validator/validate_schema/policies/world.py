@@ -14,7 +14,7 @@ from ..sql.parse import parse
 from ..sql.parser import Unreadable
 from ..sql.settings import is_written_by_client
 from ..sql.tree import CONTEXT, ROW, SELECTS, Node, Select, deeper, opaque, some, walk
-from .bodies import Names, defaults_of, parameters_of, returned_by
+from .bodies import Names, defaults_of, is_truth, parameters_of, returned_by
 from .claims import OWN_CLAIMS, canonical, claim_of, holds_claims, platform_body, variable_name, variable_of
 from .values import _FUNCTIONS as BUILTIN
 
@@ -417,7 +417,7 @@ class Schema:
             return None
         inlined = self._inline(found, depth + 1)
         returned = self.kind(function.returns or "")
-        plain = returned == "other" or inlined.op in SELECTS
+        plain = returned == "other" or inlined.op in SELECTS or (returned == "bool" and is_truth(inlined))
         result = inlined if plain else Node("cast", (inlined,), returned)
         return _unless_null(args, result) if function.strict and args else result
 

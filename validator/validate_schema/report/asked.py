@@ -7,6 +7,7 @@ from ..facts.facts import Facts
 from ..model.principals import Kind, Principals, Trusted
 from ..model.report import AskedFacts, AssumptionFacts, ContextVariableFacts, MembershipFacts
 from ..model.wording import listed
+from ..sql.ident import visible
 
 _SESSIONS = {True: "claims signed (gateway)", False: "settings set by the session (sql)"}
 
@@ -17,12 +18,12 @@ def asked_facts(facts: Facts) -> AskedFacts:
     if not (principals.variables or principals.memberships):
         return AskedFacts()
     return AskedFacts(
-        line=_line(facts),
+        line=visible(_line(facts)),
         session="gateway" if principals.gateway else "sql",
-        session_why=principals.threat,
+        session_why=visible(principals.threat),
         people=facts.show(principals.people) if principals.people else None,
         variables=tuple(
-            ContextVariableFacts(name=v.variable.shown, kind=v.kind.value, why=v.why)
+            ContextVariableFacts(name=visible(v.variable.shown), kind=v.kind.value, why=visible(v.why))
             for v in principals.variables
         ),
         memberships=tuple(
@@ -30,8 +31,8 @@ def asked_facts(facts: Facts) -> AskedFacts:
                 table=facts.show(m.table),
                 tenant=m.tenant,
                 person=m.person,
-                variable=m.variable.shown,
-                why=m.why,
+                variable=visible(m.variable.shown),
+                why=visible(m.why),
             )
             for m in principals.memberships
         ),
@@ -67,7 +68,7 @@ def assumptions(facts: Facts) -> tuple[AssumptionFacts, ...]:
         ("effects", "what extensions, functions in C and the server's own views tell is not looked at"),
         ("roles", _of_roles(facts)),
     )
-    return tuple(AssumptionFacts(about=about, text=text) for about, text in said)
+    return tuple(AssumptionFacts(about=about, text=visible(text)) for about, text in said)
 
 
 def _of_principals(principals: Principals, facts: Facts) -> Iterator[str]:
