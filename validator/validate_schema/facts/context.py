@@ -138,23 +138,28 @@ class ContextReader:
 
     def _leads_to_setting(self, call: s.Call) -> bool:
         """Tell whether a call without arguments returns the tenant context and does nothing else: the
-        function is the helper of the config, or its body is such a call, however many lie between."""
+        function is the helper of the config, or its body is such a call, however many lie between. What
+        nothing comes of, nothing comes of on the way either; what does, does where there is one way."""
         seen: set[QName] = set()
-        waiting = [call]
-        while waiting:
+        passed: set[tuple[str, str]] = set()
+        waiting, one_way, found = [call], True, False
+        while waiting and not found:
             here = waiting.pop()
-            if self._reads_setting(here):
-                return True
-            if here.args:
+            found = self._reads_setting(here) or (not here.args and self._is_vouched_for(here))
+            if found or here.args:
                 continue
-            called = QName(here.schema or self.facts.default_schema, here.name)
-            if is_vouched_for(called, self.facts.tenancy):
-                return True
+            passed.add((here.schema, here.name))
             for function in self._functions(here):
                 if not function.arguments and function.qname not in seen:
                     seen.add(function.qname)
                     waiting += _calls(function)
-        return False
+            one_way = one_way and len(waiting) <= 1
+        if not found or one_way:
+            self.facts.once(_known_calls).update(dict.fromkeys(passed, found))
+        return found
+
+    def _is_vouched_for(self, call: s.Call) -> bool:
+        return is_vouched_for(QName(call.schema or self.facts.default_schema, call.name), self.facts.tenancy)
 
     def _functions(self, call: s.Call) -> Iterator[Function]:
         for function in self.facts.once(_functions_by_name).get(call.name, ()):

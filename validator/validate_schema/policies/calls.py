@@ -119,7 +119,7 @@ def acts(function: Function, role: str | None, facts: Facts) -> tuple[Act, ...]:
         queue = deque([first])
         while queue:
             here = queue.popleft()
-            for called in _called(here.function, facts):
+            for called in _known_calls(here.function, facts):
                 act = Act(called, called.owner if called.security_definer else here.role)
                 if act not in found:
                     found[act] = None
@@ -135,6 +135,17 @@ def is_trusted(function: Function) -> bool:
 
 def _acts(_: Facts) -> dict[Act, tuple[Act, ...]]:
     return {}  # what was found of each so far
+
+
+def _known_calls(function: Function, facts: Facts) -> tuple[Function, ...]:
+    known, key = facts.once(_calls), (function.routine, function.body)
+    if key not in known:
+        known[key] = _called(function, facts)
+    return known[key]
+
+
+def _calls(_: Facts) -> dict[tuple[Routine, str | None], tuple[Function, ...]]:
+    return {}  # what was read of each so far
 
 
 def _called(function: Function, facts: Facts) -> tuple[Function, ...]:
@@ -178,7 +189,18 @@ def _by_operator(facts: Facts) -> Mapping[str, tuple[Function, ...]]:
 
 def switches_tenant(function: Function, facts: Facts) -> bool:
     """Tell whether a function, or one that it calls, may set the setting that holds the tenant."""
-    return any(_sets(act.function, facts) for act in acts(function, None, facts))
+    known = facts.once(_switches)
+    for called in (act.function for act in acts(function, None, facts)):
+        key = called.routine, called.body
+        if key not in known:
+            known[key] = _sets(called, facts)
+        if known[key]:
+            return True
+    return False
+
+
+def _switches(_: Facts) -> dict[tuple[Routine, str | None], bool]:
+    return {}  # what was read of each so far
 
 
 def _sets(function: Function, facts: Facts) -> bool:
