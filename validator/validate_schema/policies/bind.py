@@ -91,8 +91,8 @@ class Binder:
 
     def _labels(self, node: Node) -> tuple[str, ...]:
         if node.op == "cast" and node.value.startswith("enum "):
-            name = self.schema.named_type(node.value.removeprefix("enum ").removesuffix("[]"))
-            return self.schema.enums.get(name, ())
+            name = self.schema.types.named_type(node.value.removeprefix("enum ").removesuffix("[]"))
+            return self.schema.types.enums.get(name, ())
         variable = self.variables.get(node.value[0]) if node.op == "variable" else None
         return variable.labels if variable is not None else ()
 
@@ -103,7 +103,7 @@ class Binder:
             if qualifier is None:
                 rows = [row for row in scope.values() if row.table.column(name) is not None]
             if rows and (column := rows[0].table.column(name)) is not None:
-                if column.collation and self.schema.is_ambiguous(column.collation):
+                if column.collation and self.schema.types.is_ambiguous(column.collation):
                     return self._give_up(f"the collation of {name}")
                 return node._replace(op="variable", value=(self._key(rows[0], name), False))
         self.undecided.append(f"the name {name}")
@@ -113,9 +113,13 @@ class Binder:
         column = row.table.column(name)
         key = row.known.get(name, f"{row.name}.{name}")
         if key not in self.variables and column is not None:
-            labels = self.schema.enums.get(column.type_name, ()) if column.type_name else ()
-            kind = "text" if labels and not column.type.endswith("[]") else self.schema.kind(column.base_type)
-            nullable = self.schema.may_be_null(row.table, column)
+            labels = self.schema.types.enums.get(column.type_name, ()) if column.type_name else ()
+            kind = (
+                "text"
+                if labels and not column.type.endswith("[]")
+                else self.schema.types.kind(column.base_type)
+            )
+            nullable = self.schema.promises.may_be_null(row.table, column)
             self.variables[key] = Variable(kind, nullable, labels, row.name.startswith(_APART))
         return key
 
@@ -210,14 +214,14 @@ class Binder:
     ) -> bool:
         """Tell whether keys tie two rows to one row of a tenant's: that of the other, or a third."""
         (alias, table), (other, beside) = mine, theirs
-        for key in self.schema.standing_keys(table):
+        for key in self.schema.promises.standing_keys(table):
             standing = self.schema.standings.get(key.references) if key.references else None
             if standing is None or standing.table_class not in _OWNED:
                 continue
             ends = [key.referenced_columns] if key.references == beside.qname else []
             ends += [
                 k.columns
-                for k in self.schema.standing_keys(beside)
+                for k in self.schema.promises.standing_keys(beside)
                 if k.references == key.references and k.referenced_columns == key.referenced_columns
             ]
             for end in ends:
@@ -310,7 +314,7 @@ class Binder:
         relation, table = pair
         for alias, row in rows.items():
             for key in row.table.foreign_keys:
-                if key.references == table.qname and self.schema.stands(row.table, key):
+                if key.references == table.qname and self.schema.promises.stands(row.table, key):
                     columns = tuple(zip(key.columns, key.referenced_columns, strict=True))
                     if all(_equated(parts, alias, mine, relation.alias, theirs) for mine, theirs in columns):
                         return f"{row.name}>{key.name}", self._inherited(row, table, columns)
@@ -331,7 +335,11 @@ class Binder:
         relation, table = pair
         for key in table.foreign_keys:
             for alias, row in rows.items():
-                if key.references == row.table.qname and self.schema.stands(table, key) and row.known:
+                if (
+                    key.references == row.table.qname
+                    and self.schema.promises.stands(table, key)
+                    and row.known
+                ):
                     columns = zip(key.columns, key.referenced_columns, strict=True)
                     if all(_equated(parts, alias, theirs, relation.alias, mine) for mine, theirs in columns):
                         return dict.fromkeys(self.schema.tenant_columns(table), TENANT)

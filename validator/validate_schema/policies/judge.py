@@ -124,9 +124,9 @@ class Judge:
             return None
         own = self.schema.tenant_columns(table)
         held = [c for c in table.columns if c.name in names or c.name in own]
-        obeyed = (c for c in table.checks if self.schema.stands(table, c))
+        obeyed = (c for c in table.checks if self.schema.promises.stands(table, c))
         checks = tuple(c.definition for c in obeyed if {*names, *own}.intersection(c.columns))
-        null = self.schema.may_be_null
+        null = self.schema.promises.may_be_null
         columns = tuple((c.name, c.base_type, c.type_name, c.collation, null(table, c)) for c in held)
         return (
             table.policies,
@@ -368,7 +368,7 @@ class _Filter:
         before = len(self.binder.undecided)
         bound = []
         for check in self.table.checks:
-            if check.definition is not None and self.owner.schema.stands(self.table, check):
+            if check.definition is not None and self.owner.schema.promises.stands(self.table, check):
                 text = check_expression(check.definition)
                 bound.append(self.binder.bind(self.owner.schema.expand(text)))
         del self.binder.undecided[before:]

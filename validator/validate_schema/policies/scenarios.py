@@ -113,7 +113,7 @@ class Ways:
         own = _tenant_names(self.schema, self._standing, self.table)
         columns = [c for c in self.table.columns if c.name in own]
         unowned = tuple(Case(None, context) for context in (mine, None, ""))
-        nullable = columns and all(self.schema.may_be_null(self.table, c) for c in columns)
+        nullable = columns and all(self.schema.promises.may_be_null(self.table, c) for c in columns)
         return [Scenario(Flow.NULL_TENANT, unowned, (), self.known)] if nullable else []
 
 
@@ -149,7 +149,7 @@ def key_kind(schema: Schema, table: Table) -> str:
         names = _tenant_names(schema, standing, found) if found is not None else frozenset()
         for column in found.columns if found is not None else ():
             if column.name in names:
-                return schema.kind(column.base_type)
+                return schema.types.kind(column.base_type)
     return "uuid"
 
 

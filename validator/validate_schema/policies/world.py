@@ -1,13 +1,12 @@
 """What the analysis looks up in the catalog, and how functions are read into expressions."""
 
-import re
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
 from ..facts.context import is_vouched_for
-from ..facts.roles import PUBLIC, Roles, closure
-from ..model.catalog import Catalog, Column, Constraint, Function, QName, Table
+from ..facts.roles import PUBLIC, Roles
+from ..model.catalog import Catalog, Function, QName, Table
 from ..model.principals import Kind, Membership, Principals, Variable
 from ..model.tenancy import Standing, TableClass, Tenancy
 from ..sql.parse import parse
@@ -16,18 +15,17 @@ from ..sql.settings import is_written_by_client
 from ..sql.tree import CONTEXT, ROW, SELECTS, Node, Select, deeper, opaque, some, walk
 from .bodies import Names, defaults_of, is_truth, parameters_of, returned_by
 from .claims import OWN_CLAIMS, canonical, claim_of, holds_claims, platform_body, variable_name, variable_of
+from .promises import Promises
+from .types import Types
 from .values import _FUNCTIONS as BUILTIN
 
 _DEEPEST = 6
 _MOST_NODES, _MOST_LEVELS = 20_000, 100  # of an expression with the functions that it calls in their places
 _SWITCHES = "an expression that sets a setting while it is evaluated"
 _TOO_MUCH = "an expression that is too large with the functions that it calls"
-_TEXTS = ("character varying", "text", "character", "name")
 _KNOWN_CALLS = frozenset(BUILTIN)
-_COMPARING = ("compare", "distinct", "nullif", "any", "all")
 _LIST = (None, "array_agg")
 _SETS = ("SETOF", "TABLE")
-_LIMITED = re.compile(r"(character varying|character|bpchar)(?:\((\d+)\))?")
 _CLAIM_OF_CONTEXT = "claim context "
 
 
@@ -38,6 +36,7 @@ class Schema:
         self.catalog = catalog
         self.tenancy = tenancy
         self.home = catalog.server.default_schema
+        self.types, self.promises = Types(catalog), Promises(catalog)
         self.principals, self._asked = Principals(), False
         self.counting: Mapping[QName, Node] = {}
         self._expanded: dict[str, Node] = {}
@@ -51,14 +50,6 @@ class Schema:
     @cached_property
     def standings(self) -> Mapping[QName, Standing]:
         return {s.table: s for s in self.tenancy.standings}
-
-    @cached_property
-    def enums(self) -> Mapping[QName, tuple[str, ...]]:
-        return {e.qname: e.labels for e in self.catalog.enums}
-
-    @cached_property
-    def domains(self) -> Mapping[QName, str]:
-        return {d.qname: d.base_type for d in self.catalog.domains}
 
     @cached_property
     def functions(self) -> Mapping[str, tuple[Function, ...]]:
@@ -90,59 +81,6 @@ class Schema:
         self._expanded.clear()
         self._as_read.clear()
         self.__dict__.pop("names", None)
-
-    def stands(self, table: Table, constraint: Constraint) -> bool:
-        """Tell whether every row that a query on the table finds obeys its constraint: a foreign key, and
-        what was said NO INHERIT, hold for no row of an inheritance child."""
-        own = constraint.no_inherit or constraint.kind == "foreign key"
-        return constraint.validated and constraint.enforced and not (own and table.qname in self.parents)
-
-    def standing_keys(self, table: Table) -> tuple[Constraint, ...]:
-        """Return the foreign keys that every row which a query on the table finds obeys."""
-        return tuple(key for key in table.foreign_keys if self.stands(table, key))
-
-    def may_be_null(self, table: Table, column: Column) -> bool:
-        """Tell whether a row that a query on the table finds can hold NULL there: NOT NULL may be NOT VALID
-        (18), and before 18 inheritance children need not have it."""
-        if not column.not_null or self._doubted(table, column.name):
-            return True
-        below = closure((table.qname,), lambda name: self._children.get(name, ()))
-        found = ((self.tables[name], self.tables[name].column(column.name)) for name in below)
-        return any(c is None or not c.not_null or self._doubted(t, c.name) for t, c in found)
-
-    def _doubted(self, table: Table, column: str) -> bool:
-        stated = [c for c in table.constraints if c.kind == "not null" and column in c.columns]
-        return any(not self.stands(table, c) for c in stated)
-
-    @cached_property
-    def _children(self) -> Mapping[QName, list[QName]]:
-        found: dict[QName, list[QName]] = {}
-        for table in self.catalog.tables:
-            for parent in table.inherits:
-                found.setdefault(parent, []).append(table.qname)
-        return found
-
-    @property
-    def parents(self) -> Container[QName]:
-        """The tables whose rows include those of inheritance children."""
-        return self._children
-
-    @cached_property
-    def ambiguous_collations(self) -> frozenset[str]:
-        """The collations, by schema and name, under which texts of different bytes may be equal."""
-        return frozenset(f"{c.schema}.{c.name}" for c in self.catalog.collations if not c.deterministic)
-
-    @cached_property
-    def redefined(self) -> frozenset[str]:
-        """The comparisons that somebody defined again for types of the server's own."""
-        sides = ((o.name, (o.left, o.right)) for o in self.catalog.operators)
-        return frozenset(name for name, types in sides if any(map(_own_type, types)))
-
-    @cached_property
-    def converted(self) -> frozenset[tuple[str, str]]:
-        """The kinds of values from and to which a cast leads that somebody made."""
-        made = (c for c in self.catalog.casts if c.method == "function")
-        return frozenset((self.kind(c.source), self.kind(c.target)) for c in made)
 
     @cached_property
     def context(self) -> Variable | None:
@@ -194,29 +132,16 @@ class Schema:
     def _handed_down(self, table: Table) -> Iterator[str]:
         """Yield the columns of a table without a tenant column that always equal its parent's: those of a key
         that holds for every row, for with a NULL in another of its columns it would not."""
-        for key in self.standing_keys(table):
+        for key in self.promises.standing_keys(table):
             parent = self.tables.get(key.references) if key.references is not None else None
             standing = self.standings.get(parent.qname) if parent is not None else None
             columns = [table.column(name) for name in key.columns]
             if parent is None or standing is None or standing.table_class is not TableClass.TENANT:
                 continue
-            if not any(column is None or self.may_be_null(table, column) for column in columns):
+            if not any(column is None or self.promises.may_be_null(table, column) for column in columns):
                 own = self.tenant_columns(parent)
                 pairs = zip(key.columns, key.referenced_columns, strict=True)
                 yield from (mine for mine, theirs in pairs if theirs in own)
-
-    def kind(self, shown: str) -> str:
-        """Return the kind of values of a type as the server prints it: text, int, uuid, bool, enum
-        name, or "other"."""
-        if shown.startswith(_TEXTS) and not shown.endswith("[]"):
-            return "text"
-        return {"bigint": "int", "integer": "int", "smallint": "int", "uuid": "uuid", "boolean": "bool"}.get(
-            shown, "other"
-        )
-
-    def named_type(self, shown: str) -> QName:
-        schema, _, name = shown.rpartition(".")
-        return QName(schema or self.home, name)
 
     def expand(self, text: str) -> Node:
         """Return an expression with the functions that can be read put in place of their calls."""
@@ -282,13 +207,9 @@ class Schema:
             return self._context(node)
         if node.op == "wrapped":
             return args[0]
-        if node.op == "cast":
-            return self._cast(node._replace(args=args))
-        if node.op == "collate":
-            shown = ".".join(node.value)
-            return opaque(f"the collation {shown}", args) if self.is_ambiguous(shown) else args[0]
-        if node.op in _COMPARING and (node.value or "=") in self.redefined:
-            return opaque(f"the operator {node.value or '='}, which is defined again", args)
+        typed = self.types.read(node._replace(args=args))
+        if typed is not None:
+            return typed
         if node.op != "call":
             return node._replace(args=args)
         claim = claim_of(node._replace(args=args))
@@ -317,29 +238,6 @@ class Schema:
         if self.context == Variable(found.setting) and path and path[0] not in OWN_CLAIMS:
             return variable_name(variable).replace(f"claim {found.setting} ", "claim context ", 1)
         return variable_name(variable)
-
-    def is_ambiguous(self, collation: str) -> bool:
-        """Tell whether texts of different bytes may be equal under a collation."""
-        name = self.named_type(collation)
-        return f"{name.schema}.{name.name}" in self.ambiguous_collations
-
-    def _cast(self, node: Node) -> Node:
-        to = self._cast_to(node.value)
-        sources = {source for source, target in self.converted if target == to}
-        if sources and ("text" in sources or node.args[0].op not in ("const", "variable")):
-            return opaque(f"a cast to {to} that somebody made", node.args)
-        return node._replace(value=to)
-
-    def _cast_to(self, to: str) -> str:
-        suffix = "[]" if to.endswith("[]") else ""
-        plain = to.removesuffix("[]")
-        if "." not in plain and plain not in ("citext",):
-            return to
-        name = self.named_type(plain)
-        if name in self.enums:
-            return f"enum {plain}{suffix}"
-        base = self.domains.get(name)
-        return (_width(base) or self.kind(base) if base else plain) + suffix
 
     def _inline_select(self, node: Node, depth: int) -> Node:
         select = node.value
@@ -416,7 +314,7 @@ class Schema:
         if found is None:
             return None
         inlined = self._inline(found, depth + 1)
-        returned = self.kind(function.returns or "")
+        returned = self.types.kind(function.returns or "")
         plain = returned == "other" or inlined.op in SELECTS or (returned == "bool" and is_truth(inlined))
         result = inlined if plain else Node("cast", (inlined,), returned)
         return _unless_null(args, result) if function.strict and args else result
@@ -455,21 +353,6 @@ def _or_empty(array: Node) -> Node:
 
 def _lists(target: Node) -> bool:
     return _or_empty(target).op == "call" and _or_empty(target).value == _LIST
-
-
-def _own_type(shown: str | None) -> bool:
-    """Tell whether a type, as the server prints it, is the server's own."""
-    return shown is not None and "." not in shown
-
-
-def _width(shown: str) -> str | None:
-    """Return the cast to a text of limited length; None for other types."""
-    found = _LIMITED.fullmatch(shown)
-    if found is None:
-        return "text(63)" if shown == "name" else None
-    if not found[1].endswith("varying"):
-        return "short text"
-    return f"text({found[2]})" if found[2] else None
 
 
 def _is_all(select: Select) -> bool:

@@ -1,0 +1,52 @@
+"""Which constraints every row of a table obeys, so that what they say may be believed.
+
+Sources: PostgreSQL documentation, "Constraints", "Inheritance" (Caveats) and ALTER TABLE (NOT VALID).
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from ..facts.roles import closure
+from ..model.catalog import Catalog, Column, Constraint, QName, Table
+
+
+class Promises:
+    """The constraints of a database, as far as every row that a query on a table finds obeys them."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def stands(self, table: Table, constraint: Constraint) -> bool:
+        """Tell whether every row that a query on the table finds obeys its constraint: a foreign key, and
+        what was said NO INHERIT, hold for no row of an inheritance child."""
+        own = constraint.no_inherit or constraint.kind == "foreign key"
+        return constraint.validated and constraint.enforced and not (own and table.qname in self._children)
+
+    def standing_keys(self, table: Table) -> tuple[Constraint, ...]:
+        """Return the foreign keys that every row which a query on the table finds obeys."""
+        return tuple(key for key in table.foreign_keys if self.stands(table, key))
+
+    def may_be_null(self, table: Table, column: Column) -> bool:
+        """Tell whether a row that a query on the table finds can hold NULL there: NOT NULL may be NOT VALID
+        (18), and before 18 inheritance children need not have it."""
+        if not column.not_null or self._doubted(table, column.name):
+            return True
+        below = closure((table.qname,), lambda name: self._children.get(name, ()))
+        found = ((self._tables[name], self._tables[name].column(column.name)) for name in below)
+        return any(c is None or not c.not_null or self._doubted(t, c.name) for t, c in found)
+
+    def _doubted(self, table: Table, column: str) -> bool:
+        stated = [c for c in table.constraints if c.kind == "not null" and column in c.columns]
+        return any(not self.stands(table, c) for c in stated)
+
+    @cached_property
+    def _tables(self) -> Mapping[QName, Table]:
+        return {table.qname: table for table in self._catalog.tables}
+
+    @cached_property
+    def _children(self) -> Mapping[QName, list[QName]]:
+        found: dict[QName, list[QName]] = {}
+        for table in self._catalog.tables:
+            for parent in table.inherits:
+                found.setdefault(parent, []).append(table.qname)
+        return found
