@@ -211,6 +211,7 @@ def text_keys(facts: Facts) -> Iterator[RootKey]:
     severity=Severity.ERROR,
     remediable=False,
     needs="rows",
+    explains=("tenant",),
     why="A setting that was reset holds the empty text: every session that names no tenant is this tenant.",
     bad="""
         create table org (id text primary key);

@@ -103,3 +103,25 @@ def test_what_is_closed_whatever_the_unread_part_returns_is_closed(database: Dat
 
     assert report.verdict == "PASS", [(c.id, c.reason) for c in report.checks if c.reason]
     assert "note" in report.isolation.proven
+
+
+def test_a_tenant_with_the_empty_key_leaves_nothing_proven(server: Server) -> None:
+    script = """
+    create role keyless_app login;
+    create table organization (id text primary key);
+    insert into organization values ('');
+    create table note (id int primary key, org_id text not null references organization);
+    create index on note (org_id);
+    alter table note enable row level security; alter table note force row level security;
+    create policy p on note using (org_id = current_setting('app.tenant_id', true));
+    grant select, insert, update, delete on note to keyless_app;
+    """
+    with fresh(server) as database:
+        with database.connect(autocommit=True) as conn:
+            conn.execute(script.encode())
+        config = TENANCY.replace("undecided_app", "keyless_app")
+        report = validate(database_url=database.conninfo, config=config, prove=True)
+        with database.connect(autocommit=True) as conn:
+            conn.execute("drop owned by keyless_app; drop role keyless_app")
+    assert "DAT006" in {f.check for f in report.findings}
+    assert (report.verdict, report.isolation.proven) == ("FAIL", ())

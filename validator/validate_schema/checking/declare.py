@@ -35,7 +35,8 @@ class Check(msgspec.Struct, frozen=True):
     elsewhere: of the proof's leaks, those of a ``role`` that policies do not bind, of a table's ``rows``, by
     a ``reference``, and through a ``surface`` (view, function); of the matrix, the cells ``reads`` and
     ``writes`` (it must have run for a ✓), ``unverified`` and ``type``; what leads around
-    the policies ``beside`` the statements that a proof can try. `sql` is the query whose rows it
+    the policies ``beside`` the statements that a proof can try; a ``tenant`` of its own kind, of whom the
+    made-up ones of a proof tell nothing. `sql` is the query whose rows it
     judges, "" where it judges records. `pack` is the pack that it is of, "" for ours.
     """
 

@@ -4,7 +4,9 @@ from typing import Literal
 
 import msgspec
 
-Explained = Literal["role", "rows", "reference", "surface", "reads", "writes", "unverified", "type", "beside"]
+Explained = Literal[
+    "role", "rows", "reference", "surface", "reads", "writes", "unverified", "type", "beside", "tenant"
+]  # fmt: skip
 _LAST = 1000
 
 

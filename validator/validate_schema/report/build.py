@@ -47,16 +47,20 @@ class Circumstances(msgspec.Struct, frozen=True):
     baseline: BaselineFacts | None = None
 
 
+_ABOUT_ROWS = {"role", "rows", "unverified", "beside", "tenant"}
+
+
 def _doubted(outcome: Outcome, every: frozenset[QName]) -> frozenset[QName]:
     """Return the tables of which an error, or what is undecided, says that rows may get through; a role that
-    no policy restrains has all of them."""
-    about_rows = {c.id for c in outcome.checks if {"role", "rows", "unverified", "beside"} & set(c.explains)}
+    no policy restrains has all of them, as has whoever is taken for a tenant of its own kind."""
+    about_rows = {c.id for c in outcome.checks if _ABOUT_ROWS & set(c.explains)}
+    of_tenants = {c.id for c in outcome.checks if "tenant" in c.explains}
     of_roles = {c.id for c in outcome.checks if {"role", "beside"} & set(c.explains)}
     found: set[QName] = set()
     for f in (*outcome.findings, *outcome.suppressed):
         if f.check not in about_rows or not (f.undecided or f.severity is Severity.ERROR):
             continue
-        if f.check in of_roles and not f.object.table:
+        if f.check in of_tenants or (f.check in of_roles and not f.object.table):
             found |= every
         found.add(QName(f.object.schema, f.object.table))
     return frozenset(found)
