@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fix_bench import Bench, execute
 from tests.fix_examples import facts_of
@@ -504,3 +505,34 @@ def test_the_claim_that_policies_compare_the_tenant_with_is_the_context(
         facts = facts_of(conn)
 
     assert confinement(facts.catalog.views[0], facts) is keeps
+
+
+PROFILES = """
+create schema auth;
+create function auth.uid() returns uuid language sql stable as $$ select (current_setting('request.jwt.claims', true)::json ->> 'sub')::uuid $$;
+create table profile (id uuid primary key, org_id uuid not null references organization, shown text);
+create function my_org() returns uuid language sql stable security definer set search_path = '' as
+  $$ select org_id from public.profile where id = auth.uid() $$;
+alter table profile enable row level security; grant select on profile to app_user;
+create policy p on profile using (id = auth.uid());
+create table doc (id uuid primary key, org_id uuid not null references organization);
+alter table doc enable row level security; grant select on doc to app_user;
+create policy d on doc using (org_id = my_org());
+"""
+
+
+@pytest.mark.parametrize(
+    ("grant", "keeps"),
+    [("update (shown)", KEPT), ("update (org_id)", UNCLEAR), ("update", UNCLEAR), ("insert", UNCLEAR)],
+)
+def test_who_asks_is_told_by_a_platform_and_moves_only_by_what_he_may_write(
+    bench: Bench, grant: str, keeps: Keeps
+) -> None:
+    """The functions of a platform are not looked at: they are known."""
+    toml = '[tenancy]\nroot = "organization"\ncolumn = "org_id"\napp_roles = ["app_user"]\n'
+    with bench.open() as conn:
+        execute(conn, PROFILES + f"grant {grant} on profile to app_user;")
+        facts = facts_of(conn, toml)
+    mine = tuple(f for f in facts.catalog.functions if f.schema != "auth")
+    facts = replace(facts, catalog=replace(facts.catalog, functions=mine))
+    assert {confinement(f, facts) for f in mine} == {keeps}

@@ -14,7 +14,7 @@ from ..sql.parser import Unreadable
 from ..sql.patterns import parse_name
 from ..sql.reading import read_expression
 from ..sql.routines import read_body
-from ..sql.settings import claim_setting, is_written_by_client, setting_of
+from ..sql.settings import PLATFORM_HELPERS, claim_setting, is_written_by_client, setting_of
 
 if TYPE_CHECKING:
     from .facts import Facts
@@ -120,6 +120,8 @@ class ContextReader:
         if call.args or depth == _DEEPEST:
             return frozenset()
         values = [_sole_value(function) for function in self._functions(call)]
+        if not values and (text := PLATFORM_HELPERS.get((call.schema, call.name))) is not None:
+            values = [read_expression(text)]
         found = [self._asked(value, depth + 1) for value in values]
         return frozenset[Variable]().union(*found) if all(found) else frozenset()
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from ..model.principals import Variable
 from ..sql.parse import parse
-from ..sql.settings import claim_setting
+from ..sql.settings import PLATFORM_HELPERS, claim_setting
 from ..sql.tree import ROW, Node, every, walk
 
 ROLE_CLAIM = Variable("request.jwt.claims", ("role",))  # the database's role, as PostgREST knows it
@@ -32,22 +32,11 @@ _BETWEEN = "\x1f"
 # What a user of Supabase writes himself: `supabase.auth.updateUser({data: …})`. Source: Supabase's
 # documentation, "Row Level Security", on `auth.jwt()`.
 OWN_CLAIMS = ("user_metadata", "raw_user_meta_data")
-# What Supabase and Neon bring along, where the catalog does not have it or holds no text of it. Sources:
-# the migrations of Supabase's `auth` schema, the documentation of pg_session_jwt.
-_JWT = "nullif(current_setting('request.jwt.claims', true), '')::jsonb"
-_PLATFORM = {
-    ("auth", "uid"): f"({_JWT} ->> 'sub')::uuid",
-    ("auth", "jwt"): _JWT,
-    ("auth", "role"): f"{_JWT} ->> 'role'",
-    ("auth", "email"): f"{_JWT} ->> 'email'",
-    ("auth", "user_id"): f"{_JWT} ->> 'sub'",
-    ("auth", "session"): _JWT,
-}
 
 
 def platform_body(schema: str | None, name: str) -> Node | None:
     """Return what a platform's own function without arguments returns; None for any other."""
-    text = _PLATFORM.get((schema or "", name))
+    text = PLATFORM_HELPERS.get((schema or "", name))
     return parse(text) if text is not None else None
 
 

@@ -180,16 +180,23 @@ class _Functions:
         doubtful = any(self._may_be_made(name) for name in settler.persons)
         return max(keeps, Keeps.UNCLEAR) if doubtful else keeps
 
+    def _writes_ties(self, table: Table, role: str, verb: str) -> bool:
+        """Tell whether the role may write a column that ties a person to a tenant."""
+        mine = [m for m in self.facts.principals.memberships if m.table == table.qname]
+        ties = {name for m in mine for name in (m.tenant, m.person)}
+        columns = (c for c in table.columns if not ties or c.name in ties)
+        grants = (*table.grants, *(grant for column in columns for grant in column.grants))
+        return any(verb in g.privileges and g.grantee in self.facts.grantees_of(role) for g in grants)
+
     def _may_be_made(self, name: QName) -> bool:
         """Tell whether an app role may write rows of a table that ties people to tenants, past what is
         read of its policies."""
         table = self.facts.tables_by_name[name]
-        grants = [*table.grants, *(grant for column in table.columns for grant in column.grants)]
         open_to = [
             (role, verb)
             for role in self.facts.app_roles or ("PUBLIC",)
             for verb in _WRITES
-            if any(verb in g.privileges and g.grantee in self.facts.grantees_of(role) for g in grants)
+            if self._writes_ties(table, role, verb)
         ]
         if not table.row_security:
             return bool(open_to)

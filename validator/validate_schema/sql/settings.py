@@ -4,6 +4,18 @@ from typing import NamedTuple
 
 from .syntax import Call, Const, Node, uncast
 
+# What Supabase and Neon bring along, where the catalog does not have it or holds no text of it. Sources:
+# the migrations of Supabase's `auth` schema, the documentation of pg_session_jwt.
+_JWT = "nullif(current_setting('request.jwt.claims', true), '')::jsonb"
+PLATFORM_HELPERS = {
+    ("auth", "uid"): f"({_JWT} ->> 'sub')::uuid",
+    ("auth", "jwt"): _JWT,
+    ("auth", "role"): f"{_JWT} ->> 'role'",
+    ("auth", "email"): f"{_JWT} ->> 'email'",
+    ("auth", "user_id"): f"{_JWT} ->> 'sub'",
+    ("auth", "session"): _JWT,
+}
+
 
 class Setting(NamedTuple):
     """A setting by its name as written, though names of settings have no case; without `missing_ok` it is
