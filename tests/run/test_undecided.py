@@ -125,3 +125,17 @@ def test_a_tenant_with_the_empty_key_leaves_nothing_proven(server: Server) -> No
             conn.execute("drop owned by keyless_app; drop role keyless_app")
     assert "DAT006" in {f.check for f in report.findings}
     assert (report.verdict, report.isolation.proven) == ("FAIL", ())
+
+
+def test_a_view_whose_way_in_met_no_row_is_not_isolated(database: Database) -> None:
+    url = made(database, f"org_id = (select {CONTEXT})")
+    with database.connect(autocommit=True) as conn:
+        conn.execute(
+            "create view long with (security_barrier = true) as select title from note "
+            f"where org_id = {CONTEXT} or length(title) > 200; grant select on long to undecided_app".encode()
+        )
+    report = validate(database_url=url, config=TENANCY, prove=True)
+
+    assert {c.outcome for c in report.isolation.cells if c.name == "long"} == {"inconclusive"}
+    assert report.isolation.coverage.inconclusive == 1
+    assert report.verdict == "FAIL"

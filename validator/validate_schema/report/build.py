@@ -66,6 +66,15 @@ def _doubted(outcome: Outcome, every: frozenset[QName]) -> frozenset[QName]:
     return frozenset(found)
 
 
+def _leaky(outcome: Outcome) -> frozenset[QName]:
+    """Return the views and functions of which an error, or what is undecided, says that rows get through."""
+    of_surfaces = {c.id for c in outcome.checks if "surface" in c.explains}
+    told = (f for f in outcome.findings if f.check in of_surfaces)
+    return frozenset(
+        QName(f.object.schema, f.object.name) for f in told if f.undecided or f.severity is Severity.ERROR
+    )
+
+
 _ROWS = " (--prove decides what rows can)"
 
 
@@ -98,7 +107,9 @@ def build_report(facts: Facts, outcome: Outcome, fail_on: str, given: Circumstan
         findings=outcome.findings,
         suppressed=outcome.suppressed,
         migrations=migration_facts(facts.history, (f for f in everything if f.check in on_migrations)),
-        isolation=isolation_facts(facts, _doubted(outcome, frozenset(facts.isolation.tables))),
+        isolation=isolation_facts(
+            facts, _doubted(outcome, frozenset(facts.isolation.tables)), _leaky(outcome)
+        ),
         baseline=given.baseline,
         subjects=outcome.subjects,
         statistics=statistics(outcome),

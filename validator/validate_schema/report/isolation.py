@@ -3,6 +3,8 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
+from msgspec.structs import replace
+
 from ..facts.facts import Facts
 from ..model.catalog import QName
 from ..model.isolation import Cell, Isolation, Outcome, Probe, essence
@@ -23,15 +25,20 @@ _HALVES = {
 }
 _THROUGH_READS = (Probe.UPDATE, Probe.DELETE)
 
+_NOT_MET = "its text may let rows of other tenants through, and no row at hand met what opens it"
 _Key = tuple[str, str]  # label, role
 
 
-def isolation_facts(facts: Facts, doubted: frozenset[QName] = frozenset()) -> IsolationFacts:
+def isolation_facts(
+    facts: Facts, doubted: frozenset[QName] = frozenset(), leaky: frozenset[QName] = frozenset()
+) -> IsolationFacts:
     """Return what was proven and what was read, sorted, under the names that people use.
 
-    `doubted` are the tables of which a finding says that rows may get through.
+    `doubted` are the tables of which a finding says that rows may get through, `leaky` the views and
+    functions.
     """
-    proof = facts.isolation
+    proof = replace(facts.isolation, cells=tuple(_as_read(cell, leaky) for cell in facts.isolation.cells))
+    facts = replace(facts, isolation=proof)
     setup: dict[str, int] = {}
     cells = tuple(_cell(c, facts, setup) for c in sorted(proof.cells, key=_order))
     held = _held(facts) - doubted
@@ -53,6 +60,13 @@ def isolation_facts(facts: Facts, doubted: frozenset[QName] = frozenset()) -> Is
         notes=proof.notes,
         setup=tuple(setup),
     )
+
+
+def _as_read(cell: Cell, leaky: frozenset[QName]) -> Cell:
+    """Return the cell; inconclusive where a view or function held rows back that its text lets through."""
+    if cell.probe is not Probe.SURFACE or cell.outcome is not Outcome.ISOLATED or cell.table not in leaky:
+        return cell
+    return replace(cell, outcome=Outcome.INCONCLUSIVE, why=_NOT_MET)
 
 
 def _order(cell: Cell) -> tuple[object, ...]:
