@@ -11,7 +11,7 @@ demo: $(READY)
 	$(BIN)/validate-schema demo --output out
 
 test: $(READY)
-	$(BIN)/pytest -n $(WORKERS) --cov --cov-report=term $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

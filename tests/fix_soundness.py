@@ -214,7 +214,7 @@ def _sown(*parts: object) -> Sown:
 
 def _makes(extra: str) -> str:
     """Return what an extra makes or alters: there is one of each."""
-    return " ".join(extra.split("(", maxsplit=1)[0].split()[:3])
+    return " ".join(extra.split("(", maxsplit=1)[0].replace(";", " ").split()[:3])
 
 
 schemas = st.builds(
