@@ -251,6 +251,7 @@ def _signature(function: cat.Function) -> str:
     "SECURITY DEFINER function without a search path",
     subjects=definers,
     severity=Severity.WARNING,
+    explains=("beside",),
     why="The caller's search path decides which tables, operators and functions it uses: a caller who may create one can have it run with the owner's rights.",
     bad="""
         create function server_note() returns text language sql stable security definer

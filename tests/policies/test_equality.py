@@ -230,3 +230,8 @@ def test_what_has_no_variable_in_common_is_worked_out_apart(bench: Bench) -> Non
     parts = [f"c{n} in ('a', 'b', 'c', 'd') and c{n} = 'b'" for n in range(9)]
     columns = "".join(f", c{n} text" for n in range(9))
     assert reads(bench, f"{BOUND} or ({' and '.join(parts)})", item=columns) is Reach.UNSAFE
+
+
+@pytest.mark.parametrize("fails", [f"org_id::bigint = {CTX}::bigint", f"org_id::uuid = {CTX}::uuid"])
+def test_what_fails_for_some_keys_is_open_for_the_others(bench: Bench, fails: str) -> None:
+    assert reads(bench, f"{fails} or current_setting('app.mode', true) = 'open'") is Reach.UNSAFE

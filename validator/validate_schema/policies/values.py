@@ -1,8 +1,9 @@
 """What an expression can yield: sets of possible values, with NULL, errors and unknowns among them.
 
 A set holds concrete values, tokens (a value of which only equality is known), None for NULL, `SOME`
-for any value at all, and `FAILS` where evaluation may raise an error. What an operation yields for
-two sets holds every outcome that PostgreSQL could produce, so what is absent cannot happen.
+for any value at all, and `FAILS` where evaluation is certain to raise an error. What raises one for some
+values only is known by what it yields for the others: a row may hold one of these. What an operation
+yields for two sets holds every outcome that PostgreSQL could produce, so what is absent cannot happen.
 """
 
 import re
@@ -37,7 +38,7 @@ class _Mark(NamedTuple):
 
 SOME, FAILS = _Mark("some value"), _Mark("an error")
 Values = frozenset[Any]
-UNKNOWN: Values = frozenset({SOME, None, FAILS})
+UNKNOWN: Values = frozenset({SOME, None})  # it may raise as well; where it does not, it is one of these
 EITHER: Values = frozenset({True, False})
 _NULL: Values = frozenset({None})
 
@@ -206,16 +207,12 @@ def _cast_one(value: Any, to: str) -> Values:
         return _shortened(value, int(to.removeprefix("text(").removesuffix(")")))
     if to.startswith("enum "):
         to = "text"  # the label; one that does not exist is met by no row
-    if to not in ("text", "int", "bool", "uuid"):
-        return frozenset({SOME, FAILS})
-    if value is SOME:
-        return frozenset({SOME}) if to == "text" else frozenset({SOME, FAILS})
     if isinstance(value, Token):
         return _cast_token(value, to)
     if isinstance(value, (bool, Number)):
         return _cast_plain(value, to)
-    if not isinstance(value, str):
-        return frozenset({SOME, FAILS})
+    if to not in ("text", "int", "bool", "uuid") or not isinstance(value, str):
+        return frozenset({SOME})
     return frozenset({value}) if to == "text" else _read(value, to)
 
 
@@ -223,11 +220,13 @@ def _cast_token(token: Token, to: str) -> Values:
     """A text that is no key of another type may be spelled in more than one way: '7' and '07'."""
     if to == "text":
         return frozenset({token})
+    if to not in ("int", "bool", "uuid"):
+        return frozenset({SOME})
     if to == "bool":
-        return frozenset({True, False, FAILS})
+        return EITHER
     if token.word:
         return frozenset({FAILS})
-    return frozenset({token}) if token.exact or token.free else frozenset({SOME, FAILS})
+    return frozenset({token}) if token.exact or token.free else frozenset({SOME})
 
 
 def _shortened(value: Any, width: int) -> Values:
@@ -240,6 +239,8 @@ def _shortened(value: Any, width: int) -> Values:
 
 
 def _cast_plain(value: bool | Number, to: str) -> Values:
+    if to not in ("text", "int", "bool", "uuid"):
+        return frozenset({SOME})
     if isinstance(value, bool):
         shown: Any = {"text": "true" if value else "false", "int": Number(int(value)), "bool": value}.get(to)
     else:
@@ -255,7 +256,7 @@ def _read(text: str, to: str) -> Values:
         if re.fullmatch(r"[+-]?[0-9]{1,18}", word):
             return one(int(word))
         odd = re.fullmatch(r"[+-]?[0-9][0-9a-z_]*", word)  # 0x1f, 1_000
-        return frozenset({SOME, FAILS} if odd else {FAILS})
+        return frozenset({SOME} if odd else {FAILS})
     known = {True: _TRUE_WORDS, False: _FALSE_WORDS}
     return frozenset({next((truth for truth, words in known.items() if word in words), FAILS)})
 
@@ -266,23 +267,23 @@ def _read_uuid(text: str) -> Values:
     if not re.fullmatch("[0-9a-f]{32}", digits):
         return frozenset({FAILS})
     plain = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
-    return frozenset({plain} if text in (plain, digits, f"{{{plain}}}") else {SOME, FAILS})
+    return frozenset({plain} if text in (plain, digits, f"{{{plain}}}") else {SOME})
 
 
 def _cast_array(value: Any, to: str) -> Values:
     if isinstance(value, Token):
-        return frozenset({(value,)} if _is_one(value) else {SOME, FAILS})
+        return frozenset({(value,)} if _is_one(value) else {SOME})
     if isinstance(value, tuple) and not isinstance(value, (Number, _Mark)):
         items = tuple(cast(frozenset({item}), to) for item in value)
-        return frozenset(product(*items)) if all(len(i) == 1 for i in items) else frozenset({SOME, FAILS})
+        return frozenset(product(*items)) if all(len(i) == 1 for i in items) else frozenset({SOME})
     if isinstance(value, str):
         if not (value.startswith("{") and value.endswith("}")):
             return frozenset({FAILS})
         if re.search(r'["\\{}]', value[1:-1]):
-            return frozenset({SOME, FAILS})
+            return frozenset({SOME})
         parts = [p.strip() for p in value[1:-1].split(",")] if value[1:-1].strip() else []
         return _cast_array(tuple(None if p.upper() == "NULL" else p for p in parts), to)
-    return frozenset({SOME, FAILS})
+    return frozenset({SOME})
 
 
 def member(op: str, quantifier: str, left: Values, arrays: Values, literals: Literals) -> Values:
