@@ -3,28 +3,16 @@
 from validate_schema.pack import Facts
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.roles import sends_statements
-from validate_schema.pack.sql import Unreadable, read_body, syntax
-
-
-def own_path(function: cat.Function) -> str | None:
-    """Return the search_path that the function sets for itself, None without one."""
-    return next(
-        (s.partition("=")[2] for s in function.settings if s.partition("=")[0] == "search_path"), None
-    )
-
-
-def schemas_of(path: str) -> list[str]:
-    """Return the schemas of a search path as it is written."""
-    return [part.strip().strip('"') for part in path.split(",") if part.strip(" \"'")]
+from validate_schema.pack.sql import Unreadable, own_path, read_body, schemas_of, syntax
 
 
 def takes_temporary(function: cat.Function) -> bool:
     """Tell whether the function may read a temporary table of its caller instead of the one that it means: it
     names a relation without its schema, or nobody can say, and ``pg_temp`` does not stand at the end of a path of
     its own. Source: PostgreSQL documentation, "Writing SECURITY DEFINER Functions Safely", search_path."""
-    path = own_path(function)
-    schemas = schemas_of(path) if path is not None else []
-    guarded = schemas[-1:] == ["pg_temp"] and "pg_temp" not in schemas[:-1]
+    path = own_path(function.settings)
+    schemas = schemas_of(path) if path is not None else ()
+    guarded = schemas[-1:] == ("pg_temp",) and "pg_temp" not in schemas[:-1]
     return not guarded and names_a_table(function)
 
 

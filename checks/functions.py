@@ -9,11 +9,20 @@ from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.rights import Act, Opening, acts, is_trusted, may_reach, why_open
 from validate_schema.pack.roles import relied_on
 from validate_schema.pack.scoping import Keeps, confinement
-from validate_schema.pack.sql import Unreadable, quote_ident, quote_qname, read_body, read_expression, syntax
+from validate_schema.pack.sql import (
+    Unreadable,
+    own_path,
+    quote_ident,
+    quote_qname,
+    read_body,
+    read_expression,
+    schemas_of,
+    syntax,
+)
 
 from ._access import sources, users_of
 from ._copies import published
-from ._lookup import own_path, schemas_of, takes_temporary, temporary_makers
+from ._lookup import takes_temporary, temporary_makers
 
 _NO_LOCK = "none on rows"
 _TRIGGERS = ("trigger", "event_trigger")
@@ -274,7 +283,7 @@ def search_path(subject: Definer, facts: Facts) -> Flaw | None:
     SECURITY DEFINER Functions Safely".
     """
     function = subject.function
-    own = own_path(function)
+    own = own_path(function.settings)
     flaw = _borrowed_path(subject, own, facts) if own is not None else None
     if own is not None:
         return flaw
@@ -303,7 +312,7 @@ def _borrowed_path(subject: Definer, path: str, facts: Facts) -> Flaw | None:
     schemas = schemas_of(path)
     shared = {s.name: users_of(s.owner, s.grants, facts, ("CREATE",)) for s in facts.catalog.schemas}
     open_ones = [name for name in schemas if shared.get(name)]
-    before = schemas[:-1] if schemas[-1:] == ["pg_temp"] else schemas
+    before = schemas[:-1] if schemas[-1:] == ("pg_temp",) else schemas
     temporary = takes_temporary(function)
     if not (open_ones or temporary):
         return None

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
 from validate_schema.pack.roles import Reliance, relied_on
-from validate_schema.pack.sql import quote_ident, quote_qname
+from validate_schema.pack.sql import own_path, quote_ident, quote_qname, schemas_of
 
-from ._lookup import own_path, schemas_of, takes_temporary, temporary_makers
+from ._lookup import takes_temporary, temporary_makers
 
 _MEMBERS = """
         create table member (org_id uuid not null references organization (id), login text not null);
@@ -73,9 +73,9 @@ def callers_tables(subject: Helper, facts: Facts) -> Flaw | None:
     users = temporary_makers(facts)
     if not users or not takes_temporary(function):
         return None
-    written = own_path(function)
+    written = own_path(function.settings)
     schemas = (
-        schemas_of(written) if written is not None else ["pg_catalog", function.schema, facts.default_schema]
+        schemas_of(written) if written is not None else ("pg_catalog", function.schema, facts.default_schema)
     )
     path = ", ".join((*(quote_ident(s) for s in dict.fromkeys(schemas) if s != "pg_temp"), "pg_temp"))
     name = f"{facts.show(function.qname)}({function.arguments})"

@@ -14,7 +14,7 @@ from validate_schema.pack.roles import (
     sends_statements,
     tables_with_parts,
 )
-from validate_schema.pack.sql import quote_ident, quote_qname, quote_role
+from validate_schema.pack.sql import own_path, quote_ident, quote_qname, quote_role, schemas_of
 from validate_schema.pack.subjects import TableRole, tenant_tables
 
 from ._grants import (
@@ -61,7 +61,7 @@ def guarded_tables_by_app_role(facts: Facts) -> Iterator[TableRole]:
 def schemas_by_app_role(facts: Facts) -> Iterator[SchemaRole]:
     """Schemas on a search path × the app roles that have it, or meet it on another role's, and PUBLIC."""
     paths = {role: _search_path(role, facts) for role in facts.app_roles}
-    others = {r.name: _search_path(r.name, facts) for r in facts.catalog.roles if _own_path(r.settings)}
+    others = {r.name: _search_path(r.name, facts) for r in facts.catalog.roles if own_path(r.settings)}
     paths_of_all = (*paths.values(), *others.values())
     searched = frozenset[str]().union(*paths_of_all) if paths else _usual_path("", facts)
     for schema in facts.catalog.schemas:
@@ -279,16 +279,10 @@ def _told_as_owner(schema: cat.Schema, facts: Facts) -> bool:
 def _search_path(role: str, facts: Facts) -> frozenset[str]:
     """Return the schemas that a role's sessions search, as far as the catalog tells."""
     database = facts.catalog.database
-    setting = _own_path(facts.roles[role].settings) or _own_path(database.settings if database else ())
+    setting = own_path(facts.roles[role].settings) or own_path(database.settings if database else ())
     if setting is None:
         return _usual_path(role, facts)
-    names = (part.strip() for part in setting.split(","))
-    plain = (n[1:-1].replace('""', '"') if n.startswith('"') else n for n in names)
-    return frozenset(role if n == "$user" else n for n in plain)
-
-
-def _own_path(settings: Iterable[str]) -> str | None:
-    return next((s.partition("=")[2] for s in settings if s.startswith("search_path=")), None)
+    return frozenset(role if name == "$user" else name for name in schemas_of(setting))
 
 
 def _usual_path(role: str, facts: Facts) -> frozenset[str]:

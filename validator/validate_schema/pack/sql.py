@@ -25,6 +25,8 @@ from ..sql.reading import read_expression as read_expression
 from ..sql.reading import read_statements as read_statements
 from ..sql.rewriting import with_calls_replaced as with_calls_replaced
 from ..sql.routines import read_body as read_body
+from ..sql.settings import own_path as own_path
+from ..sql.settings import schemas_of as schemas_of
 from ..sql.settings import setting_of as setting_of
 from ..sql.types import parse_type as parse_type
 from ..sql.words import key_name as key_name

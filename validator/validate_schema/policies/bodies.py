@@ -16,6 +16,7 @@ from ..sql.parse import read, read_select
 from ..sql.parser import Unreadable
 from ..sql.reading import read_statements
 from ..sql.routines import read_body
+from ..sql.settings import only_a_path, own_path, schemas_of
 from ..sql.tree import SELECTS, Node, Relation, Select, opaque
 
 _MOST_STEPS = 200  # statements that are followed, each branch of an IF by itself
@@ -56,8 +57,7 @@ def returned_by(function: Function, args: tuple[Node, ...], names: "Names") -> N
     """Return what a call of the function has the value of, as an expression of its arguments; None where its
     body does more than work that out, or cannot be read. A function that returns rows has the value of any
     of them."""
-    own = [setting for setting in function.settings if not setting.startswith("search_path=")]
-    if function.body is None or own or function.kind != "function":
+    if function.body is None or not only_a_path(function.settings) or function.kind != "function":
         return None
     given: dict[object, Node] = {i + 1: arg for i, arg in enumerate(args)}
     given |= {name: arg for name, arg in zip(parameters_of(function), args, strict=True) if name}
@@ -237,8 +237,5 @@ def _is_bound(function: Function) -> bool:
 
 def _search_path(function: Function) -> tuple[str, ...]:
     """Return the schemas in which a body's relations are looked up; "" stands for the default one."""
-    for setting in function.settings:
-        name, _, value = setting.partition("=")
-        if name == "search_path":
-            return tuple(word.strip().strip('"') for word in value.split(","))
-    return ("", function.schema)
+    path = own_path(function.settings)
+    return ("", function.schema) if path is None else schemas_of(path) or ("",)

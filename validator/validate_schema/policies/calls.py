@@ -12,6 +12,7 @@ from ..sql import plpgsql as pl
 from ..sql import syntax as s
 from ..sql.parser import Unreadable
 from ..sql.routines import Body, read_body
+from ..sql.settings import only_a_path
 
 _MODES = ("IN", "INOUT", "OUT", "VARIADIC")
 _TRUSTED = ("c", "internal")
@@ -77,11 +78,7 @@ def _takes(function: Function, arguments: int) -> bool:
 
 def sole_value(function: Function) -> s.Node | None:
     """Return the expression that a function returns, where it is in SQL or PL/pgSQL and does nothing else."""
-    if (
-        function.kind != "function"
-        or any(not x.startswith("search_path=") for x in function.settings)
-        or function.language in _TRUSTED
-    ):
+    if function.kind != "function" or not only_a_path(function.settings) or function.language in _TRUSTED:
         return None
     try:
         body = body_of(function)

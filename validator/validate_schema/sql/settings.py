@@ -1,5 +1,7 @@
 """Which setting of the session an expression reads."""
 
+import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from .syntax import Call, Const, Node, uncast
@@ -15,6 +17,25 @@ PLATFORM_HELPERS = {
     ("auth", "user_id"): f"{_JWT} ->> 'sub'",
     ("auth", "session"): _JWT,
 }
+
+_SCHEMA = re.compile(r'"((?:[^"]|"")*)"|([^\s",]+)')
+
+
+def own_path(settings: Iterable[str]) -> str | None:
+    """Return the search_path among settings written as ``name=value``, None where there is none."""
+    return next((s.partition("=")[2] for s in settings if s.startswith("search_path=")), None)
+
+
+def schemas_of(path: str) -> tuple[str, ...]:
+    """Return the schemas of a search path as the catalog holds it: a quoted name may hold a comma.
+    Source: PostgreSQL documentation, search_path; "Identifiers and Key Words"."""
+    found = ((m[1].replace('""', '"') if m[2] is None else m[2].lower()) for m in _SCHEMA.finditer(path))
+    return tuple(name for name in found if name)
+
+
+def only_a_path(settings: Iterable[str]) -> bool:
+    """Tell whether nothing but the search_path is set."""
+    return all(setting.startswith("search_path=") for setting in settings)
 
 
 class Setting(NamedTuple):
