@@ -1,5 +1,6 @@
 """Which roles are asked: each kind that the policies tell apart, once."""
 
+import pytest
 from msgspec.structs import replace
 
 from tests.fix_shapes import TENANCY, catalog, facts_about, tenant_table
@@ -30,6 +31,19 @@ def test_one_of_those_who_are_alike_is_asked() -> None:
 def test_whom_a_condition_calls_by_name_is_asked() -> None:
     named = f"({BOUND} OR (CURRENT_USER = 'bob'::name))"
     assert asked(reader("ann"), reader("bob"), reader("cid"), using=named) == ["ann", "bob"]
+
+
+@pytest.mark.parametrize(
+    ("branch", "names"),
+    [
+        ("CURRENT_USER = ANY ('{bob,cid}'::name[])", ["ann", "bob", "cid"]),
+        ("CURRENT_USER ~~ 'b%'::text", ["ann", "bob", "cid", "readers"]),
+        ("\"left\"((CURRENT_USER)::text, 1) = 'b'::text", ["ann", "bob", "cid", "readers"]),
+    ],
+)
+def test_names_in_lists_and_by_their_parts_count_as_well(branch: str, names: list[str]) -> None:
+    using = f"({BOUND} OR ({branch}))"
+    assert asked(reader("ann"), reader("bob"), reader("cid"), using=using) == names
 
 
 def test_who_can_become_another_kind_of_role_is_asked() -> None:

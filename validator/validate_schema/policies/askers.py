@@ -7,7 +7,8 @@ from functools import cached_property
 from ..facts.roles import READS_ALL, WRITES_ALL, Roles
 from ..model.catalog import Table
 from ..model.principals import ANONYMOUS
-from ..sql.tree import walk
+from ..sql.tree import Node, walk
+from .questions import literals_of
 from .world import Schema
 
 Traits = frozenset[str]
@@ -75,10 +76,17 @@ class Askers:
 
     @cached_property
     def _named(self) -> frozenset[str]:
-        """The roles whose name stands in a condition."""
+        """The roles whose name stands in a condition; all, where one looks at the parts of a name."""
         texts = {text for t in self._tables for p in t.policies for text in (p.using, p.check) if text}
-        nodes = (node for text in texts for node in walk(self._schema.expand(text)))
-        return frozenset({str(n.value) for n in nodes if n.op == "const"} & self._roles.by_name.keys())
+        conditions = tuple(self._schema.expand(text) for text in texts)
+        if any(_looks_inside(node) for condition in conditions for node in walk(condition)):
+            return frozenset(self._roles.by_name)
+        return literals_of(conditions).words & self._roles.by_name.keys()
+
+
+def _looks_inside(node: Node) -> bool:
+    compares = node.op in ("compare", "any", "all") and node.value not in ("=", "<>")
+    return (compares or node.op == "call") and any(below.op == "user" for below in walk(node))
 
 
 def _first_of_each(names: Iterable[str], kinds: Mapping[str, Traits]) -> list[str]:
