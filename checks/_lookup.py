@@ -2,7 +2,7 @@
 
 from validate_schema.pack import Facts
 from validate_schema.pack.model import catalog as cat
-from validate_schema.pack.roles import sends_statements
+from validate_schema.pack.roles import sends_statements, temporary_holders
 from validate_schema.pack.sql import Unreadable, own_path, read_body, schemas_of, syntax
 
 
@@ -30,10 +30,9 @@ def names_a_table(function: cat.Function) -> bool:
 
 def temporary_makers(facts: Facts) -> tuple[str, ...]:
     """Return the app roles as which somebody may send statements, and make temporary tables."""
-    database = facts.catalog.database
-    holders = {g.grantee for g in database.grants if "TEMPORARY" in g.privileges} if database else {"PUBLIC"}
     if facts.principals.gateway:
         return ()
+    holders = temporary_holders(facts.catalog)
     return tuple(
         r for r in facts.app_roles if holders & facts.grantees_of(r) and sends_statements(r, facts.catalog)
     )

@@ -171,6 +171,14 @@ class Roles:
         return found
 
 
+def temporary_holders(catalog: Catalog) -> frozenset[str]:
+    """Return who was given the right to make temporary tables, which come before all others where a search
+    path does not say otherwise: PUBLIC where the database is not known, as by default."""
+    if catalog.database is None:
+        return frozenset({PUBLIC})
+    return frozenset(g.grantee for g in catalog.database.grants if "TEMPORARY" in g.privileges)
+
+
 def closure(names: Iterable[_Name], onward: Callable[[_Name], Iterable[_Name]]) -> frozenset[_Name]:
     """Return the names and all that `onward` leads to from them, circles included."""
     seen = set(names)

@@ -15,4 +15,5 @@ from ..facts.reliance import Reliance as Reliance
 from ..facts.reliance import relied_on as relied_on
 from ..facts.roles import DATABASE_OWNER as DATABASE_OWNER
 from ..facts.roles import data_roles as data_roles
+from ..facts.roles import temporary_holders as temporary_holders
 from ..model.principals import ANONYMOUS as ANONYMOUS

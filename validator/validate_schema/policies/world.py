@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from ..facts.context import is_vouched_for
-from ..facts.roles import PUBLIC, Roles
+from ..facts.roles import PUBLIC, Roles, temporary_holders
 from ..model.catalog import Catalog, Function, QName, Table
 from ..model.principals import Kind, Membership, Principals, Variable
 from ..model.tenancy import Standing, TableClass, Tenancy
@@ -68,10 +68,7 @@ class Schema:
     @cached_property
     def _makes_temporary(self) -> bool:
         """Tell whether an app role may make temporary tables."""
-        database, roles = self.catalog.database, Roles(self.catalog.roles)
-        if database is None:
-            return True
-        holders = [g.grantee for g in database.grants if "TEMPORARY" in g.privileges]
+        holders, roles = temporary_holders(self.catalog), Roles(self.catalog.roles)
         return any(roles.has(role, h) for role in self.tenancy.app_roles or (PUBLIC,) for h in holders)
 
     def learn(self, principals: Principals, counting: Mapping[QName, Node]) -> None:
