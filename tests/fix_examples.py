@@ -10,7 +10,7 @@ from msgspec import structs
 from msgspec.structs import replace
 
 from tests.fix_bench import Bench, execute
-from validate_schema.catalog import read_catalog
+from validate_schema.catalog.reader import read_catalog
 from validate_schema.checking.declare import Check
 from validate_schema.checking.engine import run
 from validate_schema.checking.packs import builtin_checks

@@ -38,6 +38,7 @@ class Checkout:
             assert not any(line.startswith("-") for line in lines), f"{patch}: takes lines away"
             if old == "/dev/null":
                 assert not path.exists(), f"{path} is there already"
+                path.parent.mkdir(exist_ok=True)
                 path.write_text("".join(line[1:] for line in lines), encoding="utf-8")
             else:
                 for hunk in hunks:

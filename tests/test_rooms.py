@@ -53,6 +53,11 @@ FAULTS = {
         "from ..tools.flyway import TOOL\n",
         "validate_schema.migrations.history is not allowed to import validate_schema.migrations.tools.flyway",
     ),
+    "an engine by name": (
+        "validate_schema/run/engined.py",
+        "from ..catalog.sqlite import read\n",
+        "validate_schema.run is not allowed to import validate_schema.catalog.sqlite",
+    ),
 }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from validate_schema.catalog import read_catalog
+from validate_schema.catalog.reader import read_catalog
 from validate_schema.model.catalog import (
     Aggregate,
     Cast,

@@ -8,8 +8,8 @@ import pytest
 
 from tests.contract.test_catalogs import line
 from tests.fix_cli import Terminal
-from validate_schema.catalog import read_catalog
 from validate_schema.catalog.ledgers import ledgers
+from validate_schema.catalog.reader import read_catalog
 from validate_schema.contract.observed import observed_contract
 from validate_schema.migrations import tools
 from validate_schema.migrations.run.drift import drift

@@ -5,8 +5,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from validate_schema.catalog import read_catalog
 from validate_schema.catalog.bodies import mentioned
+from validate_schema.catalog.reader import read_catalog
 from validate_schema.model.catalog import (
     Aggregate,
     Constraint,

@@ -6,8 +6,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from validate_schema.catalog import read_catalog
 from validate_schema.catalog.queries import queries
+from validate_schema.catalog.reader import read_catalog
 from validate_schema.catalog.snapshot import fingerprint
 from validate_schema.model.catalog import Catalog, ConnectedRole, Server, Unreadable
 from validate_schema.model.errors import ConnectError, ReadError

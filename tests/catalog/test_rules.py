@@ -5,7 +5,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from validate_schema.catalog import printed, read_catalog
+from validate_schema.catalog import printed
+from validate_schema.catalog.reader import read_catalog
 from validate_schema.model.catalog import QName, Rule, Trigger
 
 Connection = psycopg.Connection[Any]

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from validate_schema.catalog import read_catalog
+from validate_schema.catalog.reader import read_catalog
 from validate_schema.catalog.snapshot import FORMAT_VERSION, dump_snapshot, load_snapshot
 from validate_schema.model.catalog import Catalog, ConnectedRole, Server, Table
 from validate_schema.model.errors import SnapshotError

@@ -426,7 +426,7 @@ def test_another_sqlite_database_is_a_contract(tmp_path: Path) -> None:
         (
             ("fix", "--database-url", "sqlite:///app.db", "--output", "-"),
             2,
-            "fix writes and tries PostgreSQL's SQL: an SQLite database is mended by its own migration tool",
+            "fix writes and tries PostgreSQL's SQL: a database of SQLite is mended by its own migration tool",
         ),
     ],
 )

@@ -58,6 +58,7 @@ def test_the_places_that_newcomers_are_sent_to_are_there() -> None:
         ("FORMS", "sources/__init__.py"),
         ("COMMANDS", "cli/main.py"),
         ("FORMATS", "model/formats.py"),
+        ("ENGINES", "catalog/engines.py"),
     ):
         assert f"`{file}`" in page
         assert f"\n{table} = " in (package / file).read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.fix_bench import Bench, execute
 from tests.fix_examples import Judged, findings
-from validate_schema.catalog import read_catalog
+from validate_schema.catalog.reader import read_catalog
 from validate_schema.catalog.snapshot import fingerprint
 from validate_schema.checking.declare import Check
 from validate_schema.checking.engine import Outcome

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from tests.fix_dumps import release
 from tests.fix_server import MATRIX, Opener, fresh
-from validate_schema.catalog import read_catalog
+from validate_schema.catalog.reader import read_catalog
 from validate_schema.catalog.snapshot import dump_snapshot
 from validate_schema.contract.diff.catalogs import compare, count_objects
 from validate_schema.contract.diff.purposes import purpose

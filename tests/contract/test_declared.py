@@ -7,7 +7,7 @@ import msgspec
 import psycopg
 import pytest
 
-from validate_schema.catalog import read_catalog
+from validate_schema.catalog.reader import read_catalog
 from validate_schema.catalog.snapshot import dump_snapshot
 from validate_schema.config import parse_toml
 from validate_schema.model.contract import (

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.contract.test_catalogs import line, read
-from validate_schema.catalog import read_catalog
+from validate_schema.catalog.reader import read_catalog
 from validate_schema.config import parse_toml
 from validate_schema.contract.declared import declared_contract
 from validate_schema.contract.diff.contracts import Declared, compare_contracts, count_declared

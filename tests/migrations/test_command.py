@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from tests.migrations.test_discovery import lay
-from validate_schema.catalog import read_catalog
+from validate_schema.catalog.reader import read_catalog
 from validate_schema.migrations import MigrationSet, discover
 from validate_schema.migrations.run.command import digest, environment, run_command, templated_by
 from validate_schema.model.catalog import Catalog

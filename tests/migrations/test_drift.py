@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from tests.contract.test_catalogs import line
 from tests.fix_server import fresh
 from tests.migrations.test_discovery import lay
-from validate_schema.catalog import read_catalog
+from validate_schema.catalog.reader import read_catalog
 from validate_schema.migrations import MigrationSet, discover, replay
 from validate_schema.migrations.run.drift import drift
 from validate_schema.migrations.run.dry_run import dry_run

@@ -8,7 +8,7 @@ import pytest
 
 from tests.fix_server import fresh
 from tests.migrations.test_discovery import lay, lines
-from validate_schema.catalog import read_catalog
+from validate_schema.catalog.reader import read_catalog
 from validate_schema.migrations import ReplayNotes, discover, replay, templated
 from validate_schema.model.errors import MigrationError, ScratchError
 from validate_schema.scratch import Database, Server

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from tests.fix_server import fresh
-from validate_schema.catalog import read_catalog
+from validate_schema.catalog.reader import read_catalog
 from validate_schema.config import load
 from validate_schema.migrations import discover, replay
 from validate_schema.model.catalog import Catalog, Table

@@ -13,7 +13,7 @@ from msgspec.structs import replace as changed
 from tests.fix_examples import TODAY
 from tests.fix_mutations import mutations
 from tests.fix_server import fresh
-from validate_schema.catalog import read_catalog
+from validate_schema.catalog.reader import read_catalog
 from validate_schema.checking.engine import run
 from validate_schema.checking.packs import builtin_checks
 from validate_schema.config import load

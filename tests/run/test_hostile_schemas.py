@@ -19,7 +19,7 @@ from tests.fix_profiles import on_a_server
 from tests.fix_report import TARGET
 from tests.fix_server import Opener, fresh, server_versions
 from tests.report.test_formats import parse
-from validate_schema.catalog import read_catalog
+from validate_schema.catalog.reader import read_catalog
 from validate_schema.catalog.snapshot import dump_snapshot, load_snapshot
 from validate_schema.checking.engine import Outcome, run
 from validate_schema.checking.packs import builtin_checks

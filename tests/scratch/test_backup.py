@@ -12,8 +12,8 @@ from psycopg import conninfo
 
 from tests.fix_apply import Project, until
 from tests.fix_cli import Ran
-from validate_schema.catalog import read_catalog
 from validate_schema.catalog.connect import parse_url
+from validate_schema.catalog.reader import read_catalog
 from validate_schema.catalog.snapshot import fingerprint
 from validate_schema.model.catalog import Catalog
 from validate_schema.model.errors import RunnerError, ValidateSchemaError

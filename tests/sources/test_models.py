@@ -12,7 +12,7 @@ import sqlalchemy
 from sqlalchemy import text
 
 from tests.fix_cli import Terminal
-from validate_schema.catalog import read_catalog
+from validate_schema.catalog.reader import read_catalog
 from validate_schema.checking.engine import run, select_checks
 from validate_schema.checking.packs import builtin_checks
 from validate_schema.config import parse_toml

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.fix_examples import TODAY
-from validate_schema.catalog import read_catalog
+from validate_schema.catalog.reader import read_catalog
 from validate_schema.checking.engine import run
 from validate_schema.checking.packs import builtin_checks
 from validate_schema.config import parse_toml

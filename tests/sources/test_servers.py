@@ -11,7 +11,7 @@ import pytest
 
 from tests.fix_cli import Terminal
 from tests.fix_server import fresh
-from validate_schema.catalog import read_catalog
+from validate_schema.catalog.reader import read_catalog
 from validate_schema.checking.engine import run, select_checks
 from validate_schema.checking.packs import builtin_checks
 from validate_schema.config import parse_toml

@@ -7,7 +7,7 @@ import msgspec
 import psycopg
 import pytest
 
-from validate_schema.catalog import read_catalog
+from validate_schema.catalog.reader import read_catalog
 from validate_schema.config import TenancyConfig, parse_toml
 from validate_schema.model.catalog import Catalog, QName
 from validate_schema.model.tenancy import Level, Tenancy

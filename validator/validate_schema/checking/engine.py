@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from ..catalog.engines import ADVICE, engine_of
 from ..facts.facts import Facts, NotExamined, SuppressionUse
 from ..facts.subjects import ref_of
 from ..model.catalog import POSTGRESQL
@@ -303,10 +304,6 @@ def _suppress(finding: Finding, use: SuppressionUse, facts: Facts) -> Suppressed
     )
 
 
-_ADVICE = (
-    "Mend it with a migration of your tool. {product} adds tables, columns and indexes in place, and takes"
-    " any other change by making the table anew."
-)
 _Found = TypeVar("_Found", bound=Finding)
 
 
@@ -327,7 +324,8 @@ def judge(
     chosen = [c for c in checks if c.portable]
     outcome = run(chosen, facts, severities=severities, list_subjects=list_subjects)
     others = [_not_applicable(c, severities.get(c.id, c.severity), facts) for c in checks if not c.portable]
-    advice = _ADVICE.format(product=product)
+    engine = engine_of(facts.catalog)
+    advice = engine.advice if engine else ADVICE
     return replace(
         outcome,
         results=tuple(sorted((*outcome.results, *others), key=lambda result: result.id)),

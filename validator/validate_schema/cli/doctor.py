@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..model.errors import ValidateSchemaError
-from ..model.wording import some
+from ..model.wording import listed, some
 from . import options
+
+if TYPE_CHECKING:
+    from ..catalog.engines import Engine
 
 _READABLE = """
 select count(*) filter (where has_table_privilege(c.oid, 'SELECT')), count(*)
@@ -70,11 +74,11 @@ def _database(url: str | None) -> Iterator[tuple[bool | None, str]]:
     except ValidateSchemaError:
         yield None, "none named: give --database-url or set DATABASE_URL or PG*"
         return
-    if source.kind == "sqlite":
-        yield from _sqlite(str(source.database_url))
+    if (engine := source.foreign) is not None:
+        yield from _foreign(engine, str(source.database_url))
         return
-    from ..catalog import read_catalog
     from ..catalog.connect import connect, parse_url
+    from ..catalog.reader import read_catalog
 
     try:
         destination = parse_url(source.database_url)
@@ -96,18 +100,14 @@ def _database(url: str | None) -> Iterator[tuple[bool | None, str]]:
     yield (True if readable[0] == readable[1] else None), words
 
 
-def _sqlite(url: str) -> Iterator[tuple[bool | None, str]]:
-    from ..catalog.sqlite.opening import opened
-    from ..catalog.sqlite.reader import read_sqlite
-
+def _foreign(engine: "Engine", url: str) -> Iterator[tuple[bool | None, str]]:
     try:
-        with opened(url) as connection:
-            catalog = read_sqlite(connection, "")
+        catalog, _ = engine.offers().read(url)
     except ValidateSchemaError as error:
         yield False, str(error)
         return
-    yield True, f"SQLite {catalog.server.version}: {some(len(catalog.tables), 'table')}"
-    yield None, "roles and row-level security do not exist there: checks on them are not applicable"
+    yield True, f"{engine.product} {catalog.server.version}: {some(len(catalog.tables), 'table')}"
+    yield None, f"{listed(engine.lacks)} do not exist there: checks on them are not applicable"
 
 
 def _scratch() -> Iterator[tuple[bool | None, str]]:

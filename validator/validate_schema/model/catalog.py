@@ -46,7 +46,6 @@ from .relations import Trigger as Trigger
 from .relations import View as View
 
 POSTGRESQL = "PostgreSQL"
-SQLITE = "SQLite"
 FORMAT = 2
 # What each edition of the snapshot format added to the one before.
 _ADDED = {

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from msgspec.structs import replace
 
+from ..catalog.engines import ENGINES, engine_behind
 from ..checking.baseline import FAIL_ON, Baseline
 from ..config import Config, LoadedConfig, load, parse_toml
+from ..model.catalog import POSTGRESQL
 from ..model.errors import UsageError
 from ..model.report import Report
+from ..model.wording import listed
 from .proof import Proving
 from .provenance import run_time
 from .request import Request, named_target, request_for, split_ids
@@ -30,7 +33,7 @@ class Asked(TypedDict, total=False):
     """The arguments of `Request.of`, and of what takes them in place of a request.
 
     The target is one of `database_url` (any form that the command line takes), `connection` (psycopg's or
-    SQLAlchemy's; its open transaction is seen and left as it was), `engine` (both may lead to SQLite, see
+    SQLAlchemy's; its open transaction is seen and left as it was), `engine` (both may lead to SQLite,
     docs/sqlite.md), a folder of `migrations` (of `tool`, applied to a throwaway PostgreSQL from
     `scratch`), or a `snapshot` file. `config` is a file's path, TOML text (whatever holds a line break or
     an equals sign), or a `Config`; None looks for validate-schema.toml from the working directory
@@ -114,9 +117,9 @@ def _source(given: Asked) -> Source:
         statement_timeout_ms=given.get("statement_timeout_ms", 30_000),
     )
     connection, engine = given.get("connection"), given.get("engine")
-    sqlite = _sqlite(engine if engine is not None else connection)
-    if sqlite is not None:
-        return replace(source, sqlite=sqlite)
+    handle = engine if engine is not None else connection
+    if engine_behind(handle) is not None:
+        return replace(source, handle=handle)
     if engine is not None:
         driven = engine.driver == "psycopg"
         return replace(source, engine=engine) if driven else replace(source, database_url=_url(engine))
@@ -155,16 +158,10 @@ def _baseline(given: Report | StrPath | None) -> Baseline | None:
     return Baseline(read_report(Path(given)), Path(given).name)
 
 
-def _sqlite(given: Any) -> Any:
-    """Return an engine or connection to an SQLite database, of SQLAlchemy or sqlite3; else None."""
-    of_sqlalchemy = getattr(getattr(given, "dialect", None), "name", None) == "sqlite"
-    of_sqlite3 = type(given).__module__ == "sqlite3" and hasattr(given, "execute")
-    return given if of_sqlalchemy or of_sqlite3 else None
-
-
 def _url(engine: "sqlalchemy.Engine") -> str:
     if engine.dialect.name != "postgresql":
-        raise UsageError(f"engine={engine.dialect.name}: only PostgreSQL and SQLite can be examined")
+        known = listed((POSTGRESQL, *(engine.product for engine in ENGINES)))
+        raise UsageError(f"engine={engine.dialect.name}: only {known} can be examined")
     return engine.url.render_as_string(hide_password=False)
 
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
+from ..catalog.engines import engine_of
 from ..checking.baseline import measured
 from ..checking.engine import Outcome, judge
 from ..config import Config
 from ..contract.merge import settled
 from ..facts.facts import Facts
 from ..facts.mentions import config_names, suppression_uses
-from ..model.catalog import SQLITE, Catalog
+from ..model.catalog import POSTGRESQL, Catalog
 from ..model.contract import Contract
 from ..model.evidence import Evidence, RuleRows
 from ..model.finding import Severity
@@ -38,7 +39,7 @@ from .tested import with_tested
 if TYPE_CHECKING:
     from ..migrations import MigrationSet
 
-NO_ROWS_IN_SQLITE = "rows are counted in PostgreSQL alone"
+NO_ROWS_ELSEWHERE = "rows are counted in PostgreSQL alone"
 NO_ROWS_IN_SNAPSHOT = "a snapshot holds no rows"
 NOBODY_TO_ASK = "its query needs a PostgreSQL that answers"
 ROWS_NOT_WANTED = "row counts are switched off"
@@ -121,11 +122,10 @@ def understand(
 ) -> Facts:
     """Return what a catalog says by itself: tenancy, policies as read, the contract in its terms."""
     contract, names = settled(contract, catalog.server.default_schema), config_names(config)
-    if catalog.server.product == SQLITE:
-        from ..catalog.sqlite.fitting import fitted
-
-        catalog, contract = fitted(catalog, contract)
-        names = tuple(name for name in names if name.kind != "role")
+    if (engine := engine_of(catalog)) is not None:
+        catalog, contract = engine.offers().fitted(catalog, contract)
+        if "roles" in engine.lacks:
+            names = tuple(name for name in names if name.kind != "role")
     with progress.step("identifying the tenancy"):
         tenancy = identify(catalog, config.tenancy, today=today, threat=config.threat)
     with progress.step("reading the policies"):
@@ -214,10 +214,10 @@ def rows(opened: Opened, facts: Facts, config: Config, request: Request) -> Evid
         case Broken():
             return Evidence(reason=opened.reason)
         case File():
-            return Evidence(reason=NO_ROWS_IN_SQLITE)
+            return Evidence(reason=NO_ROWS_ELSEWHERE)
         case Snapshot():
-            of_sqlite = opened.catalog.server.product == SQLITE
-            return Evidence(reason=NO_ROWS_IN_SQLITE if of_sqlite else NO_ROWS_IN_SNAPSHOT)
+            ours = opened.catalog.server.product == POSTGRESQL
+            return Evidence(reason=NO_ROWS_IN_SNAPSHOT if ours else NO_ROWS_ELSEWHERE)
         case Live() | Replayed():
             if not (request.rows and config.data.enabled):
                 return Evidence(reason=ROWS_NOT_WANTED)

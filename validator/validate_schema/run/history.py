@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 ONLY_FILES = "no ledger: the migrations ran on a scratch server, and no database was looked at"
 NO_LEDGER_IN_SNAPSHOT = "no ledger: a snapshot holds the schema, not the rows of the ledger"
-NO_LEDGER_IN_SQLITE = "no ledger: that of an SQLite database is not read"
-NO_REPLAY_IN_SQLITE = "migrations are replayed on PostgreSQL, and this is SQLite"
+NO_LEDGER_ELSEWHERE = "no ledger: it is read in PostgreSQL alone, and this is {}"
+NO_REPLAY_ELSEWHERE = "migrations are replayed on PostgreSQL, and this is {}"
 NO_COPY = "a connection that is open already cannot be copied, and a dry run works on a copy"
 NO_REPLAY = "not part of this run (--replay, or replay = true in [migrations])"
 NOTHING_LIVE = "there is no database to compare with: only the files were given"
@@ -184,11 +184,12 @@ def vouch(
     if not replay:
         return history
     if isinstance(beside, File):
+        reason = NO_REPLAY_ELSEWHERE.format(beside.catalog.server.product)
         return msgspec.structs.replace(
             history,
-            replay=Replay(wanted=True, reason=NO_REPLAY_IN_SQLITE),
-            drift=Drift(wanted=True, reason=NO_REPLAY_IN_SQLITE),
-            dry_run=DryRuns(wanted=True, reason=NO_REPLAY_IN_SQLITE),
+            replay=Replay(wanted=True, reason=reason),
+            drift=Drift(wanted=True, reason=reason),
+            dry_run=DryRuns(wanted=True, reason=reason),
         )
     history = _run(migrations, beside.catalog, history, config, base, scratch=scratch, progress=progress)
     with progress.step("trying the pending migrations"):
@@ -237,7 +238,7 @@ def _run(
 def drift(server: "Server", migrations: MigrationSet, ran: Ran, catalog: Catalog, history: History) -> Drift:
     """Compare a live schema with a replay of what the ledger says is applied; of all files without one.
     Names without a schema are those of the live side's own, as its tool would have run the files."""
-    from ..catalog import read_catalog
+    from ..catalog.reader import read_catalog
     from ..migrations.run.drift import drift as difference
     from ..migrations.run.home import move_home
 
@@ -307,8 +308,10 @@ def _search_path(live: Live) -> Sequence[str]:
 
 def _ledgers(beside: Live | Snapshot | File) -> tuple[tuple[Ledger, ...], str]:
     """Return the database's ledgers, or why they are not known."""
-    if not isinstance(beside, Live):
-        return (), NO_LEDGER_IN_SNAPSHOT if isinstance(beside, Snapshot) else NO_LEDGER_IN_SQLITE
+    if isinstance(beside, Snapshot):
+        return (), NO_LEDGER_IN_SNAPSHOT
+    if isinstance(beside, File):
+        return (), NO_LEDGER_ELSEWHERE.format(beside.catalog.server.product)
     import psycopg
 
     from ..migrations.ledger import read_ledgers

@@ -82,7 +82,7 @@ class Snapshot(_Read, frozen=True):
 
 
 class File(_Read, frozen=True):
-    """An SQLite database: it has been read, and is closed again."""
+    """A database of another engine than PostgreSQL: it has been read, and is closed again."""
 
     kind: ClassVar[str] = "database"
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
+from ..catalog.engines import engine_of
 from ..checking.declare import PROOF
 from ..config import ProveConfig
 from ..facts.facts import Facts
-from ..model.catalog import POSTGRESQL
 from ..model.errors import UsageError
 from ..model.isolation import Isolation
 from ..model.progress import Progress
@@ -27,7 +27,7 @@ NO_COPY = (
     "a connection that is open already cannot be copied, and prove works on a copy: give database_url or"
     " migrations"
 )
-NO_ROLES = "SQLite has no roles and no row-level security: there is no isolation to prove"
+NO_ISOLATION = "{} has {}: there is no isolation to prove"
 
 
 class Proving(StrEnum):
@@ -56,8 +56,8 @@ def require_provable(wanted: Proving, source: Source) -> None:
     """Raise `UsageError` where the source has nothing to prove on that was asked for."""
     if wanted is Proving.OPEN:
         return
-    if wanted and source.kind == "sqlite":
-        raise UsageError(NO_ROLES)
+    if wanted and (engine := source.foreign) is not None:
+        raise UsageError(NO_ISOLATION.format(engine.product, engine.without))
     if wanted and source.kind == "snapshot":
         raise UsageError(NO_DATABASE)
     if wanted is Proving.LIVE and source.kind == "migrations":
@@ -79,7 +79,8 @@ def prove_isolation(
     if isinstance(opened, Broken):
         return Isolation(wanted=wanted not in (Proving.NO, Proving.OPEN), reason=opened.reason)
     if wanted in (Proving.NO, Proving.OPEN):
-        return Isolation(reason=NOT_WANTED if facts.catalog.server.product == POSTGRESQL else NO_ROLES)
+        engine = engine_of(facts.catalog)
+        return Isolation(reason=NO_ISOLATION.format(engine.product, engine.without) if engine else NOT_WANTED)
     if not facts.tenancy.identified:
         found = Isolation(reason="the tenant root and tenant column were not identified")
     else:

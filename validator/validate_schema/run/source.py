@@ -1,4 +1,4 @@
-"""Open what is to be examined: a database, migrations on a scratch server, a snapshot, an SQLite file."""
+"""Open what is to be examined: a database of any engine, migrations on a scratch server, a snapshot."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..catalog import read_catalog
+from ..catalog.engines import Engine, engine_at, engine_behind
+from ..catalog.reader import read_catalog
 from ..catalog.snapshot import fingerprint, load_snapshot
-from ..catalog.sqlite import is_sqlite
 from ..facts.platforms import set_apart
 from ..model.catalog import Catalog
 from ..model.progress import Progress
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 class Source(msgspec.Struct, frozen=True):
     """Where the catalog comes from: one of these, or libpq's environment when none is set. A `connection`
     belongs to the caller: it is read, and left open as it was; an `engine` of his is asked for one before
-    the source is opened. `sqlite` is an engine or connection of
-    SQLAlchemy, or a connection of sqlite3, to an SQLite database; a URL may lead to one as well.
+    the source is opened. `handle` is what a caller has to a database of another engine than PostgreSQL: an
+    engine or connection of SQLAlchemy, or a driver's connection; a URL may lead to one as well.
 
     `scratch` names the scratch server for `migrations`; `tool` the migration tool where the folder
     does not tell, and `command` runs migrations that are programs, in the folder `base`.
@@ -40,7 +40,7 @@ class Source(msgspec.Struct, frozen=True):
     snapshot: Path | None = None
     connection: "psycopg.Connection | None" = None
     engine: "sqlalchemy.Engine | None" = None
-    sqlite: Any = None
+    handle: Any = None
     tool: str | None = None
     command: str | None = None
     base: Path = Path()
@@ -51,9 +51,12 @@ class Source(msgspec.Struct, frozen=True):
     def kind(self) -> str:
         if self.snapshot is not None:
             return "snapshot"
-        if self.sqlite is not None or is_sqlite(self.database_url):
-            return "sqlite"
         return "migrations" if self.migrations is not None else "database"
+
+    @property
+    def foreign(self) -> Engine | None:
+        """The engine of the database; None is PostgreSQL, or no database."""
+        return engine_at(self.database_url) if self.handle is None else engine_behind(self.handle)
 
 
 @contextmanager
@@ -64,9 +67,8 @@ def open_source(source: Source, progress: Progress, *, broken: bool = False) -> 
     """
     if source.snapshot is not None:
         yield Snapshot(set_apart(load_snapshot(source.snapshot)), source.snapshot.name)
-    elif source.kind == "sqlite":
-        with _open_sqlite(source, progress) as opened:
-            yield opened
+    elif (engine := source.foreign) is not None:
+        yield _read_foreign(engine, source, progress)
     elif source.migrations is not None:
         with _open_migrations(source, source.migrations, progress, broken=broken) as opened:
             yield opened
@@ -99,16 +101,10 @@ def _open_database(source: Source, progress: Progress) -> Iterator[Live]:
         yield Live(catalog, destination.shown, connection, copy)
 
 
-@contextmanager
-def _open_sqlite(source: Source, progress: Progress) -> Iterator[File]:
-    from ..catalog.sqlite.opening import opened, shown
-    from ..catalog.sqlite.reader import read_sqlite
-
-    given = source.sqlite if source.sqlite is not None else source.database_url
-    name = shown(given)
-    with progress.step("reading the catalog"), opened(given) as connection:
-        catalog = read_sqlite(connection, name)
-    yield File(catalog, name)
+def _read_foreign(engine: Engine, source: Source, progress: Progress) -> File:
+    given = source.database_url if source.handle is None else source.handle
+    with progress.step("reading the catalog"):
+        return File(*engine.offers().read(given))
 
 
 @contextmanager

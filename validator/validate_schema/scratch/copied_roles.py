@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ..catalog import read_catalog
+from ..catalog.reader import read_catalog
 from ..model.catalog import Catalog, Role
 from ..model.errors import ScratchError
 from ..sql.ident import quote_ident, quote_literal

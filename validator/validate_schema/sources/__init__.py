@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from ..catalog.engines import ENGINES
 from ..model.contract import Contract
 from ..model.errors import ConfigError
 from .context import SourceContext as SourceContext
@@ -47,13 +48,15 @@ def _prefix(prefix: str) -> Callable[[str, Path], bool]:
     return lambda entry, _: entry.startswith(prefix)
 
 
+_EXAMPLES = " or ".join(("postgresql://…", *(engine.example for engine in ENGINES)))
+_DIALECTS = [dialect for engine in ENGINES for dialect in engine.dialects]
 FORMS = (
     Form("a Prisma schema (a .prisma file, or a folder of them)", _files(".prisma"), "prisma"),
     Form("SQL (an .sql file, or a folder of them)", _files(".sql"), "sql"),
     Form("SQLAlchemy models (models:module:Base)", _prefix("models:"), "models"),
     Form("Django models (django:settings.module)", _prefix("django:"), "django"),
     Form("a catalog snapshot (.json)", lambda entry, _: entry.endswith(".json"), "snapshot"),
-    Form("a database (postgresql://… or sqlite:///…)", _url("postgresql", "postgres", "sqlite"), "database"),
+    Form(f"a database ({_EXAMPLES})", _url("postgresql", "postgres", *_DIALECTS), "database"),
 )
 
 

@@ -13,17 +13,12 @@ def read(entry: str, _base: Path, _context: SourceContext) -> Contract:
     Raises `UsageError` for a URL that cannot be used, `ConnectError` when the server cannot be reached.
     Neither a message nor an expectation holds the password.
     """
-    from ..catalog import read_catalog
     from ..catalog.connect import connect, parse_url
-    from ..catalog.sqlite import is_sqlite
+    from ..catalog.engines import engine_at
+    from ..catalog.reader import read_catalog
 
-    if is_sqlite(entry):
-        from ..catalog.sqlite.opening import opened, shown
-        from ..catalog.sqlite.reader import read_sqlite
-
-        with opened(entry) as connection:
-            name = shown(entry)
-            return observed_contract(read_sqlite(connection, name), name)
+    if (engine := engine_at(entry)) is not None:
+        return observed_contract(*engine.offers().read(entry))
     destination = parse_url(entry)
     with connect(entry) as own:
         catalog = read_catalog(own, default_schema=destination.default_schema)

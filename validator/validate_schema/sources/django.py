@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from ..catalog import read_catalog
+from ..catalog.reader import read_catalog
 from ..contract.observed import Where, observed_contract
 from ..model.catalog import Catalog, QName
 from ..model.contract import Contract, ExpectedTable

@@ -7,7 +7,7 @@ understands is understood: dumps, declarative schema files, migrations.
 import re
 from pathlib import Path
 
-from ..catalog import read_catalog
+from ..catalog.reader import read_catalog
 from ..contract.observed import Where, observed_contract
 from ..migrations import MigrationFile, MigrationSet, discover, templated
 from ..migrations.ddl.origins import find_origins

@@ -10,7 +10,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from ...model.catalog import (
-    SQLITE,
     Action,
     Catalog,
     Column,
@@ -24,11 +23,13 @@ from ...model.catalog import (
     View,
 )
 from ...sql.ident import derived_name
+from .opening import opened, shown
 from .words import enum_check, index_parts, unique_names
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Inspector
 
+PRODUCT = "SQLite"
 HOME = "main"
 _ACTIONS: dict[str, Action] = {
     "NO ACTION": "no action",
@@ -38,6 +39,16 @@ _ACTIONS: dict[str, Action] = {
     "SET DEFAULT": "set default",
 }
 _GENERATED = {2: "virtual", 3: "stored"}
+
+
+def read(given: Any) -> tuple[Catalog, str]:
+    """Return what the database at a URL holds, or at a caller's engine or connection, and its name.
+
+    Raises `UsageError` for a URL that leads into memory, `ConnectError` where there is no such database.
+    """
+    name = shown(given)
+    with opened(given) as connection:
+        return read_sqlite(connection, name), name
 
 
 def read_sqlite(connection: "Connection", name: str) -> Catalog:
@@ -59,7 +70,7 @@ def read_sqlite(connection: "Connection", name: str) -> Catalog:
             database=name,
             role=ConnectedRole(name=""),
             default_schema=HOME,
-            product=SQLITE,
+            product=PRODUCT,
         ),
         schemas=tuple(Schema(schema, "") for schema in schemas),
         tables=tuple(table for schema in schemas for table in reading.tables(schema)),

@@ -123,7 +123,7 @@ def _same_keys(old: Index, new: Index, terms: Terms) -> bool:
     if (old.columns, old.options) != (new.columns, new.options):
         return False
     classes = (old.opclasses, _collations(old)), (new.opclasses, _collations(new))
-    if old.opclasses and new.opclasses and classes[0] != classes[1]:  # SQLite has neither of both
+    if old.opclasses and new.opclasses and classes[0] != classes[1]:  # SQL of other engines has neither
         return False
     if len(old.expressions) != len(new.expressions):
         return False

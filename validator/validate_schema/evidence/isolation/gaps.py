@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ...catalog import read_catalog
+from ...catalog.reader import read_catalog
 from ...facts.facts import Facts
 from ...model.catalog import Function, QName, Table, View
 

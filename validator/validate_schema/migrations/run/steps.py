@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...catalog import read_catalog
+from ...catalog.reader import read_catalog
 from ...contract.diff.catalogs import compare
 from ...model.catalog import Catalog
 from ...model.difference import Change

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from ...catalog import read_catalog
+from ...catalog.reader import read_catalog
 from ...catalog.snapshot import fingerprint
 from ...checking.engine import Outcome, run, select_checks
 from ...facts.facts import Facts
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 NO_COPY = "a snapshot holds no database to try a migration on: give --migrations or --database-url"
 NO_SECOND_CONNECTION = "a connection that is open already cannot be copied: give database_url or migrations"
-NO_SQLITE = "fix writes and tries PostgreSQL's SQL: an SQLite database is mended by its own migration tool"
+NOT_OURS = "fix writes and tries PostgreSQL's SQL: a database of {} is mended by its own migration tool"
 NAME = "mend_schema_findings"
 
 
@@ -200,8 +200,8 @@ def correct(request: Request, wanted: Wanted, progress: Progress) -> Correction:
 def _require_copyable(request: Request) -> None:
     if request.source.kind == "snapshot":
         raise UsageError(NO_COPY)
-    if request.source.kind == "sqlite":
-        raise UsageError(NO_SQLITE)
+    if (engine := request.source.foreign) is not None:
+        raise UsageError(NOT_OURS.format(engine.product))
     if request.source.connection is not None or request.source.engine is not None:
         raise UsageError(NO_SECOND_CONNECTION)
 
