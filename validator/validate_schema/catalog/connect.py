@@ -106,7 +106,7 @@ def parse_url(url: str | None) -> Destination:
         given = conninfo.conninfo_to_dict(text)
     except psycopg.Error as error:
         # libpq quotes what it stumbled over, which may be a piece of the password
-        reason = re.sub(r'"([^"]*)"', lambda m: '"="' if m[1] == "=" else "…", _first_line(error))
+        reason = re.sub(r'"([^"]*)"', lambda m: '"="' if m[1] == "=" else "…", first_line(error))
         reason = reason.rstrip(": …")
         raise UsageError(f"the database URL cannot be read ({reason}); write {_FORMS}") from None
     return Destination(conninfo.make_conninfo("", **given), schema, _shown(given))
@@ -192,7 +192,8 @@ def mask(text: str) -> str:
     )
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException | None) -> str:
+    """Return the first line of an error's message."""
     return (str(error).strip().splitlines() or [""])[0]
 
 
@@ -202,7 +203,7 @@ def _require_postgresql(conn: psycopg.Connection, shown: str) -> None:
         row = conn.execute("select version()").fetchone()
     except psycopg.Error as error:
         raise ConnectError(
-            f"{shown} does not answer as PostgreSQL would: {mask(_first_line(error))}"
+            f"{shown} does not answer as PostgreSQL would: {mask(first_line(error))}"
         ) from None
     reason = unsupported(str(row[0]) if row else "", conn.info.server_version)
     if reason:
@@ -275,8 +276,8 @@ def _refused(destination: Destination, error: psycopg.Error) -> ConnectError | U
     if missing:
         return UsageError(f"service {missing[1]!r} is not defined; see ~/.pg_service.conf or PGSERVICEFILE")
     if re.search(r"invalid port number|invalid integer value", text):
-        return UsageError(f"the database URL cannot be read: {mask(_first_line(error))}")
+        return UsageError(f"the database URL cannot be read: {mask(first_line(error))}")
     for pattern, cause in _CAUSES:
         if re.search(pattern, text, re.I | re.S):
             return ConnectError(f"cannot connect to {destination.shown}: {cause}")
-    return ConnectError(f"cannot connect to {destination.shown}: {mask(_first_line(error))}")
+    return ConnectError(f"cannot connect to {destination.shown}: {mask(first_line(error))}")

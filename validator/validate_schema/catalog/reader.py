@@ -38,8 +38,11 @@ def read_catalog(
     collecting = gc.isenabled()
     gc.disable()  # a hundred thousand records without cycles: collecting them only costs time
     try:
-        rows = read_rows(conn, statement_timeout_ms)
-        return _catalog(rows, conn.info.server_version, default_schema)
+        version = conn.info.server_version
+        try:
+            return _catalog(read_rows(conn, statement_timeout_ms), version, default_schema)
+        except UnicodeDecodeError:  # bytes in a name that are no text in the connection's encoding
+            return _catalog(read_rows(conn, statement_timeout_ms, by_piece=True), version, default_schema)
     finally:
         if collecting:
             gc.enable()

@@ -9,7 +9,9 @@ from psycopg.pq import TransactionStatus
 
 from ..model.catalog import Unreadable
 from ..model.errors import ConnectError, ReadError, ValidateSchemaError
+from .connect import first_line
 from .names import Fetch, Row
+from .piecewise import OF_ONE_OBJECT, Pieces
 from .queries import Query, queries
 
 _BEGIN = "begin isolation level repeatable read, read only"
@@ -24,6 +26,9 @@ _SETTINGS = {
     "IntervalStyle": "'postgres'",
     "TimeZone": "'UTC'",
     "bytea_output": "'hex'",
+    "standard_conforming_strings": "'on'",
+    "xmloption": "'content'",
+    "lc_monetary": "'C'",
     "extra_float_digits": "'1'",
     "jit": "'off'",
 }
@@ -32,40 +37,44 @@ _ATTEMPTS = 20
 # What the server says when an object went away between two of its own look-ups. Source: PostgreSQL
 # documentation, "Error Codes"; XX000 is "cache lookup failed" and "could not open relation with OID".
 _MOVED = frozenset({"XX000", "42P01", "42704", "42703", "42883", "3F000", "40001", "40P01"})
-# Without these there is nothing to build the rest upon.
-_ESSENTIAL = frozenset({"schemas", "roles", "members", "types", "domains", "relations", "columns"})
 
 
 class Rows(NamedTuple):
-    """The rows of one snapshot: `fetch(name)` hands out each query's once. `denied` lists the queries
-    that this role may not run."""
+    """The rows of one snapshot: `fetch(name)` hands out each query's once. `denied` lists what could not be
+    read."""
 
     fetch: Fetch
     denied: tuple[Unreadable, ...] = ()
 
 
-def read_rows(conn: psycopg.Connection[Any], statement_timeout_ms: int | None) -> Rows:
+def read_rows(
+    conn: psycopg.Connection[Any], statement_timeout_ms: int | None, *, by_piece: bool = False
+) -> Rows:
     """Run all queries in one transaction and return their rows.
 
-    A reading that meets an object in the middle of being dropped begins again. Raises `ReadError` or
-    `ConnectError`, as `read_catalog` says.
+    A reading that meets an object in the middle of being dropped begins again. What is refused, stays locked
+    or cannot be printed is noted, and the rest read `by_piece`. Raises `ReadError` or `ConnectError`, as
+    `read_catalog` says.
     """
     plan, settings = queries(conn.info.server_version), _settings(statement_timeout_ms)
     moved: psycopg.Error | None = None
-    for _ in range(_ATTEMPTS):
+    locked = 0
+    for attempt in range(1, _ATTEMPTS + 1):
+        last = attempt == _ATTEMPTS
         try:
-            try:
-                with _snapshot(conn):
-                    return _pipelined(conn, settings, plan)
-            except psycopg.errors.InsufficientPrivilege:
-                with _snapshot(conn):
-                    return _one_by_one(conn, settings, plan)
+            with _snapshot(conn):
+                if by_piece or locked > 1 or last:
+                    return _piece_by_piece(conn, settings, plan, last=last)
+                return _pipelined(conn, settings, plan)
         except psycopg.Error as error:
-            if conn.broken or conn.closed or not _may_pass(error):
+            apart = isinstance(error, (psycopg.errors.InsufficientPrivilege, *OF_ONE_OBJECT))
+            if conn.broken or conn.closed or not (apart or _may_pass(error)):
                 raise _explained(conn, error, statement_timeout_ms) from error
+            by_piece = by_piece or apart
+            locked += isinstance(error, psycopg.errors.LockNotAvailable)
             moved = error
     raise ReadError(
-        f"the schema changed under each of {_ATTEMPTS} attempts to read it ({_line(moved)}); "
+        f"the schema changed under each of {_ATTEMPTS} attempts to read it ({first_line(moved)}); "
         "try again when no migration is running"
     ) from moved
 
@@ -113,23 +122,15 @@ def _pipelined(conn: psycopg.Connection[Any], settings: str, plan: tuple[Query, 
     return Rows(fetch)
 
 
-def _one_by_one(conn: psycopg.Connection[Any], settings: str, plan: tuple[Query, ...]) -> Rows:
-    """Run each query under a savepoint; those that are refused give no rows and are noted."""
-    rows = {"current": conn.execute(_CURRENT).fetchall()}
+def _piece_by_piece(
+    conn: psycopg.Connection[Any], settings: str, plan: tuple[Query, ...], *, last: bool
+) -> Rows:
+    """Read what can be read; the rest is noted."""
+    current = conn.execute(_CURRENT).fetchall()
     conn.execute(settings)
-    denied = []
-    for query in plan:
-        try:
-            with conn.transaction():
-                rows[query.name] = conn.execute(query.sql, prepare=False).fetchall()
-        except psycopg.errors.InsufficientPrivilege as error:
-            catalogs = ", ".join(f"pg_catalog.{name}" for name in query.catalogs)
-            reason = f"{_line(error)}; GRANT SELECT ON {catalogs} would allow it"
-            if query.name in _ESSENTIAL:
-                raise ReadError(f"{query.what} may not be read: {reason}") from error
-            denied.append(Unreadable(query.what, reason))
-            rows[query.name] = []
-    return Rows(rows.pop, tuple(denied))
+    pieces = Pieces(conn, last=last)
+    rows = {"current": current} | {query.name: pieces.rows(query) for query in plan}
+    return Rows(rows.pop, tuple(pieces.unreadable))
 
 
 def _may_pass(error: psycopg.Error) -> bool:
@@ -141,13 +142,13 @@ def _explained(
     conn: psycopg.Connection[Any], error: psycopg.Error, statement_timeout_ms: int | None
 ) -> ValidateSchemaError:
     if conn.broken or conn.closed:
-        return ConnectError(f"the server went away while the catalog was read: {_line(error)}")
+        return ConnectError(f"the server went away while the catalog was read: {first_line(error)}")
     if isinstance(error, psycopg.errors.QueryCanceled):
         return ReadError(
-            f"reading the catalog was cut short: {_line(error)} "
+            f"reading the catalog was cut short: {first_line(error)} "
             f"({_limit(conn, statement_timeout_ms)}); raise it with --statement-timeout"
         )
-    return ReadError(f"the catalog could not be read: {_line(error)}")
+    return ReadError(f"the catalog could not be read: {first_line(error)}")
 
 
 def _limit(conn: psycopg.Connection[Any], statement_timeout_ms: int | None) -> str:
@@ -156,8 +157,3 @@ def _limit(conn: psycopg.Connection[Any], statement_timeout_ms: int | None) -> s
     row = conn.execute("show statement_timeout").fetchone()
     value = row[0] if row and row[0] != "0" else _LIMITS["statement_timeout"]
     return f"statement_timeout is {value}"
-
-
-def _line(error: BaseException | None) -> str:
-    """Return the first line of an error's message."""
-    return (str(error).splitlines() or [""])[0].strip()

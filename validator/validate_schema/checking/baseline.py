@@ -103,6 +103,9 @@ def decide(outcome: Outcome, fail_on: str) -> tuple[Verdict, str]:
         )
         if ids
     ]
+    if outcome.unread:
+        more = f" (and {len(outcome.unread) - 1} more)" if len(outcome.unread) > 1 else ""
+        reasons.append(f"not read: {outcome.unread[0]}{more}")
     if reasons:
         return "INCOMPLETE", "; ".join(reasons)
     if fail_on == "never":

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from ..catalog.engines import ADVICE, engine_of
 from ..facts.facts import Facts, NotExamined, SuppressionUse
 from ..facts.subjects import ref_of
+from ..facts.unread import reason_of, withheld_facts
 from ..model.catalog import POSTGRESQL
 from ..model.errors import UsageError
 from ..model.finding import Finding, Flaw, ObjectRef, Remedy, Severity, Undecided, Unexamined
@@ -30,7 +31,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
     `subjects` lists, by check, what was examined and how it fared, where that was asked for. `checks` are
     those that the results are of. `undecided` counts, by check, what is open, not accepted, and told by no
-    other check of the run.
+    other check of the run. `unread` is what of the catalog could not be read, each with the reason.
     """
 
     results: tuple[CheckResult, ...]
@@ -39,6 +40,7 @@ class Outcome(msgspec.Struct, frozen=True):
     subjects: dict[str, tuple[SubjectFacts, ...]] = msgspec.field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     undecided: Mapping[str, int] = msgspec.field(default_factory=dict)
+    unread: tuple[str, ...] = ()
 
     @property
     def unexamined(self) -> tuple[str, ...]:
@@ -48,7 +50,7 @@ class Outcome(msgspec.Struct, frozen=True):
     @property
     def complete(self) -> bool:
         """Whether every selected, applicable check could run on everything it selects, and decide it."""
-        return not self.unexamined and not self.undecided
+        return not (self.unexamined or self.undecided or self.unread)
 
 
 class _Tally(msgspec.Struct):
@@ -101,7 +103,7 @@ def run(
     A check that raises is recorded as an error with its message: one broken rule does not lose the
     run, and the run is not complete.
     """
-    overrides = severities or {}
+    overrides, facts = severities or {}, withheld_facts(facts)
     on_proof, on_suppressions = ([c for c in checks if c.needs == needs] for needs in (PROOF, SUPPRESSIONS))
     first = [c for c in checks if c.needs not in (PROOF, SUPPRESSIONS)]
     tallies = [_examine(c, facts, overrides, list_subjects) for c in first]
@@ -129,10 +131,10 @@ def _examine(check: Check, facts: Facts, overrides: Mapping[str, Severity], list
     if facts.no_catalog and check.on_catalog:
         tally.reason = facts.no_catalog
         return tally
-    judge, overridden = check.judge, check.id in overrides
+    overridden = check.id in overrides
     try:
         for tally.examined, subject in enumerate(check.subjects(facts), 1):
-            verdict = judge(subject, facts)
+            verdict = _verdict(check, subject, facts)
             if tally.subjects is not None:
                 tally.subjects.append(_subject(subject, verdict))
             if verdict is None:
@@ -153,6 +155,13 @@ def _examine(check: Check, facts: Facts, overrides: Mapping[str, Severity], list
         tally.broken = True
         tally.reason = f"internal error in {check.id}: {type(error).__name__}: {error}"
     return tally
+
+
+def _verdict(check: Check, subject: object, facts: Facts) -> Verdict:
+    try:
+        return check.judge(subject, facts)
+    except NotExamined as reason:
+        return Unexamined(str(reason))
 
 
 def _subject(subject: object, verdict: Verdict) -> SubjectFacts:
@@ -209,6 +218,7 @@ def _conclude(tallies: Sequence[_Tally], facts: Facts) -> Outcome:
         {t.check.id: tuple(t.subjects) for t in sorted(tallies, key=lambda t: t.check.id) if t.subjects},
         tuple(t.check for t in tallies),
         dict(sorted(undecided.items())),
+        tuple(visible(reason_of(unread)) for unread in facts.catalog.unreadable),
     )
 
 

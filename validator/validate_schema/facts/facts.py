@@ -75,6 +75,7 @@ class Facts(msgspec.Struct, frozen=True, dict=True):
     `no_catalog` is set where there is no schema to judge, and says why: checks that judge one do not run.
     `told` are the objects of the errors that checks of this run found, by what these explain of the proof
     (``role``, ``rows``, ``reference``, ``surface``); the engine fills it before the proof is judged.
+    `half_read` are relations of which something could not be read: nobody judges them, but they are there.
     """
 
     catalog: Catalog
@@ -89,6 +90,7 @@ class Facts(msgspec.Struct, frozen=True, dict=True):
     today: date = date(1970, 1, 1)
     no_catalog: str = ""
     told: Mapping[str, tuple[ObjectRef, ...]] = msgspec.field(default_factory=dict)
+    half_read: frozenset[QName] = frozenset()
 
     @cached_property
     def missing(self) -> Mapping[str, str]:
@@ -136,7 +138,9 @@ class Facts(msgspec.Struct, frozen=True, dict=True):
         return tuple(
             t
             for t in self.catalog.tables
-            if t.parent is None and self.class_of(t.qname) is not TableClass.LEDGER
+            if t.parent is None
+            and t.qname not in self.half_read
+            and self.class_of(t.qname) is not TableClass.LEDGER
         )
 
     def class_of(self, name: QName) -> TableClass:
@@ -324,6 +328,8 @@ class Facts(msgspec.Struct, frozen=True, dict=True):
         for table in self.catalog.tables:
             names = taken.setdefault(table.schema, set())
             names.add(table.name)
+            if table.qname in self.half_read:
+                continue
             names.update(i.name for i in table.indexes)
             names.update(c.name for c in table.constraints)
         others: list[View | Sequence] = [*self.catalog.views, *self.catalog.sequences]

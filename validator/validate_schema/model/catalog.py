@@ -76,10 +76,12 @@ class Server(Record, frozen=True):
 
 
 class Unreadable(Record, frozen=True):
-    """Something that could not be read, and the grant that would allow it."""
+    """Something that could not be read, and the grant that would allow it. `object` is the relation or
+    function of which alone that is so; None where it is so of all."""
 
     what: str
     reason: str
+    object: QName | None = None
 
 
 class Catalog(Record, frozen=True):

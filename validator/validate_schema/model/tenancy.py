@@ -126,7 +126,8 @@ class Tenancy(msgspec.Struct, frozen=True):
     `setting` is the tenant context that policies read; `current_tenant` a helper call instead.
     `null_means_global` lists tables whose NULL tenant rows are shared by design. `problem` says why
     nothing was identified. `trusted` are the ways past the tenant that are accepted; `session` is what the
-    config says of who sets settings, "" where it leaves that open.
+    config says of who sets settings, "" where it leaves that open. `unread` is the reason why it may be
+    another: what it is told by may not be read.
     """
 
     levels: tuple[Level, ...] = ()
@@ -141,6 +142,7 @@ class Tenancy(msgspec.Struct, frozen=True):
     problem: str = ""
     trusted: tuple[Trusted, ...] = ()
     session: Literal["", "sql", "gateway"] = ""
+    unread: str = ""
 
     @property
     def identified(self) -> bool:

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from ..facts.facts import NotExamined
+from ..facts.unread import withheld
 from ..model.catalog import Catalog, Table
 from ..model.reading import Analysis
 from ..model.tenancy import TableClass, Tenancy
@@ -19,8 +21,18 @@ def analyse(catalog: Catalog, tenancy: Tenancy) -> Analysis:
 
     App roles are those that exist; PUBLIC alone stands for them where none is known. Left out are roles that
     policies do not bind, owners of the table, and groups that no login can become. Empty where the tenancy
-    was not identified. Reads the catalog alone: no connection, no clock.
+    was not identified; `Analysis.unread` says why where what it takes may not be read. Reads the catalog
+    alone: no connection, no clock.
     """
+    if tenancy.unread:
+        return Analysis(unread=tenancy.unread)
+    try:
+        return _analysed(withheld(catalog, objects=False), tenancy)
+    except NotExamined as unread:
+        return Analysis(unread=str(unread))
+
+
+def _analysed(catalog: Catalog, tenancy: Tenancy) -> Analysis:
     if not tenancy.identified or not any(t.policies or t.row_security for t in catalog.tables):
         return Analysis()
     from ..facts.roles import PUBLIC, Roles

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..catalog.snapshot import fingerprint
 from ..config import LoadedConfig
+from ..facts.unread import reason_of
 from ..model.catalog import Catalog
 from ..model.contract import Contract
 from ..model.report import Provenance, RoleFacts, Target
@@ -40,7 +41,7 @@ def target_of(opened: Opened) -> Target:
 
 
 def _unread(catalog: Catalog) -> Iterator[str]:
-    yield from (f"{u.what}: {u.reason}" for u in catalog.unreadable)
+    yield from map(reason_of, catalog.unreadable)
     if catalog.unasked:
         yield f"{catalog.unasked}: an older version took the snapshot; take it again"
 

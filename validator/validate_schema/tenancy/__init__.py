@@ -5,7 +5,11 @@ Taken from the config where it says so and inferred from the catalog otherwise, 
 
 from datetime import date
 
+from msgspec.structs import replace
+
 from ..config import TenancyConfig, ThreatConfig
+from ..facts.facts import NotExamined
+from ..facts.unread import withheld
 from ..model.catalog import Catalog
 from ..model.principals import Trusted
 from ..model.tenancy import Tenancy
@@ -27,8 +31,16 @@ def identify(
     """Return the tenancy of `catalog`.
 
     `today` decides whether an exemption still holds. When no root or column can be settled on, the
-    tenancy is not `identified`; `problem` and `candidates` say what was looked at.
+    tenancy is not `identified`; `problem` and `candidates` say what was looked at. Where what it takes may
+    not be read, it is what the rest tells, and `Tenancy.unread` says so.
     """
+    try:
+        return _identified(withheld(catalog, objects=False), config, today, threat)
+    except NotExamined as unread:
+        return replace(_identified(catalog, config, today, threat), unread=str(unread))
+
+
+def _identified(catalog: Catalog, config: TenancyConfig, today: date, threat: ThreatConfig) -> Tenancy:
     graph = Graph(catalog)
     reader = PolicyReader(catalog)
     compared = reader.by_table(catalog.tables)
