@@ -70,14 +70,16 @@ class Terminal:
         out, err = self._capsys.readouterr()
         return Ran(status, out, err)
 
-    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+    def start(
+        self, *arguments: str, out: int = subprocess.PIPE, **environment: str
+    ) -> "subprocess.Popen[str]":
         """Start a process of its own, for signals and pipes."""
         return subprocess.Popen(
             [sys.executable, "-m", "validate_schema", *arguments],
             cwd=self.folder,
             env={**os.environ, **environment},
             text=True,
-            stdout=subprocess.PIPE,
+            stdout=out,
             stderr=subprocess.PIPE,
         )
 

@@ -20,6 +20,19 @@ from ..model.wording import did_you_mean
 Connection = psycopg.Connection[Any]
 """What a room that does not connect calls the connection that it hands on."""
 OLDEST = 140000
+# What ALTER DATABASE and ALTER ROLE may have set: it would change what is counted, quoted and shown, or end a
+# session between two statements.
+_SETTINGS = {
+    "standard_conforming_strings": "on",
+    "escape_string_warning": "off",
+    "bytea_output": "hex",
+    "DateStyle": "ISO",
+    "IntervalStyle": "postgres",
+    "TimeZone": "UTC",
+    "extra_float_digits": "1",
+    "xmloption": "content",
+    "idle_in_transaction_session_timeout": "0",
+}
 _FORMS = "postgresql://user@host:5432/dbname, postgresql+psycopg://… or host=… dbname=…"
 _DIALECTS = frozenset({"postgresql", "postgres"})
 _SSL_MODES = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
@@ -51,6 +64,7 @@ def connect(
     destination = parse_url(url)
     limits = f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms}"
     limits += "" if writable else " -c default_transaction_read_only=on"
+    limits += "".join(f" -c {name}={value}" for name, value in _SETTINGS.items())
     try:
         conn = _open(destination, limits)
     except psycopg.Error as error:
@@ -200,7 +214,7 @@ def first_line(error: BaseException | None) -> str:
 def _require_postgresql(conn: psycopg.Connection, shown: str) -> None:
     """Raise `ConnectError` for a server that speaks PostgreSQL's protocol without being it."""
     try:
-        row = conn.execute("select version()").fetchone()
+        row = conn.execute("select pg_catalog.version()").fetchone()
     except psycopg.Error as error:
         raise ConnectError(
             f"{shown} does not answer as PostgreSQL would: {mask(first_line(error))}"

@@ -10,7 +10,7 @@ from . import objects
 from .datatypes import Types, enums
 from .definitions import comments, composites, definitions, system_privileges
 from .functions import functions
-from .names import Names
+from .names import Names, is_user_schema
 from .session import Rows, read_rows
 from .tables import Tables
 
@@ -28,7 +28,7 @@ def read_catalog(
     An idle connection gets a REPEATABLE READ, READ ONLY transaction that ends with the reading; in an
     open transaction the reading happens inside it and leaves its settings as they were. The number of
     queries does not depend on the size of the schema. `default_schema` is the schema of unqualified
-    names: by default the connection's own current schema, or ``public``. `statement_timeout_ms`
+    names: by default the first of the connection's own search path, or ``public``. `statement_timeout_ms`
     bounds each query: by default what the session has, or 30 seconds where that is no limit.
 
     What may not be read is listed in `Catalog.unreadable`. Raises `ReadError` when the reading takes
@@ -51,9 +51,9 @@ def read_catalog(
 def _catalog(rows: Rows, version_num: int, default_schema: str | None) -> Catalog:
     """Make the records; names come first, for everything else refers to them."""
     fetch = rows.fetch
-    ((current_schema, database, user, version),) = fetch("current")
+    ((path, database, user, version),) = fetch("current")
     names = Names(fetch, version_num)
-    default = default_schema or current_schema or "public"
+    default = default_schema or next(filter(is_user_schema, path), "public")
     settings = fetch("role_settings")
     role_records = objects.roles(names, settings, fetch("memberships"))
     members = fetch("members")

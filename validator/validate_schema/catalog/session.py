@@ -17,7 +17,11 @@ from .queries import Query, queries
 _BEGIN = "begin isolation level repeatable read, read only"
 _SET_TRANSACTION = "set transaction isolation level repeatable read, read only"
 _SAVEPOINT = "validate_schema_reading"
-_CURRENT = "select current_schema(), current_database(), current_user, current_setting('server_version')"
+# The first two statements run under the session's own search path, where anybody's functions may come first.
+_CURRENT = (
+    "select pg_catalog.current_schemas(false), pg_catalog.current_database(), current_user,"
+    " pg_catalog.current_setting('server_version')"
+)
 # Whatever changes how the server prints types, expressions and constants; JIT costs more than it saves.
 _SETTINGS = {
     "search_path": "'pg_catalog'",
@@ -82,11 +86,12 @@ def read_rows(
 def _settings(statement_timeout_ms: int | None) -> str:
     values = dict(_SETTINGS)
     for name, limit in _LIMITS.items():
-        here = f"current_setting('{name}')"
-        values[name] = f"case {here} when '0' then '{limit}' else {here} end"
+        here = f"pg_catalog.current_setting('{name}')"
+        values[name] = f"case when {here} operator(pg_catalog.=) '0' then '{limit}' else {here} end"
     if statement_timeout_ms is not None:
         values["statement_timeout"] = f"'{statement_timeout_ms}ms'"
-    return "select " + ", ".join(f"set_config('{name}', {value}, true)" for name, value in values.items())
+    set_config = "pg_catalog.set_config('{}', {}, true)".format
+    return "select " + ", ".join(set_config(name, value) for name, value in values.items())
 
 
 @contextmanager

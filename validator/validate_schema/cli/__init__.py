@@ -9,10 +9,12 @@ from types import FrameType
 import click
 
 from ..model.errors import ValidateSchemaError
+from .lazy import Unread
 from .main import cli as cli
 
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
+UNREAD = 128 + signal.SIGPIPE
 
 
 class Terminated(KeyboardInterrupt):
@@ -50,10 +52,10 @@ def run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt) as error:
         terminated = isinstance(error.__cause__ or error, Terminated)
         return _complain("terminated", TERMINATED) if terminated else _complain("interrupted", INTERRUPTED)
-    except BrokenPipeError:
+    except Unread:
         # The reader went away (`| head`); keep the interpreter from complaining again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return INTERRUPTED
+        return UNREAD
     except Exception as error:
         if os.environ.get("VALIDATE_SCHEMA_TRACEBACK"):
             raise

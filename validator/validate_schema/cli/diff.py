@@ -59,12 +59,14 @@ def command(
     from ..run.differ import differ, kinds_of
     from ..run.sides import open_side, recognise
     from ..sources import SourceContext
-    from .output import STDOUT, require_folder, use_color
+    from .inputs import STDOUT, refuse_inputs
+    from .output import require_folder, use_color
 
     kinds, others = kinds_of(only), kinds_of(ignore)
     require_folder(output)
     progress = Progress()
     named = [recognise(entry, tool) for entry in (a, b)]
+    refuse_inputs((output,), (Path(each.entry) for each in named))
     with SourceContext(scratch, progress) as context:
         before, after = (
             open_side(n, context, progress, tool=tool, timeout_ms=statement_timeout) for n in named

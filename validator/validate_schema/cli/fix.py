@@ -61,10 +61,10 @@ def command(*, output: Path | None, into: Path | None, name: str, force: bool, *
     from ..model.progress import Progress
     from ..report import read_report
     from ..run.fix import corrected
-    from .request import request_of
+    from .request import config_of, request_of
 
     told = options.Options(**given)
-    request = request_of(options.Options(**given | {"baseline": None}))
+    request = request_of(options.Options(**given | {"baseline": None}), config_of(told))
     if told.baseline is not None:
         request = replace(request, baseline=Baseline(read_report(told.baseline), told.baseline.name))
     return _finish(corrected(request, output, into, name=name, progress=Progress()), force=force)

@@ -30,12 +30,14 @@ def command(*, output: Path, force: bool, **given: Any) -> None:
     from ..run.source import open_source
     from ..tenancy import identify
     from ..tenancy.draft import draft_config
+    from .inputs import inputs_of, refuse_inputs
     from .request import config_of, source_of
 
     if output.exists() and not force:
         raise UsageError(f"{output} exists: --force replaces it, --output names another file")
     told = options.Options(**given)
     config = config_of(told)
+    refuse_inputs((output,), (path for path in inputs_of(told, config) if path != config.path))
     with open_source(source_of(told, config), Progress()) as opened:
         tenancy = identify(opened.catalog, config.config.tenancy, today=run_time({}).date())
         text = draft_config(opened.catalog, tenancy, config.config.tenancy)

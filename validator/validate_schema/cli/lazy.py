@@ -9,6 +9,10 @@ import click
 from ..model.wording import did_you_mean
 
 
+class Unread(Exception):  # noqa: N818 - said of standard output, and no fault of ours
+    """Nobody reads standard output to its end. click would end with 1 for it, which is a verdict."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands live in modules of their own, imported when one is called.
 
@@ -29,6 +33,18 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"{__package__}.{self.prefix}{cmd_name}")
         command: click.Command = module.command
         return command
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **kwargs)
+        except BrokenPipeError:
+            raise Unread from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise Unread from None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

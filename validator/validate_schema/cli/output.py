@@ -7,21 +7,22 @@ from pathlib import Path
 
 import click
 
+from ..config import LoadedConfig
 from ..model.errors import UsageError
 from ..model.report import Report
 from ..model.wording import some
 from ..report import format_of, render, render_text, write
+from .inputs import STDOUT, inputs_of, refuse_inputs
 from .options import Options
 
-STDOUT = "-"
 
-
-def destinations_of(options: Options) -> list[tuple[str, str]]:
+def destinations_of(options: Options, config: LoadedConfig) -> list[tuple[str, str]]:
     """Return where each report goes and its format. Raises `UsageError`, before any work is done, for a
-    format that cannot be told and a file that could not be written."""
+    format that cannot be told, a file that could not be written, and one that the run reads."""
     pairs = pair_formats(options.reports, options.formats)
     for destination, _ in pairs:
         require_folder(destination)
+    refuse_inputs((destination for destination, _ in pairs), inputs_of(options, config))
     return pairs
 
 

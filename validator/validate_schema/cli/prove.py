@@ -29,11 +29,12 @@ def command(*, live: bool, **given: Any) -> int:
     from ..run.examine import examine
     from ..run.proof import proof_alone
     from .output import deliver, destinations_of, make_script_folder, use_color, write_scripts
-    from .request import request_of
+    from .request import config_of, request_of
 
     told = options.Options(**given, prove=not live, prove_live=live)
-    destinations = destinations_of(told)
-    request = request_of(told)
+    config = config_of(told)
+    destinations = destinations_of(told, config)
+    request = request_of(told, config)
     make_script_folder(told.repro)
     report = examine(proof_alone(request), Progress())
     matrix = render_proof(report, color=use_color(told.color), quiet=told.quiet)

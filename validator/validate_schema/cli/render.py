@@ -14,7 +14,9 @@ from . import options
 @options.output_files
 def command(*, saved: Path, **given: Any) -> None:
     """Render a saved JSON report in other formats; no database is needed."""
+    from .inputs import refuse_inputs
     from .output import deliver, pair_formats
 
     told = options.Options(**given)
+    refuse_inputs(told.reports, (saved,))
     deliver(read_report(saved), pair_formats(told.reports, told.formats), told)

@@ -21,10 +21,9 @@ from .output import require_folder
 _PG_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE", "PGUSER", "PGPORT")
 
 
-def request_of(options: Options) -> Request:
-    """Return what the options ask for, by the config that is named or found. Raises `UsageError`."""
+def request_of(options: Options, config: LoadedConfig) -> Request:
+    """Return what the options ask for. Raises `UsageError`."""
     proving, baseline = proving_of(options), baseline_of(options)
-    config = config_of(options)
     request = request_for(
         source_of(options, config),
         config,

@@ -20,11 +20,13 @@ def command(*, output: str, **given: Any) -> None:
     from ..model.progress import Progress
     from ..report import write
     from ..run.source import open_source
-    from .output import STDOUT
+    from .inputs import STDOUT, inputs_of, refuse_inputs
     from .request import config_of, source_of
 
     told = options.Options(**given)
-    with open_source(source_of(told, config_of(told)), Progress()) as opened:
+    config = config_of(told)
+    refuse_inputs((output,), inputs_of(told, config))
+    with open_source(source_of(told, config), Progress()) as opened:
         text = dump_snapshot(opened.catalog).decode()
     if output == STDOUT:
         click.echo(text, nl=False)

@@ -12,9 +12,9 @@ from ..run.examine import examine
 from ..run.proof import Proving
 from ..run.request import request_for
 from ..run.source import Source
+from .inputs import STDOUT
 from .options import Options
 from .output import (
-    STDOUT,
     deliver,
     destinations_of,
     github_listens,
@@ -22,13 +22,14 @@ from .output import (
     tell_github,
     write_scripts,
 )
-from .request import request_of
+from .request import config_of, request_of
 
 
 def validate(options: Options) -> int:
     """Run the main job; return the exit status."""
-    destinations = destinations_of(options)
-    request = request_of(options)
+    config = config_of(options)
+    destinations = destinations_of(options, config)
+    request = request_of(options, config)
     make_script_folder(options.repro)
     listed = any(format == "junit" for _, format in destinations)
     report = examine(replace(request, list_subjects=listed), Progress())

@@ -52,8 +52,9 @@ join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = want.name
 join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attname = want.attribute and not a.attisdropped
 """
 _SETTINGS = """
-select set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),
-       set_config('row_security', 'off', true), set_config('search_path', 'pg_catalog', true)
+select pg_catalog.set_config('statement_timeout', %s, true), pg_catalog.set_config('lock_timeout', %s, true),
+       pg_catalog.set_config('row_security', 'off', true),
+       pg_catalog.set_config('search_path', 'pg_catalog', true)
 """
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
@@ -195,6 +196,7 @@ def _permitted(conn: "psycopg.Connection[Any]", plans: Sequence[Plan], facts: Fa
     ]
     with conn.transaction(force_rollback=True):
         conn.execute("set transaction read only")
+        conn.execute("select pg_catalog.set_config('search_path', 'pg_catalog', true)")
         rows = conn.execute(_ACCESS, columns).fetchall()
     access = {Read(QName(schema, name), column): (may, hidden) for schema, name, column, may, hidden in rows}
     reasons = {read: _refusal(read, access.get(read), facts) for read in reads}

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 1_000
 _SETTINGS = """
-select set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),
-       set_config('search_path', %s, true), set_config('row_security', 'off', true),
-       set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO, YMD', true)
+select pg_catalog.set_config('statement_timeout', %s, true), pg_catalog.set_config('lock_timeout', %s, true),
+       pg_catalog.set_config('search_path', %s, true), pg_catalog.set_config('row_security', 'off', true),
+       pg_catalog.set_config('TimeZone', 'UTC', true), pg_catalog.set_config('DateStyle', 'ISO, YMD', true)
 """
 _CURSOR = "validate_schema_rule"
 _SAID = ("message", "expected", "observed", "note")
