@@ -11,8 +11,9 @@ import psycopg
 import pytest
 from psycopg import conninfo
 
-from validate_schema.catalog.connect import connect, mask, parse_url, unsupported
+from validate_schema.catalog.connect import connect, parse_url, unsupported
 from validate_schema.model.errors import ConnectError, UsageError
+from validate_schema.model.secret import mask
 from validate_schema.scratch import Database
 
 SECRET = "hunter2/ü@?#"

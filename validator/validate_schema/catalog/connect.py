@@ -15,6 +15,7 @@ import psycopg
 from psycopg import conninfo, pq
 
 from ..model.errors import ConnectError, UsageError
+from ..model.secret import Secret, mask, password, reveal
 from ..model.wording import did_you_mean
 
 Connection = psycopg.Connection[Any]
@@ -47,9 +48,19 @@ class Destination(NamedTuple):
     default_schema: str | None
     shown: str
 
+    def __repr__(self) -> str:
+        return f"Destination({self.shown!r})"
+
+    def hide_in(self, said: object) -> str:
+        """Return the first line of what was said, libpq's error for example, without the password."""
+        line = (str(said).strip().splitlines() or [""])[0]
+        for known in (Secret(self.conninfo), password(os.environ.get("PGPASSWORD", ""))):
+            line = known.hide_in(line)
+        return mask(line)
+
 
 def connect(
-    url: str | None,
+    url: str | Secret | None,
     *,
     statement_timeout_ms: int = 30_000,
     lock_timeout_ms: int = 2_000,
@@ -76,7 +87,7 @@ def connect(
             raise _refused(destination, again) from None
     try:
         conn.read_only = None if writable else True
-        _require_postgresql(conn, destination.shown)
+        _require_postgresql(conn, destination)
     except BaseException:
         conn.close()
         raise
@@ -97,7 +108,7 @@ def _open(destination: Destination, limits: str) -> psycopg.Connection:
     )
 
 
-def parse_url(url: str | None) -> Destination:
+def parse_url(url: str | Secret | None) -> Destination:
     """Read a database URL or libpq key/value string; None means the PG* environment.
 
     Takes what SQLAlchemy (``postgresql+psycopg://``), Prisma (``?schema=``, ``sslaccept``), Rails and
@@ -107,7 +118,7 @@ def parse_url(url: str | None) -> Destination:
     """
     if url is None:
         return Destination("", None, _shown({}))
-    text = url.strip()
+    text = reveal(url).strip()
     if not text:
         raise UsageError(f"the database URL is empty; write {_FORMS}")
     schema = None
@@ -119,11 +130,25 @@ def parse_url(url: str | None) -> Destination:
     try:
         given = conninfo.conninfo_to_dict(text)
     except psycopg.Error as error:
-        # libpq quotes what it stumbled over, which may be a piece of the password
-        reason = re.sub(r'"([^"]*)"', lambda m: '"="' if m[1] == "=" else "…", first_line(error))
-        reason = reason.rstrip(": …")
-        raise UsageError(f"the database URL cannot be read ({reason}); write {_FORMS}") from None
+        raise UsageError(f"the database URL cannot be read ({_reason(error)}); write {_FORMS}") from None
+    _require_ports(given.get("port"))
     return Destination(conninfo.make_conninfo("", **given), schema, _shown(given))
+
+
+def _reason(error: psycopg.Error) -> str:
+    """Return what libpq did not like, without what it quotes: that may be a piece of the password."""
+    said = " ".join(str(error).split()).replace('missing "="', "missing '='")
+    return re.sub(r'".*"', "…", said).rstrip(": …").replace("'='", '"="')
+
+
+def _require_ports(port: str | int | None) -> None:
+    """Raise `UsageError` for a port that is none: where the @ is missing, the password stands there."""
+    for each in str(port or "").split(","):
+        if each and not (each.isdecimal() and 0 < int(each) <= 65_535):
+            raise UsageError(
+                "the database URL cannot be read: invalid port (where the @ before the host is missing,"
+                f" the password stands there); write {_FORMS}"
+            )
 
 
 def _plain_uri(text: str) -> tuple[str, str | None]:
@@ -133,7 +158,7 @@ def _plain_uri(text: str) -> tuple[str, str | None]:
     if scheme.lower().startswith("prisma"):
         raise UsageError("a prisma:// URL leads to a proxy; give the database's own URL (directUrl)")
     if dialect not in _DIALECTS:
-        shown = scheme if re.fullmatch(r"[\w+.:-]{1,30}", scheme) else "this URL"
+        shown = scheme if re.fullmatch(r"(jdbc:)?[\w+.-]{1,30}", scheme) else "this URL"
         raise UsageError(f"{shown} is not supported: only PostgreSQL is; write {_FORMS}")
     authority_end = rest.find("@", 0, (rest + "/").find("/"))
     place, mark, query = rest[max(authority_end, 0) :].partition("?")
@@ -198,30 +223,21 @@ def _shown(given: dict[str, str | int | None]) -> str:
     return mask(f"{host}:{port}/{database}")
 
 
-def mask(text: str) -> str:
-    """Return `text` with the passwords of URLs and of ``password=`` settings replaced by ``***``."""
-    text = re.sub(r"(\w://[^\s:/@]*):\S*@", r"\1:***@", text)
-    return re.sub(
-        r"((?:pass(?:word|wd)?|pwd)\s*=\s*)('(?:[^'\\]|\\.)*'?|[^\s&]+)", r"\1***", text, flags=re.I
-    )
-
-
 def first_line(error: BaseException | None) -> str:
     """Return the first line of an error's message."""
     return (str(error).strip().splitlines() or [""])[0]
 
 
-def _require_postgresql(conn: psycopg.Connection, shown: str) -> None:
+def _require_postgresql(conn: psycopg.Connection, destination: Destination) -> None:
     """Raise `ConnectError` for a server that speaks PostgreSQL's protocol without being it."""
     try:
         row = conn.execute("select pg_catalog.version()").fetchone()
     except psycopg.Error as error:
-        raise ConnectError(
-            f"{shown} does not answer as PostgreSQL would: {mask(first_line(error))}"
-        ) from None
+        reason = destination.hide_in(error)
+        raise ConnectError(f"{destination.shown} does not answer as PostgreSQL would: {reason}") from None
     reason = unsupported(str(row[0]) if row else "", conn.info.server_version)
     if reason:
-        raise ConnectError(f"{shown} {reason}")
+        raise ConnectError(f"{destination.shown} {reason}")
 
 
 def unsupported(version: str, version_num: int) -> str:
@@ -290,8 +306,8 @@ def _refused(destination: Destination, error: psycopg.Error) -> ConnectError | U
     if missing:
         return UsageError(f"service {missing[1]!r} is not defined; see ~/.pg_service.conf or PGSERVICEFILE")
     if re.search(r"invalid port number|invalid integer value", text):
-        return UsageError(f"the database URL cannot be read: {mask(first_line(error))}")
+        return UsageError(f"the database URL cannot be read: {destination.hide_in(error)}")
     for pattern, cause in _CAUSES:
         if re.search(pattern, text, re.I | re.S):
             return ConnectError(f"cannot connect to {destination.shown}: {cause}")
-    return ConnectError(f"cannot connect to {destination.shown}: {mask(first_line(error))}")
+    return ConnectError(f"cannot connect to {destination.shown}: {destination.hide_in(error)}")

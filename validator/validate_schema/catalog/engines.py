@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from ..model.catalog import Catalog
 from ..model.contract import Contract
+from ..model.secret import Secret, reveal
 from ..model.wording import listed
 
 ADVICE = "Mend it with a migration of your tool."
@@ -62,9 +63,9 @@ ENGINES = (
 )
 
 
-def engine_at(url: str | None) -> Engine | None:
+def engine_at(url: str | Secret | None) -> Engine | None:
     """Return the engine that a database URL names, with a driver's name or without; None is PostgreSQL."""
-    scheme = (url or "").strip().partition("://")[0].lower().partition("+")[0]
+    scheme = reveal(url or "").strip().partition("://")[0].lower().partition("+")[0]
     return next((engine for engine in ENGINES if scheme in engine.dialects), None)
 
 

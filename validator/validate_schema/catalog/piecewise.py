@@ -15,9 +15,10 @@ from psycopg.adapt import Loader
 
 from ..model.catalog import QName, Unreadable
 from ..model.errors import ReadError
+from ..model.secret import mask
 from ..model.wording import excerpt
 from ..sql.ident import quote_ident
-from .connect import first_line, mask
+from .connect import first_line
 from .names import Row
 from .queries import Query
 

@@ -4,11 +4,14 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 
 import click
 
 from ..model.errors import ValidateSchemaError
+from ..model.secret import Secret, password
 from .lazy import Unread
 from .main import cli as cli
 
@@ -28,12 +31,22 @@ def main() -> None:
     Set VALIDATE_SCHEMA_TRACEBACK=1 to see the traceback of an internal error.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    _leave_no_core()
     # One run and out: what a run makes it keeps to the end, and hardly any of it is cyclic. Looking for
     # garbage in a hundred thousand records would only cost time, at the exit too.
     gc.disable()
     status = run(sys.argv[1:])
     gc.freeze()
     sys.exit(status)
+
+
+def _leave_no_core() -> None:
+    """Let no crash, of this process or of those that it starts, write a file with what is in memory: the
+    passwords, and rows."""
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def run(arguments: list[str]) -> int:
@@ -44,11 +57,11 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.UsageError as error:
-        return _complain(_usage_message(error), error.exit_code)
+        return _complain(_without_secrets(_usage_message(error), arguments), error.exit_code)
     except click.ClickException as error:
-        return _complain(error.format_message(), error.exit_code)
+        return _complain(_without_secrets(error.format_message(), arguments), error.exit_code)
     except ValidateSchemaError as error:
-        return _complain(str(error), error.exit_status)
+        return _complain(_without_secrets(str(error), arguments), error.exit_status)
     except (click.Abort, KeyboardInterrupt) as error:
         terminated = isinstance(error.__cause__ or error, Terminated)
         return _complain("terminated", TERMINATED) if terminated else _complain("interrupted", INTERRUPTED)
@@ -59,7 +72,7 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if os.environ.get("VALIDATE_SCHEMA_TRACEBACK"):
             raise
-        reason = " ".join(str(error).split())
+        reason = _without_secrets(" ".join(str(error).split()), arguments)
         return _complain(
             f"internal error: {type(error).__name__}: {reason} (VALIDATE_SCHEMA_TRACEBACK=1 shows where)", 3
         )
@@ -68,6 +81,15 @@ def run(arguments: list[str]) -> int:
 def _usage_message(error: click.UsageError) -> str:
     command = error.ctx.command_path if error.ctx else "validate-schema"
     return f"{error.format_message()} (see '{command} --help')"
+
+
+def _without_secrets(message: str, arguments: Sequence[str]) -> str:
+    """Return the message without a password that the command line or the environment holds, whoever wrote
+    the message: click repeats an argument that it has no use for."""
+    named = [Secret(text) for text in (*arguments, os.environ.get("DATABASE_URL", ""))]
+    for secret in (*named, password(os.environ.get("PGPASSWORD", ""))):
+        message = secret.hide_in(message)
+    return message
 
 
 def _complain(message: str, status: int) -> int:

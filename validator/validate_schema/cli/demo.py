@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from ..checking.packs import resource_dir
+from ..model.secret import Secret
 from . import options
 
 MIGRATIONS = "prisma/migrations"
@@ -22,7 +23,7 @@ MIGRATIONS = "prisma/migrations"
 )
 @options.scratch
 @options.color
-def command(output: Path, scratch: str, color: bool | None) -> None:
+def command(output: Path, scratch: Secret, color: bool | None) -> None:
     """Validate the bundled FlakeGuard example on the embedded PostgreSQL.
 
     Six migrations are applied to a scratch server and the resulting schema is examined. The

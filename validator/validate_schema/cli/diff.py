@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
+from ..model.secret import Secret
 from . import options
 
 
 @click.command("diff")
-@click.argument("a", metavar="A")
-@click.argument("b", metavar="B")
+@click.argument("a", metavar="A", type=options.SECRET)
+@click.argument("b", metavar="B", type=options.SECRET)
 @click.option("--format", type=click.Choice(("txt", "md", "json")), default="txt", show_default=True)
 @click.option(
     "--output", "-o", default="-", show_default=True, metavar="FILE", help="Where to write; - is stdout."
@@ -26,8 +27,8 @@ from . import options
 @options.color
 def command(
     *,
-    a: str,
-    b: str,
+    a: Secret,
+    b: Secret,
     format: str,
     output: str,
     only: tuple[str, ...],
@@ -35,7 +36,7 @@ def command(
     closed: bool,
     comments: bool,
     tool: str | None,
-    scratch: str,
+    scratch: Secret,
     statement_timeout: int,
     color: bool | None,
 ) -> int:
@@ -66,7 +67,7 @@ def command(
     require_folder(output)
     progress = Progress()
     named = [recognise(entry, tool) for entry in (a, b)]
-    refuse_inputs((output,), (Path(each.entry) for each in named))
+    refuse_inputs((output,), (Path(each.entry.reveal()) for each in named))
     with SourceContext(scratch, progress) as context:
         before, after = (
             open_side(n, context, progress, tool=tool, timeout_ms=statement_timeout) for n in named

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..model.errors import ValidateSchemaError
+from ..model.secret import Secret
 from ..model.wording import listed, some
 from . import options
 
@@ -22,9 +23,14 @@ _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("–", "yellow")
 
 
 @click.command("doctor")
-@click.option("--database-url", metavar="URL", help="Database to try. Default: DATABASE_URL, then PG*.")
+@click.option(
+    "--database-url",
+    type=options.SECRET,
+    metavar="URL",
+    help="Database to try. Default: DATABASE_URL, then PG*.",
+)
 @options.config
-def command(database_url: str | None, config_path: Path | None) -> int:
+def command(database_url: Secret | None, config_path: Path | None) -> int:
     """Say what can be connected to, what can be read there, and which scratch servers are possible.
 
     Exits 3 when a database was named and cannot be examined.
@@ -65,7 +71,7 @@ def _config(path: Path | None) -> Iterator[tuple[bool | None, str]]:
         yield True, f"{some(packs.count(name), 'check')} of {name}"
 
 
-def _database(url: str | None) -> Iterator[tuple[bool | None, str]]:
+def _database(url: Secret | None) -> Iterator[tuple[bool | None, str]]:
     from ..config import Config, LoadedConfig
     from .request import source_of
 
@@ -75,7 +81,8 @@ def _database(url: str | None) -> Iterator[tuple[bool | None, str]]:
         yield None, "none named: give --database-url or set DATABASE_URL or PG*"
         return
     if (engine := source.foreign) is not None:
-        yield from _foreign(engine, str(source.database_url))
+        assert source.database_url is not None
+        yield from _foreign(engine, source.database_url)
         return
     from ..catalog.connect import connect, parse_url
     from ..catalog.reader import read_catalog
@@ -100,7 +107,7 @@ def _database(url: str | None) -> Iterator[tuple[bool | None, str]]:
     yield (True if readable[0] == readable[1] else None), words
 
 
-def _foreign(engine: "Engine", url: str) -> Iterator[tuple[bool | None, str]]:
+def _foreign(engine: "Engine", url: Secret) -> Iterator[tuple[bool | None, str]]:
     try:
         catalog, _ = engine.offers().read(url)
     except ValidateSchemaError as error:

@@ -28,7 +28,8 @@ def inputs_of(options: Options, config: LoadedConfig) -> Iterator[Path]:
     """Yield the files and folders that a run reads, as its options and its config name them."""
     named, base = config.config, config.base
     migrations = named.migrations
-    of_options = (options.snapshot, options.migrations, *options.contracts, *options.packs)
+    contracts = (contract.reveal() for contract in options.contracts)
+    of_options = (options.snapshot, options.migrations, *contracts, *options.packs)
     of_config = (migrations.path, migrations.fixtures, *named.contract.from_, *named.checks.packs)
     yield from filter(None, (config.path, options.baseline))
     yield from (Path(entry) for entry in of_options if entry is not None)
@@ -44,7 +45,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _files(given: Path) -> Iterator[Path]:
-    if not given.is_dir():
+    if not os.path.isdir(given):  # a long URL is no name of a file at all, which Path.is_dir raises for
         yield given
         return
     for folder, _, names in os.walk(given):

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 database = click.option(
-    "--database-url", metavar="URL", help="The database. Default: DATABASE_URL, then PG*."
+    "--database-url",
+    type=options.SECRET,
+    metavar="URL",
+    help="The database. Default: DATABASE_URL, then PG*.",
 )
 _FEW = 3
 _FILES = (

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from ..model.errors import UsageError
+from ..model.secret import Secret
 from . import migrating
 from .options import Options
 
@@ -30,7 +31,7 @@ from .options import Options
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def command(
-    *, file: Path, database_url: str | None, backup: Path | None, keep: int, lock_timeout: int, yes: bool
+    *, file: Path, database_url: Secret | None, backup: Path | None, keep: int, lock_timeout: int, yes: bool
 ) -> int:
     """Replace ALL that the database holds by the backup FILE. This WRITES TO THE DATABASE.
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from ..model.secret import Secret
 from . import options
 
 
@@ -38,7 +39,7 @@ def command(
     migrations: Path | None,
     fixtures: Path | None,
     tool: str | None,
-    scratch: str,
+    scratch: Secret,
     config_path: Path | None,
     format_: str,
     color: bool | None,

@@ -3,11 +3,17 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ..model.formats import FORMATS
+from ..model.secret import Secret
+
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[Secret]
+else:  # generic in later releases alone
+    _ParamType = click.ParamType
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -18,15 +24,15 @@ LEVELS = ("error", "warning", "info")
 class Options:
     """What a command line said, by the names of its options; what a command lacks is as by default."""
 
-    database_url: str | None = None
+    database_url: Secret | None = None
     migrations: Path | None = None
     tool: str | None = None
     ledger: str | None = None
     snapshot: Path | None = None
-    scratch: str = "embedded"
+    scratch: Secret = Secret("embedded")
     statement_timeout: int = 30_000
     config_path: Path | None = None
-    contracts: Sequence[str] = ()
+    contracts: Sequence[Secret] = ()
     packs: Sequence[str] = ()
     select: Sequence[str] = ()
     ignore: Sequence[str] = ()
@@ -44,6 +50,21 @@ class Options:
     fail_on: str = "error"
     min_severity: str = "info"
     quiet: bool = False
+
+
+class SecretType(_ParamType):
+    """A value that may hold a password: from here on nothing prints it as it is."""
+
+    name = "text"
+
+    def convert(
+        self, value: object, _parameter: click.Parameter | None, _context: click.Context | None
+    ) -> Secret:
+        return value if isinstance(value, Secret) else Secret(str(value))
+
+
+SECRET = SecretType()
+SECRET_OPTIONS = frozenset({"--database-url", "--scratch", "--contract"})
 
 
 def _path(**checks: bool) -> click.Path:
@@ -69,6 +90,7 @@ config = click.option(
 
 scratch = click.option(
     "--scratch",
+    type=SECRET,
     default="embedded",
     show_default=True,
     metavar="SOURCE",
@@ -88,7 +110,10 @@ color = click.option(
 
 target = _together(
     click.option(
-        "--database-url", metavar="URL", help="Database to examine. Default: DATABASE_URL, then PG*."
+        "--database-url",
+        type=SECRET,
+        metavar="URL",
+        help="Database to examine. Default: DATABASE_URL, then PG*.",
     ),
     click.option(
         "--migrations", type=_path(), metavar="DIR", help="Apply these migrations to a scratch server."
@@ -125,6 +150,7 @@ contracts = click.option(
     "--contract",
     "contracts",
     multiple=True,
+    type=SECRET,
     metavar="SOURCE",
     help="Declared state to compare with: Prisma, SQL, models:module:Base, django:settings, a snapshot,"
     " a URL. Repeatable.",

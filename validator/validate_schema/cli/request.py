@@ -7,15 +7,15 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from ..catalog.connect import mask
 from ..checking.baseline import Baseline
 from ..config import LoadedConfig, load
 from ..model.errors import UsageError
+from ..model.secret import Secret, mask
 from ..report import read_report
 from ..run.proof import Proving
 from ..run.request import Request, named_target, request_for, split_ids, told
 from ..run.source import Source
-from .options import Options
+from .options import SECRET_OPTIONS, Options
 from .output import require_folder
 
 _PG_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE", "PGUSER", "PGPORT")
@@ -80,7 +80,7 @@ def source_of(options: Options, config: LoadedConfig) -> Source:
     return told(source, config)
 
 
-def database_of(options: Options) -> str | None:
+def database_of(options: Options) -> Secret | None:
     """Return the database's URL: the option, then DATABASE_URL; None for PG*. Raises `UsageError`."""
     url = options.database_url if options.database_url is not None else environment_url()
     if url is None and not libpq_is_told():
@@ -88,8 +88,9 @@ def database_of(options: Options) -> str | None:
     return url
 
 
-def environment_url() -> str | None:
-    return os.environ.get("DATABASE_URL")
+def environment_url() -> Secret | None:
+    named = os.environ.get("DATABASE_URL")
+    return None if named is None else Secret(named)
 
 
 def libpq_is_told() -> bool:
@@ -129,7 +130,16 @@ def proving_of(options: Options) -> Proving:
 
 
 def shown_command(arguments: Sequence[str]) -> str:
-    """Return the command line for the report, secrets masked."""
+    """Return the command line for the report, secrets masked: in each argument before it is quoted, since
+    a password may hold quotes itself."""
     import shlex
 
-    return mask(shlex.join(["validate-schema", *arguments]))
+    before = ("", *arguments)
+    return shlex.join(["validate-schema", *map(_shown_argument, before, arguments)])
+
+
+def _shown_argument(before: str, argument: str) -> str:
+    if before in SECRET_OPTIONS:
+        return str(Secret(argument))
+    option, sign, value = argument.partition("=")
+    return f"{option}{sign}{Secret(value)}" if sign and option in SECRET_OPTIONS else mask(argument)

@@ -7,11 +7,12 @@ from msgspec.structs import replace
 from ..config import load
 from ..model.progress import Progress
 from ..model.report import Report
+from ..model.secret import Secret
 from ..report import render, write
 from ..run.examine import examine
 from ..run.proof import Proving
 from ..run.request import request_for
-from ..run.source import Source
+from ..run.source import EMBEDDED, Source
 from .inputs import STDOUT
 from .options import Options
 from .output import (
@@ -42,7 +43,7 @@ def validate(options: Options) -> int:
     return report.exit_code
 
 
-def example_report(example: Path, migrations: str, scratch: str = "embedded") -> Report:
+def example_report(example: Path, migrations: str, scratch: Secret = EMBEDDED) -> Report:
     """Examine a bundled example, proof included: its config, and the folder of migrations below it."""
     config = load(example / "validate-schema.toml", example)
     request = replace(

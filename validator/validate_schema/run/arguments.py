@@ -15,6 +15,7 @@ from ..config import Config, LoadedConfig, load, parse_toml
 from ..model.catalog import POSTGRESQL
 from ..model.errors import UsageError
 from ..model.report import Report
+from ..model.secret import Secret
 from ..model.wording import listed
 from .proof import Proving
 from .provenance import run_time
@@ -97,7 +98,7 @@ def asked(given: Asked) -> Request:
         proving=_proving(prove),
         baseline=_baseline(given.get("baseline")),
         list_subjects=given.get("list_subjects", False),
-        contracts=tuple(given.get("contract", ())),
+        contracts=tuple(map(Secret, given.get("contract", ()))),
     )
 
 
@@ -109,11 +110,11 @@ def _proving(prove: bool | str | None) -> Proving:
 
 def _source(given: Asked) -> Source:
     source = Source(
-        database_url=given.get("database_url"),
+        database_url=_secret(given.get("database_url")),
         migrations=_path(given.get("migrations")),
         snapshot=_path(given.get("snapshot")),
         tool=given.get("tool"),
-        scratch=given.get("scratch", "embedded"),
+        scratch=Secret(given.get("scratch", "embedded")),
         statement_timeout_ms=given.get("statement_timeout_ms", 30_000),
     )
     connection, engine = given.get("connection"), given.get("engine")
@@ -122,8 +123,14 @@ def _source(given: Asked) -> Source:
         return replace(source, handle=handle)
     if engine is not None:
         driven = engine.driver == "psycopg"
-        return replace(source, engine=engine) if driven else replace(source, database_url=_url(engine))
+        return (
+            replace(source, engine=engine) if driven else replace(source, database_url=Secret(_url(engine)))
+        )
     return source if connection is None else replace(source, connection=_psycopg(connection))
+
+
+def _secret(url: str | None) -> Secret | None:
+    return None if url is None else Secret(url)
 
 
 def _config(given: Config | StrPath | None) -> LoadedConfig:

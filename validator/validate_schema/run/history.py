@@ -14,6 +14,7 @@ from ..model.catalog import Catalog, QName
 from ..model.errors import MigrationError, ScratchError, UsageError
 from ..model.history import Drift, DryRuns, History, HistoryEntry, Ledger, Replay, UpgradePaths
 from ..model.progress import Progress
+from ..model.secret import Secret
 from ..model.wording import some
 from .opened import File, Live, Ran, Snapshot
 
@@ -159,7 +160,7 @@ def vouch(
     base: Path,
     *,
     replay: bool,
-    scratch: str,
+    scratch: Secret,
     progress: Progress,
 ) -> History:
     """Return what the files tell beside a database; with `replay` also what a server from `scratch` tells.
@@ -203,7 +204,7 @@ def _run(
     config: MigrationsConfig,
     base: Path,
     *,
-    scratch: str,
+    scratch: Secret,
     progress: Progress,
 ) -> History:
     """Return the history with what a scratch server tells: the replay, drift, and fixtures if there are any.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Unpack
 from ..model.errors import UsageError
 from ..model.progress import Silence
 from ..model.report import Report
+from ..model.secret import Secret
 from ..report import format_of, render
 from ..report import write as write_text
 from .arguments import Asked, StrPath, asked, connected
@@ -93,7 +94,7 @@ def diff(
     chosen, left_out = (kinds_of((k,) if isinstance(k, str) else k) for k in (only, ignore))
     named = [s if isinstance(s, Request) else recognise(os.fspath(s), tool) for s in (before, after)]
     sides = []
-    with SourceContext(scratch, progress) as context:
+    with SourceContext(Secret(scratch), progress) as context:
         for side in named:
             if isinstance(side, Request):
                 with connected(side) as wanted:

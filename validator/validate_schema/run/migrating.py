@@ -15,6 +15,7 @@ from ..migrations.history.compare import compare
 from ..migrations.ledger import ledger_for, read_ledgers
 from ..model.errors import UsageError
 from ..model.history import HistoryEntry, Ledger
+from ..model.secret import Secret
 
 if TYPE_CHECKING:
     import psycopg
@@ -73,7 +74,7 @@ def history(
 
 def save(
     connection: "psycopg.Connection[Any]",
-    url: str | None,
+    url: Secret | None,
     folder: Path,
     keep: int,
     *,

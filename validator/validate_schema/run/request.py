@@ -15,6 +15,7 @@ from ..checking.engine import require_known, select_checks
 from ..checking.packs import checks_at_hand
 from ..config import LoadedConfig
 from ..model.errors import UsageError
+from ..model.secret import Secret
 from .proof import Proving
 from .provenance import run_time
 from .source import Source
@@ -48,7 +49,7 @@ class Request(msgspec.Struct, frozen=True):
     list_subjects: bool = False
     baseline: Baseline | None = None
     command: str = ""
-    contracts: tuple[str, ...] = ()
+    contracts: tuple[Secret, ...] = ()
     environ: Mapping[str, str] = msgspec.field(default_factory=dict)
     root: Path | None = None
     ignored: tuple[str, ...] = ()

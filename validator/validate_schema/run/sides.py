@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from ..catalog.connect import mask
 from ..migrations import discover
 from ..model.catalog import Catalog
 from ..model.contract import Contract
 from ..model.difference import Compared
 from ..model.errors import MigrationError, ReplayError, UsageError
 from ..model.progress import Progress
+from ..model.secret import Secret, reveal
 from ..sources import SourceContext, read_source, shown
 from .source import Source, open_source
 
@@ -27,7 +27,7 @@ class Named(NamedTuple):
     """What was given on the command line: the kind of thing, and what it is called."""
 
     kind: str
-    entry: str
+    entry: Secret
 
 
 @dataclass(frozen=True)
@@ -41,29 +41,30 @@ class Side:
     notes: tuple[str, ...] = ()
 
 
-def recognise(entry: str, tool: str | None = None) -> Named:
-    """Return what `entry` is: by its prefix, else a URL by its scheme, a file by its suffix, a folder by
+def recognise(given: str | Secret, tool: str | None = None) -> Named:
+    """Return what was `given`: by its prefix, else a URL by its scheme, a file by its suffix, a folder by
     what is in it.
 
     Raises `UsageError` where it is nothing, or could be two things: then it names the prefix to use.
     """
+    entry = reveal(given)
     prefix, colon, rest = entry.partition(":")
     if colon and prefix in PREFIXES and not rest.startswith("//"):
         if not rest.strip():
             raise UsageError(f"{entry}: what follows the colon is missing")
-        return Named(prefix, rest)
+        return Named(prefix, Secret(rest))
     if _OWN.match(entry):
-        return Named("contract", entry)
+        return Named("contract", Secret(entry))
     if _URL.match(entry):
-        return Named("url", entry)
+        return Named("url", Secret(entry))
     path = Path(entry)
     if path.is_dir():
-        return Named(_folder(path, tool), entry)
+        return Named(_folder(path, tool), Secret(entry))
     if path.exists():
-        return Named(_file(path), entry)
+        return Named(_file(path), Secret(entry))
     if _SETTINGS.match(entry):
-        return Named("url", entry)
-    written = "what was given" if "@" in entry else mask(entry)  # a URL with a slip may hold a password
+        return Named("url", Secret(entry))
+    written = "what was given" if str(Secret(entry)) != entry else entry  # a slip of a URL or of settings
     raise UsageError(f"{written}: there is no such file or folder, and it is no URL")
 
 
@@ -111,9 +112,10 @@ def open_side(
     source = Source(scratch=context.scratch, statement_timeout_ms=timeout_ms, tool=tool)
     if named.kind == "url":
         return side_of(replace(source, database_url=named.entry), progress)
+    path = named.entry.reveal()
     if named.kind == "snapshot":
-        return side_of(replace(source, snapshot=Path(named.entry)), progress, named.entry)
-    return side_of(replace(source, migrations=Path(named.entry)), progress, named.entry)
+        return side_of(replace(source, snapshot=Path(path)), progress, path)
+    return side_of(replace(source, migrations=Path(path)), progress, path)
 
 
 def side_of(source: Source, progress: Progress, name: str = "") -> Side:

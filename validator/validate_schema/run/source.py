@@ -14,6 +14,7 @@ from ..catalog.snapshot import fingerprint, load_snapshot
 from ..facts.platforms import set_apart
 from ..model.catalog import Catalog
 from ..model.progress import Progress
+from ..model.secret import Secret
 from ..model.wording import some
 from .opened import Broken, File, Live, Opened, Replayed, Snapshot
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from ..catalog.connect import Destination
     from ..scratch import Database, Server
+
+
+EMBEDDED = Secret("embedded")
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -35,7 +39,7 @@ class Source(msgspec.Struct, frozen=True):
     does not tell, and `command` runs migrations that are programs, in the folder `base`.
     """
 
-    database_url: str | None = None
+    database_url: Secret | None = None
     migrations: Path | None = None
     snapshot: Path | None = None
     connection: "psycopg.Connection | None" = None
@@ -44,7 +48,7 @@ class Source(msgspec.Struct, frozen=True):
     tool: str | None = None
     command: str | None = None
     base: Path = Path()
-    scratch: str = "embedded"
+    scratch: Secret = EMBEDDED
     statement_timeout_ms: int = 30_000
 
     @property

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..catalog.connect import Destination, mask
+from ..catalog.connect import Destination
 from ..model.catalog import Catalog
 from ..model.errors import ScratchError
 from ..sql.script import pieces
@@ -45,8 +45,8 @@ def _dump(server: "Server", source: Destination) -> str:
                "--lock-wait-timeout=5000", "--dbname", target]  # fmt: skip
     said = subprocess.run(command, capture_output=True, env=environ, check=False)
     if said.returncode != 0:
-        lines = mask(said.stderr.decode(errors="replace")).strip().splitlines() or ["no message"]
-        reason = next((line for line in lines if "error:" in line), lines[-1])
+        lines = said.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
+        reason = source.hide_in(next((line for line in lines if "error:" in line), lines[-1]))
         raise ScratchError(f"pg_dump could not copy the schema of {source.shown}: {reason}")
     return said.stdout.decode()
 

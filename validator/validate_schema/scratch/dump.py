@@ -84,7 +84,7 @@ def _dump(bin_dir: Path, destination: Destination, fd: int) -> None:
                "--dbname", target]  # fmt: skip
     said = subprocess.run(command, stdout=fd, stderr=subprocess.PIPE, env=environ, check=False)
     if said.returncode != 0:
-        why = programs.reason(said.stderr.decode(errors="replace"))
+        why = programs.reason(said.stderr.decode(errors="replace"), destination)
         raise RunnerError(f"no backup of {destination.shown} could be made, nothing was changed: {why}")
 
 

@@ -1,5 +1,6 @@
 """Open a server from any source."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from ..model.errors import ScratchError
+from ..model.secret import Secret, mask
 from . import builds, janitor, ledger, sources
 from .cluster import cluster_for
 from .home import server_account
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_server(
-    source: str = "embedded",
+    source: str | Secret = "embedded",
     *,
     key: str = "blank",
     progress: Callable[[str], None] | None = None,
@@ -26,20 +28,26 @@ def open_server(
 ) -> Iterator[Server]:
     """Open a scratch server for the length of a block.
 
-    `source`: "embedded", "system", a folder with PostgreSQL's binaries, or a postgresql:// URL of a
-    server where databases may be created. `key` names the cluster: runs with the same key share it,
+    `source`: "embedded", "system", a folder with PostgreSQL's binaries, or the URL or settings (``host=…``)
+    of a server where databases may be created. `key` names the cluster: runs with the same key share it,
     and the roles in it. `progress` gets a line per step that takes a while. `passing`: templates on a
     server by URL go when `Server.clear` finds them unused; on our own they are in nobody's way.
     Raises `ScratchError`, one line, when there is no server to be had.
     """
     say = progress or _silent
-    opened = _open_url(source, passing) if "://" in source else _open_own(source, key, say)
+    named = Secret(source)
+    opened = _open_url(named, passing) if _leads_to_server(named.reveal()) else _open_own(named, key, say)
     with opened as server:
         yield server
 
 
+def _leads_to_server(source: str) -> bool:
+    settings = re.match(r"\s*[a-z_]+\s*=", source) is not None and not Path(source).exists()
+    return "://" in source or settings
+
+
 @contextmanager
-def _open_own(source: str, key: str, say: Callable[[str], None]) -> Iterator[Server]:
+def _open_own(source: Secret, key: str, say: Callable[[str], None]) -> Iterator[Server]:
     install = sources.find_install(source)
     with builds.kept(install, server_account()):
         yield from _open_cluster(install, key, say)
@@ -79,11 +87,11 @@ def _open_cluster(install: sources.Install, key: str, say: Callable[[str], None]
 
 
 @contextmanager
-def _open_url(url: str, passing: bool) -> Iterator[Server]:
+def _open_url(url: Secret, passing: bool) -> Iterator[Server]:
     from ..catalog.connect import parse_url
 
     destination = parse_url(url)
-    with _connect(destination.conninfo, destination.shown) as admin:
+    with _connect(destination.conninfo, destination.shown, destination.hide_in) as admin:
         ledger.drop_stale(admin)
         if passing:
             ledger.drop_passing(admin)
@@ -100,15 +108,13 @@ def _silent(_: str) -> None:
     """Report nothing."""
 
 
-def _connect(conninfo: str, shown: str) -> "psycopg.Connection[Any]":
+def _connect(conninfo: str, shown: str, hide: Callable[[str], str] = mask) -> "psycopg.Connection[Any]":
     import psycopg
 
     try:
         conn = psycopg.connect(conninfo, autocommit=True, application_name="validate-schema scratch")
     except psycopg.Error as error:
-        from ..catalog.connect import mask
-
-        reason = mask(ledger.brief(error))
+        reason = hide(ledger.brief(error))
         raise ScratchError(f"the scratch server {shown} cannot be reached: {reason}") from None
     for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
         conn.execute(f"set {name} = 0".encode())

@@ -6,10 +6,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ..catalog.connect import Destination, mask
-from ..model.errors import RunnerError
+from ..catalog.connect import Destination
+from ..model.errors import RunnerError, UsageError
+from ..model.secret import mask
 
 NEEDED = ("pg_dump", "pg_restore", "psql")
+# Source: PostgreSQL documentation, "Parameter Key Words".
+_SECRETS = frozenset({"sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"})
 _FOLDERS = (
     "/usr/lib/postgresql/*/bin",
     "/usr/pgsql-*/bin",
@@ -59,11 +62,20 @@ def _major(folder: Path) -> int | None:
 
 def credentials(destination: Destination, options: str = "") -> tuple[str, dict[str, str]]:
     """Return the connection string for a command line, without the password, and the environment that
-    holds it. `options` are added to PGOPTIONS."""
+    holds it. `options` are added to PGOPTIONS.
+
+    Raises `UsageError` for another secret: no variable of libpq takes it, and all see a command line.
+    """
     from psycopg import conninfo
 
     given = conninfo.conninfo_to_dict(destination.conninfo)
     password = given.pop("password", None)
+    shown = [name for name in given if name in _SECRETS]
+    if shown:
+        raise UsageError(
+            f"{shown[0]} would stand in the process list when the schema is dumped: put it into a service"
+            " file (~/.pg_service.conf) and name that, service=…"
+        )
     environ = dict(os.environ)
     if password:
         environ["PGPASSWORD"] = str(password)
@@ -72,11 +84,12 @@ def credentials(destination: Destination, options: str = "") -> tuple[str, dict[
     return conninfo.make_conninfo("", **given), environ
 
 
-def reason(said: str) -> str:
-    """Return what a program complained of, on one line without secrets."""
+def reason(said: str, destination: Destination | None = None) -> str:
+    """Return what a program complained of, on one line without secrets, those of `destination` above all."""
     lines = mask(said).strip().splitlines() or ["no message"]
     telling = [line for line in lines if re.search(r"ERROR:|FATAL:|error:", line)]
     line = (telling or lines)[0 if telling else -1]
+    line = destination.hide_in(line) if destination else line
     return re.sub(
         r"^(?:pg_dump|pg_restore|psql|<stdin>)?:?(?:<stdin>:\d+)?:? *(?:error|ERROR): *", "", line
     ).strip()

@@ -100,7 +100,7 @@ def restore(destination: Destination, version_num: int, path: Path, *, lock_time
         if whole and status == 0:
             return
         said, unread = (_text(file) for file in (complaints, reading))
-    why = programs.reason(said if status != 0 and said else unread)
+    why = programs.reason(said if status != 0 and said else unread, destination)
     raise RunnerError(f"{path} was not restored, {destination.shown} is as it was: {why}")
 
 

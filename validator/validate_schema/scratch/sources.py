@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ..model.errors import ScratchError
+from ..model.secret import Secret, reveal
 
 _SYSTEM_PATTERNS = (
     "/usr/lib/postgresql/*/bin",
@@ -49,11 +50,12 @@ class Source:
     why_not: str = ""
 
 
-def find_install(source: str) -> Install:
-    """Return the binaries that `source` names: "embedded", "system" or a folder.
+def find_install(given: str | Secret) -> Install:
+    """Return the binaries that what is `given` names: "embedded", "system" or a folder.
 
     Raises `ScratchError`, one line, when there are none.
     """
+    source = reveal(given)
     if source == "embedded":
         return _embedded()
     if source == "system":
@@ -62,8 +64,9 @@ def find_install(source: str) -> Install:
     for candidate in (folder, folder / "bin"):
         if _complete(candidate):
             return Install(source, candidate.resolve())
+    shown = str(Secret(source))
     raise ScratchError(
-        f"no PostgreSQL in {source!r}: give embedded, system, a folder with initdb and postgres, or a URL"
+        f"no PostgreSQL in {shown!r}: give embedded, system, a folder with initdb and postgres, or a URL"
     )
 
 

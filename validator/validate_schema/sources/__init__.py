@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ..catalog.engines import ENGINES
 from ..model.contract import Contract
 from ..model.errors import ConfigError
+from ..model.secret import Secret, reveal
 from .context import SourceContext as SourceContext
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]*://")
@@ -60,12 +61,13 @@ FORMS = (
 )
 
 
-def read_source(entry: str, base: Path, context: SourceContext) -> Contract:
-    """Return what one entry of ``contract.from`` declares; paths are relative to the folder `base`.
+def read_source(given: str | Secret, base: Path, context: SourceContext) -> Contract:
+    """Return what an entry of ``contract.from`` declares; paths are relative to the folder `base`.
 
     Raises `ConfigError` for an entry of no known form and for one that cannot be read, and what the
     form's own reader raises.
     """
+    entry = reveal(given)
     form = form_of(entry, base)
     module = importlib.import_module(f".{form.module}", __package__)
     contract: Contract = module.read(entry, base, context)
@@ -82,14 +84,15 @@ def form_of(entry: str, base: Path) -> Form:
     raise ConfigError(f'contract source "{shown(entry)}" cannot be read; supported: {known}')
 
 
-def shown(entry: str) -> str:
+def shown(given: str | Secret) -> str:
     """Return an entry for people: a URL may hold a password, so that only its scheme is repeated."""
-    return entry.partition("://")[0] + "://…" if _URL.match(entry) else entry
+    entry = reveal(given)
+    return entry.partition("://")[0] + "://…" if _URL.match(entry) else str(Secret(entry))
 
 
 def require_file(entry: str, base: Path) -> Path:
     """Return the path of an entry. Raises `ConfigError` when there is nothing there."""
     path = base / entry
     if not path.exists():
-        raise ConfigError(f'contract source "{entry}": there is no such file or folder in {base}')
+        raise ConfigError(f'contract source "{shown(entry)}": there is no such file or folder in {base}')
     return path

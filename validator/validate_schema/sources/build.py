@@ -9,11 +9,12 @@ from ..config import Config
 from ..contract.declared import declared_contract
 from ..contract.merge import merged
 from ..model.contract import Contract
+from ..model.secret import Secret
 from . import SourceContext, read_source, shown
 
 
 def build_contract(
-    config: Config, base: Path, context: SourceContext | None = None, *, named: Sequence[str] = ()
+    config: Config, base: Path, context: SourceContext | None = None, *, named: Sequence[Secret] = ()
 ) -> Contract:
     """Return what `config` declares, and the sources that the command line `named`.
 
@@ -23,7 +24,8 @@ def build_contract(
     Raises `ConfigError` for a source that cannot be used, `SnapshotError` for a file that is not a
     snapshot, `ScratchError` where a source needs a server and there is none.
     """
-    entries = [(entry, base) for entry in config.contract.from_] + [(entry, Path()) for entry in named]
+    entries = [(Secret(entry), base) for entry in config.contract.from_]
+    entries += [(entry, Path()) for entry in named]
     contract = Contract()
     with context or SourceContext() as given:
         for entry, folder in entries:

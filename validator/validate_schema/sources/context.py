@@ -5,6 +5,8 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from ..model.secret import Secret
+
 if TYPE_CHECKING:
     from ..scratch import Server
 
@@ -13,8 +15,10 @@ class SourceContext:
     """A scratch server for the sources that need one, started when it is first asked for and left
     with the block. `scratch` is the source of the server, as for `open_server`."""
 
-    def __init__(self, scratch: str = "embedded", progress: Callable[[str], None] | None = None) -> None:
-        self.scratch = scratch
+    def __init__(
+        self, scratch: str | Secret = "embedded", progress: Callable[[str], None] | None = None
+    ) -> None:
+        self.scratch = Secret(scratch)
         self.progress = progress
         self._stack = ExitStack()
         self._server: Server | None = None

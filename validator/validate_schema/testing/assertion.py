@@ -114,10 +114,11 @@ def summary(check: CheckResult) -> str:
 def requested(config: LoadedConfig, url: str = "", **chosen: Sequence[str]) -> "Request":
     """Return what the command line would ask for of the database at `url`; `chosen` are `select` and
     `ignore`. Raises `UsageError` for an id that is no check's."""
+    from ..model.secret import Secret
     from ..run.request import request_for
     from ..run.source import Source
 
-    return request_for(Source(database_url=url), config, **chosen)
+    return request_for(Source(database_url=Secret(url)), config, **chosen)
 
 
 def examined(

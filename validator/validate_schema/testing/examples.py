@@ -24,6 +24,7 @@ from ..config import LoadedConfig, parse_toml
 from ..migrations import MigrationFile, MigrationSet
 from ..model.progress import Silence
 from ..model.report import CheckResult, Report
+from ..model.secret import Secret
 from ..run.examine import examine
 from ..run.history import replayed
 from ..run.proof import Proving
@@ -85,7 +86,7 @@ class Bench:
     """
 
     server: "Server"
-    scratch: str
+    scratch: Secret
     _open: ExitStack
 
     @cached_property
@@ -117,7 +118,7 @@ class Bench:
                 self.server.database(None if check.on_migrations else self.template) as database,
                 database.connect(autocommit=True) as connection,
             ):
-                yield connection, Source(database_url=database.conninfo, scratch=self.scratch)
+                yield connection, Source(database_url=Secret(database.conninfo), scratch=self.scratch)
         finally:
             for role in _roles(self._idle) - before:
                 self._idle.execute(f"drop role {quote_ident(role)}".encode())
@@ -128,9 +129,10 @@ def _roles(connection: "Connection") -> set[str]:
 
 
 @contextmanager
-def open_bench(scratch: str, worker: str = "") -> Iterator[Bench]:
+def open_bench(named: str, worker: str = "") -> Iterator[Bench]:
     """Open a bench on the scratch server of that name, one for each `worker`: roles are the server's, and
     examples make them. Raises `ScratchError` where there is no server to be had."""
+    scratch = Secret(named)
     with open_server(scratch, key=f"examples of checks {worker}".strip(), passing=True) as server:
         with ExitStack() as stack:
             yield Bench(server, scratch, stack)

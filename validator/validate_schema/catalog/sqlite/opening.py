@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ...model.errors import ConnectError, UsageError
+from ...model.secret import Secret, reveal
 
 if TYPE_CHECKING:
     import sqlite3
@@ -39,7 +40,7 @@ def memory_engine() -> "sqlalchemy.Engine":
 
 @contextmanager
 def opened(
-    given: "str | sqlalchemy.Engine | sqlalchemy.Connection | Any",
+    given: "str | Secret | sqlalchemy.Engine | sqlalchemy.Connection | Any",
 ) -> Iterator["sqlalchemy.Connection"]:
     """Yield a connection to the database at a URL, of an engine, or the caller's own as it is.
 
@@ -54,7 +55,8 @@ def opened(
         return
     own = given if isinstance(given, Engine) else None
     if own is None:
-        connect = (lambda: _file(given)) if isinstance(given, str) else (lambda: _Borrowed(given))
+        path = reveal(given) if isinstance(given, str | Secret) else None
+        connect = (lambda: _Borrowed(given)) if path is None else (lambda: _file(path))
         own = create_engine("sqlite://", creator=connect, poolclass=StaticPool, pool_reset_on_return=None)
     shared = isinstance(own.pool, StaticPool)
     try:
@@ -67,7 +69,7 @@ def opened(
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise ConnectError(f"{shown(given)} cannot be read: {reason}") from None
     finally:
-        if isinstance(given, str):
+        if isinstance(given, str | Secret):
             own.dispose()
 
 
@@ -116,8 +118,8 @@ def _path(url: str) -> str:
 
 def shown(given: Any) -> str:
     """Return the database's name for people."""
-    if isinstance(given, str):
-        return Path(_path(given)).name
+    if isinstance(given, str | Secret):
+        return Path(_path(reveal(given))).name
     url = getattr(getattr(given, "engine", given), "url", None)
     name = getattr(url, "database", None)
     return Path(name).name if name and name != ":memory:" else "in memory"

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ...catalog.connect import mask
 from ...model.errors import HistoryError, RunnerError
+from ...model.secret import mask
 from ..ledger import read_ledgers
 from ..records import MigrationSet
 from . import alone, bootstrap, execute, lock, plan, session, store

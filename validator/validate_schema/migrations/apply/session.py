@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...catalog.connect import mask
 from ...model.errors import HistoryError, RunnerError, ValidateSchemaError
+from ...model.secret import mask
 from ...sql.ident import quote_ident
 from .screening import Body, begins
 

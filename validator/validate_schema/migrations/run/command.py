@@ -13,9 +13,9 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from ...catalog.connect import mask
 from ...model.errors import MigrationError
 from ...model.history import Failure, Statement
+from ...model.secret import Secret, mask
 from ..records import REPLAY_VERSION, FailedMigration, MigrationSet, ReplayNotes
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def templated_by(
 
     def build(database: "Database") -> None:
         if progress:
-            progress(f"running {command}")
+            progress(f"running {mask(command)}")
         run_command(database, command, folder)
 
     name = server.template(digest(command, migrations.folder), build)
@@ -74,7 +74,7 @@ def run_command(database: "Database", command: str, folder: Path, time_limit: fl
     Raises `FailedMigration`, with the most telling line that it wrote, when it fails, and `MigrationError`
     when it takes longer than `time_limit` seconds; it is then ended with all that it started.
     """
-    shown = shlex.join(["sh", "-c", command]) if "\n" in command else command
+    shown = mask(shlex.join(["sh", "-c", command]) if "\n" in command else command)
     with TemporaryFile() as output:
         try:
             process = subprocess.Popen(
@@ -92,13 +92,14 @@ def run_command(database: "Database", command: str, folder: Path, time_limit: fl
         try:
             status = process.wait(time_limit)
         except subprocess.TimeoutExpired:
-            raise MigrationError(f"`{shown}` did not end within {time_limit:g} s{_said(output)}") from None
+            said = _said(output, database.conninfo)
+            raise MigrationError(f"`{shown}` did not end within {time_limit:g} s{said}") from None
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         if status:
-            said = f"failed with status {status}{_said(output)}"
+            said = f"failed with status {status}{_said(output, database.conninfo)}"
             failure = Failure(statement=Statement(file=f"`{shown}`", line=1), message=said)
             raise FailedMigration(f"`{shown}` {said}", failure)
 
@@ -135,13 +136,14 @@ def _url(given: dict[str, Any]) -> str:
     return f"postgresql://{user}{secret}@{place}/{quote(str(given['dbname']), safe='')}{query}"
 
 
-def _said(output: Any) -> str:
-    """Return the most telling line of what a program wrote: the last that tells of an error."""
+def _said(output: Any, secret: str) -> str:
+    """Return the most telling line of what a program wrote: the last that tells of an error, without the
+    password that `secret`, where it was led to, holds."""
     output.seek(0)
     lines = [line.strip() for line in output.read().decode(errors="replace").splitlines() if line.strip()]
     if not lines:
         return ", and wrote nothing"
     begun = [line for line in lines if _TELLING[0].match(line)]
     telling = begun or [line for line in lines if _TELLING[1].search(line)] or lines
-    line = mask(telling[-1])
+    line = mask(Secret(secret).hide_in(telling[-1]))
     return ": " + (line if len(line) <= _LONGEST else line[:_LONGEST].rstrip() + "…")
