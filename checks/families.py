@@ -15,5 +15,6 @@ EFF = Family("EFF", "Effects beside a statement", manual=14, cards=3, fix=12, se
 DAT = Family("DAT", "Data", manual=10, cards=4, fix=7, section="rows", security=True)
 ISO = Family("ISO", "Isolation proof", manual=11, cards=1, fix=10, security=True)
 MIG = Family("MIG", "Migrations", manual=12, cards=12)
+HAZ = Family("HAZ", "Pending migrations on live tables", manual=16, cards=12)
 OBJ = Family("OBJ", "Other objects of the contract", "declared objects", manual=15, cards=9, fix=13)
 SUP = Family("SUP", "Suppressions", manual=13, cards=13)

@@ -67,6 +67,9 @@ RLS017 joinable error             RLS018 anywhere error             RLS019 one-t
 OBJ001 expected-check error          OBJ002 expected-trigger error       OBJ003 expected-rule error
 OBJ004 expected-function error       OBJ005 expected-sequence error      OBJ006 expected-extension error
 OBJ007 expected-owner warning        OBJ008 unexpected-object warning
+HAZ001 rewrite warning               HAZ002 index-build warning          HAZ003 validation warning
+HAZ004 kept-lock warning             HAZ005 lock-timeout warning         HAZ006 data-loss warning
+HAZ007 rows-in-the-way error         HAZ008 backward warning
 UNQ007 exclusion error               UNQ008 detail-unique warning
 SUP001 expired error               SUP002 unused warning
 """

@@ -298,6 +298,17 @@ class MigrationsConfig(_Section, frozen=True, kw_only=True):
     ] = None
 
 
+class HazardsConfig(_Section, frozen=True, kw_only=True):
+    """`[hazards]`: what pending migrations do to live tables."""
+
+    rows: Annotated[
+        int,
+        Meta(
+            description="A table of fewer rows is small: what blocks it for a moment is told as info.", ge=0
+        ),
+    ] = 100_000
+
+
 class ReportConfig(_Section, frozen=True, kw_only=True):
     """`[report]`"""
 
@@ -385,6 +396,7 @@ class Config(_Section, frozen=True, kw_only=True):
     threat: ThreatConfig = ThreatConfig()
     contract: ContractConfig = ContractConfig()
     migrations: MigrationsConfig = MigrationsConfig()
+    hazards: HazardsConfig = HazardsConfig()
     report: ReportConfig = ReportConfig()
     checks: ChecksConfig = ChecksConfig()
     data: DataConfig = DataConfig()

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from .deploy import Deploy
 from .difference import Change
 
 LedgerState = Literal["applied", "failed", "running", "rolled_back", "baseline", "superseded"]
@@ -255,6 +256,7 @@ class History(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     replay: Replay = Replay()
     drift: Drift = Drift()
     dry_run: DryRuns = DryRuns()
+    deploy: Deploy = Deploy()
     paths: UpgradePaths = UpgradePaths()
     backup: LastBackup = LastBackup()
     notes: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from .declared import DeclaredPack
+from .deploy import Deploy
 from .finding import Finding, ObjectRef, Severity
 from .history import Drift, DryRuns, LastBackup, RepeatedDdl, Replay, SharedVersion, UpgradePaths
 
@@ -307,6 +308,7 @@ class MigrationFacts(_Part, frozen=True, kw_only=True):
     replay: Replay = Replay()
     drift: Drift = Drift()
     dry_run: DryRuns = DryRuns()
+    deploy: Deploy = Deploy()
     paths: UpgradePaths = UpgradePaths()
     backup: LastBackup = LastBackup()
 

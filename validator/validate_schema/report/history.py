@@ -31,6 +31,7 @@ def migration_facts(history: History, findings: Iterable[Finding]) -> MigrationF
         replay=history.replay,
         drift=history.drift,
         dry_run=history.dry_run,
+        deploy=history.deploy,
         paths=history.paths,
         backup=history.backup,
     )

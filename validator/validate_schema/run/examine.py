@@ -169,13 +169,13 @@ def _history(request: Request, files: "MigrationSet | None", opened: Opened, pro
     elif files is not None:
         from .history import vouch
 
-        named = request.config.config.migrations
+        config = request.config.config
         history = vouch(
             files,
             opened,
-            named,
+            config,
             request.base,
-            replay=named.replay if request.replay is None else request.replay,
+            replay=config.migrations.replay if request.replay is None else request.replay,
             scratch=request.source.scratch,
             progress=progress,
         )

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ..config import MigrationsConfig
+from ..config import Config, MigrationsConfig
 from ..migrations import MigrationSet, ReplayNotes, discover, templated
 from ..migrations.records import FailedMigration
 from ..model.catalog import Catalog, QName
+from ..model.deploy import Deploy
 from ..model.errors import MigrationError, ScratchError, UsageError
 from ..model.history import Drift, DryRuns, History, HistoryEntry, Ledger, Replay, UpgradePaths
 from ..model.progress import Progress
@@ -156,7 +157,7 @@ def _ran(entries: tuple[HistoryEntry, ...], replay: Replay) -> tuple[HistoryEntr
 def vouch(
     migrations: MigrationSet,
     beside: Live | Snapshot | File,
-    config: MigrationsConfig,
+    config: Config,
     base: Path,
     *,
     replay: bool,
@@ -171,8 +172,8 @@ def vouch(
 
     with progress.step("comparing the migrations with their ledger"):
         ledgers, reason = _ledgers(beside)
-        migrations = _of_the_ledger(migrations, ledgers, config, base)
-        ledger, reason = (None, reason) if reason else _ledger(migrations, ledgers, config.ledger)
+        migrations = _of_the_ledger(migrations, ledgers, config.migrations, base)
+        ledger, reason = (None, reason) if reason else _ledger(migrations, ledgers, config.migrations.ledger)
     found = history_of_files(migrations, base)
     history = msgspec.structs.replace(
         found,
@@ -192,9 +193,11 @@ def vouch(
             drift=Drift(wanted=True, reason=reason),
             dry_run=DryRuns(wanted=True, reason=reason),
         )
-    history = _run(migrations, beside.catalog, history, config, base, scratch=scratch, progress=progress)
+    history = _run(
+        migrations, beside.catalog, history, config.migrations, base, scratch=scratch, progress=progress
+    )
     with progress.step("trying the pending migrations"):
-        return _try_pending(migrations, beside, history, progress)
+        return _try_pending(migrations, beside, history, config, progress)
 
 
 def _run(
@@ -271,10 +274,12 @@ def _paths(
 
 
 def _try_pending(
-    migrations: MigrationSet, beside: Live | Snapshot, history: History, progress: Progress
+    migrations: MigrationSet, beside: Live | Snapshot, history: History, config: Config, progress: Progress
 ) -> History:
-    """Return the history with the dry run of what the ledger says is pending, on a copy of the schema."""
-    from ..migrations.run.dry_run import dry_run
+    """Return the history with the dry run of what the ledger says is pending, on a copy of the schema, and
+    what that would do to the live one."""
+    from ..migrations.ledger import is_own
+    from ..migrations.run.rehearsal import rehearse
 
     if isinstance(beside, Snapshot):
         return msgspec.structs.replace(history, dry_run=DryRuns(reason=NO_LEDGER_IN_SNAPSHOT))
@@ -284,7 +289,9 @@ def _try_pending(
     waiting = {e.file for e in history.entries if e.status in ("pending", "gap")}
     pending = [f for f in migrations.files if migrations.label(f.path) in waiting]
     if not pending:
-        return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, examined=True))
+        return msgspec.structs.replace(
+            history, dry_run=DryRuns(wanted=True, examined=True), deploy=Deploy(examined=True)
+        )
     if migrations.program:
         reason = f"{migrations.tool} migrations are programs, which only it can run"
         return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, reason=reason))
@@ -292,10 +299,20 @@ def _try_pending(
         return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, reason=NO_COPY))
     try:
         with beside.copy() as (database, lacks):
-            runs = dry_run(database, migrations, pending, path=_search_path(beside), progress=progress)
+            runs, deploy = rehearse(
+                database,
+                migrations,
+                pending,
+                beside.connection,
+                path=_search_path(beside),
+                large=config.hazards.rows,
+                limited=is_own(history.ledger),
+                timeout_ms=config.data.statement_timeout_ms,
+                progress=progress,
+            )
     except ScratchError as error:
         return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, reason=str(error)))
-    return msgspec.structs.replace(history, dry_run=runs, notes=(*history.notes, *lacks))
+    return msgspec.structs.replace(history, dry_run=runs, deploy=deploy, notes=(*history.notes, *lacks))
 
 
 def _search_path(live: Live) -> Sequence[str]:

@@ -9,6 +9,7 @@ from ...model.history import DryRun, DryRuns
 from ...sql import script
 from ...sql.ident import quote_ident
 from ..records import FailedMigration, MigrationFile, MigrationSet
+from .observe import Watch
 from .replay import replay
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ def dry_run(
     *,
     path: Sequence[str] = ("public",),
     progress: Callable[[str], None] | None = None,
+    watch: Watch | None = None,
+    after: Callable[[MigrationFile], None] | None = None,
 ) -> DryRuns:
     """Run the `pending` files of `migrations` in order on `database`, a throwaway copy of the target's
     schema, each as its tool runs it. `path` are the schemas in which the target looks for names without one.
@@ -30,7 +33,7 @@ def dry_run(
     which no COMMIT of a file's own can escape. A file that could not be taken back on the target, because
     part of it cannot run in one transaction, is said not to be `transactional`. Roles are those of the
     copy's server, which are the target's: a missing one is a failure. The copy has no rows, so that what
-    fails on rows alone is not found.
+    fails on rows alone is not found. `watch` is told of each statement, `after` of each file that ran.
     """
     labels = {f.path for f in pending}
     done = tuple(f for f in migrations.files if f.path not in labels)
@@ -39,13 +42,23 @@ def dry_run(
 
     def note(file: MigrationFile, _: object) -> None:
         ran.append(DryRun(file=migrations.label(file.path), transactional=in_one_transaction(file)))
+        if after:
+            after(file)
 
     with database.connect(autocommit=True) as connection:
         shown = ", ".join(map(quote_ident, path))
         sql = f"alter database {quote_ident(database.name)} set search_path to {shown}"
         connection.execute(sql.encode())
     try:
-        replay(database, ordered, start=len(done), after=note, progress=progress, made_up_roles=False)
+        replay(
+            database,
+            ordered,
+            start=len(done),
+            after=note,
+            progress=progress,
+            made_up_roles=False,
+            watch=watch,
+        )
     except FailedMigration as failed:
         file = pending[len(ran)]
         label, alone = migrations.label(file.path), in_one_transaction(file)

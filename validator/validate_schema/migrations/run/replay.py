@@ -12,6 +12,7 @@ from ...sql.ident import quote_ident
 from ...sql.script import Piece
 from ..records import FailedMigration, MigrationFile, MigrationSet, ReplayNotes
 from . import cluster, platform
+from .observe import Watch
 
 if TYPE_CHECKING:
     import psycopg
@@ -28,6 +29,7 @@ _NO_EXTENSION = re.compile(r'extension "(.+)" (?:is not available|has no install
 _MAY_COMMIT = re.compile(
     r"\b(?:commit|rollback|abort|begin|start\s+transaction|end|savepoint)\b", re.IGNORECASE
 )
+_MAY_COMMIT_ITSELF = re.compile(r"call\b|do\b.*\b(?:commit|rollback)\b", re.IGNORECASE | re.DOTALL)
 _WORDS = 60
 
 
@@ -41,6 +43,7 @@ def replay(
     made_up_roles: bool = True,
     before: Callable[[], None] | None = None,
     after: Callable[[MigrationFile, "psycopg.Connection[Any]"], None] | None = None,
+    watch: Watch | None = None,
 ) -> ReplayNotes:
     """Run all of `migrations` on the empty `database`; `progress` gets a line for each file.
 
@@ -50,7 +53,7 @@ def replay(
 
     A role or an extension that is missing is made up and reported, and a role that is there already is
     given the attributes of its CREATE ROLE; not so without `made_up_roles`, where the server's roles are
-    those of the target. Raises `FailedMigration` (file,
+    those of the target. `watch` looks at each statement when it has run. Raises `FailedMigration` (file,
     line, statement, PostgreSQL's message) where a migration fails, `MigrationError` where only its tool
     can run it, and `ScratchError` where the server cannot be given an extension.
     """
@@ -58,7 +61,7 @@ def replay(
     wants_platform = platform.wanted(migrations)
     options = {"options": f"-c search_path={platform.SEARCH_PATH.replace(' ', '')}"} if wants_platform else {}
     with database.connect(autocommit=True, **options) as connection:
-        run = _Replay(database, connection, migrations, made_up_roles=made_up_roles)
+        run = _Replay(database, connection, migrations, made_up_roles=made_up_roles, watch=watch)
         if wants_platform and start == 0 and not platform.is_there(connection):
             run.platform()
         if before:
@@ -90,8 +93,12 @@ class _Replay:
         migrations: MigrationSet,
         *,
         made_up_roles: bool,
+        watch: Watch | None = None,
     ) -> None:
         self.database, self.connection, self.migrations = database, connection, migrations
+        self.watch = watch
+        if watch:
+            watch.begin(connection)
         self.roles: set[str] = set()
         self.extensions: set[str] = set()
         self.notes = list(migrations.notes)
@@ -129,7 +136,7 @@ class _Replay:
         memberships = [g for p in creations for g in cluster.renew_role(self.connection, p.text)]
         self._present -= set().union(*(cluster.created_roles(p.text) for p in creations))
         try:
-            if file.mode == "statements" or _piecemeal(sql):
+            if self.watch or file.mode == "statements" or _piecemeal(sql):
                 self._statements(file, sql)
             else:
                 self._whole(sql, wrapped=file.mode == "transaction")
@@ -201,12 +208,15 @@ class _Replay:
 
     def _statements(self, file: MigrationFile, sql: str) -> None:
         """Run the pieces one by one, as psql does; savepoints let one be tried again."""
-        wrapped = file.mode == "transaction"
+        parts = script.pieces(sql)
+        wrapped = file.mode == "transaction" or (
+            file.mode == "message" and len(parts) > 1 and not _piecemeal(sql)
+        )
         if wrapped:
-            self.connection.execute("begin")
+            self._begin()
         try:
-            for piece in script.pieces(sql):
-                while failure := self._piece(piece):
+            for piece in parts:
+                while failure := self._watched(file, sql, piece):
                     if not self._supply(failure.message, piece.text):
                         raise failure
             if wrapped and self.connection.info.transaction_status != 0:
@@ -214,6 +224,34 @@ class _Replay:
         finally:
             if self.connection.info.transaction_status != 0 and wrapped:
                 self.connection.execute("rollback")
+
+    def _begin(self) -> None:
+        if self.watch:
+            self.watch.open(self.connection)
+        self.connection.execute("begin")
+
+    def _watched(self, file: MigrationFile, sql: str, piece: Piece) -> _Failure | None:
+        """Run a piece, and have it looked at: inside a transaction where it bears one, so that its locks
+        show."""
+        if not self.watch or piece.kind == "psql" or script.controls_transactions(piece):
+            if self.watch and self.connection.info.transaction_status == 0:
+                self.watch.open(self.connection)
+            return self._piece(piece)
+        alone = self.connection.info.transaction_status == 0
+        if alone and (script.outside_transaction(piece) or _MAY_COMMIT_ITSELF.match(piece.text)):
+            self.watch.open(self.connection)
+            alone = False
+        elif alone:
+            self._begin()
+        failure = self._piece(piece)
+        if failure is None:
+            line = file.first_line + script.line_at(sql, piece.start) - 1
+            text = excerpt(piece.text, _WORDS)
+            self.watch.saw(self.connection, Statement(self.migrations.label(file.path), line, text))
+        if alone:
+            ended = self._send("commit" if failure is None else "rollback")
+            failure = failure or ended
+        return failure
 
     def _piece(self, piece: Piece) -> _Failure | None:
         import psycopg

@@ -1,0 +1,182 @@
+"""The subjects of the HAZ checks: what each pending file did to each table that the target has."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from validate_schema.pack import Facts, NotExamined, ObjectRef, Severity
+from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.model import deploy as dep
+
+from ._migration import Sound, place
+
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+_STEP = 1024
+_LOSSES = ("rows", "values", "altered")
+_MILLION, _THOUSAND = 1_000_000, 1_000
+
+
+class Touched(NamedTuple):
+    """A table of the target and a pending file that locks it or works on it. `statements` are all of the file,
+    since what stands before may hold the lock and what stands after may keep it."""
+
+    file: str
+    table: cat.QName
+    statements: tuple[dep.Observed, ...]
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef.on_table("migration", self.table, self.file)
+
+    def held(self, at: dep.Observed) -> str:
+        """Return the strongest lock on the table that the file holds when a statement has run; "" if none keeps
+        writers out."""
+        modes = [
+            lock.mode
+            for seen in self.statements[: self.statements.index(at) + 1]
+            if seen.transaction == at.transaction
+            for lock in seen.locks
+            if lock.table == self.table
+        ]
+        return max(modes, key=dep.BLOCKING.index, default="")
+
+    def after(self, first: dep.Observed) -> Iterator[dep.Observed]:
+        """Yield the statements that come after one in its transaction."""
+        later = self.statements[self.statements.index(first) + 1 :]
+        return (seen for seen in later if seen.transaction == first.transaction)
+
+
+class Waiting(NamedTuple):
+    """A pending file, and its statements that lock tables of the target without a limit to the waiting."""
+
+    file: str
+    statements: tuple[dep.Observed, ...]
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef("migration", name=self.file)
+
+
+class Raised(NamedTuple):
+    """A question about the target's rows, and its answer."""
+
+    asked: dep.Asked
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef.on_table("migration", self.asked.table, self.asked.file)
+
+
+class Gone(NamedTuple):
+    """Something that a pending file takes from the version before."""
+
+    taken: dep.Taken
+
+    @property
+    def ref(self) -> ObjectRef:
+        return self.taken.object
+
+
+def _watched(facts: Facts) -> dep.Deploy:
+    deploy = facts.history.deploy
+    if not deploy.examined and facts.history.dry_run.wanted and facts.history.examined:
+        raise NotExamined(deploy.reason or "the pending migrations were not watched")
+    return deploy
+
+
+def _files(deploy: dep.Deploy) -> dict[str, list[dep.Observed]]:
+    files: dict[str, list[dep.Observed]] = defaultdict(list)
+    for seen in deploy.statements:
+        files[seen.file].append(seen)
+    return files
+
+
+def touched(facts: Facts) -> Iterator[Touched | Sound]:
+    """Every pair of a pending file and a table of the target that it locks or works on; one for a file without."""
+    for file, statements in _files(_watched(facts)).items():
+        tables = {
+            name
+            for seen in statements
+            for names in (
+                (lock.table for lock in seen.locks),
+                seen.rewrites,
+                seen.scans,
+                seen.builds,
+                seen.truncates,
+            )
+            for name in names
+        }
+        yield from (Touched(file, table, tuple(statements)) for table in sorted(tables))
+        if not tables:
+            yield Sound()
+
+
+def waiting(facts: Facts) -> Iterator[Waiting]:
+    """Every pending file, with the statements that may wait for a lock for ever."""
+    for file, statements in _files(_watched(facts)).items():
+        yield Waiting(file, tuple(s for s in statements if s.locks and s.unlimited))
+
+
+def lost(facts: Facts) -> Iterator[Raised | Sound]:
+    """Every question whether rows or values of the target would be lost; one for each file without."""
+    yield from _raised(_watched(facts), lambda asked: asked.question in _LOSSES)
+
+
+def unfit(facts: Facts) -> Iterator[Raised | Sound]:
+    """Every question whether rows of the target would stop a pending file; one for each file without."""
+    yield from _raised(_watched(facts), lambda asked: asked.question not in _LOSSES)
+
+
+def _raised(deploy: dep.Deploy, wanted: Callable[[dep.Asked], bool]) -> Iterator[Raised | Sound]:
+    found = [asked for asked in deploy.asked if wanted(asked)]
+    yield from map(Raised, found)
+    yield from (Sound() for _ in _files(deploy).keys() - {asked.file for asked in found})
+
+
+def gone(facts: Facts) -> Iterator[Gone | Sound]:
+    """Everything that a pending file takes from the version before; one for each file that takes nothing."""
+    deploy = _watched(facts)
+    yield from map(Gone, deploy.taken)
+    yield from (Sound() for _ in _files(deploy).keys() - {taken.file for taken in deploy.taken})
+
+
+def size(facts: Facts, table: cat.QName) -> str:
+    """Return how large a table of the target is, in words: ``about 12 M rows, 3.1 GB``."""
+    found = _size(facts, table)
+    if found is None or found.bytes is None:
+        return "nobody knows how many rows it has"
+    rows = "never analysed" if found.rows is None else f"about {_number(found.rows)} rows"
+    return f"{rows}, {_amount(found.bytes)}"
+
+
+def weight(facts: Facts, *tables: cat.QName) -> Severity | None:
+    """Return info where all the tables are known to be small, None (the check's own) otherwise."""
+    return None if any(is_large(facts, table) for table in tables) else Severity.INFO
+
+
+def is_large(facts: Facts, table: cat.QName) -> bool:
+    """Tell whether a table counts as large. One of which nothing is known does."""
+    found = _size(facts, table)
+    return found is None or found.rows is None or found.rows >= facts.history.deploy.large
+
+
+def where(facts: Facts, seen: dep.Observed) -> str:
+    return place(facts, seen.file, seen.line)
+
+
+def _size(facts: Facts, table: cat.QName) -> dep.TableSize | None:
+    return next((s for s in facts.history.deploy.sizes if s.table == table), None)
+
+
+def _number(rows: int) -> str:
+    if rows >= _MILLION:
+        return f"{rows / _MILLION:.3g} M"
+    return f"{rows / _THOUSAND:.3g} k" if rows >= 10 * _THOUSAND else f"{rows:,}"
+
+
+def _amount(size: float) -> str:
+    for unit in _UNITS:
+        if size < _STEP or unit == _UNITS[-1]:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.3g} {unit}"
+        size /= _STEP
+    raise AssertionError

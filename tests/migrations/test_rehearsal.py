@@ -1,0 +1,261 @@
+"""What pending migrations do to live tables, seen on a copy: locks, rewrites, scans, and rows in the way."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.fix_server import fresh
+from tests.migrations.test_discovery import lay
+from validate_schema.migrations import discover
+from validate_schema.migrations.run.rehearsal import rehearse
+from validate_schema.model.deploy import Deploy, Observed
+from validate_schema.scratch import Server
+
+SCHEMA = """
+create type mood as enum ('calm');
+create table org (id int primary key);
+create table item (
+    id int not null, org int, name varchar(20), price numeric, span int4range, at timestamp, state mood,
+    old text, constraint item_old check (old is not null), twice int
+);
+create unique index item_twice on item (twice);
+create index item_org on item (org);
+create table part (d int not null) partition by list (d);
+create table loose (d int not null);
+create materialized view busy as select id from org;
+"""
+ROWS = """
+insert into org select n from generate_series(1, 3) n;
+insert into item (id, org, name, price, old, twice)
+    select n, n % 3 + 1, 'x', n + 0.5, 'y', n from generate_series(1, 50) n;
+update item set org = 99, name = null where id in (1, 2);
+analyze;
+"""
+
+
+@contextmanager
+def rehearsed(server: Server, folder: Path, *files: str, rows: str = ROWS) -> Iterator[Deploy]:
+    """The files after the first, which made the schema, as they would meet a database that holds `rows`."""
+    named = {f"{number}_f.sql": sql for number, sql in enumerate(("select 1;", *files), 1)}
+    found = discover(lay(folder / "m", named))
+    with fresh(server) as target, fresh(server) as copy:
+        for database, sql in ((target, SCHEMA + rows), (copy, SCHEMA)):
+            with database.connect(autocommit=True) as connection:
+                connection.execute(sql.encode())
+        with target.connect(autocommit=True) as connection:
+            runs, deploy = rehearse(
+                copy,
+                found,
+                found.files[1:],
+                connection,
+                path=("public",),
+                large=10,
+                limited=False,
+                timeout_ms=5_000,
+            )
+        assert [r.failure for r in runs.runs] == [None] * len(files)
+        yield deploy
+
+
+def told(seen: Observed) -> str:
+    """One statement in words: locks, then what was done to which tables."""
+    done = [f"{lock.mode} {lock.table.name}" for lock in seen.locks]
+    for word in ("rewrites", "truncates", "scans", "builds", "writes"):
+        done += [f"{word} {table.name}" for table in getattr(seen, word)]
+    return ", ".join(done)
+
+
+EXCLUSIVE = "ACCESS EXCLUSIVE item"
+OBSERVED = {
+    "alter table item add u uuid default gen_random_uuid()": f"{EXCLUSIVE}, rewrites item",
+    "alter table item add s serial": f"{EXCLUSIVE}, rewrites item",
+    "alter table item add g int generated always as (id + 1) stored": f"{EXCLUSIVE}, rewrites item",
+    "alter table item alter id type bigint": f"{EXCLUSIVE}, rewrites item",
+    "alter table item alter name type varchar(10)": f"{EXCLUSIVE}, rewrites item",
+    "alter table item set unlogged": f"{EXCLUSIVE}, rewrites item",
+    "cluster item using item_org": f"{EXCLUSIVE}, rewrites item",
+    "vacuum full item": f"{EXCLUSIVE}, rewrites item",
+    "truncate item": f"{EXCLUSIVE}, truncates item",
+    "refresh materialized view busy": "ACCESS EXCLUSIVE busy, rewrites busy, scans org",
+    "alter table item alter name set not null": f"{EXCLUSIVE}, scans item",
+    "alter table item add check (id > 0)": f"{EXCLUSIVE}, scans item",
+    "alter table item add foreign key (org) references org": (
+        "SHARE ROW EXCLUSIVE item, SHARE ROW EXCLUSIVE org, scans item"
+    ),
+    "alter table part attach partition loose for values in (1)": "ACCESS EXCLUSIVE loose, scans loose",
+    "create index on item (name)": "SHARE item, scans item, builds item",
+    "reindex index item_org": "SHARE item, scans item, builds item",
+    "alter table item add unique (name)": f"{EXCLUSIVE}, scans item, builds item",
+    "alter table item add primary key (id)": f"{EXCLUSIVE}, scans item, builds item",
+    "alter table item add exclude using gist (span with &&)": f"{EXCLUSIVE}, scans item, builds item",
+    "alter table item drop column old": EXCLUSIVE,
+    "alter table item rename name to title": EXCLUSIVE,
+    "drop index item_org": EXCLUSIVE,
+    "create trigger t before insert on item for each row"
+    " execute function suppress_redundant_updates_trigger()": "SHARE ROW EXCLUSIVE item",
+    "do $$ begin lock table item in exclusive mode; end $$": "EXCLUSIVE item",
+    "update item set name = 'z'": "scans item, writes item",
+}
+HARMLESS = {
+    "create table fresh (id int primary key, org int)": "",
+    "create index concurrently item_name on item (name)": "",
+    "drop index concurrently item_org": "",
+    "alter table item validate constraint item_old": "",
+    "alter type mood add value 'wild'": "",
+    "create function f() returns int language sql as 'select 1'": "",
+    "comment on table item is 'x'": "",
+    "vacuum item": "",
+    "insert into fresh_too select 1": "",
+    # A strong lock for a moment, and no work under it.
+    "alter table item add n int": EXCLUSIVE,
+    "alter table item add n int default 5": EXCLUSIVE,
+    "alter table item alter name type varchar(40)": EXCLUSIVE,
+    "alter table item alter old set not null": EXCLUSIVE,
+    "alter table item add check (id > 0) not valid": EXCLUSIVE,
+    "alter table item add unique using index item_twice": EXCLUSIVE,
+    "alter table item add foreign key (org) references org not valid": (
+        "SHARE ROW EXCLUSIVE item, SHARE ROW EXCLUSIVE org"
+    ),
+}
+
+
+@pytest.mark.parametrize(("sql", "expected"), [*OBSERVED.items(), *HARMLESS.items()])
+def test_what_a_statement_does_to_a_table_is_asked_of_the_server(
+    any_server: Server, tmp_path: Path, sql: str, expected: str
+) -> None:
+    before = "create table fresh_too (id int);"
+    with rehearsed(any_server, tmp_path, before, f"{sql};") as deploy:
+        assert deploy.examined
+        assert [told(s) for s in deploy.statements] == ["", expected]
+        assert [(s.file, s.line) for s in deploy.statements] == [("2_f.sql", 1), ("3_f.sql", 1)]
+
+
+def test_a_lock_is_told_where_it_is_first_taken_and_its_transaction_is_known(
+    server: Server, tmp_path: Path
+) -> None:
+    one = "begin;\nalter table item add n int;\nalter table item add m int;\ncommit;\nalter table item add o int;"
+    with rehearsed(
+        server, tmp_path, one, "alter table item add p int;\nalter table org add p int;"
+    ) as deploy:
+        seen = [(s.line, s.transaction, told(s)) for s in deploy.statements]
+    assert seen == [
+        (2, seen[0][1], EXCLUSIVE),
+        (3, seen[0][1], ""),
+        (5, seen[2][1], EXCLUSIVE),
+        (1, seen[3][1], EXCLUSIVE),
+        (2, seen[3][1], "ACCESS EXCLUSIVE org"),
+    ]
+    assert len({transaction for _, transaction, _ in seen}) == 3
+
+
+def test_scans_of_one_transaction_are_not_told_of_the_next(server: Server, tmp_path: Path) -> None:
+    files = ["alter table item add check (id > 0);", "alter table item add n int;", "vacuum item;"]
+    with rehearsed(server, tmp_path, *files, "alter table item add o int;") as deploy:
+        assert [told(s) for s in deploy.statements] == [f"{EXCLUSIVE}, scans item", EXCLUSIVE, "", EXCLUSIVE]
+
+
+def test_a_lock_timeout_is_one_that_is_set(server: Server, tmp_path: Path) -> None:
+    files = ["alter table item add n int;", "set lock_timeout = '2s';\nalter table item add o int;"]
+    with rehearsed(server, tmp_path, *files, "alter table item add p int;") as deploy:
+        assert [s.unlimited for s in deploy.statements] == [True, False, False, True]
+
+
+def test_sizes_are_those_of_the_target(server: Server, tmp_path: Path) -> None:
+    with rehearsed(server, tmp_path, "alter table item add n int; alter table org add n int;") as deploy:
+        sizes = {s.table.name: (s.rows, bool(s.bytes)) for s in deploy.sizes}
+    assert sizes == {"item": (50, True), "org": (3, True)}
+    with rehearsed(server, tmp_path / "2", "alter table item add n int;", rows="") as deploy:
+        assert [(s.rows, s.bytes is None) for s in deploy.sizes] == [(None, False)]
+
+
+ASKED = {
+    "drop table item;": ["rows item: True"],
+    "truncate item;": ["rows item truncate: True"],
+    "alter table item drop old;": ["values item.old: True"],
+    "alter table item drop span;": ["values item.span: False"],
+    "alter table item alter name set not null;": ["null item.name: True"],
+    "alter table item alter org set not null;": ["null item.org: False"],
+    "alter table item add n int not null;": ["null item.n new column: True"],
+    "alter table item add n int not null default 0;": [],
+    "alter table item add n int generated always as identity;": [],
+    "alter table item add unique (org);": ["duplicate item.org item_org_key: True"],
+    "create unique index u on item (id);": ["duplicate item.id u: False"],
+    "create unique index u on item (lower(name));": [],
+    "create unique index u on item (name) where id > 0;": [
+        "duplicate item.name u: None an expression of the migration is not run on the target"
+    ],
+    "alter table item add constraint k foreign key (org) references org;": ["orphan item.org k: True"],
+    "alter table item add constraint k foreign key (twice) references org;": ["orphan item.twice k: True"],
+    "alter table item add constraint k foreign key (org) references org not valid;": [],
+    "alter table item alter price type int;": ["altered item.price numeric → integer: True"],
+    "alter table item alter id type bigint;": ["altered item.id integer → bigint: False"],
+    "alter table item alter name type varchar(1);": [
+        "unfit item.name character varying(20) → character varying(1): False"
+    ],
+    "alter table item alter old type int using old::int;": [
+        'unfit item.old text → integer: True invalid input syntax for type integer: "y"'
+    ],
+    "alter table item alter price type int using (price * 100)::int;": [
+        "altered item.price numeric → integer: None its USING clause says what becomes of the values"
+    ],
+    "alter table item rename name to title; alter table item alter title set not null;": [
+        "null item.name: True"
+    ],
+    "update item set name = '-'; alter table item alter name set not null;": [
+        "null item.name: None 2_f.sql changes rows of the table first"
+    ],
+    "alter table item drop name; alter table item add name int not null default 0;": [
+        "values item.name: True"
+    ],
+    "create table n (id int not null unique); drop table n;": [],
+}
+
+
+@pytest.mark.parametrize("sql", ASKED)
+def test_what_a_migration_asks_of_rows_is_asked_of_the_target(
+    server: Server, tmp_path: Path, sql: str
+) -> None:
+    with rehearsed(server, tmp_path, sql) as deploy:
+        found = [
+            f"{a.question} {'.'.join((a.table.name, *a.columns))}{f' {a.detail}' if a.detail else ''}: {a.found}"
+            f"{f' {a.reason}' if a.reason else ''}"
+            for a in deploy.asked
+        ]
+    assert found == ASKED[sql]
+
+
+TAKEN = {
+    "drop table item;": ["table item dropped"],
+    "alter table item rename to thing;": ["table item renamed thing"],
+    "alter table item rename to thing; create view item as select * from thing;": [],
+    "alter table item rename name to title;": ["column item.name renamed title"],
+    "alter table item drop old, add old int;": [],
+    "alter table item drop old;": ["column item.old dropped"],
+    "alter table item add n int not null;": ["column item.n required"],
+    "alter table item alter name set not null;": ["column item.name required"],
+    "alter table item alter name set default 'x', alter name set not null;": [],
+    "drop materialized view busy;": ["materialized view busy dropped"],
+    "create table n (id int not null);": [],
+    "alter table item add n int;": [],
+}
+
+
+@pytest.mark.parametrize("sql", TAKEN)
+def test_what_the_version_before_may_use_is_told_where_it_goes(
+    server: Server, tmp_path: Path, sql: str
+) -> None:
+    rows = "" if "not null" in sql else ROWS
+    with rehearsed(server, tmp_path, sql, rows=rows) as deploy:
+        found = [
+            " ".join(filter(None, (t.object.kind, t.object.label(), t.how, t.now))) for t in deploy.taken
+        ]
+    assert found == TAKEN[sql]
+
+
+def test_the_target_is_only_read(server: Server, tmp_path: Path) -> None:
+    """A question cannot run what a migration wrote: names alone come from it, quoted."""
+    evil = 'alter table item add "a"" or (select pg_sleep(9)) is null --" int not null;'
+    with rehearsed(server, tmp_path, evil) as deploy:
+        assert [a.found for a in deploy.asked] == [True]

@@ -1,0 +1,143 @@
+"""What each statement of a migration does to the tables that are there, asked of the server after it."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ...model.deploy import BLOCKING, Lock, Observed
+from ...model.history import Statement
+from ...model.relations import QName
+
+if TYPE_CHECKING:
+    import psycopg
+
+_MODES = {mode.title().replace(" ", "") + "Lock": mode for mode in BLOCKING}
+_WRITES = "RowExclusiveLock"
+_SEEN = """
+select c.oid, n.nspname, c.relname, c.relkind::text, c.relfilenode, i.indrelid,
+       pg_catalog.pg_stat_get_xact_numscans(c.oid), {modes}
+from {source}
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+left join pg_catalog.pg_index i on i.indexrelid = c.oid
+where c.relkind in ('r', 'p', 'm', 'i', 'I') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+"""
+_ALL = _SEEN.format(modes="null", source="pg_catalog.pg_class c")
+_HELD = _SEEN.format(
+    modes="l.modes",
+    source="""(
+    select relation, pg_catalog.array_agg(mode) modes from pg_catalog.pg_locks
+    where locktype = 'relation' and pid = pg_catalog.pg_backend_pid() and granted
+    and database = (
+        select oid from pg_catalog.pg_database where datname = pg_catalog.current_database()
+    )
+    group by relation
+) l join pg_catalog.pg_class c on c.oid = l.relation""",
+)
+_TIMEOUT = "select pg_catalog.current_setting('lock_timeout') = '0'"
+# The counts of scans are the transaction's own only after those of earlier ones were handed in.
+# Source: PostgreSQL documentation, "The Cumulative Statistics System".
+_HAND_IN = "select pg_catalog.pg_stat_force_next_flush()"
+_FLUSHES_SINCE = 150000
+
+
+class _Relation(NamedTuple):
+    """A relation as it stood when it was last looked at; `table` is the one that an index is on."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    filenode: int
+    table: int | None
+    scans: int
+    modes: list[str] | None
+
+    @property
+    def is_index(self) -> bool:
+        return self.table is not None
+
+
+class Watch:
+    """Watches the statements that run on one connection to a copy of the target's schema.
+
+    `statements` has one record for each that was reported by `saw`. What is told is told by the server: locks
+    by pg_locks, rewrites by a relation's file, scans by the transaction's own counts. The copy has no rows,
+    but each of these happens on an empty table as it does on a full one. Tables that the migrations make
+    themselves are nobody's yet, and not told.
+    """
+
+    def __init__(self, *, limited: bool = False) -> None:
+        """`limited`: whoever applies the files sets lock_timeout, whatever they say."""
+        self.statements: list[Observed] = []
+        self._limited = limited
+        self._relations: dict[int, _Relation] = {}
+        self._tables: dict[int, QName] = {}
+        self._held: dict[int, int] = {}
+        self._scans: dict[int, int] = {}
+        self._transaction = 0
+
+    def begin(self, connection: "psycopg.Connection[Any]") -> None:
+        """Note what is there before the first file runs."""
+        for found in map(_Relation._make, connection.execute(_ALL)):
+            self._relations[found.oid] = found
+            if found.kind in ("r", "p", "m"):
+                self._tables[found.oid] = QName(found.schema, found.name)
+
+    def open(self, connection: "psycopg.Connection[Any]") -> None:
+        """A transaction is about to begin, or a statement that refuses to run in one."""
+        self._transaction += 1
+        self._held, self._scans = {}, {}
+        if connection.info.server_version >= _FLUSHES_SINCE:
+            connection.execute(_HAND_IN)
+
+    def saw(self, connection: "psycopg.Connection[Any]", statement: Statement) -> None:
+        """The statement has run; inside a transaction, its locks are still held."""
+        inside = connection.info.transaction_status != 0
+        found = [_Relation._make(row) for row in connection.execute(_HELD if inside else _ALL)]
+        known = dict(self._relations)
+        self._relations.update((r.oid, r) for r in found)
+        rewritten = {r.oid for r in found if r.oid in known and known[r.oid].filenode != r.filenode}
+        emptied = rewritten if statement.text[:8].lower() == "truncate" else set()
+        built = {
+            r.table for r in found if r.is_index and r.modes and (r.oid not in known or r.oid in rewritten)
+        }
+        row = connection.execute(_TIMEOUT).fetchone()
+        self.statements.append(
+            Observed(
+                file=statement.file,
+                line=statement.line,
+                text=statement.text,
+                transaction=self._transaction,
+                locks=self._new_locks(found, rewritten),
+                rewrites=self._names(rewritten - emptied),
+                truncates=self._names(emptied),
+                scans=self._names({r.oid for r in found if self._scanned(r)} - rewritten),
+                builds=self._names(built - rewritten),
+                writes=self._names(r.oid for r in found if _WRITES in (r.modes or ())),
+                unlimited=not self._limited and row is not None and bool(row[0]),
+            )
+        )
+
+    def _names(self, oids: Iterable[int | None]) -> tuple[QName, ...]:
+        return tuple(sorted({self._tables[oid] for oid in oids if oid in self._tables}))
+
+    def _scanned(self, relation: _Relation) -> bool:
+        before = self._scans.get(relation.oid, 0)
+        self._scans[relation.oid] = relation.scans
+        return relation.modes is not None and relation.scans > before
+
+    def _new_locks(self, found: list[_Relation], rewritten: set[int]) -> tuple[Lock, ...]:
+        """Return the locks that are stronger than those that the transaction had on the same table. A rewrite
+        outside of transactions (VACUUM FULL, CLUSTER) has let go of its own, which is always the
+        strongest."""
+        locks = []
+        for relation in found:
+            if relation.oid not in self._tables:
+                continue
+            taken = [BLOCKING.index(_MODES[m]) for m in relation.modes or () if m in _MODES]
+            if relation.modes is None and relation.oid in rewritten:
+                taken = [len(BLOCKING) - 1]
+            strongest = max(taken, default=-1)
+            if strongest > self._held.get(relation.oid, -1):
+                self._held[relation.oid] = strongest
+                locks.append(Lock(self._tables[relation.oid], BLOCKING[strongest]))
+        return tuple(sorted(locks, key=lambda lock: lock.table))

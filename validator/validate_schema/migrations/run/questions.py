@@ -1,0 +1,288 @@
+"""What a pending migration asks of rows that are there: questions made from two catalogs, and their
+answers."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec.structs import replace
+
+from ...contract.diff.catalogs import compare
+from ...model.catalog import Catalog, Column, Constraint, Index, QName, Table
+from ...model.deploy import Asked, Question, Taken
+from ...model.finding import ObjectRef
+from ...sql.ident import quote_ident, quote_qname
+
+if TYPE_CHECKING:
+    import psycopg
+
+# Types without an equality of their own, or whose text depends on the session.
+_NOT_COMPARED = re.compile(r"(?:json|xml|point|line|lseg|path|polygon|regclass|reg\w+)\b")
+_LENGTH = re.compile(r"(?:character varying|character|bit|bit varying)\(")
+_NO_VALUE = "22"  # class of "data exception". Source: PostgreSQL documentation, "Error Codes".
+# What an application calls by name and compare() finds, beside tables and columns.
+_STANDING = ("view", "materialized view", "function", "procedure", "sequence", "enum", "domain", "schema")
+_NAMES = """
+select c.oid, n.nspname, c.relname, a.attnum, a.attname
+from pg_catalog.pg_class c
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+"""
+_SETTINGS = """
+select pg_catalog.set_config('statement_timeout', %s, true),
+       pg_catalog.set_config('lock_timeout', '2s', true),
+       pg_catalog.set_config('row_security', 'off', true),
+       pg_catalog.set_config('search_path', 'pg_catalog', true)
+"""
+
+
+class Raised(NamedTuple):
+    """A question with the SQL that answers it by true or false, or why it is not asked."""
+
+    asked: Asked
+    sql: str = ""
+
+
+class Named(NamedTuple):
+    """The tables of the copy and their columns by what stays when they are renamed: oid, and place in the
+    table."""
+
+    tables: dict[int, QName]
+    columns: dict[tuple[int, int], str]
+
+    @classmethod
+    def of(cls, connection: "psycopg.Connection[Any]") -> "Named":
+        tables: dict[int, QName] = {}
+        columns: dict[tuple[int, int], str] = {}
+        for oid, schema, table, place, name in connection.execute(_NAMES):
+            tables[oid] = QName(schema, table)
+            if place is not None:
+                columns[oid, place] = name
+        return cls(tables, columns)
+
+
+class State(NamedTuple):
+    """The copy at one moment."""
+
+    catalog: Catalog
+    named: Named
+
+
+class _Step(NamedTuple):
+    """One file: what the copy was `before` and `after` it, and what the target calls what it has."""
+
+    file: str
+    target: Named
+    before: State
+    after: State
+
+    def columns(self, oid: int, names: Iterable[str | None]) -> tuple[str, ...] | None:
+        """Return what the target calls columns of a table after the file; None where it lacks one."""
+        places = {name: place for (table, place), name in self.after.named.columns.items() if table == oid}
+        found = [self.target.columns.get((oid, places[n])) if n in places else None for n in names]
+        return None if None in found else tuple(name for name in found if name is not None)
+
+
+def raised(file: str, target: Named, before: State, after: State, text: str) -> Iterator[Raised]:
+    """Yield what a file asks of the target's rows, from the copy `before` and `after` it and its `text`.
+
+    Asked is of tables and columns that the target has, by their names there. An expression of the migration
+    is never part of a question: it would run on the target.
+    """
+    step = _Step(file, target, before, after)
+    old = {t.qname: t for t in before.catalog.tables}
+    new = {t.qname: t for t in after.catalog.tables}
+    for oid, name in sorted(target.tables.items(), key=lambda item: item[1]):
+        was, became = before.named.tables.get(oid), after.named.tables.get(oid)
+        if was is None or was not in old:
+            continue
+        if became is None:
+            yield Raised(Asked(file=file, question="rows", table=name), _exists(name))
+        elif became in new and new[became] is not old[was]:
+            yield from _of_columns(step, oid, old[was], new[became], text)
+            for key in _added(old[was].constraints, new[became].constraints):
+                yield from _of_constraint(step, oid, key)
+            for index in _added(old[was].indexes, new[became].indexes):
+                yield from _of_index(step, oid, index)
+
+
+def emptied(file: str, target: Named, tables: Iterable[QName]) -> Iterator[Raised]:
+    """Yield the question of the tables that TRUNCATE empties."""
+    for name in set(tables) & set(target.tables.values()):
+        yield Raised(Asked(file=file, question="rows", table=name, detail="truncate"), _exists(name))
+
+
+def taken(file: str, target: Named, before: State, after: State) -> Iterator[Taken]:
+    """Yield what the version of the application before the file may use, and the file takes away."""
+    here = {*after.named.tables.values(), *(v.qname for v in after.catalog.views)}
+    tables = {t.qname: t for t in after.catalog.tables}
+    for oid, name in target.tables.items():
+        became = after.named.tables.get(oid)
+        if oid in before.named.tables and before.named.tables[oid] == name and name not in here:
+            ref = ObjectRef.of_table(name)
+            yield _taken(file, ref, became.name if became else "")
+        if became is None or oid not in before.named.tables:
+            continue
+        old = {place: column for (table, place), column in before.named.columns.items() if table == oid}
+        new = {place: column for (table, place), column in after.named.columns.items() if table == oid}
+        records = {c.name: c for c in tables[became].columns} if became in tables else {}
+        for place, column in old.items():
+            ref = ObjectRef.on_table("column", name, column)
+            if target.columns.get((oid, place)) == column and column not in records:
+                yield _taken(file, ref, new.get(place, ""))
+        was = next((t for t in before.catalog.tables if t.qname == before.named.tables[oid]), None)
+        filled = {c.name for c in was.columns if not c.not_null} if was else set()
+        for place, column in new.items():
+            record = records.get(column)
+            fresh = place not in old or old[place] in filled
+            if record is not None and record.not_null and _unfilled(record) and fresh:
+                ref = ObjectRef.on_table("column", name, column)
+                yield Taken(file=file, object=ref, how="required")
+    for change in compare(before.catalog, after.catalog):
+        if change.object.kind in _STANDING and change.kind in ("removed", "renamed"):
+            yield _taken(file, change.object, change.after)
+
+
+def _taken(file: str, ref: ObjectRef, now: str) -> Taken:
+    return Taken(file=file, object=ref, how="renamed" if now else "dropped", now=now)
+
+
+def _added(old: Iterable[Any], new: Iterable[Any]) -> Iterator[Any]:
+    names = {part.name for part in old}
+    return (part for part in new if part.name not in names and not getattr(part, "inherited", False))
+
+
+def _of_columns(step: _Step, oid: int, old: Table, new: Table, text: str) -> Iterator[Raised]:
+    name = step.target.tables[oid]
+    were, now = {c.name: c for c in old.columns}, {c.name: c for c in new.columns}
+    before, after = step.before.named.columns, step.after.named.columns
+    for (table, place), column in after.items():
+        made = table == oid and (oid, place) not in before
+        if made and column in now and now[column].not_null and _unfilled(now[column]):
+            asked = Asked(file=step.file, question="null", table=name, columns=(column,), detail="new column")
+            yield Raised(asked, _exists(name))
+    for (table, place), called in step.target.columns.items():
+        if table != oid or (oid, place) not in before:
+            continue
+        here, written = (called,), quote_ident(called)
+        if (oid, place) not in after:
+            asked = Asked(file=step.file, question="values", table=name, columns=here)
+            yield Raised(asked, _exists(name, f"{written} is not null"))
+            continue
+        was, became = were.get(before[oid, place]), now.get(after[oid, place])
+        if was is None or became is None:
+            continue
+        if became.not_null and not was.not_null:
+            asked = Asked(file=step.file, question="null", table=name, columns=here)
+            yield Raised(asked, _exists(name, f"{written} is null"))
+        if became.type != was.type:
+            asked = Asked(file=step.file, question="altered", table=name, columns=here)
+            yield _retyped(asked, was, became, text)
+
+
+def _unfilled(column: Column) -> bool:
+    return column.default is None and column.identity is None and column.generated is None
+
+
+def _retyped(asked: Asked, old: Column, new: Column, text: str) -> Raised:
+    """Return the question whether a value of the column survives its new type, there and back."""
+    question: Question = "unfit" if _LENGTH.match(new.type) else "altered"
+    asked = replace(asked, question=question, detail=f"{old.type} → {new.type}")
+    if old.type_name or new.type_name or _NOT_COMPARED.match(old.type) or _NOT_COMPARED.match(new.type):
+        return Raised(
+            _unasked(asked, "there is no telling in SQL alone whether these types hold the same value")
+        )
+    if _converts(text, old.name):
+        return Raised(_unasked(asked, "its USING clause says what becomes of the values"))
+    written = quote_ident(asked.columns[0])
+    there = f"{written}::{new.type}::{old.type}"
+    return Raised(
+        asked, _exists(asked.table, f"{written} is not null and {there} is distinct from {written}")
+    )
+
+
+def _converts(text: str, column: str) -> bool:
+    """Tell whether some USING of the text is more than a cast of the column alone."""
+    name = rf'(?:"{re.escape(column)}"|{re.escape(column)})'
+    plain = re.compile(
+        rf"using\s*\(?\s*{name}\s*\)?\s*::[^;,()]+(?:\([\d, ]+\))?\s*(?:;|,|\Z)", re.IGNORECASE
+    )
+    retypings = re.findall(r"\btype\b[^;]*?\b(using\b[^;]*)", text, re.IGNORECASE)
+    return any(not plain.match(clause + ";") for clause in retypings)
+
+
+def _of_constraint(step: _Step, oid: int, key: Constraint) -> Iterator[Raised]:
+    if key.kind != "foreign key" or not key.validated or not key.enforced or key.temporal:
+        return
+    other = next((o for o, name in step.after.named.tables.items() if name == key.references), None)
+    own = step.columns(oid, key.columns)
+    theirs = step.columns(other, key.referenced_columns) if other in step.target.tables else None
+    if own is None or theirs is None or other is None:
+        return
+    table, target = step.target.tables[oid], step.target.tables[other]
+    pairs = zip(theirs, own, strict=True)
+    same = " and ".join(f"r.{quote_ident(their)} = t.{quote_ident(mine)}" for their, mine in pairs)
+    filled = " and ".join(f"t.{quote_ident(mine)} is not null" for mine in own)
+    missing = f"not exists (select from {quote_qname(target)} r where {same})"
+    asked = Asked(file=step.file, question="orphan", table=table, columns=own, detail=key.name)
+    yield Raised(asked, f"select exists (select from {quote_qname(table)} t where {filled} and {missing})")
+
+
+def _of_index(step: _Step, oid: int, index: Index) -> Iterator[Raised]:
+    if not index.unique or not index.valid:
+        return
+    columns = step.columns(oid, (c for c in index.columns if c is not None))
+    if not columns:
+        return
+    table = step.target.tables[oid]
+    asked = Asked(file=step.file, question="duplicate", table=table, columns=columns, detail=index.name)
+    if len(columns) < len(index.columns) or index.predicate is not None:
+        yield Raised(_unasked(asked, "an expression of the migration is not run on the target"))
+        return
+    keys = ", ".join(map(quote_ident, columns))
+    filled = " and ".join(f"{quote_ident(c)} is not null" for c in columns)
+    where = "" if index.nulls_not_distinct else f" where {filled}"
+    inner = f"select from {quote_qname(table)}{where} group by {keys} having count(*) > 1"
+    yield Raised(asked, f"select exists ({inner})")
+
+
+def _exists(table: QName, condition: str = "") -> str:
+    where = f" where {condition}" if condition else ""
+    return f"select exists (select from {quote_qname(table)}{where})"
+
+
+def _unasked(asked: Asked, reason: str) -> Asked:
+    return replace(asked, reason=reason)
+
+
+def answered(
+    connection: "psycopg.Connection[Any]", questions: Iterable[Raised], *, timeout_ms: int
+) -> tuple[Asked, ...]:
+    """Ask the target, each question in a READ ONLY transaction that is rolled back and may take `timeout_ms`.
+
+    Row security is off: PostgreSQL refuses the question where a policy would hide rows, and that is the
+    reason why it has no answer. Sources: PostgreSQL documentation, `row_security`, SET TRANSACTION.
+    """
+    return tuple(_answer(connection, q, timeout_ms) if q.sql else q.asked for q in questions)
+
+
+def _answer(connection: "psycopg.Connection[Any]", question: Raised, timeout_ms: int) -> Asked:
+    import psycopg
+
+    asked = question.asked
+    if connection.closed:
+        return replace(asked, reason="the connection was lost")
+    try:
+        with connection.transaction(force_rollback=True):
+            connection.execute("set transaction read only")
+            connection.execute(_SETTINGS, [f"{timeout_ms}ms"])
+            row = connection.execute(question.sql.encode()).fetchone()
+    except psycopg.errors.QueryCanceled:
+        return replace(asked, reason=f"it took longer than {timeout_ms} ms (data.statement_timeout_ms)")
+    except psycopg.Error as error:
+        said = error.diag.message_primary or str(error).partition("\n")[0]
+        if asked.question in ("unfit", "altered") and (error.sqlstate or "").startswith(_NO_VALUE):
+            return replace(asked, question="unfit", found=True, reason=said)
+        return replace(asked, reason=said)
+    return replace(asked, found=bool(row and row[0]))

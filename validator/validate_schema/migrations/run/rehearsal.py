@@ -1,0 +1,136 @@
+"""The pending migrations on a copy of the target's schema, watched, and weighed by what the target holds."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec.structs import replace
+
+from ...catalog.reader import read_catalog
+from ...model.catalog import QName
+from ...model.deploy import Deploy, Observed, TableSize, Taken
+from ...model.history import DryRuns
+from ..records import MigrationFile, MigrationSet
+from .dry_run import dry_run
+from .observe import Watch
+from .questions import Named, Raised, State, answered, emptied, raised, taken
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from ...scratch import Database
+
+_SIZES = """
+select n.nspname, c.relname, c.reltuples::bigint, pg_catalog.pg_total_relation_size(c.oid)
+from unnest(%s::text[], %s::text[]) as want(schema, name)
+join pg_catalog.pg_namespace n on n.nspname = want.schema
+join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = want.name
+"""
+_OF_ROWS = ("null", "duplicate", "orphan", "unfit", "altered")
+
+
+def rehearse(
+    database: "Database",
+    migrations: MigrationSet,
+    pending: Sequence[MigrationFile],
+    target: "psycopg.Connection[Any]",
+    *,
+    path: Sequence[str],
+    large: int,
+    limited: bool,
+    timeout_ms: int,
+    progress: Callable[[str], None] | None = None,
+) -> tuple[DryRuns, Deploy]:
+    """Run the `pending` files as `dry_run` does on `database`, a copy of the schema of `target`, and return
+    how they ran with what they would do to the target.
+
+    The target is only read: sizes as its catalog has them, and the questions about rows that the files raise,
+    each within `timeout_ms`. `large` is the number of rows from which a table counts as large; `limited`:
+    whoever applies the files sets lock_timeout, whatever they say.
+    """
+    watch = Watch(limited=limited)
+    with database.connect(autocommit=True, prepare_threshold=0) as reader:
+        states = [_state(reader, path[0])]
+        runs = dry_run(
+            database,
+            migrations,
+            pending,
+            path=path,
+            progress=progress,
+            watch=watch,
+            after=lambda _: states.append(_state(reader, path[0])),
+        )
+    if not runs.examined:
+        return runs, Deploy(reason=runs.reason, large=large)
+    questions: list[Raised] = []
+    lost: list[Taken] = []
+    for file, before, after in zip(pending, states, states[1:], strict=False):
+        label, first = migrations.label(file.path), states[0].named
+        seen = [s for s in watch.statements if s.file == label]
+        questions += raised(label, first, before, after, file.sql)
+        questions += emptied(label, first, (name for s in seen for name in s.truncates))
+        lost += taken(label, first, before, after)
+    asked = answered(target, map(_Written.of(watch.statements).hold, questions), timeout_ms=timeout_ms)
+    named = {name for seen in watch.statements for name in _tables(seen)} | {a.table for a in asked}
+    return runs, Deploy(
+        examined=True,
+        statements=tuple(watch.statements),
+        sizes=_sizes(target, sorted(named)),
+        asked=asked,
+        taken=tuple(lost),
+        large=large,
+    )
+
+
+def _state(reader: "psycopg.Connection[Any]", home: str) -> State:
+    return State(read_catalog(reader, default_schema=home), Named.of(reader))
+
+
+class _Written(NamedTuple):
+    """The tables whose rows the files change, each with the first file that does."""
+
+    first: dict[QName, str]
+    order: list[str]
+
+    @classmethod
+    def of(cls, statements: Iterable[Observed]) -> "_Written":
+        first: dict[QName, str] = {}
+        order: dict[str, None] = {}
+        for seen in statements:
+            order.setdefault(seen.file)
+            for table in (*seen.writes, *seen.truncates):
+                first.setdefault(table, seen.file)
+        return cls(first, list(order))
+
+    def hold(self, question: Raised) -> Raised:
+        """Return the question, without its SQL where the rows will be others by the time it matters."""
+        asked = question.asked
+        file = self.first.get(asked.table)
+        if file is None or asked.question not in _OF_ROWS or asked.file not in self.order:
+            return question
+        if self.order.index(file) > self.order.index(asked.file):
+            return question
+        return Raised(replace(asked, reason=f"{file} changes rows of the table first"))
+
+
+def _tables(seen: Observed) -> Iterator[QName]:
+    yield from (lock.table for lock in seen.locks)
+    for tables in (seen.rewrites, seen.truncates, seen.scans, seen.builds, seen.writes):
+        yield from tables
+
+
+def _sizes(target: "psycopg.Connection[Any]", tables: Sequence[QName]) -> tuple[TableSize, ...]:
+    """Return what the target's catalog says of the tables; of one that it may not be asked about nothing."""
+    import psycopg
+
+    try:
+        with target.transaction(force_rollback=True):
+            target.execute("set transaction read only")
+            rows = target.execute(_SIZES, [[t.schema for t in tables], [t.name for t in tables]]).fetchall()
+    except psycopg.Error:
+        return ()
+    return tuple(
+        TableSize(
+            table=QName(schema, name), rows=rows if rows >= 0 else (0 if size == 0 else None), bytes=size
+        )
+        for schema, name, rows, size in rows
+    )
