@@ -168,6 +168,7 @@ def test_doctor_says_what_can_be_reached_and_started(terminal: Terminal, shop: D
     assert ran.status == 0
     assert "✓ embedded: PostgreSQL 18" in ran.out
     assert "rows readable in 3 of 3 tables" in ran.out
+    assert "confinement of scratch servers" in ran.out
 
 
 def test_doctor_fails_for_a_database_that_cannot_be_reached(terminal: Terminal) -> None:

@@ -54,7 +54,8 @@ def test_a_first_run_prepares_and_later_runs_reuse(own_home: Path) -> None:
 def test_a_damaged_blank_cluster_is_made_again(prepared_home: Path) -> None:
     with open_server(key="a"):
         pass
-    next(prepared_home.glob("blank/*/data/global/pg_control")).unlink()
+    blank = max(prepared_home.glob("blank/*"), key=lambda folder: folder.stat().st_mtime_ns)
+    (blank / "data/global/pg_control").unlink()
     with open_server(key="b") as server, server.connect() as conn:
         assert conn.execute("select 1").fetchone() == (1,)
 

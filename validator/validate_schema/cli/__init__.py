@@ -21,8 +21,8 @@ UNREAD = 128 + signal.SIGPIPE
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, as the exception that psycopg cancels a running statement for, and that context managers
-    stop servers and drop databases for on the way out."""
+    """SIGTERM or SIGHUP, as the exception that psycopg cancels a running statement for, and that context
+    managers stop servers and drop databases for on the way out."""
 
 
 def main() -> None:
@@ -31,6 +31,8 @@ def main() -> None:
     Set VALIDATE_SCHEMA_TRACEBACK=1 to see the traceback of an internal error.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup it is
+        signal.signal(signal.SIGHUP, _terminate)
     _leave_no_core()
     # One run and out: what a run makes it keeps to the end, and hardly any of it is cyclic. Looking for
     # garbage in a hundred thousand records would only cost time, at the exit too.

@@ -40,12 +40,13 @@ def command(database_url: Secret | None, config_path: Path | None) -> int:
         ("config", _config(config_path)),
         ("database", _database(database_url)),
         ("scratch", _scratch()),
+        ("confinement of scratch servers", _confinement()),
     ):
         click.echo(click.style(title, bold=True))
         for good, text in lines:
             mark, colour = _MARKS[good]
             click.echo(f"  {click.style(mark, fg=colour)} {text}")
-            usable = usable and not (good is False and title != "scratch")
+            usable = usable and not (good is False and title in ("config", "database"))
     return 0 if usable else 3
 
 
@@ -126,3 +127,10 @@ def _scratch() -> Iterator[tuple[bool | None, str]]:
             yield True, f"{source.name}: PostgreSQL {source.version}{where}"
         else:
             yield None, f"{source.name}: {source.why_not}"
+
+
+def _confinement() -> Iterator[tuple[bool | None, str]]:
+    from ..scratch import layers
+
+    for layer in layers():
+        yield (True if layer.holds else None), layer.text

@@ -1,5 +1,6 @@
 """What is made once for each PostgreSQL build: a new cluster to copy, binaries within reach."""
 
+import hashlib
 import os
 import shutil
 import stat
@@ -12,44 +13,112 @@ from ..model.errors import ScratchError
 from . import home, locks
 from .sources import Install, major, one_line, version_text
 
-_KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
+_KEPT_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 def child_environment() -> dict[str, str]:
-    """Return an environment without the PG*, locale and time zone variables that change a server."""
+    """Return the environment of a server: nothing of the caller's but where its libraries are."""
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    return kept | {"LC_ALL": "C", "TZ": "UTC"}
+    return kept | {"PATH": _PATH, "LC_ALL": "C", "TZ": "UTC"}
 
 
 def copy_blank(install: Install, account: home.Account, target: Path, say: Callable[[str], None]) -> None:
     """Make a new cluster in `target`: a copy of one that initdb made once.
 
-    Raises `ScratchError` when initdb fails, OSError when the copy does.
+    No server ever runs on that one. It is this user's, and its digest is compared with every copy: where
+    somebody changed it, it is made anew. Raises `ScratchError` when initdb fails, OSError when the copy does.
     """
     folder = _folder("blank", install)
     with locks.hold(folder / "lock"):
-        if not (folder / "data").exists():
+        if not (folder / "digest").exists():
             say(f"preparing PostgreSQL ({install.name}), once")
-            unfinished = folder / "data.new"
-            shutil.rmtree(unfinished, ignore_errors=True)
-            _initdb(install, unfinished)
-            account.own_tree(unfinished)
-            unfinished.rename(folder / "data")
+            _prepare_blank(install, folder)
         os.utime(folder)
-        copy_tree(folder / "data", target, account)
+        if not _is_copied(folder, target):
+            say(f"the prepared PostgreSQL ({install.name}) was changed by somebody: it is made anew")
+            home.remove(target)
+            _prepare_blank(install, folder)
+            if not _is_copied(folder, target):
+                raise ScratchError(
+                    f"{folder} is changed while it is copied: remove it, and see who does that"
+                )
+    account.own_tree(target)
+
+
+def _prepare_blank(install: Install, folder: Path) -> None:
+    """Let initdb make the cluster that is copied, and note its digest."""
+    (folder / "digest").unlink(missing_ok=True)
+    for name in ("data", "data.new"):
+        home.remove(folder / name)
+    unfinished = folder / "data.new"
+    _initdb(install, unfinished)
+    home.Account(os.geteuid(), os.getegid()).own_tree(unfinished)
+    digest = _digest(unfinished)
+    unfinished.rename(folder / "data")
+    noted = folder / "digest.new"
+    noted.write_text(digest)
+    noted.rename(folder / "digest")
+
+
+def _is_copied(folder: Path, target: Path) -> bool:
+    """Copy the prepared cluster; tell whether what was copied is what initdb made."""
+    noted = (folder / "digest").read_text()
+    try:
+        return _digest(folder / "data", target) == noted
+    except FileNotFoundError:
+        return False
+
+
+def _digest(source: Path, target: Path | None = None) -> str:
+    """Return the digest of a folder: names and contents of all files in it. What is read for it is what is
+    written to `target`. A link, or anything else that is no file, gives a digest that no folder has."""
+    found = hashlib.blake2b()
+    for parent, folders, files, here in os.fwalk(source):
+        folders.sort()
+        into = target / os.path.relpath(parent, source) if target else None
+        if into:
+            into.mkdir(mode=0o700)
+        for name in folders:
+            if not stat.S_ISDIR(os.lstat(name, dir_fd=here).st_mode):
+                return "changed"
+        for name in sorted(files):
+            content = _content(name, here)
+            if content is None:
+                return "changed"
+            found.update(f"{os.path.relpath(parent, source)}/{name}\0{len(content)}\0".encode())
+            found.update(content)
+            if into:
+                written = os.open(into / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with open(written, "wb", buffering=0) as file:
+                    file.write(content)
+    return found.hexdigest()
+
+
+def _content(name: str, folder: int) -> bytes | None:
+    """Return what a file of the folder holds, None for what is no file."""
+    try:
+        opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return None
+    with open(opened, "rb", buffering=0) as file:
+        return file.read() if stat.S_ISREG(os.fstat(opened).st_mode) else None
 
 
 def forget_blank(install: Install) -> None:
     """Remove the cluster that is copied, so that the next one comes from initdb."""
     folder = _folder("blank", install)
     with locks.hold(folder / "lock"):
-        shutil.rmtree(folder / "data", ignore_errors=True)
+        (folder / "digest").unlink(missing_ok=True)
+        home.remove(folder / "data")
 
 
-def within_reach(install: Install, account: home.Account, say: Callable[[str], None]) -> Install:
-    """Return an install that `account` can run: the same, or a copy when it lies in a folder, such as
+def within_reach(install: Install, say: Callable[[str], None]) -> Install:
+    """Return an install that every user can run: the same, or a copy when it lies in a folder, such as
     root's home, that only root may enter."""
-    if account.uid is None or _runnable(install.bin_dir):
+    if not home.lends() or _runnable(install.bin_dir):
         return install
     version_text(install.bin_dir)  # raises before anything is copied that does not run
     folder = _folder("install", install)
@@ -67,12 +136,12 @@ def within_reach(install: Install, account: home.Account, say: Callable[[str], N
 
 
 @contextmanager
-def kept(install: Install, account: home.Account) -> Iterator[None]:
+def kept(install: Install) -> Iterator[None]:
     """Keep the copy of an install, where it needs one, from being removed while the block runs.
 
     A server loads libraries from it as long as it lives, not only when it starts.
     """
-    if account.uid is None or _runnable(install.bin_dir):
+    if not home.lends() or _runnable(install.bin_dir):
         yield
         return
     lock = locks.acquire(_folder("install", install) / "users.lock", shared=True)
@@ -83,14 +152,12 @@ def kept(install: Install, account: home.Account) -> Iterator[None]:
         lock.release()
 
 
-def copy_tree(source: Path, target: Path, account: home.Account) -> None:
-    """Copy a folder so that `account` owns every part and nobody else may enter."""
-
-    def copy(file: str, to: str) -> None:
-        shutil.copyfile(file, to, follow_symlinks=False)
-
-    shutil.copytree(source, target, symlinks=True, copy_function=copy)
-    account.own_tree(target)
+def library_folders(install: Install) -> list[str]:
+    """Return the folders that a server of this install reads: its own, and where its libraries are."""
+    prefix = install.bin_dir.parent
+    beside = prefix.parent.with_name(f"{prefix.parent.name}.libs")
+    named = [p for name in _KEPT_VARIABLES for p in os.environ.get(name, "").split(os.pathsep) if p]
+    return [str(prefix), str(beside), *named]
 
 
 def _copy_install(prefix: Path, target: Path) -> None:

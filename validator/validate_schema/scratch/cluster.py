@@ -1,12 +1,15 @@
 """One PostgreSQL cluster that its users start together and the last of them stops."""
 
 import hashlib
+import marshal
 import os
-import shutil
+import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from .sources import Install, one_line, version_text
 
 _START_LIMIT = 60.0  # seconds
 _STOP_LIMIT = 30.0
+_LAUNCHER = Path(__file__).with_name("launcher.py")
 _SETTINGS = {
     "listen_addresses": "",
     "port": "5432",
@@ -37,7 +41,19 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "update_process_title": "off",
     "cluster_name": "validate-schema",
+    "dynamic_shared_memory_type": "mmap",  # in the data folder: /dev/shm is everybody's
+    "huge_pages": "off",
+    "lc_messages": "C",
+    "lc_monetary": "C",
+    "lc_numeric": "C",
+    "lc_time": "C",
+    "default_text_search_config": "pg_catalog.english",
 }
+# The server's own configuration lies where it cannot write: what it finds among its data may be anybody's.
+_FILES = {"config_file": "", "hba_file": "local all all trust\n", "ident_file": ""}
+_READY = "database system is ready to accept connections"
+NOTE = "server.pid"  # of the process that waits for the server; it removes it when all is ended
+_FORMAT = 2  # of what is in a cluster's folder
 
 
 class Info(msgspec.Struct, frozen=True):
@@ -53,12 +69,14 @@ class Cluster:
     """A data folder with its locks.
 
     `users.lock` is held shared by each user, `start.lock` while a server is started or stopped, and
-    `server.lock` by the server's own processes, which inherit it: whether a server runs is known from
+    `server.lock` by the process beside the server (`launcher`): whether a server runs is known from
     that lock, not from a process number that may have been reused.
+
+    The folder is this user's; in `data` whoever reached the server may have put anything, so nothing in it is
+    opened here.
     """
 
     folder: Path
-    account: home.Account
     _user: locks.Lock | None = field(default=None, init=False)
 
     @property
@@ -99,7 +117,7 @@ class Cluster:
             os.utime(self.folder)
             if not self.running:
                 say(f"starting PostgreSQL ({install.name})")
-                self._start(builds.within_reach(install, self.account, say), key, say)
+                self._start(builds.within_reach(install, say), key, say)
             ready(alone is not None)
 
     def leave(self) -> None:
@@ -118,18 +136,22 @@ class Cluster:
         if not alone:
             return False
         try:
-            return not self.running or self._stop()
+            if self.running:
+                return self._stop()
+            self._clear_up()
+            return True
         finally:
             alone.release()
 
     def forget(self) -> None:
         """Remove everything of a stopped cluster. Needs the start lock."""
-        self._remove_sockets()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._clear_up()
+        home.remove(self.folder)
 
     def _start(self, install: Install, key: str, say: Callable[[str], None]) -> None:
         """Start on the data at hand; if that fails on a new copy; at last on a new initdb."""
-        if (self.data / "postmaster.pid").exists():
+        self._clear_up()
+        if os.path.lexists(self.data / "postmaster.pid"):
             # Not shut down in order, and fsync is off: the data is worth less than a new copy.
             self._discard()
         fresh = not self.data.exists()
@@ -145,69 +167,100 @@ class Cluster:
             self._launch(install)
 
     def _discard(self) -> None:
+        self._clear_up()
+        home.remove(self.data)
+
+    def _clear_up(self) -> None:
+        """End what a server left that was killed together with the process beside it."""
+        note = self.folder / NOTE
+        if note.exists():
+            if os.path.lexists(self.data):
+                home.account_of(self.data).end_processes()
+            note.unlink(missing_ok=True)
         self._remove_sockets()
-        shutil.rmtree(self.data, ignore_errors=True)
 
     def _fill(self, install: Install, key: str, say: Callable[[str], None]) -> None:
         unfinished = self.folder / "data.new"
-        shutil.rmtree(unfinished, ignore_errors=True)
+        home.remove(unfinished)
         try:
-            builds.copy_blank(install, self.account, unfinished, say)
+            builds.copy_blank(install, home.new_account(_taken(self.folder.parent)), unfinished, say)
             info = Info(key, install.name, version_text(install.bin_dir))
             (self.folder / "info.json").write_bytes(msgspec.json.encode(info))
             unfinished.rename(self.data)
         except BaseException:
-            shutil.rmtree(unfinished, ignore_errors=True)
+            home.remove(unfinished)
             raise
 
     def _launch(self, install: Install) -> None:
         self._remove_sockets()
-        sockets = home.socket_folder(self.account)
+        account = home.account_of(self.data)
+        sockets = home.socket_folder(account)
         try:
             # Noted before it is made: whatever happens in between, somebody removes it.
             (self.folder / "sockets").write_text(str(sockets))
             sockets.mkdir(mode=0o700)
-            self.account.own(sockets)
-            (self.data / "postgresql.auto.conf").write_text("")  # ALTER SYSTEM of an earlier run
+            account.own(sockets)
             standins.provide(self.folder)
-            self._spawn(install, self._settings(sockets))
+            self._spawn(install, account, sockets)
             self._await_ready()
         except BaseException:
             if self.running:
                 self._stop()
-            self._remove_sockets()
+            self._clear_up()
             raise
 
     def _settings(self, sockets: Path) -> dict[str, str]:
         settings = _SETTINGS | {"unix_socket_directories": str(sockets)}
-        if int((self.data / "PG_VERSION").read_text()) >= 18:
+        for name, text in _FILES.items():
+            file = self.folder / name
+            file.write_text(text)
+            file.chmod(0o644)
+            settings[name] = str(file)
+        info = msgspec.json.decode((self.folder / "info.json").read_bytes(), type=Info)
+        if int(re.split(r"\D", info.version)[0]) >= 18:
             settings["io_method"] = "sync"
             settings["extension_control_path"] = f"$system:{self.folder / standins.FOLDER}"
         return settings
 
-    def _spawn(self, install: Install, settings: dict[str, str]) -> None:
-        """Start the server in a session of its own, out of reach of the terminal's Ctrl-C, and as
-        nobody's child: any of its users may be the one that outlives the others."""
+    def _spawn(self, install: Install, account: home.Account, sockets: Path) -> None:
+        """Start the server by the process that stays beside it, in a session of its own, out of reach of the
+        terminal's Ctrl-C, and as nobody's child: any of its users may be the one that outlives the others."""
         command = [str(install.bin_dir / "postgres"), "-D", str(self.data)]
-        for name, value in settings.items():
+        for name, value in self._settings(sockets).items():
             command += ["-c", f"{name}={value}"]
-        with locks.hold(self.server_lock) as lock, open(self.folder / "log", "w") as log:
-            subprocess.run(
-                ["/bin/sh", "-c", '"$@" &', "sh", *command],
-                stdin=subprocess.DEVNULL,
+        own = [str(self.folder / name) for name in (standins.FOLDER, *_FILES)]
+        with locks.hold(self.server_lock) as lock, open(self.folder / "log", "w", opener=_private) as log:
+            described = {
+                "command": command,
+                "user": account.uid,
+                "environ": builds.child_environment() | {"TMPDIR": str(sockets)},
+                "read": [*builds.library_folders(install), *own],
+                "write": [str(self.data), str(sockets)],
+                "stale": str(self.data / "postgresql.auto.conf"),  # ALTER SYSTEM of an earlier run
+                "note": str(self.folder / NOTE),
+                "lock": lock.fd,
+            }
+            beside = subprocess.Popen(
+                [_python(), "-I", "-S", str(_LAUNCHER), str(self.folder)],
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 cwd="/",
                 env=builds.child_environment(),
                 pass_fds=(lock.fd,),
                 start_new_session=True,
-                check=True,
-                **self.account.child,
             )
+            with beside:
+                assert beside.stdin is not None
+                beside.stdin.write(marshal.dumps(described))
+                beside.stdin.close()
+                import psycopg  # noqa: F401 - needed next, and takes about as long as the start
+            if beside.returncode:
+                raise ScratchError(f"PostgreSQL does not start: {one_line(self._log())}")
 
     def _await_ready(self) -> None:
-        """Wait for "ready" in postmaster.pid, as pg_ctl does."""
-        if _await(lambda: not self.running or self._pid_lines()[7:8] == ["ready"], _START_LIMIT):
+        """Wait until the server says in its log that it is ready."""
+        if _await(lambda: _READY in self._log() or not self.running, _START_LIMIT):
             if self.running:
                 return
             raise ScratchError(f"PostgreSQL does not start: {one_line(self._log())}")
@@ -219,46 +272,67 @@ class Cluster:
 
         Source: PostgreSQL documentation, "Shutting Down the Server".
         """
-        _await(lambda: not self.running or bool(self._pid_lines()), 5.0)
+        _await(lambda: not self.running or (self.folder / NOTE).exists(), 5.0)
         for number, limit in ((signal.SIGINT, _STOP_LIMIT), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
-            pid = self._postmaster()
+            pid = self._beside()
             if pid:
                 os.kill(pid, number)
             if _await(lambda: not self.running, limit if pid else 0.1):
-                self._remove_sockets()
+                self._clear_up()
                 return True
         return False
 
-    def _postmaster(self) -> int | None:
-        lines = self._pid_lines()
-        if not lines or not lines[0].isdigit():
+    def _beside(self) -> int | None:
+        """Return the process beside the server, which passes on what it is told."""
+        try:
+            noted = (self.folder / NOTE).read_text()
+        except FileNotFoundError:
+            return None
+        if not noted.isdigit():
             return None
         try:
-            command = Path(f"/proc/{lines[0]}/cmdline").read_bytes()
+            command = Path(f"/proc/{noted}/cmdline").read_bytes()
         except OSError:
-            return None if Path("/proc/self").exists() else int(lines[0])
-        return int(lines[0]) if os.fsencode(self.data) in command else None
+            return None if Path("/proc/self").exists() else int(noted)
+        return int(noted) if os.fsencode(self.folder) in command.split(b"\0") else None
 
     def _remove_sockets(self) -> None:
         note = self.folder / "sockets"
         if note.exists():
-            shutil.rmtree(note.read_text() or note, ignore_errors=True)
+            noted = note.read_text()
+            if noted:
+                home.remove(Path(noted))
             note.unlink()
-
-    def _pid_lines(self) -> list[str]:
-        try:
-            return [line.strip() for line in (self.data / "postmaster.pid").read_text().splitlines()]
-        except FileNotFoundError:
-            return []
 
     def _log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")
 
 
+def _python() -> str:
+    """Return the Python that runs this process: what it says of itself, or what the kernel does."""
+    for python in (sys.executable, os.path.realpath("/proc/self/exe")):
+        if python and os.access(python, os.X_OK):
+            return python
+    raise ScratchError("no Python is known to start the scratch PostgreSQL with: sys.executable is empty")
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _taken(clusters: Path) -> set[int]:
+    """Return the users of the clusters that are there."""
+    found = set()
+    for data in (*clusters.glob("*/data"), *clusters.glob("*/data.new")):
+        with suppress(FileNotFoundError):
+            found.add(data.lstat().st_uid)
+    return found
+
+
 def cluster_for(install: Install, key: str) -> Cluster:
     """Return the cluster of this build and key; it need not exist yet."""
-    name = hashlib.sha256(f"{install.digest}\0{key}".encode()).hexdigest()[:16]
-    return Cluster(home.home() / "cluster" / name, home.server_account())
+    name = hashlib.sha256(f"{_FORMAT}\0{install.digest}\0{key}".encode()).hexdigest()[:16]
+    return Cluster(home.home() / "cluster" / name)
 
 
 def _await(true: Callable[[], bool], limit: float) -> bool:

@@ -4,7 +4,9 @@ import os
 import pwd
 import secrets
 import stat
+import subprocess
 import tempfile
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +14,10 @@ from typing import TypedDict
 
 from ..model.errors import ScratchError
 
-# Numbers that neither distributions nor systemd hand out (systemd: "Users, Groups, UIDs and GIDs").
-_SPARE_UIDS = range(60_706, 61_184)
+# Numbers that neither distributions nor systemd hand out (systemd: "Users, Groups, UIDs and GIDs"); a user
+# namespace often knows the second range alone.
+_SPARE_UIDS = (range(1_879_048_192, 2_147_483_647), range(60_706, 61_184))
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SOCKET_LIMIT = 103  # bytes of sun_path on macOS; Linux has four more
 
 
@@ -38,47 +42,151 @@ class Account:
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
+    @property
+    def is_lent(self) -> bool:
+        """Tell whether the user is one cluster's alone."""
+        return self.uid is not None and any(self.uid in spare for spare in _SPARE_UIDS)
+
     def own(self, path: Path) -> None:
         """Give a file or folder, without its contents, to this user."""
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
     def own_tree(self, folder: Path) -> None:
-        """Give a folder with everything in it to this user."""
+        """Give a folder with everything in it to this user; no link is followed."""
+        if self.uid is None or self.gid is None:
+            return
         self.own(folder)
-        for parent, folders, files in os.walk(folder):
+        for _, folders, files, here in os.fwalk(folder):
             for name in (*folders, *files):
-                self.own(Path(parent, name))
+                os.chown(name, self.uid, self.gid, dir_fd=here, follow_symlinks=False)
+
+    def end_processes(self) -> None:
+        """End every process of this user, where it is one cluster's alone: whatever ran there."""
+        if not self.is_lent:
+            return
+        for _ in range(10):
+            if self.uid not in _users_of_processes():
+                return
+            # As that user: nothing else can be hit. kill(2) with -1 spares the process that asks.
+            subprocess.run(
+                ["/bin/sh", "-c", "kill -KILL -1"], cwd="/", env={}, check=False,
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self.child,
+            )  # fmt: skip
 
 
-def server_account() -> Account:
-    """Return the user for the server: PostgreSQL refuses to run as root, so root lends a uid that
-    belongs to nobody else; nobody else can then open the socket or the files."""
-    if os.geteuid() != 0:
+def lends() -> bool:
+    """Tell whether servers run as other users than this process: PostgreSQL refuses to run as root."""
+    return os.geteuid() == 0
+
+
+def account_of(data: Path) -> Account:
+    """Return the user of the server whose data folder that is."""
+    if not lends():
         return Account()
-    for uid in _SPARE_UIDS:
-        try:
-            pwd.getpwuid(uid)
-        except KeyError:
-            if _mapped(uid):
+    status = os.lstat(data)
+    return Account(status.st_uid, status.st_gid)
+
+
+def new_account(taken: Collection[int]) -> Account:
+    """Return the user for a new cluster. Root lends each a number that is nobody's, none of `taken` and
+    without a process: no other user, and no other cluster, can then open its files or its socket."""
+    if not lends():
+        return Account()
+    avoided = {*taken, *_users_of_processes(), *(entry.pw_uid for entry in pwd.getpwall())}
+    for spare in _SPARE_UIDS:
+        for _ in range(1000):
+            uid = spare[secrets.randbelow(len(spare))]
+            if uid not in avoided and _mapped(uid) and not _has_name(uid):
                 return Account(uid, uid)
     return initdb_account()
 
 
 def initdb_account() -> Account:
-    """Return the user for initdb, which (unlike the server) must have an entry in the user database."""
-    if os.geteuid() != 0:
+    """Return the user for initdb, which (unlike the server) must have an entry in the user database: one
+    that runs nothing at the moment, if there is one."""
+    if not lends():
         return Account()
-    for name in ("postgres", "nobody", "daemon"):
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return Account(entry.pw_uid, entry.pw_gid)
+    named = [entry for name in ("postgres", "nobody", "daemon") for entry in _named(name)]
     others = [e for e in pwd.getpwall() if e.pw_uid != 0]
-    if not others:
+    if not named and not others:
         raise ScratchError("PostgreSQL cannot run as root, and /etc/passwd names no other user")
-    return Account(others[0].pw_uid, others[0].pw_gid)
+    busy = _users_of_processes()
+    known = named or others
+    entry = next((e for e in known if e.pw_uid not in busy), known[0])
+    return Account(entry.pw_uid, entry.pw_gid)
+
+
+def _named(name: str) -> list[pwd.struct_passwd]:
+    try:
+        return [pwd.getpwnam(name)]
+    except KeyError:
+        return []
+
+
+def _has_name(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
+
+
+def _users_of_processes() -> set[int]:
+    """Return the users that run anything, as far as it is to be seen."""
+    found = set()
+    with suppress(OSError), os.scandir("/proc") as entries:
+        for entry in entries:
+            if entry.name.isdigit():
+                with suppress(OSError):
+                    found.add(entry.stat().st_uid)
+    return found
+
+
+def remove(folder: Path) -> None:
+    """Remove what is at a path, whatever a server's user has put there: no link is followed, nothing is
+    opened but folders, and no depth is too much. What cannot be removed stays."""
+    try:
+        top = os.open(folder, _FOLDER)
+    except OSError:
+        with suppress(OSError):
+            folder.unlink()
+        return
+    with suppress(OSError):
+        _empty(top)
+    os.close(top)
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _empty(top: int) -> None:
+    """Remove all in a folder. Folders in folders move to the top before their turn comes."""
+    moved, waiting = f".{secrets.token_hex(8)}.", _only_folders(top)
+    count = 0
+    while waiting:
+        name = waiting.pop()
+        inner = os.open(name, _FOLDER, dir_fd=top)
+        try:
+            for child in _only_folders(inner):
+                count += 1
+                os.rename(child, f"{moved}{count}", src_dir_fd=inner, dst_dir_fd=top)
+                waiting.append(f"{moved}{count}")
+        finally:
+            os.close(inner)
+        os.rmdir(name, dir_fd=top)
+
+
+def _only_folders(place: int) -> list[str]:
+    """Remove the files of a folder; return the names of the folders in it, which may now be entered."""
+    found = []
+    for name in os.listdir(place):
+        if stat.S_ISDIR(os.lstat(name, dir_fd=place).st_mode):
+            if not lends():  # root needs no permission
+                os.chmod(name, 0o700, dir_fd=place)
+            found.append(name)
+        else:
+            os.unlink(name, dir_fd=place)
+    return found
 
 
 def home() -> Path:
@@ -143,7 +251,9 @@ def _candidates() -> list[Path]:
 
 
 def _prepare(folder: Path) -> Path:
+    _refuse_strangers(folder)
     make_folder(folder)
+    _refuse_strangers(folder)
     for path in (folder, folder.parent):
         status = path.stat()
         sticky = status.st_mode & stat.S_ISVTX
@@ -156,6 +266,20 @@ def _prepare(folder: Path) -> Path:
     if not os.access(folder, os.W_OK):
         raise ScratchError(f"{folder} cannot be written")
     return folder.resolve()
+
+
+def _refuse_strangers(folder: Path) -> None:
+    """Raise `ScratchError` where a link of another user's leads to the folder, or one can put a link there:
+    a name in /tmp belongs to whoever was first."""
+    for path in (folder, *folder.parents):
+        try:
+            status = path.lstat()
+        except FileNotFoundError:
+            continue
+        if status.st_uid in (os.geteuid(), 0):
+            continue
+        if stat.S_ISLNK(status.st_mode) or path in (folder, folder.parent):
+            raise ScratchError(f"{path} belongs to another user")
 
 
 def _mapped(uid: int) -> bool:

@@ -1,7 +1,6 @@
 """List, clean and evict what scratch servers leave on disk."""
 
 import os
-import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,8 +8,8 @@ from pathlib import Path
 import msgspec
 
 from . import locks
-from .cluster import Cluster, Info
-from .home import home, server_account
+from .cluster import NOTE, Cluster, Info
+from .home import home, remove
 
 _KEPT_CLUSTERS = 8
 _KEPT_BUILDS = 4
@@ -71,8 +70,8 @@ def sweep(keep: Path) -> None:
             continue
         if position >= _KEPT_CLUSTERS:
             _stop(folder, remove=True)
-        elif locks.taken(folder / "server.lock"):
-            _stop(folder)
+        elif locks.taken(folder / "server.lock") or (folder / NOTE).exists():
+            _stop(folder)  # it runs for nobody, or something that ran there was killed
     for kind in ("blank", "install"):
         for folder in _by_use(keep.parents[1] / kind)[_KEPT_BUILDS:]:
             _remove_cached(folder)
@@ -134,7 +133,7 @@ def _stop(folder: Path, *, remove: bool = False) -> bool:
     if not lock:
         return False
     try:
-        cluster = Cluster(folder, server_account())
+        cluster = Cluster(folder)
         stopped = cluster.stop_unused()
         if stopped and remove:
             cluster.forget()
@@ -152,7 +151,7 @@ def _remove_cached(folder: Path) -> bool:
             if not lock:
                 return False
             held.append(lock)
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
         return True
     finally:
         for lock in held:

@@ -11,7 +11,6 @@ from ..model.errors import ScratchError
 from ..model.secret import Secret, mask
 from . import builds, janitor, ledger, sources
 from .cluster import cluster_for
-from .home import server_account
 from .server import Server
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def _leads_to_server(source: str) -> bool:
 @contextmanager
 def _open_own(source: Secret, key: str, say: Callable[[str], None]) -> Iterator[Server]:
     install = sources.find_install(source)
-    with builds.kept(install, server_account()):
+    with builds.kept(install):
         yield from _open_cluster(install, key, say)
 
 

@@ -137,11 +137,18 @@ class Folder:
         return self._texts[path]
 
     def raw(self, name: str | Path) -> bytes:
-        """Return the bytes of a file, by name or path. Raises `MigrationError` as `read` does."""
+        """Return the bytes of a file, by name or path. Raises `MigrationError` as `read` does, and for one
+        that is a link out of this folder: what it leads to is no migration, and would stand in the report."""
         path = self.at(name)
         if path not in self._raw:
+            if not path.resolve().is_relative_to(self._real):
+                raise MigrationError(f"{path}: a link out of {self.path}; put the file itself there")
             self._raw[path] = read(path)
         return self._raw[path]
+
+    @cached_property
+    def _real(self) -> Path:
+        return self.path.resolve()
 
     def near(self, *names: str) -> bool:
         """Return whether one of `names`, which may be patterns, lies here or up to four levels above."""

@@ -1,0 +1,316 @@
+"""What whoever reaches a scratch server can do there, and what he cannot."""
+
+import os
+import pwd
+import signal
+import socket
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.fix_children import Spawn
+from validate_schema.model.errors import ScratchError
+from validate_schema.scratch import clean_scratch, home, launcher, layers, list_scratch, open_server
+from validate_schema.scratch.home import remove
+
+pytestmark = pytest.mark.usefixtures("prepared_home")
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+with_landlock = pytest.mark.skipif(launcher.landlock_version() < 6, reason="this kernel has no Landlock 6")
+with_seccomp = pytest.mark.skipif(not launcher.has_seccomp(), reason="system calls cannot be filtered here")
+
+
+@contextmanager
+def superuser(key: str) -> Iterator["psycopg.Connection[Any]"]:
+    with (
+        open_server(key=key) as server,
+        server.database() as database,
+        database.connect(autocommit=True) as conn,
+    ):
+        conn.execute("create table said (line text)")
+        yield conn
+
+
+def run(conn: "psycopg.Connection[Any]", command: str) -> list[str]:
+    """Run a shell command as the server's user; return the lines that it wrote."""
+    conn.execute("truncate said")
+    with suppress(psycopg.errors.ExternalRoutineException):
+        quoted = f"{{ {command}; }} 2>&1; true".replace("'", "''")
+        conn.execute(
+            f"copy said from program '{quoted}' with (format csv, delimiter e'\\x01', quote e'\\x02')".encode()
+        )
+    return [line for (line,) in conn.execute("select line from said").fetchall()]
+
+
+def folder_of(key: str) -> Path:
+    return next(e.folder for e in list_scratch() if e.key == key)
+
+
+def user_of(key: str) -> int:
+    return (folder_of(key) / "data").lstat().st_uid
+
+
+def used_blank(scratch: Path) -> Path:
+    """Return the prepared cluster that was copied last."""
+    return max(scratch.glob("blank/*"), key=lambda folder: folder.stat().st_mtime_ns) / "data"
+
+
+def alive(pid: int) -> bool:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return text.rpartition(")")[2].split()[0] != "Z"
+
+
+@with_landlock
+def test_a_server_reads_no_file_that_is_not_its_own(key: str, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("canary")
+    for folder in (secret, *secret.parents):
+        if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | stat.S_IROTH | stat.S_IXOTH)
+    with superuser(key) as conn:
+        assert "canary" not in run(conn, f"cat {secret}")
+        assert (
+            run(conn, f"echo planted > {tmp_path}/planted; ls /tmp /home /root /proc /var; echo over")[-1]
+            == "over"
+        )
+        assert [x for x in run(conn, "ls -d /tmp/* /var/* /proc/*") if "*" not in x] == []
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            conn.execute(f"select pg_read_file('{secret}')".encode())
+    assert not (tmp_path / "planted").exists()
+
+
+def test_a_server_knows_nothing_of_the_callers_environment(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CANARY_TOKEN", "canary")
+    with superuser(key) as conn:
+        told = {line.partition("=")[0] for line in run(conn, "env")}
+        reached = run(conn, f"cat /proc/{os.getpid()}/environ | tr '\\0' '\\n' | grep -a CANARY")
+    known = {"PATH", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "PWD", "OLDPWD", "SHLVL", "_"}
+    assert {name for name in told if not name.startswith(("PG", "LC_"))} <= known
+    if os.geteuid() == 0 or launcher.landlock_version():
+        assert not [line for line in reached if "CANARY_TOKEN=" in line]
+
+
+@with_seccomp
+def test_a_server_reaches_no_network_and_no_socket_of_others(key: str, short: Path) -> None:
+    with socket.socket() as tcp, socket.socket(socket.AF_UNIX) as unix, superuser(key) as conn:
+        tcp.bind(("127.0.0.1", 0))
+        tcp.listen()
+        unix.bind(str(short / "s"))
+        (short / "s").chmod(0o777)
+        unix.listen()
+        attempts = [
+            f"import socket; socket.create_connection(('127.0.0.1', {tcp.getsockname()[1]}), 3)",
+            "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM)",
+            f"import socket; socket.socket(socket.AF_UNIX).connect('{short}/s')",
+        ]
+        for attempt in attempts:
+            said = run(conn, f"""/usr/bin/python3 -c "{attempt}; print(4711)" || echo refused""")
+            assert said[-1] == "refused", attempt
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder whose path is short enough for a socket, open to all."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="vs-t-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_a_server_gets_no_new_rights(key: str) -> None:
+    with superuser(key) as conn:
+        told = dict(line.split(":\t", 1) for line in _status(conn) if ":\t" in line)
+    assert told["NoNewPrivs"] == "1"
+    assert int(told["CapEff"], 16) == 0
+    if launcher.has_seccomp():
+        assert told["Seccomp"] == "2"
+
+
+def _status(conn: "psycopg.Connection[Any]") -> list[str]:
+    """Return the lines of /proc/PID/status of the backend, read from outside."""
+    return Path(f"/proc/{conn.info.backend_pid}/status").read_text().splitlines()
+
+
+def test_a_server_has_limits(key: str) -> None:
+    with superuser(key) as conn:
+        lines = Path(f"/proc/{conn.info.backend_pid}/limits").read_text().splitlines()
+    limits = {line[:26].strip(): line[26:].split()[0] for line in lines}
+    for name in ("Max file size", "Max cpu time", "Max address space"):
+        assert limits[name] != "unlimited", name
+    if os.geteuid() == 0:
+        assert limits["Max processes"] == str(launcher.PROCESSES)
+
+
+@with_landlock
+def test_a_server_signals_no_process_outside(key: str, spawn: Spawn) -> None:
+    child = spawn("tell(str(os.getpid()))\nwait()")
+    pid = child.line()
+    with superuser(key) as conn:
+        run(conn, f"kill -9 {pid}")
+        run(conn, f"kill -9 {(folder_of(key) / 'server.pid').read_text()}")
+    assert child.process.poll() is None
+
+
+@as_root
+def test_each_cluster_has_a_user_of_its_own(key: str) -> None:
+    with superuser(f"{key} 1") as one, superuser(f"{key} 2"):
+        users = [user_of(f"{key} {n}") for n in (1, 2)]
+        assert len({0, *users}) == 3
+        for uid in users:
+            with pytest.raises(KeyError):
+                pwd.getpwuid(uid)
+        assert Path(f"/proc/{one.info.backend_pid}").stat().st_uid == users[0]
+        other = folder_of(f"{key} 2") / "data"
+        assert "PG_VERSION" not in run(one, f"ls {other}")
+
+
+@as_root
+def test_what_a_server_put_in_place_of_its_files_is_not_followed(key: str, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    names = ("postgresql.auto.conf", "postgresql.conf", "PG_VERSION", "pg_hba.conf")
+    with superuser(key) as conn:
+        for name in names:
+            run(conn, f"rm -f {name}; ln -s {precious} {name}")
+    for _ in range(2):
+        with open_server(key=key) as server, server.connect() as conn:
+            conn.execute("select 1")
+    assert precious.read_text() == "precious"
+    assert precious.stat().st_uid == 0
+
+
+@pytest.mark.parametrize("name", ["postgresql.auto.conf", "postmaster.pid", "PG_VERSION", "pg_hba.conf"])
+def test_a_pipe_among_the_data_hangs_nobody(key: str, name: str) -> None:
+    with superuser(key) as conn:
+        run(conn, f"mkfifo {name}.new && mv -f {name}.new {name}")
+    with open_server(key=key) as server, server.connect() as conn:
+        conn.execute("select 1")
+
+
+def test_nothing_that_was_nested_too_deep_stays(tmp_path: Path) -> None:
+    place = os.open(tmp_path, os.O_RDONLY)
+    os.mkdir("top", dir_fd=place)
+    for _ in range(3000):
+        inner = os.open("top" if _ == 0 else "d", os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        os.mkdir("d", dir_fd=inner)
+        place = inner
+    os.close(place)
+    (tmp_path / "kept").write_text("kept")
+    (tmp_path / "top" / "link").symlink_to(tmp_path / "kept")
+    (tmp_path / "top" / "folder").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "top" / "pipe")
+    remove(tmp_path / "top")
+    assert [p.name for p in tmp_path.iterdir()] == ["kept"]
+
+
+def test_what_a_server_started_ends_with_it(key: str, short: Path) -> None:
+    with superuser(key) as conn:
+        said = run(
+            conn,
+            "setsid sh -c 'trap \"\" TERM INT HUP; sleep 600 & exec sleep 600' >/dev/null 2>&1 </dev/null & echo $!",
+        )
+        orphan = int(said[0])
+        assert alive(orphan)
+    assert not alive(orphan)
+    with open_server(key=key) as server, server.connect() as conn:
+        conn.execute("select 1")
+
+
+@as_root
+def test_what_outlived_a_killed_server_goes_with_the_next_run(key: str) -> None:
+    with superuser(key) as conn:
+        orphan = int(run(conn, "setsid sleep 600 >/dev/null 2>&1 </dev/null & echo $!")[0])
+        folder, socket_folder = folder_of(key), Path((folder_of(key) / "sockets").read_text())
+        os.kill(int((folder / "server.pid").read_text()), signal.SIGKILL)
+        with suppress(psycopg.Error):
+            conn.execute("select pg_sleep(60)")  # the server ends with the process beside it
+    assert alive(orphan) is False
+    with open_server(key=f"another {key}"):
+        pass
+    assert not alive(orphan)
+    assert not socket_folder.exists()
+    assert not (folder / "server.pid").exists()
+    with open_server(key=key) as server, server.connect() as conn:
+        conn.execute("select 1")
+
+
+def test_the_prepared_cluster_is_out_of_a_servers_reach(key: str, prepared_home: Path) -> None:
+    with superuser(key) as conn:
+        blank = used_blank(prepared_home)
+        run(conn, f"echo planted >> {blank}/postgresql.conf")
+    if os.geteuid() == 0 or launcher.landlock_version():
+        assert "planted" not in (blank / "postgresql.conf").read_text()
+
+
+@pytest.mark.parametrize("what", ["changed", "link", "pipe", "added", "gone"])
+def test_a_prepared_cluster_that_was_changed_is_made_anew(key: str, prepared_home: Path, what: str) -> None:
+    with open_server(key=key):
+        pass
+    data = used_blank(prepared_home)
+    victim = data / "pg_ident.conf"
+    text = victim.read_text()
+    victim.unlink()
+    if what == "changed":
+        victim.write_text(text + "# planted\n")
+    elif what == "link":
+        (data.parent / "elsewhere").write_text(text)
+        victim.symlink_to(data.parent / "elsewhere")
+    elif what == "pipe":
+        os.mkfifo(victim)
+    elif what == "added":
+        victim.write_text(text)
+        (data / "postgresql.auto.conf").unlink()
+        (data / "postgresql.auto.conf").write_text("session_preload_libraries = 'planted'\n")
+    lines: list[str] = []
+    with open_server(key=f"{key} 2", progress=lines.append) as server, server.connect() as conn:
+        conn.execute("select 1")
+    assert "the prepared PostgreSQL (embedded) was changed by somebody: it is made anew" in lines
+    assert victim.read_text() == text
+
+
+@as_root
+@pytest.mark.parametrize("kind", ["link", "folder"])
+def test_a_strangers_link_or_folder_in_tmp_is_not_used(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    public = tmp_path / "public"
+    public.mkdir()
+    public.chmod(0o1777)
+    nobody = pwd.getpwnam("nobody").pw_uid
+    taken = public / "validate-schema-0"
+    if kind == "link":
+        taken.symlink_to(elsewhere)
+    else:
+        taken.mkdir(mode=0o777)
+    os.chown(taken, nobody, -1, follow_symlinks=False)
+    with monkeypatch.context() as patch:
+        patch.setenv("VALIDATE_SCHEMA_SCRATCH", str(taken / "scratch"))
+        with pytest.raises(ScratchError, match="belongs to another user"):
+            home.home()
+    assert list(elsewhere.iterdir()) == []
+    assert list(taken.iterdir()) == []
+
+
+def test_cleaning_frees_what_hostile_data_holds(key: str) -> None:
+    with superuser(key) as conn:
+        run(conn, "mkdir -p a/b/c; chmod 0 a/b; ln -s / a/root; mkfifo a/p; chmod 0 base; chmod 700 base")
+    assert [line for line in clean_scratch() if line.startswith(key)]
+    assert not [e for e in list_scratch() if e.key == key]
+
+
+def test_layers_are_told_as_they_are() -> None:
+    told = {layer.text.partition(":")[0]: layer.holds for layer in layers()}
+    assert any(name.startswith("files") for name in told)
+    assert told["user"] is (os.geteuid() == 0)

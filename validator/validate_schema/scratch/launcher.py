@@ -1,0 +1,312 @@
+"""The process beside a scratch server: it shuts the server in, waits for it, and ends whatever it leaves.
+
+A program of its own, ``python -I -S launcher.py FOLDER``, that reads what to do, marshalled, from standard
+input: so nothing of the caller is forked, whatever threads he has. Every start of a server waits for it, so
+it imports little, and nothing of the package.
+"""
+
+import ctypes
+import errno
+import marshal
+import os
+import resource
+import struct
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TypedDict
+
+    class Spec(TypedDict):
+        """What to do: run `command` as `user`, unless None, in `environ`. `read` and `write` are what it may;
+        `stale` goes before, `note` gets the number of the process that waits, and `lock` is its own."""
+
+        command: list[str]
+        user: int | None
+        environ: dict[str, str]
+        read: list[str]
+        write: list[str]
+        stale: str
+        note: str
+        lock: int
+
+
+GIB = 1 << 30
+# For each process of the server. A file of PostgreSQL's has at most 1 GiB (its segment size).
+LIMITS = {
+    "RLIMIT_CORE": 0,
+    "RLIMIT_FSIZE": 2 * GIB,
+    "RLIMIT_AS": 8 * GIB,
+    "RLIMIT_CPU": 3600,
+}
+PROCESSES = 512  # of a user that is this server's alone
+
+_SIGINT, _SIGQUIT, _SIGKILL, _SIGPIPE, _SIGXFSZ = 2, 3, 9, 13, 25  # the same on Linux and macOS
+# prctl(2)
+_PDEATHSIG, _SECCOMP, _SUBREAPER, _NO_NEW_PRIVS = 1, 22, 36, 38
+# Landlock: https://docs.kernel.org/userspace-api/landlock.html; the numbers are the same everywhere.
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_EXECUTE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 2, 1 << 3
+_OF_FILES = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 14 | 1 << 15  # execute, write, read, truncate, ioctl
+_DEVICES_MADE = 1 << 6 | 1 << 11  # char and block devices
+_DEVICE_CONTROL = 1 << 15
+# How many rights on files each version of the interface knows.
+_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}
+_ALL_RIGHTS = 16
+_TCP = 3  # bind and connect
+_SCOPED = 3  # abstract sockets and signals to processes outside
+# What programs and their C library read; whatever of it is not there is left out.
+SYSTEM = (
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store",
+    "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/localtime",
+    "/etc/timezone", "/etc/locale.alias", "/etc/nsswitch.conf", "/etc/passwd", "/etc/group",
+    "/etc/ssl/openssl.cnf", "/dev/zero", "/dev/random", "/dev/urandom",
+)  # fmt: skip
+_WRITTEN = ("/dev/null",)
+
+# Linux system calls by machine: that of seccomp's check, then those that a database server never makes.
+_CALLS = {
+    "x86_64": (
+        0xC000003E, {"socket": 41, "connect": 42, "clone": 56, "clone3": 435},
+        (101, 155, 161, 165, 166, 167, 169, 175, 176, 246, 248, 249, 250, 272, 298, 304, 308, 310, 311, 312,
+         313, 321, 323, 424, 425, 428, 429, 430, 438),
+    ),
+    "aarch64": (
+        0xC00000B7, {"socket": 198, "connect": 203, "clone": 220, "clone3": 435},
+        (39, 40, 41, 51, 97, 104, 105, 106, 117, 142, 217, 218, 219, 224, 241, 265, 268, 270, 271, 272, 273,
+         280, 282, 424, 425, 428, 429, 430, 438),
+    ),
+}  # fmt: skip
+_NEW_NAMESPACES = 0x7E020000  # the CLONE_NEW* flags of clone(2)
+_ALLOW, _ERROR = 0x7FFF0000, 0x00050000  # SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO
+
+
+def landlock_version() -> int:
+    """Return the version of the kernel's Landlock interface, 0 where it has none."""
+    version: int = _libc().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint(1))
+    return max(0, version)
+
+
+def has_seccomp() -> bool:
+    """Tell whether system calls can be filtered here."""
+    if os.uname().machine not in _CALLS or sys.maxsize < 1 << 32:
+        return False
+    try:
+        with open("/proc/self/status") as status:
+            return any(line.startswith("Seccomp:") for line in status)
+    except OSError:
+        return False
+
+
+def forbid_new_rights() -> None:
+    """Give this process and all that it starts no more rights than it has: setuid programs give none."""
+    if sys.platform == "linux":
+        _prctl(_NO_NEW_PRIVS, 1)
+
+
+def restrict_files(read: list[str], write: list[str]) -> None:
+    """Leave this process and all that it starts only these files and folders, no TCP, no signals to others.
+
+    Where the kernel has no Landlock nothing happens. Raises OSError where it has and refuses.
+    """
+    version = landlock_version()
+    if not version:
+        return
+    rights = (1 << _RIGHTS.get(version, _ALL_RIGHTS)) - 1
+    attributes = struct.pack("QQQ", rights, _TCP if version >= 4 else 0, _SCOPED if version >= 6 else 0)
+    size = 8 if version < 4 else 16 if version < 6 else 24
+    ruleset = _checked(_libc().syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(size), ctypes.c_uint(0)))
+    reading = (_EXECUTE | _READ_FILE | _READ_DIR) & rights
+    writing = rights & ~_DEVICES_MADE & ~_DEVICE_CONTROL
+    for paths, allowed in (((*SYSTEM, *read), reading), ((*_WRITTEN, *write), writing)):
+        for path in paths:
+            _allow(ruleset, path, allowed)
+    _checked(_libc().syscall(_RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint(0)))
+    os.close(ruleset)
+
+
+def _allow(ruleset: int, path: str, rights: int) -> None:
+    try:
+        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return  # what is not there needs no rule
+    try:
+        if not _is_folder(place):
+            rights &= _OF_FILES
+        rule = struct.pack("=Qi", rights, place)
+        _checked(_libc().syscall(_ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(1), rule, ctypes.c_uint(0)))
+    finally:
+        os.close(place)
+
+
+def _is_folder(place: int) -> bool:
+    return os.fstat(place).st_mode & 0o170000 == 0o040000
+
+
+def restrict_calls() -> None:
+    """Refuse system calls that a database server never makes: network, other processes' memory, namespaces,
+    mounts, kernel modules, io_uring. Raises OSError where the kernel can filter and refuses."""
+    if not has_seccomp():
+        return
+    program = b"".join(_program(*_CALLS[os.uname().machine]))
+    buffer = ctypes.create_string_buffer(program, len(program))
+    filter_ = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
+    _prctl(_SECCOMP, 2, filter_)
+
+
+def _program(machine: int, calls: dict[str, int], never: tuple[int, ...]) -> list[bytes]:
+    """Return the filter in classic BPF (https://docs.kernel.org/userspace-api/seccomp_filter.html)."""
+
+    def step(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
+        return struct.pack("HBBI", code, yes, no, value)
+
+    load, equal, above, bits, end = 0x20, 0x15, 0x35, 0x45, 0x06
+    nr, machine_at, argument = 0, 4, 16
+    found = [
+        step(load, machine_at), step(equal, machine, 1, 0), step(end, _ERROR | errno.EPERM),
+        step(load, nr), step(above, 1 << 30, 0, 1), step(end, _ERROR | errno.EPERM),  # x32
+    ]  # fmt: skip
+    refused = {calls["connect"]: errno.EACCES, calls["clone3"]: errno.ENOSYS}
+    for number, error in {**dict.fromkeys(never, errno.EPERM), **refused}.items():
+        found += [step(equal, number, 0, 1), step(end, _ERROR | error)]
+    found += [
+        step(equal, calls["socket"], 0, 4), step(load, argument),
+        step(equal, 1, 1, 0), step(end, _ERROR | errno.EAFNOSUPPORT), step(end, _ALLOW),  # AF_UNIX
+        step(equal, calls["clone"], 0, 3), step(load, argument),
+        step(bits, _NEW_NAMESPACES, 0, 1), step(end, _ERROR | errno.EPERM),
+        step(end, _ALLOW),
+    ]  # fmt: skip
+    return found
+
+
+def _prctl(option: int, *arguments: "int | bytes") -> None:
+    filled = [a if isinstance(a, bytes) else ctypes.c_ulong(a) for a in (*arguments, 0, 0, 0, 0)[:4]]
+    _checked(_libc().prctl(option, *filled))
+
+
+def _checked(result: int) -> int:
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _limit(own_user: bool) -> None:
+    wanted = LIMITS | ({"RLIMIT_NPROC": PROCESSES} if own_user else {})
+    for name, most in wanted.items():
+        kind = getattr(resource, name, None)
+        if kind is None:
+            continue
+        hard = resource.getrlimit(kind)[1]
+        limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        try:
+            resource.setrlimit(kind, (limit, limit))
+        except (OSError, ValueError):
+            continue  # a system that does not know this limit
+
+
+def _become_server(spec: "Spec", parent: int) -> None:
+    """Shut this process in and run the server in its place. Never returns."""
+    user = spec["user"]
+    for number in (_SIGPIPE, _SIGXFSZ):  # Python ignores them
+        _libc().signal(number, ctypes.c_void_p(0))
+    os.umask(0o077)
+    _limit(own_user=user is not None)
+    if user is not None:
+        os.setgroups([])
+        os.setgid(user)
+        os.setuid(user)
+    if sys.platform == "linux":
+        _prctl(_PDEATHSIG, _SIGQUIT)
+        if os.getppid() != parent:
+            os._exit(1)
+    try:
+        os.unlink(spec["stale"])  # as the server's user: whatever it leads to is not ours
+    except FileNotFoundError:
+        pass
+    forbid_new_rights()
+    if sys.platform == "linux":
+        restrict_calls()
+        restrict_files(spec["read"], spec["write"])
+    os.execve(spec["command"][0], spec["command"], spec["environ"])
+
+
+def _children() -> list[int]:
+    found = []
+    for name in os.listdir("/proc") if sys.platform == "linux" else ():
+        try:
+            with open(f"/proc/{int(name)}/stat", "rb") as stat:
+                if int(stat.read().rpartition(b")")[2].split()[1]) == os.getpid():
+                    found.append(int(name))
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def _kill(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def _end_orphans() -> None:
+    """End what the server started and left: it has become this process's, wherever it was in the tree."""
+    while True:
+        try:
+            if os.waitpid(-1, os.WNOHANG)[0]:
+                continue
+        except ChildProcessError:
+            return
+        for pid in _children():
+            _kill(pid, _SIGKILL)
+        os.waitpid(-1, 0)
+
+
+def _pass_on(server: int) -> None:
+    """Tell the server what this process is told."""
+    import signal
+
+    def tell(number: int, _: object) -> None:
+        _kill(server, _SIGQUIT if number == signal.SIGQUIT else _SIGINT)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
+        signal.signal(number, tell)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def main() -> None:
+    """Start the server as a child of a process that is nobody's child, and stay until all of it has ended."""
+    spec: Spec = marshal.loads(sys.stdin.buffer.read())
+    if os.fork():
+        os._exit(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    if sys.platform == "linux":  # elsewhere the server itself has to hold the lock
+        _prctl(_SUBREAPER, 1)
+        os.set_inheritable(spec["lock"], False)
+    parent = os.getpid()
+    server = os.fork()
+    if not server:
+        try:
+            _become_server(spec, parent)
+        except BaseException as error:  # noqa: BLE001 - the log is all there is to tell it to
+            os.write(2, f"FATAL: the server cannot be shut in: {error}\n".encode())
+            os._exit(1)
+    _pass_on(server)
+    with open(spec["note"], "w") as file:
+        file.write(str(parent))
+    while os.waitpid(-1, 0)[0] != server:
+        pass
+    _end_orphans()
+    try:
+        os.unlink(spec["note"])
+    except FileNotFoundError:
+        pass
+
+
+if __name__ == "__main__":
+    main()

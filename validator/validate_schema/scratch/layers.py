@@ -1,0 +1,61 @@
+"""What keeps a scratch server from the rest of this machine, for those who want to know."""
+
+import sys
+from dataclasses import dataclass
+
+from . import home, launcher
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One thing that shuts a server in: whether it holds here, and what that means."""
+
+    holds: bool
+    text: str
+
+
+def layers() -> tuple[Layer, ...]:
+    """Return what shuts scratch servers in on this machine, the strongest first."""
+    return (_files(), _calls(), _user(), _environment(), _orphans())
+
+
+def _files() -> Layer:
+    version = launcher.landlock_version() if sys.platform == "linux" else 0
+    if not version:
+        return Layer(False, "files: this kernel has no Landlock, a server reads what its user may read")
+    beyond = " and signals" if version >= 6 else ""
+    network = ", TCP" if version >= 4 else ""
+    return Layer(
+        True, f"files{network}{beyond}: a server sees its own data and the system's programs (Landlock)"
+    )
+
+
+def _calls() -> Layer:
+    if sys.platform == "linux" and launcher.has_seccomp():
+        return Layer(True, "network and other processes: a server cannot ask for them (seccomp)")
+    return Layer(False, "network and other processes: no filter for system calls here (seccomp)")
+
+
+def _user() -> Layer:
+    if not home.lends():
+        return Layer(False, "user: servers run as you; as root each cluster gets a user of its own")
+    if home.new_account(()).is_lent:
+        return Layer(True, "user: each cluster has one of its own, which is nobody's")
+    return Layer(False, "user: this user namespace has none to spare, clusters share one")
+
+
+def _environment() -> Layer:
+    if home.lends() or (sys.platform == "linux" and launcher.landlock_version()):
+        return Layer(True, "environment: a server has none of yours, and cannot read that of your processes")
+    return Layer(
+        False,
+        "environment: a server has none of yours, but could read that of your processes: keep secrets out",
+    )
+
+
+def _orphans() -> Layer:
+    if sys.platform == "linux":
+        return Layer(
+            True, "processes: whatever a server started ends with it, within limits on memory and files"
+        )
+    return Layer(False, "processes: only Linux can tell which ones a server left behind")
