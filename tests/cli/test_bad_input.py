@@ -252,7 +252,9 @@ def test_a_server_that_goes_away_in_mid_run_is_one_line(terminal: Terminal, shop
     assert not (terminal.folder / "out.md").exists()
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
+)
 def test_an_interrupted_run_leaves_nothing_behind(
     terminal: Terminal, shop: Database, number: signal.Signals, status: int
 ) -> None:

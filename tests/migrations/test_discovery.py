@@ -27,6 +27,24 @@ def lines(*parts: str) -> str:
     return "\n".join(parts) + "\n"
 
 
+@pytest.mark.parametrize("layout", ["{}.sql", "{}/migration.sql", "V{}__x.sql"])
+def test_a_link_out_of_the_folder_is_no_migration(tmp_path: Path, layout: str) -> None:
+    (tmp_path / "secret").write_text("create table secret ();")
+    folder = lay(tmp_path / "migrations", {layout.format("1"): "create table a ();"})
+    link = folder / layout.format("2")
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(tmp_path / "secret")
+    with pytest.raises(MigrationError) as error:
+        discover(folder)
+    assert str(error.value) == f"{link}: a link out of {folder}; put the file itself there"
+
+
+def test_a_link_within_the_folder_is_a_migration(tmp_path: Path) -> None:
+    folder = lay(tmp_path, {"1_a.sql": "create table a ();"})
+    (folder / "2_b.sql").symlink_to("1_a.sql")
+    assert [f.sql for f in discover(folder).files] == ["create table a ();"] * 2
+
+
 LAYOUTS: dict[str, tuple[dict[str, str], tuple[str, list[tuple[str, str, str, str]]]]] = {
     "prisma": (
         {
