@@ -7,12 +7,16 @@ be told apart.
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import pytest
+
+from tests.fix_server import DEFAULT, Opener
 from validate_schema.catalog.reader import read_catalog
 from validate_schema.model.catalog import Catalog
 from validate_schema.scratch import Database, Server
+from validate_schema.scratch.ledger import drop_stray_roles, role_names
 
 
 class Feature(NamedTuple):
@@ -415,6 +419,31 @@ ROLES = (
 ONCE = "create access method dump_heap type table handler heap_tableam_handler"
 
 
+def known(server: str) -> list[Feature]:
+    """Return what a server can have; that the newest has all of contrib is certain."""
+    major = int(server.split("-", maxsplit=1)[0])
+    return [f for f in FEATURES if f.since <= major and (server == DEFAULT or not f.said)]
+
+
+@pytest.fixture(scope="module")
+def prepared(server_of: Opener) -> Iterator[Opener]:
+    """Servers with the roles that the features name."""
+    opened: dict[str, frozenset[str]] = {}
+
+    def get(name: str) -> Server:
+        server = server_of(name)
+        if name not in opened:
+            with server.connect(autocommit=True) as admin:
+                opened[name] = role_names(admin)
+                admin.execute(ROLES)
+        return server
+
+    yield get
+    for name, before in opened.items():
+        with server_of(name).connect(autocommit=True) as admin:
+            drop_stray_roles(admin, keep=before)
+
+
 # What has an access method: the tables that hold rows, and materialized views.
 _STORED = re.compile(r"CREATE (UNLOGGED )?TABLE (?!.*PARTITION BY)|CREATE MATERIALIZED VIEW", re.DOTALL)
 
@@ -436,10 +465,11 @@ def release(database: Database) -> None:
                 connection.execute(what.encode())
 
 
-def dump(server: Server, database: Database, *options: str) -> str:
+def dump(server: Server, database: Database, *options: str, rows: bool = False) -> str:
     """Return pg_dump's text, without what differs from run to run."""
     assert server.bin_dir is not None
-    command = [str(server.bin_dir / "pg_dump"), "--schema-only", *options, "--dbname", database.conninfo]
+    much = () if rows else ("--schema-only",)
+    command = [str(server.bin_dir / "pg_dump"), *much, *options, "--dbname", database.conninfo]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return "\n".join(
         line for line in text.splitlines() if not line.startswith(("\\restrict", "\\unrestrict"))

@@ -3,53 +3,27 @@
 docs/diff.md lists what is left out, and why.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fix_dumps import COMMENTS, FEATURES, ROLES, UNNAMED, Feature, build, dump, entries, release
+from tests.fix_dumps import COMMENTS, UNNAMED, Feature, build, dump, entries, known, release
 from tests.fix_profiles import in_batches
 from tests.fix_server import DEFAULT, Opener, server_versions
 from validate_schema.catalog.snapshot import dump_snapshot, load_snapshot
 from validate_schema.contract.diff.catalogs import compare
 from validate_schema.model.difference import Change
 from validate_schema.scratch import Server
-from validate_schema.scratch.ledger import drop_stray_roles, role_names
 
 Ways = Mapping[Feature, int]
 
 
-def _known(server: str) -> list[Feature]:
-    """Return what a server can have; that the newest has all of contrib is certain."""
-    major = int(server.split("-", maxsplit=1)[0])
-    return [f for f in FEATURES if f.since <= major and (server == DEFAULT or not f.said)]
-
-
-KNOWN = _known(DEFAULT)
+KNOWN = known(DEFAULT)
 MOST = max(len(feature.ways) for feature in KNOWN)
 EVERY = (*KNOWN, *UNNAMED)
-
-
-@pytest.fixture(scope="module")
-def prepared(server_of: Opener) -> Iterator[Opener]:
-    """Servers with the roles that the features name."""
-    opened: dict[str, frozenset[str]] = {}
-
-    def get(name: str) -> Server:
-        server = server_of(name)
-        if name not in opened:
-            with server.connect(autocommit=True) as admin:
-                opened[name] = role_names(admin)
-                admin.execute(ROLES)
-        return server
-
-    yield get
-    for name, before in opened.items():
-        with server_of(name).connect(autocommit=True) as admin:
-            drop_stray_roles(admin, keep=before)
 
 
 class Made:
@@ -97,10 +71,10 @@ def test_every_kind_is_told_where_pg_dump_prints_another(prepared: Opener, first
 
 @pytest.mark.parametrize("name", [name for name in server_versions() if name != DEFAULT])
 def test_older_servers(prepared: Opener, name: str) -> None:
-    known = _known(name)
-    one, other = (Made(prepared(name), {f: way % len(f.ways) for f in known}) for way in (0, 1))
+    there = known(name)
+    one, other = (Made(prepared(name), {f: way % len(f.ways) for f in there}) for way in (0, 1))
 
-    require_alike(one, other, dict.fromkeys(known, 0))
+    require_alike(one, other, dict.fromkeys(there, 0))
 
 
 @pytest.mark.parametrize("feature", UNNAMED, ids=lambda f: f.name)

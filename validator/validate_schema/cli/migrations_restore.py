@@ -44,8 +44,10 @@ def command(
     """
     from ..catalog.connect import connect, parse_url
     from ..migrations.apply import hold_lock
+    from ..model.wording import listed
     from ..run.migrating import save
-    from ..scratch.restore import require_backup, restore
+    from ..scratch.archive import require_backup
+    from ..scratch.restore import check, kept_slots, restore
     from .request import database_of
 
     require_backup(file)
@@ -53,14 +55,22 @@ def command(
     destination = parse_url(url)
     with connect(url) as connection:
         name = connection.info.dbname
+        archive = check(connection, file)
         if not (yes or _agreed(f"Replace all that {name} at {destination.shown} holds by {file}?")):
             click.echo("nothing was changed", err=True)
             return 1
         hold_lock(connection, say=click.echo)
         saved = save(connection, url, backup or file.parent, keep, say=click.echo, spare=(file,))
         click.echo(f"writing to {destination.shown}: restoring {file}")
-        restore(destination, connection.info.server_version, file, lock_timeout_ms=lock_timeout)
+        slots = kept_slots(connection)
+        restore(destination, connection.info.server_version, file, archive, lock_timeout_ms=lock_timeout)
     click.echo(f"restored {name} from {file}; what was there before: {saved}")
+    if slots:
+        click.echo(f"replication slots stay at the publisher, drop those that nobody uses: {listed(slots)}")
+    if archive.subscriptions:
+        click.echo(
+            f"subscriptions are off until ALTER SUBSCRIPTION … ENABLE: {listed(archive.subscriptions)}"
+        )
     click.echo("run ANALYZE when it is convenient: planner statistics are not part of a backup")
     return 0
 

@@ -1,5 +1,6 @@
 """Make a backup; keep the newest ones."""
 
+import errno
 import os
 import re
 import subprocess
@@ -14,12 +15,14 @@ from ..catalog.connect import Destination
 from ..config import MigrationsConfig
 from ..model.errors import RunnerError, UsageError
 from ..model.history import LastBackup
-from . import programs
+from . import locks, programs
 
 if TYPE_CHECKING:
     import psycopg
 
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
 _STAMP = "%Y%m%dT%H%M%SZ"
+_HINT = "; a backup holds all rows: take it as a superuser or a role with BYPASSRLS"
 
 
 def back_up(
@@ -43,23 +46,20 @@ def back_up(
         folder.mkdir(parents=True, exist_ok=True)
         if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
             raise UsageError(f"{folder}: not a folder that can be written to")
+        _remove_left(folder, database)
         part = folder / f".{_stem(database)}_{os.getpid()}.partial"
-        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        lock = _open(part)
     except OSError as error:
         why = "not a folder" if folder.exists() and not folder.is_dir() else error.strerror or error
         raise UsageError(f"{folder}: {why}") from None
     try:
-        try:
-            os.fchmod(fd, 0o600)
-            _dump(bin_dir, destination, fd)
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        _dump(bin_dir, destination, lock.fd)
+        os.fsync(lock.fd)
         _require_readable(bin_dir, part)
         path = _publish(part, folder, database, now)
     finally:
-        with suppress(FileNotFoundError):
-            part.unlink()
+        part.unlink(missing_ok=True)
+        lock.release()
     for old in _backups(folder, database)[keep:]:
         if old != path and not any(_same(old, kept) for kept in spare):
             old.unlink(missing_ok=True)
@@ -85,7 +85,8 @@ def _dump(bin_dir: Path, destination: Destination, fd: int) -> None:
     said = subprocess.run(command, stdout=fd, stderr=subprocess.PIPE, env=environ, check=False)
     if said.returncode != 0:
         why = programs.reason(said.stderr.decode(errors="replace"), destination)
-        raise RunnerError(f"no backup of {destination.shown} could be made, nothing was changed: {why}")
+        hint = _HINT if "row-level security" in why else ""
+        raise RunnerError(f"no backup of {destination.shown} could be made, nothing was changed: {why}{hint}")
 
 
 def _require_readable(bin_dir: Path, path: Path) -> None:
@@ -94,6 +95,31 @@ def _require_readable(bin_dir: Path, path: Path) -> None:
     if said.returncode != 0:
         why = programs.reason(said.stderr.decode(errors="replace"))
         raise RunnerError(f"the backup that was just written cannot be read: {why}")
+
+
+def _open(part: Path) -> locks.Lock:
+    """Return `part`, new, open and locked; not locked where the file system knows no locks."""
+    try:
+        lock = locks.acquire(part)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        return locks.Lock(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+    assert lock is not None  # it waited
+    return lock
+
+
+def _remove_left(folder: Path, database: str) -> None:
+    """Remove what backups of `database` left that were killed: whoever still writes to one has it locked."""
+    pattern = re.compile(rf"\.{re.escape(_stem(database))}_\d+\.partial")
+    for path in folder.iterdir():
+        if not pattern.fullmatch(path.name) or path.is_symlink() or not path.is_file():
+            continue
+        with suppress(OSError):
+            lock = locks.acquire(path, wait=False)
+            if lock is not None:
+                path.unlink(missing_ok=True)
+                lock.release()
 
 
 def _publish(part: Path, folder: Path, database: str, now: datetime) -> Path:

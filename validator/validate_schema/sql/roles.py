@@ -1,5 +1,6 @@
-"""CREATE ROLE taken apart: what makes the same of a role that is there already."""
+"""Roles in statements: CREATE ROLE taken apart, and the roles that any statement names."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from .ident import quote_ident
@@ -40,3 +41,24 @@ def _grant(role: str, option: Any) -> str:
     if option.defname == "addroleto":
         return f"grant {others} to {name}"
     return f"grant {name} to {others}" + (" with admin option" if option.defname == "adminmembers" else "")
+
+
+def named_roles(statement: str) -> frozenset[str]:
+    """Return the roles that one statement names: as owners, in GRANT and REVOKE, in policies and the like.
+
+    PUBLIC and CURRENT_USER are no names. Raises `Unreadable`.
+    """
+    return frozenset(name for raw in parse_messages(statement) for name in _named(raw))
+
+
+def _named(message: Any) -> Iterator[str]:
+    if message.DESCRIPTOR.name == "RoleSpec":
+        yield from filter(None, [message.rolename])
+        return
+    if message.DESCRIPTOR.name == "VariableSetStmt" and message.name == "session_authorization":
+        yield from (argument.a_const.sval.sval for argument in message.args)
+        return
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for each in value if field.is_repeated else (value,):
+                yield from _named(each)
