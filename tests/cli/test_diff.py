@@ -359,3 +359,43 @@ def test_colour_is_for_those_who_want_it(terminal: Terminal) -> None:
     terminal.write("two.sql", "create table b ();")
     assert "\x1b[32m  + table only in B" in terminal.run("diff", "one.sql", "two.sql", "--color").out
     assert "\x1b" not in terminal.run("diff", "one.sql", "two.sql").out
+
+
+_HOUSE = """
+create schema {s}; set search_path = {s};
+create type mood as enum ('low'); create domain code as text check (value <> '');
+create table org (id int primary key, m mood default 'low', c code);
+create table task (id serial primary key, org_id int references org, n int, check (n > 0));
+create index on task (lower(n::text)) where n > 1;
+create function f(o org) returns int language sql set search_path = {s}, pg_temp as 'select count(*) from {s}.task';
+create view v as select t.id, o.m from task t join org o on o.id = t.org_id where o.m = 'low';
+create trigger g before insert on task for each row when (new.n > 0) execute function suppress_redundant_updates_trigger();
+create policy p on task using (org_id in (select id from org)); alter table task enable row level security;
+comment on table task is 'work'; comment on column org.m is 'mood'; comment on schema {s} is 'one tenant';
+grant usage on schema {s} to public; alter default privileges in schema {s} grant select on tables to public;
+"""
+
+
+def test_one_schema_beside_another(terminal: Terminal, server: Server) -> None:
+    with fresh(server) as database, database.connect(autocommit=True) as connection:
+        for schema in ("tenant_1", '"Ten ant"', "tenant_2"):
+            connection.execute(_HOUSE.replace("{s}", schema).encode())
+        connection.execute(
+            "create extension citext; create cast (bigint as uuid) with inout; create table public.x ()"
+        )
+        connection.execute("alter table tenant_2.task drop constraint task_org_id_fkey,"
+                           " add constraint task_org_id_fkey foreign key (org_id) references tenant_1.org")  # fmt: skip
+
+        def sides(a: str, b: str) -> tuple[int, list[str]]:
+            ran = terminal.run("diff", f"{database.conninfo}{a}", f"{database.conninfo}{b}", "--comments")
+            return ran.status, [
+                line.strip() for line in ran.out.splitlines() if line.lstrip()[:2] in ("~ ", "+ ", "- ", "! ")
+            ]
+
+        _, named, *found = sides("#schema=tenant_1", "#schema=tenant_2")[1]
+        assert sides("#schema=tenant_1", "#schema=Ten ant")[0] == 0
+        assert sides("#schema=Ten ant", "#schema=tenant_1")[0] == 0
+        assert re.fullmatch(r"\+ B: database .*#schema=tenant_2 .*", named)
+        assert found == ['~ foreign key task_org_id_fkey references: "org" (id) → "tenant_1"."org" (id)']
+        assert sides("#schema=nowhere", "#schema=tenant_1")[0] == 2
+        assert terminal.run("diff", "contract:x.prisma#schema=a", database.conninfo).status == 2

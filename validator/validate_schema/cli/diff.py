@@ -49,7 +49,8 @@ def command(
       migrations               prisma/migrations, x.sql  or migrations:…
       a declaration            schema.prisma, models:…   or contract:…
 
-    Migrations are run on a scratch server. Nothing is written to a database.
+    #schema=NAME behind any but a declaration means one schema of it. Migrations are run on a scratch
+    server. Nothing is written to a database.
 
     Ends with 0 when there is no difference, 1 when there is one, 2 for what cannot be used, 3 when a database
     could not be read or migrations could not be replayed.

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from ..contract.diff.catalogs import compare, count_objects
 from ..contract.diff.contracts import Declared, compare_contracts, count_compared, undeclared_tables
+from ..contract.diff.homes import only_schema
 from ..contract.observed import observed_contract
 from ..migrations.run.drift import certain_changes
 from ..model.catalog import Catalog
@@ -19,6 +20,7 @@ _NOT_DECLARED = (
     "a contract does not speak of how views are defined and whether row-level security is on, nor of checks,"
     " triggers, rules, functions, sequences and extensions unless it lists them: they were not compared"
 )
+_ONE_SCHEMA = "one schema of each side was compared: not what stands in another, or in none"
 _NOT_REPLAYED = (
     "the migrations ran on a scratch server: owners, storage options, most privileges, tables that record"
     " migrations, and what the other side alone has of extensions, publications, event triggers, partitions"
@@ -68,6 +70,9 @@ def differ(
 def _of_catalogs(before: Side, old: Catalog, after: Side, new: Catalog, comments: bool) -> Difference:
     changes: tuple[Change, ...]
     notes = []
+    if before.schema or after.schema:
+        old, new = _of_one_schema(before, old, after, new)
+        notes.append(_ONE_SCHEMA)
     if before.replayed == after.replayed:
         changes = compare(old, new, with_comments=comments)
     elif before.replayed:
@@ -89,6 +94,15 @@ def _of_catalogs(before: Side, old: Catalog, after: Side, new: Catalog, comments
         objects=max(count_objects(old), count_objects(new)),
         notes=tuple(notes),
         default_schema=there,
+    )
+
+
+def _of_one_schema(before: Side, old: Catalog, after: Side, new: Catalog) -> tuple[Catalog, Catalog]:
+    """Return one schema of each side under one name: B's. That of a side which names none is its own."""
+    home = after.schema or new.server.default_schema
+    return (
+        only_schema(old, before.schema or old.server.default_schema, home),
+        only_schema(new, home, home),
     )
 
 

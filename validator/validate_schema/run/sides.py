@@ -1,5 +1,6 @@
 """The two sides of a comparison: which form each has, and what is in it."""
 
+import dataclasses
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,34 +21,49 @@ from .source import Source, open_source
 PREFIXES = ("url", "snapshot", "migrations", "contract")
 _OWN = re.compile(r"(models|django):")  # forms of contract that have a prefix of their own
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]*://")
+_SCHEMA = "#schema="
 _SETTINGS = re.compile(r"\s*[a-z_]+\s*=")
 
 
 class Named(NamedTuple):
-    """What was given on the command line: the kind of thing, and what it is called."""
+    """What was given on the command line: the kind of thing, what it is called, and the one schema of it
+    that is meant ("": all of it)."""
 
     kind: str
     entry: Secret
+    schema: str = ""
 
 
 @dataclass(frozen=True)
 class Side:
-    """One side: a catalog, or what was declared. `replayed`: the catalog is a scratch server's."""
+    """One side: a catalog, or what was declared. `replayed`: the catalog is a scratch server's. `schema` is
+    the only one that is meant, "" where all are."""
 
     compared: Compared
     catalog: Catalog | None = None
     contract: Contract = Contract()
     replayed: bool = False
     notes: tuple[str, ...] = ()
+    schema: str = ""
 
 
 def recognise(given: str | Secret, tool: str | None = None) -> Named:
     """Return what was `given`: by its prefix, else a URL by its scheme, a file by its suffix, a folder by
-    what is in it.
+    what is in it. It may end in ``#schema=…``.
 
     Raises `UsageError` where it is nothing, or could be two things: then it names the prefix to use.
     """
-    entry = reveal(given)
+    entry, mark, schema = reveal(given).rpartition(_SCHEMA)
+    if not mark:
+        return _recognise(schema, tool)
+    named = _recognise(entry, tool)
+    if not schema or named.kind == "contract":
+        why = "a declaration has no schema of its own" if schema else "the schema's name is missing"
+        raise UsageError(f"{_SCHEMA}{schema}: {why}")
+    return named._replace(schema=schema)
+
+
+def _recognise(entry: str, tool: str | None) -> Named:
     prefix, colon, rest = entry.partition(":")
     if colon and prefix in PREFIXES and not rest.startswith("//"):
         if not rest.strip():
@@ -109,6 +125,25 @@ def open_side(
         with progress.step(f"reading {shown(named.entry)}"):
             contract = read_source(named.entry, Path(), context)
         return Side(Compared(kind="contract", name=shown(named.entry)), contract=contract)
+    return _of_schema(_open_catalog(named, context, progress, tool, timeout_ms), named.schema)
+
+
+def _of_schema(side: Side, schema: str) -> Side:
+    """Mark the one schema of a side that is meant."""
+    if not schema or side.catalog is None:
+        return side
+    known = [s.name for s in side.catalog.schemas]
+    if schema not in known:
+        raise UsageError(
+            f"{side.compared.name}: there is no schema {schema}; it has {', '.join(known) or 'none'}"
+        )
+    named = replace(side.compared, name=f"{side.compared.name}{_SCHEMA}{schema}")
+    return dataclasses.replace(side, compared=named, schema=schema)
+
+
+def _open_catalog(
+    named: Named, context: SourceContext, progress: Progress, tool: str | None, timeout_ms: int
+) -> Side:
     source = Source(scratch=context.scratch, statement_timeout_ms=timeout_ms, tool=tool)
     if named.kind == "url":
         return side_of(replace(source, database_url=named.entry), progress)
