@@ -1,5 +1,7 @@
 """A live schema is copied and proven on the copy; the source is only ever read."""
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -12,7 +14,7 @@ from validate_schema.catalog.connect import connect, parse_url
 from validate_schema.evidence.isolation import live_counts, prove
 from validate_schema.model.errors import ScratchError
 from validate_schema.model.isolation import Outcome, Probe
-from validate_schema.scratch import Database, Server
+from validate_schema.scratch import Database, Server, launcher
 from validate_schema.scratch.copy import copy_schema
 
 A, B = "00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000b"
@@ -83,6 +85,51 @@ def test_roles_of_the_copy_are_the_sources_and_go_with_it(
 
     assert (made, member) == ([("app_user", False, True), ("team", True, False)], (True,))
     assert after == before
+
+
+@pytest.mark.skipif(not launcher.has_seccomp(), reason="system calls cannot be filtered here")
+def test_the_owners_code_starts_no_program_on_the_copy(
+    conn: psycopg.Connection[Any], database: Database, other_server: Server
+) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        Path(folder).chmod(0o777)
+        program = f"copy (select 1) to program ''touch {folder}/started''"
+        execute(
+            conn,
+            ORGANIZATION,
+            HEALTHY,
+            f"""
+            create function tried() returns boolean language plpgsql as $$
+            begin
+                begin execute '{program}'; exception when others then null; end;
+                return true;
+            end $$;
+            create function "check"(uuid) returns boolean language plpgsql immutable as $$
+            begin perform public.tried(); return true; end $$;
+            alter table organization add check (public."check"(id));
+            create function fired() returns trigger language plpgsql as $$
+            begin perform public.tried(); return new; end $$;
+            create trigger fired before insert or update on note for each row execute function fired();
+            """,
+        )
+        facts = facts_of(conn)
+        with copy_schema(other_server, parse_url(database.conninfo), facts.catalog) as (copy, _):
+            assert prove(copy, facts).attempted
+        assert list(Path(folder).iterdir()) == []
+
+
+def test_no_role_of_the_copy_may_touch_the_servers_machine(
+    conn: psycopg.Connection[Any], database: Database, other_server: Server
+) -> None:
+    of_machine = ("pg_execute_server_program", "pg_read_server_files", "pg_write_server_files")
+    execute(conn, ORGANIZATION, HEALTHY, "; ".join(f"grant {role} to app_user" for role in of_machine))
+    facts = facts_of(conn)
+    copied = copy_schema(other_server, parse_url(database.conninfo), facts.catalog)
+    with copied as (copy, notes), copy.connect() as inside:
+        for role in of_machine:
+            held = inside.execute("select pg_has_role('app_user', %s, 'member')", [role]).fetchone()
+            assert held == (False,)
+            assert f"app_user is no member of {role} on the copy: that is about the server's machine" in notes
 
 
 def test_a_source_that_cannot_be_dumped_is_told_without_its_password(

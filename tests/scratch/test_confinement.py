@@ -15,7 +15,7 @@ import pytest
 
 from tests.fix_children import Spawn
 from validate_schema.model.errors import ScratchError
-from validate_schema.scratch import clean_scratch, home, launcher, layers, list_scratch, open_server
+from validate_schema.scratch import clean_scratch, cluster, home, launcher, layers, list_scratch, open_server
 from validate_schema.scratch.home import remove
 
 pytestmark = pytest.mark.usefixtures("prepared_home")
@@ -23,6 +23,12 @@ pytestmark = pytest.mark.usefixtures("prepared_home")
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 with_landlock = pytest.mark.skipif(launcher.landlock_version() < 6, reason="this kernel has no Landlock 6")
 with_seccomp = pytest.mark.skipif(not launcher.has_seccomp(), reason="system calls cannot be filtered here")
+
+
+@pytest.fixture(autouse=True)
+def programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers may start programs here: what holds beside that is asked by programs."""
+    monkeypatch.setattr(cluster, "_PROGRAMS", True)
 
 
 @contextmanager
@@ -66,6 +72,45 @@ def alive(pid: int) -> bool:
     except OSError:
         return False
     return text.rpartition(")")[2].split()[0] != "Z"
+
+
+@with_seccomp
+def test_a_server_starts_no_program(key: str, short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "_PROGRAMS", False)
+    short.chmod(0o777)
+    with superuser(key) as conn:
+        for command in ("copy said from program", "copy (select 1) to program"):
+            with pytest.raises(psycopg.Error, match="could not execute command"):
+                conn.execute(f"{command} 'touch {short}/started'".encode())
+        assert conn.execute("select count(*) from said").fetchone() == (0,)
+    assert list(short.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "alter role postgres nologin",
+        "alter database postgres allow_connections false",
+        "alter database postgres rename to gone",
+    ],
+)
+def test_a_server_that_lets_nobody_in_is_made_anew(key: str, harm: str) -> None:
+    with superuser(key) as conn:
+        if "rename" in harm or "allow" in harm:
+            conn.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'postgres'")
+        conn.execute(harm.encode())
+    lines: list[str] = []
+    with open_server(key=key, progress=lines.append) as server, server.database() as database:
+        database.connect().close()
+    assert "the scratch PostgreSQL lets nobody in any more: it is made anew" in lines
+
+
+def test_what_was_left_in_template1_is_in_no_new_database(key: str) -> None:
+    with open_server(key=key) as server:
+        with server.connect(dbname="template1", autocommit=True) as conn:
+            conn.execute("create table planted ()")
+        with server.database() as database, database.connect() as conn:
+            assert conn.execute("select to_regclass('planted')").fetchone() == (None,)
 
 
 @with_landlock

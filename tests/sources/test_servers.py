@@ -20,7 +20,9 @@ from validate_schema.model.errors import ConfigError, ConnectError, MigrationErr
 from validate_schema.model.progress import Progress
 from validate_schema.run.examine import understand
 from validate_schema.scratch import Database, Server
+from validate_schema.sources import read_source
 from validate_schema.sources.build import build_contract
+from validate_schema.sources.context import SourceContext
 
 SQL = """\
 create type mood as enum ('sad', 'ok');
@@ -364,3 +366,15 @@ def test_a_database_that_django_migrated_satisfies_its_models(other: Database, t
         "COL001 Column auth_user.last_name does not exist",
         "IDX006 django_session has no index that starts with (expire_date)",
     ]
+
+
+def test_two_contracts_do_not_meet_on_one_server(tmp_path: Path) -> None:
+    (tmp_path / "a.sql").write_text("create role left_behind; create table a (id int);")
+    (tmp_path / "b.sql").write_text(
+        "do $$ begin if exists (select from pg_roles where rolname = 'left_behind')"
+        " then raise 'they meet'; end if; end $$; create table b (id int);"
+    )
+    with SourceContext() as context:
+        for name in ("a", "b"):
+            read = read_source(f"{name}.sql", tmp_path, context)
+            assert [t.name for t in read.tables] == [name]

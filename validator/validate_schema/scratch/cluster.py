@@ -21,6 +21,7 @@ from .sources import Install, one_line, version_text
 
 _START_LIMIT = 60.0  # seconds
 _STOP_LIMIT = 30.0
+_PROGRAMS = False  # may a server start any?
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _SETTINGS = {
     "listen_addresses": "",
@@ -118,7 +119,16 @@ class Cluster:
             if not self.running:
                 say(f"starting PostgreSQL ({install.name})")
                 self._start(builds.within_reach(install, say), key, say)
-            ready(alone is not None)
+            try:
+                ready(alone is not None)
+            except ScratchError:
+                if alone is None:
+                    raise
+                say("the scratch PostgreSQL lets nobody in any more: it is made anew")
+                self._stop()
+                self._discard()
+                self._start(builds.within_reach(install, say), key, say)
+                ready(True)
 
     def leave(self) -> None:
         """Stop being a user; the last one stops the server. Nothing happens to who never joined."""
@@ -232,6 +242,7 @@ class Cluster:
         with locks.hold(self.server_lock) as lock, open(self.folder / "log", "w", opener=_private) as log:
             described = {
                 "command": command,
+                "programs": _PROGRAMS,
                 "user": account.uid,
                 "environ": builds.child_environment() | {"TMPDIR": str(sockets)},
                 "read": [*builds.library_folders(install), *own],

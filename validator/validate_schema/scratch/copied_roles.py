@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     Connection = psycopg.Connection[Any]
 
 _ASIDE = "validate_schema_aside_"
+# What reads and writes files and starts programs on a server's machine: not the one that a copy is on.
+_OF_THE_MACHINE = ("pg_execute_server_program", "pg_read_server_files", "pg_write_server_files")
 
 
 @contextmanager
@@ -115,6 +117,11 @@ def _join(admin: "Connection", role: Role) -> list[str]:
     options = admin.info.server_version >= 160000
     notes = []
     for m in role.member_of:
+        if m.role in _OF_THE_MACHINE:
+            notes.append(
+                f"{role.name} is no member of {m.role} on the copy: that is about the server's machine"
+            )
+            continue
         flags = (
             f"inherit {str(m.inherit).lower()}, set {str(m.set_role).lower()}, admin {str(m.admin).lower()}"
         )

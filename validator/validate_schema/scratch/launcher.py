@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from typing import TypedDict
 
     class Spec(TypedDict):
-        """What to do: run `command` as `user`, unless None, in `environ`. `read` and `write` are what it may;
+        """What to do: run `command` as `user`, unless None, in `environ`; nothing that it starts may become
+        another program, unless `programs`. `read` and `write` are what it may;
         `stale` goes before, `note` gets the number of the process that waits, and `lock` is its own."""
 
         command: list[str]
+        programs: bool
         user: int | None
         environ: dict[str, str]
         read: list[str]
@@ -67,12 +69,14 @@ _WRITTEN = ("/dev/null",)
 # Linux system calls by machine: that of seccomp's check, then those that a database server never makes.
 _CALLS = {
     "x86_64": (
-        0xC000003E, {"socket": 41, "connect": 42, "clone": 56, "clone3": 435},
+        0xC000003E,
+        {"socket": 41, "connect": 42, "clone": 56, "clone3": 435, "execve": 59, "execveat": 322},
         (101, 155, 161, 165, 166, 167, 169, 175, 176, 246, 248, 249, 250, 272, 298, 304, 308, 310, 311, 312,
          313, 321, 323, 424, 425, 428, 429, 430, 438),
     ),
     "aarch64": (
-        0xC00000B7, {"socket": 198, "connect": 203, "clone": 220, "clone3": 435},
+        0xC00000B7,
+        {"socket": 198, "connect": 203, "clone": 220, "clone3": 435, "execve": 221, "execveat": 281},
         (39, 40, 41, 51, 97, 104, 105, 106, 117, 142, 217, 218, 219, 224, 241, 265, 268, 270, 271, 272, 273,
          280, 282, 424, 425, 428, 429, 430, 438),
     ),
@@ -143,18 +147,19 @@ def _is_folder(place: int) -> bool:
     return os.fstat(place).st_mode & 0o170000 == 0o040000
 
 
-def restrict_calls() -> None:
+def restrict_calls(program: int = 0) -> None:
     """Refuse system calls that a database server never makes: network, other processes' memory, namespaces,
-    mounts, kernel modules, io_uring. Raises OSError where the kernel can filter and refuses."""
+    mounts, kernel modules, io_uring. With `program`, the address of a path, no other program can be started:
+    once that one runs, its path is no longer there. Raises OSError where the kernel refuses."""
     if not has_seccomp():
         return
-    program = b"".join(_program(*_CALLS[os.uname().machine]))
-    buffer = ctypes.create_string_buffer(program, len(program))
-    filter_ = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
+    code = b"".join(_filter(*_CALLS[os.uname().machine], program))
+    buffer = ctypes.create_string_buffer(code, len(code))
+    filter_ = struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(buffer))
     _prctl(_SECCOMP, 2, filter_)
 
 
-def _program(machine: int, calls: dict[str, int], never: tuple[int, ...]) -> list[bytes]:
+def _filter(machine: int, calls: dict[str, int], never: tuple[int, ...], program: int) -> list[bytes]:
     """Return the filter in classic BPF (https://docs.kernel.org/userspace-api/seccomp_filter.html)."""
 
     def step(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
@@ -167,6 +172,14 @@ def _program(machine: int, calls: dict[str, int], never: tuple[int, ...]) -> lis
         step(load, nr), step(above, 1 << 30, 0, 1), step(end, _ERROR | errno.EPERM),  # x32
     ]  # fmt: skip
     refused = {calls["connect"]: errno.EACCES, calls["clone3"]: errno.ENOSYS}
+    if program:
+        refused[calls["execveat"]] = errno.EACCES
+        found += [
+            step(equal, calls["execve"], 0, 6),
+            step(load, argument), step(equal, program & 0xFFFFFFFF, 0, 3),
+            step(load, argument + 4), step(equal, program >> 32, 0, 1), step(end, _ALLOW),
+            step(end, _ERROR | errno.EACCES),
+        ]  # fmt: skip
     for number, error in {**dict.fromkeys(never, errno.EPERM), **refused}.items():
         found += [step(equal, number, 0, 1), step(end, _ERROR | error)]
     found += [
@@ -229,9 +242,16 @@ def _become_server(spec: "Spec", parent: int) -> None:
         pass
     forbid_new_rights()
     if sys.platform == "linux":
-        restrict_calls()
+        path = ctypes.create_string_buffer(os.fsencode(spec["command"][0]))
+        restrict_calls(0 if spec["programs"] else ctypes.addressof(path))
         restrict_files(spec["read"], spec["write"])
+        variables = [f"{name}={value}" for name, value in spec["environ"].items()]
+        _checked(_libc().execve(path, _strings(spec["command"]), _strings(variables)))
     os.execve(spec["command"][0], spec["command"], spec["environ"])
+
+
+def _strings(texts: list[str]) -> "ctypes.Array[ctypes.c_char_p]":
+    return (ctypes.c_char_p * (len(texts) + 1))(*map(os.fsencode, texts), None)
 
 
 def _children() -> list[int]:

@@ -32,8 +32,8 @@ def _files() -> Layer:
 
 def _calls() -> Layer:
     if sys.platform == "linux" and launcher.has_seccomp():
-        return Layer(True, "network and other processes: a server cannot ask for them (seccomp)")
-    return Layer(False, "network and other processes: no filter for system calls here (seccomp)")
+        return Layer(True, "programs, network, other processes: a server cannot ask for them (seccomp)")
+    return Layer(False, "programs, network, other processes: no filter for system calls here (seccomp)")
 
 
 def _user() -> Layer:

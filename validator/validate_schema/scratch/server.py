@@ -189,6 +189,8 @@ class Server:
         command = f"create database {quote_ident(name)}"
         if template is not None:
             command += f" template {quote_ident(template)}"
+        elif self._own_folder is not None:
+            command += " template template0"  # template1 is where migrations could leave something
         if self._own_folder is not None and self.version_num >= 150000:
             # The default writes every page to the WAL: copying files is twice as fast, and the
             # checkpoint that it needs costs nothing without fsync.

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 class SourceContext:
-    """A scratch server for the sources that need one, started when it is first asked for and left
-    with the block. `scratch` is the source of the server, as for `open_server`."""
+    """Scratch servers for the sources that need one, started when they are first asked for and left
+    with the block. `scratch` is the source of the servers, as for `open_server`."""
 
     def __init__(
         self, scratch: str | Secret = "embedded", progress: Callable[[str], None] | None = None
@@ -21,7 +21,7 @@ class SourceContext:
         self.scratch = Secret(scratch)
         self.progress = progress
         self._stack = ExitStack()
-        self._server: Server | None = None
+        self._servers: dict[str, Server] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -29,15 +29,15 @@ class SourceContext:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server = None
+        self._servers.clear()
         self._stack.__exit__(kind, error, trace)
 
-    @property
-    def server(self) -> "Server":
-        """The scratch server. Raises `ScratchError` when there is none to be had."""
-        if self._server is None:
+    def server(self, what: str) -> "Server":
+        """Return the scratch server for a source whose SQL is identified by `what`: no other one runs there,
+        so that none can leave something for it. Raises `ScratchError` when there is none to be had."""
+        if what not in self._servers:
             from ..scratch import open_server
 
-            opened = open_server(self.scratch, key="contract", progress=self.progress)
-            self._server = self._stack.enter_context(opened)
-        return self._server
+            opened = open_server(self.scratch, key=f"contract {what}", progress=self.progress)
+            self._servers[what] = self._stack.enter_context(opened)
+        return self._servers[what]

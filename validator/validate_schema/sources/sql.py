@@ -28,7 +28,7 @@ def read(entry: str, base: Path, context: SourceContext) -> Contract:
     """
     path = require_file(entry, base)
     files = files_of(path)
-    server = context.server
+    server = context.server(files.digest)
     template, _ = templated(server, files, progress=context.progress)
     with server.database(template) as database, database.connect() as connection:
         catalog = read_catalog(connection, default_schema="public")
