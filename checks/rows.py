@@ -199,7 +199,7 @@ class RootKey(NamedTuple):
 
 def text_keys(facts: Facts) -> Iterator[RootKey]:
     """Roots whose key is text; none when rows were not to be looked at."""
-    if facts.evidence.gathered:
+    if facts.evidence.gathered or facts.evidence.empty_keys:
         counted = {r.table: r for r in facts.evidence.empty_keys}
         yield from (RootKey(t, c, counted.get(t.qname)) for t, c in facts.text_roots)
 

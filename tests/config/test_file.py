@@ -160,11 +160,12 @@ def test_an_empty_file_leaves_everything_to_be_inferred() -> None:
         ),
         (
             "[prove]\ncontext = [\"select set_config('app.tenant', '1', false)\", 'select 1::tenant']",
-            "prove.context: no statement says :tenant, which stands for the tenant's key",
+            "prove.context: no statement says :tenant, which stands for the tenant's key, or :person, where the person"
+            " alone says who asks",
         ),
         (
             "[prove]\ncontext = ['call enter(:tenant)']\nuser = '7'",
-            "prove.user: no statement of prove.context says :user",
+            "prove.user: no statement of prove.context says :person or :user",
         ),
     ],
 )

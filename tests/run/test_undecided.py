@@ -121,10 +121,12 @@ def test_a_tenant_with_the_empty_key_leaves_nothing_proven(server: Server) -> No
             conn.execute(script.encode())
         config = TENANCY.replace("undecided_app", "keyless_app")
         report = validate(database_url=database.conninfo, config=config, prove=True)
+        alone = prove(database_url=database.conninfo, config=config)
         with database.connect(autocommit=True) as conn:
             conn.execute("drop owned by keyless_app; drop role keyless_app")
     assert "DAT006" in {f.check for f in report.findings}
     assert (report.verdict, report.isolation.proven) == ("FAIL", ())
+    assert (alone.verdict, alone.isolation.proven) == ("FAIL", ())
 
 
 def test_a_view_whose_way_in_met_no_row_is_not_isolated(database: Database) -> None:
@@ -139,3 +141,4 @@ def test_a_view_whose_way_in_met_no_row_is_not_isolated(database: Database) -> N
     assert {c.outcome for c in report.isolation.cells if c.name == "long"} == {"inconclusive"}
     assert report.isolation.coverage.inconclusive == 1
     assert report.verdict == "FAIL"
+    assert prove(database_url=url, config=TENANCY).verdict == "FAIL"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ..sql.patterns import parse_pattern
 from .shape import Config, ProveConfig, TenancyConfig
 
-_PLACEHOLDER = re.compile(r"(?<!:):(tenant|user)\b")
+_PLACEHOLDER = re.compile(r"(?<!:):(tenant|user|person)\b")
 
 
 def broken_rule(config: Config) -> str | None:
@@ -67,12 +67,17 @@ def _unreadable_names(config: Config) -> Iterator[str]:
 
 
 def _without_placeholder(prove: ProveConfig) -> Iterator[str]:
-    """A context that does not say the tenant would be the same for both: nothing could be proven."""
+    """A context that says neither tenant nor person would be the same for both: nothing to prove by."""
     said = {name for statement in prove.context for name in _PLACEHOLDER.findall(statement)}
-    if prove.context and "tenant" not in said:
-        yield "prove.context: no statement says :tenant, which stands for the tenant's key"
-    if prove.user is not None and "user" not in said:
-        yield "prove.user: no statement of prove.context says :user"
+    if prove.preset is not None:
+        return  # a gateway says who asks
+    if prove.context and not said & {"tenant", "person"}:
+        yield (
+            "prove.context: no statement says :tenant, which stands for the tenant's key, or :person, where"
+            " the person alone says who asks"
+        )
+    if prove.user is not None and not said & {"user", "person"}:
+        yield "prove.user: no statement of prove.context says :person or :user"
 
 
 def _contradictions(tenancy: TenancyConfig) -> Iterator[str]:

@@ -384,9 +384,16 @@ class ProveConfig(_Section, frozen=True, kw_only=True):
 
     context: Annotated[
         tuple[_Text, ...],
-        Meta(description="SQL that sets the tenant context; :tenant and :user are the quoted values."),
+        Meta(
+            description="SQL that sets the tenant context; :tenant and :person (or :user) are the quoted"
+            " values, :role is the role that asks."
+        ),
     ] = ()
-    user: Annotated[str | None, Meta(description="The value that stands for :user.")] = None
+    user: Annotated[str | None, Meta(description="The value that stands for :person or :user.")] = None
+    preset: Annotated[
+        Literal["supabase", "postgrest", "hasura"] | None,
+        Meta(description="The gateway whose sessions are made; inferred from what policies read."),
+    ] = None
 
 
 class Config(_Section, frozen=True, kw_only=True):

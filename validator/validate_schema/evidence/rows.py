@@ -96,6 +96,16 @@ def gather(conn: "psycopg.Connection[Any]", facts: Facts, bounds: "DataConfig") 
     )
 
 
+def empty_keys(conn: "psycopg.Connection[Any]", facts: Facts, bounds: "DataConfig") -> tuple[EmptyKeys, ...]:
+    """Return whether the keys of the roots are empty texts, as `gather` does, and count nothing else."""
+    if not facts.tenancy.identified:
+        return ()
+    plans = _permitted(conn, _root_plans(facts, bounds.limit), facts)
+    todo = [p for p in plans if p.counts]
+    results = _count(conn, todo, bounds) if todo else {}
+    return tuple(_empty_keys(p, results.get(p.key, ())) for p in plans)
+
+
 def _root_plans(facts: Facts, limit: int) -> list[Plan]:
     found = []
     for table, column in facts.text_roots:

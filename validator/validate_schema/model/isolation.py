@@ -87,7 +87,8 @@ class Isolation(msgspec.Struct, frozen=True, omit_defaults=True):
     `tables` are those that were to be proven; `relaxed` says what was dropped or changed on the copy so
     that rows could be made (a CHECK, an exclusion constraint); `notes` what a reader must know (missing
     extensions, stand-in roles). `live` marks the read-only count among real rows. `wanted`: a proof was
-    asked for, so that none is no pass. `tested` are functions that keys decided.
+    asked for, so that none is no pass. `tested` are functions that keys decided. `people` says in words how
+    many people of which tenants there were; "" for none. `preset` is the gateway whose sessions they had.
     """
 
     attempted: bool = False
@@ -100,3 +101,5 @@ class Isolation(msgspec.Struct, frozen=True, omit_defaults=True):
     notes: tuple[str, ...] = ()
     wanted: bool = False
     tested: tuple[Tested, ...] = ()
+    people: str = ""
+    preset: str = ""

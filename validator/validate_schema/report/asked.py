@@ -50,7 +50,11 @@ def _line(facts: Facts) -> str:
         for what, names in (("tenant by", tenants), ("person by", persons), ("switches:", switches))
         if names
     ]
-    return "; ".join([*parts, _SESSIONS[principals.gateway]])
+    signed = _SESSIONS[principals.gateway]
+    if facts.isolation.preset:
+        signed += f", as {facts.isolation.preset} makes them"
+    people = [f"proven with {facts.isolation.people}"] if facts.isolation.people else []
+    return "; ".join([*people, *parts, signed])
 
 
 def assumptions(facts: Facts) -> tuple[AssumptionFacts, ...]:

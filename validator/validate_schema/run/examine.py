@@ -219,8 +219,11 @@ def rows(opened: Opened, facts: Facts, config: Config, request: Request) -> Evid
             ours = opened.catalog.server.product == POSTGRESQL
             return Evidence(reason=NO_ROWS_IN_SNAPSHOT if ours else NO_ROWS_ELSEWHERE)
         case Live() | Replayed():
+            from ..evidence.rows import empty_keys, gather
+
             if not (request.rows and config.data.enabled):
-                return Evidence(reason=ROWS_NOT_WANTED)
-            from ..evidence.rows import gather
+                asked = request.keys and config.data.enabled
+                keys = empty_keys(opened.connection, facts, config.data) if asked else ()
+                return Evidence(reason=ROWS_NOT_WANTED, empty_keys=keys)
 
             return gather(opened.connection, facts, config.data)

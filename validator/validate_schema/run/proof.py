@@ -42,10 +42,11 @@ class Proving(StrEnum):
 
 def proof_alone(request: "Request") -> "Request":
     """Return the request for the checks on the proof, and for what rows alone do not settle: what policies
-    leave open, what leads past them; whatever the config selects: that is meant for the schema."""
-    beside = {"unverified", "beside"}
+    and the texts of views and functions leave open, what leads past them, a tenant with a key that made-up
+    ones do not have; whatever the config selects: that is meant for the schema."""
+    beside = {"unverified", "beside", "surface", "tenant"}
     checks = tuple(c for c in request.known if c.needs == PROOF or beside & set(c.explains))
-    return replace(request, checks=checks, rows=False, proving=_asked(request.proving))
+    return replace(request, checks=checks, rows=False, keys=True, proving=_asked(request.proving))
 
 
 def _asked(wanted: Proving) -> Proving:
@@ -93,7 +94,7 @@ def _proven(
 ) -> Isolation:
     from ..evidence.isolation import live_counts, prove
 
-    context = context_of(config)
+    context = context_of(config, facts)
     if wanted is Proving.LIVE:
         assert isinstance(opened, Live), "only a database is live"
         with progress.step("counting rows of other tenants as the app roles"):
@@ -104,10 +105,12 @@ def _proven(
         return prove(database, facts, context=context, lacks=lacks, progress=progress)
 
 
-def context_of(config: ProveConfig) -> "ContextSetup | None":
-    """Return the configured statements; None leaves it to the setting that the policies read."""
-    if not config.context:
+def context_of(config: ProveConfig, facts: Facts) -> "ContextSetup | None":
+    """Return the configured statements, after those of the configured gateway; None leaves it to the settings
+    that the policies read."""
+    if not config.context and config.preset is None:
         return None
-    from ..evidence.isolation import ContextSetup
+    from ..evidence.isolation import ContextSetup, with_preset
 
-    return ContextSetup(config.context, config.user)
+    setup = ContextSetup(config.context, config.user)
+    return with_preset(setup, facts, config.preset) if config.preset else setup

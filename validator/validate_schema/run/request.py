@@ -34,7 +34,7 @@ class Request(msgspec.Struct, frozen=True):
     examined, by name. `baseline` is what the findings are measured against. `contracts` are sources of the
     contract besides the config's, relative to the working directory. `root` is the folder that the places of
     findings are relative to; None: that of the repository. `ignored` are the prefixes of the checks that
-    nobody wants to hear of.
+    nobody wants to hear of. `keys`: without `rows`, those that hold the tenants' keys are looked at still.
     """
 
     source: Source
@@ -44,6 +44,7 @@ class Request(msgspec.Struct, frozen=True):
     now: datetime
     fail_on: str = "error"
     rows: bool = True
+    keys: bool = False
     proving: Proving = Proving.NO
     replay: bool | None = None
     list_subjects: bool = False

@@ -5,5 +5,6 @@ ONLY transaction.
 """
 
 from .context import ContextSetup as ContextSetup
+from .context import with_preset as with_preset
 from .live import live_counts as live_counts
 from .proof import prove as prove

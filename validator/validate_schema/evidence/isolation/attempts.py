@@ -11,7 +11,7 @@ from .attempt import Attempt
 from .hints import literals
 from .met_table import MetTable
 from .routes import copies, insertions, returning, upserts
-from .rows import FRESH, NOBODY, SPARE, A, B, Row, insert, literal, tid_of, tids, where
+from .rows import FRESH, NOBODY, SPARE, THIRD, A, B, Row, insert, literal, tid_of, tids, where
 from .variety import Variant
 
 _MOST_OWN = 8  # columns that hold what the session says of itself
@@ -197,6 +197,24 @@ class Target(MetTable):
                 found += [self.touching(said, "deletes", some, self._keys(some))] if some else []
         return [*found, *returning(self, found[:1])]
 
+    def joins(self) -> list[Attempt]:
+        """Return what makes the person of both tenants a member of a third one: a new row, his own moved."""
+        people, name = self.seeder.people, self.table.qname
+        columns = [c.name for c in self.rows.columns if people.is_membership(name, c.name)]
+        held = self.seeder.facts.held_levels.get(name, {}).get(0)
+        if not columns or held is None or not self.seeder.owned_by(name, THIRD):
+            return []
+        values, plain = self._new(THIRD, FRESH + 90, dict.fromkeys(columns, people.of_both))
+        owned = self.seeder.owned_by(name, THIRD)
+        moved = f"update {self.sql} set {_set({held: values.get(held)})}"
+        found = [replace(plain, label="inserts a membership of its own")]
+        if held in self._updatable() and values.get(held) is not None:
+            mine = where({columns[0]: people.of_both, held: self.seeder.keys[0][A]})
+            count = f"select count(*) from {self.sql} where {owned}"
+            said = f"{moved} where {mine}" if self.rights.select else moved
+            found.append(Attempt(said, "moves a membership", count=count))
+        return found
+
     def rehome(self) -> list[Attempt]:
         """Return UPDATEs that give A's row to B, and B's rows to A, with the references that go along."""
         to_b, to_a = self._moved(B), self._moved(A)
@@ -205,7 +223,8 @@ class Target(MetTable):
             return []
         if self.is_root:
             count = f"select count(*) from {self.sql} where {owned}"
-            said, clear = f"update {self.sql} set {_set(to_b)}", (f"delete from {self.sql} where {owned}",)
+            mine = self.seeder.owned_by(self.table.qname, A)
+            said, clear = f"update {self.sql} set {_set(to_b)}", (f"delete from {self.sql} where not {mine}",)
             return [Attempt(said, "gives away", count=count, before=clear)]
         return [*self._given(B, to_b), *self._taken(to_a)]
 
@@ -283,6 +302,18 @@ class Target(MetTable):
                     Attempt(statement, "refers to it from a row of its own, by UPDATE", count=count)
                 )
         return found[B], found[A]
+
+    def refer_varied(self, key: Constraint) -> list[Attempt]:
+        """Return INSERTs of rows of A that refer to B's, with what policies look at changed too."""
+        across = [a for a in self.refer(key)[0] if a.values]
+        found = []
+        for plain in across:
+            for each in self.variants:
+                free = {c: v for c, v in each.items() if c in plain.values and c not in key.columns}
+                if free and not any(map(self._held, free)):
+                    made = self._insert_of({**plain.values, **free}, plain.count, A)
+                    found.append(replace(made, label=plain.label))
+        return found
 
 
 def _set(values: Variant) -> str:

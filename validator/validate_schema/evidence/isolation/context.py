@@ -2,31 +2,41 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...facts.facts import Facts
-from ...model.principals import Kind
+from ...model.principals import PLATFORM_ROLES, Kind
 from ...sql.ident import quote_literal
 
-_LOGGED_IN = "authenticated"  # what a gateway says of those who are
-_PLACEHOLDER = re.compile(r"(?<!:):(tenant[2-9]?|user)\b")
+_ROLE = "current_user::text"  # the context is set as the role that asks
+_PLACEHOLDER = re.compile(r"(?<!:):(tenant[2-9]?|user|person|role)\b")
+_CLAIMS, _ONE_CLAIM = "request.jwt.claims", "request.jwt.claim"
+_SESSION_OF = {  # what each gateway says of a request, besides the claims that policies read
+    "supabase": (_CLAIMS, {("sub",): ":person", ("role",): ":role", ("aud",): "'authenticated'"}),
+    "postgrest": (_CLAIMS, {("sub",): ":person", ("role",): ":role"}),
+    "hasura": ("hasura.user", {("x-hasura-user-id",): ":person", ("x-hasura-role",): ":role"}),
+}
 
 
 @dataclass(frozen=True)
 class ContextSetup:
-    """Statements that set the context. ``:tenant`` and ``:user`` stand for the quoted values,
-    ``:tenant2`` for the sub-tenant on the second level, and so on. `person` is the user of the first tenant,
-    where one is to stand for it."""
+    """Statements that set the context. ``:tenant`` and ``:person``, or ``:user``, are the quoted values,
+    ``:tenant2`` for the sub-tenant on the second level, and so on; ``:role`` for the role that asks, as an
+    expression. `person` is the user of the first tenant, where one is to stand for it; `preset` the gateway
+    whose sessions they are."""
 
     statements: tuple[str, ...]
     person: str | None = None
+    preset: str = ""
 
     def of(self, tenant: str, user: str = "", below: tuple[str, ...] = ()) -> tuple[str, ...]:
         """Return the statements for a tenant and a user, with their values in place. `below` are the
         sub-tenants, level by level; where none is given the tenant stands for them too."""
-        values = {"tenant": tenant, "user": user} | {f"tenant{i}": v for i, v in enumerate(below, 2)}
+        values = {"tenant": tenant, "user": user, "person": user}
+        values |= {f"tenant{i}": v for i, v in enumerate(below, 2)}
+        said = {name: quote_literal(value).strip() for name, value in values.items()} | {"role": _ROLE}
         return tuple(
-            _PLACEHOLDER.sub(lambda m: quote_literal(values.get(m[1], tenant)).strip(), s).rstrip(" ;\n")
+            _PLACEHOLDER.sub(lambda m: said.get(m[1], said["tenant"]), s).rstrip(" ;\n")
             for s in self.statements
         )
 
@@ -36,9 +46,10 @@ class ContextSetup:
         return (f"tenant{level + 1}" if level else "tenant") in found
 
 
-def default_context(facts: Facts) -> ContextSetup | None:
+def default_context(facts: Facts, preset: str | None = None) -> ContextSetup | None:
     """Return the set-up for the setting of the tenant, or what policies read as it where none is told, and
-    for the settings and claims that they read as the person; None where none is known."""
+    for the settings and claims that they read as the person; None where none is known. `preset` is the
+    gateway whose sessions are made, inferred from what policies read where it is None."""
     said: dict[str, dict[tuple[str, ...], str]] = {}
     setting = facts.tenancy.setting
     for told in facts.principals.of_kind(Kind.TENANT, Kind.PERSON):
@@ -47,14 +58,46 @@ def default_context(facts: Facts) -> ContextSetup | None:
             said.setdefault(name, {})[told.variable.path] = value
     if setting is not None and not any(name.lower() == setting.lower() for name in said):
         said = {setting: {(): ":tenant"}, **said}
-    for told in facts.principals.variables:
-        if told.variable.path == ("role",) and told.variable.setting in said:
-            said[told.variable.setting][told.variable.path] = quote_literal(_LOGGED_IN).strip()
-    statements = tuple(
+    gateway = preset or _gateway_of(facts)
+    if gateway:
+        name, claims = _SESSION_OF[gateway]
+        said[name] = claims | {path: v for path, v in said.get(name, {}).items() if path}
+    statements = [*_statements(said), *(_one_by_one(said[_CLAIMS]) if _CLAIMS in said and gateway else ())]
+    return ContextSetup(tuple(statements), preset=gateway) if statements else None
+
+
+def with_preset(setup: ContextSetup, facts: Facts, preset: str) -> ContextSetup:
+    """Return the set-up with what a gateway says first."""
+    first = default_context(facts, preset)
+    assert first is not None, "a gateway says who asks"
+    return replace(setup, statements=(*first.statements, *setup.statements), preset=preset)
+
+
+def _gateway_of(facts: Facts) -> str:
+    """Return which gateway sends the requests, as the settings that policies read and the roles tell; "" for
+    none. Sources: Hasura's documentation, "Postgres: Row-level security"; PostgREST's, "Transaction-Scoped
+    Settings"; Supabase's, "Postgres Roles"."""
+    if not facts.principals.gateway:
+        return ""
+    if any(v.variable.setting.startswith("hasura.") for v in facts.principals.variables):
+        return "hasura"
+    names = {role.name for role in facts.catalog.roles}
+    return "supabase" if names.issuperset(PLATFORM_ROLES) else "postgrest"
+
+
+def _statements(said: Mapping[str, Mapping[tuple[str, ...], str]]) -> list[str]:
+    return [
         f"select set_config({quote_literal(name).strip()}, {_value(claims)}, false)"
         for name, claims in said.items()
-    )
-    return ContextSetup(statements) if statements else None
+    ]
+
+
+def _one_by_one(claims: Mapping[tuple[str, ...], str]) -> list[str]:
+    """Return the statements by which PostgREST gave each claim a setting of its own before version 9, and
+    Supabase still does."""
+    plain: dict[str, dict[tuple[str, ...], str]]
+    plain = {f"{_ONE_CLAIM}.{path[0]}": {(): v} for path, v in claims.items() if len(path) == 1}
+    return _statements(plain)
 
 
 def _value(claims: Mapping[tuple[str, ...], str]) -> str:

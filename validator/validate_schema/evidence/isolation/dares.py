@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -12,10 +12,10 @@ from .attempts import Target
 from .context import ContextSetup
 from .hints import literals, nearest
 from .rows import MALFORMED, A, B
-from .sessions import Said, Sessions, own_settings
+from .sessions import Said, Sessions, asks_for_tenant, own_settings
 
 _NEAR, _MOST_HELD = 2, 3  # columns that are looked at for one setting, and values of each
-_MOST_MIRRORS, _MOST_WORDS = 12, 12
+_MOST_MIRRORS, _MOST_WORDS, _MOST_RANKS = 12, 12, 8
 _MOST_VARIED, _FEWEST = 1_000, 8  # variations in all sessions; sessions that try them
 
 
@@ -25,7 +25,7 @@ class Dare(NamedTuple):
     said: Said
     attempts: list[Attempt]
     who: str = "tenant A"
-    when: str = "sets another setting that a policy reads"
+    when: str = " once its session sets another setting that a policy reads"
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,10 @@ class Dares:
         """The settings besides those of the context that the policies deciding over the rows read."""
         own = own_settings(self.target.seeder.facts, self.target.session, self._text)
         return Sessions(self._text, own, self._theirs)
+
+    @property
+    def _own(self) -> str:
+        return self.target.seeder.texts.own(self.target.table)
 
     @property
     def _text(self) -> str:
@@ -76,8 +80,24 @@ class Dares:
                 (*self.sessions.spent, *said),
                 plain_ones(on_b),
                 "a tenant",
-                "works for one that a policy names",
+                " once its session works for one that a policy names",
             )
+
+    def both(self, attempts: list[Attempt], joins: list[Attempt]) -> Iterator[Dare]:
+        """Yield sessions of the person who belongs to both tenants. Where policies ask for the tenant of the
+        session, it works for A, and the rows of B are out of its reach, his own there too; where the person
+        alone says who asks, he may work with both. A third tenant he may not join by either."""
+        if self.target.both and attempts and asks_for_tenant(self.target.seeder.facts, self._own):
+            yield Dare(self.target.both, attempts, "tenant A", " when its session is of a person of both")
+        if self.target.both and joins:
+            yield Dare(self.target.both, joins, "a person of A and B", ", of a third one")
+
+    def standings(self, attempts: list[Attempt]) -> Iterator[Dare]:
+        """Yield sessions of the person with each rank among A's members that the table's policies name."""
+        people, seeded = self.target.seeder.people, self.target.seeder.seeded
+        for said in people.standings(seeded, self._own)[:_MOST_RANKS]:
+            ranked = [replace(a, before=(*a.before, said)) for a in plain_ones(attempts)]
+            yield Dare(self.target.session, ranked, "tenant A", " when its session has another rank in A")
 
     def sentinels(self) -> Iterator[tuple[str, Said]]:
         """Yield each word of the policies as what a session says in place of its tenant's key."""

@@ -17,7 +17,7 @@ from ...sql.ident import quote_ident, quote_qname
 from .attempt import Attempt
 from .attempts import Target
 from .roles import Rights, rights_of
-from .rows import FRESH, A, B, inserts, literal, tid_of, tids
+from .rows import FRESH, MINE, A, B, inserts, literal, tid_of, tids
 from .script import all_rows, view_script
 from .seed import Seeder
 from .sessions import Said
@@ -182,7 +182,8 @@ class Effects:
         for name, rows in self.seeder.seeded.items():
             for row in rows.rows:
                 held = {v for v in row.values.values() if v is not None and _WORD.fullmatch(v)}
-                (theirs if name in self._guarded and row.label == B else others).update(held)
+                if row.label != MINE:
+                    (theirs if name in self._guarded and row.label == B else others).update(held)
         return frozenset(theirs - others)
 
     # Cells

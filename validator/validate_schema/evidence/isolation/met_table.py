@@ -15,13 +15,15 @@ from .seed import Seeder
 @dataclass(frozen=True)
 class MetTable:
     """One table as one role meets it. `shared`: rows without a tenant are everybody's here. `session` are
-    the statements by which a session of tenant A says who it is."""
+    the statements by which a session of tenant A says who it is, `both` those of a session for A of whoever
+    belongs to both tenants; none where nobody does."""
 
     seeder: Seeder
     rows: Rows
     rights: Rights
     shared: bool
     session: tuple[str, ...] = ()
+    both: tuple[str, ...] = ()
 
     @property
     def table(self) -> Table:

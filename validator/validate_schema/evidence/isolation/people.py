@@ -1,25 +1,27 @@
 """The people of the two tenants: whose sessions are played, and who stands in the columns of people.
 
 Two belong to each tenant. The first is who A's session works for; their keys are those of made-up rows of the
-table of people, where there is one.
+table of people, where there is one. One more belongs to both, where the memberships allow it.
 """
 
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cached_property
 
-from ...model.catalog import QName
+from ...model.catalog import QName, Table
+from ...model.tenancy import TableClass
 from ...sql.ident import quote_ident, quote_qname
 from ...sql.mentions import mentions
 from ...sql.words import reads_as_person
 from .ground import Ground
 from .hints import literals
-from .rows import NOBODY, A, B, Column, Rows, literal
+from .rows import BOTH, MINE, NOBODY, OWNED, A, B, Column, Row, Rows, literal
 
-Cells = Callable[[QName, Column, str], str | None]
-"""Gives what stands in a column of the first row of a tenant."""
+Cells = Callable[[QName, Column, str, int], str | None]
+"""Gives what stands in a column of a tenant's row of that number."""
 
-_MOST_STANDINGS = 40
+_MOST_STANDINGS, _MOST_OWNERS = 40, 2  # columns of owners that are varied
+_OF_TENANTS = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 
 _KEYS = {  # of the first and the second person of a tenant, by the kind of type
     "uuid": {
@@ -29,6 +31,7 @@ _KEYS = {  # of the first and the second person of a tenant, by the kind of type
     "number": {A: ("7101", "7102"), B: ("7201", "7202")},
     "text": {A: ("person-a1", "person-a2"), B: ("person-b1", "person-b2")},
 }
+_KEY_OF_BOTH = ("ab0ab0ab-ab0a-4ab0-8ab0-ab0ab0ab0ab0", "7301", "person-of-both")
 
 
 class People:
@@ -39,7 +42,18 @@ class People:
         self._facts = ground.facts
         self._cell = cell
         self._user = user
-        self._members = {(m.table, m.person) for m in self._facts.principals.memberships}
+
+    @cached_property
+    def _members(self) -> set[tuple[QName, str]]:
+        """The columns that say who is a member of a tenant, as policies or a key of both tell."""
+        told = {(m.table, m.person) for m in self._facts.principals.memberships}
+        return told | {
+            (table.qname, key.columns[0])
+            for table in self._facts.tables
+            for key in table.foreign_keys
+            if len(key.columns) == 1 and (key.references, key.referenced_columns[0]) == self._people
+            if {key.columns[0], self._facts.held_levels.get(table.qname, {}).get(0)} in _keys(table)
+        }
 
     def session(self, label: str) -> str:
         """Return the key of who a tenant's session works for, as text."""
@@ -48,13 +62,95 @@ class People:
         table, key = self._people
         column = self._column(table, key) if table is not None else None
         if table is not None and column is not None and table in self._facts.tables_by_name:
-            return self._cell(table, column, label) or ""
+            return self._cell(table, column, label, 0) or ""
         return self._made(self._type_of_all(), label, 0) or ""
 
-    def standings(self, seeded: Mapping[QName, Rows]) -> list[str]:
+    @cached_property
+    def of_both(self) -> str | None:
+        """The key of a person who belongs to both tenants; None where no membership ties a person to more
+        than one, or people are rows of a tenant's themselves."""
+        table, key = self._people
+        if self._of_tenants(table) or not any(self._may_be_many(*m) for m in self._members):
+            return None
+        column = self._column(table, key) if table is not None else None
+        if table is not None and column is not None and table in self._facts.tables_by_name:
+            return self._cell(table, column, A, BOTH)
+        wanted = self._type_of_all()
+        return next((k for k in _KEY_OF_BOTH if wanted is None or self._ground.fits(k, wanted)), None)
+
+    def _of_tenants(self, name: QName | None) -> bool:
+        return name is not None and self._facts.class_of(name) in _OF_TENANTS
+
+    def _may_be_many(self, name: QName, person: str) -> bool:
+        """Tell whether a person may have several rows in a table of memberships."""
+        table = self._facts.tables_by_name.get(name)
+        return table is not None and {person} not in _keys(table)
+
+    def naming_both(self, table: Table) -> list[str]:
+        """Return whose rows of a table name the person of both; his own among people is one of A's."""
+        if self.of_both is None:
+            return []
+        if table.qname == self._people[0]:
+            return [A]
+        columns = self._ground.columns_of(table.qname)
+        named = [c.name for c in columns if self.both_in(table.qname, c)]
+        many = all(self._may_be_many(table.qname, name) for name in named)
+        return [label for label in ((A, B) if many else (A,)) if named]
+
+    def is_membership(self, table: QName, column: str) -> bool:
+        """Tell whether the column says who is a member of a tenant."""
+        return (table, column) in self._members
+
+    def is_key(self, table: QName, column: Column) -> bool:
+        """Tell whether the column is the key of the table of people."""
+        return (table, column.name) == self._people
+
+    def both_in(self, table: QName, column: Column) -> str | None:
+        """Return the person of both tenants where the column is one of people."""
+        if table == self._people[0] or self._ground.tells_owner(table, column.name) or self.of_both is None:
+            return None
+        found = self._ground.reference(table, column.name)
+        leads = found is not None and (found[0].references, found[1]) == self._people
+        alone = found is None or len(found[0].columns) == 1
+        return self.of_both if alone and (leads or self._holds(table, column)) else None
+
+    def owners(self, table: Table) -> list[tuple[str, int, dict[str, str | None]]]:
+        """Return further rows of a table, with other people in the columns of owners that its policies look
+        at: whose, its number, what is varied. Who is a member of a tenant stays so, and no row leads to a
+        person who is a row of another tenant's."""
+        found: list[tuple[str, dict[str, str | None]]] = []
+        name = table.qname
+        for column in [c for c in self._ground.columns_of(name) if self._owns(name, c)][:_MOST_OWNERS]:
+            found += [(MINE, {column.name: self.session(A)}), (A, {column.name: self.session(B)})]
+            found += [] if column.not_null else [(label, {column.name: None}) for label in (A, B)]
+        return [(label, OWNED + n, varied) for n, (label, varied) in enumerate(found)]
+
+    def _owns(self, table: QName, column: Column) -> bool:
+        key = self._ground.reference(table, column.name)
+        if key is not None and (len(key[0].columns) > 1 or self._of_tenants(key[0].references)):
+            return False
+        plain = (table, column.name) not in self._members and table != self._people[0]
+        told = self._ground.tells_owner(table, column.name)
+        many = self._may_be_many(table, column.name)
+        fits = self._holds(table, column) and self._ground.fits(self.session(A), column)
+        return plain and many and fits and not told
+
+    def memberships(self, rows: Rows) -> list[Row]:
+        """Return the rows that tie the person of both to a tenant."""
+        named = [c for t, c in sorted(self._members) if t == rows.name]
+        return [r for r in rows.rows if r.tid and any(r.values.get(c) == self.of_both for c in named)]
+
+    @property
+    def told(self) -> str:
+        """The people that rows were made of, in words; "" where no column holds any."""
+        if self._type_of_all() is None:
+            return ""
+        return "two people of A, two of B" + (", one of both" if self.of_both else ", none of both")
+
+    def standings(self, seeded: Mapping[QName, Rows], text: str | None = None) -> list[str]:
         """Return UPDATEs that give the first person of A another standing, such as a rank as a member: each
-        word of the policies that a column of a row which names that person takes."""
-        me, words = self.session(A), self._words
+        word of the policies, or of a `text`, that a column of a row which names that person takes."""
+        me, words = self.session(A), self._words if text is None else literals(text)
         return [
             f"update {quote_qname(name)} set {quote_ident(column.name)} = {literal(word)}"
             f" where {quote_ident(person)} = {literal(me)}"
@@ -79,6 +175,8 @@ class People:
         """Return who stands in a column of people of a tenant's row; None where the column is none, or a
         further row needs someone of its own."""
         label = B if label == NOBODY else label
+        if number == BOTH:
+            return self.both_in(table, column)
         if (table, column.name) == self._people:
             named = label == A and number == 0 and self._user is not None
             return self._user if named and self._ground.fits(self._user or "", column) else None
@@ -128,3 +226,9 @@ class People:
 
     def _column(self, table: QName, name: str) -> Column | None:
         return next((c for c in self._ground.columns_of(table) if c.name == name), None)
+
+
+def _keys(table: Table) -> list[set[str | None]]:
+    """Return the columns of each unique key of a table."""
+    keys = [k.columns for k in table.constraints if k.kind in ("primary key", "unique")]
+    return [set(key) for key in (*keys, *(i.columns for i in table.indexes if i.unique))]

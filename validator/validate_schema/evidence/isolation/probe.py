@@ -15,7 +15,7 @@ from .attempt import Attempt, most_telling, plain_ones
 from .attempts import Target
 from .context import ContextSetup
 from .dares import Dare, Dares
-from .rows import A, B
+from .rows import MINE, A, B
 from .script import Script
 from .sessions import Said
 from .stage import Stage
@@ -25,8 +25,9 @@ from .trial import Found, Trial
 @dataclass(frozen=True)
 class Way:
     """What is tried by one probe. `varied` are variations of the attempts, of which only a row that is
-    reached tells; `on_b` the same on B's rows alone, for sessions of tenants that policies name. `doing`
-    says what leaks."""
+    reached tells; `on_b` the same on B's rows alone, for sessions of tenants that policies name; `by_both`
+    what the person of both tries in a session for A, `joins` how he becomes a member of a third tenant;
+    `on_mine` are tried on rows of B that name who asks. `doing` says what leaks."""
 
     probe: Probe
     attempts: list[Attempt]
@@ -34,6 +35,9 @@ class Way:
     on_b: list[Attempt]
     doing: str = ""
     detail: str = ""
+    by_both: tuple[Attempt, ...] = ()
+    joins: tuple[Attempt, ...] = ()
+    on_mine: tuple[Attempt, ...] = ()
 
 
 @dataclass
@@ -132,16 +136,47 @@ class Prober:
         foreign = target.rows.foreign(target.shared)
         insert = target.insert_root() if target.is_root else target.insert(B)
         varied = [*target.insert_varied(B), *target.insert_named()]
-        yield Way(Probe.READ, target.read(foreign), [], target.read(of_b))
-        yield Way(Probe.INSERT, insert, varied, [*insert, *target.insert_varied(B)], _INSERTS)
+        mine, joins = target.rows.of(MINE), target.joins() if target.both else []
+        theirs = [*foreign, *mine]
+        own = target.seeder.people.memberships(target.rows)  # by which he knows of which tenants he is
+        yield Way(
+            Probe.READ,
+            target.read(foreign),
+            [],
+            target.read(of_b),
+            by_both=tuple(target.read([r for r in theirs if r not in own])),
+            on_mine=tuple(target.read(mine)) if mine else (),
+        )
+        moving = target.rehome_varied()
+        yield Way(
+            Probe.INSERT,
+            insert,
+            varied,
+            [*insert, *target.insert_varied(B)],
+            _INSERTS,
+            by_both=(*insert, *varied),
+            joins=tuple(joins[:1]),
+        )
         yield Way(
             Probe.UPDATE,
             target.update(foreign),
             target.update_varied(foreign),
             [*target.update(of_b), *target.update_varied(of_b)],
+            by_both=(*target.update(theirs), *target.update_varied(theirs)),
+            on_mine=tuple(target.update(mine)) if mine else (),
         )
-        yield Way(Probe.DELETE, target.delete(foreign), [], target.delete(of_b))
-        yield Way(Probe.REHOME, target.rehome(), target.rehome_varied(), [])
+        yield Way(
+            Probe.DELETE,
+            target.delete(foreign),
+            [],
+            target.delete(of_b),
+            by_both=tuple(target.delete(theirs)),
+            on_mine=tuple(target.delete(mine)) if mine else (),
+        )
+        plain = target.rehome()
+        yield Way(
+            Probe.REHOME, plain, moving, [*plain, *moving], by_both=(*plain, *moving), joins=tuple(joins[1:])
+        )
 
     def within(self, label: str, tenant: str, context: Said) -> list[Cell]:
         """Try the four verbs on the rows of another sub-tenant of A, whose they are says `label`;
@@ -163,15 +198,19 @@ class Prober:
         """Return the cell; what held is tried again with the other settings that the policies read, and
         on B's rows alone by sessions of the tenants that they name."""
         found, when = self._settled(way.attempts, way.varied, context), ""
-        if found.outcome is Outcome.ISOLATED:
+        if found.outcome in (Outcome.ISOLATED, Outcome.INCONCLUSIVE):
             dares = [
                 *self.dares.switched(way.attempts, way.varied, context),
                 *self.dares.named(way.on_b),
+                *self.dares.both(list(way.by_both), list(way.joins)),
+                *self.dares.standings(way.attempts),
             ]
             dared = self.trial.dared(dares)
             if dared is not None:
                 dare, found = dared
-                who, when = dare.who, f" once its session {dare.when}"
+                who, when = dare.who, dare.when
+        if found.outcome is Outcome.ISOLATED and self.trial.reached(list(way.on_mine), context) is not None:
+            return self.cell(way.probe, Found(Outcome.INCONCLUSIVE, _NAMES_HIM), detail=way.detail)
         label = found.attempt.label if found.attempt is not None else ""
         doing = way.doing or _MOVES.get(label) or f"{label} rows of another tenant"
         return self.cell(way.probe, found, f"{who} {doing}{when}", way.detail)
@@ -242,11 +281,31 @@ class Prober:
         found = self.trial.reached(across, context) or self._refused(across, within, context)
         when = ""
         if found.outcome is Outcome.ISOLATED:
-            dared = self.trial.dared(self.dares.switched(across, [], context))
+            varied = self.target.refer_varied(key)
+            dares = [
+                Dare(context, varied, when=" where what policies look at is another"),
+                *self.dares.switched(across, varied, context),
+                *self.dares.named([*across, *varied]),
+                *self.dares.both([*across, *varied], []),
+                *self.dares.standings(across),
+            ]
+            dared = self.trial.dared(dares)
             if dared is not None:
-                found, when = dared[1], f" once its session {dared[0].when}"
+                found, when = dared[1], dared[0].when
         said = f"a row of tenant A refers to a row of B by {key.name}{when}"
         return self.cell(Probe.REFERENCE, found, said, key.name)
+
+    def breaks_for_both(self) -> str:
+        """Return the error that the person of both tenants gets for being of two; "" where there is none."""
+        target, own = self.target, self.target.rows.of(A)
+        if not target.both or not own:
+            return ""
+        tries = plain_ones([*target.read(own), *target.insert(A, 40), *target.update(own)])
+        for attempt in tries:
+            answer = self.stage.run(attempt, self.role, target.both)
+            if answer.state == _SEVERAL:
+                return answer.said
+        return ""
 
     def _ties_tenants(self, key: Constraint) -> bool:
         facts, table = self.target.seeder.facts, self.target.table
@@ -275,6 +334,11 @@ class Prober:
         return Found(Outcome.ISOLATED, f"{held_by} refuses it", across[0], telling, context)
 
 
+_SEVERAL = "21000"  # cardinality_violation: more than one row returned by a subquery
+_NAMES_HIM = (
+    "rows of another tenant are reached where they name the person who asks: whether there are any, no"
+    " made-up row tells"
+)
 _INSERTS = "inserts a row of another tenant"
 _MOVES = {"gives away": "gives its row to B", "takes": "makes a row of B its own"}
 

@@ -91,7 +91,8 @@ class _Proof:
         bare = self._cells_of_unprovable(seeder, roles)
         self.say(f"probing {some(len(self.tables), 'table')} as {', '.join(r.name for r in roles)}")
         contexts = {x: self._context(seeder, x) for x in (A, B)}
-        surfaces = SurfaceProber(stage, seeder, roles, self.setup, contexts)
+        both = self._session_of_both(seeder)
+        surfaces = SurfaceProber(stage, seeder, roles, self.setup, contexts, both)
         keyed = Keyed(stage, seeder, roles, self.setup)
         keyed.read_unset()
         surfaces.read_unset()  # a setting that was once set is '' afterwards
@@ -107,7 +108,9 @@ class _Proof:
             tables=tuple(t.qname for t in self.tables),
             cells=tuple(cells),
             relaxed=tuple(n for r in seeder.seeded.values() for n in r.notes),
-            notes=self._notes(seeder),
+            notes=(*self._notes(seeder), *self._broken(probers)),
+            people=seeder.people.told,
+            preset=self.setup.preset if self.setup else "",
             tested=keyed.tested(),
         )
 
@@ -144,11 +147,12 @@ class _Proof:
     def _probers(self, stage: Stage, seeder: Seeder, role: AppRole) -> list[Prober]:
         rights = rights_of(self.conn, role.name)
         shared, session = set(self.facts.tenancy.null_means_global), self._context(seeder, A)
+        both = self._session_of_both(seeder)
         return [
             Prober(
                 stage,
                 role.name,
-                Target(seeder, seeder.seeded[t.qname], rights[t.qname], t.qname in shared, session),
+                Target(seeder, seeder.seeded[t.qname], rights[t.qname], t.qname in shared, session, both),
                 Script(seeder, t.qname),
                 self.setup,
             )
@@ -162,6 +166,13 @@ class _Proof:
             return ()
         below = tuple(seeder.keys.get(n, {}).get(label, "") for n in self._deeper())
         return self.setup.of(self._tenant(seeder, label), seeder.people.session(label), below)
+
+    def _session_of_both(self, seeder: Seeder) -> tuple[str, ...]:
+        """Return what the person of both tenants says in a session for A; nothing where nobody is."""
+        if self.setup is None or seeder.people.of_both is None:
+            return ()
+        below = tuple(seeder.keys.get(n, {}).get(A, "") for n in self._deeper())
+        return self.setup.of(self._tenant(seeder, A), seeder.people.of_both, below)
 
     def _deeper(self) -> range:
         return range(1, len(self.facts.tenancy.levels))
@@ -240,6 +251,13 @@ class _Proof:
                     f"no row could be made in {display(name, self.facts.default_schema)}: {rows.failed}"
                 )
         return tuple(found)
+
+    def _broken(self, probers: list[Prober]) -> Iterator[str]:
+        """Yield what does not work for a person of two tenants."""
+        for prober in probers:
+            if said := prober.breaks_for_both():
+                name = self.facts.show(prober.target.table.qname)
+                yield f"{name} does not work for a person of two tenants, as {prober.role}: {said}"
 
 
 _PRETENDING = "once the session sets another setting that a policy reads"

@@ -7,11 +7,15 @@ from ...sql.ident import quote_ident, quote_idents, quote_literal, quote_qname
 
 A, B, NOBODY = "A", "B", "nobody"
 SIBLING = "A's other"  # + the number of a deeper level: of tenant A, but of another sub-tenant there
+MINE = "B's, of a person of A"  # rows of B that name who A's session works for, who is no member of B
+THIRD = "third"  # a tenant that nobody made up belongs to
 OTHERS = ("C", "D", "E", "F", "G")  # tenants that a policy or a function names
 MALFORMED = ("not-a-tenant", "%")  # what a session may say that no tenant is called
 LIVE = 1  # the row that meets what policies and views ask of a row
 SPARE = 2  # the row of a parent that no made-up row refers to
 FRESH = 50  # the number of the first row that is not inserted beforehand
+BOTH = 1_000  # the row of a tenant that names the person who belongs to both tenants
+OWNED = 1_001  # the first of the rows that are owned by others than who owns the plain ones
 
 Tid = tuple[int, str]
 
@@ -71,7 +75,7 @@ class Rows:
             r
             for r in self.rows
             if r.tid is not None
-            and r.label != A
+            and r.label not in (A, MINE)
             and not r.label.startswith(SIBLING)
             and not (shared and r.label == NOBODY)
         ]

@@ -10,12 +10,15 @@ from .ground import Ground, brief
 from .people import People
 from .repair import Repairs
 from .rows import (
+    BOTH,
     FRESH,
     LIVE,
+    MINE,
     NOBODY,
     OTHERS,
     SIBLING,
     SPARE,
+    THIRD,
     A,
     B,
     Column,
@@ -53,7 +56,7 @@ class Seeder(Ground):
 
     def __init__(self, conn: "psycopg.Connection[Any]", facts: Facts, user: str | None = None) -> None:
         super().__init__(conn, facts)
-        self.people = People(self, lambda table, column, label: self.cell(table, column, label, 0), user)
+        self.people = People(self, self.cell, user)
         self.variety = Variety(self)
         self._repairs = Repairs(self)
         self._made: dict[tuple[QName, str, str, int], str | None] = {}
@@ -115,6 +118,10 @@ class Seeder(Ground):
                 return None if label == NOBODY else self.keys[level].get(label)
         if label == NOBODY and column.name in self.owner_columns(table):
             return None
+        if cell.number == BOTH and self.people.is_key(table, column):
+            return self.own(table, column)
+        if cell.number == BOTH and (person := self.people.both_in(table, column)) is not None:
+            return person
         reference = self.reference(table, column.name)
         found = self._parents(*reference, cell) if reference is not None else None
         if found is None:
@@ -141,7 +148,7 @@ class Seeder(Ground):
         if label.startswith(SIBLING) and label not in self.siblings_in(parent):
             label = A
         wanted = SPARE if number >= SPARE and parent != child else number % 2
-        if number in range(SPARE, FRESH):
+        if number in range(SPARE, FRESH) or number >= BOTH:
             wanted = number % 2
         seeded = self.seeded.get(parent)
         if seeded is not None and parent != child:
@@ -155,8 +162,9 @@ class Seeder(Ground):
 
     def row(self, table: QName, label: str, number: int, varied: dict[str, str | None] | None = None) -> Row:
         """Return a row, not inserted."""
-        values = {c.name: self.cell(table, c, label, number) for c in self.usable(table)}
-        if number == LIVE or table in self.facts.level_of_root:
+        whose = B if label == MINE else label
+        values = {c.name: self.cell(table, c, whose, number) for c in self.usable(table)}
+        if number in (LIVE, BOTH) or table in self.facts.level_of_root:
             values |= self.variety.live(self.facts.tables_by_name[table])
         return Row(label, number, values | (varied or {}))
 
@@ -167,11 +175,14 @@ class Seeder(Ground):
         planned: list[Planned] = [(label, n, None) for n in (0, 1, SPARE) for label in labels]
         if name in self.facts.level_of_root:
             planned = [(label, 0, None) for label in labels]
+            planned += [(THIRD, 0, {})] if THIRD in self.keys.get(self.facts.level_of_root[name], {}) else []
         else:
             found = self.variety.variants(rows.table)
             owners = [*labels, *self.variety.named_tenants(rows.table)]
             owners += [NOBODY] if self._may_lack_tenant(rows.table) else []
             planned += [(label, 3 + i, v) for i, v in enumerate(found) for label in owners]
+            planned += [(label, BOTH, {}) for label in self.people.naming_both(rows.table)]
+            planned += self.people.owners(rows.table)
         numbers = (0,) if name in self.facts.level_of_root else (0, SPARE)
         planned += [(label, n, None) for label in self.siblings_in(name) for n in numbers]
         extra = [label for label in OTHERS if any(label in keys for keys in self.keys.values())]

@@ -73,6 +73,23 @@ class Sessions:
         return tuple(setting(name, value) for name, value in held.items() if value is not None)
 
 
+def asks_for_tenant(facts: Facts, text: str) -> bool:
+    """Tell whether a text reads what the session says of its tenant: the setting, a claim, the helper."""
+    told = facts.principals.of_kind(Kind.TENANT)
+    names = {name.lower() for name in SETTING.findall(text)}
+    claims = [v.variable for v in told if v.variable.path]
+    plain = {v.variable.setting for v in told if not v.variable.path} | {
+        (facts.tenancy.setting or "").lower()
+    }
+    plain -= {v.setting for v in claims}
+    helper = (facts.tenancy.current_tenant or "").removesuffix("()").rpartition(".")[2]
+    return (
+        bool(names & plain)
+        or any(v.setting in names and v.path[-1] in literals(text) for v in claims)
+        or bool(helper and mentions(text, helper))
+    )
+
+
 def own_settings(facts: Facts, statements: Sequence[str], text: str) -> frozenset[str]:
     """Return the settings, in lower case, that say who is asking: setting another's is to log in as another.
     They are what the statements of the context name, those that policies read as the person, and what a

@@ -6,8 +6,9 @@ not have seen anything. A session of A tries it with every value in sight of the
 the function's own text reads, and without a tenant.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from ...model.isolation import AppRole, Cell, Outcome, Probe
@@ -16,10 +17,10 @@ from ...sql.ident import quote_qname
 from .attempt import Answer, Attempt
 from .context import ContextSetup
 from .hints import literals, nearest
-from .rows import MALFORMED, A, B
+from .rows import MALFORMED, A, B, Row
 from .script import all_rows, view_script
 from .seed import Seeder
-from .sessions import Said, Sessions, own_settings
+from .sessions import Said, Sessions, asks_for_tenant, own_settings
 from .stage import Stage
 from .surfaces import Surface, find_surfaces, guarded_tables
 
@@ -41,13 +42,15 @@ _Answers = dict[_Reading, tuple[Answer, Answer]]  # with B's rows there, and wit
 
 @dataclass
 class SurfaceProber:
-    """Reads all surfaces as all roles. `contexts` are what sessions of A and B say, `setup` how."""
+    """Reads all surfaces as all roles. `contexts` are what sessions of A and B say, `setup` how; `both` is
+    what the person of both tenants says in a session for A, nothing where nobody is."""
 
     stage: Stage
     seeder: Seeder
     roles: tuple[AppRole, ...]
     setup: ContextSetup | None
     contexts: dict[str, Said]
+    both: Said = ()
     _unset: dict[str, _Answers] = field(default_factory=dict)
 
     def read_unset(self) -> None:
@@ -69,6 +72,7 @@ class SurfaceProber:
             mine = [r for surface in surfaces for r in self._readings(surface)]
             theirs = [_Reading(s, x, self.contexts[B]) for s in surfaces for x in s.statements]
             answers = self._read(role.name, mine) | self._unset.get(role.name, {})
+            answers |= self._read(role.name, self._by_both(surfaces), self._his)
             of_b = self._read(role.name, theirs)
             for surface in surfaces:
                 found = {r: pair for r, pair in answers.items() if r.surface == surface}
@@ -85,6 +89,23 @@ class SurfaceProber:
             for statement in surface.statements[:_MOST_DARED]:
                 yield _Reading(surface, statement, said, when)
 
+    def _by_both(self, surfaces: list[Surface]) -> list[_Reading]:
+        """Return what the person of both tenants tries in a session for A, where it asks for the tenant."""
+        facts, when = self.seeder.facts, "when its session is of a person of both"
+        asked = [s for s in surfaces if self.both and asks_for_tenant(facts, s.text)]
+        return [_Reading(s, x, self.both, when) for s in asked for x in s.statements[:_MOST_DARED]]
+
+    @cached_property
+    def _his(self) -> list[Row]:
+        """The rows of B that the person of both may read in whichever session: his memberships, and what is
+        told apart by who asks alone."""
+        found: list[Row] = []
+        for rows in self.seeder.seeded.values():
+            text = self.seeder.texts.own(rows.table)
+            alone = rows.table.policies and not asks_for_tenant(self.seeder.facts, text)
+            found += rows.of(B) if alone else self.seeder.people.memberships(rows)
+        return found
+
     def _dared(self, surface: Surface) -> Iterator[tuple[Said, str]]:
         context, setting = self.contexts[A], self.seeder.facts.tenancy.setting
         keys = [key for held in self.seeder.keys.values() for key in (held[B], held[A])]
@@ -99,25 +120,25 @@ class SurfaceProber:
         for word in ("", *MALFORMED, *near):
             yield (*sessions.spent, *self.setup.of(word, word)), f"with {word!r} in place of a tenant"
 
-    def _read(self, role: str, readings: list[_Reading]) -> _Answers:
-        """Read them with the rows of B there, and without them."""
+    def _read(self, role: str, readings: list[_Reading], kept: Sequence[Row] = ()) -> _Answers:
+        """Read them with the rows of B there, and without them but those that are kept."""
         if not readings:
             return {}
         there = [self.stage.run(Attempt(r.statement, "reads"), role, r.said) for r in readings]
         with self.stage.conn.transaction(force_rollback=True):
-            self._remove(B)
+            self._remove(B, kept)
             gone = [self.stage.run(Attempt(r.statement, "reads"), role, r.said) for r in readings]
         return dict(zip(readings, zip(there, gone, strict=True), strict=True))
 
-    def _remove(self, label: str) -> None:
-        """Delete a tenant's rows everywhere and fill the materialized views again."""
+    def _remove(self, label: str, kept: Sequence[Row]) -> None:
+        """Delete a tenant's rows everywhere but some, and fill the materialized views again."""
         import psycopg
 
         conn = self.stage.conn
         conn.execute("set local session_replication_role = replica")
         for name in guarded_tables(self.seeder.facts):
             rows = self.seeder.seeded.get(name)
-            places = [r.tid for r in rows.of(label) if r.tid] if rows else []
+            places = [r.tid for r in rows.of(label) if r.tid and r not in kept] if rows else []
             if places:
                 there = "ctid = any(%s::tid[]) and tableoid = any(%s::oid[])"
                 given = [[p[1] for p in places], list({p[0] for p in places})]

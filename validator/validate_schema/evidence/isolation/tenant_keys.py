@@ -4,7 +4,7 @@ import re
 
 from .ground import Ground
 from .hints import SETTING, UUID, distances, literals
-from .rows import MALFORMED, OTHERS, A, B, Column, sibling
+from .rows import MALFORMED, OTHERS, THIRD, A, B, Column, sibling
 
 _CAST = re.compile(r'\b(\w+)"?\)?(?:::text\)?)?::(?:bigint|integer|smallint|numeric)\b')
 Keys = dict[int, dict[str, str]]  # by level, then by whose they are
@@ -37,6 +37,8 @@ def find_keys(ground: Ground) -> Keys:
         others = [t for t in named if t not in taken and _is_of(kind, t) and ground.fits(t, column)]
         found[i] |= dict(zip(OTHERS, others, strict=False))
         found[i] |= {sibling(n): a if i < n else other for n in levels[1:]}
+        if i == 0:
+            found[i][THIRD] = other  # for whoever may join any
     return found
 
 

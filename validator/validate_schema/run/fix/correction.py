@@ -162,8 +162,9 @@ class _Bench:
     def leaks(self, database: "Database", connection: "psycopg.Connection") -> int:
         from ...evidence.isolation import prove
 
-        context = context_of(self.request.config.config.prove)
-        found = prove(database, self.facts(connection), context=context, progress=self.progress)
+        facts = self.facts(connection)
+        context = context_of(self.request.config.config.prove, facts)
+        found = prove(database, facts, context=context, progress=self.progress)
         return sum(cell.outcome is Probed.LEAK for cell in found.cells)
 
 
