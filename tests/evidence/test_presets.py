@@ -78,10 +78,8 @@ def test_what_a_gateways_sessions_get_past_leaks(bed: Bed, gateway: str) -> None
 
 
 OPAQUE = """
-create function uid() returns uuid language plpgsql stable as
-    $$ declare found uuid; begin
-       execute 'select (nullif(current_setting(''request.jwt.' || 'claims'', true), '''')::json ->> ''sub'')::uuid' into found;
-       return found; end $$;
+create function uid() returns uuid language sql stable as
+    $$ select (nullif(current_setting(replace('request#jwt#claims', '#', '.'), true), '')::json ->> 'sub')::uuid $$;
 """
 
 

@@ -53,7 +53,7 @@ def _line(facts: Facts) -> str:
     signed = _SESSIONS[principals.gateway]
     if facts.isolation.preset:
         signed += f", as {facts.isolation.preset} makes them"
-    people = [f"proven with {facts.isolation.people}"] if facts.isolation.people else []
+    people = [f"tried with {facts.isolation.people}"] if facts.isolation.people else []
     return "; ".join([*people, *parts, signed])
 
 

@@ -42,8 +42,16 @@ class ContextSetup:
 
     def names(self, level: int) -> bool:
         """Tell whether the context says which sub-tenant of a level (1 is below the first) it is for."""
-        found = {m[1] for s in self.statements for m in _PLACEHOLDER.finditer(s)}
-        return (f"tenant{level + 1}" if level else "tenant") in found
+        return (f"tenant{level + 1}" if level else "tenant") in self._named
+
+    @property
+    def names_person(self) -> bool:
+        """Whether the context says which person asks."""
+        return bool({"user", "person"} & self._named)
+
+    @property
+    def _named(self) -> set[str]:
+        return {m[1] for s in self.statements for m in _PLACEHOLDER.finditer(s)}
 
 
 def default_context(facts: Facts, preset: str | None = None) -> ContextSetup | None:
@@ -74,15 +82,14 @@ def with_preset(setup: ContextSetup, facts: Facts, preset: str) -> ContextSetup:
 
 
 def _gateway_of(facts: Facts) -> str:
-    """Return which gateway sends the requests, as the settings that policies read and the roles tell; "" for
+    """Return which gateway sends the requests, as what policies read and the app roles tell; "" for
     none. Sources: Hasura's documentation, "Postgres: Row-level security"; PostgREST's, "Transaction-Scoped
     Settings"; Supabase's, "Postgres Roles"."""
     if not facts.principals.gateway:
         return ""
     if any(v.variable.setting.startswith("hasura.") for v in facts.principals.variables):
         return "hasura"
-    names = {role.name for role in facts.catalog.roles}
-    return "supabase" if names.issuperset(PLATFORM_ROLES) else "postgrest"
+    return "supabase" if set(PLATFORM_ROLES) & set(facts.tenancy.app_roles) else "postgrest"
 
 
 def _statements(said: Mapping[str, Mapping[tuple[str, ...], str]]) -> list[str]:

@@ -13,6 +13,7 @@ from ...model.tenancy import TableClass
 from ...sql.ident import quote_ident, quote_qname
 from ...sql.mentions import mentions
 from ...sql.words import reads_as_person
+from .context import ContextSetup
 from .ground import Ground
 from .hints import literals
 from .rows import BOTH, MINE, NOBODY, OWNED, A, B, Column, Row, Rows, literal
@@ -35,13 +36,14 @@ _KEY_OF_BOTH = ("ab0ab0ab-ab0a-4ab0-8ab0-ab0ab0ab0ab0", "7301", "person-of-both"
 
 
 class People:
-    """The people of one schema. `user` is the key of A's first one, where the config names it."""
+    """The people of one schema. `setup` is how a session says who asks; it may name the key of A's first."""
 
-    def __init__(self, ground: Ground, cell: Cells, user: str | None = None) -> None:
+    def __init__(self, ground: Ground, cell: Cells, setup: ContextSetup | None = None) -> None:
         self._ground = ground
         self._facts = ground.facts
         self._cell = cell
-        self._user = user
+        self._asked = setup is not None and setup.names_person
+        self._user = setup.person if setup is not None else None
 
     @cached_property
     def _members(self) -> set[tuple[QName, str]]:
@@ -67,10 +69,14 @@ class People:
 
     @cached_property
     def of_both(self) -> str | None:
-        """The key of a person who belongs to both tenants; None where no membership ties a person to more
-        than one, or people are rows of a tenant's themselves."""
+        """The key of a person who belongs to both tenants; None where no session says which person asks, no
+        membership ties one to more than a tenant, or people are rows of a tenant's themselves."""
         table, key = self._people
-        if self._of_tenants(table) or not any(self._may_be_many(*m) for m in self._members):
+        if (
+            not self._asked
+            or self._of_tenants(table)
+            or not any(self._may_be_many(*m) for m in self._members)
+        ):
             return None
         column = self._column(table, key) if table is not None else None
         if table is not None and column is not None and table in self._facts.tables_by_name:
@@ -119,8 +125,10 @@ class People:
         at: whose, its number, what is varied. Who is a member of a tenant stays so, and no row leads to a
         person who is a row of another tenant's."""
         found: list[tuple[str, dict[str, str | None]]] = []
-        name = table.qname
-        for column in [c for c in self._ground.columns_of(name) if self._owns(name, c)][:_MOST_OWNERS]:
+        name, asked = table.qname, self._asked
+        for column in [c for c in self._ground.columns_of(name) if asked and self._owns(name, c)][
+            :_MOST_OWNERS
+        ]:
             found += [(MINE, {column.name: self.session(A)}), (A, {column.name: self.session(B)})]
             found += [] if column.not_null else [(label, {column.name: None}) for label in (A, B)]
         return [(label, OWNED + n, varied) for n, (label, varied) in enumerate(found)]
@@ -142,8 +150,8 @@ class People:
 
     @property
     def told(self) -> str:
-        """The people that rows were made of, in words; "" where no column holds any."""
-        if self._type_of_all() is None:
+        """The people who may ask, in words; "" where no session says which."""
+        if not self._asked:
             return ""
         return "two people of A, two of B" + (", one of both" if self.of_both else ", none of both")
 

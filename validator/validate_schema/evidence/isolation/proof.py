@@ -82,7 +82,7 @@ class _Proof:
     def run(self) -> Isolation:
         self.conn.execute("set local lc_messages = 'C'")
         self.say("making rows for two tenants")
-        seeder = Seeder(self.conn, self.facts, self.setup.person if self.setup else None)
+        seeder = Seeder(self.conn, self.facts, self.setup)
         seeder.seed()
         self._refresh()
         roles = app_roles(self.conn, self.facts)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ...facts.facts import Facts
 from ...model.catalog import Constraint, QName, Table
 from ...sql.ident import quote_ident, quote_qname
+from .context import ContextSetup
 from .ground import Ground, brief
 from .people import People
 from .repair import Repairs
@@ -54,9 +55,11 @@ class _Cell(NamedTuple):
 class Seeder(Ground):
     """Makes the rows and inserts them. `keys` holds each level's tenant keys by label."""
 
-    def __init__(self, conn: "psycopg.Connection[Any]", facts: Facts, user: str | None = None) -> None:
+    def __init__(
+        self, conn: "psycopg.Connection[Any]", facts: Facts, setup: ContextSetup | None = None
+    ) -> None:
         super().__init__(conn, facts)
-        self.people = People(self, self.cell, user)
+        self.people = People(self, self.cell, setup)
         self.variety = Variety(self)
         self._repairs = Repairs(self)
         self._made: dict[tuple[QName, str, str, int], str | None] = {}
@@ -175,7 +178,8 @@ class Seeder(Ground):
         planned: list[Planned] = [(label, n, None) for n in (0, 1, SPARE) for label in labels]
         if name in self.facts.level_of_root:
             planned = [(label, 0, None) for label in labels]
-            planned += [(THIRD, 0, {})] if THIRD in self.keys.get(self.facts.level_of_root[name], {}) else []
+            third = THIRD in self.keys.get(self.facts.level_of_root[name], {}) and self.people.of_both
+            planned += [(THIRD, 0, {})] if third else []
         else:
             found = self.variety.variants(rows.table)
             owners = [*labels, *self.variety.named_tenants(rows.table)]
