@@ -278,3 +278,37 @@ def test_what_the_runner_applied_is_judged_as_the_runner_read_it(project: Projec
 
     assert ran.status == 0
     assert "✓ 2 of 2 applied migrations verified by checksum" in ran.out
+
+
+_FLYWAY = {
+    "V1__a.sql": "create table a (t text);\n-- ${kept}\ninsert into a values ('${tenant}');\n",
+    "V2__b.sql": "create table b ();\n",
+}
+
+
+def test_a_placeholder_without_a_value_is_refused_with_its_line(project: Project) -> None:
+    project.lay(_FLYWAY)
+    for dry in ((), ("--dry-run",)):
+        ran = project.run("apply", *dry)
+
+        assert (ran.status, project.tables()) == (2, set())
+        assert ran.complaint.startswith("error: m/V1__a.sql:2: ${kept} has no value; name it in the config:")
+
+
+def test_placeholders_get_their_values_from_the_config(project: Project) -> None:
+    project.lay(_FLYWAY)
+    config = '[migrations.placeholders]\ntenant = "o\'\'hara"\nkept = "kept"\n'
+    (project.terminal.folder / "validate-schema.toml").write_text(config)
+    ran = project.run("apply")
+
+    assert (ran.status, ran.complaints) == (0, [])
+    assert project.sql("select t from a") == [("o'hara",)]
+
+
+@pytest.mark.parametrize("statement", ["COPY a TO STDOUT", "copy (select 1)\nto stdout with (format csv)"])
+def test_rows_that_nobody_reads_are_refused_with_file_and_line(project: Project, statement: str) -> None:
+    project.lay({"0001_init.sql": INIT, "0002_out.sql": f"create table a ();\n{statement};\n"})
+    ran = project.run("apply")
+
+    assert (ran.status, project.tables()) == (2, set())
+    assert ran.complaint.startswith(f"error: m/0002_out.sql:2: {statement[:4]}")

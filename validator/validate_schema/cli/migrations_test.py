@@ -67,7 +67,7 @@ def command(
     if folder is None or rows is None:
         what = "--migrations" if folder is None else "--fixtures"
         raise UsageError(f"{what} is missing: give a folder, or name one in the config's [migrations]")
-    found = discover(folder, tool or named.tool)
+    found = discover(folder, tool or named.tool, placeholders=named.placeholders)
     progress = Progress()
     with (
         progress.step("starting the scratch PostgreSQL"),

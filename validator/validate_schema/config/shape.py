@@ -296,6 +296,10 @@ class MigrationsConfig(_Section, frozen=True, kw_only=True):
             "and `migrations backup` and `migrations apply` make one there."
         ),
     ] = None
+    placeholders: Annotated[
+        dict[str, str],
+        Meta(description="Values for placeholders that the tool fills in from settings, ${name}: Flyway's."),
+    ] = {}
 
 
 class HazardsConfig(_Section, frozen=True, kw_only=True):

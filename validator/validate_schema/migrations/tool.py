@@ -146,7 +146,8 @@ class Tool:
 
     `refuses(text)` says why a file cannot be read as SQL by anything but the tool, "" otherwise. `dumps` are
     files in which projects keep the schema that its programs make. `passes_over`: a file that comes too late
-    is never run. `platform`: the files expect what the tool's platform provides.
+    is never run. `platform`: the files expect what the tool's platform provides. `placeholder` is a pattern
+    for what the tool fills in from settings of the project, its name in a group.
     """
 
     name: str
@@ -171,6 +172,7 @@ class Tool:
     dumps: tuple[str, ...] = ()
     passes_over: bool = False
     platform: bool = False
+    placeholder: str = ""
 
     def shapes(self) -> tuple[Shape, ...]:
         """Return what all of its tables look like."""

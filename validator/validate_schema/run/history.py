@@ -40,7 +40,7 @@ def configured(config: MigrationsConfig, base: Path, *, replay: bool | None) -> 
     option (`replay`) though nothing is named.
     """
     if config.path is not None:
-        return discover(base / config.path, config.tool, programs=True)
+        return discover(base / config.path, config.tool, programs=True, placeholders=config.placeholders)
     if replay:
         raise UsageError(NO_FOLDER)
     return None
@@ -354,7 +354,7 @@ def _of_the_ledger(
     if config.ledger is None and any(is_own(ledger) for ledger in ledgers):
         return migrations
     tools = [ledger.tool for ledger in ledgers]
-    return discover(base / config.path, programs=True, ledgers=tools)
+    return discover(base / config.path, programs=True, ledgers=tools, placeholders=config.placeholders)
 
 
 def _ledger(

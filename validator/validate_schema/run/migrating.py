@@ -43,7 +43,10 @@ def find(
     folder = migrations or (config.base / named.path if named.path else None)
     if folder is None:
         raise UsageError("--migrations is missing: give a folder, or name one in the config's [migrations]")
-    return Found(discover(folder, tool or named.tool, programs=programs), ledger or named.ledger)
+    return Found(
+        discover(folder, tool or named.tool, programs=programs, placeholders=named.placeholders),
+        ledger or named.ledger,
+    )
 
 
 def backup_folder(config: LoadedConfig) -> Path | None:

@@ -95,9 +95,15 @@ def request_for(
 
 
 def told(source: Source, loaded: LoadedConfig) -> Source:
-    """Return the source with what the config says of migrations: their tool and their command."""
+    """Return the source with what the config says of migrations: their tool, their command, placeholders."""
     named = loaded.config.migrations
-    return replace(source, tool=source.tool or named.tool, command=named.command, base=loaded.base)
+    return replace(
+        source,
+        tool=source.tool or named.tool,
+        command=named.command,
+        placeholders=named.placeholders,
+        base=loaded.base,
+    )
 
 
 def named_target(given: Mapping[str, object]) -> str | None:

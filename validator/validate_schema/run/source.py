@@ -47,6 +47,7 @@ class Source(msgspec.Struct, frozen=True):
     handle: Any = None
     tool: str | None = None
     command: str | None = None
+    placeholders: dict[str, str] = {}
     base: Path = Path()
     scratch: Secret = EMBEDDED
     statement_timeout_ms: int = 30_000
@@ -141,7 +142,9 @@ def _open_migrations(
     from ..scratch import open_server
     from .history import replayed
 
-    migrations = discover(folder, source.tool, programs=source.command is not None)
+    migrations = discover(
+        folder, source.tool, programs=source.command is not None, placeholders=source.placeholders
+    )
     name, shown = _shown_folder(folder), f"scratch PostgreSQL ({source.scratch})"
     with (
         progress.step("starting the scratch PostgreSQL"),

@@ -32,7 +32,9 @@ class Settings:
     @cached_property
     def migrations(self) -> MigrationSet:
         named = self.config.config.migrations
-        return discover(self.folder, named.tool, programs=named.command is not None)
+        return discover(
+            self.folder, named.tool, programs=named.command is not None, placeholders=named.placeholders
+        )
 
     @property
     def base(self) -> Path:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from ...model.errors import HistoryError, UsageError
 from ...model.history import HistoryEntry, Ledger
 from ...model.wording import first_of, form
+from ..filling import require_filled
 from ..history.checksums import checksum
 from ..history.compare import compare, shared
 from ..records import MigrationFile, MigrationSet
@@ -71,6 +72,7 @@ def make(
             f"{migrations.folder}: {_listed(missing)} applied to this database, without a file here;"
             " is this the right folder and branch? --allow-missing goes on without"
         )
+    require_filled(migrations, [files[e.file] for e in due])
     pending = tuple(_runnable(files[e.file], e.file) for e in due)
     notes = [f"{_listed(missing)} applied, without a file here"] if missing else []
     return Plan(

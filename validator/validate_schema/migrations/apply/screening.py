@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from ...model.errors import HistoryError
+from ...model.errors import HistoryError, MigrationError
 from ...model.wording import excerpt
 from ...sql import ddl
 from ...sql.ident import quote_ident
@@ -20,6 +20,7 @@ _CONTROL = re.compile(
     r"|rollback(?!(?:\s+(?:work|transaction))?\s+to\b))\b",
     re.IGNORECASE,
 )
+_COPY_OUT = re.compile(r"copy\b.*\bto\s+stdout\b", re.IGNORECASE | re.DOTALL)
 _BEGIN = re.compile(r"(?:begin(?:\s+(?:work|transaction))?|start\s+transaction)\s*", re.IGNORECASE)
 _COMMIT = re.compile(r"(?:commit|end)(?:\s+(?:work|transaction))?\s*", re.IGNORECASE)
 _TILL_COMMIT = re.compile(
@@ -73,7 +74,8 @@ def begins(statement: str) -> str:
 
 
 def screen(file: MigrationFile, label: str) -> Body:
-    """Return what `file` holds, if it can be all or nothing. Raises `HistoryError` with file and line."""
+    """Return what `file` holds, if it can be all or nothing. Raises `HistoryError`, or
+    `MigrationError` for what no runner could do, with file and line."""
     found = tuple(p for p in pieces(file.sql) if not (p.kind == "psql" and _IDLE.match(p.text)))
     found = _without_blocks(found)
     for piece in found:
@@ -86,6 +88,10 @@ def screen(file: MigrationFile, label: str) -> Body:
             raise HistoryError(
                 f"{place(file, piece.start)}: {begins(piece.text)}: each migration gets one transaction from"
                 " the runner, together with its row; take BEGIN and COMMIT out of the file"
+            )
+        if piece.kind == "sql" and _COPY_OUT.match(piece.text):
+            raise MigrationError(
+                f"{place(file, piece.start)}: {begins(piece.text)}: nobody reads what it writes; take it out"
             )
     alone = [p for p in found if outside_transaction(p)]
     if not alone:

@@ -1,15 +1,17 @@
 """Find a folder's migrations and the tool that they were written for."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ...model.errors import MigrationError
 from ...sql import script
 from ...sql.ident import visible
 from .. import tools
+from ..filling import filled
 from ..records import MigrationFile, MigrationSet
 from ..tool import Layout, Loaded, Tool
 from .folder import Folder
@@ -21,6 +23,7 @@ _PLACES = (
     "migrations", "db/migrations", "db/migrate", "db/migration", "database/migrations", "src/migrations",
     "sql/migrations", "sql",
 )  # fmt: skip
+NOTHING: Mapping[str, str] = MappingProxyType({})
 _DUMPS = ("structure.sql", "db/schema.sql", "schema.sql")
 _SCRIPTS = "[0-9]*[-_]*.[jt]s"
 
@@ -56,14 +59,20 @@ class _Read(NamedTuple):
 
 
 def discover(
-    folder: Path, tool: str | None = None, *, programs: bool = False, ledgers: Sequence[str] = ()
+    folder: Path,
+    tool: str | None = None,
+    *,
+    programs: bool = False,
+    ledgers: Sequence[str] = (),
+    placeholders: Mapping[str, str] = NOTHING,
 ) -> MigrationSet:
     """Return the migrations of `folder`: a migrations folder, a project around one, or an SQL file.
 
     `tool` (one of `tools.names`) decides where the layout does not; failing that, so do `ledgers`, the tools
     whose tracker tables the database has. `programs`: also find migrations that are no SQL, for callers
-    who only compare them with a ledger. Raises `MigrationError` when nothing is found, when a file
-    cannot be read, and when two tools would do different things with it.
+    who only compare them with a ledger. `placeholders` are values for what the tool would fill in. Raises
+    `MigrationError` when nothing is found, when a file cannot be read, and when two tools would do different
+    things with it.
     """
     if tool is not None and tool not in tools.names():
         raise MigrationError(f"unknown migration tool {tool!r}; known are {', '.join(tools.names())}")
@@ -72,12 +81,13 @@ def discover(
     if not folder.is_dir():
         raise MigrationError(f"{folder}: no such folder")
     if tool is None and ledgers:
-        return _by_ledger(folder, ledgers, programs)
+        return _by_ledger(folder, ledgers, programs, placeholders)
     if programs and (found := _programs(folder, tool)):
         return found
     found = _sql(folder, tool)
     if found is None:
         raise _nothing(folder, tool)
+    found = filled(found, placeholders)
     return found if programs else found.require_sql()
 
 
@@ -96,10 +106,12 @@ def _sql(folder: Path, tool: str | None) -> MigrationSet | None:
     return found
 
 
-def _by_ledger(folder: Path, ledgers: Sequence[str], programs: bool) -> MigrationSet:
+def _by_ledger(
+    folder: Path, ledgers: Sequence[str], programs: bool, placeholders: Mapping[str, str]
+) -> MigrationSet:
     """Return the migrations where the files leave it open which tool they are for."""
     try:
-        found = discover(folder, programs=programs)
+        found = discover(folder, programs=programs, placeholders=placeholders)
     except MigrationError:
         found = None
     if found is not None and (found.tool in ledgers or _is_known_by_more_than_names(found.tool)):
@@ -107,7 +119,7 @@ def _by_ledger(folder: Path, ledgers: Sequence[str], programs: bool) -> Migratio
     fitting = []
     for tool in dict.fromkeys(t for t in ledgers if t in tools.names()):
         with suppress(MigrationError):
-            fitting.append(discover(folder, tool, programs=programs))
+            fitting.append(discover(folder, tool, programs=programs, placeholders=placeholders))
     if len(fitting) > 1:
         listed = " or ".join(f.tool for f in fitting)
         raise MigrationError(
@@ -115,7 +127,7 @@ def _by_ledger(folder: Path, ledgers: Sequence[str], programs: bool) -> Migratio
             " or `tool` in [migrations]"
         )
     if not fitting:
-        return found or discover(folder, programs=programs)
+        return found or discover(folder, programs=programs, placeholders=placeholders)
     note = f"The files were read as those of {fitting[0].tool}, whose ledger the database has."
     return replace(fitting[0], notes=(*fitting[0].notes, note))
 

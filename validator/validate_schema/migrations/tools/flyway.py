@@ -62,22 +62,19 @@ def _load(folder: Folder, chosen: bool) -> Loaded | None:
     superseded: list[MigrationFile] = []
     for version, plain, path, m in sorted(versioned, key=lambda v: (v[0], v[2].as_posix())):
         runs = version > baseline or (version == baseline and not plain)
-        file = _file(folder, path, _written(version), m[3], notes if runs else [])
+        file = _file(folder, path, _written(version), m[3])
         (files if runs else superseded).append(replace(file, baseline=not plain))
     repeatable_ = sorted(((m[3], p) for p, m in found if not m[1]), key=lambda r: (r[0], r[1].as_posix()))
-    files += [_file(folder, path, REPEATABLE + name, name, notes) for name, path in repeatable_]
+    files += [_file(folder, path, REPEATABLE + name, name) for name, path in repeatable_]
     callbacks = [p.name for p in folder.tree if re.match(_CALLBACK, p.name)]
     notes += [f"{name}: a Flyway callback; it was not run" for name in callbacks]
     return Loaded(tuple(files), notes=tuple(notes), superseded=tuple(superseded))
 
 
-def _file(folder: Folder, path: Path, version: str, name: str, notes: list[str]) -> MigrationFile:
+def _file(folder: Folder, path: Path, version: str, name: str) -> MigrationFile:
     if path.suffix == ".java":
         return code(folder, path.name, version, name.replace("_", " "))
     text = folder.text(path).replace("${flyway:defaultSchema}", "public")
-    if unknown := sorted(set(re.findall(_PLACEHOLDER, text))):
-        listed = ", ".join(f"${{{name}}}" for name in unknown)
-        notes.append(f"{path.relative_to(folder.path).as_posix()}: {listed} left as it stands")
     conf = path.with_name(path.name + ".conf")
     configured = conf.is_file() and re.search(_IN_TRANSACTION, folder.text(conf))
     alone = configured[1].lower() == "false" if configured else script.refuses_transaction(text)
@@ -180,6 +177,7 @@ TOOL = Tool(
         ),
     ),
     versions=Versions(same=_same, place=_place),
+    placeholder=_PLACEHOLDER,
     names=_names,
     checksum=Checksum(_checksums, line_ends="accepts that"),
     align=_align,
