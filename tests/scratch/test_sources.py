@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fix_cli import Ran, Terminal
 from tests.fix_server import MATRIX
 from validate_schema.model.errors import ScratchError, UsageError
 from validate_schema.scratch import Database, Server, open_server, possible_sources, sources
@@ -137,3 +138,24 @@ def test_a_url_that_leads_nowhere_hides_its_password() -> None:
 def test_a_url_of_another_database_system_is_refused() -> None:
     with pytest.raises(UsageError, match="only PostgreSQL"), open_server("mysql://localhost/shop"):
         pass
+
+
+def test_a_role_with_createdb_alone_replays_and_learns_what_else_it_lacks(
+    by_url: str, terminal: Terminal
+) -> None:
+    made = "create table organization (id int primary key);\n"
+    granted = made + "grant select on organization to app_web;\n"
+    for folder, text in (("plain", made), ("roles", granted)):
+        (terminal.folder / folder).mkdir()
+        (terminal.folder / folder / "0001_a.sql").write_text(text)
+
+    def run(folder: str) -> Ran:
+        return terminal.run("--migrations", folder, "--no-prove", "--scratch", by_url, "--fail-on", "never")
+
+    first, again, refused = run("plain"), run("plain"), run("roles")
+    assert (first.complaints, again.complaints) == ([], [])
+    assert "1 of 1 migration run through on a fresh database" in again.out
+    assert refused.status == 3
+    assert refused.complaint.endswith(
+        "name the role app_web, and this role may not create it; give it CREATEROLE, or use --scratch embedded"
+    )

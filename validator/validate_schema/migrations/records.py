@@ -13,7 +13,7 @@ from ..model.history import Failure
 Mode = Literal["message", "transaction", "statements"]
 
 # Part of every digest: raised when the same files come to be replayed in another way.
-REPLAY_VERSION = 3
+REPLAY_VERSION = 4
 
 
 @dataclass(frozen=True)

@@ -29,13 +29,14 @@ _KEPT_TEMPLATES = 8
 
 class Note(msgspec.Struct, frozen=True, omit_defaults=True):
     """The comment on a database of ours: what it is, and what came with a template. `passing`: the
-    template goes when its last user goes."""
+    template goes when its last user goes. `about` is what its builder has to say of it."""
 
     validate_schema: str
     used: str = ""
     roles: tuple[str, ...] = ()
     stand_ins: tuple[str, ...] = ()
     passing: bool = False
+    about: str = ""
 
 
 def database_name(token: int, count: int) -> str:

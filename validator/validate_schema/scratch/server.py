@@ -127,10 +127,11 @@ class Server:
                 self._stand_ins |= self._find_stand_ins(database)
             self._drop(name)
 
-    def template(self, key: str, build: Callable[[Database], None]) -> str:
+    def template(self, key: str, build: Callable[[Database], str | None]) -> str:
         """Return the name of the template for `key`: the first to ask builds it, others wait.
 
-        `build` gets an empty database. If it raises, nothing stays behind.
+        `build` gets an empty database and may return a text, which `about` tells. If it raises, nothing
+        stays behind.
         """
         digest = hashlib.sha256(f"{__version__}\0{key}".encode()).hexdigest()
         name, lock = ledger.template_name(digest), ledger.template_lock(digest)
@@ -148,6 +149,12 @@ class Server:
             self._sql(f"select pg_advisory_unlock({lock})")
         ledger.evict_templates(self._admin, keep=name)
         return name
+
+    def about(self, template: str) -> str:
+        """Return what the builder of a template had to say of it, "" for nothing. It stands in the comment on
+        the database: a setting of ours would take a superuser."""
+        note = ledger.read_note(self._admin, template)
+        return note.about if note is not None else ""
 
     def own_roles(self, template: str, made: Collection[str]) -> None:
         """Tell which roles a template's build can have made. On a server that others use too, roles of
@@ -167,16 +174,17 @@ class Server:
             self._used.clear()
             ledger.drop_passing(self._admin)
 
-    def _build(self, name: str, build: Callable[[Database], None]) -> Note:
+    def _build(self, name: str, build: Callable[[Database], str | None]) -> Note:
         """Build under a throwaway name; only the complete template gets its own."""
         roles = ledger.role_names(self._admin)
         with self.database() as database:
-            build(database)
+            about = build(database)
             note = Note(
                 "template",
                 roles=tuple(sorted(ledger.role_names(self._admin) - roles)),
                 stand_ins=tuple(sorted(self._find_stand_ins(database))),
                 passing=self._passing,
+                about=about or "",
             )
             self._disconnect(database.name)
             self._mark(database.name, note)

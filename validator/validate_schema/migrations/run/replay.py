@@ -307,6 +307,11 @@ class _Replay:
             self.connection.execute(f"create role {quote_ident(name)} nologin".encode())
         except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
             return  # another replay on this server was quicker
+        except psycopg.errors.InsufficientPrivilege:
+            raise ScratchError(
+                f"{self.database.server.label}: the migrations name the role {name}, and this role may not"
+                " create it; give it CREATEROLE, or use --scratch embedded"
+            ) from None
 
     def _hint(self) -> str:
         if not self.extensions:
