@@ -73,6 +73,17 @@ class Tested(msgspec.Struct, frozen=True):
     type: str
 
 
+class Unmet(msgspec.Struct, frozen=True):
+    """A branch of the policies of a table, in SQL, that no row of another tenant met for the role, by the
+    command and the half of the policies."""
+
+    table: QName
+    role: str
+    command: str
+    half: str
+    branch: str
+
+
 class AppRole(msgspec.Struct, frozen=True):
     """A role that was probed, and how it was chosen: configured, inferred, or made up on the copy."""
 
@@ -89,6 +100,7 @@ class Isolation(msgspec.Struct, frozen=True, omit_defaults=True):
     extensions, stand-in roles). `live` marks the read-only count among real rows. `wanted`: a proof was
     asked for, so that none is no pass. `tested` are functions that keys decided. `people` says in words how
     many people of which tenants there were; "" for none. `preset` is the gateway whose sessions they had.
+    `unmet` are ways in that were not met, where reading left one.
     """
 
     attempted: bool = False
@@ -103,3 +115,4 @@ class Isolation(msgspec.Struct, frozen=True, omit_defaults=True):
     tested: tuple[Tested, ...] = ()
     people: str = ""
     preset: str = ""
+    unmet: tuple[Unmet, ...] = ()

@@ -26,6 +26,7 @@ _HALVES = {
 _THROUGH_READS = (Probe.UPDATE, Probe.DELETE)
 
 _NOT_MET = "its text may let rows of other tenants through, and no row at hand met what opens it"
+_NO_ROW = "a way in was not met: no row of another tenant was made for which {} is true but for the tenant"
 _Key = tuple[str, str]  # label, role
 
 
@@ -37,7 +38,9 @@ def isolation_facts(
     `doubted` are the tables of which a finding says that rows may get through, `leaky` the views and
     functions.
     """
-    proof = replace(facts.isolation, cells=tuple(_as_read(cell, leaky) for cell in facts.isolation.cells))
+    missed = _missed(facts)
+    read = (_as_read(cell, leaky) for cell in facts.isolation.cells)
+    proof = replace(facts.isolation, cells=tuple(_as_met(cell, missed) for cell in read))
     facts = replace(facts, isolation=proof)
     setup: dict[str, int] = {}
     cells = tuple(_cell(c, facts, setup) for c in sorted(proof.cells, key=_order))
@@ -67,6 +70,23 @@ def _as_read(cell: Cell, leaky: frozenset[QName]) -> Cell:
     if cell.probe is not Probe.SURFACE or cell.outcome is not Outcome.ISOLATED or cell.table not in leaky:
         return cell
     return replace(cell, outcome=Outcome.INCONCLUSIVE, why=_NOT_MET)
+
+
+def _missed(facts: Facts) -> dict[tuple[QName, str, str, str], str]:
+    """Return the branches that no row met, by table, role, command and half, of what is not read as safe."""
+    open_still = {
+        (j.table, j.role, j.command, j.half) for j in facts.analysis.judgements if j.reach not in HELD
+    }
+    found = {(u.table, u.role, u.command, u.half): u.branch for u in facts.isolation.unmet}
+    return {key: branch for key, branch in found.items() if key in open_still}
+
+
+def _as_met(cell: Cell, missed: dict[tuple[QName, str, str, str], str]) -> Cell:
+    """Return the cell; inconclusive where the policies have a way in that no row of another tenant met."""
+    branch = missed.get((cell.table, cell.role, *_HALVES.get(cell.probe, ("", ""))))
+    if branch is None or cell.outcome is not Outcome.ISOLATED or cell.kind != "table":
+        return cell
+    return replace(cell, outcome=Outcome.INCONCLUSIVE, why=_NO_ROW.format(branch))
 
 
 def _order(cell: Cell) -> tuple[object, ...]:

@@ -24,6 +24,7 @@ from .stage import Stage
 from .surface_probe import SurfaceProber
 from .surfaces import missing_surfaces
 from .trial import Found
+from .ways import unmet
 
 if TYPE_CHECKING:
     import psycopg
@@ -110,6 +111,7 @@ class _Proof:
             relaxed=tuple(n for r in seeder.seeded.values() for n in r.notes),
             notes=(*self._notes(seeder), *self._broken(probers)),
             people=seeder.people.told,
+            unmet=tuple(unmet(self.conn, seeder, roles, contexts[A])),
             preset=self.setup.preset if self.setup else "",
             tested=keyed.tested(),
         )
