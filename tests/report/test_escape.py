@@ -20,6 +20,7 @@ from validate_schema.report.escape import (
     visible,
 )
 
+PARTED = "<!-- -->"  # shows as nothing, and parts what would be a link
 ANY = st.text(st.characters(codec="utf-8")) | st.sampled_from(HOSTILE) | st.text("`|\\<*_[]&#x1; \n")
 
 
@@ -49,6 +50,7 @@ def test_a_code_span_shows_exactly_the_text_and_no_table_bar(text: str) -> None:
     assert "\n" not in span
     if span.startswith("<code>"):
         body = span.removeprefix("<code>").removesuffix("</code>")
+        body = body.replace(PARTED, "")
         assert unescape(body) == visible(text)
         assert "<" not in body
         return
@@ -63,7 +65,7 @@ def test_a_code_span_shows_exactly_the_text_and_no_table_bar(text: str) -> None:
 
 @given(ANY)
 def test_markdown_text_undone_is_the_text(text: str) -> None:
-    escaped = str(md_text(text))
+    escaped = re.sub("^&#32;", " ", str(md_text(text)).replace(PARTED, ""))
     assert "\n" not in escaped
     assert re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", escaped) == visible(text)
     assert not re.search(r"(?<!\\)(?:\\\\)*[<|`*\[]", escaped)
@@ -112,7 +114,8 @@ def test_a_quoted_identifier_shown_names_the_same_object(name: str) -> None:
     written = shown.removeprefix("DROP TABLE ").removesuffix(";")
     if written.startswith("U&"):
         body = written[3:-1].replace('""', '"')
-        again = re.sub(r"\\(\\|[0-9A-F]{4})", lambda m: m[1] if m[1] == "\\" else chr(int(m[1], 16)), body)
+        code = r"\\(\\|[0-9A-F]{4}|\+[0-9A-F]{6})"
+        again = re.sub(code, lambda m: m[1] if m[1] == "\\" else chr(int(m[1].strip("+"), 16)), body)
     else:
         again = written[1:-1].replace('""', '"')
     assert again == name

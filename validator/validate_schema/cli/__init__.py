@@ -14,6 +14,7 @@ from ..model.errors import ValidateSchemaError
 from ..model.secret import Secret, password
 from .lazy import Unread
 from .main import cli as cli
+from .runner import guarded
 
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
@@ -53,6 +54,11 @@ def _leave_no_core() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line; return its exit status."""
+    with guarded():
+        return _run(arguments)
+
+
+def _run(arguments: list[str]) -> int:
     try:
         status = cli.main(arguments, prog_name="validate-schema", standalone_mode=False)
         return status if isinstance(status, int) else 0

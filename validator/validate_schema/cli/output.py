@@ -3,6 +3,8 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import click
@@ -14,6 +16,7 @@ from ..model.wording import some
 from ..report import format_of, render, render_text, write
 from .inputs import STDOUT, inputs_of, refuse_inputs
 from .options import Options
+from .runner import tell, unheard
 
 
 def destinations_of(options: Options, config: LoadedConfig) -> list[tuple[str, str]]:
@@ -61,16 +64,18 @@ def deliver(
             write(rendered[format], Path(destination))
     to_stdout = [format for destination, format in destinations if destination == STDOUT]
     if to_stdout:
-        click.echo(rendered[to_stdout[0]], nl=False)
+        out = tell if to_stdout[0] == "github" else partial(click.echo, nl=False)
+        out(rendered[to_stdout[0]])
         return
     colored = use_color(options.color)
     text = summary or render_text(
         report, color=colored, min_severity=options.min_severity, quiet=options.quiet
     )
-    click.echo(text, nl=False, color=colored)
-    for destination, _ in destinations:
-        if not options.quiet:
-            click.echo(f"report: {destination}")
+    with unheard() if github_listens(options.github) else nullcontext():
+        click.echo(text, nl=False, color=colored)
+        for destination, _ in destinations:
+            if not options.quiet:
+                click.echo(f"report: {destination}")
 
 
 def use_color(wanted: bool | None) -> bool:
@@ -96,7 +101,7 @@ def tell_github(report: Report, *, stdout_taken: bool) -> None:
     """
     from ..report.github import SUMMARY_BYTES, render_step_summary
 
-    click.echo(render(report, "github"), nl=False, err=stdout_taken)
+    tell(render(report, "github"), err=stdout_taken)
     named = os.environ.get("GITHUB_STEP_SUMMARY")
     if not named:
         return

@@ -59,8 +59,8 @@ def _title(found: Comparison, earlier: Report, later: Report, *, markdown: bool)
 def _line(finding: Finding, report: Report, *, markdown: bool) -> str:
     label = finding.object.label(report.target.default_schema)
     if markdown:
-        return f"- {finding.severity} {finding.check} {md_code(label)}: {md_text(finding.message)}"
-    return f"  {finding.severity} {finding.check} {visible(label)}: {visible(finding.message)}"
+        return f"- {finding.severity} {md_text(finding.check)} {md_code(label)}: {md_text(finding.message)}"
+    return f"  {finding.severity} {visible(finding.check)} {visible(label)}: {visible(finding.message)}"
 
 
 def render_trend(reports: Sequence[tuple[str, Report]], format: str) -> str:

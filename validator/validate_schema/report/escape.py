@@ -4,6 +4,8 @@ HTML is escaped by Jinja's autoescape; `visible` runs before it.
 """
 
 import re
+from contextlib import suppress
+from datetime import datetime
 
 from markupsafe import Markup, escape
 
@@ -11,8 +13,18 @@ from ..sql.ident import UNSEEN as _UNSEEN
 from ..sql.ident import visible as visible
 
 _QUOTED = re.compile(r"""(?<![eEbBxXnN&])(?:"(?:[^"]|"")*"|'(?:[^']|'')*')""")
-_SPECIAL = re.compile(r"[\\`*\[\]<>|~]|&(?=[#\w])|(?<!\w)_|_(?!\w)")
-_BLOCK_START = re.compile(r"^(\s*)(?:([-+=#])|(\d+)([.)]))")
+_SPECIAL = re.compile(r"[\\`*\[\]<>|~$]|&(?=[#\w])|(?<![^\W_])_|_(?![^\W_])")
+_BLOCK_START = re.compile(r"^(\s*)(?:([-+=#:])|(\d+)([.)]))")
+_INDENTED = re.compile(r"^ (?= {3})")  # four blanks would begin a block of code
+# What GitHub would make a link of, notify somebody for, or show as something else: mentions and addresses,
+# issues, URLs, commits, emoji, formulas. A comment in its midst shows as nothing and parts it.
+# Source: GitHub documentation, "Autolinked references and URLs"; GFM specification, "Autolinks (extension)".
+_PART = "<!-- -->"
+_LINKED = re.compile(
+    r"(?<=\$)|(?<=@)(?=[\w.-])|(?<=#)(?=\d)|(?<=\bgh-)(?=\d)|(?<=\bwww)(?=\.)|(?:(?<=https)|(?<=http)|(?<=ftp))(?=://)"
+    r"|(?:(?<=mailto)|(?<=xmpp))(?=:)|(?<=(?<![0-9a-z])[0-9a-f]{6})(?=[0-9a-f])|(?<=:)(?=[\w+-]+:)",
+    re.IGNORECASE,
+)
 
 
 def printable_sql(sql: str) -> str:
@@ -29,7 +41,12 @@ def _unicode_escaped(match: re.Match[str]) -> str:
     if not _UNSEEN.search(quoted):
         return quoted
     mark, body = quoted[0], quoted[1:-1].replace("\\", "\\\\")
-    return "U&" + mark + _UNSEEN.sub(lambda m: f"\\{ord(m[0]):04X}", body) + mark
+    return "U&" + mark + _UNSEEN.sub(_escape, body) + mark
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\{code:04X}" if code <= 0xFFFF else f"\\+{code:06X}"
 
 
 def shown_sql(sql: str) -> str:
@@ -47,7 +64,8 @@ def one_line_sql(sql: str) -> str:
 def md_text(text: str) -> Markup:
     """Return `text` as one line of Markdown that shows exactly these characters, also in a table."""
     escaped = _SPECIAL.sub(lambda m: "\\" + m[0], visible(text))
-    return Markup(_BLOCK_START.sub(_escaped_start, escaped))
+    parted = _LINKED.sub(_PART, _BLOCK_START.sub(_escaped_start, escaped))
+    return Markup(_INDENTED.sub("&#32;", parted))
 
 
 def _escaped_start(match: re.Match[str]) -> str:
@@ -65,8 +83,8 @@ def md_code(text: str) -> Markup:
     if not shown:
         return Markup()
     if "|" in shown:
-        body = "".join(c if c.isalnum() or c in " ." else f"&#{ord(c)};" for c in shown)
-        return Markup(f"<code>{body}</code>")
+        body = "".join(c if c.isalnum() or c == " " else f"&#{ord(c)};" for c in shown)
+        return Markup(f"<code>{body.replace('&#64;', f'&#64;{_PART}')}</code>")
     fence = "`" * (_longest_run(shown) + 1)
     ends = (shown[:1], shown[-1:])
     pad = " " if shown.strip(" ") and ("`" in ends or " " in ends) else ""
@@ -81,6 +99,14 @@ def md_fence(code: str, language: str = "") -> Markup:
 
 def _longest_run(text: str) -> int:
     return max((len(run) for run in re.findall("`+", text)), default=0)
+
+
+def moment(text: str) -> str:
+    """Return the time that a report names, ISO 8601 without a zone; "" for what is no time of UTC."""
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?Z", text, re.ASCII)
+    with suppress(ValueError):
+        return datetime.fromisoformat(found[1]).isoformat() if found else ""
+    return ""
 
 
 def html_content(text: str) -> Markup:

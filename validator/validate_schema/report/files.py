@@ -10,6 +10,9 @@ import msgspec
 from ..model.errors import SnapshotError, UsageError
 from ..model.formats import FORMATS
 from ..model.report import SCHEMA_VERSION, Report
+from ..sql.ident import visible
+
+_LONGEST = 300
 
 
 class _Version(msgspec.Struct):
@@ -46,7 +49,7 @@ def read_report(path: Path | str) -> Report:
     try:
         version = msgspec.json.decode(data, type=_Version).schema_version
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise SnapshotError(f"{path}: not a JSON report: {error}") from None
+        raise SnapshotError(f"{path}: not a JSON report: {_shortened(error)}") from None
     if version is None:
         raise SnapshotError(
             f"{path}: not a report: it has no schema_version (write one with --report x.json)"
@@ -59,7 +62,15 @@ def read_report(path: Path | str) -> Report:
     try:
         return msgspec.json.decode(data, type=Report)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise SnapshotError(f"{path}: not a report of version {SCHEMA_VERSION}: {error}") from None
+        raise SnapshotError(
+            f"{path}: not a report of version {SCHEMA_VERSION}: {_shortened(error)}"
+        ) from None
+
+
+def _shortened(error: Exception) -> str:
+    """Return an error on one line, without the middle where it is long: it quotes what somebody wrote."""
+    said = visible(str(error))
+    return said if len(said) <= _LONGEST else f"{said[: _LONGEST // 2]}…{said[-_LONGEST // 2 :]}"
 
 
 def write(text: str, path: Path | str) -> None:

@@ -106,7 +106,8 @@ def _short(report: Report, room: int) -> str:
     left = len(report.findings)
     for finding in report.findings:
         label = finding.object.label(report.target.default_schema)
-        row = f"| {finding.severity} | {finding.check} | {md_code(label)} | {md_text(finding.message)} |"
+        cells = (finding.severity, md_text(finding.check), md_code(label), md_text(finding.message))
+        row = f"| {' | '.join(cells)} |"
         size += len(row.encode()) + 1
         if size > room:
             break
@@ -130,9 +131,9 @@ def _issue(finding: Finding, report: Report) -> dict[str, object]:
     place = place_of(finding, report)
     label = visible(finding.object.label(report.target.default_schema))
     return {
-        "description": f"{finding.check} {label}: {visible(finding.message)}",
-        "check_name": finding.check,
-        "fingerprint": finding.fingerprint,
+        "description": f"{visible(finding.check)} {label}: {visible(finding.message)}",
+        "check_name": visible(finding.check),
+        "fingerprint": visible(finding.fingerprint),
         "severity": _SEVERITIES[finding.severity.value],
         "location": {"path": place.path, "lines": {"begin": place.line}},
     }

@@ -12,7 +12,7 @@ from ..checking.baseline import gates
 from ..model.finding import Finding
 from ..model.report import CheckResult, Report, SubjectFacts, Suppressed
 from ..sql.ident import visible
-from .escape import shown_sql
+from .escape import moment, shown_sql
 
 _OUTCOMES = ("failure", "error", "skipped")
 _EPOCH = "1970-01-01T00:00:00Z"
@@ -41,9 +41,9 @@ def _suite(number: int, check: CheckResult, report: Report) -> ET.Element:
         {
             "id": str(number),
             "name": _xml(f"{check.id} {check.title}"),
-            "package": report.tool.name,
+            "package": _xml(report.tool.name),
             "hostname": "localhost",
-            "timestamp": (report.generated_at or _EPOCH).rstrip("Z"),
+            "timestamp": moment(report.generated_at or _EPOCH) or moment(_EPOCH),
             "tests": str(len(cases)),
             "failures": str(counts["failure"]),
             "errors": str(counts["error"]),
@@ -122,7 +122,7 @@ def _body(finding: Finding) -> str:
 
 
 def _case(check: CheckResult, name: str) -> ET.Element:
-    return ET.Element("testcase", {"classname": check.id, "name": _xml(name), "time": "0"})
+    return ET.Element("testcase", {"classname": _xml(check.id), "name": _xml(name), "time": "0"})
 
 
 def _xml(text: str) -> str:

@@ -16,7 +16,7 @@ COLUMNS = (
     "tenant_index", "uniques", "scoped_uniques", "fks", "safe_fks", "rls", "forced", "policies", "proven",
     "estimated_rows", "findings", "why",
 )  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
 def render_csv(report: Report) -> str:
@@ -54,4 +54,4 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = visible(str(value))
-    return "'" + text if isinstance(value, str) and text.startswith(_FORMULA) else text
+    return "'" + text if isinstance(value, str) and text.lstrip().startswith(_FORMULA) else text

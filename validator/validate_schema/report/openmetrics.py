@@ -9,6 +9,7 @@ from datetime import datetime
 
 from ..model.report import Counts, Report
 from ..sql.ident import visible
+from .escape import moment
 
 _Sample = tuple[Mapping[str, str], float]
 
@@ -59,9 +60,9 @@ def _metrics(report: Report) -> Iterable[tuple[str, str, list[_Sample]]]:
         yield f"{p}_proven_tables", "Tables whose isolation was proven.", [(database, cover.proven)]
         yield f"{p}_tested_tables", "Tables whose isolation rows decided.", [(database, cover.tested)]
     yield f"{p}_duration_seconds", "Duration of the run.", [(database, report.duration_ms / 1000)]
-    if report.generated_at:
-        moment = datetime.fromisoformat(report.generated_at).timestamp()
-        yield f"{p}_last_run_timestamp_seconds", "When it ran, in Unix time.", [(database, moment)]
+    if when := moment(report.generated_at):
+        seconds = datetime.fromisoformat(f"{when}+00:00").timestamp()
+        yield f"{p}_last_run_timestamp_seconds", "When it ran, in Unix time.", [(database, seconds)]
 
 
 def _objects(counts: Counts, database: Mapping[str, str]) -> list[_Sample]:

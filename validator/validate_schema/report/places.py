@@ -1,5 +1,6 @@
 """Where in the repository a finding belongs: pipelines want a file and a line for each."""
 
+import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -7,6 +8,7 @@ from ..model.finding import Finding
 from ..model.report import Report
 from ..sql.ident import visible
 
+_LINE = re.compile(r"[0-9]{1,9}")
 FALLBACK = "validate-schema.toml"
 
 
@@ -23,7 +25,7 @@ def place_of(finding: Finding, report: Report) -> Place:
     or accepted."""
     if finding.location:
         path, _, line = finding.location.rpartition(":")
-        if path and line.isdigit():
+        if path and _LINE.fullmatch(line):
             return Place(_relative(path), max(1, int(line)))
         return Place(_relative(finding.location))
     return Place(_relative(report.provenance.config_path or FALLBACK))

@@ -121,7 +121,7 @@ class Proof:
 
     def mark(self, cell: ProofCell) -> str:
         """Return the sign of one cell's outcome."""
-        return SIGNS[_MARKS[cell.outcome]]
+        return SIGNS[_MARKS.get(cell.outcome, "none")]
 
     def answer(self, cell: ProofCell) -> str:
         """Return what the server answered, less the message that the sentence before it ends with."""
@@ -197,7 +197,7 @@ def _line(
 def _square(probe: Probe, cells: list[ProofCell]) -> Square:
     if not cells:
         return Square(probe.value, "none", "n/a")
-    outcome = next(o for o in _WORST if any(c.outcome == o for c in cells))
+    outcome = next((o for o in _WORST if any(c.outcome == o for c in cells)), Outcome.INCONCLUSIVE)
     word = _OWN_WORDS.get(outcome, outcome.value) if probe is Probe.OWN else outcome.value
     return Square(probe.value, _MARKS[outcome], "LEAK" if word == "leak" else word, tuple(cells))
 

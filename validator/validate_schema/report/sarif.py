@@ -16,7 +16,7 @@ from ..model.report import CheckResult, Report, Suppressed
 from ..model.wording import form, some
 from ..sql.ident import visible
 from .declared import declared
-from .escape import shown_sql
+from .escape import moment, shown_sql
 from .places import place_of
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -40,12 +40,12 @@ def render_sarif(report: Report) -> str:
     run: dict[str, Any] = {
         "tool": {
             "driver": {
-                "name": report.tool.name,
-                "semanticVersion": report.tool.version,
+                "name": visible(report.tool.name),
+                "semanticVersion": visible(report.tool.version),
                 "rules": [_rule(r, known.family(r.id)) for r in rules],
             }
         },
-        "automationDetails": {"id": f"{report.tool.name}/{quote(report.target.kind)}/"},
+        "automationDetails": {"id": f"{visible(report.tool.name)}/{quote(report.target.kind)}/"},
         "columnKind": "unicodeCodePoints",
         "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": "The root of the repository."}}},
         "invocations": [_invocation(report, cut)],
@@ -53,7 +53,7 @@ def render_sarif(report: Report) -> str:
         "properties": {"verdict": report.verdict, "gate": _text(report.gate)},
     }
     if report.provenance.git_commit:
-        run["properties"]["commit"] = report.provenance.git_commit
+        run["properties"]["commit"] = _text(report.provenance.git_commit)
     document = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
 
@@ -65,7 +65,7 @@ def _named(rule: CheckResult, findings: Sequence[Finding]) -> bool:
 def _rule(check: CheckResult, family: Family) -> dict[str, Any]:
     severity = check.severity.value
     properties: dict[str, Any] = {
-        "tags": [check.family, "multi-tenancy"],
+        "tags": [visible(check.family), "multi-tenancy"],
         "precision": "very-high",
         "problem.severity": "recommendation" if severity == "info" else severity,
         "examined": check.examined,
@@ -75,7 +75,7 @@ def _rule(check: CheckResult, family: Family) -> dict[str, Any]:
         properties["security-severity"] = _SCORES[severity]
     return {
         "id": visible(check.id),
-        "name": "".join(word.capitalize() for word in check.name.split("-")),
+        "name": "".join(word.capitalize() for word in visible(check.name).split("-")),
         "shortDescription": {"text": _text(check.title)},
         "fullDescription": {"text": _text(check.why or check.title)},
         "help": {"text": _text(f"{check.why}\n\nvalidate-schema explain {check.id}".strip())},
@@ -102,8 +102,8 @@ def _invocation(report: Report, cut: int) -> dict[str, Any]:
         "exitCode": report.exit_code,
         "toolExecutionNotifications": notes,
     }
-    if report.generated_at:
-        found["endTimeUtc"] = report.generated_at
+    if when := moment(report.generated_at):
+        found["endTimeUtc"] = f"{when}Z"
     return found
 
 
@@ -129,8 +129,8 @@ def _result(finding: Finding, report: Report, places: dict[str, int]) -> dict[st
         ],
         "partialFingerprints": {
             # GitHub tracks an alert by this one alone; ours does not move with the lines of a file.
-            "primaryLocationLineHash": finding.fingerprint,
-            "validateSchema/v1": finding.fingerprint,
+            "primaryLocationLineHash": visible(finding.fingerprint),
+            "validateSchema/v1": visible(finding.fingerprint),
         },
     }
     if finding.check in places:
@@ -163,7 +163,7 @@ def _logical(finding: Finding, report: Report) -> dict[str, str]:
     return {
         "name": visible(ref.name or ref.table or full),
         "fullyQualifiedName": visible(full),
-        "kind": "member" if ref.table and ref.name else "type" if ref.kind == "table" else ref.kind,
+        "kind": "member" if ref.table and ref.name else "type" if ref.kind == "table" else visible(ref.kind),
     }
 
 

@@ -81,7 +81,7 @@ def _unexamined(report: Report, width: int) -> Iterator[str]:
         yield ""
         yield f"not examined ({some(len(ids), 'check')})"
         yield from _wrapped(visible(reason), width, "  ")
-        yield from _wrapped(", ".join(ids), width, "  ")
+        yield from _wrapped(visible(", ".join(ids)), width, "  ")
 
 
 def _findings(report: Report, paint: Paint, width: int, least: Severity) -> Iterator[str]:
@@ -90,7 +90,8 @@ def _findings(report: Report, paint: Paint, width: int, least: Severity) -> Iter
     hidden = sum(len(c.objects) for c in found) - sum(len(c.objects) for c in shown)
     for card in shown:
         yield ""
-        yield f"{paint(card.severity, card.severity)} {card.check} {visible(card.title)}{_times(card)}"
+        title = visible(f"{card.check} {card.title}")
+        yield f"{paint(card.severity, card.severity)} {title}{_times(card)}"
         yield from _wrapped(_what(card), width, "  ")
     if hidden:
         yield ""

@@ -7,9 +7,18 @@ from ..model.catalog import QName
 _PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\u2421"}
 # Noncharacters are no text anywhere. Source: the Unicode Standard; the HTML Standard, "Parse errors".
 _NONE = "\ufdd0-\ufdef" + "".join(chr(plane << 16 | low) for plane in range(17) for low in (0xFFFE, 0xFFFF))
-UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff" + _NONE + "]"
+# Marks that stand above and below letters: no script heaps seven on one, but whoever covers other lines does.
+_MARK = (
+    "[\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff"
+    "\ufe20-\ufe2f]"
 )
+# What stands before "[" in commands to GitHub's, Azure's and TeamCity's runners: they look in every line.
+_COMMAND = r"(?<=#)#(?=\w{0,30}\[)"
+_INVISIBLE = (
+    "\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
+)
+UNSEEN = re.compile(f"[{_INVISIBLE}{_NONE}]|(?<={_MARK * 6}){_MARK}|{_COMMAND}")
 
 _LONGEST = 63  # bytes: NAMEDATALEN - 1
 
@@ -70,8 +79,8 @@ def display(name: QName, default_schema: str = "public") -> str:
 
 
 def visible(text: str) -> str:
-    """Return `text` with control, direction and zero-width characters, and noncharacters, replaced by visible
-    signs.
+    """Return `text` with control, direction and zero-width characters, noncharacters, floods of marks, and
+    what would make it a command to a CI runner (``##[``, ``##vso[``), replaced by visible signs.
 
     C0 controls become their Unicode control pictures (a newline is ␊), the others ``⟨U+202E⟩``.
     """
