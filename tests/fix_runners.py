@@ -66,7 +66,7 @@ class _Page(HTMLParser):
 
 # GitHub looks for these in the text nodes outside of code. Source: GitHub documentation, "Autolinked references".
 _NOTIFIES = re.compile(
-    r"(?:^|(?<=\W))@[A-Za-z\d]|#\d|\bGH-\d|\b[0-9a-f]{7,40}\b|https?://|\bwww\.|\$\S.*\S\$",
+    r"(?:^|(?<=\W))@[A-Za-z\d]|#\d|\bGH-\d|(?<![\w-])[0-9a-f]{7,40}\b|https?://|\bwww\.|\$\S.*\S\$",
     re.IGNORECASE,
 )
 

@@ -14,7 +14,7 @@ from ..sql.ident import visible as visible
 
 _QUOTED = re.compile(r"""(?<![eEbBxXnN&])(?:"(?:[^"]|"")*"|'(?:[^']|'')*')""")
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~$]|&(?=[#\w])|(?<![^\W_])_|_(?![^\W_])")
-_BLOCK_START = re.compile(r"^(\s*)(?:([-+=#:])|(\d+)([.)]))")
+_BLOCK_START = re.compile(r"^(\s*)(?:([-+=#]|:(?=[-:]))|(\d+)([.)]))")
 _INDENTED = re.compile(r"^ (?= {3})")  # four blanks would begin a block of code
 # What GitHub would make a link of, notify somebody for, or show as something else: mentions and addresses,
 # issues, URLs, commits, emoji, formulas. A comment in its midst shows as nothing and parts it.
@@ -22,7 +22,7 @@ _INDENTED = re.compile(r"^ (?= {3})")  # four blanks would begin a block of code
 _PART = "<!-- -->"
 _LINKED = re.compile(
     r"(?<=\$)|(?<=@)(?=[\w.-])|(?<=#)(?=\d)|(?<=\bgh-)(?=\d)|(?<=\bwww)(?=\.)|(?:(?<=https)|(?<=http)|(?<=ftp))(?=://)"
-    r"|(?:(?<=mailto)|(?<=xmpp))(?=:)|(?<=(?<![0-9a-z])[0-9a-f]{6})(?=[0-9a-f])|(?<=:)(?=[\w+-]+:)",
+    r"|(?:(?<=mailto)|(?<=xmpp))(?=:)|(?<=(?<![\w-])[0-9a-f]{6})(?=[0-9a-f]{1,34}\b)|(?<=:)(?=[a-z+-][\w+-]*:)",
     re.IGNORECASE,
 )
 
