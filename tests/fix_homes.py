@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.fix_server import quick_folder
-from validate_schema.scratch import clean_scratch, open_server
+from validate_schema.scratch import builds, clean_scratch, open_server
 from validate_schema.scratch.home import home
+from validate_schema.scratch.sources import find_install
 
 
 @pytest.fixture
@@ -25,9 +26,10 @@ def own_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def done_once() -> Path:
-    """What a first run of this test session prepared."""
+    """What a first run of this test session prepared: this build's, since other builds' come and go."""
     with open_server(key="blank"):
-        return home() / "blank"
+        build = builds.within_reach(find_install("embedded"), lambda _: None)
+        return home() / "blank" / build.digest
 
 
 @pytest.fixture
@@ -35,10 +37,7 @@ def prepared_home(done_once: Path, own_home: Path) -> Path:
     """The same after a first run: initdb's work is linked, not done again."""
     own_home.mkdir()
     own_home.chmod(0o711)
+    (own_home / "blank").mkdir(mode=0o711)
     busy = shutil.ignore_patterns("lock", "data.new")
-    shutil.copytree(done_once, own_home / "blank", copy_function=os.link, ignore=busy)
-    for folder in (own_home / "blank").rglob("*"):
-        if folder.is_dir():
-            owner = (done_once / folder.relative_to(own_home / "blank")).stat()
-            os.chown(folder, owner.st_uid, owner.st_gid)
+    shutil.copytree(done_once, own_home / "blank" / done_once.name, copy_function=os.link, ignore=busy)
     return own_home
