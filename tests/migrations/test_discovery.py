@@ -360,6 +360,15 @@ def test_two_tools_that_would_do_the_same_are_no_question(tmp_path: Path) -> Non
     assert discover(tmp_path).tool == "golang-migrate"
 
 
+def test_a_mark_that_changes_nothing_is_no_question(tmp_path: Path) -> None:
+    text = "-- Adds a.\n-- Up migration\ncreate table a ();\n-- Down migration\n{}drop table a;\n"
+    lay(tmp_path, {"supabase/migrations/1_a.sql": text.format("-- ")})
+    assert discover(tmp_path / "supabase/migrations").tool == "supabase"
+    lay(tmp_path, {"supabase/migrations/1_a.sql": text.format("")})
+    with pytest.raises(MigrationError, match="reads as supabase or node-pg-migrate"):
+        discover(tmp_path / "supabase/migrations")
+
+
 def test_two_tools_that_would_do_different_things_are_a_question(tmp_path: Path) -> None:
     lay(tmp_path, {"1_a.up.sql": "create index concurrently i on t (a);"})
     with pytest.raises(MigrationError, match=r"reads as golang-migrate or sqlx, .*--tool"):

@@ -344,6 +344,45 @@ def test_supabase_finds_its_platform_and_only_its_own_tables_are_judged(
     assert {g.grantee for g in notes_table.grants} >= {"anon", "authenticated", "service_role"}
 
 
+QUEUES = {
+    "supabase/migrations/20240101000000_queues.sql": """
+        create extension if not exists pgmq version '1.4.4';
+        select pgmq.create('mail');
+        alter table pgmq.q_mail enable row level security;
+        select pgmq.send('mail', '{"to": "ann"}'), pgmq.send('mail', '{"to": "bob"}', 30);
+        do $$
+        declare
+            got pgmq.message_record;
+        begin
+            select * into strict got from pgmq.read('mail', 30, 5);
+            if got.message ->> 'to' <> 'ann' or got.read_ct <> 1 then raise exception '%', got; end if;
+            if not pgmq.archive('mail', got.msg_id) then raise exception 'not archived'; end if;
+            if (select count(*) from pgmq.a_mail) <> 1 then raise exception 'archive'; end if;
+            if (select queue_length from pgmq.metrics('mail')) <> 1 then raise exception 'metrics'; end if;
+            if pgmq.purge_queue('mail') <> 1 then raise exception 'purged'; end if;
+        end $$;
+        create function public.later() returns trigger language plpgsql security definer set search_path = ''
+            as $$ begin perform pgmq.send('mail', to_jsonb(new)); return new; end $$;
+        grant select on table storage.s3_multipart_uploads, storage.s3_multipart_uploads_parts to postgres;
+        create function public.sweep() returns void language sql begin atomic
+            delete from cron.job_run_details where end_time < now() - interval '7 days';
+            delete from net._http_response where created < now() - interval '1 day';
+        end;
+        create policy two_factors on storage.objects as restrictive for update to authenticated using (
+            exists (select from auth.mfa_factors f where f.user_id = auth.uid() and f.status = 'verified'));
+    """
+}
+
+
+@pytest.mark.pg(">= 18")
+def test_queues_and_what_dumps_of_the_platform_name_are_there(tmp_path: Path, database: Database) -> None:
+    notes = replay(database, discover(lay(tmp_path, QUEUES)))
+
+    assert {"pgmq", "supabase_platform"} <= set(notes.stand_in_extensions)
+    assert ask(database, "select queue_name from pgmq.list_queues()") == [("mail",)]
+    assert ask(database, "select count(*) from pgmq.q_mail") == [(0,)]
+
+
 def test_the_platform_comes_with_its_functions_on_every_server(
     tmp_path: Path, any_database: Database
 ) -> None:

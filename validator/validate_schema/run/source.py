@@ -157,7 +157,8 @@ def _open_migrations(
         template = None if ran.failure else ran.template
         with server.database(template) as database, database.connect() as connection:
             with progress.step("reading the catalog"):
-                catalog = replace_database(read_catalog(connection, default_schema="public"), name)
+                catalog = set_apart(read_catalog(connection, default_schema="public"))
+                catalog = replace_database(catalog, name)
             if ran.failure:
                 reason = f"there is no schema to judge: {ran.failure.statement.file} fails"
                 yield Broken(catalog, shown, migrations, ran, reason)

@@ -44,8 +44,8 @@ def provide(folder: Path) -> None:
 
 
 def write(folder: Path, name: str, version: str | None = None, schema: str = "") -> None:
-    """Write an empty extension `name` for the server of this cluster; with a `schema`, it is made there and
-    nowhere else.
+    """Write an empty extension `name` for the server of this cluster, or our own under another version; with
+    a `schema`, it is made there and nowhere else.
 
     Raises `ScratchError` for a name or version that cannot be a file's.
     """
@@ -54,6 +54,9 @@ def write(folder: Path, name: str, version: str | None = None, schema: str = "")
         if not _NAME.fullmatch(text) or "--" in text or ".." in text:
             raise ScratchError(f"no stand-in can be made for the extension {text!r}: not an extension's name")
     target = folder / FOLDER / "extension"
+    if own := next(_OURS.glob(f"{name}--*.sql"), None):
+        _put(target / f"{name}--{version}.sql", own.read_text())
+        return
     place = f"schema = '{schema}'\nrelocatable = false\n" if schema else "relocatable = true\n"
     control = f"comment = '{COMMENT}: empty'\ndefault_version = '{version}'\n{place}"
     _put(target / f"{name}--{version}.sql", "")

@@ -211,9 +211,13 @@ def _settle(folder: Folder, found: Sequence[_Read]) -> MigrationSet:
     return found[0].as_set()
 
 
-def _effect(loaded: Loaded) -> list[tuple[Path, str, str]]:
-    """Return what decides the outcome: the mode does where a statement refuses a transaction."""
-    return [(f.path, f.sql, f.mode if script.refuses_transaction(f.sql) else "") for f in loaded.files]
+def _effect(loaded: Loaded) -> list[tuple[Path, list[str], str]]:
+    """Return what decides the outcome: the statements, without comments between them, and the mode where one
+    of them refuses a transaction."""
+    return [
+        (f.path, [p.text for p in script.pieces(f.sql)], f.mode if script.refuses_transaction(f.sql) else "")
+        for f in loaded.files
+    ]
 
 
 def _in_places(path: Path, tool: str | None) -> MigrationSet | None:

@@ -65,9 +65,36 @@ create table auth.sessions (
     created_at timestamptz,
     updated_at timestamptz
 );
+create table auth.refresh_tokens (
+    id bigint primary key,
+    instance_id uuid,
+    token varchar(255) unique,
+    user_id varchar(255),
+    revoked boolean,
+    created_at timestamptz,
+    updated_at timestamptz,
+    parent varchar(255),
+    session_id uuid references auth.sessions on delete cascade
+);
+create type auth.factor_type as enum ('totp', 'webauthn', 'phone');
+create type auth.factor_status as enum ('unverified', 'verified');
+create table auth.mfa_factors (
+    id uuid primary key,
+    user_id uuid not null references auth.users on delete cascade,
+    friendly_name text,
+    factor_type auth.factor_type not null,
+    status auth.factor_status not null,
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    secret text,
+    phone text,
+    last_challenged_at timestamptz unique
+);
 alter table auth.users enable row level security;
 alter table auth.identities enable row level security;
 alter table auth.sessions enable row level security;
+alter table auth.refresh_tokens enable row level security;
+alter table auth.mfa_factors enable row level security;
 
 create function auth.jwt() returns jsonb language sql stable as $$
     select coalesce(
@@ -123,9 +150,36 @@ create table storage.objects (
     last_accessed_at timestamptz default now(),
     unique (bucket_id, name)
 );
+create table storage.s3_multipart_uploads (
+    id text primary key,
+    in_progress_size bigint not null default 0,
+    upload_signature text not null,
+    bucket_id text not null references storage.buckets,
+    key text not null,
+    version text not null,
+    owner_id text,
+    created_at timestamptz not null default now(),
+    user_metadata jsonb
+);
+create table storage.s3_multipart_uploads_parts (
+    id uuid primary key default gen_random_uuid(),
+    upload_id text not null references storage.s3_multipart_uploads on delete cascade,
+    size bigint not null default 0,
+    part_number integer not null,
+    bucket_id text not null references storage.buckets,
+    key text not null,
+    etag text not null,
+    owner_id text,
+    version text not null,
+    created_at timestamptz not null default now()
+);
 alter table storage.buckets enable row level security;
 alter table storage.objects enable row level security;
+alter table storage.s3_multipart_uploads enable row level security;
+alter table storage.s3_multipart_uploads_parts enable row level security;
 grant all on storage.buckets, storage.objects to anon, authenticated, service_role;
+grant select on storage.s3_multipart_uploads, storage.s3_multipart_uploads_parts to anon, authenticated;
+grant all on storage.s3_multipart_uploads, storage.s3_multipart_uploads_parts to service_role;
 
 create function storage.foldername(name text) returns text[] language sql immutable as $$
     select (string_to_array(name, '/'))[1 : cardinality(string_to_array(name, '/')) - 1]
@@ -182,8 +236,40 @@ create function net.http_post(
 create function net.http_get(
     url text, params jsonb default '{}', headers jsonb default '{}', timeout_milliseconds integer default 5000
 ) returns bigint language sql as $$ select 0::bigint $$;
+create table net._http_response (
+    id bigint,
+    status_code integer,
+    content_type text,
+    headers jsonb,
+    content text,
+    timed_out boolean,
+    error_msg text,
+    created timestamptz not null default now()
+);
 
-create table cron.job (jobid bigint primary key, schedule text, command text, jobname text, active boolean);
+create table cron.job (
+    jobid bigint primary key,
+    schedule text,
+    command text,
+    nodename text,
+    nodeport integer,
+    database text,
+    username text,
+    active boolean,
+    jobname text
+);
+create table cron.job_run_details (
+    jobid bigint,
+    runid bigint primary key,
+    job_pid integer,
+    database text,
+    username text,
+    command text,
+    status text,
+    return_message text,
+    start_time timestamptz,
+    end_time timestamptz
+);
 create function cron.schedule(job_name text, schedule text, command text)
 returns bigint language sql as $$ select 0::bigint $$;
 create function cron.schedule(schedule text, command text)
