@@ -87,8 +87,8 @@ def applies_to_app(subject: TableRole, facts: Facts) -> Flaw | None:
     Examined: tenant and inherited tables with policies and row security on × the app roles that hold
     SELECT, INSERT, UPDATE or DELETE there and are subject to policies. A policy applies when it is
     for PUBLIC, for the role, or for one it is a member of. Restrictive policies let nobody in. A
-    table without any policy is RLS003's. The role that a gateway runs requests as before anybody has logged in
-    (Supabase: ``anon``) is locked out on purpose.
+    table without any policy is RLS003's. Locked out on purpose are the role that a gateway runs requests as before
+    anybody has logged in (Supabase: ``anon``), and whom a restrictive policy tells ``false``.
 
     Not covered: a role that has a policy for one command and a privilege for another, which denies
     that command, as an append-only table means to.
@@ -97,7 +97,7 @@ def applies_to_app(subject: TableRole, facts: Facts) -> Flaw | None:
     table, role = subject.table, subject.role
     let_in = facts.rights_of(role) | {"PUBLIC"}
     permissive = [p for p in table.policies if p.permissive]
-    if any(let_in.intersection(p.roles) for p in permissive):
+    if any(let_in.intersection(p.roles) for p in permissive) or _is_locked(table, let_in):
         return None
     name = facts.show(table.qname)
     policies = "; ".join(f"{p.name} for {', '.join(p.roles)}" for p in permissive)
@@ -113,6 +113,14 @@ def applies_to_app(subject: TableRole, facts: Facts) -> Flaw | None:
             else f"Write a policy for {role} that binds the tenant, or revoke its privileges.",
             lock=_LOCK if steps else "",
         ),
+    )
+
+
+def _is_locked(table: cat.Table, names: frozenset[str]) -> bool:
+    """Tell whether a policy is there to keep somebody with these names out."""
+    return any(
+        not p.permissive and "false" in (p.using, p.check) and names.intersection(p.roles)
+        for p in table.policies
     )
 
 

@@ -10,6 +10,8 @@ LEFT_OUT = "error: No permissive policy on invoice applies to app_user, who may 
 LEAVES_OUT = {
     "another role": f"create policy own on invoice to app_owner {OWN}",
     "restrictive only": f"create policy own on invoice as restrictive {OWN}",
+    "another locked out": f"create role clerk; create policy own on invoice as restrictive {OWN}"
+    " create policy nobody on invoice as restrictive to clerk using (false);",
 }
 LETS_IN = {
     "public": f"create policy own on invoice {OWN}",
@@ -18,6 +20,9 @@ LETS_IN = {
     "one command": f"create policy own on invoice for select {OWN}",
     "nobody uses it": f"revoke all on invoice from app_user; create policy own on invoice to app_owner {OWN}",
     "no policy at all": "",
+    "locked out in so many words": "create policy nobody on invoice as restrictive using (false) with check (false);",
+    "locked out of every verb": "create policy r on invoice as restrictive for select to app_user using (false);"
+    "create policy w on invoice as restrictive for insert to app_user with check (false);",
 }
 PARTITIONED = f"""
 create table event (id bigint, org_id uuid not null references organization (id), at date) partition by range (at);

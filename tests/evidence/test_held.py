@@ -235,3 +235,20 @@ def test_an_unidentified_tenancy_is_not_attempted(database: Database) -> None:
     found = prove_here(database, "create table thing (id int)", toml="[data]\nenabled = false\n")
 
     assert (found.attempted, bool(found.reason)) == (False, True)
+
+
+FLAG = """create table feature (name text primary key, enabled boolean not null default false);
+grant select on feature to app_user;
+create function is_on(f text) returns boolean stable language plpgsql as
+  $$ begin return coalesce((select enabled from feature where name = f), false); end $$;"""
+
+
+def test_own_rows_that_a_flag_elsewhere_keeps_back_are_in_doubt(bed: Bed) -> None:
+    asks = f"{FLAG} {PROTECTED} create policy p on note using ({TENANT} and is_on('notes'));"
+    other = f"{FLAG} {PROTECTED} create policy p on note using (org_id = nullif(current_setting('app.other', true), '')::uuid);"
+
+    in_doubt = bed.cells(asks)[Probe.OWN]
+    assert in_doubt.outcome is Outcome.INCONCLUSIVE
+    assert in_doubt.why.endswith("; the policies ask feature as well, whose rows are not the real ones")
+    assert bed.outcomes(asks)[Probe.READ] is Outcome.INCONCLUSIVE
+    assert bed.outcomes(other)[Probe.OWN] is Outcome.BLOCKED

@@ -26,7 +26,7 @@ create table region (code text primary key);
 create table human (id uuid primary key);
 create table news (body text);
 create table seat (org_id uuid not null references organization, human_id uuid not null references human, rank text not null, primary key (org_id, human_id));
-create table job (id uuid primary key, org_id uuid not null references organization, title text not null, region text references region, lead uuid references human, cost int not null default 0);
+create table job (id uuid primary key, org_id uuid not null references organization, title text not null, region text references region, lead uuid references human, cost int not null default 0, invite_token text unique, device_token text);
 create table step (id uuid primary key, job_id uuid not null references job, note text);
 create table crate (org_id uuid not null references organization, no int not null, label text, primary key (org_id, no));
 create table lot (org_id uuid not null, crate_no int not null, no int not null, primary key (org_id, crate_no, no), foreign key (org_id, crate_no) references crate);
@@ -259,6 +259,11 @@ create function demand(o uuid) returns void language plpgsql as $$ begin
 create function wish(o uuid) returns void language plpgsql as $$ begin
     if o is distinct from {CTX} then raise notice 'no'; end if; end $$;
 create function enter(o uuid) returns void language plpgsql as $$ begin perform SET_CONFIG('app.tenant_id', o::text, true); end $$;
+create function role_in(o uuid) returns jsonb language plpgsql as $$ declare told jsonb; begin
+    select jsonb_build_object('rank', rank) into told from seat where org_id = o and human_id = me();
+    if told ->> 'rank' is null then raise exception 'not found'; end if; return told; end $$;
+create function rank_in(o uuid) returns text language plpgsql as $$ declare told text; begin
+    select rank into told from seat where org_id = o and human_id = me(); return told; end $$;
 create procedure choose(inout o uuid) language plpgsql as $$ begin o := gen_random_uuid(); end $$;
 create function count_of(o uuid) returns bigint language sql stable as $$ select count(*) from job where org_id = o $$;
 """
@@ -363,6 +368,13 @@ BODIES: Mapping[str, tuple[Keeps, str]] = {
     "demanded": (KEPT, f"perform demand(p); {BY_P}"),
     "demanded of another": (OPEN, f"perform demand(q); {BY_P}"),
     "wished for": (OPEN, f"perform wish(p); {BY_P}"),
+    "demanded for a value": (KEPT, f"select demand(p) into v; {BY_P} | v text;"),
+    "who is asking looked up, or refused": (UNCLEAR, f"select role_in(p) into v; {BY_P} | v text;"),
+    "and refused of another": (UNCLEAR, f"v := 'x'; perform role_in(q); {BY_P} | v text;"),
+    "looked up, and never refused": (OPEN, f"select rank_in(p) into v; {BY_P} | v text;"),
+    "by a ticket": (UNCLEAR, "perform 1 from job where invite_token = q::text;"),
+    "by a ticket of its own choosing": (OPEN, "perform 1 from job where invite_token = invite_token;"),
+    "by another thing that is known": (OPEN, "perform 1 from job where device_token = q::text;"),
     "entered": (OPEN, f"perform enter(p); perform 1 from job where org_id = {CTX};"),
     "entered where one is": (KEPT, f"perform enter({CTX}); perform 1 from job where org_id = {CTX};"),
     "chosen by a procedure": (OPEN, f"p := {CTX}; call choose(p); {BY_P}"),

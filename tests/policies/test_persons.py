@@ -93,6 +93,9 @@ HEALTHY = {
     "$$ select org_id from member where user_id = uid() $$;" + policy("org_id in (select my_orgs())"),
     "array of a helper": "create function my_orgs() returns uuid[] language sql stable security definer set search_path = public, pg_temp as "
     "$$ select coalesce(array_agg(org_id), '{}') from member where user_id = uid() $$;" + policy("org_id = any (my_orgs())"),
+    "array of a helper, or none": "create function my_orgs() returns uuid[] language sql stable security definer set search_path = '' as "
+    "$$ select coalesce(array_agg(distinct m.org_id), '{}'::uuid[]) from public.member m where m.user_id = (select public.uid()) $$;"
+    + policy("org_id = any (coalesce((select my_orgs()), '{}'::uuid[]))"),
     "rows of a plpgsql helper": "create function my_orgs() returns setof uuid language plpgsql stable security definer set search_path = public, pg_temp as "
     "$$ begin return query select m.org_id from member m where m.user_id = uid(); end $$;" + policy("org_id in (select * from my_orgs())"),
 }  # fmt: skip

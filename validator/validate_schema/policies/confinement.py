@@ -51,11 +51,13 @@ class Given(NamedTuple):
 
 class Summary(NamedTuple):
     """What a call of a function does: whether it keeps to the tenant, whether all that it returns is the
-    tenant of the session, and the parameters that are when it comes to an end."""
+    tenant of the session, the parameters that are when it comes to an end, and whether it fails for some who
+    ask."""
 
     keeps: Keeps
     gives: bool = False
     tested: frozenset[str] = frozenset()
+    refuses: bool = False
 
 
 def confinement(
@@ -245,19 +247,20 @@ class _Functions:
         flow.run(body.function, known)
         ends = [{place[1] for place in leave.tenant if place[0] == 0} for leave in flow.leaves]
         tested = frozenset(set.intersection(*ends)) if ends else frozenset[str]()
-        return Summary(flow.keeps, bool(flow.returns) and all(flow.returns), tested)
+        return Summary(flow.keeps, bool(flow.returns) and all(flow.returns), tested, flow.refuses)
 
-    def _learned(self, statement: s.Node, known: Known) -> Known:
-        """Return what is known after PERFORM of a call: of the variables that it was given, what it tests."""
+    def _learned(self, statement: s.Node, known: Known) -> tuple[Known, bool]:
+        """Return what is known after a statement that only calls a function: of the variables that it was
+        given, what it tests; and whether it refuses by what is not known."""
         targets = statement.targets if isinstance(statement, s.Select) and not statement.sources else ()
         call = targets[0].value if len(targets) == 1 else None
         found = candidates(call, self.facts) if isinstance(call, s.Call) else ()
         if not isinstance(call, s.Call) or len(found) != 1:
-            return known
-        tested = self._tried(found[0]).tested
+            return known, False
+        told = self._tried(found[0])
         names = zip(parameters(found[0]), call.args, strict=False)
-        shown = {variable(".".join(a.names)) for n, a in names if n in tested and isinstance(a, s.Column)}
-        return known._replace(tenant=known.tenant | shown)
+        shown = {variable(".".join(a.names)) for n, a in names if n in told.tested and isinstance(a, s.Column)}
+        return known._replace(tenant=known.tenant | shown), told.refuses and not told.tested
 
     # calls
 

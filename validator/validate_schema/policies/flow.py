@@ -21,13 +21,18 @@ _Columns = tuple[tuple[str, bool, bool], ...]
 
 class Flow:
     """Walks through one body. `keeps` is the worst that was found, `returns` whether everything that it
-    returned was the tenant of the session, `learned` what a PERFORM of a call shows of its arguments."""
+    returned was the tenant of the session, `refuses` whether it fails for some who ask. `learned` is what a
+    statement that calls a function shows of its arguments, and whether that function refuses."""
 
     def __init__(
-        self, statements: Statements, learned: Callable[[s.Node, Known], Known], twice: frozenset[str]
+        self,
+        statements: Statements,
+        learned: Callable[[s.Node, Known], tuple[Known, bool]],
+        twice: frozenset[str],
     ) -> None:
         self.statements = statements
         self.keeps = Keeps.KEPT
+        self.refuses = False
         self.returns: list[bool] = []
         self.leaves: list[Known] = []
         self._learned = learned
@@ -88,7 +93,8 @@ class Flow:
     def _sql(self, statement: s.Node, into: tuple[pl.Names, ...], known: Known) -> Known:
         result = self._see(self._judge(statement, known))
         self._meanings.ran(statement, into, never_null=self.statements.never_null)
-        known = self._learned(statement, known)
+        known, refuses = self._learned(statement, known)
+        self.refuses, self._veiled = self.refuses or refuses, self._veiled or refuses
         if isinstance(statement, s.Unknown) and statement.kind == "CallStmt":  # what is INOUT gets a value
             args = (arg for call in s.children(statement) for arg in s.children(call))
             known = known.without(frozenset(a.names[0] for a in args if isinstance(a, s.Column)))
@@ -128,8 +134,11 @@ class Flow:
         for branch in node.branches:
             self._see(self._judge_value(branch.condition, known))
             condition = self._meanings.of(branch.condition)
-            self._veiled = self._veiled or self._asks(condition, known)
+            asks = self._asks(condition, known)
+            self._veiled = self._veiled or asks
             ends.append(self._all(branch.body, self.statements.learn((condition,), known)))
+            fails = any(isinstance(n, pl.Raise) and n.level >= _ERROR for n in branch.body)
+            self.refuses = self.refuses or (asks and fails)
             known = self.statements.learn(self._refuted(condition, known), known)
         ends.append(self._all(node.otherwise, known))
         return _met(ends)

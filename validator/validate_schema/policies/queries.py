@@ -13,6 +13,7 @@ from ..sql import syntax as s
 from ..sql.built import run_by
 from ..sql.parser import Unreadable
 from ..sql.reading import read_statements
+from ..sql.words import reads_as_token
 from .blocks import (
     CONTEXT,
     PERSON,
@@ -305,10 +306,18 @@ class Builder:
         left, right = (self._compared(side, at) for side in (one, other))
         if left is not None and right is not None:
             at.conditions.facts.append(Fact(left, right, at.confines))
+            at.conditions.veiled = at.conditions.veiled or self._is_ticket(left, right)
         for side, place in ((one, left), (other, right)):
             if place is None:
                 self._veil(side, at)
                 self.expressions(at, side)
+
+    def _is_ticket(self, left: Place, right: Place) -> bool:
+        """Tell whether a secret of the row is asked for: whoever knows it may have been given it."""
+        sides = [self.items.get(place[0]) for place in (left, right)]
+        given = (left, right)[sides.index(None)][0] == 0 if None in sides else False
+        held = next((p[1] for p, item in zip((left, right), sides, strict=True) if item is not None), "")
+        return given and reads_as_token(held)
 
     def _same(self, one: s.Node, other: s.Node, at: At) -> None:
         """Read IS NOT DISTINCT FROM: an equation where a column is never NULL, and for variables, whose

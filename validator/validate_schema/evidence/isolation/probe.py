@@ -1,5 +1,6 @@
 """Every verb against one table as one role: as tenant A, without a tenant, with every setting in sight."""
 
+import re
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from dataclasses import replace as replace_attempt
@@ -256,6 +257,24 @@ class Prober:
         rest += f"; no policy lets the role: {', '.join(closed)}" if closed else ""
         return self.cell(Probe.OWN, Found(Outcome.ISOLATED, f"{', '.join(worked)} work{rest}"))
 
+    def in_doubt(self, cell: Cell) -> Cell:
+        """Return the cell; where a tenant's own rows are kept back by policies that ask tables besides, whose
+        rows are made up or none, nobody knows whether they always are."""
+        facts, table = self.target.seeder.facts, self.target.table
+        if cell.probe is not Probe.OWN or cell.outcome is not Outcome.BLOCKED:
+            return cell
+        ties = {m.table for m in facts.principals.memberships}
+        words = frozenset(re.findall(r"\w+", self.target.seeder.texts.own(table)))
+        asked = [
+            facts.show(t.qname)
+            for t in facts.catalog.tables
+            if t.name in words and t.qname not in ties and facts.class_of(t.qname) not in _OWNED
+        ]
+        if not asked:
+            return cell
+        why = f"{cell.why}; the policies ask {', '.join(asked)} as well, whose rows are not the real ones"
+        return replace(cell, outcome=Outcome.INCONCLUSIVE, why=why)
+
     def _by_another_standing(self, attempts: list[Attempt], context: Said) -> Found | None:
         """Tell that it works for somebody of the tenant: a policy may ask for a rank besides."""
         seeder = self.target.seeder
@@ -339,6 +358,7 @@ _NAMES_HIM = (
     "rows of another tenant are reached where they name the person who asks: whether there are any, no"
     " made-up row tells"
 )
+_OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 _INSERTS = "inserts a row of another tenant"
 _MOVES = {"gives away": "gives its row to B", "takes": "makes a row of B its own"}
 

@@ -129,7 +129,7 @@ class _Proof:
             again = f"unset {_PRETENDING}", [r for r in unset if r[0] not in known]
             summed = _summed(prober, [*states, again, *self._other_states(prober, known)])
             own = next(c for c in tried if c.probe is Probe.OWN)
-            cells += [unless_blocked(summed, own), *tried]
+            cells += [unless_blocked(summed, own), *map(prober.in_doubt, tried)]
             cells += self._within(prober, (*spent, *contexts[A]))
         return cells
 
