@@ -6,6 +6,7 @@ was seen, changed, taken or planted.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 import psycopg
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 
 from tests.fix_bench import execute
 
-A, B = "11111111-1111-4111-8111-11111111111a", "22222222-2222-4222-8222-22222222222b"
+# The keys begin alike: what compares the beginning tells nobody apart.
+A, B = "11111111-1111-4111-8111-11111111111a", "11111111-2222-4222-8222-22222222222b"
 ANN, BOB = "aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000002"
 CTX = "nullif(current_setting('app.tenant_id', true), '')::uuid"
 TOML = """
@@ -24,7 +26,7 @@ setting = "app.tenant_id"
 app_roles = ["app_user"]
 global = ["plan"]
 """
-_MARK = "B-secret"
+_MARK, _LENT = "B-secret", "lent"  # a title of B's by which it is known, and one that a plan has as well
 _BOUND = f"org_id = {CTX}"
 _OWNER_READS = f"select title from item where {_BOUND}"
 
@@ -228,22 +230,33 @@ schemas = st.builds(
 _ROWS = f"""
 insert into organization (id, name) values ('{A}', 'A-name'), ('{B}', '{_MARK}-name');
 insert into member (org_id, user_id, role) values ('{A}', '{ANN}', 'admin'), ('{B}', '{BOB}', 'admin');
-insert into plan values (1, 'one'), (2, 'A-1');
+insert into plan values (1, 'one'), (2, '{_LENT}');
+"""
+# What somebody else's condition of a query may show, where it is asked before those that hide a row.
+_PEEK = f"""
+create function peek(title text) returns boolean language plpgsql cost 0.0000001 as $$
+begin
+  if title like '{_MARK}%' then raise exception '%', title; end if;
+  return true;
+end $$;
 """
 
 
 def sow(conn: psycopg.Connection) -> None:
     """Put rows of both tenants into a schema."""
-    execute(conn, _ROWS)
+    execute(conn, _ROWS + _PEEK)
     for table, last in (("item", "plan_id"), ("note", "item_id")):
         for org, mark, owner in ((A, "A", ANN), (B, _MARK, BOB)):
             for n, (status, public) in enumerate(
                 (("open", False), ("shared", True), ("gone", False), ("open", True))
             ):
+                title = _LENT if (org, n) == (B, 3) else f"{mark}-{table}-{n}"
                 conn.execute(
                     f"insert into {table} (id, org_id, title, status, is_public, owner_id, {last}) values (%s, %s, %s, %s, %s, %s, 1)",
-                    (n, org, f"{mark}-{table}-{n}", status, public, owner),
+                    (n, org, title, status, public, owner),
                 )
+    if conn.execute("select to_regclass('item_old') is not null").fetchone() == (True,):
+        conn.execute("insert into item_old select 9, org_id, plan_id, title || '-old' from item where id = 1")
     if conn.execute("select from pg_matviews where matviewname = 'mv'").fetchall():
         conn.execute("refresh materialized view mv")
 
@@ -263,6 +276,7 @@ def _statements(conn: psycopg.Connection) -> Iterator[str]:
         if kind == "m":
             continue
         if "title" in columns:
+            yield f"select * from {name} where peek(title)"
             yield f"update {name} set title = 'x'"
             yield f"insert into {name} (title) values ('x')"
         if {"org_id", "id"} <= columns:
@@ -270,7 +284,10 @@ def _statements(conn: psycopg.Connection) -> Iterator[str]:
             item = ", item_id" if "item_id" in columns else ""
             more = ", 1" if item else ""
             for org in (A, B):
-                yield f"insert into {name} (id, org_id, title, owner_id{item}) values (78, '{org}', 'x', '{BOB}'{more})"
+                for owner in (ANN, BOB):
+                    yield f"insert into {name} (id, org_id, title, owner_id{item}) values (78, '{org}', 'x', '{owner}'{more})"
+                told = f"id, org_id, title, is_public, status{item}"
+                yield f"insert into {name} ({told}) values (78, '{org}', '{_LENT}', true, 'shared'{more})"
             yield f"insert into {name} (id, org_id, title{item}) values (79, '{A}', '{_MARK}-item-1'{more}) returning *"
         if name == "member":
             yield f"insert into member (org_id, user_id) values ('{B}', '{ANN}')"
@@ -327,18 +344,22 @@ def _reaches(
         for name, value in context.items():
             conn.execute("select set_config(%s, %s, true)", (name, value))
         conn.execute("set local session authorization app_user")
+        for way in ("indexscan", "indexonlyscan", "bitmapscan"):  # an index hides rows from other conditions
+            conn.execute(f"set local enable_{way} = off")
         try:
             with conn.transaction():
                 if role != "app_user":
-                    conn.execute(f"set local role {role}")
+                    _become(conn, role)
                 cursor = conn.execute(statement.encode())
                 rows = cursor.fetchall() if cursor.description else []
                 seen = conn.execute("select has_table_privilege('log', 'SELECT')") if _has_log(conn) else None
                 if seen is not None and seen.fetchone() == (True,):
                     rows += conn.execute("select * from log").fetchall()
-        except psycopg.Error:
-            return False
-        shown = {word for word in (_MARK, BOB) if any(word in str(row) for row in rows)}
+        except psycopg.errors.UniqueViolation:
+            return _MARK in statement and f"'{B}'" not in statement  # so it tells that B has one
+        except psycopg.Error as error:
+            return _MARK in (error.diag.message_primary or "") and _MARK not in statement
+        shown = {word for word in (_MARK, BOB, B) if any(word in str(row) for row in rows)}
         if shown and not any(word in statement for word in shown):
             return True
         if (
@@ -349,6 +370,13 @@ def _reaches(
             return True  # a count over more than A's rows
         conn.execute("set local session authorization default")
         return _of_b(conn) != before
+
+
+def _become(conn: psycopg.Connection, role: str) -> None:
+    """Become a role; whoever may grant it to others may grant it to himself."""
+    with suppress(psycopg.Error), conn.transaction():
+        conn.execute(f"grant {role} to app_user with set true, inherit true")
+    conn.execute(f"set local role {role}")
 
 
 def _has_log(conn: psycopg.Connection) -> bool:
