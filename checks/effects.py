@@ -90,7 +90,7 @@ def spreads(subject: TableConstraint, facts: Facts) -> Flaw | None:
     Examined: foreign keys from root, tenant and inherited tables to tables of no tenant, with ON DELETE or
     ON UPDATE CASCADE, SET NULL or SET DEFAULT. Fails when an app role or PUBLIC may delete rows of the
     shared table, itself or through a view, or update the columns that the key refers to, and row security
-    is off there. Undecided where it is on with a policy that lets such a statement in, and where only a
+    is off there. Undecided where it is on with a policy that lets such a role in, and where only a
     function with its owner's rights runs it: whose rows it reaches is not read. Source: PostgreSQL
     documentation, "Row Security Policies" (referential integrity checks bypass it), CREATE TABLE.
     """
@@ -206,13 +206,22 @@ def _statements(function: cat.Function) -> Iterator[syntax.Node]:
 
 def _may(verb: str, table: cat.Table, columns: tuple[str, ...], facts: Facts) -> tuple[str, ...]:
     """Return who may run the statement; for UPDATE, on one of the columns that the key refers to."""
-    policies = [p for p in table.policies if p.permissive and p.command in ("ALL", verb)]
-    if table.row_security and not policies:
-        return ()
     grants = [*table.grants]
     if verb == "UPDATE":
         grants += [g for c in table.columns if c.name in columns for g in c.grants]
-    return users_of(table.owner, grants, facts, (verb,))
+    users = users_of(table.owner, grants, facts, (verb,))
+    return tuple(user for user in users if not table.row_security or _lets_in(table, verb, user, facts))
+
+
+def _lets_in(table: cat.Table, verb: str, user: str, facts: Facts) -> bool:
+    """Tell whether row security leaves a role, or PUBLIC, rows to change."""
+    names = facts.rights_of(user) | {"PUBLIC"}
+    if facts.memberships.bypasses(user) or (table.owner in names and not table.force_row_security):
+        return True
+    return any(
+        p.permissive and p.command in ("ALL", verb) and p.using != "false" and names.intersection(p.roles)
+        for p in table.policies
+    )
 
 
 def _take(table: cat.Table, verbs: list[str], users: list[str], facts: Facts) -> Remedy:

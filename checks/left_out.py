@@ -70,12 +70,13 @@ def unjudged(subject: LeftOut, facts: Facts) -> Flaw | None:
     when one has a tenant column or a foreign key to a table of the tenants, and when an app role may write to an
     extension's table: what it writes is tenants' data, and every tenant can read or spoil it. Fails when an app
     role may write to a ledger: the tool believes what stands there.
-    What a platform brings (Supabase: storage.objects) is told only where somebody wrote policies for it.
+    What a platform brings (Supabase: storage.objects) is told only where somebody wrote policies that let rows
+    be used.
     """
     table, why = subject
     grants = [*table.grants, *(g for c in table.columns for g in c.grants)]
     users = users_of(table.owner, grants, facts, (*_WRITES, "SELECT"))
-    if not users or (is_platforms(table) and not table.policies):
+    if not users or (is_platforms(table) and not _lets_some_in(table)):
         return None
     columns = {c for level in facts.tenancy.levels for c in level.columns}
     carried = [c.name for c in table.columns if c.name in columns]
@@ -98,3 +99,8 @@ def unjudged(subject: LeftOut, facts: Facts) -> Flaw | None:
         ),
         undecided=bool(ties) or table.extension is not None,
     )
+
+
+def _lets_some_in(table: cat.Table) -> bool:
+    """Tell whether a policy says more than ``false``."""
+    return any(p.permissive and {p.using, p.check} - {None, "false"} for p in table.policies)

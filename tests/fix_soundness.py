@@ -37,7 +37,7 @@ create table member (org_id uuid not null references organization on delete casc
 create table plan (id int primary key, name text not null);
 alter table organization enable row level security; alter table organization force row level security;
 create policy org_self on organization using (id = {CTX});
-grant select on organization to app_user;
+grant select on organization, plan to app_user;
 alter table member enable row level security; alter table member force row level security;
 """
 TABLES = """
@@ -305,13 +305,15 @@ def _statements(conn: psycopg.Connection) -> Iterator[str]:
 
 
 def _of_b(conn: psycopg.Connection) -> list[object]:
-    """Return every row of B, and how many there are of other things."""
-    found: list[object] = []
-    for table in ("item", "note", "member"):
-        found.append(
-            conn.execute(f"select t::text from {table} t where org_id = '{B}' order by 1").fetchall()
+    """Return every row of B."""
+    return list(
+        conn.execute(
+            " union all ".join(
+                f"select '{table}', array_agg(t::text order by t::text) from {table} t where org_id = '{B}'"
+                for table in ("item", "note", "member")
+            )
         )
-    return found
+    )
 
 
 def leak(conn: psycopg.Connection) -> str:
@@ -324,6 +326,11 @@ def leak(conn: psycopg.Connection) -> str:
     ).fetchall():
         roles.append("auditor")
     statements = list(_statements(conn))
+    for way in ("indexscan", "indexonlyscan", "bitmapscan"):  # an index hides rows from other conditions
+        conn.execute(f"set enable_{way} = off")
+    log = conn.execute(
+        "select has_table_privilege('app_user', oid, 'SELECT') from pg_class where oid = to_regclass('log')"
+    ).fetchone() == (True,)
     contexts = [
         {"app.tenant_id": A, "app.user_id": ANN},
         {"app.tenant_id": A, "app.user_id": ANN, "app.admin": "on"},
@@ -332,29 +339,31 @@ def leak(conn: psycopg.Connection) -> str:
     for role in roles:
         for context in contexts:
             for statement in statements:
-                if _reaches(conn, role, context, statement, before):
+                if _reaches(conn, role, context, statement, before, log=log):
                     return f"as {role} with {context}: {statement}"
     return ""
 
 
 def _reaches(
-    conn: psycopg.Connection, role: str, context: dict[str, str], statement: str, before: list[object]
+    conn: psycopg.Connection,
+    role: str,
+    context: dict[str, str],
+    statement: str,
+    before: list[object],
+    *,
+    log: bool,
 ) -> bool:
     with conn.transaction(force_rollback=True):
-        for name, value in context.items():
-            conn.execute("select set_config(%s, %s, true)", (name, value))
+        said = [f"set_config('{name}', '{value}', true)" for name, value in context.items()]
+        conn.execute(f"select {', '.join(said)}".encode())
         conn.execute("set local session authorization app_user")
-        for way in ("indexscan", "indexonlyscan", "bitmapscan"):  # an index hides rows from other conditions
-            conn.execute(f"set local enable_{way} = off")
         try:
             with conn.transaction():
                 if role != "app_user":
                     _become(conn, role)
                 cursor = conn.execute(statement.encode())
                 rows = cursor.fetchall() if cursor.description else []
-                seen = conn.execute("select has_table_privilege('log', 'SELECT')") if _has_log(conn) else None
-                if seen is not None and seen.fetchone() == (True,):
-                    rows += conn.execute("select * from log").fetchall()
+                rows += conn.execute("select * from log").fetchall() if log else []
         except psycopg.errors.UniqueViolation:
             return _MARK in statement and f"'{B}'" not in statement  # so it tells that B has one
         except psycopg.Error as error:
@@ -368,6 +377,8 @@ def _reaches(
             and any(isinstance(r[0], int) and len(r) == 1 and r[0] > 4 for r in rows)
         ):
             return True  # a count over more than A's rows
+        if statement.startswith("select") and " from rename" not in statement:
+            return False
         conn.execute("set local session authorization default")
         return _of_b(conn) != before
 
@@ -377,11 +388,3 @@ def _become(conn: psycopg.Connection, role: str) -> None:
     with suppress(psycopg.Error), conn.transaction():
         conn.execute(f"grant {role} to app_user with set true, inherit true")
     conn.execute(f"set local role {role}")
-
-
-def _has_log(conn: psycopg.Connection) -> bool:
-    return bool(
-        conn.execute(
-            "select from pg_class where relname = 'log' and relnamespace = 'public'::regnamespace"
-        ).fetchall()
-    )

@@ -350,6 +350,15 @@ CASCADES = {
         "undecided",
         colour("on delete cascade", "select, delete", "alter table colour enable row level security; create policy c on colour using (hex is null);"),
     ),
+    "under a policy that says no": (
+        "passed",
+        colour("on delete cascade", "select, delete", "alter table colour enable row level security; create policy c on colour for select using (true);"
+        " create policy d on colour for delete using (false);"),
+    ),
+    "under a policy for another role": (
+        "passed",
+        colour("on delete cascade", "select, delete", "create role painter; alter table colour enable row level security; create policy c on colour to painter using (true);"),
+    ),
     "under policies that only show": (
         "passed",
         colour("on delete cascade", "select, delete", "alter table colour enable row level security; create policy c on colour for select using (true);"),

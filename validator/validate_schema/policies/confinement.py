@@ -259,7 +259,9 @@ class _Functions:
             return known, False
         told = self._tried(found[0])
         names = zip(parameters(found[0]), call.args, strict=False)
-        shown = {variable(".".join(a.names)) for n, a in names if n in told.tested and isinstance(a, s.Column)}
+        shown = {
+            variable(".".join(a.names)) for n, a in names if n in told.tested and isinstance(a, s.Column)
+        }
         return known._replace(tenant=known.tenant | shown), told.refuses and not told.tested
 
     # calls
