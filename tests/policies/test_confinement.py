@@ -548,3 +548,30 @@ def test_who_asks_is_told_by_a_platform_and_moves_only_by_what_he_may_write(
     mine = tuple(f for f in facts.catalog.functions if f.schema != "auth")
     facts = replace(facts, catalog=replace(facts.catalog, functions=mine))
     assert {confinement(f, facts) for f in mine} == {keeps}
+
+
+TICKETS = """
+create schema auth;
+create table auth.users (id uuid primary key, email text);
+create table invitation (id uuid primary key, org_id uuid not null references organization, email text, token uuid not null unique);
+alter table invitation enable row level security;
+grant select on invitation to app_user;
+create function looked_up(p_token uuid) returns text language plpgsql security definer set search_path = public, pg_temp as $$
+declare said text;
+begin
+  select i.email into said from invitation i join auth.users u on lower(i.email) = lower(u.email) where i.token = p_token;
+  return said;
+end $$;
+"""
+
+
+def test_a_parameter_is_no_column_of_a_table_that_is_set_apart(bench: Bench) -> None:
+    with bench.open() as conn:
+        execute(conn, TICKETS)
+        facts = facts_of(conn, TOML)
+    mine, apart = (
+        tuple(t for t in facts.catalog.tables if (t.schema == "auth") is its) for its in (False, True)
+    )
+    facts = replace(facts, catalog=replace(facts.catalog, tables=mine, extension_tables=apart))
+
+    assert confinement(facts.catalog.functions[0], facts) is UNCLEAR

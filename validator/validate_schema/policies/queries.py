@@ -103,6 +103,8 @@ class Builder:
         name = self.relations.named(table)
         if name is not None and name in self.facts.tables_by_name:
             return self._rows_of(self.facts.tables_by_name[name], table)
+        if name is None and (apart := self.relations.apart(table)) is not None:
+            return self._rows_of(apart, table)
         return self._view(self.facts.views_by_name[name]) if name is not None else self.item()
 
     def _rows_of(self, table: Table, named: s.Table) -> Item:

@@ -21,6 +21,11 @@ class Relations:
         names = [n for n in self._by_name.get(table.name, ()) if table.schema in ("", n.schema)]
         return next((n for n in names if n in self.of_tenants), names[0] if names else None)
 
+    def apart(self, table: s.Table) -> Table | None:
+        """Return the table of an extension or a platform that a whole name means."""
+        found = (t for t in self.facts.catalog.extension_tables if t.qname == (table.schema, table.name))
+        return next(found, None)
+
     def owned(self, table: s.Table) -> bool:
         return self.named(table) in self.of_tenants
 
