@@ -358,12 +358,11 @@ def _reaches(
         conn.execute(f"select {', '.join(said)}".encode())
         conn.execute("set local session authorization app_user")
         try:
-            with conn.transaction():
-                if role != "app_user":
-                    _become(conn, role)
-                cursor = conn.execute(statement.encode())
-                rows = cursor.fetchall() if cursor.description else []
-                rows += conn.execute("select * from log").fetchall() if log else []
+            if role != "app_user":
+                _become(conn, role)
+            cursor = conn.execute(statement.encode())
+            rows = cursor.fetchall() if cursor.description else []
+            rows += conn.execute("select * from log").fetchall() if log else []
         except psycopg.errors.UniqueViolation:
             return _MARK in statement and f"'{B}'" not in statement  # so it tells that B has one
         except psycopg.Error as error:
