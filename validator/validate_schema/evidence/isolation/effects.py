@@ -5,7 +5,6 @@ of B in every table must lie where it lay, B must have no more rows than before,
 holds a value of B that it did not read before.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,8 +15,9 @@ from ...model.isolation import AppRole, Cell, Outcome, Probe
 from ...sql.ident import quote_ident, quote_qname
 from .attempt import Attempt
 from .attempts import Target
+from .markers import Markers
 from .roles import Rights, rights_of
-from .rows import FRESH, MINE, A, B, inserts, literal, tid_of, tids
+from .rows import FRESH, A, B, inserts, literal, tid_of, tids
 from .script import all_rows, view_script
 from .seed import Seeder
 from .sessions import Said
@@ -25,8 +25,7 @@ from .stage import Stage
 from .surfaces import Surface, find_surfaces, guarded_tables
 
 _REACHES = ("cascade", "set null", "set default")
-_MOST_SET, _MOST_CALLS = 6, 4  # columns of a view, calls of a function
-_WORD = re.compile(r"[\w-]{2,}")
+_MOST_SET, _MOST_CALLS = 6, 12  # columns of a view, calls of a function
 _CHECK = "execute validate_schema_check"
 _State = dict[str, tuple[int, int]]  # by table: B's rows that lie where they lay, and all rows of B
 
@@ -156,12 +155,11 @@ class Effects:
         return min(told, default="")
 
     def _visible(self, role: str, read: list[str], attempt: Attempt | None) -> frozenset[str]:
-        """Return the values of B that A reads anywhere, after a statement."""
+        """Return the values of B that A reads anywhere, after a statement that did not bring them along."""
         said = [attempt.statement] if attempt is not None else []
         query = " union all ".join(f"select q.t::text from ({one}) as q(t)" for one in read)
         answer = self.stage.run(Attempt(query, "reads"), role, (*self.context, *said))
-        words = {word for row in answer.rows for word in _WORD.findall(str(row[0]))}
-        return frozenset(words & self._values)
+        return self._markers.within((str(row[0]) for row in answer.rows), said)
 
     def _readable(self, role: str, rights: dict[QName, Rights]) -> list[str]:
         """Return queries for all that A can read, each row as a text."""
@@ -175,16 +173,8 @@ class Effects:
         return found
 
     @cached_property
-    def _values(self) -> frozenset[str]:
-        """The words that only rows of B hold."""
-        theirs: set[str] = set()
-        others: set[str] = set()
-        for name, rows in self.seeder.seeded.items():
-            for row in rows.rows:
-                held = {v for v in row.values.values() if v is not None and _WORD.fullmatch(v)}
-                if row.label != MINE:
-                    (theirs if name in self._guarded and row.label == B else others).update(held)
-        return frozenset(theirs - others)
+    def _markers(self) -> Markers:
+        return Markers(self.seeder)
 
     # Cells
 

@@ -7,7 +7,7 @@ the function's own text reads, and without a tenant.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from ...sql.ident import quote_qname
 from .attempt import Answer, Attempt
 from .context import ContextSetup
 from .hints import literals, nearest
+from .markers import Markers
 from .rows import MALFORMED, A, B, Row
 from .script import all_rows, view_script
 from .seed import Seeder
@@ -58,7 +59,7 @@ class SurfaceProber:
         for role in self.roles:
             found = find_surfaces(self.seeder, role.name)
             readings = [_Reading(s, x, (), "without a tenant") for s in found for x in s.statements]
-            self._unset[role.name] = self._read(role.name, readings)
+            self._unset[role.name] = self._told(role.name, readings)
 
     def cells(self) -> list[Cell]:
         """Return a cell for each surface that reads protected tables and each role that may use it."""
@@ -71,8 +72,8 @@ class SurfaceProber:
             rows = rows or all_rows(self.seeder)
             mine = [r for surface in surfaces for r in self._readings(surface)]
             theirs = [_Reading(s, x, self.contexts[B]) for s in surfaces for x in s.statements]
-            answers = self._read(role.name, mine) | self._unset.get(role.name, {})
-            answers |= self._read(role.name, self._by_both(surfaces), self._his)
+            answers = self._told(role.name, mine) | self._unset.get(role.name, {})
+            answers |= self._told(role.name, self._by_both(surfaces), self._his)
             of_b = self._read(role.name, theirs)
             for surface in surfaces:
                 found = {r: pair for r, pair in answers.items() if r.surface == surface}
@@ -129,6 +130,24 @@ class SurfaceProber:
             self._remove(B, kept)
             gone = [self.stage.run(Attempt(r.statement, "reads"), role, r.said) for r in readings]
         return dict(zip(readings, zip(there, gone, strict=True), strict=True))
+
+    def _told(self, role: str, readings: list[_Reading], kept: Sequence[Row] = ()) -> _Answers:
+        """Read them so that B's rows can be told by the answers: where the same statement answers otherwise
+        each time (a new key, a clock), by the words of B in them."""
+        found = self._read(role, readings, kept)
+        for reading, (there, gone) in found.items():
+            if _differ(there, gone):
+                again = self.stage.run(Attempt(reading.statement, "reads"), role, reading.said)
+                if _differ(there, again):
+                    found[reading] = self._worded(there), self._worded(gone)
+        return found
+
+    def _worded(self, answer: Answer) -> Answer:
+        return replace(answer, rows=tuple(sorted(self._markers.within(map(str, answer.rows)))))
+
+    @cached_property
+    def _markers(self) -> Markers:
+        return Markers(self.seeder)
 
     def _remove(self, label: str, kept: Sequence[Row]) -> None:
         """Delete a tenant's rows everywhere but some, and fill the materialized views again."""

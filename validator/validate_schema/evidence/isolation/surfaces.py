@@ -1,11 +1,11 @@
 """Ways to rows besides the tables: views, materialized views, partitions and functions, and what uses them.
 
-Functions are called with B's key and the keys of B's rows.
+Functions are called with the keys of B and of B's rows, with A's own, and with both in one call.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, product
+from itertools import chain, islice, product, zip_longest
 
 from ...facts.facts import Facts
 from ...model.catalog import Function, QName, Table, View
@@ -15,19 +15,22 @@ from ...sql.ident import quote_ident, quote_literal, quote_qname
 from .gaps import Gaps
 from .ground import casts
 from .roles import Rights, rights_of
-from .rows import B
+from .rows import A, B
 from .seed import Seeder
 
 _FUNCTIONS = """
 select n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid),
        array(select t::int8 from unnest(p.proargtypes) t), p.prokind = 'p',
+       p.provariadic not in (0, '"any"'::regtype),
        pg_catalog.has_function_privilege(%s, p.oid, 'EXECUTE')
            and pg_catalog.has_schema_privilege(%s, n.oid, 'USAGE')
 from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
 where p.prokind in ('f', 'p') and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)
   and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
 """
-_MOST_CALLS = 12
+_MOST_CALLS, _MOST_MIXED = 12, 28  # with keys of B alone; with some of A
+_FIRST = 3  # calls with keys of B alone that come before the others
+_ALL_WAYS = 3  # keys of one call that are each A's or B's, in every combination
 
 
 @dataclass(frozen=True)
@@ -126,15 +129,15 @@ def _functions(seeder: Seeder, guarded: set[QName], role: str) -> list[Surface]:
     known = {(f.schema, f.name, f.arguments): f for f in facts.catalog.functions}
     found = []
     rows = seeder.conn.execute(_FUNCTIONS.encode(), [role, role]).fetchall()
-    for schema, name, arguments, types, procedure, may in rows:
+    for schema, name, arguments, types, procedure, variadic, may in rows:
         function = known.get((schema, name, arguments))
         if function is None or not may or not _reaches(facts, function, guarded):
             continue
         verb = "call" if procedure else "select * from"
-        pools = [_pool(seeder, oid, guarded) for oid in types]
+        theirs, mine = ([_pool(seeder, oid, guarded, label) for oid in types] for label in (B, A))
         calls = tuple(
-            f"{verb} {quote_qname(QName(schema, name))}({', '.join(given)})"
-            for given in islice(product(*pools), _MOST_CALLS)
+            f"{verb} {quote_qname(QName(schema, name))}({_listed(given, variadic)})"
+            for given in _arguments(theirs, mine)
         )
         text = seeder.texts.reached([seeder.texts.with_bodies(function.body or "")])
         found.append(Surface(QName(schema, f"{name}({arguments})"), "function", calls, text))
@@ -149,15 +152,43 @@ def _reaches(facts: Facts, function: Function, guarded: set[QName]) -> bool:
     return any(name in guarded or name in views for name in function.touches)
 
 
-def _pool(seeder: Seeder, oid: int, guarded: set[QName]) -> list[str]:
-    """Return what an argument of this type is given: B's key, keys of B's rows, any value."""
+def _arguments(theirs: Sequence[list[str]], mine: Sequence[list[str]]) -> list[tuple[str, ...]]:
+    """Return what to call a function with, from what each parameter may be given of B and of A: one of them
+    may be tested and another be used, so keys of both stand in one call."""
+    of_b = list(islice(product(*theirs), _MOST_CALLS))
+    keyed = [n for n, pool in enumerate(theirs) if pool != mine[n]]
+    ways = (
+        islice(product(*(mine[n] if n in own else pool for n, pool in enumerate(theirs))), _MOST_CALLS)
+        for own in _ways(keyed)
+    )
+    mixed = [given for each in zip_longest(*ways) for given in each if given is not None]
+    return list(dict.fromkeys([*of_b[:_FIRST], *mixed[:_MOST_MIXED], *of_b[_FIRST:]]))
+
+
+def _listed(given: Sequence[str], variadic: bool) -> str:
+    return ", ".join([*given[:-1], f"variadic {given[-1]}"] if variadic else given)
+
+
+def _ways(keyed: Sequence[int]) -> list[set[int]]:
+    """Return which parameters hold a key of A: every combination, or where they are many all but one."""
+    if len(keyed) <= _ALL_WAYS:
+        chosen = product((True, False), repeat=len(keyed))
+        return [
+            own for each in chosen if (own := {n for n, is_own in zip(keyed, each, strict=True) if is_own})
+        ]
+    return [set(keyed) - set(left) for left in chain([()], ((n,) for n in keyed))]
+
+
+def _pool(seeder: Seeder, oid: int, guarded: set[QName], label: str) -> list[str]:
+    """Return what an argument of this type is given: a tenant's key, keys of its rows, any value."""
     values: list[str] = []
     bottom, _ = seeder.values.bottom(oid, -1)
     for keys in seeder.keys.values():
-        values.append(keys[B])
+        several = "{" + ",".join(f'"{k}"' for k in dict.fromkeys((keys[A], keys[label]))) + "}"
+        values.append(several if bottom.category == "A" else keys[label])
     for name in guarded:
         table = seeder.facts.tables_by_name[name]
-        rows = seeder.seeded[name].of(B) if name in seeder.seeded else []
+        rows = seeder.seeded[name].of(label) if name in seeder.seeded else []
         columns = {c.name: c for c in seeder.seeded[name].columns} if name in seeder.seeded else {}
         for key in table.primary_key.columns if table.primary_key else ():
             fits = (
