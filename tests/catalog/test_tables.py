@@ -241,9 +241,19 @@ def test_not_enforced_not_valid_and_temporal_constraints(any_conn: Connection) -
 
 @pytest.mark.pg(">= 18")
 def test_not_null_is_a_constraint_with_its_own_name(any_conn: Connection) -> None:
-    catalog = read(any_conn, "create table t (a int constraint given not null)")
+    catalog = read(any_conn, "create table t (a int constraint given not null, b int not null)")
 
     assert table(catalog, "t").constraints == (Constraint("given", "not null", ("a",)),)
+    assert table(catalog, "t").column("b") == Column("b", "integer", not_null=True)
+
+
+@pytest.mark.pg(">= 18")
+def test_a_not_null_that_is_not_for_children_is_a_constraint(any_conn: Connection) -> None:
+    catalog = read(any_conn, "create table t (a int not null no inherit)")
+
+    assert table(catalog, "t").constraints == (
+        Constraint("t_a_not_null", "not null", ("a",), no_inherit=True),
+    )
 
 
 def test_indexes_of_every_shape(any_conn: Connection) -> None:

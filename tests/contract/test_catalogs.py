@@ -240,6 +240,18 @@ def test_a_foreign_key_whose_triggers_are_off_is_no_longer_the_same(base: Databa
     ]
 
 
+@pytest.mark.pg(">= 18")
+def test_a_not_null_that_children_do_not_inherit_is_another(base: Database) -> None:
+    before = read(base, "select 1")
+    after = read(base, "alter table task alter constraint task_done_not_null no inherit")
+    assert [line(c) for c in compare(before, after)] == [
+        "changed column task.done not null inherited by children: yes → no"
+    ]
+    assert [line(c) for c in compare(after, before)] == [
+        "changed column task.done not null inherited by children: no → yes"
+    ]
+
+
 def test_the_pairs_of_a_composite_key_have_no_order(server: Server) -> None:
     common = (
         "create table p (o int, id int, primary key (o, id), unique (id, o)); create table k (o int, p int"

@@ -13,6 +13,7 @@ class ColumnType(NamedTuple):
     collation: int
     type_name: QName | None
     domain_base: str | None
+    storage: str  # how a column of it is usually stored
 
 
 class Types:
@@ -33,13 +34,14 @@ class Types:
         }
 
     def _column_type(self, row: Row) -> ColumnType:
-        oid, _, text, collation, element, name, schema, kind = row
+        oid, _, text, collation, element, name, schema, kind, storage = row
         user = kind in _USER_KINDS and self._names.is_user(schema)
         return ColumnType(
             text,
             collation,
             self._names.qname(schema, name) if user else None,
             self._bottom(oid) if element == oid and kind == "d" else None,
+            storage,
         )
 
     def _bottom(self, oid: int) -> str:

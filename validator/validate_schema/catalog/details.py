@@ -1,7 +1,7 @@
 """What else was said of tables, columns and indexes: storage, statistics, parameters. Few say anything."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ..model.catalog import Details
@@ -44,23 +44,31 @@ def of_relations(rows: list[Row]) -> dict[int, Details]:
 
 
 def of_columns(rows: list[Row]) -> dict[tuple[int, int], Details]:
-    """Return the details of columns by table and number."""
+    """Return the details of columns by table and number, but for their storage."""
     return {
         (table, number): said(
             (
-                ("storage", _STORAGE.get(storage)),
                 ("compression", _COMPRESSION.get(compression)),
                 ("statistics", statistics),
                 ("options", ", ".join(sorted(own or ()))),
                 ("server options", options(foreign)),
             )
         )
-        for table, number, storage, compression, statistics, own, foreign in rows
+        for table, number, compression, statistics, own, foreign in rows
     }
 
 
-def of_indexes(rows: list[Row]) -> dict[int, Details]:
-    """Return the details of indexes by oid."""
+def of_storage(storage: str, usual: str) -> Details:
+    """Return how a column is stored, where that is not as its type usually is."""
+    return said((("storage", _STORAGE.get(storage)),)) if storage != usual else ()
+
+
+def of_indexes(rows: list[Row], column_rows: list[Row]) -> dict[int, Details]:
+    """Return the details of indexes by oid; those of their keys stand in the rows of columns."""
+    keys: dict[int, dict[int, Row]] = {}
+    for row in column_rows:
+        keys.setdefault(row[0], {})[row[1]] = row
+    found = {row[0]: row[1:] for row in rows}
     return {
         oid: said(
             (
@@ -68,12 +76,21 @@ def of_indexes(rows: list[Row]) -> dict[int, Details]:
                 ("replica identity", "yes" if identity else None),
                 ("options", ", ".join(sorted(own or ()))),
                 ("tablespace", tablespace),
-                ("parameters", ", ".join(parameters or ()) if any(parameters or ()) else None),
-                ("statistics", ", ".join(statistics or ()) if any(statistics or ()) else None),
+                *_of_keys(keys.get(oid, {})),
             )
         )
-        for oid, clustered, identity, own, tablespace, parameters, statistics in rows
+        for oid in {**found, **keys}
+        for clustered, identity, own, tablespace in (found.get(oid, (False, False, None, None)),)
     }
+
+
+def _of_keys(rows: dict[int, Row]) -> Iterator[tuple[str, str | None]]:
+    """Yield what was said of an index's keys, each in its place."""
+    in_order = [rows.get(number) for number in range(1, max(rows, default=0) + 1)]
+    parameters = [f"({', '.join(row[4])})" if row and row[4] else "" for row in in_order]
+    statistics = ["" if row is None or row[3] is None else str(row[3]) for row in in_order]
+    for word, values in (("parameters", parameters), ("statistics", statistics)):
+        yield word, ", ".join(values) if any(values) else None
 
 
 def numbers_of(kind: str, given: Sequence[Any]) -> Details:

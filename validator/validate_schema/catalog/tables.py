@@ -44,13 +44,13 @@ class Tables:
         for child, parent in fetch("inheritance"):
             self._parents[child].append(parent)
         self._details = details.of_relations(fetch("relation_details"))
-        defaults, column_rows = fetch("defaults"), fetch("columns")
-        self.columns = self._read_columns(column_rows, defaults, details.of_columns(fetch("column_details")))
+        defaults, column_rows, more = fetch("defaults"), fetch("columns"), fetch("column_details")
+        self.columns = self._read_columns(column_rows, defaults, details.of_columns(more))
         self._constraints, implements = constraints(fetch, names, self.attributes)
         for table, number in names.unproven:
             self._forget_not_null(table, number)
         index_rows = fetch("indexes")
-        index_details = details.of_indexes(fetch("index_details"))
+        index_details = details.of_indexes(fetch("index_details"), more)
         self._indexes = indexes(index_rows, names, self.attributes, implements, index_details)
         self._policies = self._read_policies(fetch("policies"))
         self.triggers = self._read_triggers(fetch("triggers"))
@@ -124,7 +124,7 @@ class Tables:
         return found
 
     def _column(self, row: Row, default: str | None, more: Details) -> Column:
-        table, _, name, type_oid, modifier, not_null, identity, generated, collation, acl = row
+        table, _, name, type_oid, modifier, not_null, identity, generated, collation, acl, storage = row
         kind = self._types.of.get((type_oid, modifier))
         if default == "" or (kind is not None and kind.text == "???"):
             self._names.vanished.add(table)
@@ -141,7 +141,7 @@ class Tables:
             kind.type_name,
             kind.domain_base,
             () if acl is None else self._names.acls.parse(acl),
-            more,
+            (*details.of_storage(storage, kind.storage), *more),
         )
 
     def _forget_not_null(self, table: int, number: int) -> None:

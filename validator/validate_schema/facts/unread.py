@@ -29,7 +29,12 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "partitions and inheritance": ("tables.parent", "tables.inherits"),
     "storage of tables": ("tables.details", "views.details"),
     "column defaults": ("tables.columns.default", "views.altered"),
-    "storage of columns": ("tables.columns.details", "views.altered"),
+    "storage of columns and keys of indexes": (
+        "tables.columns.details",
+        "views.altered",
+        "tables.indexes.details",
+        "views.indexes.details",
+    ),
     "constraints": ("tables.constraints", *_INDEXES),
     "foreign keys": ("tables.constraints",),
     "triggers of foreign keys": ("tables.constraints",),

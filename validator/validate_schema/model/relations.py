@@ -82,8 +82,9 @@ class Constraint(Record, frozen=True):
     `columns` are in the order of the constraint. `definition` is `pg_get_constraintdef` for CHECK,
     EXCLUDE and temporal constraints, otherwise None. `set_columns` is the column list of
     ON DELETE SET NULL/DEFAULT (PostgreSQL 15+). `inherited` marks the copy that a partition or
-    inheritance child holds of its parent's constraint. `enabled` tells of a foreign key whether the
-    triggers that enforce it fire.
+    inheritance child holds of its parent's constraint. A NOT NULL (18) has a record where it says more than
+    its column: a name that somebody chose, rows or children that it does not hold for. `enabled` tells of a
+    foreign key whether the triggers that enforce it fire.
     """
 
     name: str

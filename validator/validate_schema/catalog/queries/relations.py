@@ -1,4 +1,8 @@
-"""Tables with what hangs on them, and the types of their columns."""
+"""Tables with what hangs on them, and the types of their columns.
+
+Of NOT NULL constraints (18) only those are read that say more than `attnotnull`: by default a server has
+more of them than of all other constraints.
+"""
 
 from .shape import Query
 
@@ -33,7 +37,8 @@ RELATIONS = (
         """
         select a.atttypid, a.atttypmod, format_type(a.atttypid, a.atttypmod), t.typcollation,
                coalesce(e.oid, t.oid), coalesce(e.typname, t.typname),
-               coalesce(e.typnamespace, t.typnamespace), coalesce(e.typtype, t.typtype)::text
+               coalesce(e.typnamespace, t.typnamespace), coalesce(e.typtype, t.typtype)::text,
+               t.typstorage::text
         from (
             select distinct atttypid, atttypmod
             from pg_attribute join pg_class c on c.oid = attrelid
@@ -102,7 +107,7 @@ RELATIONS = (
         "columns",
         """
         select attrelid, attnum, attname, atttypid, atttypmod, attnotnull, attidentity::text,
-               attgenerated::text, attcollation, attacl::text
+               attgenerated::text, attcollation, attacl::text, attstorage::text
         from pg_attribute join pg_class c on c.oid = attrelid
         where attnum > 0 and not attisdropped and relkind in ('r', 'p', 'f', 'v', 'm', 'c')
           and relnamespace {in_user_schema}
@@ -113,17 +118,14 @@ RELATIONS = (
     Query(
         "column_details",
         """
-        select attrelid, attnum, case when attstorage <> typstorage then attstorage::text end,
-               nullif(attcompression::text, ''), {column_statistics}, attoptions, attfdwoptions
+        select attrelid, attnum, nullif(attcompression::text, ''), {column_statistics}, attoptions,
+               attfdwoptions
         from pg_attribute
-        join pg_class c on c.oid = attrelid
-        join pg_type t on t.oid = atttypid
-        where attnum > 0 and not attisdropped and relkind in ('r', 'p', 'f', 'm')
-          and relnamespace {in_user_schema}
-          and (attstorage <> typstorage or attcompression <> '' or {column_statistics} is not null
-               or attoptions is not null or attfdwoptions is not null)""",
-        "storage of columns",
-        ("pg_attribute", "pg_type"),
+        where attnum > 0 and (attcompression <> '' or {column_statistics} is not null
+                              or attoptions is not null or attfdwoptions is not null)
+        order by attrelid, attnum""",
+        "storage of columns and keys of indexes",
+        ("pg_attribute",),
     ),
     Query(
         "constraints",
@@ -133,6 +135,7 @@ RELATIONS = (
                case when contype in ('c', 'x') or {period} then {constraint_definition} end
         from pg_constraint
         where conrelid <> 0 and contype not in ('f', 't') and connamespace {in_user_schema}
+          and not (contype = 'n' and convalidated and not connoinherit and right(conname, 9) = '_not_null')
         order by conrelid""",
         "constraints",
         ("pg_constraint",),
@@ -169,25 +172,17 @@ RELATIONS = (
     Query(
         "index_details",
         """
-        select indexrelid, indisclustered, indisreplident, reloptions, spcname,
-               case when detailed.attrelid is not null then array(
-                   select coalesce('(' || array_to_string(attoptions, ', ') || ')', '')
-                   from pg_attribute where attrelid = indexrelid order by attnum) end,
-               case when detailed.attrelid is not null then array(
-                   select coalesce({column_statistics}::text, '')
-                   from pg_attribute where attrelid = indexrelid order by attnum) end
+        select indexrelid, indisclustered, indisreplident, reloptions, spcname
         from pg_index
         join pg_class c on c.oid = indexrelid
         left join pg_tablespace s on s.oid = reltablespace
-        left join (
-            select distinct attrelid from pg_attribute
-            where attoptions is not null or {column_statistics} is not null
-        ) detailed on detailed.attrelid = indexrelid
-        where relnamespace {in_user_schema}
-          and (indisclustered or indisreplident or reloptions is not null or reltablespace <> 0
-               or detailed.attrelid is not null)""",
+        where relnamespace {in_user_schema} and indexrelid in (
+            select indexrelid from pg_index where indisclustered or indisreplident
+            union all
+            select oid from pg_class
+            where relkind in ('i', 'I') and (reloptions is not null or reltablespace <> 0))""",
         "storage of indexes",
-        ("pg_index", "pg_attribute", "pg_tablespace"),
+        ("pg_index", "pg_tablespace"),
     ),
     Query(
         "policies",

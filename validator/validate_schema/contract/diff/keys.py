@@ -89,12 +89,21 @@ _NOT_NULL: Kind[Constraint] = Kind(
 
 
 def _not_null(before: Table, after: Table, terms: Terms) -> Iterator[Change]:
-    """PostgreSQL 18 can hold a NOT NULL that was never validated."""
-    old = {c.columns: c for c in before.constraints if c.kind == "not null"}
-    for new in after.constraints:
-        if new.kind == "not null" and new.columns in old and len(new.columns) == 1:
-            ref = ObjectRef.on_table("column", after.qname, new.columns[0])
-            yield from differences(_NOT_NULL, old[new.columns], new, ref, terms)
+    """PostgreSQL 18 can hold a NOT NULL that was never validated, or that children do not inherit."""
+    stated = {c.columns for t in (before, after) for c in t.constraints if c.kind == "not null"}
+    for columns in sorted(stated):
+        old, new = _forbidding_null(before, columns), _forbidding_null(after, columns)
+        if old is not None and new is not None and len(columns) == 1:
+            ref = ObjectRef.on_table("column", after.qname, columns[0])
+            yield from differences(_NOT_NULL, old, new, ref, terms)
+
+
+def _forbidding_null(table: Table, columns: tuple[str, ...]) -> Constraint | None:
+    """Return the NOT NULL of a column; one that says nothing unusual may have no record."""
+    recorded = (c for c in table.constraints if c.kind == "not null" and c.columns == columns)
+    usual = Constraint("", "not null", columns)
+    held = all((column := table.column(name)) is not None and column.not_null for name in columns)
+    return next(recorded, usual if held else None)
 
 
 def _reference(key: Constraint, default_schema: str) -> str:
