@@ -11,6 +11,7 @@ from ..checking.baseline import Baseline
 from ..config import LoadedConfig, load
 from ..model.errors import UsageError
 from ..model.secret import Secret, mask
+from ..model.limits import use
 from ..report import read_report
 from ..run.proof import Proving
 from ..run.request import Request, named_target, request_for, split_ids, told
@@ -44,8 +45,10 @@ def request_of(options: Options, config: LoadedConfig) -> Request:
 
 
 def config_of(options: Options) -> LoadedConfig:
-    """Return the config that is named, or the nearest one. Raises `ConfigError`."""
-    return load(options.config_path, Path.cwd())
+    """Return the config that is named, or the nearest one, its limits in force. Raises `ConfigError`."""
+    config = load(options.config_path, Path.cwd())
+    use(config.config.limits)
+    return config
 
 
 def source_of(options: Options, config: LoadedConfig) -> Source:

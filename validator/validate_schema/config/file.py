@@ -9,12 +9,20 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..model.errors import ConfigError
+from ..model.limits import CONFIG_BYTES
 from .rules import broken_rule
 from .shape import ChecksConfig, Config, SqlCheckConfig
 
 FILE_NAME = "validate-schema.toml"
 _TABLE = "validate-schema"
 _DEEPEST = 50
+# What a dotted key is made of: dots (1), its parts and the space between; all else (2) ends it.
+_KEY_PART = re.compile(
+    r"""(\.)
+    | \"{3}(?:[^\\]|\\.)*?\"{3} | '{3}.*?'{3} | "(?:[^"\\\n]|\\.)*" | '[^'\n]*' | [A-Za-z0-9_-]+ | [ \t]+
+    | (\#[^\n]*|.)""",
+    re.VERBOSE | re.DOTALL,
+)
 
 
 class LoadedConfig(NamedTuple):
@@ -71,6 +79,9 @@ def rules_of(path: Path) -> tuple[SqlCheckConfig, ...]:
 
 def _read(path: Path) -> LoadedConfig | None:
     try:
+        size = path.stat().st_size
+        if size > CONFIG_BYTES:
+            raise ConfigError(f"{path}: holds {size} bytes; a config has at most {CONFIG_BYTES}")
         raw = path.read_bytes()
         text = raw.decode("utf-8-sig")
     except OSError as error:
@@ -91,6 +102,8 @@ def _toml(text: str, name: str) -> dict[str, Any]:
     import tomllib  # not every run has a config
 
     try:
+        if _names_deeper(text, _DEEPEST):
+            raise RecursionError
         read = tomllib.loads(text)
         if _nests_deeper(read, _DEEPEST):
             raise RecursionError
@@ -108,6 +121,20 @@ def _toml(text: str, name: str) -> dict[str, Any]:
             line, column = place.groups()
             said = said[: place.start()]
         raise ConfigError(f"{name}:{line}:{column}: {said}") from None
+
+
+def _names_deeper(text: str, most: int) -> bool:
+    """Return whether a dotted key names more than `most` levels. The parser's time and memory grow with the
+    square of that."""
+    dots = 0
+    for match in _KEY_PART.finditer(text):
+        if match[1]:
+            dots += 1
+            if dots > most:
+                return True
+        elif match[2]:
+            dots = 0
+    return False
 
 
 def _nests_deeper(value: object, most: int) -> bool:

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from ..model.catalog import Action, Match
 from ..model.contract import Deferral
+from ..model.limits import Limits
 
 _Text = Annotated[str, Meta(min_length=1)]
 SeverityName = Literal["error", "warning", "info"]
@@ -412,3 +413,4 @@ class Config(_Section, frozen=True, kw_only=True):
     checks: ChecksConfig = ChecksConfig()
     data: DataConfig = DataConfig()
     prove: ProveConfig = ProveConfig()
+    limits: Limits = Limits()

@@ -14,6 +14,7 @@ from ..checking.baseline import FAIL_ON, Baseline
 from ..config import Config, LoadedConfig, load, parse_toml
 from ..model.catalog import POSTGRESQL
 from ..model.errors import UsageError
+from ..model.limits import use
 from ..model.report import Report
 from ..model.secret import Secret
 from ..model.wording import listed
@@ -83,9 +84,11 @@ def asked(given: Asked) -> Request:
         raise UsageError(f"fail_on={fail_on!r}: choose one of {', '.join(FAIL_ON)}")
     if fail_on == "new" and given.get("baseline") is None:
         raise UsageError("fail_on='new' needs a baseline")
+    config = _config(given.get("config"))
+    use(config.config.limits)
     request = request_for(
         _source(given),
-        _config(given.get("config")),
+        config,
         select=_ids(given.get("select", ())),
         ignore=_ids(given.get("ignore", ())),
         packs=[os.fspath(pack) for pack in given.get("packs", ())],

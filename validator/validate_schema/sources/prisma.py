@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..model.contract import Contract, ExpectedEnum, ExpectedTable, ExpectedView
 from ..model.errors import ConfigError
+from ..model.limits import require_size
 from . import SourceContext, require_file
 from .prisma_columns import column
 from .prisma_keys import indexes, primary_key, uniques
@@ -48,6 +49,7 @@ def _files(entry: str, base: Path) -> Iterator[tuple[Path, str]]:
 
 def _text(path: Path, name: str) -> str:
     try:
+        require_size(name, path.stat().st_size, "contract_bytes", ConfigError)
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot read {name}: {error.strerror or error}") from None

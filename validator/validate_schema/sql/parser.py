@@ -8,6 +8,8 @@ calls that nest in one another.
 from functools import cache
 from typing import Any, NamedTuple
 
+from .script import DEEPEST_COMMENT, beyond_lexer
+
 _SURELY_SHALLOW = 10_000  # characters: what nests takes two of them or more
 _DEEPEST = 8_000  # the parser writes its tree out recursively: 8 MB of stack end some 25,000 levels deep
 _FLAT = ("IDENT", "SCONST", "ICONST", "FCONST", "PARAM", "AND", "OR", "ASCII_44", "SQL_COMMENT", "C_COMMENT")
@@ -69,6 +71,8 @@ def _called(parser: Any, sql: str) -> Any:
     try:
         if "\0" in sql:  # the end of the text for the parser
             raise Unreadable("a character that no text of PostgreSQL holds")
+        if endless := len(sql) > DEEPEST_COMMENT and beyond_lexer(sql):
+            raise Unreadable(endless)
         if len(sql) > _SURELY_SHALLOW and _nesting(sql) > _DEEPEST:
             raise Unreadable("longer than can be followed")
         return parser(sql)

@@ -17,6 +17,8 @@ _TOKEN = re.compile(
     | ^[ \t]*\\[^\n]*""",
     re.VERBOSE | re.DOTALL | re.IGNORECASE | re.MULTILINE,
 )
+DEEPEST_COMMENT = 500
+_LONG_OPERATOR = re.compile(r"[-+*/<>=~!@#%^&|`?]{1000}")  # 63 characters are the longest that there is
 _COMMENT_MARK = re.compile(r"/\*|\*/")
 _LEADING = re.compile(r"(?:\s+|--[^\n]*(?:\n|\Z))*")
 _COPY_IN = re.compile(r"copy\b.*\bfrom\s+stdin\b", re.DOTALL | re.IGNORECASE)
@@ -130,6 +132,40 @@ def _first_word(script: str, start: int, end: int) -> int:
     while (skipped := _LEADING.match(script, start, end)) and script.startswith("/*", skipped.end(), end):
         start = min(_comment_end(script, skipped.end() + 2), end)
     return skipped.end() if skipped else start
+
+
+def beyond_lexer(script: str) -> str:
+    """Return what of `script` a lexer of PostgreSQL's would take for ever to read, in words; "" for nothing.
+
+    Its time grows with the square of the depth of nested comments, and of the length of an operator.
+    """
+    deep, long = script.count("/*") > DEEPEST_COMMENT, _LONG_OPERATOR.search(script) is not None
+    if not deep and not long:
+        return ""
+    at = 0
+    for match in _TOKEN.finditer(script):
+        if match.start() < at:
+            continue
+        if long and _LONG_OPERATOR.search(script, at, match.start()):
+            return "an operator that is longer than any"
+        at = match.end()
+        if match[0] == "/*":
+            end = _comment_end(script, at)
+            if deep and _comment_depth(script[at:end]) > DEEPEST_COMMENT:
+                return f"comments that nest deeper than {DEEPEST_COMMENT}"
+            at = end
+        elif match[0].startswith("$"):
+            close = script.find(match[0], at)
+            at = len(script) if close < 0 else close + len(match[0])
+    return "an operator that is longer than any" if long and _LONG_OPERATOR.search(script, at) else ""
+
+
+def _comment_depth(text: str) -> int:
+    depth = deepest = 1
+    for match in _COMMENT_MARK.finditer(text):
+        depth += 1 if match[0] == "/*" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def needs_psql(script: str) -> bool:

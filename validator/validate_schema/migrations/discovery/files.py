@@ -10,7 +10,7 @@ from ...model.errors import MigrationError
 from ...sql import script
 from ..records import MigrationFile, Mode
 from ..tool import Loaded, Undo
-from .folder import Folder
+from .folder import Folder, read
 from .sections import Marks, Section
 
 _STRUCTURE = r"(?m)^-- PostgreSQL database dump|^\\restrict "
@@ -91,7 +91,7 @@ def numbered_programs(folder: Folder, pattern: str, name: str, *undo: bytes) -> 
     )
     files = []
     for number, path, title in found:
-        raw = path.read_bytes()
+        raw = read(path)
         files.append(program(path, raw, str(number), title, undo=any(word in raw for word in undo)))
     return Loaded(tuple(files)) if files else None
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ...model.errors import MigrationError
+from ...model.limits import limits, require_size
 from ...sql import script
 from ...sql.ident import visible
 from .. import tools
@@ -71,9 +72,28 @@ def discover(
     `tool` (one of `tools.names`) decides where the layout does not; failing that, so do `ledgers`, the tools
     whose tracker tables the database has. `programs`: also find migrations that are no SQL, for callers
     who only compare them with a ledger. `placeholders` are values for what the tool would fill in. Raises
-    `MigrationError` when nothing is found, when a file cannot be read, and when two tools would do different
-    things with it.
+    `MigrationError` when nothing is found, when a file cannot be read, when there is more than `[limits]`
+    allow, and when two tools would do different things with it.
     """
+    return _within_limits(_discovered(folder, tool, programs, ledgers, placeholders))
+
+
+def _within_limits(found: MigrationSet) -> MigrationSet:
+    allowed, size = limits(), 0
+    for file in found.files:
+        size += len(file.sql)
+        if file.sql.count(";") > allowed.statements:
+            count = len(script.pieces(file.sql))
+            if count > allowed.statements:
+                most = f"{allowed.statements} are run ([limits] statements)"
+                raise MigrationError(f"{file.path}: holds {count} statements; {most}")
+    require_size(found.folder, size, "migrations_bytes", MigrationError)
+    return found
+
+
+def _discovered(
+    folder: Path, tool: str | None, programs: bool, ledgers: Sequence[str], placeholders: Mapping[str, str]
+) -> MigrationSet:
     if tool is not None and tool not in tools.names():
         raise MigrationError(f"unknown migration tool {tool!r}; known are {', '.join(tools.names())}")
     if folder.is_file():

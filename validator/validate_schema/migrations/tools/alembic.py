@@ -7,7 +7,7 @@ from pathlib import Path
 from ...catalog.ledgers import Shape
 from ...model.history import LedgerEntry, ToolWords
 from ..discovery.files import program
-from ..discovery.folder import Folder
+from ..discovery.folder import Folder, read
 from ..discovery.order import topological
 from ..discovery.python import module, several, variables
 from ..records import MigrationFile
@@ -36,7 +36,7 @@ def _load(folder: Folder, _: bool) -> Loaded | None:
 
 
 def _revision(path: Path) -> MigrationFile | None:
-    raw = path.read_bytes()
+    raw = read(path)
     if b"revision" not in raw:
         return None
     values = variables(path, raw)

@@ -10,7 +10,7 @@ from typing import Any
 from ...catalog.ledgers import Shape
 from ...model.history import LedgerEntry, ToolWords
 from ..discovery.files import program
-from ..discovery.folder import Folder
+from ..discovery.folder import Folder, read
 from ..discovery.order import topological
 from ..discovery.python import module
 from ..records import MigrationFile
@@ -59,7 +59,7 @@ def _label(home: Path) -> str:
 
 
 def _file(path: Path, app: str) -> MigrationFile | None:
-    raw = path.read_bytes()
+    raw = read(path)
     if b"Migration" not in raw:
         return None
     for node in module(path, raw).body:
