@@ -11,7 +11,9 @@ from types import FrameType
 import click
 
 from ..model.errors import ValidateSchemaError
+from ..model.progress import Progress
 from ..model.secret import Secret, password
+from .alarm import TimedOut, no_alarm
 from .lazy import Unread
 from .main import cli as cli
 from .runner import guarded
@@ -71,12 +73,16 @@ def _run(arguments: list[str]) -> int:
     except ValidateSchemaError as error:
         return _complain(_without_secrets(str(error), arguments), error.exit_status)
     except (click.Abort, KeyboardInterrupt) as error:
+        if isinstance(error.__cause__ or error, TimedOut):
+            return _complain(str(error.__cause__ or error), 3)
         terminated = isinstance(error.__cause__ or error, Terminated)
         return _complain("terminated", TERMINATED) if terminated else _complain("interrupted", INTERRUPTED)
     except Unread:
         # The reader went away (`| head`); keep the interpreter from complaining again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNREAD
+    except OSError as error:
+        return _complain(_without_secrets(_os_message(error), arguments), 3)
     except Exception as error:
         if os.environ.get("VALIDATE_SCHEMA_TRACEBACK"):
             raise
@@ -84,6 +90,14 @@ def _run(arguments: list[str]) -> int:
         return _complain(
             f"internal error: {type(error).__name__}: {reason} (VALIDATE_SCHEMA_TRACEBACK=1 shows where)", 3
         )
+    finally:
+        no_alarm()
+
+
+def _os_message(error: OSError) -> str:
+    where = f" on {error.filename}" if error.filename else ""
+    busy = f" while {Progress.latest}" if Progress.latest else ""
+    return f"{error.strerror or error}{where}{busy}"
 
 
 def _usage_message(error: click.UsageError) -> str:

@@ -31,6 +31,7 @@ class Options:
     snapshot: Path | None = None
     scratch: Secret = Secret("embedded")
     statement_timeout: int = 30_000
+    timeout: int | None = None
     config_path: Path | None = None
     contracts: Sequence[Secret] = ()
     packs: Sequence[str] = ()
@@ -104,6 +105,12 @@ statement_timeout = click.option(
     metavar="MS",
     help="Time-out of each catalog query.",
 )
+timeout = click.option(
+    "--timeout",
+    type=click.IntRange(min=1),
+    metavar="SECONDS",
+    help="Time-out of the whole run (default: 7200, or as the config says).",
+)
 color = click.option(
     "--color/--no-color", default=None, help="Colour (default: on a terminal without NO_COLOR)."
 )
@@ -122,6 +129,7 @@ target = _together(
     click.option("--snapshot", type=_path(), metavar="FILE", help="Examine a saved catalog."),
     scratch,
     statement_timeout,
+    timeout,
     config,
 )
 

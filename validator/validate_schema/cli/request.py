@@ -10,12 +10,13 @@ from msgspec.structs import replace
 from ..checking.baseline import Baseline
 from ..config import LoadedConfig, load
 from ..model.errors import UsageError
-from ..model.secret import Secret, mask
 from ..model.limits import use
+from ..model.secret import Secret, mask
 from ..report import read_report
 from ..run.proof import Proving
 from ..run.request import Request, named_target, request_for, split_ids, told
 from ..run.source import Source
+from .alarm import set_alarm
 from .options import SECRET_OPTIONS, Options
 from .output import require_folder
 
@@ -48,6 +49,7 @@ def config_of(options: Options) -> LoadedConfig:
     """Return the config that is named, or the nearest one, its limits in force. Raises `ConfigError`."""
     config = load(options.config_path, Path.cwd())
     use(config.config.limits)
+    set_alarm(options.timeout or config.config.limits.seconds)
     return config
 
 

@@ -9,6 +9,7 @@ documentation, `row_security`, `statement_timeout`, SET TRANSACTION.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -16,6 +17,7 @@ from msgspec.structs import replace
 from ..facts.facts import Facts
 from ..model.catalog import Column, QName, Table
 from ..model.evidence import EmptyKeys, Evidence, TenantRows
+from ..model.limits import limits
 from ..sql.ident import quote_ident, quote_literal, quote_qname
 from .counting import (
     INTEGERS,
@@ -82,8 +84,9 @@ def gather(conn: "psycopg.Connection[Any]", facts: Facts, bounds: "DataConfig") 
     allowed = _permitted(conn, [*plans, *references, *gaps, *roots], facts)
     todo = [p for p in allowed if p.counts]
     results: dict[_Key, _Result] = {}
+    end = monotonic() + limits().counting_seconds
     for start in range(0, len(todo), _TABLES_AT_ONCE):
-        results.update(_count(conn, todo[start : start + _TABLES_AT_ONCE], bounds))
+        results.update(_count(conn, todo[start : start + _TABLES_AT_ONCE], bounds, end))
     counted = [(p, results.get(p.key, ())) for p in allowed]
     keyed = counted[len(plans) :]
     return Evidence(
@@ -237,15 +240,20 @@ def _refusal(read: Read, access: tuple[bool, bool] | None, facts: Facts) -> str:
 
 
 def _count(
-    conn: "psycopg.Connection[Any]", plans: Sequence[Plan], bounds: "DataConfig"
+    conn: "psycopg.Connection[Any]", plans: Sequence[Plan], bounds: "DataConfig", end: float
 ) -> dict[_Key, _Result]:
     """Return each table's row of counts, or the reason why there is none.
 
-    The statements go out together. One that fails ends its transaction; those after it start again.
+    The statements go out together. One that fails ends its transaction; those after it start again, until the
+    monotonic clock says `end`.
     """
     results: dict[_Key, _Result] = {}
     rest = list(plans)
     while rest:
+        if monotonic() > end:
+            late = f"all counts together took longer than {limits().counting_seconds} s"
+            results.update((p.key, f"{late} ([limits] counting_seconds)") for p in rest)
+            break
         rows, failure = _run(conn, rest, bounds)
         results.update(zip((p.key for p in rest), rows, strict=False))
         if failure is None:

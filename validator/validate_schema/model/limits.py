@@ -25,6 +25,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     migration_seconds: Annotated[
         _Count, Meta(description="One migration file, or the command that runs them all.")
     ] = 600
+    counting_seconds: Annotated[
+        _Count,
+        Meta(description="All row counts together; one count: statement_timeout_ms of [data]."),
+    ] = 600
     seconds: Annotated[_Count, Meta(description="The whole run, --timeout likewise.")] = 7_200
 
 

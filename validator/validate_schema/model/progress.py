@@ -4,13 +4,18 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import ClassVar, TextIO
 
 PATIENCE_SECONDS = 1.0
 
 
 class Progress:
-    """Names the running step after `PATIENCE_SECONDS`, on `stream` (standard error)."""
+    """Names the running step after `PATIENCE_SECONDS`, on `stream` (standard error).
+
+    `latest` is the step that this process was told of last.
+    """
+
+    latest: ClassVar[str] = ""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
@@ -20,7 +25,7 @@ class Progress:
     def __call__(self, label: str) -> None:
         """Say what the running step is busy with now; shown if it takes long."""
         with self._lock:
-            self._label = label
+            self._label = Progress.latest = label
 
     @contextmanager
     def step(self, label: str) -> Iterator[None]:

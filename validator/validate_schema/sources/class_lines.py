@@ -88,7 +88,7 @@ class ClassLines:
 def _parsed(file: Path) -> ast.Module:
     try:
         return ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return ast.Module([], [])
 
 

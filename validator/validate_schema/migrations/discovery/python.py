@@ -14,6 +14,8 @@ def module(path: Path, raw: bytes) -> ast.Module:
         return ast.parse(raw)
     except (SyntaxError, ValueError) as error:
         raise MigrationError(f"{path}: not readable as Python ({error})") from None
+    except (RecursionError, MemoryError):
+        raise MigrationError(f"{path}: nested deeper than can be followed") from None
 
 
 def variables(path: Path, raw: bytes) -> dict[str, Any]:
@@ -34,7 +36,7 @@ def _assigned(node: ast.stmt) -> dict[str, Any]:
     names = [target.id for target in targets if isinstance(target, ast.Name)]
     try:
         literal = ast.literal_eval(value)
-    except ValueError:
+    except (ValueError, TypeError, RecursionError, MemoryError):
         return {}
     return dict.fromkeys(names, literal)
 

@@ -15,13 +15,13 @@ from urllib.parse import quote, urlencode
 
 from ...model.errors import MigrationError
 from ...model.history import Failure, Statement
+from ...model.limits import limits
 from ...model.secret import Secret, mask
 from ..records import REPLAY_VERSION, FailedMigration, MigrationSet, ReplayNotes
 
 if TYPE_CHECKING:
     from ...scratch import Database, Server
 
-TIME_LIMIT = 600  # seconds
 _COMPILED = frozenset({"__pycache__", "node_modules", ".git"})
 # How programs begin the line that says what went wrong; failing that, any line that speaks of it.
 _TELLING = (
@@ -48,7 +48,7 @@ def templated_by(
     def build(database: "Database") -> None:
         if progress:
             progress(f"running {mask(command)}")
-        run_command(database, command, folder)
+        run_command(database, command, folder, limits().migration_seconds)
 
     name = server.template(digest(command, migrations.folder), build)
     labels = tuple(migrations.label(f.path) for f in migrations.files)
@@ -67,7 +67,7 @@ def digest(command: str, folder: Path) -> str:
     return found.hexdigest()
 
 
-def run_command(database: "Database", command: str, folder: Path, time_limit: float = TIME_LIMIT) -> None:
+def run_command(database: "Database", command: str, folder: Path, time_limit: float) -> None:
     """Run `command` in `folder` by the shell, with DATABASE_URL and PGHOST, PGDATABASE and the like set
     to `database` and no other PG* variable.
 
@@ -93,7 +93,9 @@ def run_command(database: "Database", command: str, folder: Path, time_limit: fl
             status = process.wait(time_limit)
         except subprocess.TimeoutExpired:
             said = _said(output, database.conninfo)
-            raise MigrationError(f"`{shown}` did not end within {time_limit:g} s{said}") from None
+            raise MigrationError(
+                f"`{shown}` did not end within {time_limit:g} s ([limits] migration_seconds){said}"
+            ) from None
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from ...model.errors import ScratchError
 from ...model.history import Failure, Statement
+from ...model.limits import limits
 from ...model.wording import excerpt
 from ...sql import script
 from ...sql.ident import quote_ident
 from ...sql.script import Piece
 from ..records import FailedMigration, MigrationFile, MigrationSet, ReplayNotes
 from . import cluster, platform
+from .deadline import Deadline
 from .observe import Watch
 
 if TYPE_CHECKING:
@@ -78,9 +80,18 @@ def replay(
 class _Failure(Exception):  # noqa: N818 - carries a place to the one who words the error
     """PostgreSQL refused something at `offset` of a file's up section."""
 
-    def __init__(self, offset: int, statement: str, message: str, detail: str = "") -> None:
+    def __init__(
+        self, offset: int, statement: str, message: str, detail: str = "", state: str | None = None
+    ) -> None:
         super().__init__(message)
         self.offset, self.statement, self.message, self.detail = offset, statement, message, detail
+        self.state = state or ""
+
+    @property
+    def of_server(self) -> bool:
+        """Whether the server itself could not go on: no space, no memory, an error of its disk. Source:
+        PostgreSQL documentation, "Error Codes", classes 53 and 58."""
+        return self.state.startswith(("53", "58"))
 
 
 class _Replay:
@@ -130,11 +141,14 @@ class _Replay:
 
     def file(self, file: MigrationFile) -> None:
         """Run one file; whatever is missing from the server is made up, then it is tried again."""
+        import psycopg
+
         label = self.migrations.label(file.path)
         sql, creations, skipped = cluster.spare_server(file.sql, self._present)
         self.notes += [f"{label}: {words} … concerns the whole server and was left out" for words in skipped]
         memberships = [g for p in creations for g in cluster.renew_role(self.connection, p.text)]
         self._present -= set().union(*(cluster.created_roles(p.text) for p in creations))
+        deadline = Deadline(self.database, self.connection, limits().migration_seconds)
         try:
             if self.watch or file.mode == "statements" or _piecemeal(sql):
                 self._statements(file, sql)
@@ -145,15 +159,31 @@ class _Replay:
             if self.connection.info.transaction_status != 0:
                 raise _Failure(len(sql.rstrip()), "", "leaves a transaction open")
         except _Failure as failure:
-            raise self._explained(file, sql, failure) from None
+            raise self._explained(file, sql, failure, deadline) from None
+        except psycopg.OperationalError as error:
+            if not self.connection.closed:
+                raise
+            lost = _Failure(0, "", f"the connection was lost: {str(error).strip()}", state="58")
+            raise self._explained(file, sql, lost, deadline) from None
+        finally:
+            deadline.end()
         self.connection.execute("reset session authorization; reset all")
 
-    def _explained(self, file: MigrationFile, sql: str, failure: _Failure) -> FailedMigration:
+    def _explained(
+        self, file: MigrationFile, sql: str, failure: _Failure, deadline: Deadline
+    ) -> FailedMigration | ScratchError:
         line = file.first_line + script.line_at(sql, failure.offset) - 1
         text = excerpt(failure.statement, _WORDS)
         words = f"{failure.message}{self._hint()}"
+        place = f"{file.path}:{line}:{f' {text}:' if text else ''}"
+        if deadline.over:
+            return ScratchError(
+                f"{place} did not end within {deadline.seconds} s ([limits] migration_seconds)"
+            )
+        if failure.of_server or self.connection.closed:
+            return ScratchError(f"{place} the scratch server could not go on: {failure.message}")
         return FailedMigration(
-            f"{file.path}:{line}:{f' {text}:' if text else ''} {words}",
+            f"{place} {words}",
             Failure(
                 statement=Statement(file=self.migrations.label(file.path), line=line, text=text),
                 message=words,
@@ -196,15 +226,16 @@ class _Replay:
         message = message or "the connection was lost"
         fields = (pq.DiagnosticField.MESSAGE_DETAIL, pq.DiagnosticField.MESSAGE_HINT)
         detail = " ".join((bad.error_field(f) or b"").decode(errors="replace") for f in fields).strip()
+        state = (bad.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
         if sql == "commit":
-            return _Failure(0, "COMMIT", message, detail)
+            return _Failure(0, "COMMIT", message, detail, state)
         parts = script.pieces(sql)
         if position:
             offset = int(position) - 1
             piece = next((p for p in parts if p.start <= offset < p.end), None)
-            return _Failure(offset, piece.text if piece else "", message, detail)
+            return _Failure(offset, piece.text if piece else "", message, detail, state)
         piece = parts[min(len(results) - 1, len(parts) - 1)]
-        return _Failure(piece.start, piece.text, message, detail)
+        return _Failure(piece.start, piece.text, message, detail, state)
 
     def _statements(self, file: MigrationFile, sql: str) -> None:
         """Run the pieces one by one, as psql does; savepoints let one be tried again."""
@@ -272,7 +303,8 @@ class _Replay:
             position = error.diag.statement_position
             offset = piece.start + (int(position) - 1 if position else 0)
             detail = " ".join(filter(None, (error.diag.message_detail, error.diag.message_hint)))
-            return _Failure(offset, piece.text, error.diag.message_primary or str(error).strip(), detail)
+            said = error.diag.message_primary or str(error).strip()
+            return _Failure(offset, piece.text, said, detail, error.sqlstate)
         if guarded:
             self.connection.execute("release savepoint validate_schema")
         return None
