@@ -108,7 +108,8 @@ def test_an_empty_file_leaves_everything_to_be_inferred() -> None:
         ('app_roles = ["x"]', 'app_roles: unknown key; did you mean "tenancy.app_roles"?'),
         (
             "zzz = 1",
-            "zzz: unknown key; known here: checks, contract, data, hazards, migrations, prove, report, tenancy, threat",
+            "zzz: unknown key; known here: checks, contract, data, hazards, limits, migrations, prove, report,"
+            " tenancy, threat",
         ),
         (
             '[contract.tables."a.b"]\ncolumns.x = { defalt = 1 }',

@@ -105,7 +105,8 @@ def empty_keys(conn: "psycopg.Connection[Any]", facts: Facts, bounds: "DataConfi
         return ()
     plans = _permitted(conn, _root_plans(facts, bounds.limit), facts)
     todo = [p for p in plans if p.counts]
-    results = _count(conn, todo, bounds) if todo else {}
+    end = monotonic() + limits().counting_seconds
+    results = _count(conn, todo, bounds, end) if todo else {}
     return tuple(_empty_keys(p, results.get(p.key, ())) for p in plans)
 
 
