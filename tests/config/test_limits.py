@@ -126,7 +126,7 @@ def test_a_run_without_an_end_is_ended(terminal: Terminal, shop: Database) -> No
 
     assert ran.status == 3
     said = r"error: the run did not end within 1 s( while .*)? \(--timeout, \[limits\] seconds\)"
-    assert re.fullmatch(said, ran.err.strip())
+    assert re.fullmatch(said, ran.complaints[-1])
 
 
 def test_all_counts_together_have_a_limit(terminal: Terminal, shop: Database) -> None:
