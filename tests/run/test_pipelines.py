@@ -79,6 +79,11 @@ class Runner:
         return Step(ran.returncode, ran.stdout + ran.stderr, outputs)
 
     def validate(self, **inputs: str) -> Step:
+        """Run the second step, with what the first would have installed."""
+        program = self.temp / "validate-schema" / "bin" / "validate-schema"
+        program.parent.mkdir(parents=True, exist_ok=True)
+        if not program.exists():
+            program.symlink_to(BIN / "validate-schema")
         return self.run(1, **inputs)
 
 
@@ -146,7 +151,7 @@ def test_the_action_passes_and_measures_against_a_baseline(runner: Runner) -> No
     assert (good.status, good.outputs["verdict"]) == (0, "PASS")
     known = runner.validate(migrations="db", select="UNQ", fail_on="never", report="base.json")
     same = runner.validate(
-        migrations="db", select="UNQ", fail_on="new", baseline="base.json", report="base.json\njunit.xml\n"
+        migrations="db", select="UNQ", fail_on="new", baseline="base.json", report="new.json\njunit.xml\n"
     )
     assert (known.status, same.status, same.outputs["xml"]) == (0, 0, "junit.xml")
 
@@ -188,7 +193,7 @@ def test_what_an_earlier_run_left_is_not_taken_for_a_report(runner: Runner) -> N
 
 PYTHON = """#!/bin/sh
 echo "$@" >> "{log}"
-if [ "$2" = venv ]; then mkdir -p "$3/bin" && cp "$0" "$3/bin/python"; fi
+if [ "$3" = venv ]; then mkdir -p "$4/bin" && cp "$0" "$4/bin/python"; fi
 """
 
 
@@ -209,10 +214,22 @@ def test_the_action_installs_its_own_code_or_the_version_asked_for(
         assert said == []
         return
     assert said == [
-        f"-m venv {home}",
-        f"-m pip install --quiet --disable-pip-version-check {installed}",
+        f"-I -m venv {home}",
+        f"-I -m pip install --quiet --disable-pip-version-check --constraint {ROOT}/constraints.txt {installed}",
     ]
-    assert (runner.temp / "path").read_text() == f"{home}/bin\n"
+    assert not (runner.temp / "path").exists(), "the PATH of later steps is theirs"
+
+
+def test_the_action_imports_nothing_of_the_checkout(runner: Runner) -> None:
+    (runner.workspace / "venv.py").write_text("open('pwned', 'w')")
+    (runner.workspace / "pip.py").write_text("open('pwned', 'w')")
+    runner.run(0, version="0.0.0.0", python=sys.executable)
+    assert not (runner.workspace / "pwned").exists()
+
+
+def test_what_is_installed_already_is_taken_from_the_path(runner: Runner) -> None:
+    step = runner.run(1, migrations="db", select="UNQ", version="installed")
+    assert step.outputs["verdict"] == "FAIL"
 
 
 def test_a_version_that_is_none_is_refused(runner: Runner) -> None:
