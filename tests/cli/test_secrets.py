@@ -142,7 +142,7 @@ def test_no_report_shows_a_password(terminal: Terminal, shop: Database, spelling
 def test_a_command_of_migrations_is_told_without_its_password(database: Database, tmp_path: Path) -> None:
     command = f"DB_PASSWORD={HEAD} sh -c 'echo \"Error: cannot log in with --password {HEAD}\"; exit 3'"
     with pytest.raises(FailedMigration, match="failed with status 3: Error: cannot log in") as caught:
-        run_command(database, command, tmp_path)
+        run_command(database, command, tmp_path, 60)
     assert HEAD not in f"{caught.value}{caught.value.failure}"
 
 
