@@ -6,8 +6,8 @@ from msgspec.structs import replace
 
 from tests.fix_cli import Terminal
 from validate_schema import validate
-from validate_schema.catalog import read_catalog
 from validate_schema.catalog.connect import connect
+from validate_schema.catalog.reader import read_catalog
 from validate_schema.model.catalog import Catalog
 from validate_schema.scratch import Database
 

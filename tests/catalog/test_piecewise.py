@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from tests.fix_cli import SHOP_CONFIG, Terminal
-from validate_schema.catalog import read_catalog
+from validate_schema.catalog.reader import read_catalog
 from validate_schema.model.catalog import QName
 from validate_schema.scratch import Database, Server
 
