@@ -27,7 +27,7 @@ _SETTINGS = {
     "standard_conforming_strings": "on",
     "escape_string_warning": "off",
     "bytea_output": "hex",
-    "DateStyle": "ISO",
+    "DateStyle": "iso",
     "IntervalStyle": "postgres",
     "TimeZone": "UTC",
     "extra_float_digits": "1",
