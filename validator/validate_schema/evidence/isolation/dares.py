@@ -94,10 +94,14 @@ class Dares:
 
     def standings(self, attempts: list[Attempt]) -> Iterator[Dare]:
         """Yield sessions of the person with each rank among A's members that the table's policies name."""
-        people, seeded = self.target.seeder.people, self.target.seeder.seeded
-        for said in people.standings(seeded, self._own)[:_MOST_RANKS]:
+        for said in self._ranks:
             ranked = [replace(a, before=(*a.before, said)) for a in plain_ones(attempts)]
             yield Dare(self.target.session, ranked, "tenant A", " when its session has another rank in A")
+
+    @cached_property
+    def _ranks(self) -> list[str]:
+        people, seeded = self.target.seeder.people, self.target.seeder.seeded
+        return people.standings(seeded, self._own)[:_MOST_RANKS]
 
     def sentinels(self) -> Iterator[tuple[str, Said]]:
         """Yield each word of the policies as what a session says in place of its tenant's key."""

@@ -57,6 +57,7 @@ class Ground:
         self.omitted: set[tuple[QName, str]] = set()
         self.keys: Keys = {}
         self._columns = self._read_columns()
+        self._taken: set[tuple[str, str]] = set()
         self._keys_of: dict[QName, dict[str, tuple[Constraint, str]]] = {}
 
     def columns_of(self, table: QName) -> tuple[Column, ...]:
@@ -93,7 +94,10 @@ class Ground:
 
     def takes(self, text: str, column: Column) -> bool:
         """Tell whether the server reads the text as a value of the column's type."""
-        return casts(self.conn, text, column.type_text)
+        asked = (text, column.type_text)
+        if asked not in self._taken and casts(self.conn, *asked):
+            self._taken.add(asked)
+        return asked in self._taken  # what it does not take it may, once a CHECK of a domain is dropped
 
     def reference(self, table: QName, column: str) -> tuple[Constraint, str] | None:
         """Return the foreign key that the column stands in, and the column that it refers to."""
