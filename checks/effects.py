@@ -287,24 +287,26 @@ def written(subject: WrittenView, facts: Facts) -> Flaw | None:
 
     Examined: views that are not security_invoker, read protected tables as an owner whom no policy holds for,
     and tie them to the tenant by their own condition. Fails when an app role or PUBLIC may INSERT or UPDATE
-    through one that PostgreSQL updates automatically, and it has no CHECK OPTION.
+    through one that PostgreSQL updates automatically, and it has no CHECK OPTION, or a LOCAL one over a view
+    that has none.
     Source: PostgreSQL documentation, CREATE VIEW, "Updatable Views".
     """
     view = subject.view
     verbs = [verb for verb in ("INSERT", "UPDATE") if not _by_hand(view, verb)]
     writers = may(view.owner, view.grants, view.altered, facts, *verbs) if verbs else ()
-    if not writers or view.check_option or not _updatable(view):
+    if not writers or _checked(view, facts) or not _updatable(view):
         return None
     name = facts.show(view.qname)
+    before = "SET (check_option = local)" if view.check_option else "RESET (check_option)"
     return Flaw(
         message=f"{', '.join(writers)} may write rows of other tenants through {name}: it does not check what it takes",
         expected="WITH CASCADED CHECK OPTION, or no INSERT and UPDATE on the view",
-        observed=f"no CHECK OPTION, writes as {why_open(subject.tables, facts)}",
+        observed=f"{'LOCAL' if view.check_option else 'no'} CHECK OPTION, writes as {why_open(subject.tables, facts)}",
         remedy=Remedy(
             steps=(
                 Step(
                     f"ALTER VIEW {quote_qname(view.qname)} SET (check_option = cascaded);",
-                    (Step(f"ALTER VIEW {quote_qname(view.qname)} RESET (check_option);"),),
+                    (Step(f"ALTER VIEW {quote_qname(view.qname)} {before};"),),
                     ACCESS_EXCLUSIVE,
                 ),
             ),
@@ -312,6 +314,19 @@ def written(subject: WrittenView, facts: Facts) -> Flaw | None:
             lock="ACCESS EXCLUSIVE on the view for a moment",
         ),
     )
+
+
+def _checked(view: cat.View, facts: Facts) -> bool:
+    """Tell whether the condition that ties a view to the tenant is checked of what is written: its own, and those of
+    the views below it, which LOCAL leaves to their own CHECK OPTION. A view without any lets them check."""
+    if view.check_option == "cascaded":
+        return True
+    below = [facts.views_by_name.get(name) for name in view.depends_on]
+    views = [found for found in below if found is not None]
+    if view.check_option == "local":
+        return all(_checked(found, facts) for found in views)
+    tied = all(_checked(found, facts) and keeps_to_tenant(found, facts) for found in views)
+    return bool(views) and len(views) == len(below) and tied
 
 
 def _by_hand(view: cat.View, verb: str) -> bool:

@@ -11,6 +11,7 @@ from validate_schema.pack.roles import relied_on
 from validate_schema.pack.scoping import Keeps, confinement
 from validate_schema.pack.sql import (
     Unreadable,
+    is_bound,
     own_path,
     quote_ident,
     quote_qname,
@@ -276,7 +277,8 @@ def search_path(subject: Definer, facts: Facts) -> Flaw | None:
 
     Examined: SECURITY DEFINER functions and procedures. Passes when the function sets search_path for
     itself, to schemas in which no app role and not PUBLIC may create anything, with ``pg_temp`` at its
-    end. An error where they may: a view or operator of theirs would run with the owner's rights. Temporary
+    end. An error where they may, in one of these, in one of a path that the body sets, or, where the function
+    has no path, in any: a function or operator of theirs would run with the owner's rights. Temporary
     tables come first where the path does not name ``pg_temp``: that is told where the body names a table,
     or nobody can say whether it does; undecided where a policy rests on the function, or it reaches
     tenants' rows beside another table. Source: PostgreSQL documentation, CREATE FUNCTION, "Writing
@@ -284,34 +286,92 @@ def search_path(subject: Definer, facts: Facts) -> Flaw | None:
     """
     function = subject.function
     own = own_path(function.settings)
-    flaw = _borrowed_path(subject, own, facts) if own is not None else None
     if own is not None:
-        return flaw
-    schemas = list(dict.fromkeys((function.schema, facts.default_schema)))
+        return _borrowed_path(subject, own, facts)
+    bound = is_bound(function.language, function.body or "")
+    lends = _may_run(subject, facts) and not bound and _looks_up(function)
+    shared = _shared(facts) if lends else {}
+    schemas = [s for s in dict.fromkeys((function.schema, facts.default_schema)) if s not in shared]
     path = ", ".join(("pg_catalog", *map(quote_ident, schemas), "pg_temp"))
+    made = "; ".join(f"{', '.join(users)} may create objects in {name}" for name, users in shared.items())
     return Flaw(
-        message=f"{_name(subject, facts)} runs as {function.owner} with the search path of whoever calls it",
+        message=f"{_name(subject, facts)} runs as {function.owner} with the search path of whoever calls it"
+        f"{f', and {made}' if made else ''}",
         expected="SET search_path on the function, pg_temp last",
         observed="no search_path of its own",
+        severity=Severity.ERROR if made else None,
         remedy=Remedy(
             steps=(Step(f"ALTER ROUTINE {_signature(function)} SET search_path = {path};"),),
             note="Make sure that it needs no other schema, and that no app role may create objects in these.",
             lock=_NO_LOCK,
         ),
-        undecided=takes_temporary(function) and _decides_rows(function, facts),
+        undecided=not made and takes_temporary(function) and _decides_rows(function, facts),
     )
+
+
+def _may_run(subject: Definer, facts: Facts) -> bool:
+    """Tell whether an app role, or PUBLIC, may have the function run: by a call, or by a trigger."""
+    function = subject.function
+    if function.returns in _TRIGGERS:
+        return any(t.function == function.qname for table in facts.catalog.tables for t in table.triggers)
+    return bool(users_of(function.owner, function.grants, facts, ("EXECUTE",)))
+
+
+def _shared(facts: Facts) -> dict[str, tuple[str, ...]]:
+    """Return the schemas in which an app role, or PUBLIC, may create objects, and who may."""
+    found = {s.name: users_of(s.owner, s.grants, facts, ("CREATE",)) for s in facts.catalog.schemas}
+    return {name: users for name, users in found.items() if users}
+
+
+def _looks_up(function: cat.Function) -> bool:
+    """Tell whether a body names something by its search path: a relation, a function, an operator."""
+    try:
+        nodes = [*syntax.walk(*_read(function))]
+    except Unreadable:
+        return True
+    named = (n for n in nodes if isinstance(n, (syntax.Call, syntax.Table)))
+    compared = (
+        syntax.Operation,
+        syntax.In,
+        syntax.Between,
+        syntax.Distinct,
+        syntax.Quantified,
+        syntax.AnySelect,
+    )
+    return any(not n.schema for n in named) or any(isinstance(n, compared) for n in nodes)
+
+
+def _read(function: cat.Function) -> tuple[syntax.Node, ...]:
+    """Return the statements of a body. Raises `Unreadable`."""
+    arguments = function.signature or function.arguments
+    body = read_body(function.language, function.body or "", arguments, function.returns or "")
+    return body.statements if body.function is None else (body.function,)
+
+
+def _paths_within(function: cat.Function) -> Iterator[tuple[str, ...]]:
+    """Yield the search paths that a body sets while it runs, as far as they are written there."""
+    try:
+        nodes = syntax.walk(*_read(function))
+    except Unreadable:
+        return
+    for node in nodes:
+        match node:
+            case syntax.SetVariable(name="search_path", values=values):
+                yield tuple(str(v.value) for v in values if isinstance(v, syntax.Const))
+            case syntax.Call(name="set_config", args=(name, value, *_)):
+                named, given = syntax.uncast(name), syntax.uncast(value)
+                if isinstance(named, syntax.Const) and str(named.value).lower() == "search_path":
+                    yield schemas_of(str(given.value)) if isinstance(given, syntax.Const) else ()
 
 
 def _borrowed_path(subject: Definer, path: str, facts: Facts) -> Flaw | None:
     """Return what an app role could put in front of what the function means."""
     function = subject.function
-    fired = any(t.function == function.qname for table in facts.catalog.tables for t in table.triggers)
-    called = users_of(function.owner, function.grants, facts, ("EXECUTE",))
-    if not (fired if function.returns in _TRIGGERS else called):
+    if not _may_run(subject, facts):
         return None
-    schemas = schemas_of(path)
-    shared = {s.name: users_of(s.owner, s.grants, facts, ("CREATE",)) for s in facts.catalog.schemas}
-    open_ones = [name for name in schemas if shared.get(name)]
+    schemas, shared = schemas_of(path), _shared(facts)
+    within = [name for found in _paths_within(function) for name in found]
+    open_ones = [name for name in dict.fromkeys((*schemas, *within)) if name in shared]
     before = schemas[:-1] if schemas[-1:] == ("pg_temp",) else schemas
     temporary = takes_temporary(function)
     if not (open_ones or temporary):
@@ -326,11 +386,12 @@ def _borrowed_path(subject: Definer, path: str, facts: Facts) -> Flaw | None:
     return Flaw(
         message=f"{_name(subject, facts)} runs as {function.owner} and finds what its caller made: {'; '.join(why)}",
         expected="schemas that only trusted roles write to, and pg_temp at the end",
-        observed=f"search_path = {path}",
+        observed=f"search_path = {path}{', and another that it sets itself' if within else ''}",
         severity=Severity.ERROR if open_ones else None,
         remedy=Remedy(
             steps=(Step(f"ALTER ROUTINE {_signature(function)} SET search_path = {safe};"),),
-            note="Make sure that it needs nothing of a schema that is left out, or write such names with their schema.",
+            note="Make sure that it needs nothing of a schema that is left out, or write such names with their schema."
+            f"{' Take out the path that the body sets.' if within else ''}",
             lock=_NO_LOCK,
         ),
         undecided=not open_ones and _decides_rows(function, facts),

@@ -19,15 +19,14 @@ from validate_schema.pack.rights import (
     why_open,
 )
 from validate_schema.pack.scoping import Given, Keeps, confinement, rule_confinement
-from validate_schema.pack.sql import Unreadable, read_body, read_statements, syntax
+from validate_schema.pack.sql import Unreadable, plpgsql, read_body, read_statements, syntax
 
 from ._access import may, sources
 from ._copies import Copy, Rows, copies, readers, reads_tenants, variables_of
 
 _WRITES = ("INSERT", "UPDATE", "DELETE")
 _OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
-_EXIT = re.compile(r"\breturn\s+([\w.]+)\s*;", re.IGNORECASE)
-_PROSE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
+_KEYS = ("primary key", "foreign key")
 _NOTHING = re.compile(r"\bDO\s+INSTEAD\s+NOTHING\s*;?\s*$", re.IGNORECASE)
 _BY_KEY = "runs without policies where a foreign key carries a change here"
 _TABLE = """
@@ -57,17 +56,50 @@ class FiredTrigger(NamedTuple):
     def ref(self) -> ObjectRef:
         return ObjectRef.on_table("trigger", self.relation.qname, self.trigger.name)
 
-    def given(self, body: str) -> Given:
+    def given(self, function: plpgsql.Function | None, facts: Facts) -> Given:
         """Return the rows that the function is given, with the names of those that are the session's own.
         Policies check NEW after the last BEFORE trigger: before that only where it is what goes on,
-        unchanged in the columns that tell whose it is; of a view nobody checks it. Nothing is known of the
-        rows of other tables."""
+        unchanged in the columns that tell whose it is, from this function and from all that come after it; of
+        a view nobody checks it. Nothing is known of the rows of other tables."""
         timing, owned = self.trigger.timing, self.owned
         if not owned or timing == "instead of":
             return Given(self.row, ("old",) if owned else ())
-        exits = {word.lower() for word in _EXIT.findall(body)}
-        names = ("new", "old") if timing == "after" or exits <= {"new"} else ("old",)
-        return Given(self.row, names, self.transitions)
+        goes_on = timing == "after" or (
+            _goes_on(function) and all(self._leaves(trigger, facts) for trigger in self._later())
+        )
+        return Given(self.row, ("new", "old") if goes_on else ("old",), self.transitions)
+
+    def _later(self) -> Iterator[cat.Trigger]:
+        """Yield the triggers that may still change or drop the row: those with a later name; and, where an
+        UPDATE may move it to another partition, those of the DELETE and INSERT that this is. Source:
+        PostgreSQL documentation, "Overview of Trigger Behavior"."""
+        mine = self.trigger
+        moves = "UPDATE" in mine.events and (self.row.kind == "partitioned" or self.row.parent is not None)
+        for other in self.relation.triggers:
+            fires = other.timing == "before" and other.level == "row" and other.enabled != "disabled"
+            if not fires or other.name == mine.name:
+                continue
+            same = not {*mine.events}.isdisjoint(other.events) and other.name > mine.name
+            if same or (moves and not {"DELETE", "INSERT"}.isdisjoint(other.events)):
+                yield other
+
+    def _leaves(self, trigger: cat.Trigger, facts: Facts) -> bool:
+        """Tell whether a trigger hands the row on, and leaves alone what tells whose it is."""
+        function = _function_of(trigger, facts)
+        if function is None:
+            return False
+        if function.language in ("c", "internal"):
+            return True
+        try:
+            body = read_body(function.language, function.body or "", "", function.returns or "")
+        except Unreadable:
+            return False
+        keys = {c for key in self.row.constraints if key.kind in _KEYS for c in key.columns}
+        keys.add(facts.tenant_column(self.row) or "")
+        told = {"new", *(f"new.{column}" for column in keys)}
+        written = set(plpgsql.assigned((body.function.body,))) if body.function is not None else told
+        passed = "old" if trigger.events == ("DELETE",) else "new"
+        return _goes_on(body.function, passed) and told.isdisjoint(written)
 
     @property
     def transitions(self) -> tuple[str, ...]:
@@ -181,7 +213,7 @@ def trigger(subject: FiredTrigger, facts: Facts) -> Flaw | None:
         return _copy(told, copied, facts)
     for role in _executors(subject, function, facts):
         reached = [o for act in acts(function, role, facts) for o in may_reach(act.function, act.role, facts)]
-        given = subject.given(_PROSE.sub(" ", function.body or ""))
+        given = subject.given(body.function, facts)
         if reached and confinement(function, facts, given, role) is not Keeps.KEPT:
             return _reaches(told, reached, role, facts)
     return None
@@ -306,6 +338,16 @@ def _doubt(told: _Told, why: str, observed: str, facts: Facts) -> Flaw:
             note="Tie each statement by the tenant column of NEW or OLD; or read it, and accept it with a reason."
         ),
         undecided=True,
+    )
+
+
+def _goes_on(function: plpgsql.Function | None, row: str = "new") -> bool:
+    """Tell whether the function returns that row wherever it returns."""
+    returned = (
+        [n for n in syntax.walk(function) if isinstance(n, plpgsql.Return)] if function is not None else []
+    )
+    return bool(returned) and all(
+        isinstance(found.value, syntax.Column) and found.value.names == (row,) for found in returned
     )
 
 

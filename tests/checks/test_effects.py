@@ -249,6 +249,64 @@ def test_what_a_trigger_does_is_read_with_the_row_that_it_is_given(
     assert outcome(bench, "EFF001", script)[0] == status, outcome(bench, "EFF001", script)
 
 
+BEFORE = "before insert or update"
+
+
+def beside(body: str, *, name: str = "zz", timing: str = BEFORE, language: str = "plpgsql") -> str:
+    """A second trigger on the table."""
+    return (
+        f"create function {name}() returns trigger language {language} as $$ {body} $$;"
+        f" create trigger {name} {timing} on job for each row execute function {name}();"
+    )
+
+
+SECOND = {
+    "one that drops the row": ("undecided", beside("begin return null; end")),
+    "one that drops some": (
+        "undecided",
+        beside("begin if new.title = '' then return null; end if; return new; end"),
+    ),
+    "one that drops it in an expression": (
+        "undecided",
+        beside("begin return case when new.title = '' then null else new end; end"),
+    ),
+    "one that sets the tenant": (
+        "undecided",
+        beside(f"begin new.org_id := {CONTEXT}; return new; end"),
+    ),
+    "one that sets the tenant by a query": (
+        "undecided",
+        beside(f"begin select {CONTEXT} into new.org_id; return new; end"),
+    ),
+    "one that makes another row": (
+        "undecided",
+        beside("begin select * into new from job limit 1; return new; end"),
+    ),
+    "one that sets the time": ("passed", beside("begin new.title := upper(new.title); return new; end")),
+    "one that comes before": ("passed", beside("begin return null; end", name="aa")),
+    "one of other statements": ("passed", beside("begin return null; end", timing="before delete")),
+    "one that comes after": ("passed", beside("begin return null; end", timing="after insert")),
+}
+
+
+@pytest.mark.parametrize(("status", "second"), SECOND.values(), ids=SECOND)
+def test_a_row_before_it_is_written_is_what_all_triggers_leave_of_it(
+    bench: Bench, status: str, second: str
+) -> None:
+    first = trigger("update job set state = 'twin' where org_id = new.org_id;", timing=BEFORE)
+    assert outcome(bench, "EFF001", first + second)[0] == status
+
+
+def test_a_row_that_returns_by_an_expression_may_be_none(bench: Bench) -> None:
+    script = (
+        "create function act() returns trigger language plpgsql security definer as $$"
+        " begin update job set state = 'twin' where org_id = new.org_id;"
+        " return case when new.title = '' then null else new end; end $$;"
+        " create trigger act before insert on job for each row execute function act();"
+    )
+    assert outcome(bench, "EFF001", script)[0] == "undecided"
+
+
 def test_the_row_that_a_view_is_given_is_the_callers_word(bench: Bench) -> None:
     script = (
         "create view open_job with (security_invoker = true) as select id, org_id, title from job;"
@@ -285,6 +343,13 @@ RULES = {
     "also": (
         "undecided",
         "create rule r as on update to job do also delete from job where title = old.title;",
+    ),
+    "told while it writes": (
+        "undecided",
+        "create view v with (security_barrier = true) as select id, org_id, title from job"
+        f" where org_id = {CONTEXT}; grant insert on v to app_user;"
+        f" create rule r as on insert to v do instead insert into job (id, org_id, title)"
+        f" values (new.id, {CONTEXT}, new.title) returning id, org_id, (select max(title) from job);",
     ),
     "a copy": (
         "undecided",
@@ -382,6 +447,29 @@ def test_a_view_that_takes_rows_checks_them(bench: Bench) -> None:
     assert outcome(bench, "EFF004", view("update"))[0] == "failed"
     assert outcome(bench, "EFF004", view("insert", end="with check option"))[0] == "passed"
     assert outcome(bench, "EFF004", view("select, delete"))[0] == "passed"
+
+
+OVER = "create view short {} as select * from mine where length(title) < 9 {}; grant insert on short to app_user;"
+ABOVE = {
+    "local over none": ("failed", "", "with local check option"),
+    "none over none": ("failed", "", ""),
+    "cascaded over none": ("passed", "", "with cascaded check option"),
+    "local over local": ("passed", "with local check option", "with local check option"),
+    "local over cascaded": ("passed", "with check option", "with local check option"),
+    "none over cascaded": ("passed", "with check option", ""),
+}
+
+
+@pytest.mark.parametrize(("status", "below", "above"), ABOVE.values(), ids=ABOVE)
+def test_a_view_over_a_view_is_checked_where_the_tenant_is(
+    bench: Bench, status: str, below: str, above: str
+) -> None:
+    barrier = "with (security_barrier = true)"
+    script = view("select", barrier, below) + OVER.format(barrier, above)
+    assert outcome(bench, "EFF004", script)[0] == status
+
+
+def test_a_view_that_takes_rows_may_be_one_of_several(bench: Bench) -> None:
     assert (
         outcome(bench, "EFF004", view("select, insert", select="select distinct org_id from job"))[0]
         == "passed"
@@ -498,7 +586,19 @@ PATHS = {
         "select count(*) from job",
     ),
     "at its beginning": ("failed", "set search_path = pg_temp, public", "select count(*) from job"),
-    "no path, and a name": ("failed", "", "select count(*) from job"),
+    "no path, and a name": ("error", "", "select count(*) from job"),
+    "no path, and an operator": ("error", "", "select (1 + 1)::bigint"),
+    "no path, and a body that is bound": ("failed", "", "ATOMIC"),
+    "a path of the app's within": (
+        "error",
+        "set search_path = pg_catalog, pg_temp",
+        "select length(set_config('search_path', 'work, public', true))::bigint",
+    ),
+    "a path of others within": (
+        "passed",
+        "set search_path = pg_catalog, pg_temp",
+        "select length(set_config('search_path', 'public', true))::bigint",
+    ),
     "no path at all": ("failed", "", "select 1::bigint"),
     "names with their schema": ("passed", "set search_path = public", "select count(*) from public.job"),
     "no table": ("passed", "set search_path = public", "select 1::bigint"),
@@ -513,7 +613,7 @@ def test_a_definer_finds_nothing_that_its_caller_made(
     script = (
         "create schema work; grant create, usage on schema work to app_user;"
         f"create function f() returns bigint language sql stable security definer {path} as $$ {body} $$;"
-    )
+    ).replace("as $$ ATOMIC $$", "return (select count(*) from job)")
     judged = look(bench, "BYP006", ORG + TABLE + script, TOML)
     found = {str(f.severity) for f in judged.findings if f.severity is Severity.ERROR}
     assert (found or {judged.result.status}) == {status}

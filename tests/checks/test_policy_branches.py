@@ -46,6 +46,46 @@ def test_a_policy_that_cannot_be_decided_is_told_once_and_counts_everywhere(benc
     ] * 2
 
 
+OPEN_IF = f"org_id = (select {CONTEXT}) or current_setting('app.x', true) = '1'"
+
+
+def test_a_policy_that_is_open_for_reading_does_not_count_as_bound_for_writing(bench: Bench) -> None:
+    script = policy(OPEN_IF)
+    told, counted = (look(bench, id, BASE + script, TOML).result for id in ("RLS005", "RLS006"))
+
+    assert (told.status, told.failed) == ("failed", 1)
+    assert (counted.failed, counted.undecided, counted.passed) == (0, 1, counted.examined - 1)
+
+
+HEARD = {
+    "a notice": "raise notice 'look %', t; return true;",
+    "a warning with an option": "raise warning using message = t; return true;",
+    "an error": "if t = '' then raise exception '%', t; end if; return true;",
+    "a written row": "insert into heard values (t); return true;",
+    "news": "perform pg_notify('heard', t); return true;",
+    "by another": "perform say(t); return true;",
+    "a text": "execute 'insert into heard values ($1)' using t; return true;",
+}
+MUTE = {
+    "a number": "return length(t) > 0;",
+    "a fixed notice": "raise notice 'look'; return true;",
+}
+
+
+@pytest.mark.parametrize("body", [*HEARD.values(), *MUTE.values()], ids=[*HEARD, *MUTE])
+def test_a_function_that_looks_at_rows_for_a_policy_keeps_them_to_itself(bench: Bench, body: str) -> None:
+    helpers = (
+        "create table heard (t text); create function say(t text) returns void language plpgsql as"
+        " $$ begin raise notice '%', t; end $$;"
+        f" create function seen(t text) returns boolean language plpgsql as $$ begin {body} end $$;"
+    )
+    own, status = f"org_id = (select {CONTEXT})", "undecided" if body in HEARD.values() else "passed"
+
+    for given, expected in (("id::text", status), ("'x'", "passed")):
+        script = helpers + policy(f"{own} and seen({given})")
+        assert look(bench, "RLS005", BASE + script, TOML).result.status == expected
+
+
 @pytest.mark.parametrize("id", ["RLS010", "RLS011"])
 def test_a_helper_without_arguments_is_wrapped_and_a_strict_one_left_to_a_person(
     bench: Bench, id: str

@@ -292,6 +292,43 @@ BODIES: Mapping[str, tuple[Keeps, str]] = {
         OPEN,
         f"declare v uuid := {CTX}; begin null; end; perform 1 from job where org_id = v; | v uuid := q;",
     ),
+    "a guarded name that an inner block hides": (
+        UNCLEAR,
+        f"if p is distinct from {CTX} then raise exception 'no'; end if; declare p uuid := q; begin {BY_P} end;",
+    ),
+    "a flag that an inner block hides": (
+        UNCLEAR,
+        f"ok := p = {CTX}; declare ok boolean := true; begin if ok is not true then return; end if; {BY_P} end;"
+        " | ok boolean;",
+    ),
+    "a loop variable of that name": (
+        UNCLEAR,
+        f"if p is distinct from {CTX} then return; end if; for p in select id from organization loop {BY_P} end loop;"
+        " | p_ record;",
+    ),
+    "a default that is worked out late": (
+        OPEN,
+        f"v := {CTX}; v := q; declare w uuid := v; begin perform 1 from job where org_id = w; end; | v uuid := {CTX};",
+    ),
+    "an inner variable of its own": (
+        UNCLEAR,  # when its block is entered is not known: what a test showed then is not
+        f"if p is distinct from {CTX} then return; end if; declare w uuid := p; begin perform 1 from job where org_id = w;"
+        " end;",
+    ),
+    "told while a row is written": (
+        OPEN,
+        f"insert into job (id, org_id, title) values (q, {CTX}, '') returning (select max(title) from job) into r;"
+        " | r text;",
+    ),
+    "told of a shared row": (
+        OPEN,
+        "insert into region (code) values ('x') returning (select max(title) from job) into r; | r text;",
+    ),
+    "told of its own": (
+        KEPT,
+        f"insert into job (id, org_id, title) values (q, {CTX}, '')"
+        f" returning (select max(title) from job where org_id = {CTX}) into r; | r text;",
+    ),
     "both branches": (KEPT, f"if q is null then p := {CTX}; else p := (select {CTX}); end if; {BY_P}"),
     "guarded": (KEPT, f"if p is distinct from {CTX} then raise exception 'no'; end if; {BY_P}"),
     "guarded by a return": (KEPT, f"if p is distinct from {CTX} then return; end if; {BY_P}"),

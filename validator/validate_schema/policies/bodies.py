@@ -15,7 +15,7 @@ from ..sql import syntax as s
 from ..sql.parse import read, read_select
 from ..sql.parser import Unreadable
 from ..sql.reading import read_statements
-from ..sql.routines import read_body
+from ..sql.routines import is_bound, read_body
 from ..sql.settings import only_a_path, own_path, schemas_of
 from ..sql.tree import SELECTS, Node, Relation, Select, opaque
 
@@ -104,7 +104,7 @@ class _Run:
         self._steps = 0
 
     def returned(self, function: pl.Function, given: Given) -> Node | None:
-        if function.body.handlers:
+        if function.body.handlers or function.several or function.late:
             return None
         held = dict(given)
         for declared in function.declared:
@@ -180,7 +180,11 @@ class _Closing:
     def __init__(self, names: Names, function: Function) -> None:
         self.names, self.function = names, function
         self.path = _search_path(function)
-        self.shadowed = names.shadowing and not _is_bound(function) and self.path[-1] != "pg_temp"
+        self.shadowed = (
+            names.shadowing
+            and not is_bound(function.language, function.body or "")
+            and self.path[-1] != "pg_temp"
+        )
 
     def node(self, node: Node, given: Given, scopes: tuple[Scope, ...] = ()) -> Node:
         if node.op == "param":
@@ -227,12 +231,6 @@ class _Closing:
     def _table(self, relation: Relation) -> Table | None:
         places = (relation.schema,) if relation.schema else self.path
         return next((t for place in places if (t := self.names.tables(place, relation.name))), None)
-
-
-def _is_bound(function: Function) -> bool:
-    """Tell whether the names of a body were looked up when the function was made: the standard's syntax."""
-    first = (function.body or "").split(None, 1)[:1]
-    return function.language == "sql" and [word.lower() for word in first] in (["return"], ["begin"])
 
 
 def _search_path(function: Function) -> tuple[str, ...]:

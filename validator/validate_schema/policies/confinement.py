@@ -13,6 +13,7 @@ from ..facts.context import ContextReader, is_setting
 from ..facts.facts import Facts
 from ..model.catalog import Function, QName, Table, View
 from ..model.reading import Reach
+from ..sql import plpgsql as pl
 from ..sql import syntax as s
 from ..sql.parser import Unreadable
 from ..sql.reading import read_statements
@@ -28,7 +29,7 @@ from .calls import (
     sole_value,
     switches_tenant,
 )
-from .flow import Flow, assigned
+from .flow import Flow
 from .queries import Builder
 from .rights import may_reach
 from .settle import Alone, Keeps, Settler
@@ -242,9 +243,8 @@ class _Functions:
             keeps = max((result.keeps for result in results), default=Keeps.KEPT)
             gives = bool(results and results[-1].columns and results[-1].columns[0][1])
             return Summary(keeps, gives)
-        names = [declared.name for declared in body.function.declared]
-        flow = Flow(statements, self._learned, frozenset(n for n in names if names.count(n) > 1))
-        flow.run(body.function, known)
+        flow = Flow(statements, self._learned, body.function)
+        flow.run(known)
         ends = [{place[1] for place in leave.tenant if place[0] == 0} for leave in flow.leaves]
         tested = frozenset(set.intersection(*ends)) if ends else frozenset[str]()
         return Summary(flow.keeps, bool(flow.returns) and all(flow.returns), tested, flow.refuses)
@@ -341,7 +341,9 @@ def _rows(given: Given, body: Body, builder: Builder, known: Known) -> tuple[dic
     """Return the rows that a trigger is given by their names, and what is known of them."""
     table = given.table
     columns = tuple(column.name for column in table.columns)
-    changed = set(assigned(body.function.body.body)) if body.function is not None else set[str]()
+    changed = set[str]()
+    if body.function is not None:
+        changed = {*pl.assigned(body.function.body.body), *body.function.several}
     rows: dict[str, Item] = {}
     tenant, tied = set(known.tenant), set(known.tied)
     key = builder.facts.standings[table.qname].column if table.qname in builder.facts.standings else None

@@ -5,7 +5,7 @@ what a loop or a handler may have changed is not known there. Source: PostgreSQL
 "Control Structures" and "Trapping Errors" (a handler undoes changes of rows, not of variables).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from ..sql import plpgsql as pl
 from ..sql import syntax as s
@@ -28,7 +28,7 @@ class Flow:
         self,
         statements: Statements,
         learned: Callable[[s.Node, Known], tuple[Known, bool]],
-        twice: frozenset[str],
+        function: pl.Function,
     ) -> None:
         self.statements = statements
         self.keeps = Keeps.KEPT
@@ -36,19 +36,23 @@ class Flow:
         self.returns: list[bool] = []
         self.leaves: list[Known] = []
         self._learned = learned
-        self._twice = twice  # names of several variables: nothing is known of them
+        self._function = function
+        self._twice = function.several  # nothing is known of them
         self._locals = {"found"}
         self._veiled = False
-        self._meanings = Meanings()
+        self._meanings = Meanings(self._twice)
 
-    def run(self, function: pl.Function, known: Known) -> None:
+    def run(self, known: Known) -> None:
         """Judge the function from `known` of its parameters on."""
+        function, late = self._function, self._function.late
+        known = known.without(self._twice)
         self._locals |= {declared.name for declared in function.declared if declared.line}
         for declared in function.declared:
             if declared.query is not None:
                 self._see(self._judge(declared.query, known))
             if declared.default is not None:
                 known = self._assign((declared.name,), declared.default, known)
+        known = known.without(late)
         after = self._block(function.body, known)
         if after is not None:
             self.leaves.append(after)
@@ -64,7 +68,7 @@ class Flow:
                 break
             here = self._one(node, here)
             if isinstance(node, (pl.If, pl.Loop, pl.Block)):
-                self._meanings.forget({"found", *assigned((node,))})
+                self._meanings.forget({"found", *pl.assigned((node,))})
         self._meanings = before
         return here
 
@@ -94,6 +98,7 @@ class Flow:
         result = self._see(self._judge(statement, known))
         self._meanings.ran(statement, into, never_null=self.statements.never_null)
         known, refuses = self._learned(statement, known)
+        known = known.without(self._twice)
         self.refuses, self._veiled = self.refuses or refuses, self._veiled or refuses
         if isinstance(statement, s.Unknown) and statement.kind == "CallStmt":  # what is INOUT gets a value
             args = (arg for call in s.children(statement) for arg in s.children(call))
@@ -136,12 +141,15 @@ class Flow:
             condition = self._meanings.of(branch.condition)
             asks = self._asks(condition, known)
             self._veiled = self._veiled or asks
-            ends.append(self._all(branch.body, self.statements.learn((condition,), known)))
+            ends.append(self._all(branch.body, self._learn((condition,), known)))
             fails = any(isinstance(n, pl.Raise) and n.level >= _ERROR for n in branch.body)
             self.refuses = self.refuses or (asks and fails)
-            known = self.statements.learn(self._refuted(condition, known), known)
+            known = self._learn(self._refuted(condition, known), known)
         ends.append(self._all(node.otherwise, known))
         return _met(ends)
+
+    def _learn(self, conditions: tuple[s.Node, ...], known: Known) -> Known:
+        return self.statements.learn(conditions, known).without(self._twice)
 
     def _asks(self, condition: s.Node, known: Known) -> bool:
         """Tell whether a test may be one of who is asking."""
@@ -193,18 +201,18 @@ class Flow:
         return False
 
     def _loop(self, node: pl.Loop, known: Known) -> Known:
-        before = known.without(frozenset(assigned(node.body)))
+        before = known.without(frozenset(pl.assigned(node.body)))
         for value in node.values:
             self._see(self._judge_value(value, before))
         result = self._see(self._judge(node.query, before)) if node.query is not None else None
-        self._meanings.forget({"found", *assigned((node,))})
+        self._meanings.forget({"found", *pl.assigned((node,))})
         inside = self._into(node.targets, result.columns if result is not None else (), before)
         self._all(node.body, inside)
         return before.without(frozenset(target[0] for target in node.targets))
 
     def _block(self, node: pl.Block, known: Known) -> Known | None:
         after = self._all(node.body, known)
-        changed = frozenset(assigned(node.body))
+        changed = frozenset(pl.assigned(node.body))
         ends = [after]
         if node.handlers:
             self._meanings.forget({"found", *changed})
@@ -283,16 +291,3 @@ def _met(ends: list[Known | None]) -> Known | None:
     for other in found[1:]:
         known = known.both(other)
     return known
-
-
-def assigned(nodes: tuple[s.Node, ...]) -> Iterator[str]:
-    """Yield the variables that statements may give a value."""
-    for node in s.walk(*nodes):
-        match node:
-            case pl.Assign(target=target):
-                yield from (".".join(target), target[0]) if len(target) == 1 else (".".join(target),)
-            case pl.Loop(targets=targets) | pl.Get(targets=targets) | pl.Sql(into=targets):
-                yield from (target[0] for target in targets)
-        if isinstance(node, pl.Sql) and isinstance(node.statement, s.Unknown):
-            args = (arg for call in s.children(node.statement) for arg in s.children(call))
-            yield from (arg.names[0] for arg in args if isinstance(arg, s.Column))

@@ -16,14 +16,16 @@ _SOME = {(">", 0), (">=", 1), ("<>", 0), ("=", 1)}
 class Meanings:
     """The conditions that variables stand for, as long as nothing in these has another value."""
 
-    def __init__(self) -> None:
+    def __init__(self, unknown: frozenset[str] = frozenset()) -> None:
+        """`unknown` are names that say nothing, for they are those of several variables."""
+        self._unknown = unknown
         self._flags: dict[str, s.Node] = {}  # the variable is the condition's value
         self._counts: dict[str, s.Exists] = {}  # it is the number of the rows
         self._values: dict[str, s.Exists] = {}  # it is NULL where there is no row
 
     def copy(self) -> "Meanings":
         """Return them to go on with in a branch."""
-        other = Meanings()
+        other = Meanings(self._unknown)
         for mine, theirs in (
             (self._flags, other._flags),
             (self._counts, other._counts),
@@ -96,9 +98,9 @@ class Meanings:
                     return self._counts[name]
         return node
 
-    @staticmethod
-    def _keep(kept: dict[str, s.Node] | dict[str, s.Exists], name: str, told: s.Node) -> None:
-        if name not in _mentioned(told):
+    def _keep(self, kept: dict[str, s.Node] | dict[str, s.Exists], name: str, told: s.Node) -> None:
+        mentioned = _mentioned(told)
+        if name not in mentioned and self._unknown.isdisjoint({name, *mentioned}):
             kept[name] = told  # type: ignore[assignment]
 
 

@@ -174,6 +174,7 @@ class Statements:
         keeps, after = Keeps.KEPT, known
         if source is not None:
             keeps, after, _ = self.settler.query(source, known)
+        keeps = max(keeps, self._told(node, target, at, after))
         if not target.owned:
             return Result(keeps)
         if target.table is None:
@@ -243,6 +244,12 @@ class Statements:
         outputs = self.builder.outputs(select, at)
         self.builder.expressions(at, *(t for t in targets))
         return Block(at.conditions, outputs)
+
+    def _told(self, node: s.Insert, target: Item, at: At, known: Known) -> Keeps:
+        """Judge the queries within RETURNING."""
+        told = At(Scope({node.table.known_as: target}, outer=at.scope), Conditions())
+        self.builder.expressions(told, *_returning(node))
+        return self.settler.conditions(told.conditions, known)[0]
 
     def _returned_new(
         self, node: s.Insert, row: Item, table: Table, known: Known

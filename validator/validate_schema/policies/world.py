@@ -6,7 +6,7 @@ from typing import Any
 
 from ..facts.context import is_vouched_for
 from ..facts.roles import PUBLIC, Roles, temporary_holders
-from ..model.catalog import Catalog, Function, QName, Table
+from ..model.catalog import Catalog, Function, QName, Routine, Table
 from ..model.principals import Kind, Membership, Principals, Variable
 from ..model.tenancy import Standing, TableClass, Tenancy
 from ..sql.parse import parse
@@ -16,12 +16,14 @@ from ..sql.tree import CONTEXT, ROW, SELECTS, Node, Select, deeper, opaque, some
 from .bodies import Names, defaults_of, is_truth, parameters_of, returned_by
 from .claims import OWN_CLAIMS, canonical, claim_of, holds_claims, platform_body, variable_name, variable_of
 from .promises import Promises
+from .telling import tells
 from .types import Types
 from .values import _FUNCTIONS as BUILTIN
 
 _DEEPEST = 6
 _MOST_NODES, _MOST_LEVELS = 20_000, 100  # of an expression with the functions that it calls in their places
 _SWITCHES = "an expression that sets a setting while it is evaluated"
+_TELLS = "the function {}, which may tell of rows that another condition hides"
 _TOO_MUCH = "an expression that is too large with the functions that it calls"
 _KNOWN_CALLS = frozenset(BUILTIN)
 _LIST = (None, "array_agg")
@@ -41,6 +43,7 @@ class Schema:
         self.counting: Mapping[QName, Node] = {}
         self._expanded: dict[str, Node] = {}
         self._as_read: dict[str, Node] = {}
+        self._telling: dict[Routine, bool] = {}
         self._room = 0
 
     @cached_property
@@ -273,6 +276,8 @@ class Schema:
         function = self._function(schema, name, len(node.args))
         if name == "set_config" or (function is not None and "set_config" in (function.body or "")):
             raise Unreadable(_SWITCHES)  # what is read beside it may be what it has just set
+        if function is not None and self._tells_of_rows(function, node.args):
+            raise Unreadable(_TELLS.format(_shown(schema, name)))
         body = None
         if function is not None and depth < _DEEPEST:
             lacking = len(parameters_of(function)) - len(node.args)
@@ -291,6 +296,14 @@ class Schema:
         if function is not None:
             return opaque(f"the function {_shown(schema, name)}", node.args)
         return node
+
+    def _tells_of_rows(self, function: Function, args: tuple[Node, ...]) -> bool:
+        """Tell whether a function is given something of the row and may hand it on while it looks at it."""
+        if not any(node.op == "column" for arg in args for node in walk(arg)):
+            return False
+        if function.routine not in self._telling:
+            self._telling[function.routine] = tells(function, lambda name: self.functions.get(name, ()))
+        return self._telling[function.routine]
 
     def _function(self, schema: str | None, name: str, arguments: int) -> Function | None:
         found = [

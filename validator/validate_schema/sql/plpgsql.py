@@ -6,7 +6,7 @@ libpg_query describes a function in JSON.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count, takewhile
 from typing import Any
 
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from .parser import Unreadable, parse_plpgsql, tokens
 from .reading import read_expression, read_statements
-from .syntax import Node, ScalarSelect
+from .syntax import Column, Node, ScalarSelect, Unknown, children, walk
 
 Names = tuple[str, ...]  # a variable, or a field of one
 _EXPRESSION = 2  # RawParseMode in PostgreSQL's parser.h
@@ -152,8 +152,41 @@ class Other(Statement, frozen=True):
 
 
 class Function(Node, frozen=True):
+    """A function: all its variables, those of inner blocks too, and its outermost block."""
+
     declared: tuple[Declared, ...]
     body: Block
+
+    @property
+    def several(self) -> frozenset[str]:
+        """The names that stand for several variables, as an inner block hides what has the same name."""
+        names = [declared.name for declared in self.declared]
+        return frozenset(name for name in names if names.count(name) > 1)
+
+    @property
+    def late(self) -> frozenset[str]:
+        """The variables whose default hangs on one that has other values in the course of the body: that of
+        an inner block is worked out when the block is entered."""
+        moving = {name.partition(".")[0] for name in assigned((self.body,))}
+        return frozenset(
+            declared.name
+            for declared in self.declared
+            if declared.default is not None
+            and any(isinstance(n, Column) and n.names[0] in moving for n in walk(declared.default))
+        )
+
+
+def assigned(nodes: tuple[Node, ...]) -> Iterator[str]:
+    """Yield the variables that statements may give a value."""
+    for node in walk(*nodes):
+        match node:
+            case Assign(target=target):
+                yield from (".".join(target), target[0]) if len(target) == 1 else (".".join(target),)
+            case Loop(targets=targets) | Get(targets=targets) | Sql(into=targets) | Execute(into=targets):
+                yield from (target[0] for target in targets)
+        if isinstance(node, Sql) and isinstance(node.statement, Unknown):
+            args = (arg for call in children(node.statement) for arg in children(call))
+            yield from (arg.names[0] for arg in args if isinstance(arg, Column))
 
 
 def read_plpgsql(body: str, arguments: str, returns: str) -> Function:

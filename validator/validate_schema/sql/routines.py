@@ -35,6 +35,13 @@ def read_body(language: str, body: str, arguments: str, returns: str) -> Body:
     return found
 
 
+def is_bound(language: str, body: str) -> bool:
+    """Tell whether the names in a body were looked up when the function was made: the standard's syntax.
+    Source: PostgreSQL documentation, CREATE FUNCTION (sql_body)."""
+    first = [word.lower() for word in body.split(None, 1)[:1]]
+    return language == "sql" and first in (["return"], ["begin"])
+
+
 @lru_cache(maxsize=2048)
 def _read(language: str, body: str, arguments: str, returns: str) -> Body | Unreadable:
     try:
