@@ -41,6 +41,31 @@ LEAKS = {
     " grant insert on open_door to app_user;",
     "a view whose rows can be moved": HEALTHY
     + f"create view seen as select * from note where {TENANT}; grant select, update on seen to app_user;",
+    "a check option of the upper view alone": HEALTHY
+    + f"create view seen as select * from note where {TENANT};"
+    " create view few as select * from seen where body = 'memo' with local check option;"
+    " grant select, insert on few to app_user;",
+    "a rule that returns": HEALTHY
+    + f"create view seen with (security_barrier) as select id, org_id, body from note where {TENANT};"
+    " create rule more as on insert to seen do instead insert into note (id, org_id, body)"
+    " values (new.id, new.org_id, new.body) returning id, org_id, (select string_agg(body, ',') from note);"
+    " grant select, insert on seen to app_user;",
+    "a trigger of a view that returns": HEALTHY
+    + f"create view seen with (security_barrier) as select id, org_id, body from note where {TENANT};"
+    " create function told() returns trigger language plpgsql security definer as $$ begin"
+    " new.body := (select string_agg(body, ',') from note); return new; end $$; create trigger told"
+    " instead of update on seen for each row execute function told(); grant select, update on seen to app_user;",
+    "a policy that says what it looks at": PROTECTED
+    + "create function look(t text) returns boolean language plpgsql cost 0.0001 as"
+    " $$ begin raise notice 'look %', t; return true; end $$;"
+    f" create policy p on note using ({TENANT} and look(body));",
+    "a trigger whose error tells": HEALTHY
+    + TRIGGER.format("raise exception '%', (select string_agg(body, ',') from note);", "after insert"),
+    "a trigger that warns": HEALTHY
+    + TRIGGER.format("raise warning '%', (select string_agg(body, ',') from note);", "after insert"),
+    "a function that warns": HEALTHY
+    + "create function count_all() returns void language plpgsql security definer as"
+    " $$ begin raise debug '%', (select string_agg(body, ',') from note); end $$;",
     "a function that deletes": HEALTHY
     + "create function forget(key uuid) returns void language sql security definer as"
     " 'delete from note where id = key';",
@@ -61,6 +86,8 @@ HELD = {
         "after insert",
     ),
     "a trigger that stamps": HEALTHY + TRIGGER.format("new.body := upper(new.body);", "before insert or update"),
+    "a trigger that says what it was given": HEALTHY
+    + TRIGGER.format("raise notice 'got % of %', new.body, new.org_id;", "before insert or update"),
     "a trigger of the session's own rights": HEALTHY
     + TRIGGER.replace("security definer", "").format(
         "update note set body = 'seen' where id <> new.id and pg_trigger_depth() < 2;", "after insert"
@@ -101,3 +128,13 @@ def test_an_open_table_is_told_by_its_own_verbs(bed: Bed) -> None:
     script = f"{PROTECTED} create policy p on note using (true);"
 
     assert Probe.EFFECT not in bed.outcomes(script)
+
+
+def test_a_policy_may_say_what_it_lets_in(bed: Bed) -> None:
+    look = (
+        "create function look(t text) returns boolean language plpgsql as"
+        " $$ begin raise notice 'look %', t; return true; end $$;"
+    )
+    policy = f"create policy p on note using (case when {TENANT} then look(body) else false end);"
+
+    assert Probe.EFFECT not in bed.outcomes(PROTECTED, look, policy)

@@ -9,6 +9,7 @@ from .seed import Seeder
 from .surfaces import guarded_tables
 
 _WORD = re.compile(r"[\w-]{2,}")
+_NUMBER = re.compile(r"[\d-]{1,20}")
 
 
 class Markers:
@@ -20,6 +21,10 @@ class Markers:
     def within(self, texts: Iterable[str], carried: Iterable[str] = ()) -> frozenset[str]:
         """Return those that stand in texts, without those that a statement itself carried in."""
         return frozenset((_words(texts) & self._theirs) - _words(carried))
+
+    def plain(self, texts: Iterable[str], carried: Iterable[str] = ()) -> frozenset[str]:
+        """Return the same without numbers and dates, which may be a line, a length or a count."""
+        return frozenset(w for w in self.within(texts, carried) if not _NUMBER.fullmatch(w))
 
     @cached_property
     def _theirs(self) -> frozenset[str]:

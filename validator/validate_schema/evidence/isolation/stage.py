@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...model.catalog import QName
 from ...sql.ident import quote_ident, quote_literal, quote_qname
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 _QUIET = "set local session_replication_role = replica"
 _UNDO = ("rollback to savepoint attempt", "release savepoint attempt")
 _TOGETHER = 400  # statements of one round trip
+
+
+class Watched(NamedTuple):
+    """What came of a statement: the rows of the check, None where it failed, and what the role was told: the
+    rows that it returned, and messages of the server."""
+
+    rows: tuple[Any, ...] | None
+    told: tuple[str, ...]
 
 
 @dataclass
@@ -70,17 +78,27 @@ class Stage:
             hits = len(attempt.wanted & {str(row[0]) for row in rows})
         return Answer(hits, rows=tuple(rows))
 
-    def watched(self, attempt: Attempt, role: str, context: Sequence[str], check: str) -> Answer:
-        """Run a statement as the role, then `check` as the superuser, and undo it; return its rows."""
+    def watched(self, attempt: Attempt, role: str, context: Sequence[str], check: str) -> Watched:
+        """Run a statement as the role, then `check` as the superuser, and undo it; return its rows and what
+        the role was told."""
         import psycopg
 
+        heard: list[str] = []
+
+        def hear(said: "psycopg.errors.Diagnostic") -> None:
+            heard.extend(_texts(said))
+
         whole = ["savepoint attempt", *self._become(role, context), attempt.statement]
+        self.conn.add_notice_handler(hear)
         try:
             results = self._all([*whole, "reset session authorization", check, *_UNDO])
         except psycopg.Error as error:
             self._all(_UNDO)
-            return Answer(0, error.sqlstate or "", _line(error), error.diag.source_function or "")
-        return Answer(rows=tuple(results[-len(_UNDO) - 1]))
+            return Watched(None, (*heard, *_texts(error.diag)))
+        finally:
+            self.conn.remove_notice_handler(hear)
+        given = (str(row) for row in results[len(whole) - 1])
+        return Watched(tuple(results[-len(_UNDO) - 1]), (*heard, *given))
 
     def nothing_reached(
         self,
@@ -135,3 +153,8 @@ class Stage:
 
 def _line(error: "psycopg.Error") -> str:
     return error.diag.message_primary or brief(error)
+
+
+def _texts(said: "psycopg.errors.Diagnostic") -> list[str]:
+    fields = (said.message_primary, said.message_detail, said.message_hint, said.context)
+    return [text for text in fields if text]
