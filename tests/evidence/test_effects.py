@@ -138,3 +138,19 @@ def test_a_policy_may_say_what_it_lets_in(bed: Bed) -> None:
     policy = f"create policy p on note using (case when {TENANT} then look(body) else false end);"
 
     assert Probe.EFFECT not in bed.outcomes(PROTECTED, look, policy)
+
+
+@pytest.mark.parametrize(("option", "left"), [("local", set()), ("cascaded", {Outcome.ISOLATED})])
+def test_a_view_that_is_written_past_its_tenant_is_not_called_isolated(
+    bed: Bed, option: str, left: set[Outcome]
+) -> None:
+    views = (
+        f"create view seen with (security_barrier) as select * from note where {TENANT};"
+        " create view few with (security_barrier) as select * from seen where length(body) < 50"
+        f" with {option} check option; grant select, insert on few to app_user;"
+    )
+
+    cells = [c for c in bed.prove(HEALTHY, views).cells if c.table.name == "few"]
+
+    assert {c.outcome for c in cells if c.probe is Probe.SURFACE} == left
+    assert any(c.outcome is Outcome.LEAK for c in cells) is (not left)

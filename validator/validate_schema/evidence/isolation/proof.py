@@ -101,7 +101,8 @@ class _Proof:
         self.say("reading views and calling functions")
         cells += surfaces.cells()
         self.say("watching what own work sets off")
-        cells += Effects(stage, seeder, roles, contexts[A]).cells()
+        effects = Effects(stage, seeder, roles, contexts[A]).cells()
+        cells = [*_still_isolated(cells, effects), *effects]
         cells += missing_surfaces(seeder.facts, self.gaps, roles)
         return Isolation(
             attempted=True,
@@ -260,6 +261,13 @@ class _Proof:
             if said := prober.breaks_for_both():
                 name = self.facts.show(prober.target.table.qname)
                 yield f"{name} does not work for a person of two tenants, as {prober.role}: {said}"
+
+
+def _still_isolated(cells: list[Cell], effects: list[Cell]) -> list[Cell]:
+    """Return the cells without the surfaces that keep to the tenant when they are read, but not when used."""
+    leaks = {(c.role, c.table) for c in effects if c.outcome is Outcome.LEAK}
+    kept_to = (Probe.SURFACE, Outcome.ISOLATED)
+    return [c for c in cells if (c.probe, c.outcome) != kept_to or (c.role, c.table) not in leaks]
 
 
 _PRETENDING = "once the session sets another setting that a policy reads"
