@@ -93,6 +93,8 @@ HEALTHY = {
     + "create policy own on doc using (org_id = ctx() and (owner_id = me() or owner_id is null));",
     "all of his tenants, told by who he is": BY_PERSON
     + "create policy own on doc using (org_id in (select mine()));",
+    "the tenant, or all of his tenants": BY_TENANT
+    + "create policy own on doc using (org_id = ctx() or org_id in (select mine()));",
     "his memberships, to choose from": WORLD + "create policy own on org using (id in (select mine()));"
     " create policy own on seat for select using (org_id = ctx() or person_id = me());"
     " create policy own on doc using (org_id = ctx());",

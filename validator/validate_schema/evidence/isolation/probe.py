@@ -203,7 +203,7 @@ class Prober:
             dares = [
                 *self.dares.switched(way.attempts, way.varied, context),
                 *self.dares.named(way.on_b),
-                *self.dares.both(list(way.by_both), list(way.joins)),
+                *self.dares.both(self._as_both(way), list(way.joins)),
                 *self.dares.standings(way.attempts),
             ]
             dared = self.trial.dared(dares)
@@ -215,6 +215,19 @@ class Prober:
         label = found.attempt.label if found.attempt is not None else ""
         doing = way.doing or _MOVES.get(label) or f"{label} rows of another tenant"
         return self.cell(way.probe, found, f"{who} {doing}{when}", way.detail)
+
+    def _as_both(self, way: Way) -> list[Attempt]:
+        """Return what the person of both tenants tries in a session for A: nothing where he gets at rows of B
+        that are nobody's or another's in one that names no tenant, for then it is his memberships that let
+        him."""
+        target, person = self.target, self.target.seeder.people.of_both
+        if not way.by_both or person is None or self.setup is None:
+            return list(way.by_both)
+        others = [r for r in target.rows.foreign(target.shared) if person not in r.values.values()]
+        verbs = {Probe.READ: target.read, Probe.UPDATE: target.update, Probe.DELETE: target.delete}
+        tries = verbs[way.probe](others) if way.probe in verbs else way.attempts
+        let = self.trial.reached(plain_ones(tries), self.setup.of("", person)) is not None
+        return [] if let else list(way.by_both)
 
     def _settled(self, attempts: list[Attempt], varied: list[Attempt], context: Said) -> Found:
         """Settle attempts, and where they hold their variations."""
