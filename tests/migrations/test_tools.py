@@ -21,7 +21,13 @@ PATCH = ROOT / "tests" / "data" / "newcomer" / "tool.patch"
 # No tool's: the project's own forms of files and ledger.
 OWN = {"plain", "applied-set"}
 # Forms that a contract is declared in have the names of tools, a schema file or models, and so has a URL.
-ELSEWHERE = (PACKAGE / "sources", PACKAGE / "catalog" / "connect.py")
+# A platform may have the name of its tool: the presets of the proof are about the platform.
+ELSEWHERE = (
+    PACKAGE / "sources",
+    PACKAGE / "catalog" / "connect.py",
+    PACKAGE / "config" / "shape.py",
+    PACKAGE / "evidence" / "isolation" / "context.py",
+)
 
 
 def texts(path: Path) -> Iterator[str]:

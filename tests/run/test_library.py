@@ -226,7 +226,7 @@ def test_prove_runs_the_checks_on_the_proof_whatever_was_selected(shop: Database
     live = prove(database_url=shop.conninfo, config=SHOP_CONFIG, prove="live")
 
     # and the checks on what no row shows: policies left open, roles that need none
-    assert {c.family for c in (*report.checks, *live.checks)} == {"BYP", "ISO", "RLS"}
+    assert {c.family for c in (*report.checks, *live.checks)} == {"BYP", "DAT", "EFF", "ISO", "RLS"}
     assert not any(c.family == "UNQ" for c in report.checks)
     assert (report.isolation.attempted, report.isolation.live, live.isolation.live) == (True, False, True)
 

@@ -96,7 +96,9 @@ def _settings(statement_timeout_ms: int | None) -> str:
 
 @contextmanager
 def _snapshot(conn: psycopg.Connection[Any]) -> Iterator[None]:
-    """Hold one snapshot for the reading and leave no trace of it."""
+    """Hold one snapshot for the reading and leave no trace of it. After an interrupt nothing more is said to
+    the server: a pipeline that was cut takes no statement, and its error would stand in the interrupt's
+    place."""
     if conn.info.transaction_status is TransactionStatus.IDLE:
         begin, end = (_BEGIN if conn.autocommit else _SET_TRANSACTION), "rollback"
     else:
@@ -104,9 +106,11 @@ def _snapshot(conn: psycopg.Connection[Any]) -> Iterator[None]:
     conn.execute(begin)
     try:
         yield
-    finally:
+    except Exception:
         if not (conn.broken or conn.closed):
             conn.execute(end)
+        raise
+    conn.execute(end)
 
 
 def _pipelined(conn: psycopg.Connection[Any], settings: str, plan: tuple[Query, ...]) -> Rows:

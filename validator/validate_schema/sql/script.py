@@ -17,7 +17,7 @@ _TOKEN = re.compile(
     | ^[ \t]*\\[^\n]*""",
     re.VERBOSE | re.DOTALL | re.IGNORECASE | re.MULTILINE,
 )
-DEEPEST_COMMENT = 500
+DEEPEST_COMMENT = 5_000
 _LONG_OPERATOR = re.compile(r"[-+*/<>=~!@#%^&|`?]{1000}")  # 63 characters are the longest that there is
 _COMMENT_MARK = re.compile(r"/\*|\*/")
 _LEADING = re.compile(r"(?:\s+|--[^\n]*(?:\n|\Z))*")
