@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from validate_schema.pack import Facts, NotExamined, ObjectRef, Severity
+from validate_schema.pack import Facts, Flaw, NotExamined, ObjectRef, Remedy, Severity
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.model import deploy as dep
 
@@ -80,7 +80,9 @@ class Gone(NamedTuple):
 def _watched(facts: Facts) -> dep.Deploy:
     deploy = facts.history.deploy
     if not deploy.examined and facts.history.dry_run.wanted and facts.history.examined:
-        raise NotExamined(deploy.reason or "the pending migrations were not watched")
+        raise NotExamined(
+            deploy.reason or facts.history.dry_run.reason or "the pending migrations were not watched"
+        )
     return deploy
 
 
@@ -158,6 +160,30 @@ def is_large(facts: Facts, table: cat.QName) -> bool:
     """Tell whether a table counts as large. One of which nothing is known does."""
     found = _size(facts, table)
     return found is None or found.rows is None or found.rows >= facts.history.deploy.large
+
+
+def flaw(
+    subject: Touched,
+    seen: dep.Observed,
+    facts: Facts,
+    *,
+    does: str,
+    expected: str,
+    observed: str = "",
+    note: str,
+) -> Flaw:
+    """Return the flaw of a statement; `does` says what it does to the table, `{}` in it."""
+    lock = subject.held(seen) or "ACCESS EXCLUSIVE"
+    name = facts.show(subject.table)
+    return Flaw(
+        message=f"{subject.file} {does.format(name)} under {lock}: {size(facts, subject.table)}",
+        expected=expected,
+        observed=observed.format(name) + seen.text,
+        evidence=seen.text,
+        severity=weight(facts, subject.table),
+        remedy=Remedy(note=note),
+        location=where(facts, seen),
+    )
 
 
 def where(facts: Facts, seen: dep.Observed) -> str:

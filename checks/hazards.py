@@ -5,7 +5,7 @@ from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.model import deploy as dep
 from validate_schema.pack.model import listed, some
 
-from ._hazards import Touched, Waiting, is_large, size, touched, waiting, weight, where
+from ._hazards import Touched, Waiting, flaw, is_large, size, touched, waiting, weight, where
 from ._migration import Sound
 
 _LEDGER = """\
@@ -56,18 +56,15 @@ def rewrite(subject: Touched | Sound, facts: Facts) -> Flaw | None:
     found = [s for s in subject.statements if subject.table in s.rewrites]
     if not found:
         return None
-    name = facts.show(subject.table)
-    return Flaw(
-        message=f"{subject.file} writes {name} anew under {subject.held(found[0]) or 'ACCESS EXCLUSIVE'}: {size(facts, subject.table)}",
+    return flaw(
+        subject,
+        found[0],
+        facts,
+        does="writes {} anew",
         expected="no table that is in use is rewritten under a lock",
-        observed=f"{name} has another file after: {found[0].text}",
-        evidence=found[0].text,
-        severity=weight(facts, subject.table),
-        remedy=Remedy(
-            note="Add a new column beside the old one, fill it in batches, keep both in step by a trigger, then switch. "
-            "A default that is no constant: add the column without it, SET DEFAULT, fill in batches."
-        ),
-        location=where(facts, found[0]),
+        observed="{} has another file after: ",
+        note="Add a new column beside the old one, fill it in batches, keep both in step by a trigger, then switch. "
+        "A default that is no constant: add the column without it, SET DEFAULT, fill in batches.",
     )
 
 
@@ -94,18 +91,14 @@ def index_build(subject: Touched | Sound, facts: Facts) -> Flaw | None:
     found = [s for s in subject.statements if subject.table in s.builds and subject.held(s)]
     if not found:
         return None
-    name = facts.show(subject.table)
-    return Flaw(
-        message=f"{subject.file} builds an index on {name} under {subject.held(found[0])}: {size(facts, subject.table)}",
+    return flaw(
+        subject,
+        found[0],
+        facts,
+        does="builds an index on {}",
         expected="CREATE INDEX CONCURRENTLY",
-        observed=found[0].text,
-        evidence=found[0].text,
-        severity=weight(facts, subject.table),
-        remedy=Remedy(
-            note="CREATE INDEX CONCURRENTLY in a file of its own, outside of a transaction; a constraint then takes it: "
-            "ALTER TABLE … ADD CONSTRAINT … UNIQUE USING INDEX …. An exclusion constraint has no such way: a new table."
-        ),
-        location=where(facts, found[0]),
+        note="CREATE INDEX CONCURRENTLY in a file of its own, outside of a transaction; a constraint then takes it: "
+        "ALTER TABLE … ADD CONSTRAINT … UNIQUE USING INDEX …. An exclusion constraint has no such way: a new table.",
     )
 
 
@@ -141,18 +134,14 @@ def validation(subject: Touched | Sound, facts: Facts) -> Flaw | None:
     ]
     if not found:
         return None
-    name = facts.show(subject.table)
-    return Flaw(
-        message=f"{subject.file} reads all of {name} under {subject.held(found[0])}: {size(facts, subject.table)}",
+    return flaw(
+        subject,
+        found[0],
+        facts,
+        does="reads all of {}",
         expected="a validation that lets writers work: SHARE UPDATE EXCLUSIVE",
-        observed=found[0].text,
-        evidence=found[0].text,
-        severity=weight(facts, subject.table),
-        remedy=Remedy(
-            note="Add the constraint NOT VALID, and VALIDATE CONSTRAINT in a later migration. NOT NULL: a CHECK (… IS NOT "
-            "NULL) so, and SET NOT NULL when it is valid reads nothing; then drop the CHECK."
-        ),
-        location=where(facts, found[0]),
+        note="Add the constraint NOT VALID, and VALIDATE CONSTRAINT in a later migration. NOT NULL: a CHECK (… IS NOT "
+        "NULL) so, and SET NOT NULL when it is valid reads nothing; then drop the CHECK.",
     )
 
 

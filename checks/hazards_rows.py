@@ -19,10 +19,9 @@ _BREAKS = {
     "new column": "adds {columns} NOT NULL without a default, and the table has rows",
     "duplicate": "makes {columns} unique ({detail}), and there are duplicates",
     "orphan": "adds a foreign key on {columns} ({detail}), and some rows refer to nothing",
+    "check": "adds {detail} to {table}, and some rows do not meet it",
     "unfit": "gives {columns} a type that some values do not fit ({detail})",
 }
-# Why a question has no answer that anybody could have: the deploy itself will tell.
-_OPEN = ("changes rows of the table first", "is not run on the target", "in SQL alone", "USING clause")
 
 
 def _words(asked: dep.Asked, words: str, facts: Facts) -> str:
@@ -55,7 +54,7 @@ def data_loss(subject: Raised | Sound, facts: Facts) -> Flaw | Unexamined | None
     if asked.found is False:
         return None
     said = _words(asked, _LOSES[asked.detail if asked.detail == "truncate" else asked.question], facts)
-    if asked.found is None and not any(words in asked.reason for words in _OPEN):
+    if asked.found is None and not asked.moot:
         return Unexamined(f"{asked.file}: {asked.reason}")
     return Flaw(
         message=f"{asked.file} {said}: {size(facts, asked.table)}"
@@ -88,7 +87,7 @@ def rows_in_the_way(subject: Raised | Sound, facts: Facts) -> Flaw | Unexamined 
     Examined: NOT NULL, unique keys, foreign keys and new types that pending files give to columns of the target; each is
     asked of the target, read only, within data.statement_timeout_ms. Fails where a row does not meet it. Told as info where
     only the deploy can tell: a statement before it changes the rows, or the question is an expression of the migration,
-    which is never run on the target. CHECK constraints are not asked.
+    which is never run on the target: a CHECK, an exclusion, a partial unique.
     """
     if isinstance(subject, Sound):
         return None
@@ -97,7 +96,7 @@ def rows_in_the_way(subject: Raised | Sound, facts: Facts) -> Flaw | Unexamined 
         return None
     said = _words(asked, _BREAKS[asked.detail if asked.detail == "new column" else asked.question], facts)
     if asked.found is None:
-        if not any(words in asked.reason for words in _OPEN):
+        if not asked.moot:
             return Unexamined(f"{asked.file}: {asked.reason}")
         said = f"{said.partition(', and')[0]}; whether the rows bear it is not known: {asked.reason}"
     return Flaw(

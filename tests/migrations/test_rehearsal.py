@@ -189,6 +189,11 @@ ASKED = {
     "alter table item add constraint k foreign key (org) references org;": ["orphan item.org k: True"],
     "alter table item add constraint k foreign key (twice) references org;": ["orphan item.twice k: True"],
     "alter table item add constraint k foreign key (org) references org not valid;": [],
+    "alter table item add constraint k check (id > 0);": [
+        "check item.id k: None an expression of the migration is not run on the target"
+    ],
+    "alter table item add constraint k check (id > 0) not valid;": [],
+    "alter table item add n int constraint k check (n > 0);": [],
     "alter table item alter price type int;": ["altered item.price numeric → integer: True"],
     "alter table item alter id type bigint;": ["altered item.id integer → bigint: False"],
     "alter table item alter name type varchar(1);": [

@@ -10,7 +10,7 @@ from .relations import QName
 # The lock modes that writers wait for, weakest first. Source: PostgreSQL documentation, "Explicit Locking".
 BLOCKING = ("SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE", "ACCESS EXCLUSIVE")
 
-Question = Literal["null", "duplicate", "orphan", "unfit", "altered", "rows", "values"]
+Question = Literal["null", "duplicate", "orphan", "check", "unfit", "altered", "rows", "values"]
 
 
 class Lock(msgspec.Struct, frozen=True):
@@ -57,9 +57,11 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A question about the target's rows that a pending file raises, and its answer.
 
     `question`: is there a NULL in a column that becomes NOT NULL (null), a key twice (duplicate), a reference
-    to no row (orphan), a value that the column's new type refuses (unfit) or changes (altered), a row in a
-    table that is dropped or emptied (rows), a value in a column that is dropped (values). `columns` are those
-    of `table` by the target's names. `found` is None where nobody could tell, and `reason` says why.
+    to no row (orphan), a row that a CHECK or an exclusion constraint refuses (check), a value that the
+    column's new type refuses (unfit) or changes (altered), a row in a table that is dropped or emptied
+    (rows), a value in a column that is dropped (values). `columns` are those of `table` by the target's
+    names. `found` is None where nobody could tell, and `reason` says why; `moot`: it was not asked, for the
+    deploy alone can tell.
     """
 
     file: str
@@ -69,6 +71,7 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     detail: str = ""
     found: bool | None = None
     reason: str = ""
+    moot: bool = False
 
 
 class Taken(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

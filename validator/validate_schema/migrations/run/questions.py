@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # Types without an equality of their own, or whose text depends on the session.
 _NOT_COMPARED = re.compile(r"(?:json|xml|point|line|lseg|path|polygon|regclass|reg\w+)\b")
+_NOT_RUN = "an expression of the migration is not run on the target"
 _LENGTH = re.compile(r"(?:character varying|character|bit|bit varying)\(")
 _NO_VALUE = "22"  # class of "data exception". Source: PostgreSQL documentation, "Error Codes".
 # What an application calls by name and compare() finds, beside tables and columns.
@@ -213,7 +214,16 @@ def _converts(text: str, column: str) -> bool:
 
 
 def _of_constraint(step: _Step, oid: int, key: Constraint) -> Iterator[Raised]:
-    if key.kind != "foreign key" or not key.validated or not key.enforced or key.temporal:
+    if not key.validated or not key.enforced:
+        return
+    if key.kind in ("check", "exclusion"):
+        held = tuple(name for column in key.columns for name in step.columns(oid, (column,)) or ())
+        if held:
+            table = step.target.tables[oid]
+            asked = Asked(file=step.file, question="check", table=table, columns=held, detail=key.name)
+            yield Raised(_unasked(asked, _NOT_RUN))
+        return
+    if key.kind != "foreign key" or key.temporal:
         return
     other = next((o for o, name in step.after.named.tables.items() if name == key.references), None)
     own = step.columns(oid, key.columns)
@@ -238,7 +248,7 @@ def _of_index(step: _Step, oid: int, index: Index) -> Iterator[Raised]:
     table = step.target.tables[oid]
     asked = Asked(file=step.file, question="duplicate", table=table, columns=columns, detail=index.name)
     if len(columns) < len(index.columns) or index.predicate is not None:
-        yield Raised(_unasked(asked, "an expression of the migration is not run on the target"))
+        yield Raised(_unasked(asked, _NOT_RUN))
         return
     keys = ", ".join(map(quote_ident, columns))
     filled = " and ".join(f"{quote_ident(c)} is not null" for c in columns)
@@ -253,7 +263,7 @@ def _exists(table: QName, condition: str = "") -> str:
 
 
 def _unasked(asked: Asked, reason: str) -> Asked:
-    return replace(asked, reason=reason)
+    return replace(asked, reason=reason, moot=True)
 
 
 def answered(

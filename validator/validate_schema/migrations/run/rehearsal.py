@@ -109,7 +109,7 @@ class _Written(NamedTuple):
             return question
         if self.order.index(file) > self.order.index(asked.file):
             return question
-        return Raised(replace(asked, reason=f"{file} changes rows of the table first"))
+        return Raised(replace(asked, reason=f"{file} changes rows of the table first", moot=True))
 
 
 def _tables(seen: Observed) -> Iterator[QName]:
