@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from ..catalog.asking import asking
 from ..facts.facts import Facts
 from ..model.catalog import Column, QName, Table
 from ..model.evidence import EmptyKeys, Evidence, TenantRows
@@ -52,11 +53,6 @@ from unnest(%s::text[], %s::text[], %s::text[]) as want(schema, name, attribute)
 join pg_catalog.pg_namespace n on n.nspname = want.schema
 join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = want.name
 join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attname = want.attribute and not a.attisdropped
-"""
-_SETTINGS = """
-select pg_catalog.set_config('statement_timeout', %s, true), pg_catalog.set_config('lock_timeout', %s, true),
-       pg_catalog.set_config('row_security', 'off', true),
-       pg_catalog.set_config('search_path', 'pg_catalog', true)
 """
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
@@ -274,18 +270,15 @@ def _run(
     """Return the rows of the leading plans that succeeded, and why the next one did not."""
     from psycopg import Error
 
-    lock_ms = min(LOCK_TIMEOUT_MS, max(1, bounds.statement_timeout_ms // 2))
-    timeouts = [f"{bounds.statement_timeout_ms}ms", f"{lock_ms}ms"]
+    most_ms = bounds.statement_timeout_ms
+    lock_ms = min(LOCK_TIMEOUT_MS, max(1, most_ms // 2))
     cursors: list[psycopg.Cursor[Any]] = []
     failure = None
     try:
-        with conn.transaction(force_rollback=True):
-            conn.execute("set transaction read only")
-            conn.execute(_SETTINGS, timeouts)
-            with conn.pipeline():
-                for plan in plans:
-                    cursors.append(conn.cursor())
-                    cursors[-1].execute(plan.query)
+        with asking(conn, statement_timeout_ms=most_ms, lock_timeout_ms=lock_ms), conn.pipeline():
+            for plan in plans:
+                cursors.append(conn.cursor())
+                cursors[-1].execute(plan.query)
     except Error as error:
         failure = _reason(error, bounds)
     rows = []

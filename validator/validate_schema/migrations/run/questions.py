@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
 
+from ...catalog.asking import asking
 from ...contract.diff.catalogs import compare
 from ...model.catalog import Catalog, Column, Constraint, Index, QName, Table
 from ...model.deploy import Asked, Question, Taken
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 # Types without an equality of their own, or whose text depends on the session.
 _NOT_COMPARED = re.compile(r"(?:json|xml|point|line|lseg|path|polygon|regclass|reg\w+)\b")
 _NOT_RUN = "an expression of the migration is not run on the target"
+_LOCK_TIMEOUT_MS = 2_000
 _LENGTH = re.compile(r"(?:character varying|character|bit|bit varying)\(")
 _NO_VALUE = "22"  # class of "data exception". Source: PostgreSQL documentation, "Error Codes".
 # What an application calls by name and compare() finds, beside tables and columns.
@@ -29,12 +31,6 @@ from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
-"""
-_SETTINGS = """
-select pg_catalog.set_config('statement_timeout', %s, true),
-       pg_catalog.set_config('lock_timeout', '2s', true),
-       pg_catalog.set_config('row_security', 'off', true),
-       pg_catalog.set_config('search_path', 'pg_catalog', true)
 """
 
 
@@ -284,9 +280,7 @@ def _answer(connection: "psycopg.Connection[Any]", question: Raised, timeout_ms:
     if connection.closed:
         return replace(asked, reason="the connection was lost")
     try:
-        with connection.transaction(force_rollback=True):
-            connection.execute("set transaction read only")
-            connection.execute(_SETTINGS, [f"{timeout_ms}ms"])
+        with asking(connection, statement_timeout_ms=timeout_ms, lock_timeout_ms=_LOCK_TIMEOUT_MS):
             row = connection.execute(question.sql.encode()).fetchone()
     except psycopg.errors.QueryCanceled:
         return replace(asked, reason=f"it took longer than {timeout_ms} ms (data.statement_timeout_ms)")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
 
+from ...catalog.asking import asking
 from ...catalog.reader import read_catalog
 from ...model.catalog import QName
 from ...model.deploy import Deploy, Observed, TableSize, Taken
@@ -74,7 +75,7 @@ def rehearse(
     return runs, Deploy(
         examined=True,
         statements=tuple(watch.statements),
-        sizes=_sizes(target, sorted(named)),
+        sizes=_sizes(target, sorted(named), timeout_ms),
         asked=asked,
         taken=tuple(lost),
         large=large,
@@ -118,13 +119,14 @@ def _tables(seen: Observed) -> Iterator[QName]:
         yield from tables
 
 
-def _sizes(target: "psycopg.Connection[Any]", tables: Sequence[QName]) -> tuple[TableSize, ...]:
+def _sizes(
+    target: "psycopg.Connection[Any]", tables: Sequence[QName], timeout_ms: int
+) -> tuple[TableSize, ...]:
     """Return what the target's catalog says of the tables; of one that it may not be asked about nothing."""
     import psycopg
 
     try:
-        with target.transaction(force_rollback=True):
-            target.execute("set transaction read only")
+        with asking(target, statement_timeout_ms=timeout_ms, lock_timeout_ms=timeout_ms):
             rows = target.execute(_SIZES, [[t.schema for t in tables], [t.name for t in tables]]).fetchall()
     except psycopg.Error:
         return ()
