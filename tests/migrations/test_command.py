@@ -18,6 +18,7 @@ from validate_schema.run.history import replayed
 from validate_schema.scratch import Database, Server
 
 PYTHON = shlex.quote(sys.executable)
+MAKE = "import psycopg; psycopg.connect('', autocommit=True).execute('create table {} ()')"
 
 ALEMBIC = {
     "alembic.ini": "[alembic]\nscript_location = %(here)s/alembic\n",
@@ -59,12 +60,14 @@ from django.conf import settings
 from django.core.management import execute_from_command_line
 
 url = urlsplit(os.environ["DATABASE_URL"])
+place = dict(parse_qsl(url.query))
 settings.configure(
     INSTALLED_APPS=["notes"],
     USE_TZ=True,
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
     DATABASES={"default": {"ENGINE": "django.db.backends.postgresql", "NAME": unquote(url.path[1:]),
-                           "USER": unquote(url.username), "OPTIONS": dict(parse_qsl(url.query))}},
+                           "USER": unquote(url.username), "PASSWORD": unquote(url.password or ""),
+                           "HOST": url.hostname or place["host"], "PORT": url.port or place.get("port", "")}},
 )
 execute_from_command_line(sys.argv)
 """,
@@ -121,7 +124,7 @@ def test_what_alembic_says_of_a_failure_is_shown_in_one_line(tmp_path: Path, dat
 def test_the_command_runs_once_until_it_or_a_file_changes(tmp_path: Path, server: Server) -> None:
     folder = lay(tmp_path, {"m/1.txt": "one", "m/__pycache__/x.pyc": "compiled"})
     found = MigrationSet("program", folder / "m", ())
-    command = "echo ran >> ran.log"
+    command = f"echo ran >> ran.log; {PYTHON} -c {shlex.quote(MAKE.format('made'))}"
     first = templated_by(server, command, found, folder)
     assert templated_by(server, command, found, folder) == first
     assert (folder / "ran.log").read_text() == "ran\n"
@@ -138,13 +141,12 @@ def test_programs_find_the_database_by_url_and_by_variables(
 ) -> None:
     monkeypatch.setenv("PGAPPNAME", "production")
     monkeypatch.setenv("PGDATABASE", "production")
-    found = environment(database)
+    found = environment(database.parameters, tmp_path, tmp_path)
     assert "PGAPPNAME" not in found
     assert found["PGDATABASE"] == database.name
     with psycopg.connect(found["DATABASE_URL"]) as connection:
         assert connection.info.dbname == database.name
-    script = "import psycopg; psycopg.connect('', autocommit=True).execute('create table by_variables ()')"
-    run_command(database, f"{PYTHON} -c {shlex.quote(script)}", tmp_path, 600)
+    run_command(database, f"{PYTHON} -c {shlex.quote(MAKE.format('by_variables'))}", tmp_path, 600)
     with database.connect() as connection:
         assert list(tables(read_catalog(connection))) == ["by_variables"]
 

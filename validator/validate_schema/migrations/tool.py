@@ -1,6 +1,6 @@
 """What a migration tool is. Each module of `tools/` declares one, and nothing else knows a tool by name."""
 
-from collections.abc import Callable, Collection, Container, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,7 +147,9 @@ class Tool:
     `refuses(text)` says why a file cannot be read as SQL by anything but the tool, "" otherwise. `dumps` are
     files in which projects keep the schema that its programs make. `passes_over`: a file that comes too late
     is never run. `platform`: the files expect what the tool's platform provides. `placeholder` is a pattern
-    for what the tool fills in from settings of the project, its name in a group.
+    for what the tool fills in from settings of the project, its name in a group. `leads(folder, beside,
+    environ)` returns variables that lead the programs which the project in `folder` runs to the database of
+    the PG* variables in `environ`; it may put files into the folder `beside`.
     """
 
     name: str
@@ -173,6 +175,7 @@ class Tool:
     passes_over: bool = False
     platform: bool = False
     placeholder: str = ""
+    leads: Callable[[Path, Path, Mapping[str, str]], Mapping[str, str]] | None = None
 
     def shapes(self) -> tuple[Shape, ...]:
         """Return what all of its tables look like."""

@@ -2,7 +2,8 @@
 
 A program of its own, ``python -I -S launcher.py FOLDER``, that reads what to do, marshalled, from standard
 input: so nothing of the caller is forked, whatever threads he has. Every start of a server waits for it, so
-it imports little, and nothing of the package.
+it imports little, and nothing of the package. As ``launcher.py CHANNEL COMMAND`` it becomes the command, with
+its connections asked for at the socket CHANNEL (`fence`).
 """
 
 import ctypes
@@ -70,19 +71,23 @@ _WRITTEN = ("/dev/null",)
 _CALLS = {
     "x86_64": (
         0xC000003E,
-        {"socket": 41, "connect": 42, "clone": 56, "clone3": 435, "execve": 59, "execveat": 322},
+        {"socket": 41, "connect": 42, "clone": 56, "clone3": 435, "execve": 59, "execveat": 322,
+         "seccomp": 317},
         (101, 155, 161, 165, 166, 167, 169, 175, 176, 246, 248, 249, 250, 272, 298, 304, 308, 310, 311, 312,
          313, 321, 323, 424, 425, 428, 429, 430, 438),
     ),
     "aarch64": (
         0xC00000B7,
-        {"socket": 198, "connect": 203, "clone": 220, "clone3": 435, "execve": 221, "execveat": 281},
+        {"socket": 198, "connect": 203, "clone": 220, "clone3": 435, "execve": 221, "execveat": 281,
+         "seccomp": 277},
         (39, 40, 41, 51, 97, 104, 105, 106, 117, 142, 217, 218, 219, 224, 241, 265, 268, 270, 271, 272, 273,
          280, 282, 424, 425, 428, 429, 430, 438),
     ),
 }  # fmt: skip
 _NEW_NAMESPACES = 0x7E020000  # the CLONE_NEW* flags of clone(2)
 _ALLOW, _ERROR = 0x7FFF0000, 0x00050000  # SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO
+_ASK, _NEW_LISTENER = 0x7FC00000, 8  # SECCOMP_RET_USER_NOTIF, SECCOMP_FILTER_FLAG_NEW_LISTENER
+_IO_URING = 425  # io_uring_setup
 
 
 def landlock_version() -> int:
@@ -162,15 +167,10 @@ def restrict_calls(program: int = 0) -> None:
 def _filter(machine: int, calls: dict[str, int], never: tuple[int, ...], program: int) -> list[bytes]:
     """Return the filter in classic BPF (https://docs.kernel.org/userspace-api/seccomp_filter.html)."""
 
-    def step(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
-        return struct.pack("HBBI", code, yes, no, value)
-
-    load, equal, above, bits, end = 0x20, 0x15, 0x35, 0x45, 0x06
-    nr, machine_at, argument = 0, 4, 16
-    found = [
-        step(load, machine_at), step(equal, machine, 1, 0), step(end, _ERROR | errno.EPERM),
-        step(load, nr), step(above, 1 << 30, 0, 1), step(end, _ERROR | errno.EPERM),  # x32
-    ]  # fmt: skip
+    step = _step
+    load, equal, bits, end = 0x20, 0x15, 0x45, 0x06
+    argument = 16
+    found = _numbers_of(machine)
     refused = {calls["connect"]: errno.EACCES, calls["clone3"]: errno.ENOSYS}
     if program:
         refused[calls["execveat"]] = errno.EACCES
@@ -190,6 +190,54 @@ def _filter(machine: int, calls: dict[str, int], never: tuple[int, ...], program
         step(end, _ALLOW),
     ]  # fmt: skip
     return found
+
+
+def _step(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
+    return struct.pack("HBBI", code, yes, no, value)
+
+
+def _numbers_of(machine: int) -> list[bytes]:
+    """Return the steps that load the number of the call, and refuse calls with other machines' numbers."""
+    load, equal, above, end = 0x20, 0x15, 0x35, 0x06
+    nr, machine_at = 0, 4
+    return [
+        _step(load, machine_at), _step(equal, machine, 1, 0), _step(end, _ERROR | errno.EPERM),
+        _step(load, nr), _step(above, 1 << 30, 0, 1), _step(end, _ERROR | errno.EPERM),  # x32
+    ]  # fmt: skip
+
+
+def _ask_for_connections() -> int:
+    """Have each connect(2) of this process and all that it starts asked for; return where the questions are
+    to be read, negative where the kernel refuses."""
+    machine, calls, _ = _CALLS[os.uname().machine]
+    equal, end = 0x15, 0x06
+    steps = [
+        *_numbers_of(machine),
+        _step(equal, calls["connect"], 0, 1), _step(end, _ASK),
+        _step(equal, _IO_URING, 0, 1), _step(end, _ERROR | errno.ENOSYS),  # it connects unasked
+        _step(end, _ALLOW),
+    ]  # fmt: skip
+    code = b"".join(steps)
+    buffer = ctypes.create_string_buffer(code, len(code))
+    filter_ = struct.pack("HxxxxxxP", len(steps), ctypes.addressof(buffer))
+    listener: int = _libc().syscall(calls["seccomp"], 1, ctypes.c_ulong(_NEW_LISTENER), filter_)
+    return listener
+
+
+def _become_command(channel: int, command: str) -> None:
+    """Run a command of the shell in place of this process, its connections asked for if the kernel can. Never
+    returns."""
+    import socket
+
+    for number in (_SIGPIPE, _SIGXFSZ):  # Python ignores them
+        _libc().signal(number, ctypes.c_void_p(0))
+    forbid_new_rights()
+    with socket.socket(fileno=channel) as to:
+        listener = _ask_for_connections()
+        socket.send_fds(to, [b"."], [listener] if listener >= 0 else [])
+    if listener >= 0:
+        os.close(listener)
+    os.execv("/bin/sh", ["sh", "-c", command])
 
 
 def _prctl(option: int, *arguments: "int | bytes") -> None:
@@ -329,4 +377,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) == 3:
+        _become_command(int(sys.argv[1]), sys.argv[2])
     main()

@@ -5,16 +5,14 @@ What to do comes as JSON on standard input; the result is written as JSON to the
 
 import importlib
 import json
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..migrations.tools._django_settings import moved
 from .class_lines import ClassLines
 from .modules import brief
-
-_POSTGRESQL = "django.db.backends.postgresql"
 
 
 def main() -> None:
@@ -37,30 +35,13 @@ def _run(given: dict[str, Any]) -> dict[str, Any]:
     except (Exception, SystemExit) as error:  # noqa: BLE001
         return {"error": f"importing {given['settings']} failed: {brief(error)}"}
     settings = importlib.import_module("django.conf").settings
-    _move(settings, given["connection"])
+    settings.DATABASES = moved(settings.DATABASES, given["connection"])
     try:
         django.setup()
     except (Exception, SystemExit) as error:  # noqa: BLE001
         return {"error": f"loading the apps of {given['settings']} failed: {brief(error)}"}
     _make_tables(settings)
     return {"tables": dict(_lines(ClassLines(Path(given["base"]))))}
-
-
-def _move(settings: Any, connection: dict[str, str]) -> None:
-    """Lead all of the project's databases to the scratch one; keep an engine for PostgreSQL."""
-    own = settings.DATABASES
-    engine = own.get("default", {}).get("ENGINE", "")
-    options = dict(connection)
-    database = {
-        "ENGINE": engine if re.search("postg|psql", engine) else _POSTGRESQL,
-        "NAME": options.pop("dbname", ""),
-        "USER": options.pop("user", ""),
-        "PASSWORD": options.pop("password", ""),
-        "HOST": options.pop("host", ""),
-        "PORT": options.pop("port", ""),
-        "OPTIONS": {name: value for name, value in options.items() if value},
-    }
-    settings.DATABASES = {alias: dict(database) for alias in {"default", *own}}
 
 
 def _make_tables(settings: Any) -> None:

@@ -9,15 +9,20 @@ import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...model.errors import MigrationError
 from ...model.history import Failure, Statement
 from ...model.limits import limits
 from ...model.secret import Secret, mask
+from ...model.wording import first_of, some
+from .. import tools
+from ..history.compare import compare
+from ..ledger import ledger_for, read_ledgers
 from ..records import REPLAY_VERSION, FailedMigration, MigrationSet, ReplayNotes
+from ..tool import Tool
+from .surroundings import environment
 
 if TYPE_CHECKING:
     from ...scratch import Database, Server
@@ -28,7 +33,21 @@ _TELLING = (
     re.compile(r"[\w.:]*(?:error|exception|fatal)\b[^:]*:", re.IGNORECASE),
     re.compile(r"\b\w*(?:error|exception|fatal|failed)\b", re.IGNORECASE),
 )
-_LONGEST = 300
+_LONGEST, _FEW = 300, 3
+UNFENCED = (
+    "The command of the migrations ran without a fence, which this system cannot put up: its environment"
+    " leads to the scratch database, and nothing kept it from others that it knows"
+)
+_AT_ONCE = "What each migration did, and would lose if undone, is not known: one command ran them all"
+_UNLED = ": let it read DATABASE_URL, or PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE"
+_OBJECTS = """
+select pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtext(made.number || ':' || made.changed)) from (
+    select oid::text, xmin::text from pg_catalog.pg_class
+    union all select oid::text, xmin::text from pg_catalog.pg_type
+    union all select oid::text, xmin::text from pg_catalog.pg_proc
+    union all select oid::text, xmin::text from pg_catalog.pg_namespace
+) made(number, changed)
+"""
 
 
 def templated_by(
@@ -42,17 +61,45 @@ def templated_by(
     """Return the name of a template database that `command` migrated, and the notes of that.
 
     It runs in `folder`, once for each server, command, and content of the migrations' folder. What each
-    file did is not known: the command runs them all. Raises what `run_command` raises.
+    file did is not known: the command runs them all. Raises what `run_command` raises, and `MigrationError`
+    for a command that leaves the database as empty as it was, or migrations that its ledger does not have.
     """
 
-    def build(database: "Database") -> None:
+    def build(database: "Database") -> str:
         if progress:
             progress(f"running {mask(command)}")
-        run_command(database, command, folder, limits().migration_seconds)
+        tool = tools.find(migrations.tool)
+        before = _state(database)
+        kept = run_command(database, command, folder, limits().migration_seconds, tool)
+        if _state(database) == before:
+            raise MigrationError(
+                f"`{_shown(command)}` did not touch the scratch database{kept.told() or _UNLED}"
+            )
+        left = _left_over(database, migrations)
+        if left:
+            names = f"{first_of(left, _FEW)} of {some(len(migrations.files), 'migration')}"
+            raise MigrationError(f"`{_shown(command)}` did not apply {names}{kept.told()}")
+        return "" if kept.fenced else UNFENCED
 
     name = server.template(digest(command, migrations.folder), build)
     labels = tuple(migrations.label(f.path) for f in migrations.files)
-    return name, ReplayNotes(applied=labels, purposes=(None,) * len(labels))
+    about = server.about(name)
+    return name, ReplayNotes(labels, notes=(_AT_ONCE, *filter(None, [about])), purposes=(None,) * len(labels))
+
+
+def _state(database: "Database") -> object:
+    """Return what changes with every object that is made or altered."""
+    with database.connect() as connection:
+        return connection.execute(_OBJECTS).fetchone()
+
+
+def _left_over(database: "Database", migrations: MigrationSet) -> tuple[str, ...]:
+    """Return the files that the ledger of their tool, where the command wrote one, says were not applied."""
+    with database.connect() as connection:
+        ledger = ledger_for(read_ledgers(connection), migrations, None)
+    if ledger is None or ledger.reason:
+        return ()
+    return tuple(e.file for e in compare(migrations, ledger) if e.status in ("pending", "gap", "failed"))
 
 
 def digest(command: str, folder: Path) -> str:
@@ -67,85 +114,91 @@ def digest(command: str, folder: Path) -> str:
     return found.hexdigest()
 
 
-def run_command(database: "Database", command: str, folder: Path, time_limit: float) -> None:
-    """Run `command` in `folder` by the shell, with DATABASE_URL and PGHOST, PGDATABASE and the like set
-    to `database` and no other PG* variable.
+class Kept(NamedTuple):
+    """What a command was kept from, in words, and whether anything but its environment kept it."""
+
+    wanted: tuple[str, ...] = ()
+    fenced: bool = True
+
+    def told(self) -> str:
+        """Return the end of a sentence on a command that did not do what it should, "" if this was not
+        why."""
+        if not self.wanted:
+            return ""
+        others = first_of(self.wanted, _FEW)
+        return f"; it was kept from {others}: only the scratch database can be reached, by DATABASE_URL"
+
+
+def run_command(
+    database: "Database", command: str, folder: Path, time_limit: float, tool: Tool | None = None
+) -> Kept:
+    """Run `command` in `folder` by the shell, so that `database` is the one that it connects to
+    (`environment`) and, where the system can, the only one that it could (`scratch.fence`). `tool` wrote the
+    programs that it runs.
 
     Raises `FailedMigration`, with the most telling line that it wrote, when it fails, and `MigrationError`
-    when it takes longer than `time_limit` seconds; it is then ended with all that it started.
+    when it was kept from another database before that, or takes longer than `time_limit` seconds; it is then
+    ended with all that it started.
     """
-    shown = mask(shlex.join(["sh", "-c", command]) if "\n" in command else command)
-    with TemporaryFile() as output:
+    from ...scratch.door import opened
+    from ...scratch.fence import fenced
+
+    shown = _shown(command)
+    with (
+        TemporaryFile() as output,
+        TemporaryDirectory(prefix="validate-schema-") as beside,
+        opened(database) as door,
+    ):
+        secret = door.parameters.get("password", "")
+        surroundings = environment(door.parameters, folder, Path(beside), tool)
         try:
-            process = subprocess.Popen(
-                command,
-                shell=True,
-                cwd=folder,
-                env=environment(database),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            with fenced(command, door.places, cwd=folder, env=surroundings, output=output) as (
+                process,
+                fence,
+            ):
+                status = _await(process, time_limit)
         except OSError as error:
             raise MigrationError(f"`{shown}` cannot be run in {folder}: {error.strerror or error}") from None
-        try:
-            status = process.wait(time_limit)
-        except subprocess.TimeoutExpired:
-            said = _said(output, database.conninfo)
-            raise MigrationError(
-                f"`{shown}` did not end within {time_limit:g} s ([limits] migration_seconds){said}"
-            ) from None
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        if status:
-            said = f"failed with status {status}{_said(output, database.conninfo)}"
-            failure = Failure(statement=Statement(file=f"`{shown}`", line=1), message=said)
-            raise FailedMigration(f"`{shown}` {said}", failure)
+        kept = Kept((*fence.kept_from, *door.turned_away), fence.stands)
+        said = _said(output, database.conninfo, secret)
+    if status is None:
+        limit = f"{time_limit:g} s ([limits] migration_seconds)"
+        raise MigrationError(f"`{shown}` did not end within {limit}{said}{kept.told()}")
+    if status:
+        told = f"failed with status {status}{said}"
+        if kept.wanted:
+            raise MigrationError(f"`{shown}` {told}{kept.told()}")
+        failure = Failure(statement=Statement(file=f"`{shown}`", line=1), message=told)
+        raise FailedMigration(f"`{shown}` {told}", failure)
+    return kept
 
 
-def environment(database: "Database") -> dict[str, str]:
-    """Return this process's environment with `database` as the one that programs connect to.
-
-    The URL has the form that libpq, SQLAlchemy, Django's and Rails' URL readers and node-postgres share:
-    a socket's folder as the parameter ``host``.
-    """
-    from psycopg.conninfo import conninfo_to_dict
-
-    given = conninfo_to_dict(database.conninfo)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    names = {
-        "host": "PGHOST",
-        "port": "PGPORT",
-        "user": "PGUSER",
-        "password": "PGPASSWORD",
-        "dbname": "PGDATABASE",
-    }
-    own = {variable: str(given[name]) for name, variable in names.items() if given.get(name)}
-    return kept | own | {"DATABASE_URL": _url(given)}
+def _shown(command: str) -> str:
+    return mask(shlex.join(["sh", "-c", command]) if "\n" in command else command)
 
 
-def _url(given: dict[str, Any]) -> str:
-    host, port = str(given.get("host") or ""), given.get("port")
-    user = quote(str(given.get("user") or ""), safe="")
-    secret = f":{quote(str(given['password']), safe='')}" if given.get("password") else ""
-    socket = host.startswith("/")
-    place = "" if socket else host + (f":{port}" if port else "")
-    options = {"host": host} | ({"port": str(port)} if port else {}) if socket else {}
-    query = f"?{urlencode(options)}" if options else ""
-    return f"postgresql://{user}{secret}@{place}/{quote(str(given['dbname']), safe='')}{query}"
+def _await(process: "subprocess.Popen[bytes]", time_limit: float) -> int | None:
+    """Return the exit status of a command, None of one that did not end in time; all that it started has
+    ended."""
+    try:
+        return process.wait(time_limit)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
-def _said(output: Any, secret: str) -> str:
+def _said(output: Any, conninfo: str, password: str) -> str:
     """Return the most telling line of what a program wrote: the last that tells of an error, without the
-    password that `secret`, where it was led to, holds."""
+    password in `conninfo`, where it was led to, and without `password`."""
     output.seek(0)
     lines = [line.strip() for line in output.read().decode(errors="replace").splitlines() if line.strip()]
     if not lines:
         return ", and wrote nothing"
     begun = [line for line in lines if _TELLING[0].match(line)]
     telling = begun or [line for line in lines if _TELLING[1].search(line)] or lines
-    line = mask(Secret(secret).hide_in(telling[-1]))
+    line = mask(Secret(conninfo).hide_in(telling[-1]))
+    line = line.replace(password, "***") if password else line
     return ": " + (line if len(line) <= _LONGEST else line[:_LONGEST].rstrip() + "…")

@@ -1,8 +1,9 @@
 """Django. Sources: django/db/migrations, loader.py, recorder.py and executor.py."""
 
 import ast
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from ..records import MigrationFile
 from ..rows import Row, moment
 from ..tool import Layout, LedgerTable, Loaded, Sources, Tool
 from ..versions import Versions, digits
+from . import _django_settings
 
 _IRREVERSIBLE = r"\bRunPython\((?![^)]*(?:reverse_code|,))|\bRunSQL\((?![^)]*(?:reverse_sql|,))"
+_NAMED = r"""DJANGO_SETTINGS_MODULE['"]\s*(?:,|\]\s*=)\s*['"]([\w.]+)['"]"""
 _LABEL = r"(?m)^\s+label\s*=\s*['\"](\w+)['\"]"
 
 
@@ -162,6 +165,25 @@ def _number(version: str) -> str:
     return f"{app}.{found}" if (found := digits(name)) else ""
 
 
+def _leads(folder: Path, beside: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """Put settings in front of the project's own that have the scratch database, whatever those say. Nothing
+    where the settings are not a module that ``manage.py`` or the environment names."""
+    manage = folder / "manage.py"
+    text = manage.read_text("utf-8", "replace") if manage.is_file() else ""
+    named = re.search(_NAMED, text)
+    own = environ.get("DJANGO_SETTINGS_MODULE") or (named[1] if named else "")
+    if not own or "DJANGO_CONFIGURATION" in environ or "DJANGO_CONFIGURATION" in text:
+        return {}
+    copy = beside / f"{_django_settings.NAME}.py"
+    copy.write_text(Path(_django_settings.__file__).read_text("utf-8"), "utf-8")
+    paths = [str(beside), *filter(None, [environ.get("PYTHONPATH")])]
+    return {
+        "DJANGO_SETTINGS_MODULE": _django_settings.NAME,
+        _django_settings.OWN: own,
+        "PYTHONPATH": os.pathsep.join(paths),
+    }
+
+
 TOOL = Tool(
     "django",
     "Django",
@@ -184,4 +206,5 @@ TOOL = Tool(
     others=_others,
     words=ToolWords(apply="python manage.py migrate"),
     sources=Sources(("[0-9]*_*.py", "*/migrations/[0-9]*_*.py"), "python manage.py sqlmigrate"),
+    leads=_leads,
 )
