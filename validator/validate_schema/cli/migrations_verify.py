@@ -52,7 +52,7 @@ def command(*, health: str | None, health_timeout: float, **given: Any) -> int:
     if health is not None:
         require_url(health)
     told = Options(**given)
-    found = migrating.found(told)
+    found = migrating.found(told, programs=True)
     with connect(database_of(told)) as connection:
         tracker, entries = history(connection, found)
     problems = differences(found.migrations, tracker, entries)

@@ -105,7 +105,10 @@ class MigrationSet:
 
 
 def _only(path: Path, tool: str) -> str:
-    return f"{path}: only {tool} itself can run it; run the migrations on a database and give its URL instead"
+    return (
+        f"{path}: only {tool} itself can run it; name what does as command in [migrations], or run the"
+        " migrations on a database and give its URL instead"
+    )
 
 
 class ReplayNotes(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -147,7 +147,10 @@ class Tool:
     `refuses(text)` says why a file cannot be read as SQL by anything but the tool, "" otherwise. `dumps` are
     files in which projects keep the schema that its programs make. `passes_over`: a file that comes too late
     is never run. `platform`: the files expect what the tool's platform provides. `placeholder` is a pattern
-    for what the tool fills in from settings of the project, its name in a group. `leads(folder, beside,
+    for what the tool fills in from settings of the project, its name in a group.
+
+    `runs` are files at the root of a project and the command that runs its programs there, the first that is
+    found; failing that, `words.apply` does. `leads(folder, beside,
     environ)` returns variables that lead the programs which the project in `folder` runs to the database of
     the PG* variables in `environ`; it may put files into the folder `beside`.
     """
@@ -175,6 +178,7 @@ class Tool:
     passes_over: bool = False
     platform: bool = False
     placeholder: str = ""
+    runs: tuple[tuple[str, str], ...] = ()
     leads: Callable[[Path, Path, Mapping[str, str]], Mapping[str, str]] | None = None
 
     def shapes(self) -> tuple[Shape, ...]:

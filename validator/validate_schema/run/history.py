@@ -9,7 +9,7 @@ import msgspec
 
 from ..config import Config, MigrationsConfig
 from ..migrations import MigrationSet, ReplayNotes, discover, templated
-from ..migrations.records import FailedMigration
+from ..migrations.records import FailedMigration, MigrationFile
 from ..model.catalog import Catalog, QName
 from ..model.deploy import Deploy
 from ..model.errors import MigrationError, ScratchError, UsageError
@@ -20,7 +20,7 @@ from ..model.wording import some
 from .opened import File, Live, Ran, Snapshot
 
 if TYPE_CHECKING:
-    from ..scratch import Server
+    from ..scratch import Database, Server
 
 ONLY_FILES = "no ledger: the migrations ran on a scratch server, and no database was looked at"
 NO_LEDGER_IN_SNAPSHOT = "no ledger: a snapshot holds the schema, not the rows of the ledger"
@@ -199,7 +199,7 @@ def vouch(
         migrations, beside.catalog, history, config.migrations, base, scratch=scratch, progress=progress
     )
     with progress.step("trying the pending migrations"):
-        return _try_pending(migrations, beside, history, config, progress)
+        return _try_pending(migrations, beside, history, config, base=base, progress=progress)
 
 
 def _run(
@@ -276,13 +276,16 @@ def _paths(
 
 
 def _try_pending(
-    migrations: MigrationSet, beside: Live | Snapshot, history: History, config: Config, progress: Progress
+    migrations: MigrationSet,
+    beside: Live | Snapshot,
+    history: History,
+    config: Config,
+    *,
+    base: Path,
+    progress: Progress,
 ) -> History:
     """Return the history with the dry run of what the ledger says is pending, on a copy of the schema, and
     what that would do to the live one."""
-    from ..migrations.ledger import is_own
-    from ..migrations.run.rehearsal import rehearse
-
     if isinstance(beside, Snapshot):
         return msgspec.structs.replace(history, dry_run=DryRuns(reason=NO_LEDGER_IN_SNAPSHOT))
     if history.ledger is None:
@@ -294,27 +297,68 @@ def _try_pending(
         return msgspec.structs.replace(
             history, dry_run=DryRuns(wanted=True, examined=True), deploy=Deploy(examined=True)
         )
-    if migrations.program:
-        reason = f"{migrations.tool} migrations are programs, which only it can run"
+    if migrations.program and config.migrations.command is None:
+        reason = f"{migrations.tool} migrations are programs, and no command in [migrations] runs them"
         return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, reason=reason))
     if beside.copy is None:
         return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, reason=NO_COPY))
     try:
         with beside.copy() as (database, lacks):
-            runs, deploy = rehearse(
+            runs, deploy = _rehearsed(
                 database,
                 migrations,
                 pending,
-                beside.connection,
-                path=_search_path(beside),
-                large=config.hazards.rows,
-                limited=is_own(history.ledger),
-                timeout_ms=config.data.statement_timeout_ms,
+                beside,
+                ledger=history.ledger,
+                config=config,
+                base=base,
                 progress=progress,
             )
     except ScratchError as error:
         return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, reason=str(error)))
     return msgspec.structs.replace(history, dry_run=runs, deploy=deploy, notes=(*history.notes, *lacks))
+
+
+def _rehearsed(
+    database: "Database",
+    migrations: MigrationSet,
+    pending: Sequence[MigrationFile],
+    beside: Live,
+    *,
+    ledger: Ledger,
+    config: Config,
+    base: Path,
+    progress: Progress,
+) -> tuple[DryRuns, Deploy]:
+    """Run what is pending on `database`, a copy: programs by the command that the config has for them."""
+    from ..migrations.ledger import is_own
+    from ..migrations.run.rehearsal import rehearse
+    from ..migrations.run.trial import tried
+
+    limit = config.data.statement_timeout_ms
+    if migrations.program:
+        command = config.migrations.command or ""
+        runs = tried(
+            database,
+            beside.connection,
+            migrations,
+            pending,
+            command=command,
+            folder=base,
+            timeout_ms=limit,
+        )
+        return runs, Deploy(reason="a command runs the migrations, whose statements are not seen")
+    return rehearse(
+        database,
+        migrations,
+        pending,
+        beside.connection,
+        path=_search_path(beside),
+        large=config.hazards.rows,
+        limited=is_own(ledger),
+        timeout_ms=limit,
+        progress=progress,
+    )
 
 
 def _search_path(live: Live) -> Sequence[str]:

@@ -18,6 +18,7 @@ from ..tool import Layout, Loaded, Tool
 from .folder import Folder
 from .foreign import way_down
 from .plain import PLAIN, plain, single
+from .proposal import what_runs
 
 # Where projects keep their migrations, seen from the project or one folder below it.
 _PLACES = (
@@ -293,12 +294,8 @@ def _refuse_marks(files: Iterable[MigrationFile], remedy: str) -> None:
 
 def _nothing(path: Path, tool: str | None) -> MigrationError:
     """Return the error that says what was looked for."""
-    if tool is None and (found := _known_programs(path)):
-        title, command = found
-        return MigrationError(
-            f"{path}: these are migrations of {title}, which are programs; give their SQL as a file"
-            f" ({command}) or the URL of a migrated database"
-        )
+    if (found := _known_programs(path, tool)) is not None:
+        return MigrationError(f"{path}: {found}")
     plain(Folder(path), True)
     looked = [each.layouts[0].looks_for for each in tools.everything() if tool == each.name]
     listed = ", ".join(name for name in tools.names() if name != PLAIN)
@@ -306,11 +303,17 @@ def _nothing(path: Path, tool: str | None) -> MigrationError:
     return MigrationError(f"{path}: no migrations found; looked for {what}")
 
 
-def _known_programs(path: Path) -> tuple[str, str] | None:
-    """Return whose programs are here, in words, and how their SQL is had."""
+def _known_programs(path: Path, tool: str | None) -> str | None:
+    """Return whose programs are here and how they are run, or their SQL is had, in a sentence."""
+    try:
+        programs = _programs(path, tool)
+    except MigrationError:
+        programs = None
+    if programs is not None:
+        return what_runs(tools.find(programs.tool), programs.folder)
     for each in tools.everything():
-        if each.sources and any(next(path.glob(p), None) for p in each.sources.patterns):
-            return each.title, each.sources.command
-    if next(path.glob(_SCRIPTS), None):
-        return "a JavaScript tool", "pg_dump --schema-only of a migrated database"
+        if tool is None and each.sources and any(next(path.glob(p), None) for p in each.sources.patterns):
+            return what_runs(each, path)
+    if tool is None and next(path.glob(_SCRIPTS), None):
+        return what_runs(None, path)
     return None

@@ -75,7 +75,7 @@ def templated_by(
             raise MigrationError(
                 f"`{_shown(command)}` did not touch the scratch database{kept.told() or _UNLED}"
             )
-        left = _left_over(database, migrations)
+        left = left_over(database, migrations)
         if left:
             names = f"{first_of(left, _FEW)} of {some(len(migrations.files), 'migration')}"
             raise MigrationError(f"`{_shown(command)}` did not apply {names}{kept.told()}")
@@ -93,7 +93,7 @@ def _state(database: "Database") -> object:
         return connection.execute(_OBJECTS).fetchone()
 
 
-def _left_over(database: "Database", migrations: MigrationSet) -> tuple[str, ...]:
+def left_over(database: "Database", migrations: MigrationSet) -> tuple[str, ...]:
     """Return the files that the ledger of their tool, where the command wrote one, says were not applied."""
     with database.connect() as connection:
         ledger = ledger_for(read_ledgers(connection), migrations, None)

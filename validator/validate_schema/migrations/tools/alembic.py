@@ -102,6 +102,7 @@ TOOL = Tool(
     align=_align,
     others=_others,
     words=ToolWords(apply="alembic upgrade head", revert="alembic downgrade -1"),
+    runs=(("alembic.ini", "alembic upgrade head"), ("pyproject.toml", "alembic upgrade head")),
     sources=Sources(
         ("versions/*.py", "alembic/versions/*.py", "migrations/versions/*.py"), "alembic upgrade head --sql"
     ),

@@ -44,4 +44,5 @@ TOOL = Tool(
     ),
     versions=NAMES,
     words=ToolWords(apply="npx db-migrate up", revert="npx db-migrate down"),
+    runs=(("database.json", "npx db-migrate up"), ("package.json", "npx db-migrate up")),
 )

@@ -205,6 +205,7 @@ TOOL = Tool(
     align=_align,
     others=_others,
     words=ToolWords(apply="python manage.py migrate"),
+    runs=(("manage.py", "python manage.py migrate"),),
     sources=Sources(("[0-9]*_*.py", "*/migrations/[0-9]*_*.py"), "python manage.py sqlmigrate"),
     leads=_leads,
 )

@@ -31,6 +31,7 @@ TOOL = Tool(
     ),
     versions=INTEGERS,
     words=ToolWords(apply="mix ecto.migrate"),
+    runs=(("mix.exs", "mix ecto.migrate"),),
     sources=Sources(("[0-9]*_*.exs", "priv/repo/migrations/[0-9]*_*.exs"), "priv/repo/structure.sql"),
     dumps=("priv/repo/structure.sql",),
 )

@@ -31,4 +31,5 @@ TOOL = Tool(
     companions=(Shape("is_locked:int index:int!", key="index", names="_lock$"),),
     versions=NAMES,
     words=ToolWords(apply="npx knex migrate:latest", revert="npx knex migrate:down"),
+    runs=(("knexfile.*", "npx knex migrate:latest"), ("package.json", "npx knex migrate:latest")),
 )

@@ -27,4 +27,5 @@ TOOL = Tool(
         revert="npx kysely migrate:down",
         late="Kysely stops at it: give it a name after the last one",
     ),
+    runs=(("kysely.config.*", "npx kysely migrate:latest"), ("package.json", "npx kysely migrate:latest")),
 )

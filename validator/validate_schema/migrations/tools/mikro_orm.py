@@ -42,4 +42,5 @@ TOOL = Tool(
     ),
     versions=Versions(number=_number, named=True),
     words=ToolWords(apply="npx mikro-orm migration:up", revert="npx mikro-orm migration:down"),
+    runs=(("package.json", "npx mikro-orm migration:up"),),
 )

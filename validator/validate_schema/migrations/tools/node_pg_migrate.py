@@ -68,4 +68,5 @@ TOOL = Tool(
         apply="npx node-pg-migrate up",
         late="node-pg-migrate stops at it unless its order check is off: give it a later version",
     ),
+    runs=(("package.json", "npx node-pg-migrate up"),),
 )

@@ -41,6 +41,12 @@ TOOL = Tool(
     shares=("dbmate", "pop"),
     versions=INTEGERS,
     words=ToolWords(apply="bin/rails db:migrate", revert="bin/rails db:rollback STEP=1"),
+    runs=(
+        ("db/structure.sql", "bin/rails db:schema:load"),
+        ("db/schema.rb", "bin/rails db:schema:load"),
+        ("bin/rails", "bin/rails db:migrate"),
+        ("Rakefile", "bundle exec rake db:migrate"),
+    ),
     sources=Sources(("[0-9]*_*.rb", "db/migrate/[0-9]*_*.rb"), "db/structure.sql"),
     dumps=("db/structure.sql",),
 )

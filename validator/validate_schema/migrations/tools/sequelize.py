@@ -34,4 +34,5 @@ TOOL = Tool(
     ),
     versions=NAMES,
     words=ToolWords(apply="npx sequelize-cli db:migrate"),
+    runs=((".sequelizerc", "npx sequelize-cli db:migrate"), ("package.json", "npx sequelize-cli db:migrate")),
 )

@@ -51,4 +51,5 @@ TOOL = Tool(
     ),
     versions=Versions(place=_place, number=_number, named=True),
     words=ToolWords(apply="npx typeorm migration:run"),
+    runs=(("package.json", "npx typeorm migration:run"),),
 )

@@ -120,7 +120,7 @@ def corrected(
 
 
 def _written_into(folder: Path, tool: str | None) -> MigrationSet:
-    migrations = discover(folder, tool)
+    migrations = discover(folder, tool, programs=True)
     writing_of(migrations)
     return migrations
 
