@@ -108,7 +108,7 @@ def test_an_empty_file_leaves_everything_to_be_inferred() -> None:
         ('app_roles = ["x"]', 'app_roles: unknown key; did you mean "tenancy.app_roles"?'),
         (
             "zzz = 1",
-            "zzz: unknown key; known here: checks, contract, data, hazards, limits, migrations, prove, report,"
+            "zzz: unknown key; known here: checks, contract, data, fleet, hazards, limits, migrations, prove, report,"
             " tenancy, threat",
         ),
         (
@@ -381,7 +381,7 @@ def test_a_written_name_is_read_back(schema: str, name: str) -> None:
 def test_the_examples_of_the_documentation_are_configs() -> None:
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", text, re.MULTILINE)
-    assert len(blocks) == 9
+    assert len(blocks) == 10
     for block in blocks:
         parse_toml(dedent(block), "configuration.md")
 

@@ -1,9 +1,11 @@
 """From rows to the records of a catalog."""
 
 import gc
+from collections.abc import Collection
 from typing import Any, TypeVar
 
 import psycopg
+from msgspec.structs import replace
 
 from ..model.catalog import Catalog, ConnectedRole, Function, Role, Server, Table, View
 from . import objects
@@ -22,6 +24,7 @@ def read_catalog(
     *,
     default_schema: str | None = None,
     statement_timeout_ms: int | None = None,
+    only: Collection[str] | None = None,
 ) -> Catalog:
     """Read the catalog of the database that `conn` is connected to.
 
@@ -29,7 +32,8 @@ def read_catalog(
     open transaction the reading happens inside it and leaves its settings as they were. The number of
     queries does not depend on the size of the schema. `default_schema` is the schema of unqualified
     names: by default the first of the connection's own search path, or ``public``. `statement_timeout_ms`
-    bounds each query: by default what the session has, or 30 seconds where that is no limit.
+    bounds each query: by default what the session has, or 30 seconds where that is no limit. `only`: the
+    schemas whose objects are read, of those that there are; by default all that are the user's.
 
     What may not be read is listed in `Catalog.unreadable`. Raises `ReadError` when the reading takes
     longer than the statement time-out, when essential catalogs may not be read, or when the schema
@@ -40,9 +44,11 @@ def read_catalog(
     try:
         version = conn.info.server_version
         try:
-            return _catalog(read_rows(conn, statement_timeout_ms), version, default_schema)
+            found = _catalog(read_rows(conn, statement_timeout_ms, only=only), version, default_schema)
         except UnicodeDecodeError:  # bytes in a name that are no text in the connection's encoding
-            return _catalog(read_rows(conn, statement_timeout_ms, by_piece=True), version, default_schema)
+            rows = read_rows(conn, statement_timeout_ms, only=only, by_piece=True)
+            found = _catalog(rows, version, default_schema)
+        return found if only is None else _of_schemas(found, frozenset(only))
     finally:
         if collecting:
             gc.enable()
@@ -112,6 +118,16 @@ def _catalog(rows: Rows, version_num: int, default_schema: str | None) -> Catalo
         extension_tables=_of_extensions(all_tables),
         extension_views=_of_extensions(all_views),
         extension_functions=_of_extensions(all_functions),
+    )
+
+
+def _of_schemas(catalog: Catalog, only: frozenset[str]) -> Catalog:
+    """Leave out what was read for the sake of types alone."""
+    return replace(
+        catalog,
+        schemas=tuple(s for s in catalog.schemas if s.name in only),
+        domains=tuple(d for d in catalog.domains if d.schema in only),
+        default_privileges=tuple(d for d in catalog.default_privileges if d.schema in (None, *only)),
     )
 
 

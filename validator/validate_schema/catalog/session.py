@@ -1,6 +1,6 @@
 """One snapshot of the catalog's rows: the transaction, the pipeline, and what to do when it fails."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ from psycopg.pq import TransactionStatus
 
 from ..model.catalog import Unreadable
 from ..model.errors import ConnectError, ReadError, ValidateSchemaError
+from ..sql.ident import quote_literal
 from .connect import first_line
 from .names import Fetch, Row
 from .piecewise import OF_ONE_OBJECT, Pieces
@@ -52,15 +53,19 @@ class Rows(NamedTuple):
 
 
 def read_rows(
-    conn: psycopg.Connection[Any], statement_timeout_ms: int | None, *, by_piece: bool = False
+    conn: psycopg.Connection[Any],
+    statement_timeout_ms: int | None,
+    *,
+    only: Collection[str] | None = None,
+    by_piece: bool = False,
 ) -> Rows:
-    """Run all queries in one transaction and return their rows.
+    """Run all queries in one transaction and return their rows, of the schemas `only` where they are given.
 
     A reading that meets an object in the middle of being dropped begins again. What is refused, stays locked
     or cannot be printed is noted, and the rest read `by_piece`. Raises `ReadError` or `ConnectError`, as
     `read_catalog` says.
     """
-    plan, settings = queries(conn.info.server_version), _settings(statement_timeout_ms)
+    plan, settings = _plan(conn.info.server_version, only), _settings(statement_timeout_ms)
     moved: psycopg.Error | None = None
     locked = 0
     for attempt in range(1, _ATTEMPTS + 1):
@@ -81,6 +86,13 @@ def read_rows(
         f"the schema changed under each of {_ATTEMPTS} attempts to read it ({first_line(moved)}); "
         "try again when no migration is running"
     ) from moved
+
+
+def _plan(version: int, only: Collection[str] | None) -> tuple[Query, ...]:
+    if only is None:
+        return queries(version)
+    names = ", ".join(quote_literal(name) for name in sorted(only)) or "null"
+    return queries(version, f"in (select oid from pg_namespace where nspname in ({names}))")
 
 
 def _settings(statement_timeout_ms: int | None) -> str:

@@ -17,6 +17,7 @@ COMMANDS = {
     "doctor": "Say what can be connected to, read and started here.",
     "explain": "Explain a check: what it examines, why, bad and good SQL.",
     "fix": "Write the migration that mends what is found, after trying it on a copy.",
+    "fleet": "Tell which of many alike schemas or databases differ, and in what.",
     "history": "Show how the findings of saved reports went on over time.",
     "init": "Write a commented validate-schema.toml from what was inferred.",
     "migrations": "Apply migrations, compare them with the ledger, back up and restore.",

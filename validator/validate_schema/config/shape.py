@@ -401,6 +401,39 @@ class ProveConfig(_Section, frozen=True, kw_only=True):
     ] = None
 
 
+class ExcludeConfig(_Section, frozen=True, kw_only=True):
+    """A member that the fleet's report leaves out, with the reason."""
+
+    name: Annotated[_Text, Meta(description="A member, or a pattern as in LIKE.")]
+    reason: Annotated[_Text, Meta(description="Why it is left out; shown in the report.")]
+
+
+class FleetConfig(_Section, frozen=True, kw_only=True):
+    """`[fleet]`: many schemas or databases that should be alike (`validate-schema fleet`)."""
+
+    schemas: Annotated[
+        str | None,
+        Meta(description="Members are these schemas: a pattern as in LIKE, or a regex /^t[0-9]+$/."),
+    ] = None
+    query: Annotated[
+        str | None, Meta(description="A query of the names of the schemas that are members, one a row.")
+    ] = None
+    databases: Annotated[
+        str | None, Meta(description="Databases of the server, a pattern as in LIKE or a regex.")
+    ] = None
+    targets: Annotated[
+        str | None, Meta(description="A CSV file of databases, rows of name,url; relative to this file.")
+    ] = None
+    expected: Annotated[
+        str | None, Meta(description="A query of the names of all members that there should be.")
+    ] = None
+    reference: Annotated[str | None, Meta(description="The member that the others are measured against.")] = (
+        None
+    )
+    exclude: Annotated[tuple[ExcludeConfig, ...], Meta(description="Members that are left out.")] = ()
+    parallel: Annotated[int, Meta(description="How many databases are read at a time.", ge=1)] = 4
+
+
 class Config(_Section, frozen=True, kw_only=True):
     """The configuration of validate-schema. Every key is optional; what is left out is inferred."""
 
@@ -413,4 +446,5 @@ class Config(_Section, frozen=True, kw_only=True):
     checks: ChecksConfig = ChecksConfig()
     data: DataConfig = DataConfig()
     prove: ProveConfig = ProveConfig()
+    fleet: FleetConfig = FleetConfig()
     limits: Limits = Limits()

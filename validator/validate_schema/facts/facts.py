@@ -12,6 +12,7 @@ from ..model.catalog import Catalog, Column, Constraint, Function, QName, Role, 
 from ..model.contract import Contract, ExpectedTable
 from ..model.evidence import Evidence
 from ..model.finding import ObjectRef
+from ..model.fleet import FleetScene
 from ..model.history import History
 from ..model.isolation import Isolation
 from ..model.principals import Principals
@@ -76,6 +77,7 @@ class Facts(msgspec.Struct, frozen=True, dict=True):
     `told` are the objects of the errors that checks of this run found, by what these explain of the proof
     (``role``, ``rows``, ``reference``, ``surface``); the engine fills it before the proof is judged.
     `half_read` are relations of which something could not be read: nobody judges them, but they are there.
+    `fleet` is set where the catalog is that of one member of a fleet.
     """
 
     catalog: Catalog
@@ -91,6 +93,7 @@ class Facts(msgspec.Struct, frozen=True, dict=True):
     no_catalog: str = ""
     told: Mapping[str, tuple[ObjectRef, ...]] = msgspec.field(default_factory=dict)
     half_read: frozenset[QName] = frozenset()
+    fleet: FleetScene | None = None
 
     @cached_property
     def missing(self) -> Mapping[str, str]:

@@ -21,7 +21,8 @@ from .shape import Query as Query
 # In the order in which their rows are made into records.
 _QUERIES = (*NAMES, *RELATIONS, *OBJECTS)
 # Names that start with pg_ are reserved: pg_catalog, pg_toast, pg_temp_3 …
-_USER_SCHEMA = "left(nspname, 3) <> 'pg_' and nspname <> 'information_schema'"
+USER_SCHEMA = "left(nspname, 3) <> 'pg_' and nspname <> 'information_schema'"
+_IN_USER_SCHEMA = f"= any(array(select oid from pg_namespace where {USER_SCHEMA}))"
 # What the server made for itself has a smaller oid. Source: access/transam.h, FirstNormalObjectId.
 _FIRST_OWN = 16384
 
@@ -43,12 +44,13 @@ _MEMBERS = (
 )
 
 
-def queries(version: int) -> tuple[Query, ...]:
+def queries(version: int, in_schema: str = _IN_USER_SCHEMA) -> tuple[Query, ...]:
     """Return the queries for a server of this version number.
 
-    Columns that the version lacks are replaced by the value that they would have there.
+    Columns that the version lacks are replaced by the value that they would have there. `in_schema` is what
+    follows the oid of a schema whose objects are wanted: by default of all that are the user's.
     """
-    words = _Words(_words(version))
+    words = _Words(_words(version) | {"in_user_schema": in_schema})
     return tuple(query._replace(sql=query.sql.format_map(words)) for query in _QUERIES)
 
 
@@ -63,7 +65,6 @@ class _Words(dict[str, str]):
 
 def _words(version: int) -> dict[str, str]:
     return {
-        "in_user_schema": f"= any(array(select oid from pg_namespace where {_USER_SCHEMA}))",
         "first_own": str(_FIRST_OWN),
         "nulls_not_distinct": "indnullsnotdistinct" if version >= 150000 else "false",
         "set_columns": "confdelsetcols::text" if version >= 150000 else "null",

@@ -49,7 +49,8 @@ class _Mover:
     def __init__(self, schema: str, home: str) -> None:
         self._schema = schema
         self._names = {schema: home, home: schema}
-        spelt = "|".join(re.escape(text) for name in self._names for text in {name, quote_ident(name)})
+        self._spelt = {text: name for name in self._names for text in _spellings(name)}
+        spelt = "|".join(map(re.escape, self._spelt))
         self._qualified = re.compile(rf'(?<![\w$."])({spelt})(?=\.["\w])')
         self._word = re.compile(rf'(?<![\w$."])({spelt})(?![\w$."])')
 
@@ -83,5 +84,16 @@ class _Mover:
         return (self._word if _PATH.match(value) else self._qualified).sub(self._other, value)
 
     def _other(self, found: re.Match[str]) -> str:
-        name = self._names[unquote_ident(found[1])]
+        text, name = found[1], self._names[self._spelt[found[1]]]
+        if text == _in_literal(self._spelt[text]) != quote_ident(self._spelt[text]):
+            return _in_literal(name)
         return name if _PLAIN.fullmatch(name) else quote_ident(name)
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    """Return how a name may stand in a text: bare, quoted, and in a literal, as `nextval` has it."""
+    return (name, quote_ident(name), _in_literal(name))
+
+
+def _in_literal(name: str) -> str:
+    return quote_ident(name).replace("'", "''")

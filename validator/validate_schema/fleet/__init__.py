@@ -1,0 +1,1 @@
+"""Fleets: many members that should hold one schema: fingerprinted, grouped by shape, compared."""

@@ -1,0 +1,321 @@
+"""From what was surveyed to the report: shapes, what differs, who is missing. Pure: nothing is asked."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from ..contract.diff.catalogs import compare
+from ..contract.diff.homes import only_schema
+from ..model.catalog import Catalog
+from ..model.difference import Change
+from ..model.errors import UsageError
+from ..model.fleet import (
+    Excluded,
+    FleetReport,
+    FleetVerdict,
+    HeadCount,
+    LedgerRows,
+    MemberLedger,
+    MemberRow,
+    Reading,
+    Reference,
+    Sample,
+    ShapeDiff,
+    Surveyed,
+)
+from ..model.version import __version__
+from ..model.wording import did_you_mean, some
+from .request import FleetRequest, reason_to_leave_out
+
+_ID = 8
+_FIRST = 5
+
+
+class _Shapes(msgspec.Struct):
+    """What the fingerprints come to: the shape of each, the first is the reference's."""
+
+    reference: str
+    changes: dict[str, tuple[Change, ...]]  # by the fingerprint that stands for a shape
+    shape: dict[str, str]  # the one that stands for it, by fingerprint
+
+
+def conclude(
+    request: FleetRequest,
+    surveyed: Sequence[Surveyed],
+    samples: Mapping[str, Sample],
+    lost: Mapping[str, str],
+    expected: Sequence[str] | None,
+) -> FleetReport:
+    """Return the report. `samples` are by fingerprint; `lost` are members that were surveyed and could not be
+    read, with the reason; `expected` are the names that the control table has.
+
+    Raises `UsageError` for a reference that is no member, or none that could be read.
+    """
+    readings = sorted((r for one in surveyed for r in one.readings), key=lambda r: r.member.name)
+    unread = {r.member.name: why for r in readings if (why := _why_unread(r, samples, lost))}
+    read = [r for r in readings if r.member.name not in unread]
+    written = home_of(surveyed)
+    counts = Counter(r.fingerprint for r in read)
+    first = {r.fingerprint: r.member.name for r in reversed(read)}
+    shapes, reference = None, None
+    if read:
+        chosen, why = _reference(request.reference, read, counts, first)
+        shapes = _shapes(chosen, samples, first, written)
+        reference = Reference(
+            name=samples[chosen].member.name, why=why, shape=_shape_id(chosen), written=written
+        )
+    elif request.reference:
+        _named(request.reference, readings)
+    wanted = None if expected is None else frozenset(expected)
+    members = _rows(request, surveyed, readings, unread=unread, shapes=shapes, wanted=wanted)
+    report = FleetReport(
+        tool_version=__version__,
+        generated_at=request.run.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        kind="schema" if request.of_schemas else "database",
+        members=members,
+        shapes=_told(shapes, samples, members) if shapes else (),
+        reference=reference,
+        heads=_heads(members),
+        excluded=tuple(request.excluded),
+        databases=tuple(one.facts for one in surveyed if one.facts is not None),
+        verdict=FleetVerdict(status="pass", exit_status=0),
+    )
+    return msgspec.structs.replace(report, verdict=verdict_of(report))
+
+
+def _why_unread(reading: Reading, samples: Mapping[str, Sample], lost: Mapping[str, str]) -> str:
+    if reason := reading.reason or lost.get(reading.member.name, ""):
+        return reason
+    return "" if reading.fingerprint in samples else "no member that is like it could be read"
+
+
+def home_of(surveyed: Iterable[Surveyed]) -> str:
+    """Return what stands for a member's own name in differences: no schema of any database is called so."""
+    taken = {name for one in surveyed if one.facts is not None for name in one.facts.schemas}
+    name = "member"
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _reference(
+    named: str, read: Sequence[Reading], counts: Mapping[str, int], first: Mapping[str, str]
+) -> tuple[str, str]:
+    """Return the fingerprint that the members are measured against, and why that."""
+    if named:
+        return _named(named, read).fingerprint, "it was named"
+    most = max(counts.values())
+    chosen = min((f for f, n in counts.items() if n == most), key=lambda f: first[f])
+    why = f"the most members are so: {most:,} of {len(read):,}"
+    ties = sum(n == most for n in counts.values())
+    return (
+        chosen,
+        why if ties == 1 else f"{why}, as many as of {some(ties - 1, 'other shape')}; it has the first name",
+    )
+
+
+def _named(name: str, read: Sequence[Reading]) -> Reading:
+    found = [r for r in read if r.member.name == name]
+    if not found:
+        hint = did_you_mean(name, (r.member.name for r in read))
+        raise UsageError(f"--reference {name}: no member that could be read is called so{hint}")
+    return found[0]
+
+
+def differences(old: Sample, new: Sample, written: str) -> tuple[Change, ...]:
+    """Return what `diff` tells from one member to another, own names written as `written`."""
+    return compare(_alone(old, written), _alone(new, written))
+
+
+def _alone(sample: Sample, written: str) -> Catalog:
+    schema = sample.member.schema
+    return only_schema(sample.catalog, schema, written) if schema else sample.catalog
+
+
+def _shapes(reference: str, samples: Mapping[str, Sample], first: Mapping[str, str], written: str) -> _Shapes:
+    """Bring fingerprints together that `diff` tells no difference between: one may be finer than it is."""
+    found = _Shapes(reference, {reference: ()}, {reference: reference})
+    alone = {f: _alone(samples[f], written) for f in first}
+    alike: dict[tuple[Change, ...], list[str]] = defaultdict(list)
+    alike[()].append(reference)
+    for fingerprint in sorted(first, key=lambda f: first[f]):
+        if fingerprint == reference:
+            continue
+        changes = compare(alone[reference], alone[fingerprint])
+        same = next((f for f in alike[changes] if not compare(alone[f], alone[fingerprint])), None)
+        if same is None:
+            alike[changes].append(fingerprint)
+            found.changes[fingerprint] = changes
+        found.shape[fingerprint] = same or fingerprint
+    return found
+
+
+def _shape_id(fingerprint: str) -> str:
+    return fingerprint[:_ID]
+
+
+def _told(
+    shapes: _Shapes, samples: Mapping[str, Sample], members: Sequence[MemberRow]
+) -> tuple[ShapeDiff, ...]:
+    of_shape: dict[str, list[str]] = defaultdict(list)
+    prints: dict[str, list[str]] = defaultdict(list)
+    for member in members:
+        if member.shape:
+            of_shape[member.shape].append(member.name)
+    for fingerprint, standing in shapes.shape.items():
+        prints[standing].append(fingerprint)
+    told = [
+        ShapeDiff(
+            id=_shape_id(standing),
+            fingerprints=tuple(sorted(prints[standing])),
+            members=len(of_shape[_shape_id(standing)]),
+            sample=samples[standing].member.name,
+            reference=standing == shapes.reference,
+            changes=changes,
+            first=tuple(of_shape[_shape_id(standing)][:_FIRST]),
+        )
+        for standing, changes in shapes.changes.items()
+    ]
+    return tuple(sorted(told, key=lambda s: (not s.reference, -s.members, s.sample)))
+
+
+def _rows(
+    request: FleetRequest,
+    surveyed: Sequence[Surveyed],
+    readings: Sequence[Reading],
+    *,
+    unread: Mapping[str, str],
+    shapes: _Shapes | None,
+    wanted: frozenset[str] | None,
+) -> tuple[MemberRow, ...]:
+    """Return a row for each member. `unread` says by name why a member was not examined."""
+    ledgers = member_ledgers(readings)
+    rows = []
+    for reading in readings:
+        name, reason = reading.member.name, unread.get(reading.member.name, "")
+        shape = shapes.shape.get(reading.fingerprint, "") if shapes and not reason else ""
+        alike = shapes is not None and shape == shapes.reference
+        rows.append(
+            MemberRow(
+                name=name,
+                database=reading.member.database,
+                state="unread" if reason or not shape else "alike" if alike else "differs",
+                shape=_shape_id(shape),
+                fingerprint=reading.fingerprint,
+                expected=None if wanted is None else name in wanted,
+                ledger=ledgers.get(name),
+                reason=reason,
+            )
+        )
+    for one in surveyed:
+        if one.reason:
+            name = one.database or one.server
+            rows.append(MemberRow(name=name, database=one.database, state="unread", reason=one.reason))
+    rows += _absent(request, wanted or frozenset(), rows)
+    return tuple(sorted(rows, key=lambda row: row.name))
+
+
+def _absent(request: FleetRequest, wanted: frozenset[str], rows: Sequence[MemberRow]) -> Iterator[MemberRow]:
+    """Yield those that are expected and not there. Whether a member of a database that could not be read is
+    there is not known: it is unread."""
+    known = {row.name for row in rows}
+    lost = {row.database: row.reason for row in rows if row.state == "unread" and row.name == row.database}
+    anywhere = next((row.reason for row in rows if row.state == "unread" and not row.database), "")
+    for name in sorted(wanted - known):
+        if reason_to_leave_out(name, request.excluded) is not None:
+            continue
+        database = name.partition("/")[0]
+        if reason := lost.get(database, anywhere):
+            yield MemberRow(name=name, database=database, state="unread", expected=True, reason=reason)
+        else:
+            why = "it is expected, and is not there"
+            yield MemberRow(name=name, database="", state="absent", expected=True, reason=why)
+
+
+def member_ledgers(readings: Iterable[Reading]) -> dict[str, MemberLedger]:
+    """Return what each member's ledger says, measured against those of all others with such a table."""
+    read = list(readings)
+    orders = _orders(rows for r in read for rows in r.versions)
+    return {r.member.name: _ledger(r.versions, orders) for r in read if r.versions}
+
+
+def _orders(ledgers: Iterable[LedgerRows]) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return the versions that members have applied, in order, by tool and table."""
+    versions: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+    seen: set[tuple[str, str, tuple[tuple[str, str], ...]]] = set()
+    for rows in ledgers:
+        key = rows.tool, rows.table
+        if (*key, rows.versions) in seen:
+            continue
+        seen.add((*key, rows.versions))
+        for place, (version, state) in enumerate(rows.versions):
+            if state in _APPLIED:
+                versions[key][version] = max(place, versions[key].get(version, 0))
+    return {key: tuple(sorted(of, key=lambda v: (of[v], v))) for key, of in versions.items()}
+
+
+_APPLIED = frozenset({"applied", "baseline", "superseded"})
+_FAILED = frozenset({"failed", "running"})
+
+
+def _ledger(ledgers: Sequence[LedgerRows], orders: Mapping[tuple[str, str], tuple[str, ...]]) -> MemberLedger:
+    rows = max(ledgers, key=lambda one: (not one.reason, len(one.versions), one.table))
+    if rows.reason:
+        return MemberLedger(table=rows.table, tool=rows.tool, reason=rows.reason)
+    applied = [version for version, state in rows.versions if state in _APPLIED]
+    held = frozenset(applied)
+    order = orders.get((rows.tool, rows.table), ())
+    last = max((place for place, version in enumerate(order) if version in held), default=-1)
+    return MemberLedger(
+        table=rows.table,
+        tool=rows.tool,
+        head=order[last] if last >= 0 else "",
+        applied=len(applied),
+        failed=tuple(version for version, state in rows.versions if state in _FAILED),
+        gaps=tuple(v for v in order[: last + 1] if v not in held),
+        pending=tuple(v for v in order[last + 1 :] if v not in held),
+    )
+
+
+def _heads(members: Iterable[MemberRow]) -> tuple[HeadCount, ...]:
+    counted = Counter(m.ledger.head for m in members if m.ledger is not None and not m.ledger.reason)
+    return tuple(HeadCount(head, n) for head, n in sorted(counted.items(), key=lambda i: (-i[1], i[0])))
+
+
+def verdict_of(report: FleetReport) -> FleetVerdict:
+    """Return the verdict. A fleet without a member that was read is never passed."""
+    members, reasons = report.members, []
+    unread, absent = len(report.of_state("unread")), len(report.of_state("absent"))
+    read = len(report.of_state("alike")) + len(report.of_state("differs"))
+    if report.interrupted:
+        reasons.append("the run was interrupted")
+    if unread:
+        reasons.append(f"{some(unread, 'member')} could not be examined")
+    if not read and not unread:
+        reasons.append("no member was found")
+    if reasons:
+        return FleetVerdict(status="incomplete", exit_status=3, reasons=tuple(reasons))
+    differ = len(report.of_state("differs"))
+    unexpected = sum(m.expected is False for m in members)
+    behind = sum(bool(m.ledger and (m.ledger.failed or m.ledger.gaps or m.ledger.pending)) for m in members)
+    told = (
+        (differ, "differs from the reference", "differ from the reference"),
+        (absent, "is expected and not there", "are expected and not there"),
+        (unexpected, "is there and not expected", "are there and not expected"),
+        (behind, "has a ledger that is behind or failed", "have a ledger that is behind or failed"),
+    )
+    reasons = [f"{some(n, 'member')} {one if n == 1 else many}" for n, one, many in told if n]
+    if reasons:
+        return FleetVerdict(status="drift", exit_status=1, reasons=tuple(reasons))
+    return FleetVerdict(status="pass", exit_status=0)
+
+
+def excluded_of(pairs: Iterable[tuple[str, str]]) -> tuple[Excluded, ...]:
+    """Return what is left out, by pattern. Raises `UsageError` where no reason is given."""
+    found = []
+    for name, reason in pairs:
+        if not reason.strip():
+            raise UsageError(f"--exclude {name}: say why, as in --exclude '{name}=being moved'")
+        found.append(Excluded(name, reason.strip()))
+    return tuple(found)

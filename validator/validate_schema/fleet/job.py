@@ -1,0 +1,143 @@
+"""Examine a fleet: find its members, survey each database, read one member of each kind, conclude."""
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+from psycopg import Error, conninfo
+
+from ..catalog.connect import Connection, connect, first_line, parse_url
+from ..model.errors import ReadError, UsageError, ValidateSchemaError
+from ..model.fleet import FleetReport, Reading, Sample, Surveyed
+from ..model.progress import Progress
+from ..model.secret import Secret
+from ..model.wording import some
+from .conclude import conclude
+from .request import FleetRequest, Target, distinct, reason_to_leave_out
+from .survey import Choice, pattern, sample, survey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    A = TypeVar("A")
+    B = TypeVar("B")
+
+_DATABASES = """
+    select datname::text from pg_catalog.pg_database where datallowconn and not datistemplate
+    order by datname collate "C"
+"""
+
+
+def examine_fleet(request: FleetRequest, progress: Progress) -> FleetReport:
+    """Examine a fleet and return its report.
+
+    A member that cannot be examined is told there. Raises `UsageError` for bad input, and `ConnectError` and
+    `ReadError` where the members cannot even be listed.
+    """
+    targets = databases_of(request)
+    choice = Choice(request.schemas, request.schemas_query)
+    timeout = request.run.source.statement_timeout_ms
+    with progress.step(f"fingerprinting {some(len(targets), 'database')}"):
+        ask = partial(_survey, choice=choice, timeout_ms=timeout)
+        surveyed = _spread(ask, targets, request.parallel)
+    wanted = [_without(request, one) for one in surveyed]
+    samples, lost = _samples(request, targets, wanted, progress)
+    expected = _expected(request)
+    with progress.step("comparing"):
+        return conclude(request, wanted, samples, lost, expected)
+
+
+def databases_of(request: FleetRequest) -> tuple[Target, ...]:
+    """Return the databases that hold the members."""
+    url = request.run.source.database_url
+    if request.targets:
+        return request.targets
+    if request.targets_query:
+        rows = _asked(request, request.targets_query)
+        if any(len(row) != 2 or not all(row) for row in rows):
+            raise UsageError("--targets-query: it shall give two columns, a name and a URL, without NULL")
+        return distinct([Target(str(name), Secret(str(at))) for name, at in rows], "--targets-query")
+    if request.databases:
+        fits = pattern(request.databases)
+        names = [str(row[0]) for row in _asked(request, _DATABASES) if fits.fullmatch(str(row[0]))]
+        base = parse_url(url).conninfo
+        found = [Target(name, Secret(conninfo.make_conninfo(base, dbname=name))) for name in names]
+        return distinct(found, f"--databases {request.databases}")
+    return (Target("", url),)
+
+
+def _asked(request: FleetRequest, sql: str) -> list[tuple[object, ...]]:
+    """Return the rows of a query to the database that knows the fleet, which may read alone."""
+    source = request.run.source
+    with connect(source.database_url, statement_timeout_ms=source.statement_timeout_ms) as connection:
+        return rows_of(connection, sql)
+
+
+def rows_of(connection: Connection, sql: str) -> list[tuple[object, ...]]:
+    """Return the rows of a query. Raises `UsageError` where it fails, or gives none at all."""
+    try:
+        with connection.transaction(force_rollback=True):
+            connection.execute("set transaction read only")
+            cursor = connection.execute(sql)
+            if cursor.description is None:
+                raise UsageError("the query of the fleet's members gives no rows: write a SELECT")
+            return cursor.fetchall()
+    except Error as error:
+        raise UsageError(f"the query of the fleet's members fails: {first_line(error)}") from None
+
+
+def _survey(target: Target, choice: Choice, timeout_ms: int) -> Surveyed:
+    return survey(target.name, target.url, choice, timeout_ms=timeout_ms)
+
+
+def _spread(ask: "Callable[[A], B]", items: "Iterable[A]", parallel: int) -> "list[B]":
+    """Return the answers in the order of what was asked, `parallel` of them at a time."""
+    with ThreadPoolExecutor(max_workers=max(1, parallel)) as pool:
+        return list(pool.map(ask, items))
+
+
+def _without(request: FleetRequest, surveyed: Surveyed) -> Surveyed:
+    """Return the survey without the members that are left out on purpose."""
+    kept = tuple(r for r in surveyed.readings if reason_to_leave_out(r.member.name, request.excluded) is None)
+    return surveyed if len(kept) == len(surveyed.readings) else replace(surveyed, readings=kept)
+
+
+def _samples(
+    request: FleetRequest, targets: Sequence[Target], surveyed: Sequence[Surveyed], progress: Progress
+) -> tuple[dict[str, Sample], dict[str, str]]:
+    """Return one sample for each fingerprint, and the members that could not be read, with the reason.
+
+    A member that is no longer what it was is lost, and the next one of its fingerprint is taken.
+    """
+    urls = {target.name: target.url for target in targets}
+    names = {one.database: [r.member.schema for r in one.readings] for one in surveyed}
+    queues: dict[str, list[Reading]] = {}
+    for reading in sorted((r for one in surveyed for r in one.readings), key=lambda r: r.member.name):
+        if reading.fingerprint:
+            queues.setdefault(reading.fingerprint, []).append(reading)
+    timeout = request.run.source.statement_timeout_ms
+    lost: dict[str, str] = {}
+
+    def first(queue: list[Reading]) -> Sample | None:
+        for reading in queue:
+            database = reading.member.database
+            try:
+                return sample(urls[database], reading, names[database], timeout_ms=timeout)
+            except ReadError as error:
+                lost[reading.member.name] = str(error)
+            except (ValidateSchemaError, Error) as error:
+                lost[reading.member.name] = first_line(error)
+        return None
+
+    with progress.step(f"reading one member of each of {some(len(queues), 'shape')}"):
+        found = _spread(first, queues.values(), request.parallel)
+    return {s.fingerprint: s for s in found if s is not None}, lost
+
+
+def _expected(request: FleetRequest) -> tuple[str, ...] | None:
+    if not request.expected:
+        return None
+    return tuple(str(row[0]) for row in _asked(request, request.expected))

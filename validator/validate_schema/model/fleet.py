@@ -1,0 +1,244 @@
+"""A fleet: many members that should hold one schema, what each holds, and what sets some apart."""
+
+from typing import Literal
+
+import msgspec
+
+from .catalog import Catalog
+from .difference import Change
+from .finding import Finding
+
+FLEET_VERSION = 1
+
+MemberKind = Literal["schema", "database"]
+# What was found of a member. Only those that are alike or differ were examined.
+MemberState = Literal["alike", "differs", "unread", "absent"]
+
+
+class Member(msgspec.Struct, frozen=True, order=True):
+    """A schema in a database, or a database as a whole (`schema` is empty).
+
+    `database` is what people call the database, its name or that of its row of targets, never a URL; empty
+    where all members are schemas of one. `server` is its host, port and database as people read them, without
+    a password.
+    """
+
+    database: str
+    schema: str = ""
+    server: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name in reports: a schema's own, behind that of its database where the fleet has several."""
+        return "/".join(filter(None, (self.database, self.schema)))
+
+
+class MemberLedger(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a member's ledger of migrations says.
+
+    `head` is the last version that was applied, `applied` how many were. `failed` are versions that the
+    ledger calls failed or running. `gaps` are versions that other members applied before this one's head and
+    this one did not, `pending` those that others applied after it. `reason` says why nothing is known.
+    """
+
+    table: str = ""
+    tool: str = ""
+    head: str = ""
+    applied: int = 0
+    failed: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class Reading(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was read of one member.
+
+    `fingerprint` is that of everything that `diff` compares, with the member's own name taken out; empty
+    where it could not be read, and `reason` says why. `versions` are what its ledgers hold: (tool, table,
+    ((version, state), …)). `mark` changes whenever anything of it is changed in the catalog.
+    """
+
+    member: Member
+    fingerprint: str = ""
+    reason: str = ""
+    mark: str = ""
+    versions: tuple["LedgerRows", ...] = ()
+
+
+class LedgerRows(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A ledger as it was read: its versions in order, each with its state (see `LedgerState`)."""
+
+    tool: str
+    table: str
+    versions: tuple[tuple[str, str], ...] = ()
+    reason: str = ""
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """The member of a fingerprint that was read in full. `catalog` holds it and all that stands in its
+    database beside the other members, under the names that they have there."""
+
+    member: Member
+    fingerprint: str
+    catalog: Catalog
+
+
+class DatabaseFacts(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What is true of a database as a whole, for the checks that compare databases.
+
+    `settings` are those of ALTER DATABASE and ALTER ROLE … IN DATABASE, as (role or "", setting).
+    `extensions` are (name, version), `schemas` all that are the user's.
+    """
+
+    database: str
+    server: str = ""
+    version: str = ""
+    version_num: int = 0
+    encoding: str = ""
+    collation: str = ""
+    collation_version: str = ""
+    actual_collation_version: str = ""
+    owner: str = ""
+    acl: tuple[str, ...] = ()
+    extensions: tuple[tuple[str, str], ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
+    schemas: tuple[str, ...] = ()
+
+
+class Surveyed(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What was learnt of one database: the task of one connection, small enough to be sent.
+
+    `reason` is set where nothing of it could be read: then `members` are the members that were expected
+    there, if any are known, each unread.
+    """
+
+    database: str
+    server: str = ""
+    facts: DatabaseFacts | None = None
+    readings: tuple[Reading, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    reason: str = ""
+
+
+class FleetScene(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What a fleet-level check may look at beside the `Facts` of one member: `Facts.fleet`.
+
+    Checks run once for each shape, on the facts of its sample: `Facts.catalog` holds the sample and the
+    shared schemas of its database under their real names, and other members only where its keys lead to
+    them. `member` is the sample; `others` the names of all other members in the same database (schemas), so
+    that a reference, a privilege or a setting that names one of them leads out of the member. A reference to
+    another member makes a shape of its own, since only the member's own name is taken out of fingerprints:
+    every such member is judged.
+
+    `roles` leads from a role to the members whose objects it owns or may use, over the whole database.
+    `databases` are the facts of all databases of the fleet, one for each, and are to be judged where `first`:
+    on the reference shape alone, so that they are told once.
+
+    A check declares itself as every other: a subject selector yields nothing (the check is not applicable)
+    where ``facts.fleet is None``.
+    """
+
+    kind: MemberKind
+    member: Member
+    others: tuple[str, ...] = ()
+    roles: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    databases: tuple[DatabaseFacts, ...] = ()
+    first: bool = False
+
+
+class FleetFinding(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A finding of the checks, with the shapes that have it, in the words of the first one's sample."""
+
+    finding: Finding
+    shapes: tuple[str, ...]
+    members: int
+
+
+class ShapeDiff(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Members that are alike. `id` is the beginning of the fingerprint, `fingerprints` all that `diff` tells
+    no difference between. `changes` is what differs from the reference to it, own names written as
+    `Reference.written`; `since` the first migration whose result it lacks, where a folder was given, or the
+    versions that set it apart in the ledger. `sample` is the member that was read in full."""
+
+    id: str
+    fingerprints: tuple[str, ...]
+    members: int
+    sample: str
+    reference: bool = False
+    changes: tuple[Change, ...] = ()
+    since: str = ""
+    first: tuple[str, ...] = ()
+
+
+class MemberRow(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One member in the report. `expected`: the control table names it; None where none was asked."""
+
+    name: str
+    database: str
+    state: MemberState
+    shape: str = ""
+    fingerprint: str = ""
+    expected: bool | None = None
+    ledger: MemberLedger | None = None
+    reason: str = ""
+
+
+class Reference(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What the members are measured against, and why that. `written` is what stands for a member's own name
+    in differences."""
+
+    name: str
+    why: str
+    shape: str = ""
+    written: str = ""
+
+
+class Excluded(msgspec.Struct, frozen=True):
+    """A member that was left out on purpose."""
+
+    name: str
+    reason: str
+
+
+class HeadCount(msgspec.Struct, frozen=True):
+    """How many members have a version as their head ("" where a member has no ledger)."""
+
+    head: str
+    members: int
+
+
+class FleetVerdict(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """`status` is pass, drift, findings or incomplete; `exit_status` 0, 1, 1 or 3, and `reasons` say why.
+    INCOMPLETE wins: what was not examined is never passed."""
+
+    status: Literal["pass", "drift", "findings", "incomplete"]
+    exit_status: int
+    reasons: tuple[str, ...] = ()
+
+
+class FleetReport(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The report of a fleet: the model that every format shows, and its JSON.
+
+    `members` are sorted by name, `shapes` by number of members, the largest first, the reference before all.
+    `findings` are sorted worst first. `interrupted`: the run was stopped before it was through.
+    """
+
+    fleet_version: int = FLEET_VERSION
+    tool_version: str = ""
+    generated_at: str = ""
+    kind: MemberKind = "schema"
+    members: tuple[MemberRow, ...] = ()
+    shapes: tuple[ShapeDiff, ...] = ()
+    reference: Reference | None = None
+    heads: tuple[HeadCount, ...] = ()
+    findings: tuple[FleetFinding, ...] = ()
+    excluded: tuple[Excluded, ...] = ()
+    databases: tuple[DatabaseFacts, ...] = ()
+    notes: tuple[str, ...] = ()
+    interrupted: bool = False
+    verdict: FleetVerdict
+
+    def of_state(self, state: MemberState) -> tuple[MemberRow, ...]:
+        """Return the members in a state."""
+        return tuple(m for m in self.members if m.state == state)

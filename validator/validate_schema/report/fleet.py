@@ -1,0 +1,133 @@
+"""The report of a fleet, in every format: members that are alike are one line."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import msgspec
+
+from ..model.difference import change_words
+from ..model.errors import SnapshotError, UsageError
+from ..model.fleet import FLEET_VERSION, FleetReport, MemberRow, ShapeDiff
+from ..model.wording import form, some
+from ..sql.ident import visible
+
+_LISTED = 20
+_HEADS = 10
+_SIGNS = {"added": "+", "removed": "-", "changed": "~", "renamed": "~"}
+
+
+def render_fleet(report: FleetReport, format: str) -> str:
+    """Return the report in one of `FLEET_FORMATS`. Raises `UsageError` for another."""
+    if format not in FLEET_FORMATS:
+        raise UsageError(f"{format}: a fleet's report is {', '.join(FLEET_FORMATS)}")
+    return FLEET_FORMATS[format](report)
+
+
+def fleet_format_of(destination: str) -> str:
+    """Return the format that the end of a path's name means. Raises `UsageError` where it means none."""
+    ending = destination.rsplit(".", 1)[-1].lower()
+    if ending not in FLEET_FORMATS:
+        known = " ".join(f".{name}" for name in FLEET_FORMATS)
+        raise UsageError(f"{destination}: cannot tell the format; end it in {known}, or give --format")
+    return ending
+
+
+def read_fleet(data: bytes, source: str) -> FleetReport:
+    """Return a report that was saved as JSON. Raises `SnapshotError` where it is none."""
+    try:
+        report = msgspec.json.decode(data, type=FleetReport)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SnapshotError(
+            f"{source}: not the JSON report of a fleet: {visible(str(error))[:200]}"
+        ) from None
+    if report.fleet_version != FLEET_VERSION:
+        raise SnapshotError(
+            f"{source}: fleet report version {report.fleet_version}; this program reads {FLEET_VERSION}"
+        )
+    return report
+
+
+def _json(report: FleetReport) -> str:
+    return msgspec.json.format(msgspec.json.encode(report, order="deterministic"), indent=2).decode() + "\n"
+
+
+def verdict_line(report: FleetReport) -> str:
+    """Return the verdict on one line."""
+    alike = len(report.of_state("alike"))
+    total = len(report.members)
+    said = f"{alike:,} of {total:,} members {form(alike, 'is', 'are')} as the reference"
+    reasons = "; ".join(report.verdict.reasons)
+    return f"{report.verdict.status.upper()}: {said}" + (f" ({reasons})" if reasons else "")
+
+
+def _text(report: FleetReport) -> str:
+    return "\n".join(_lines(report)) + "\n"
+
+
+def _lines(report: FleetReport) -> Iterator[str]:
+    yield verdict_line(report)
+    if report.reference:
+        yield f"reference: {visible(report.reference.name)} ({report.reference.why})"
+    for shape in report.shapes:
+        yield from _shape(shape, report)
+    yield from _told(report.of_state("unread"), "could not be examined")
+    yield from _told(report.of_state("absent"), "expected and not there")
+    unexpected = tuple(m for m in report.members if m.expected is False)
+    yield from _told(unexpected, "there and not expected")
+    yield from _ledgers(report)
+    for left in report.excluded:
+        yield f"left out: {visible(left.name)} ({visible(left.reason)})"
+    for note in report.notes:
+        yield f"note: {visible(note)}"
+
+
+def _shape(shape: ShapeDiff, report: FleetReport) -> Iterator[str]:
+    written = report.reference.written if report.reference else ""
+    named = ", ".join(visible(name) for name in shape.first)
+    more = shape.members - len(shape.first)
+    yield ""
+    yield (
+        f"shape {shape.id}: {some(shape.members, 'member')}"
+        + (", the reference" if shape.reference else f", {some(len(shape.changes), 'difference')}")
+        + f": {named}"
+        + (f" and {more:,} more" if more else "")
+    )
+    if shape.since:
+        yield f"  since: {visible(shape.since)}"
+    for change in shape.changes[:_LISTED]:
+        words = change_words(change, written)
+        what = f" {words.what}" if words.what else ""
+        line = f"{_SIGNS[change.kind]} {words.object}{what}: {words.before} -> {words.after}"
+        yield f"  {visible(line)}"
+    if len(shape.changes) > _LISTED:
+        yield f"  and {len(shape.changes) - _LISTED:,} more (the JSON report has all)"
+
+
+def _told(members: tuple[MemberRow, ...], what: str) -> Iterator[str]:
+    if not members:
+        return
+    yield ""
+    yield f"{what}: {some(len(members), 'member')}"
+    for member in members[:_LISTED]:
+        yield f"  {visible(member.name)}" + (f": {visible(member.reason)}" if member.reason else "")
+    if len(members) > _LISTED:
+        yield f"  and {len(members) - _LISTED:,} more"
+
+
+def _ledgers(report: FleetReport) -> Iterator[str]:
+    if not report.heads:
+        return
+    yield ""
+    yield (
+        "heads: "
+        + ", ".join(f"{visible(h.head) or 'none'} ({h.members:,})" for h in report.heads[:_HEADS])
+        + (f" and {len(report.heads) - _HEADS:,} more" if len(report.heads) > _HEADS else "")
+    )
+    for word in ("failed", "gaps", "pending"):
+        behind = [m for m in report.members if m.ledger and getattr(m.ledger, word)]
+        for member in behind[:_LISTED]:
+            yield f"  {word}: {visible(member.name)}: {visible(', '.join(getattr(member.ledger, word)[:5]))}"
+        if len(behind) > _LISTED:
+            yield f"  {word}: and {len(behind) - _LISTED:,} more members"
+
+
+FLEET_FORMATS: Mapping[str, Callable[[FleetReport], str]] = {"txt": _text, "json": _json}
