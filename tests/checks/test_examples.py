@@ -12,7 +12,7 @@ from validate_schema.catalog.snapshot import fingerprint
 from validate_schema.checking.declare import Check
 from validate_schema.checking.engine import Outcome
 from validate_schema.checking.packs import builtin_checks
-from validate_schema.migrations.writing import Way
+from validate_schema.migrations.writing import Way, sql_of
 from validate_schema.model.finding import Step
 from validate_schema.run.fix.plan import make_plan
 from validate_schema.run.fix.script import Heading, write_script
@@ -78,15 +78,16 @@ def test_a_corrective_migration_cures_the_bad_example(check: Check, bench: Bench
         assert all(s.sql.endswith(";") for mend in plan.mended for s in mend.steps)
         script = write_script(plan, Way("transaction"), Heading("1", "today"), schema)
         start = fingerprint(read_catalog(conn))
-        conn.execute(script.up.encode())
+        conn.execute(sql_of(script.up).encode())
         (cured,) = judged(conn).results
-        conn.execute(script.down.encode())
+        conn.execute(sql_of(script.down).encode())
         end = fingerprint(read_catalog(conn))
 
     assert (plan.refused, plan.after) == ([], ())
     assert (cured.status in ("passed", "not_applicable"), cured.reason) == (True, cured.reason)
     # What was merely validated stays so: nothing takes that back.
-    assert not script.down or (end == start) != ("-- Not undone: " in script.down), script.down
+    down = sql_of(script.down)
+    assert not down or (end == start) != ("-- Not undone: " in down), down
 
 
 @every_schema

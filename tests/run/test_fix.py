@@ -14,7 +14,7 @@ from validate_schema.checking.remedy.steps import create_index, drop_index
 from validate_schema.facts.facts import Facts
 from validate_schema.facts.subjects import user_tables
 from validate_schema.migrations import discover
-from validate_schema.migrations.writing import Script, Way
+from validate_schema.migrations.writing import Part, Script, Way, sql_of
 from validate_schema.model.catalog import Table
 from validate_schema.model.finding import Flaw, Remedy, Severity, Step
 from validate_schema.run.fix.layout import place, writing_of
@@ -52,6 +52,11 @@ FOLDERS = {
     "micrate": ({"20250101000000_a.sql": f"-- +micrate Up\n{TABLE}"}, ["20260701123000_x.sql"]),
     "postgrator": ({"001.do.a.sql": TABLE, "001.undo.a.sql": "select 1;"}, ["002.do.x.sql", "002.undo.x.sql"]),
     "evolve": ({"App.csproj": "", "V1_2__a.sql": TABLE}, ["V1_3__x.sql"]),
+    "yoyo": ({"yoyo.ini": "", "0001.a.sql": TABLE}, ["0002_x.sql", "0002_x.rollback.sql"]),
+    "drizzle": (
+        {"meta/_journal.json": '{"entries": [{"idx": 0, "when": 1900000000000, "tag": "0000_a"}]}', "0000_a.sql": TABLE},
+        ["0001_x.sql", "meta/_journal.json"],
+    ),
     "plain": ({"01_a.sql": TABLE}, ["02_x.sql"]),
 }  # fmt: skip
 
@@ -63,7 +68,7 @@ def test_the_new_migration_is_the_last_one_that_the_tool_would_run(tool: str, tm
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     migrations = discover(tmp_path, tool)
-    written = place(migrations, "x", Script("select 1;\n", "select 2;\n"), NOW)
+    written = place(migrations, migrations, "x", Script((Part("select 1;"),), (Part("select 2;"),)), NOW)
     assert [path.relative_to(tmp_path).as_posix() for path in written] == expected
     for path, text in written.items():
         path.parent.mkdir(exist_ok=True)
@@ -373,7 +378,8 @@ def planned(bench: Bench, *sql: str) -> tuple[Plan, str]:
 
     with bench.open(*sql) as conn, conn.transaction(force_rollback=True):
         plan = make_plan(conn, lambda c: run((noted,), facts_of(c)), frozenset({"NOTE001"}))
-    return plan, write_script(plan, Way("transaction"), Heading("1", "today"), "public").down
+    script = write_script(plan, Way("transaction"), Heading("1", "today"), "public")
+    return plan, sql_of(script.down)
 
 
 def test_a_remedy_that_is_text_alone_is_run_and_left_to_a_person_to_undo(bench: Bench) -> None:

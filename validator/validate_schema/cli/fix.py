@@ -88,6 +88,8 @@ def _finish(correction: "Correction", *, force: bool) -> int:
         return 1
     _write(correction)
     click.echo(_rest(correction), err=True)
+    if correction.then:
+        click.echo(f"now {correction.then}", err=True)
     return 0 if correction.verified.good else 1
 
 
@@ -108,7 +110,8 @@ def _rest(correction: "Correction") -> str:
 def _write(correction: "Correction") -> None:
     from ..report import write
 
-    taken = [path for path in correction.files if str(path) != STDOUT and path.exists()]
+    new = (path for path in correction.files if str(path) != STDOUT and path not in correction.amended)
+    taken = [path for path in new if path.exists()]
     if taken:
         raise UsageError(f"{taken[0]}: exists already; choose another name")
     for path, text in correction.files.items():
@@ -121,5 +124,3 @@ def _write(correction: "Correction") -> None:
             raise UsageError(f"{path.parent}: cannot write: {error.strerror or error}") from None
         write(text, path)
         click.echo(f"written: {path}", err=True)
-    if correction.then:
-        click.echo(f"now {correction.then}", err=True)

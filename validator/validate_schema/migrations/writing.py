@@ -4,19 +4,58 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
-from .records import MigrationFile, Mode
+from ..model.errors import UsageError
+from .records import MigrationFile, MigrationSet, Mode
 
 _STAMP = 12  # digits from which a version is a date
 _MILLISECONDS = 13  # digits of a Unix time in milliseconds, until the year 2286
 
 
 @dataclass(frozen=True)
-class Script:
-    """The migration: what it does, what takes it back (or nothing), in lines of SQL with comments."""
+class Part:
+    """A statement as its tool shall read it, or the lines of a `comment` without any language's marks; an
+    empty one is an empty line."""
 
-    up: str
-    down: str
+    text: str
+    comment: bool = False
+
+
+@dataclass(frozen=True)
+class Script:
+    """The migration: what it does, and what takes it back (or nothing)."""
+
+    up: tuple[Part, ...]
+    down: tuple[Part, ...] = ()
+
+
+def sql_of(parts: Sequence[Part], *, between: str = "") -> str:
+    """Return the parts as SQL; `between` is a line that stands behind each statement but the last."""
+    statements = sum(1 for part in parts if part.text and not part.comment)
+    lines: list[str] = []
+    for part in parts:
+        if part.comment:
+            lines += [f"-- {line}" for line in part.text.split("\n")]
+            continue
+        lines.append(part.text)
+        statements -= bool(part.text)
+        if between and part.text and statements:
+            lines.append(between)
+    text = "\n".join(lines).strip("\n")
+    return f"{text}\n" if text else ""
+
+
+@dataclass(frozen=True)
+class New:
+    """A migration that is to come after those of a folder. `around` are those of the project, where the
+    folder holds only some of them."""
+
+    version: str
+    name: str
+    after: MigrationSet
+    around: MigrationSet
+    now: datetime
 
 
 @dataclass(frozen=True)
@@ -32,7 +71,7 @@ MESSAGE = Way("message")
 TRANSACTION = Way("transaction")
 ONE_BY_ONE = Way("statements")
 
-Write = Callable[[str, str, Script], dict[str, str]]
+Write = Callable[[New, Script], dict[str, str]]
 NextVersion = Callable[[Sequence[MigrationFile], datetime], str]
 
 
@@ -72,10 +111,11 @@ def next_lettered(files: Sequence[MigrationFile], now: datetime) -> str:
 class Writing:
     """How a tool runs a new file, and what is to be written for it.
 
-    `write(version, name, script)` returns the files by their path in the folder, with a part that takes it
-    back if `down`; `then` is what the tool wants to be told afterwards. `one_way` is how it is written into
+    `write(new, script)` returns the files by their path in the folder, with a part that takes it
+    back if `down`; those of `amends` may be there already, and are written anew with what they held. `then`
+    is what the tool wants to be told afterwards. `one_way` is how it is written into
     a folder whose files have no way back, for a tool that does not take both kinds together; `pairs` tells
-    those that have one.
+    those that have one. `refuses(migrations)` says why nothing can be added to them, "" otherwise.
     """
 
     way: Way
@@ -85,6 +125,8 @@ class Writing:
     version: NextVersion = next_number
     one_way: "Writing | None" = None
     pairs: str = ".up.sql"
+    refuses: Callable[[MigrationSet], str] | None = None
+    amends: tuple[str, ...] = ()
 
     def among(self, files: Sequence[MigrationFile]) -> "Writing":
         """Return how to write beside `files`."""
@@ -93,24 +135,63 @@ class Writing:
         return self.one_way
 
 
-def one_file(version: str, name: str, script: Script) -> dict[str, str]:
-    return {f"{version}_{name}.sql": script.up}
+def one_file(new: New, script: Script) -> dict[str, str]:
+    return {f"{new.version}_{new.name}.sql": sql_of(script.up)}
 
 
-def lettered(version: str, name: str, script: Script) -> dict[str, str]:
-    return {f"V{version}__{name}.sql": script.up}
+def lettered(new: New, script: Script) -> dict[str, str]:
+    return {f"V{new.version}__{new.name}.sql": sql_of(script.up)}
 
 
-def pair(version: str, name: str, script: Script) -> dict[str, str]:
-    files = {f"{version}_{name}.up.sql": script.up}
-    return files | ({f"{version}_{name}.down.sql": script.down} if script.down else {})
+def pair(new: New, script: Script) -> dict[str, str]:
+    files = {f"{new.version}_{new.name}.up.sql": sql_of(script.up)}
+    return files | ({f"{new.version}_{new.name}.down.sql": sql_of(script.down)} if script.down else {})
 
 
 def marked(up: str, down: str) -> Write:
     """Return what writes one file, with a line before its way up and one before its way down."""
 
-    def write(version: str, name: str, script: Script) -> dict[str, str]:
-        body = f"{up}\n{script.up}"
-        return {f"{version}_{name}.sql": body + (f"\n{down}\n{script.down}" if script.down else "")}
+    def write(new: New, script: Script) -> dict[str, str]:
+        body = f"{up}\n{sql_of(script.up)}"
+        return {
+            f"{new.version}_{new.name}.sql": body
+            + (f"\n{down}\n{sql_of(script.down)}" if script.down else "")
+        }
 
     return write
+
+
+def beside_the_last(new: New, name: str, text: str) -> dict[str, str]:
+    """Return one file in the folder of the last migration, by its path."""
+    files = new.after.files
+    folder = files[-1].path.parent.relative_to(new.after.folder) if files else Path()
+    return {(folder / name).as_posix(): text}
+
+
+def python_lines(parts: Sequence[Part], call: str, indent: str) -> str:
+    """Return the parts as lines of Python: comments as such, each statement as the literal that stands for
+    ``{}`` in `call`."""
+    lines = []
+    for part in parts:
+        if part.comment:
+            lines += [f"{indent}# {line}".rstrip() for line in part.text.split("\n")]
+        elif part.text:
+            lines.append(f"{indent}{call.format(python_literal(part.text))}")
+        elif lines:
+            lines.append("")
+    return "\n".join(lines).rstrip("\n")
+
+
+def python_literal(text: str) -> str:
+    """Return `text` as a literal of Python, readable where nothing in it has to be escaped."""
+    plain = text.isprintable() or text.replace("\n", "").isprintable()
+    if not plain or "\\" in text or '"""' in text or text.endswith('"') or text.startswith('"'):
+        return repr(text)
+    return f'"""{text}"""'
+
+
+def no_digit_first(name: str, what: str) -> str:
+    """Return `name`. Raises `UsageError` where it begins with a digit, which `what` cannot."""
+    if name[0].isdigit():
+        raise UsageError(f"--name {name}: {what} cannot begin with a digit")
+    return name

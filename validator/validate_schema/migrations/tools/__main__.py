@@ -2,9 +2,12 @@
 
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 
+from ..records import MigrationSet
 from ..tool import Tool
-from ..writing import Script
+from ..writing import New, Part, Script
 from . import everything
 
 _HEAD = """\
@@ -42,7 +45,9 @@ def _row(tool: Tool) -> str:
 
 def _written(tool: Tool) -> str:
     assert tool.writing is not None, "only those that are written for"
-    names = tool.writing.write("<version>", "<name>", Script("", "x"))
+    nothing = MigrationSet(tool.name, Path(), ())
+    new = New("<version>", "<name>", nothing, nothing, datetime.fromtimestamp(0, UTC))
+    names = tool.writing.write(new, Script((), (Part("x"),)))
     files = ", ".join(f"`{name}`" for name in names)
     down = "–" if not tool.writing.down else "in it" if len(names) == 1 else "a file"
     return f"| {tool.title} | {files} | {down} | {tool.writing.then or '–'} |\n"

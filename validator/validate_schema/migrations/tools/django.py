@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from ..discovery.files import program
 from ..discovery.folder import Folder, read
 from ..discovery.order import topological
 from ..discovery.python import module
-from ..records import MigrationFile
+from ..records import MigrationFile, MigrationSet
 from ..rows import Row, moment
 from ..tool import Layout, LedgerTable, Loaded, Sources, Tool
 from ..versions import Versions, digits
+from ..writing import TRANSACTION, New, Script, Writing, beside_the_last, next_number, python_lines
 from . import _django_settings
 
 _IRREVERSIBLE = r"\bRunPython\((?![^)]*(?:reverse_code|,))|\bRunSQL\((?![^)]*(?:reverse_sql|,))"
@@ -184,6 +186,59 @@ def _leads(folder: Path, beside: Path, environ: Mapping[str, str]) -> dict[str, 
     }
 
 
+def _leaves(files: Sequence[MigrationFile]) -> list[str]:
+    """Return the last migrations of each app, by version; two of one app have to be merged."""
+    gone = {version for file in files for version in file.replaces}
+    inner = {v for file in files for v in file.requires if _app(v) == _app(file.version)}
+    return [file.version for file in files if file.version not in gone | inner]
+
+
+def _unclear(migrations: MigrationSet) -> str:
+    """Say why no migration can be added: which app's it would be, or after which."""
+    apps = sorted(_apps(migrations.files))
+    if len(apps) > 1:
+        return f"holds the apps {', '.join(apps)}: say whose migration it is to be with --into APP/migrations"
+    leaves = _leaves(migrations.files)
+    if len(leaves) > 1:
+        return f"{' and '.join(leaves)} both come last: `python manage.py makemigrations --merge` first"
+    return ""
+
+
+def _next_name(files: Sequence[MigrationFile], now: datetime) -> str:
+    return next_number(files, now).zfill(4) if files else "0001"
+
+
+_MIGRATION = """\
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+{after}
+    ]
+
+    operations = [
+        migrations.RunSQL(
+            sql=[
+{up}
+            ],
+{down}        ),
+    ]
+"""
+
+
+def _write(new: New, script: Script) -> dict[str, str]:
+    """A migration of RunSQL, which runs each text of a list as it is, after the last ones of all apps."""
+    after = [f"        {tuple(version.split('.', 1))!r}," for version in _leaves(new.around.files)]
+    down = python_lines(script.down, "{},", " " * 16)
+    text = _MIGRATION.format(
+        after="\n".join(after),
+        up=python_lines(script.up, "{},", " " * 16),
+        down=f"            reverse_sql=[\n{down}\n            ],\n" if down else "",
+    )
+    return beside_the_last(new, f"{new.version}_{new.name}.py", text)
+
+
 TOOL = Tool(
     "django",
     "Django",
@@ -204,6 +259,14 @@ TOOL = Tool(
     versions=Versions(place=None, number=_number, named=True, graph=True),
     align=_align,
     others=_others,
+    writing=Writing(
+        TRANSACTION,
+        _write,
+        down=True,
+        version=_next_name,
+        refuses=_unclear,
+        then="run `python manage.py migrate`, and say the same in the models",
+    ),
     words=ToolWords(apply="python manage.py migrate"),
     runs=(("manage.py", "python manage.py migrate"),),
     sources=Sources(("[0-9]*_*.py", "*/migrations/[0-9]*_*.py"), "python manage.py sqlmigrate"),

@@ -1,8 +1,9 @@
 """Drizzle, 0.x with a journal and 1.x with directories. Sources: drizzle-orm, migrator.ts,
-pg-core/dialect.ts."""
+pg-core/dialect.ts; drizzle-kit, cli/commands/generate.ts and migrate.ts (a migration of its own SQL)."""
 
 import hashlib
 import json
+import uuid
 from collections.abc import Sequence
 
 import msgspec
@@ -17,11 +18,14 @@ from ..records import MigrationFile
 from ..rows import Row, moment
 from ..tool import Checksum, Layout, LedgerTable, Loaded, Tool
 from ..versions import Versions
+from ..writing import TRANSACTION, New, Script, Writing, sql_of
+
+_JOURNAL = "meta/_journal.json"
 
 
 def _load(folder: Folder, chosen: bool) -> Loaded | None:
     """The journal's order (0.x), or dated directories (1.x). Breakpoints are comments to PostgreSQL."""
-    if (folder.path / "meta" / "_journal.json").is_file():
+    if (folder.path / _JOURNAL).is_file():
         return _journal(folder)
     scripts = scripted(folder)
     snapshots = any((folder.path / d / "snapshot.json").is_file() for d in folder.directories)
@@ -31,7 +35,7 @@ def _load(folder: Folder, chosen: bool) -> Loaded | None:
 
 
 def _journal(folder: Folder) -> Loaded:
-    path = folder.path / "meta" / "_journal.json"
+    path = folder.path / _JOURNAL
     try:
         journal = json.loads(folder.text(path))
         entries = [(str(e["tag"]), str(e.get("when", ""))) for e in journal["entries"]]
@@ -85,6 +89,41 @@ def _align(files: Sequence[MigrationFile], entries: Sequence[LedgerEntry]) -> li
     ]
 
 
+def _write(new: New, script: Script) -> dict[str, str]:
+    """The SQL with a breakpoint between statements, which some drivers take one at a time only; its entry in
+    the journal, and the last snapshot again under a name of its own: the models have not changed."""
+    text = sql_of(script.up, between="--> statement-breakpoint")
+    folder = new.after.folder
+    tag = f"{new.version}_{new.name}"
+    if not (folder / _JOURNAL).is_file():
+        return {f"{tag}/migration.sql": text} | _snapshot(new, "{}/snapshot.json", tag)
+    journal = json.loads((folder / _JOURNAL).read_text("utf-8"))
+    last = journal["entries"][-1]
+    moment = max(int(new.now.timestamp() * 1000), int(last["when"]) + 1)
+    entry = {"idx": last.get("idx", len(journal["entries"]) - 1) + 1, "version": last.get("version", "7")}
+    journal["entries"].append(entry | {"when": moment, "tag": tag, "breakpoints": True})
+    files = {f"{tag}.sql": text} | _snapshot(new, "meta/{}_snapshot.json", new.version)
+    return files | {_JOURNAL: json.dumps(journal, indent=2, ensure_ascii=False) + "\n"}
+
+
+def _snapshot(new: New, pattern: str, name: str) -> dict[str, str]:
+    """Return the last migration's snapshot as that of the new one, by its path; nothing where there is none,
+    or none of which it is known how it names the one before."""
+    last = new.after.files[-1].path if new.after.files else None
+    if last is None:
+        return {}
+    before = last.parent.name if last.name == "migration.sql" else last.stem.partition("_")[0]
+    path = new.after.folder / pattern.format(before)
+    try:
+        held = json.loads(path.read_text("utf-8"))
+        known = held["id"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    held["id"] = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{known} {new.name}"))
+    held |= {"prevIds": [known]} if "prevIds" in held else {"prevId": known}
+    return {pattern.format(name): json.dumps(held, indent=2, ensure_ascii=False) + "\n"}
+
+
 TOOL = Tool(
     "drizzle",
     "Drizzle",
@@ -106,6 +145,12 @@ TOOL = Tool(
     versions=Versions(place=_place),
     checksum=Checksum(_checksums, line_ends="does not look"),
     align=_align,
+    writing=Writing(
+        TRANSACTION,
+        _write,
+        amends=(_JOURNAL,),
+        then="run `npx drizzle-kit migrate`, and say the same in the schema's TypeScript",
+    ),
     words=ToolWords(
         apply="npx drizzle-kit migrate",
         late="drizzle compares with the newest entry alone and will never run it: generate it again",

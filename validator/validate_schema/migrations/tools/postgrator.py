@@ -13,7 +13,7 @@ from ..records import MigrationFile
 from ..rows import Row, recorded
 from ..tool import Checksum, Layout, LedgerTable, Loaded, Tool, recorded_names
 from ..versions import INTEGERS
-from ..writing import MESSAGE, Script, Writing
+from ..writing import MESSAGE, New, Script, Writing, sql_of
 
 _DO = r"(\d+)\.do\.(?:(.*)\.)?sql"
 _UNDO = r"(\d+)\.undo\.(?:.*\.)?sql"
@@ -55,9 +55,9 @@ def _checksums(file: MigrationFile, _: Sequence[MigrationFile]) -> tuple[str, ..
     return (hashlib.md5(file.raw, usedforsecurity=False).hexdigest(),)
 
 
-def _write(version: str, name: str, script: Script) -> dict[str, str]:
-    files = {f"{version}.do.{name}.sql": script.up}
-    return files | ({f"{version}.undo.{name}.sql": script.down} if script.down else {})
+def _write(new: New, script: Script) -> dict[str, str]:
+    files = {f"{new.version}.do.{new.name}.sql": sql_of(script.up)}
+    return files | ({f"{new.version}.undo.{new.name}.sql": sql_of(script.down)} if script.down else {})
 
 
 TOOL = Tool(

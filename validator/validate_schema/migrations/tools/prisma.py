@@ -15,7 +15,7 @@ from ..records import MigrationFile
 from ..rows import Row, first_line, moment
 from ..tool import Checksum, Layout, LedgerTable, Loaded, Tool
 from ..versions import Versions
-from ..writing import MESSAGE, Script, Writing
+from ..writing import MESSAGE, New, Script, Writing, sql_of
 
 _LOCK = "migration_lock.toml"
 
@@ -87,8 +87,8 @@ def _checksums(file: MigrationFile, _: object) -> tuple[str, ...]:
     return digest.hex(), "".join(f"{byte:x}" for byte in digest)
 
 
-def _write(version: str, name: str, script: Script) -> dict[str, str]:
-    return {f"{version}_{name}/migration.sql": script.up}
+def _write(new: New, script: Script) -> dict[str, str]:
+    return {f"{new.version}_{new.name}/migration.sql": sql_of(script.up)}
 
 
 TOOL = Tool(

@@ -16,6 +16,7 @@ from ..records import MigrationFile, Mode
 from ..rows import Row, moment, ranks
 from ..tool import Checksum, Layout, LedgerTable, Loaded, Lock, Tool
 from ..versions import Versions
+from ..writing import TRANSACTION, New, Script, Writing, sql_of
 
 _DIRECTIVE = r"--\s*(depends|transactional)\s*:(.*)"
 _NONE = ("_tmp_yoyonew", "post-apply", "__init__", "conftest")
@@ -84,6 +85,15 @@ def _checksums(file: MigrationFile, _: object) -> tuple[str, ...]:
     return (hashlib.sha256(file.version.encode()).hexdigest(),)
 
 
+def _write(new: New, script: Script) -> dict[str, str]:
+    """The SQL after all that nothing else comes after, and beside it what takes it back."""
+    needed = {version for file in new.after.files for version in file.requires}
+    last = [file.version for file in new.after.files if file.version not in needed]
+    depends = f"-- depends: {' '.join(last)}\n" if last else ""
+    files = {f"{new.version}_{new.name}.sql": f"{depends}\n{sql_of(script.up)}"}
+    return files | ({f"{new.version}_{new.name}.rollback.sql": sql_of(script.down)} if script.down else {})
+
+
 TOOL = Tool(
     "yoyo",
     "yoyo",
@@ -109,5 +119,6 @@ TOOL = Tool(
     ),
     versions=Versions(place=None, named=True),
     checksum=Checksum(_checksums, content=False),
+    writing=Writing(TRANSACTION, _write, down=True),
     words=ToolWords(apply="yoyo apply", revert="yoyo rollback --revision {name}"),
 )

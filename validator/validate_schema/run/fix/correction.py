@@ -1,8 +1,9 @@
 """From a target to a migration that was tried: plan, write, run it on a fresh copy, judge again."""
 
+import dataclasses
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from ...checking.engine import Outcome, run, select_checks
 from ...facts.facts import Facts
 from ...facts.platforms import set_apart
 from ...migrations import MigrationFile, MigrationSet, discover, replay
-from ...migrations.writing import ONE_BY_ONE, Script, Way
+from ...migrations.writing import ONE_BY_ONE, Script, Way, sql_of
 from ...model.contract import Contract
 from ...model.errors import MigrationError, UsageError
 from ...model.evidence import Evidence
@@ -70,18 +71,21 @@ class Verified:
 
 @dataclass(frozen=True)
 class Correction:
-    """The plan, the files that would be written by their path, and what was seen when they ran."""
+    """The plan, the files that would be written by their path, and what was seen when they ran. The
+    `amended` ones are there already, and hold what they held and more."""
 
     plan: Plan
     files: dict[Path, str] = field(default_factory=dict)
     verified: Verified = Verified()
     notes: tuple[str, ...] = ()
     then: str = ""
+    amended: frozenset[Path] = frozenset()
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to write: `output` is one SQL file, else a migration in the folder `migrations`. Only the
+    """What to write: `output` is one SQL file, else a migration in the folder `migrations`, which comes after
+    those of the project `around` it. Only the
     findings of `ids` are mended, and none whose fingerprint is `known`, though every check is asked whether
     anything became worse."""
 
@@ -89,6 +93,7 @@ class Wanted:
     known: frozenset[str] = frozenset()
     output: Path | None = None
     migrations: MigrationSet | None = None
+    around: MigrationSet | None = None
     name: str = NAME
     prove: bool = False
 
@@ -105,13 +110,15 @@ def corrected(
     folder = into or request.source.migrations or (request.base / configured if configured else None)
     if folder is None and output is None:
         raise UsageError("nowhere to write: give --output FILE, --into DIR, or path in [migrations]")
+    into_set, around = (None, None) if output or folder is None else _written_into(request, folder)
     wanted = Wanted(
         ids=frozenset(check.id for check in request.checks),
         known=frozenset(f.fingerprint for f in request.baseline.report.findings)
         if request.baseline
         else frozenset(),
         output=output,
-        migrations=None if output or folder is None else _written_into(folder, request.source.tool),
+        migrations=into_set,
+        around=around,
         name=_slug(name),
         prove=request.proving is Proving.COPY,
     )
@@ -119,10 +126,35 @@ def corrected(
     return correct(replace(request, checks=every), wanted, progress)
 
 
-def _written_into(folder: Path, tool: str | None) -> MigrationSet:
-    migrations = discover(folder, tool, programs=True)
-    writing_of(migrations)
-    return migrations
+def _written_into(request: Request, folder: Path) -> tuple[MigrationSet, MigrationSet]:
+    """Return the migrations that the new one comes after, and those of the project around them: of the
+    request's own folder, where `folder` is a part of it.
+
+    Raises `UsageError` where nothing can be added: a file is what a dump or a person wrote as a whole.
+    """
+    if folder.is_file():
+        raise UsageError(
+            f"{folder}: is one file, to which no migration is added: give --into DIR, the folder of the"
+            " migrations that make it, or --output FILE"
+        )
+    migrations = _addable(folder, request.source.tool)
+    whole = request.source.migrations
+    if whole is None or whole.is_file() or not folder.resolve().is_relative_to(whole.resolve()):
+        return migrations, migrations
+    around = discover(whole, request.source.tool, programs=migrations.program)
+    return migrations, around if around.tool == migrations.tool else migrations
+
+
+def _addable(folder: Path, tool: str | None) -> MigrationSet:
+    """Return the migrations of the folder to which one can be added: SQL files, for those are what a replay
+    runs, else programs, of which such a file may be the dump."""
+    with suppress(MigrationError, UsageError):
+        found = discover(folder, tool)
+        writing_of(found)
+        return found
+    found = discover(folder, tool, programs=True)
+    writing_of(found)
+    return found
 
 
 def _slug(name: str) -> str:
@@ -194,8 +226,7 @@ def correct(request: Request, wanted: Wanted, progress: Progress) -> Correction:
         with progress.step("trying the migration on a fresh copy"):
             verified = _tried(bench, plan, wanted, _script(plan, wanted, bench))
         script = _script(plan, wanted, bench, tuple(sentences(plan, verified)))
-    files, then = _files(script, wanted, request)
-    return Correction(plan, files, verified, lacks, then)
+    return _correction(Correction(plan, {}, verified, lacks), script, wanted, request)
 
 
 def _require_copyable(request: Request) -> None:
@@ -221,12 +252,16 @@ def _script(plan: Plan, wanted: Wanted, bench: _Bench, verified: tuple[str, ...]
     return write_script(plan, _way(wanted), heading, default_schema)
 
 
-def _files(script: Script, wanted: Wanted, request: Request) -> tuple[dict[Path, str], str]:
-    if wanted.migrations is not None:
-        then = writing_of(wanted.migrations).then
-        return place(wanted.migrations, wanted.name, script, request.now), then
-    assert wanted.output is not None, "a place is always wanted"
-    return {wanted.output: script.up}, ""
+def _correction(found: Correction, script: Script, wanted: Wanted, request: Request) -> Correction:
+    """Return what was found, with the files of the script."""
+    if wanted.migrations is None:
+        assert wanted.output is not None, "a place is always wanted"
+        return dataclasses.replace(found, files={wanted.output: sql_of(script.up)})
+    writing = writing_of(wanted.migrations)
+    around = wanted.around or wanted.migrations
+    files = place(wanted.migrations, around, wanted.name, script, request.now)
+    amended = frozenset(wanted.migrations.folder / name for name in writing.amends)
+    return dataclasses.replace(found, files=files, then=writing.then, amended=amended)
 
 
 def _tried(bench: _Bench, plan: Plan, wanted: Wanted, script: Script) -> Verified:
@@ -235,7 +270,7 @@ def _tried(bench: _Bench, plan: Plan, wanted: Wanted, script: Script) -> Verifie
         start = fingerprint(read_catalog(connection))
         before = bench.leaks(database, connection) if wanted.prove else None
         try:
-            _run(database, script.up, wanted)
+            _run(database, sql_of(script.up), wanted)
         except MigrationError as error:
             return Verified(failure=str(error))
         after = bench.judge(connection).findings
@@ -243,7 +278,7 @@ def _tried(bench: _Bench, plan: Plan, wanted: Wanted, script: Script) -> Verifie
         undone = None
         if script.down and _has_down(wanted):
             try:
-                _run(database, script.down, wanted)
+                _run(database, sql_of(script.down), wanted)
                 undone = fingerprint(read_catalog(connection)) == start
             except MigrationError:
                 undone = False

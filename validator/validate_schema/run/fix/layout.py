@@ -5,27 +5,32 @@ from pathlib import Path
 
 from ...migrations import tools
 from ...migrations.records import MigrationSet
-from ...migrations.writing import Script, Writing
+from ...migrations.writing import New, Script, Writing
 from ...model.errors import UsageError
 
 
 def writing_of(migrations: MigrationSet) -> Writing:
     """Return how the folder's tool wants a new migration.
 
-    Raises `UsageError` for a tool that keeps a plan or journal of its own, or whose migrations are
-    programs: there the SQL is wanted as one file.
+    Raises `UsageError` for a tool that keeps a plan of its own or whose programs are not written here, and
+    for a folder to which nothing can be added: there the SQL is wanted as one file.
     """
-    writing = tools.find(migrations.tool).writing
-    if writing is None:
+    tool = tools.find(migrations.tool)
+    if tool.writing is None:
         raise UsageError(
-            f"a migration of {migrations.tool} is added by {migrations.tool} itself: write the SQL with"
+            f"a migration of {tool.title} is added by {tool.title} itself: write the SQL with"
             " --output FILE and give it that"
         )
-    return writing.among(migrations.files)
+    if tool.writing.refuses is not None and (why := tool.writing.refuses(migrations)):
+        raise UsageError(f"{migrations.folder}: {why}, or write the SQL with --output FILE")
+    return tool.writing.among(migrations.files)
 
 
-def place(migrations: MigrationSet, name: str, script: Script, now: datetime) -> dict[Path, str]:
-    """Return the files of the new migration, by path, after the last one of the folder."""
+def place(
+    migrations: MigrationSet, around: MigrationSet, name: str, script: Script, now: datetime
+) -> dict[Path, str]:
+    """Return the files of the new migration, by path, after the last one of the folder; `around` are the
+    migrations of the project that the folder is a part of, or the same."""
     writing = writing_of(migrations)
-    written = writing.write(writing.version(migrations.files, now), name, script)
-    return {migrations.folder / path: text for path, text in written.items()}
+    new = New(writing.version(migrations.files, now), name, migrations, around, now)
+    return {migrations.folder / path: text for path, text in writing.write(new, script).items()}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 
 from ...checking.remedy.steps import SHARE_UPDATE_EXCLUSIVE
-from ...migrations.writing import Script, Way
+from ...migrations.writing import Part, Script, Way
 from ...model.finding import Finding, Step
 from ...model.wording import some
 from ...report.escape import printable_sql, visible
@@ -15,6 +15,7 @@ from .plan import Mended, Plan
 LOCK_TIMEOUT = "5s"
 STATEMENT_TIMEOUT = "15min"
 _WIDTH = 110
+_BLANK = Part("")
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,14 @@ def write_script(plan: Plan, way: Way, heading: Heading, default_schema: str) ->
     that waits for a lock or runs too long, instead of letting it block the application.
     """
     alone = way.mode == "statements"
-    lines = [*_heading(plan, heading, alone=alone), *_limits(alone=alone), ""]
+    parts = [*_heading(plan, heading, alone=alone), *_limits(alone=alone), _BLANK]
     for finding, steps in _fresh(plan.mended):
         note = "" if steps else " (mended by the other statements)"
-        lines += _comment(_said(finding, default_schema) + note)
-        lines += [*(_statement(s, way) for s in steps), ""]
-    lines += _reset() if alone else ()
-    lines += _left(plan, default_schema)
-    return Script("\n".join(lines).rstrip() + "\n", _down(plan, way, default_schema))
+        parts.append(_comment(_said(finding, default_schema) + note))
+        parts += [*(_statement(s, way) for s in steps), _BLANK]
+    parts += _reset() if alone else ()
+    parts += _left(plan, default_schema)
+    return Script(tuple(parts), tuple(_down(plan, way, default_schema)))
 
 
 def _fresh(mended: Iterable[Mended]) -> Iterator[tuple[Finding, tuple[Step, ...]]]:
@@ -57,35 +58,35 @@ def _said(finding: Finding, default_schema: str) -> str:
     return f"{finding.check} {label}: {finding.message}"
 
 
-def _heading(plan: Plan, heading: Heading, *, alone: bool) -> Iterator[str]:
+def _heading(plan: Plan, heading: Heading, *, alone: bool) -> Iterator[Part]:
     mended = some(len(plan.mended), "finding")
-    yield from _comment(f"Mends {mended} of validate-schema {heading.version}, written {heading.when}.")
+    yield _comment(f"Mends {mended} of validate-schema {heading.version}, written {heading.when}.")
     for sentence in heading.verified:
-        yield from _comment(sentence)
+        yield _comment(sentence)
     concurrent = any(_is_concurrent(s) for m in plan.mended for s in m.steps)
     if alone and concurrent:
-        yield from _comment(
+        yield _comment(
             "Run it statement by statement, outside a transaction: CONCURRENTLY builds indexes without"
             " blocking writes. If it stops halfway, run what is left of it."
         )
     elif concurrent:
-        yield from _comment(
+        yield _comment(
             "Indexes are built inside the transaction, which blocks writes to their tables meanwhile. On a"
             " large table build them first, by hand and CONCURRENTLY, and run this afterwards."
         )
-    yield ""
+    yield _BLANK
 
 
-def _limits(*, alone: bool) -> tuple[str, ...]:
+def _limits(*, alone: bool) -> tuple[Part, ...]:
     local = "" if alone else " LOCAL"
     return (
-        f"SET{local} lock_timeout = '{LOCK_TIMEOUT}';",
-        f"SET{local} statement_timeout = '{STATEMENT_TIMEOUT}';",
+        Part(f"SET{local} lock_timeout = '{LOCK_TIMEOUT}';"),
+        Part(f"SET{local} statement_timeout = '{STATEMENT_TIMEOUT}';"),
     )
 
 
-def _reset() -> tuple[str, ...]:
-    return ("RESET lock_timeout;", "RESET statement_timeout;", "")
+def _reset() -> tuple[Part, ...]:
+    return (Part("RESET lock_timeout;"), Part("RESET statement_timeout;"), _BLANK)
 
 
 def _is_concurrent(step: Step) -> bool:
@@ -93,11 +94,11 @@ def _is_concurrent(step: Step) -> bool:
     return bool(step.in_transaction) and step.lock == SHARE_UPDATE_EXCLUSIVE
 
 
-def _statement(step: Step, way: Way) -> str:
+def _statement(step: Step, way: Way) -> Part:
     text = printable_sql(step.sql if way.mode == "statements" else step.in_transaction or step.sql)
     if way.marks and ";" in text.rstrip().removesuffix(";"):
-        return f"{way.marks[0]}\n{text}\n{way.marks[1]}"
-    return text
+        return Part(f"{way.marks[0]}\n{text}\n{way.marks[1]}")
+    return Part(text)
 
 
 def left_over(plan: Plan, *, decisions: bool = True) -> Iterator[str]:
@@ -109,37 +110,34 @@ def left_over(plan: Plan, *, decisions: bool = True) -> Iterator[str]:
         yield f"not mended: {_said(refused.finding, 'public')} ({refused.reason})"
 
 
-def _left(plan: Plan, default_schema: str) -> Iterator[str]:
+def _left(plan: Plan, default_schema: str) -> Iterator[Part]:
     """Yield, as comments, what a person has to decide and what could not be used."""
     if plan.decisions:
-        yield from _comment("To decide, since no rule says which is right:")
+        yield _comment("To decide, since no rule says which is right:")
         for finding in plan.decisions:
-            yield from _comment(f"- {_said(finding, default_schema)}")
+            yield _comment(f"- {_said(finding, default_schema)}")
             if finding.remedy.note:
-                yield from _comment(f"  {finding.remedy.note}")
+                yield _comment(f"  {finding.remedy.note}")
     for refused in plan.refused:
-        yield from _comment(f"Not mended: {_said(refused.finding, default_schema)} ({refused.reason})")
+        yield _comment(f"Not mended: {_said(refused.finding, default_schema)} ({refused.reason})")
 
 
-def _down(plan: Plan, way: Way, default_schema: str) -> str:
-    """Return the inverse, last statement first; what has none is named."""
+def _down(plan: Plan, way: Way, default_schema: str) -> Iterator[Part]:
+    """Yield the inverse, last statement first; what has none is named."""
     undo = rollback((steps for _, steps in _fresh(plan.mended)), plan.undo)
-    lines = [_statement(s, way) for s in undo.steps]
+    yield from (_statement(step, way) for step in undo.steps)
     for position in undo.by_hand:
-        said = _said(plan.mended[position].finding, default_schema)
-        lines += _comment(f"Not undone: {said}")
-    return "\n".join(lines) + "\n" if lines else ""
+        yield _comment(f"Not undone: {_said(plan.mended[position].finding, default_schema)}")
 
 
-def _comment(text: str) -> list[str]:
-    """Return `text` as SQL comments; nothing in it can end them."""
+def _comment(text: str) -> Part:
+    """Return `text` as comments, in lines of a bearable length; nothing in it can end them."""
     indent = "  " if text.startswith(("- ", "  ")) else ""
-    shown = visible(text)
-    return wrap(
-        shown,
-        _WIDTH,
-        initial_indent="-- ",
-        subsequent_indent=f"-- {indent}",
+    lines = wrap(
+        visible(text),
+        _WIDTH - len("-- "),
+        subsequent_indent=indent,
         break_on_hyphens=False,
         drop_whitespace=True,
     )
+    return Part("\n".join(lines), comment=True)
