@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import click
 from msgspec.structs import replace
 
 from ..checking.baseline import Baseline
@@ -46,11 +47,37 @@ def request_of(options: Options, config: LoadedConfig) -> Request:
 
 
 def config_of(options: Options) -> LoadedConfig:
-    """Return the config that is named, or the nearest one, its limits in force. Raises `ConfigError`."""
+    """Return the config that is named, or the nearest one, its limits in force. Raises `ConfigError`.
+
+    One in the target's folder or above it is nearer than one of the working directory, above which it lies;
+    that it was taken is said.
+    """
     config = load(options.config_path, Path.cwd())
+    if options.config_path is None and (own := _targets(options, config)) is not None:
+        config = own
+        if not options.quiet:
+            click.echo(f"config: {shown_path(own)}", err=True)
     use(config.config.limits)
     set_alarm(options.timeout or config.config.limits.seconds)
     return config
+
+
+def _targets(options: Options, found: LoadedConfig) -> LoadedConfig | None:
+    """Return the config beside the files that are examined, where it is not the one that was `found`."""
+    target = options.migrations or options.snapshot
+    if target is None or not target.exists():
+        return None
+    own = load(None, target if target.is_dir() else target.parent)
+    if own.path is None or own.path == found.path:
+        return None
+    nearer = found.path is None or own.path.parent.is_relative_to(found.path.parent)
+    return own if nearer else None
+
+
+def shown_path(config: LoadedConfig) -> Path:
+    """Return where a config lies as seen from the working directory, where it lies below."""
+    assert config.path is not None, "a config that was found in a file"
+    return config.path.relative_to(Path.cwd()) if config.path.is_relative_to(Path.cwd()) else config.path
 
 
 def source_of(options: Options, config: LoadedConfig) -> Source:
@@ -70,7 +97,7 @@ def source_of(options: Options, config: LoadedConfig) -> Source:
         url = environment_url()
         if url is None and not libpq_is_told():
             path = config.config.migrations.path
-            hint = f" (the config names migrations: --migrations {path})" if path else ""
+            hint = f" (the config names migrations: --migrations {path})" if path else _seen_here()
             raise UsageError(
                 f"no target: give --database-url, --migrations or --snapshot, or set DATABASE_URL{hint}"
             )
@@ -83,6 +110,13 @@ def source_of(options: Options, config: LoadedConfig) -> Source:
         statement_timeout_ms=options.statement_timeout,
     )
     return told(source, config)
+
+
+def _seen_here() -> str:
+    from ..run.first import found_migrations
+
+    found = found_migrations(Path())
+    return f" (there are migrations of {found.tool}: --migrations {found.folder})" if found else ""
 
 
 def database_of(options: Options) -> Secret | None:

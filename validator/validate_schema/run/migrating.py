@@ -13,7 +13,7 @@ from ..migrations import MigrationSet, discover
 from ..migrations.apply import interrupted
 from ..migrations.history.compare import compare
 from ..migrations.ledger import ledger_for, read_ledgers
-from ..model.errors import UsageError
+from ..model.errors import MigrationError, UsageError
 from ..model.history import HistoryEntry, Ledger
 from ..model.secret import Secret
 
@@ -37,16 +37,21 @@ def find(
     *,
     programs: bool = False,
 ) -> Found:
-    """Return the migrations that are named, or else the config's, `programs` too. Raises
-    `UsageError` for none, and `MigrationError` for a folder that cannot be used."""
+    """Return the migrations that are named, or else the config's, or else those of its folder, `programs`
+    too. Raises `UsageError` for none, and `MigrationError` for a folder that cannot be used."""
     named = config.config.migrations
     folder = migrations or (config.base / named.path if named.path else None)
-    if folder is None:
-        raise UsageError("--migrations is missing: give a folder, or name one in the config's [migrations]")
-    return Found(
-        discover(folder, tool or named.tool, programs=programs, placeholders=named.placeholders),
-        ledger or named.ledger,
-    )
+    chosen = tool or named.tool
+    if folder is not None:
+        found = discover(folder, chosen, programs=programs, placeholders=named.placeholders)
+        return Found(found, ledger or named.ledger)
+    try:
+        found = discover(config.base, chosen, programs=programs, placeholders=named.placeholders)
+    except MigrationError as error:
+        raise UsageError(
+            f"--migrations is missing: give a folder, or name one in the config's [migrations]; {error}"
+        ) from None
+    return Found(found, ledger or named.ledger)
 
 
 def backup_folder(config: LoadedConfig) -> Path | None:

@@ -12,7 +12,7 @@ _HEAD = """\
 # validate-schema: what this database's tenancy is, as it was found in its catalog.
 # Every line may be changed; what is left out is inferred again on every run.
 """
-_TAIL = """\
+TAIL = """\
 # An accepted finding is listed here, with its reason; after `expires` it is a finding again.
 # [[checks.suppress]]
 # check = "UNQ001"
@@ -20,6 +20,13 @@ _TAIL = """\
 # reason = "the login is global by design"
 # owner = "platform team"
 # expires = 2027-06-30
+"""
+
+FIRST_STEPS = """\
+# validate-schema: nothing was looked at yet, since the migrations are programs. `init --force` fills in what
+# the tenancy is, once `command` below runs them.
+
+[tenancy]
 """
 
 
@@ -40,7 +47,7 @@ def draft_config(catalog: Catalog, tenancy: Tenancy, declared: TenancyConfig | N
     lines += _unclassified(tenancy, home)
     if len(tenancy.levels) > 1:
         lines += _levels_as_tables(tenancy, home)
-    return "\n".join([*lines, "", _TAIL])
+    return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def _levels_inline(tenancy: Tenancy, home: str) -> Iterator[str]:
@@ -97,6 +104,14 @@ def _declared(config: TenancyConfig) -> Iterator[str]:
             parts += [f"expires = {entry.expires.isoformat()}"] if entry.expires else []
             parts += [f"owner = {toml_text(entry.owner)}"] if entry.owner else []
             yield f"  {{ {', '.join(parts)} }},"
+        yield "]"
+    if config.trusted:
+        yield "trusted = ["
+        for way in config.trusted:
+            named = {"setting": way.setting, "claim": way.claim, "table": way.table}
+            said = [f"{name} = {toml_text(text)}" for name, text in named.items() if text]
+            said += [f"values = {_list(way.values)}"] if way.values else []
+            yield f"  {{ {', '.join(said)}, reason = {toml_text(way.reason)} }},"
         yield "]"
     if config.null_rows:
         yield (

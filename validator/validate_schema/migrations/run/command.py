@@ -27,7 +27,7 @@ from .surroundings import environment
 if TYPE_CHECKING:
     from ...scratch import Database, Server
 
-_COMPILED = frozenset({"__pycache__", "node_modules", ".git"})
+_COMPILED = frozenset({"__pycache__", "node_modules"})
 # How programs begin the line that says what went wrong; failing that, any line that speaks of it.
 _TELLING = (
     re.compile(r"[\w.:]*(?:error|exception|fatal)\b[^:]*:", re.IGNORECASE),
@@ -103,15 +103,25 @@ def left_over(database: "Database", migrations: MigrationSet) -> tuple[str, ...]
 
 
 def digest(command: str, folder: Path) -> str:
-    """Return the SHA-256 of the command and of all files below `folder`, but compiled and hidden ones."""
+    """Return the SHA-256 of the command and of all files below `folder`, but compiled, installed and hidden
+    ones."""
     found = hashlib.sha256(f"{REPLAY_VERSION}\0{command}\0".encode())
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        parts = path.relative_to(folder).parts
-        if not _COMPILED.isdisjoint(parts) or path.suffix == ".pyc":
-            continue
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        found.update(f"{'/'.join(parts)}\0{content}\0".encode(errors="surrogateescape"))
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(
+            f for f in folders if f not in _COMPILED and f[0] != "." and not _installed(place, f)
+        )
+        for name in sorted(n for n in names if n[0] != "." and not n.endswith(".pyc")):
+            path = Path(place, name)
+            if path.is_file():
+                content = hashlib.sha256(path.read_bytes()).hexdigest()
+                shown = path.relative_to(folder).as_posix()
+                found.update(f"{shown}\0{content}\0".encode(errors="surrogateescape"))
     return found.hexdigest()
+
+
+def _installed(place: str, name: str) -> bool:
+    """Tell whether a folder is a virtual environment of Python."""
+    return Path(place, name, "pyvenv.cfg").exists()
 
 
 class Kept(NamedTuple):

@@ -1,0 +1,95 @@
+"""The first config of a project: what its database shows, and what stands in its folder."""
+
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from ..config import LoadedConfig
+from ..config.file import parse_toml
+from ..config.sections import kept, sections
+from ..facts.platforms import platform_of
+from ..migrations import MigrationSet, discover, tools
+from ..migrations.discovery.proposal import proposal
+from ..model.catalog import Catalog
+from ..model.errors import MigrationError
+from ..model.progress import Progress
+from ..sources.seen import seen
+from ..sql.ident import toml_text
+from ..tenancy import identify
+from ..tenancy.draft import FIRST_STEPS, TAIL, draft_config
+from .provenance import run_time
+from .source import Source, open_source
+
+
+def found_migrations(folder: Path, tool: str | None = None) -> MigrationSet | None:
+    """Return the migrations of a project's folder or one below it, None where there are none or several."""
+    with suppress(MigrationError):
+        return discover(folder, tool, programs=True)
+    return None
+
+
+def first_config(
+    source: Source | None, config: LoadedConfig, output: Path, old: str | None, progress: Progress
+) -> str:
+    """Return the config that is written to `output`: the tenancy of the database that `source` leads to, and
+    what stands in its folder. None for programs that nothing says how to run: then only the latter.
+
+    `old` is what `output` holds: its sections stay as they are written, but for the tenancy, which is
+    inferred again with what it declares. Raises the errors of `open_source`, and `ConfigError` for an old
+    text that cannot be read.
+    """
+    declared = config.config.tenancy
+    if old is not None:
+        declared = parse_toml(old, str(output)).tenancy
+    catalog = None
+    if source is None:
+        drafted = FIRST_STEPS
+    else:
+        with open_source(source, progress) as opened:
+            catalog = opened.catalog
+            tenancy = identify(catalog, declared, today=run_time({}).date())
+            drafted = draft_config(catalog, tenancy, declared)
+    base = output.resolve().parent
+    folder = source.migrations if source else None
+    known = {s.name for s in sections(old)} if old is not None else set()
+    stays = kept(old, str(output), without=("tenancy",)) if old is not None else ""
+    new = [text for name, text in _sections(base, folder, catalog, config) if name not in known]
+    stays = stays.replace(TAIL.strip("\n"), "").rstrip("\n")
+    tail = "" if "checks" in known else TAIL.rstrip("\n")
+    return "\n\n".join(filter(None, (drafted.rstrip("\n"), *new, stays, tail))) + "\n"
+
+
+def _sections(
+    base: Path, folder: Path | None, catalog: Catalog | None, config: LoadedConfig
+) -> Iterator[tuple[str, str]]:
+    found = found_migrations(folder or base, config.config.migrations.tool)
+    if found is not None:
+        yield "migrations", "\n".join(["[migrations]", *_migrations(base, found)])
+    entry = seen(base)
+    if entry is not None and not (
+        found is not None and len(found.files) == 1 and found.files[0].path == base / entry
+    ):
+        yield "contract", f"[contract]\nfrom = [{toml_text(entry)}]"
+    platform = platform_of(catalog) if catalog else None
+    if platform is not None:
+        yield (
+            "prove",
+            f"# {platform.name} says who asks.\n[prove]\npreset = {toml_text(platform.name.lower())}",
+        )
+
+
+def _migrations(base: Path, found: MigrationSet) -> Iterator[str]:
+    yield f"path = {toml_text(_relative(found.folder, base))}"
+    if not found.program:
+        return
+    run = proposal(found.folder, tools.find(found.tool))
+    if run is not None:
+        place = _relative(run.home, base) if run.home else "."
+        command = run.command if place == "." else f"cd {shlex.quote(place)} && {run.command}"
+        yield f"command = {toml_text(command)}  # it migrates the database that DATABASE_URL names"
+
+
+def _relative(path: Path, base: Path) -> str:
+    return Path(os.path.relpath(path.resolve(), base)).as_posix()
