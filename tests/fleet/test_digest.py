@@ -10,7 +10,7 @@ from validate_schema.catalog.queries import queries
 from validate_schema.catalog.reader import read_catalog
 from validate_schema.contract.diff.catalogs import compare
 from validate_schema.contract.diff.homes import only_schema
-from validate_schema.fleet import digest, survey
+from validate_schema.fleets import digest, survey
 
 Conn = psycopg.Connection[Any]
 

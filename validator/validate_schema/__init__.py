@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .catalog.sqlite.opening import memory_engine as memory_engine
     from .config import Config as Config
+    from .fleets.library import fleet as fleet
     from .model.errors import ConfigError as ConfigError
     from .model.errors import ConnectError as ConnectError
     from .model.errors import MigrationError as MigrationError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from .model.errors import ValidateSchemaError as ValidateSchemaError
     from .model.finding import Finding as Finding
     from .model.finding import Severity as Severity
+    from .model.fleet import FleetReport as FleetReport
     from .model.report import Report as Report
     from .model.version import __version__ as __version__
     from .report import read_report as read_report
@@ -43,6 +45,7 @@ _HOMES = {
     "ConfigError": "model.errors",
     "ConnectError": "model.errors",
     "Finding": "model.finding",
+    "FleetReport": "model.fleet",
     "MigrationError": "model.errors",
     "PackError": "model.errors",
     "ReadError": "model.errors",
@@ -56,6 +59,7 @@ _HOMES = {
     "ValidateSchemaError": "model.errors",
     "diff": "run.library",
     "fix": "run.library",
+    "fleet": "fleets.library",
     "memory_engine": "catalog.sqlite.opening",
     "prove": "run.library",
     "read_report": "report",

@@ -7,13 +7,43 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
+from .lazy import LazyGroup, refuse_stray_options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from ..config import LoadedConfig
-    from ..fleet.request import FleetRequest, Target
+    from ..fleets.request import FleetRequest, Target
+    from ..model.fleet import Part
+    from ..run.request import Request
+    from ..run.source import Source
 
 
-@click.command("fleet")
+COMMANDS = {"merge": "Put the parts of a fleet, read with --shard, together into one report."}
+
+output = options.together(
+    click.option(
+        "--report", "reports", multiple=True, metavar="PATH", help="Write a report; - is stdout. Repeatable."
+    ),
+    click.option(
+        "--format",
+        "formats",
+        multiple=True,
+        metavar="FORMAT",
+        help="Format of the --report at the same place: txt, json, md, html, csv, junit, sarif, openmetrics.",
+    ),
+    click.option(
+        "--fail-on",
+        type=click.Choice(("error", "warning", "info", "never")),
+        default="error",
+        show_default=True,
+        help="Lowest severity of a finding that fails the run; drift always does.",
+    ),
+    click.option("--quiet", "-q", is_flag=True, help="Only the verdict line on standard output."),
+)
+
+
+@click.group("fleet", cls=LazyGroup, lazy=COMMANDS, prefix="fleet_", invoke_without_command=True)
 @click.option(
     "--database-url",
     type=options.SECRET,
@@ -34,79 +64,136 @@ if TYPE_CHECKING:
 @click.option(
     "--reference", metavar="NAME", help="The member to measure against (default: the most common shape)."
 )
+@click.option("--shard", metavar="K/N", help="Read the K-th of N parts, and write it to --report PART.json.")
 @click.option(
     "--parallel", type=click.IntRange(min=1), metavar="N", help="Databases read at a time (default: 4)."
 )
 @options.statement_timeout
 @options.timeout
 @options.config
-@click.option(
-    "--report", "reports", multiple=True, metavar="PATH", help="Write a report; - is stdout. Repeatable."
-)
-@click.option(
-    "--format", "formats", multiple=True, metavar="FORMAT", help="Format of the --report at the same place."
-)
-@click.option("--quiet", "-q", is_flag=True, help="Only the verdict line on standard output.")
-def command(**given: Any) -> int:
+@options.selection_ids
+@output
+@click.pass_context
+def command(ctx: click.Context, /, **given: Any) -> int | None:
     """Tell which members of a fleet are not like the others, and what differs.
 
     \b
     validate-schema fleet --database-url URL --schemas 'tenant_%'
-    validate-schema fleet --database-url URL --databases 'app_%' --report fleet.json
-    validate-schema fleet --targets fleet.csv
+    validate-schema fleet --database-url URL --databases 'app_%' --report fleet.html
+    validate-schema fleet --targets fleet.csv --shard 1/4 --report part-1.json
 
     A member is a schema in a database, or a database. Members that are alike are one shape; one of each shape
-    is read in full and compared with the reference. Nothing is written.
+    is read in full, judged by the checks and compared with the reference. Nothing is written.
 
-    Ends with 0 when all members are alike, 1 when one differs or is absent, 2 for what cannot be used, 3 when
-    one could not be examined.
+    Ends with 0 when all members are alike and nothing is found, 1 when one differs or is absent, or a check
+    fails, 2 for what cannot be used, 3 when one could not be examined.
     """
-    from ..fleet.job import examine_fleet
+    if ctx.invoked_subcommand is not None:
+        refuse_stray_options(ctx)
+        return None
+    from ..fleets.job import read_part
     from ..model.progress import Progress
-    from ..report import write
-    from ..report.fleet import FLEET_FORMATS, fleet_format_of, render_fleet, verdict_line
     from .inputs import STDOUT, refuse_inputs
-    from .output import require_folder
     from .request import config_of
 
-    formats = given["formats"]
-    pairs = [
-        (path, formats[n] if n < len(formats) else fleet_format_of(path))
-        for n, path in enumerate(given["reports"])
-    ] + [(STDOUT, format) for format in formats[len(given["reports"]) :]]
-    for _, format in pairs:
-        if format not in FLEET_FORMATS:
-            raise click.UsageError(f"--format {format}: known are {', '.join(FLEET_FORMATS)}")
-    for path, _ in pairs:
-        require_folder(path)
+    pairs = destinations(given)
     told = options.Options(
         database_url=given["database_url"],
         config_path=given["config_path"],
         statement_timeout=given["statement_timeout"],
         timeout=given["timeout"],
+        select=given["select"],
+        ignore=given["ignore"],
+        packs=given["packs"],
+        fail_on=given["fail_on"],
     )
     config = config_of(told)
     targets = given["targets"]
     refuse_inputs((path for path, _ in pairs), [Path(targets)] if targets and targets != STDOUT else [])
-    report = examine_fleet(request_of(given, told, config), Progress())
+    request = request_of(given, told, config)
+    if given["shard"]:
+        return write_part(read_part(request, Progress()), pairs)
+    return conclude_to([read_part(request, Progress())], request.run, pairs, quiet=given["quiet"])
+
+
+def destinations(given: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return where each report goes and its format. Raises `UsageError` before any work is done."""
+    from ..model.errors import UsageError
+    from ..report.fleet import FLEET_FORMATS, fleet_format_of
+    from .inputs import STDOUT
+    from .output import require_folder
+
+    reports, formats = given["reports"], given["formats"]
+    pairs = [(p, formats[n] if n < len(formats) else fleet_format_of(p)) for n, p in enumerate(reports)]
+    pairs += [(STDOUT, format) for format in formats[len(reports) :]]
+    if sum(path == STDOUT for path, _ in pairs) > 1:
+        raise UsageError("standard output can hold one report: give the others a path")
     for path, format in pairs:
-        text = render_fleet(report, format)
-        if path == STDOUT:
-            click.echo(text, nl=False)
-        else:
-            write(text, Path(path))
-    if all(path != STDOUT for path, _ in pairs):
-        click.echo(verdict_line(report) if given["quiet"] else render_fleet(report, "txt").rstrip("\n"))
+        if format not in FLEET_FORMATS:
+            raise UsageError(f"--format {format}: known are {', '.join(FLEET_FORMATS)}")
+        require_folder(path)
+    return pairs
+
+
+def conclude_to(parts: "Sequence[Part]", run: "Request", pairs: list[tuple[str, str]], *, quiet: bool) -> int:
+    """Make the report of a fleet, write it, and return the exit status."""
+    from ..fleets.conclude import conclude
+    from ..model.progress import Progress
+    from ..report.fleet import render_fleet, verdict_line
+
+    report = conclude(parts, run, Progress())
+    put(pairs, lambda format: render_fleet(report, format))
+    if all(path != "-" for path, _ in pairs):
+        click.echo(verdict_line(report) if quiet else render_fleet(report, "txt").rstrip("\n"))
     return report.verdict.exit_status
+
+
+def write_part(part: "Part", pairs: list[tuple[str, str]]) -> int:
+    """Write what was read of a shard. Raises `UsageError` where it has nowhere to go."""
+    import msgspec
+
+    from ..model.errors import UsageError
+
+    if not pairs or any(format != "json" for _, format in pairs):
+        raise UsageError("--shard: a part is kept as JSON, for `fleet merge`: give --report PART.json")
+    text = msgspec.json.encode(part, order="deterministic").decode() + "\n"
+    put(pairs, lambda _: text)
+    lost = len(part.lost) + sum(bool(one.reason) for one in part.surveyed)
+    read = sum(len(one.readings) for one in part.surveyed) - len(part.lost)
+    said = f"part {part.shard[0]}/{part.shard[1]}: {read:,} members read, {lost:,} not"
+    click.echo(said, err=True)
+    return 3 if lost or part.interrupted else 0
+
+
+def put(pairs: list[tuple[str, str]], rendered: "Callable[[str], str]") -> None:
+    """Write each report where it goes."""
+    from ..report import write
+
+    for path, format in pairs:
+        if path == "-":
+            click.echo(rendered(format), nl=False)
+        else:
+            write(rendered(format), Path(path))
+
+
+def shard_of(text: str | None) -> tuple[int, int]:
+    """Return K and N. Raises `UsageError` for what is not K/N."""
+    from ..model.errors import UsageError
+
+    if not text:
+        return 1, 1
+    k, _, n = text.partition("/")
+    if not (k.isdecimal() and n.isdecimal()):
+        raise UsageError(f"--shard {text}: write K/N, K from 1 to N")
+    return int(k), int(n)
 
 
 def request_of(given: dict[str, Any], told: options.Options, config: "LoadedConfig") -> "FleetRequest":
     """Return what the options ask for, the config's [fleet] where they do not say. Raises `UsageError`."""
-    from ..fleet.conclude import excluded_of
-    from ..fleet.request import FleetRequest
-    from ..run.request import request_for
+    from ..fleets.conclude import excluded_of
+    from ..fleets.request import FleetRequest
     from ..run.source import Source
-    from .request import database_of, shown_command
+    from .request import database_of
 
     named = config.config.fleet
     targets = _targets(given["targets"] or (named.targets and str(config.base / named.targets)))
@@ -116,11 +203,9 @@ def request_of(given: dict[str, Any], told: options.Options, config: "LoadedConf
     excluded = [*((e.name, e.reason) for e in named.exclude)]
     excluded += [(name, reason) for name, _, reason in (text.partition("=") for text in given["excluded"])]
     chosen = any(given[key] for key in ("databases", "targets", "targets_query"))
-    run = request_for(source, config)
-    import msgspec
-
     return FleetRequest(
-        run=msgspec.structs.replace(run, command=shown_command(sys.argv[1:])),
+        run=run_of(source, told, config),
+        shard=shard_of(given["shard"]),
         schemas=given["schemas"] or ("" if given["schemas_query"] else named.schemas or ""),
         schemas_query=given["schemas_query"] or ("" if given["schemas"] else named.query or ""),
         databases=given["databases"] or ("" if chosen else named.databases or ""),
@@ -133,8 +218,21 @@ def request_of(given: dict[str, Any], told: options.Options, config: "LoadedConf
     )
 
 
+def run_of(source: "Source", told: options.Options, config: "LoadedConfig") -> "Request":
+    """Return the checks that are run, and by what they fail."""
+    from msgspec.structs import replace
+
+    from ..run.request import request_for, split_ids
+    from .request import shown_command
+
+    run = request_for(
+        source, config, select=split_ids(told.select), ignore=split_ids(told.ignore), packs=told.packs
+    )
+    return replace(run, command=shown_command(sys.argv[1:]), fail_on=told.fail_on)
+
+
 def _targets(path: str | None) -> "tuple[Target, ...]":
-    from ..fleet.request import read_targets
+    from ..fleets.request import read_targets
     from ..model.errors import UsageError
 
     if not path:

@@ -13,6 +13,17 @@ class Unread(Exception):  # noqa: N818 - said of standard output, and no fault o
     """Nobody reads standard output to its end. click would end with 1 for it, which is a verdict."""
 
 
+def refuse_stray_options(ctx: click.Context) -> None:
+    """An option before the subcommand would be ignored; say so instead."""
+    for name in ctx.params:
+        source = ctx.get_parameter_source(name)
+        if source is click.core.ParameterSource.COMMANDLINE:
+            flag = "--" + name.replace("_", "-")
+            ctx.fail(
+                f"{flag} belongs after the command: {ctx.command_path} {ctx.invoked_subcommand} {flag} …"
+            )
+
+
 class LazyGroup(click.Group):
     """A group whose commands live in modules of their own, imported when one is called.
 

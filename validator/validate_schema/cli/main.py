@@ -6,7 +6,7 @@ import click
 
 from ..model.version import __version__
 from . import options
-from .lazy import LazyGroup
+from .lazy import LazyGroup, refuse_stray_options
 
 COMMANDS = {
     "checks": "List the checks.",
@@ -56,17 +56,8 @@ def cli(ctx: click.Context, /, **given: Any) -> int | None:
     --report is written. The connection is read-only.
     """
     if ctx.invoked_subcommand is not None:
-        _refuse_stray_options(ctx)
+        refuse_stray_options(ctx)
         return None
     from .validate import validate
 
     return validate(options.Options(**given))
-
-
-def _refuse_stray_options(ctx: click.Context) -> None:
-    """An option before the subcommand would be ignored; say so instead."""
-    for name in ctx.params:
-        source = ctx.get_parameter_source(name)
-        if source is click.core.ParameterSource.COMMANDLINE:
-            flag = "--" + name.replace("_", "-")
-            ctx.fail(f"{flag} belongs after the command: validate-schema {ctx.invoked_subcommand} {flag} …")

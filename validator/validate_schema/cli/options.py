@@ -72,7 +72,9 @@ def _path(**checks: bool) -> click.Path:
     return click.Path(path_type=Path, **checks)
 
 
-def _together(*decorators: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
+def together(*decorators: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
+    """Return several options as one decorator."""
+
     def decorate(command: _Command) -> _Command:
         for decorator in reversed(decorators):
             command = decorator(command)
@@ -115,7 +117,7 @@ color = click.option(
     "--color/--no-color", default=None, help="Colour (default: on a terminal without NO_COLOR)."
 )
 
-target = _together(
+target = together(
     click.option(
         "--database-url",
         type=SECRET,
@@ -141,7 +143,7 @@ pack = click.option(
     help="Checks besides ours and those of the config: a folder, a file or a module. Repeatable.",
 )
 
-selection_ids = _together(
+selection_ids = together(
     pack,
     click.option(
         "--select", multiple=True, metavar="IDS", help="Only these checks: ids or prefixes, by comma."
@@ -149,7 +151,7 @@ selection_ids = _together(
     click.option("--ignore", multiple=True, metavar="IDS", help="Not these checks."),
 )
 
-selection = _together(
+selection = together(
     selection_ids,
     click.option("--data/--no-data", default=None, help="Count rows in tenant tables (default: on)."),
 )
@@ -164,7 +166,7 @@ contracts = click.option(
     " a URL. Repeatable.",
 )
 
-proof = _together(
+proof = together(
     click.option(
         "--prove/--no-prove",
         default=None,
@@ -186,7 +188,7 @@ repro = click.option(
     "--repro", type=_path(file_okay=False), metavar="DIR", help="Write a psql script for each leak to DIR."
 )
 
-output_files = _together(
+output_files = together(
     click.option(
         "--report", "reports", multiple=True, metavar="PATH", help="Write a report; - is stdout. Repeatable."
     ),
@@ -200,7 +202,7 @@ output_files = _together(
     color,
 )
 
-baseline = _together(
+baseline = together(
     click.option(
         "--baseline",
         type=_path(),
@@ -216,7 +218,7 @@ github = click.option(
     help="Annotations and step summary (default: when GitHub Actions runs this).",
 )
 
-output = _together(
+output = together(
     output_files,
     github,
     click.option(

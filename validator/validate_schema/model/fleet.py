@@ -109,16 +109,39 @@ class DatabaseFacts(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
 class Surveyed(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What was learnt of one database: the task of one connection, small enough to be sent.
 
-    `reason` is set where nothing of it could be read: then `members` are the members that were expected
-    there, if any are known, each unread.
+    `reason` is set where nothing of it could be read. `matched` are the schemas that the choice of members
+    finds, those of other shards and those that are left out as well. `roles` leads from a role ("" is PUBLIC)
+    to the members whose objects it owns or has a privilege on.
     """
 
     database: str
     server: str = ""
     facts: DatabaseFacts | None = None
+    matched: tuple[str, ...] = ()
     readings: tuple[Reading, ...] = ()
-    samples: tuple[Sample, ...] = ()
+    roles: tuple[tuple[str, tuple[str, ...]], ...] = ()
     reason: str = ""
+
+
+class Part(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What was read of a fleet, or of the `shard` (K of N) that one machine had: all that its report is made
+    from. `samples` has one member of each fingerprint, `lost` the members that were fingerprinted and could
+    then not be read, with the reason. `expected` are the names that there should be, None where nobody said.
+    `excluded` are those left out, `reference` the member that was named to measure against.
+    """
+
+    part_version: int
+    tool_version: str = ""
+    generated_at: str = ""
+    kind: MemberKind = "schema"
+    shard: tuple[int, int] = (1, 1)
+    surveyed: tuple[Surveyed, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    lost: dict[str, str] = {}
+    expected: tuple[str, ...] | None = None
+    excluded: tuple["Excluded", ...] = ()
+    reference: str = ""
+    interrupted: bool = False
 
 
 class FleetScene(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -153,6 +176,14 @@ class FleetFinding(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     finding: Finding
     shapes: tuple[str, ...]
     members: int
+
+
+class OpenCheck(msgspec.Struct, frozen=True):
+    """A check that could not look at everything in some shapes."""
+
+    check: str
+    reason: str
+    shapes: tuple[str, ...]
 
 
 class ShapeDiff(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -233,6 +264,7 @@ class FleetReport(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     reference: Reference | None = None
     heads: tuple[HeadCount, ...] = ()
     findings: tuple[FleetFinding, ...] = ()
+    open_checks: tuple[OpenCheck, ...] = ()
     excluded: tuple[Excluded, ...] = ()
     databases: tuple[DatabaseFacts, ...] = ()
     notes: tuple[str, ...] = ()

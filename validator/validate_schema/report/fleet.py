@@ -1,12 +1,15 @@
 """The report of a fleet, in every format: members that are alike are one line."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
 
 import msgspec
 
 from ..model.difference import change_words
 from ..model.errors import SnapshotError, UsageError
-from ..model.fleet import FLEET_VERSION, FleetReport, MemberRow, ShapeDiff
+from ..model.fleet import FLEET_VERSION, FleetReport, MemberRow, Part, ShapeDiff
+from ..model.limits import require_size
 from ..model.wording import form, some
 from ..sql.ident import visible
 
@@ -19,34 +22,38 @@ def render_fleet(report: FleetReport, format: str) -> str:
     """Return the report in one of `FLEET_FORMATS`. Raises `UsageError` for another."""
     if format not in FLEET_FORMATS:
         raise UsageError(f"{format}: a fleet's report is {', '.join(FLEET_FORMATS)}")
-    return FLEET_FORMATS[format](report)
+    module, function = FLEET_FORMATS[format]
+    rendered: str = getattr(import_module(f".{module}", __package__), function)(report)
+    return rendered
 
 
 def fleet_format_of(destination: str) -> str:
     """Return the format that the end of a path's name means. Raises `UsageError` where it means none."""
     ending = destination.rsplit(".", 1)[-1].lower()
+    ending = _ENDINGS.get(ending, ending)
     if ending not in FLEET_FORMATS:
         known = " ".join(f".{name}" for name in FLEET_FORMATS)
         raise UsageError(f"{destination}: cannot tell the format; end it in {known}, or give --format")
     return ending
 
 
-def read_fleet(data: bytes, source: str) -> FleetReport:
-    """Return a report that was saved as JSON. Raises `SnapshotError` where it is none."""
+def read_part(path: Path) -> Part:
+    """Return a part of a fleet that was saved as JSON. Raises `SnapshotError` where it is none."""
     try:
-        report = msgspec.json.decode(data, type=FleetReport)
+        require_size(path, path.stat().st_size, "report_bytes", SnapshotError)
+        part = msgspec.json.decode(path.read_bytes(), type=Part)
+    except OSError as error:
+        raise SnapshotError(f"{path}: cannot read: {error.strerror or error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise SnapshotError(
-            f"{source}: not the JSON report of a fleet: {visible(str(error))[:200]}"
-        ) from None
-    if report.fleet_version != FLEET_VERSION:
-        raise SnapshotError(
-            f"{source}: fleet report version {report.fleet_version}; this program reads {FLEET_VERSION}"
-        )
-    return report
+        said = visible(str(error))[:200]
+        raise SnapshotError(f"{path}: not a part that `fleet --shard` wrote: {said}") from None
+    if part.part_version != FLEET_VERSION:
+        raise SnapshotError(f"{path}: part version {part.part_version}; this program reads {FLEET_VERSION}")
+    return part
 
 
-def _json(report: FleetReport) -> str:
+def json_text(report: FleetReport) -> str:
+    """Return the report as JSON: the model itself."""
     return msgspec.json.format(msgspec.json.encode(report, order="deterministic"), indent=2).decode() + "\n"
 
 
@@ -59,7 +66,8 @@ def verdict_line(report: FleetReport) -> str:
     return f"{report.verdict.status.upper()}: {said}" + (f" ({reasons})" if reasons else "")
 
 
-def _text(report: FleetReport) -> str:
+def text(report: FleetReport) -> str:
+    """Return the report for a terminal."""
     return "\n".join(_lines(report)) + "\n"
 
 
@@ -74,6 +82,7 @@ def _lines(report: FleetReport) -> Iterator[str]:
     unexpected = tuple(m for m in report.members if m.expected is False)
     yield from _told(unexpected, "there and not expected")
     yield from _ledgers(report)
+    yield from _findings(report)
     for left in report.excluded:
         yield f"left out: {visible(left.name)} ({visible(left.reason)})"
     for note in report.notes:
@@ -130,4 +139,30 @@ def _ledgers(report: FleetReport) -> Iterator[str]:
             yield f"  {word}: and {len(behind) - _LISTED:,} more members"
 
 
-FLEET_FORMATS: Mapping[str, Callable[[FleetReport], str]] = {"txt": _text, "json": _json}
+def _findings(report: FleetReport) -> Iterator[str]:
+    if report.findings:
+        yield ""
+    for found in report.findings[:_LISTED]:
+        finding = found.finding
+        yield (
+            f"{finding.severity.value} {finding.check}: {visible(finding.message)}"
+            f" ({some(found.members, 'member')})"
+        )
+    if len(report.findings) > _LISTED:
+        yield f"and {len(report.findings) - _LISTED:,} more findings"
+    for check in report.open_checks:
+        yield f"not examined: {check.check}: {visible(check.reason)}"
+
+
+FLEET_FORMATS: Mapping[str, tuple[str, str]] = {
+    "txt": ("fleet", "text"),
+    "json": ("fleet", "json_text"),
+    "md": ("fleet_pages", "markdown"),
+    "html": ("fleet_pages", "html"),
+    "csv": ("fleet_files", "csv_text"),
+    "junit": ("fleet_files", "junit"),
+    "sarif": ("fleet_files", "sarif"),
+    "openmetrics": ("fleet_files", "openmetrics"),
+}
+"""By name, the module of this room and the function in it that returns the report in a format."""
+_ENDINGS = {"htm": "html", "xml": "junit", "prom": "openmetrics"}

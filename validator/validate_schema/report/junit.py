@@ -40,8 +40,8 @@ def _suite(number: int, check: CheckResult, report: Report) -> ET.Element:
         "testsuite",
         {
             "id": str(number),
-            "name": _xml(f"{check.id} {check.title}"),
-            "package": _xml(report.tool.name),
+            "name": xml_text(f"{check.id} {check.title}"),
+            "package": xml_text(report.tool.name),
             "hostname": "localhost",
             "timestamp": moment(report.generated_at or _EPOCH) or moment(_EPOCH),
             "tests": str(len(cases)),
@@ -53,7 +53,7 @@ def _suite(number: int, check: CheckResult, report: Report) -> ET.Element:
     )
     ET.SubElement(suite, "properties")
     suite.extend(cases)
-    ET.SubElement(suite, "system-out").text = _xml("\n".join(_said(check, report)))
+    ET.SubElement(suite, "system-out").text = xml_text("\n".join(_said(check, report)))
     ET.SubElement(suite, "system-err")
     return suite
 
@@ -84,10 +84,10 @@ def _cases(check: CheckResult, report: Report) -> Iterator[ET.Element]:
     for finding in (*findings, *accepted):
         case = _case(check, finding.object.label(report.target.default_schema))
         if not isinstance(finding, Suppressed) and gates(finding, report.fail_on):
-            given = {"message": _xml(finding.message), "type": finding.severity.value}
-            ET.SubElement(case, "failure", given).text = _xml(_body(finding))
+            given = {"message": xml_text(finding.message), "type": finding.severity.value}
+            ET.SubElement(case, "failure", given).text = xml_text(_body(finding))
         elif finding.undecided and not isinstance(finding, Suppressed):
-            ET.SubElement(case, "skipped", {"message": _xml(f"undecided: {finding.message}")})
+            ET.SubElement(case, "skipped", {"message": xml_text(f"undecided: {finding.message}")})
         yield case
     listed = report.subjects.get(check.id, ())
     yield from _others(check, listed, report)
@@ -95,12 +95,12 @@ def _cases(check: CheckResult, report: Report) -> Iterator[ET.Element]:
         yield _case(check, f"{check.passed} of {check.examined} passed")
     if check.status == "error":
         ET.SubElement(
-            case := _case(check, "check"), "error", {"message": _xml(check.reason), "type": "error"}
+            case := _case(check, "check"), "error", {"message": xml_text(check.reason), "type": "error"}
         )
         yield case
     elif check.status == "not_applicable" or (check.status == "skipped" and not listed):
         reason = check.reason or "not applicable: nothing to examine"
-        ET.SubElement(case := _case(check, "check"), "skipped", {"message": _xml(reason)})
+        ET.SubElement(case := _case(check, "check"), "skipped", {"message": xml_text(reason)})
         yield case
 
 
@@ -111,7 +111,7 @@ def _others(check: CheckResult, listed: Sequence[SubjectFacts], report: Report) 
             continue
         case = _case(check, subject.object.label(report.target.default_schema))
         if subject.status in ("skipped", "undecided"):
-            ET.SubElement(case, "skipped", {"message": _xml(subject.reason)})
+            ET.SubElement(case, "skipped", {"message": xml_text(subject.reason)})
         yield case
 
 
@@ -122,10 +122,10 @@ def _body(finding: Finding) -> str:
 
 
 def _case(check: CheckResult, name: str) -> ET.Element:
-    return ET.Element("testcase", {"classname": _xml(check.id), "name": _xml(name), "time": "0"})
+    return ET.Element("testcase", {"classname": xml_text(check.id), "name": xml_text(name), "time": "0"})
 
 
-def _xml(text: str) -> str:
+def xml_text(text: str) -> str:
     """Return `text` without what XML 1.0 has no way to write ("Characters"), line by line."""
     shown = "\n".join(visible(line) for line in text.split("\n"))
     return shown.replace("\ufffe", "⟨U+FFFE⟩").replace("\uffff", "⟨U+FFFF⟩")

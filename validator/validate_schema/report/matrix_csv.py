@@ -25,7 +25,7 @@ def render_csv(report: Report) -> str:
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for table in report.tables:
-        writer.writerow([_cell(value) for value in _row(table, report)])
+        writer.writerow([cell(value) for value in _row(table, report)])
     return out.getvalue()
 
 
@@ -48,7 +48,8 @@ def _row(table: TableFacts, report: Report) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """Return a value as the text of a cell that no spreadsheet takes for a formula."""
     if value is None:
         return ""
     if isinstance(value, bool):

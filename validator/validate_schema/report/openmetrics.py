@@ -19,7 +19,7 @@ def render_openmetrics(report: Report) -> str:
     out: list[str] = []
     for name, help_text, samples in _metrics(report):
         out += [f"# TYPE {name} gauge", f"# HELP {name} {_escaped(help_text)}"]
-        out += [f"{name}{_labels(labels)} {_number(value)}" for labels, value in samples]
+        out += [f"{name}{labels_text(labels)} {_number(value)}" for labels, value in samples]
     return "\n".join((*out, "# EOF")) + "\n"
 
 
@@ -70,7 +70,8 @@ def _objects(counts: Counts, database: Mapping[str, str]) -> list[_Sample]:
     return [({**database, "kind": name}, value) for name, value in found if value is not None]
 
 
-def _labels(labels: Mapping[str, str]) -> str:
+def labels_text(labels: Mapping[str, str]) -> str:
+    """Return the labels of a sample in braces."""
     return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items()) + "}"
 
 

@@ -17,9 +17,7 @@ from .view import View
 
 def markdown(report: Report) -> str:
     """Return the report as GitHub-flavoured Markdown."""
-    return _tidy(
-        _markdown_environment().get_template("report.md.j2").render(view=View(report), report=report)
-    )
+    return _tidy(markdown_environment().get_template("report.md.j2").render(view=View(report), report=report))
 
 
 def html(report: Report) -> str:
@@ -27,18 +25,18 @@ def html(report: Report) -> str:
     folder = resource_dir("templates")
     style = (folder / "report.css").read_text(encoding="utf-8").strip()
     script = (folder / "report.js").read_text(encoding="utf-8").strip()
-    template = _html_environment().get_template("report.html.j2")
+    template = html_environment().get_template("report.html.j2")
     return template.render(
         view=View(report),
         report=report,
         style=Markup(style),
         script=Markup(script),
-        style_hash=_hash(style),
-        script_hash=_hash(script),
+        style_hash=style_hash(style),
+        script_hash=style_hash(script),
     )
 
 
-def _hash(text: str) -> str:
+def style_hash(text: str) -> str:
     """Return the CSP source expression of an inline style or script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
@@ -58,7 +56,7 @@ def _environment(**options: Any) -> Environment:
 
 
 @cache
-def _markdown_environment() -> Environment:
+def markdown_environment() -> Environment:
     """Return an environment in which every value that is not marked as Markdown is escaped for it."""
     environment = _environment(finalize=lambda v: v if isinstance(v, Markup) else md_text(str(v)))
     environment.filters |= {"code": md_code, "codes": _md_codes, "fence": md_fence, "raw": _md_raw}
@@ -75,7 +73,7 @@ def _md_raw(sign: str | int) -> Markup:
 
 
 @cache
-def _html_environment() -> Environment:
+def html_environment() -> Environment:
     """Return an environment in which every value is made visible, then escaped."""
     environment = _environment(finalize=lambda v: v if isinstance(v, Markup) else visible(str(v)))
     environment.filters |= {"block": _html_block, "content": _html_content}

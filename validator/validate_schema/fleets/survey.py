@@ -1,8 +1,9 @@
 """What one connection learns of its database: which members it holds, and their fingerprints."""
 
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -64,13 +65,26 @@ _DATABASE = """
 """
 
 
+_ROLES = f"""
+    select case r when 0 then '' else pg_get_userbyid(r) end as role, array_agg(distinct n.nspname::text)
+    from (select nspowner as r, oid as home from pg_namespace
+          union all select grantee, n.oid from pg_namespace n, aclexplode(nspacl)
+          union all select distinct relowner, relnamespace from pg_class
+          union all select distinct grantee, relnamespace from pg_class, aclexplode(relacl)) held
+    join pg_namespace n on n.oid = home
+    where home in (select unnest(current_setting('{MEMBERS}')::oid[]))
+    group by r order by 1
+"""
+
+
 class Choice(msgspec.Struct, frozen=True, omit_defaults=True):
     """Which schemas of a database are members. `like` is a LIKE pattern, or a regular expression between
     slashes or behind a ^; `query` gives their names, one a row. With neither, the database itself is the
-    member."""
+    member. `shard` (K, N) takes the K-th of N parts of what is found."""
 
     like: str = ""
     query: str = ""
+    shard: tuple[int, int] = (1, 1)
 
     @property
     def of_schemas(self) -> bool:
@@ -95,6 +109,26 @@ def pattern(text: str) -> "re.Pattern[str]":
     return re.compile("".join(parts.get(p) or re.escape(p[-1]) for p in pieces), re.DOTALL)
 
 
+_OPEN: set[Connection] = set()
+
+
+def stop_all() -> None:
+    """Have the server cancel what is being asked of it, so that nobody waits for threads that wait for it."""
+    for connection in tuple(_OPEN):
+        with suppress(Exception):
+            connection.cancel()
+
+
+@contextmanager
+def _connected(url: Secret | None, timeout_ms: int) -> Iterator[Connection]:
+    with connect(url, statement_timeout_ms=timeout_ms) as connection:
+        _OPEN.add(connection)
+        try:
+            yield connection
+        finally:
+            _OPEN.discard(connection)
+
+
 def survey(database: str, url: Secret | None, choice: Choice, *, timeout_ms: int = 30_000) -> Surveyed:
     """Return what there is to know of one database before anything is compared: its members, each with its
     fingerprint and its ledgers.
@@ -105,7 +139,7 @@ def survey(database: str, url: Secret | None, choice: Choice, *, timeout_ms: int
     pattern(choice.like)
     server = parse_url(url).shown
     try:
-        with connect(url, statement_timeout_ms=timeout_ms) as connection:
+        with _connected(url, timeout_ms) as connection:
             return _surveyed(connection, database, server, choice, timeout_ms)
     except UsageError:
         raise
@@ -121,8 +155,10 @@ def _surveyed(
     try:
         with snapshot(connection, timeout_ms):
             facts = database_facts(connection, database, server)
-            found = _members(connection, database, choice)
+            matched = _members(connection, database, choice)
+            found = {oid: name for oid, name in matched.items() if in_shard(name, choice.shard)}
             readings = tuple(_readings(connection, database, server, choice, found))
+            roles = _roles(connection) if found else ()
     except psycopg.errors.QueryCanceled:
         return Surveyed(
             database=database,
@@ -132,7 +168,18 @@ def _surveyed(
     except psycopg.Error as error:
         said = mask((str(error).strip().splitlines() or ["the server went away"])[0])
         return Surveyed(database=database, server=server, reason=f"{server} could not be read: {said}")
-    return Surveyed(database=database, server=server, facts=facts, readings=readings)
+    return Surveyed(
+        database=database,
+        server=server,
+        facts=facts,
+        matched=tuple(matched.values()),
+        readings=readings,
+        roles=roles,
+    )
+
+
+def _roles(connection: Connection) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple((role, tuple(names)) for role, names in _execute(connection, _ROLES).fetchall())
 
 
 @contextmanager
@@ -196,6 +243,11 @@ def _members(connection: Connection, database: str, choice: Choice) -> dict[int,
     return wanted
 
 
+def in_shard(name: str, shard: tuple[int, int]) -> bool:
+    """Tell whether a member is of the K-th of N parts: by its name alone, so that every machine agrees."""
+    return zlib.crc32(name.encode()) % shard[1] == shard[0] - 1
+
+
 def _named(connection: Connection, database: str, query: str) -> set[str]:
     """Return the names that a query gives. Raises `UsageError` where it fails and there is but one database
     to ask, for then it is the query that is wrong."""
@@ -245,7 +297,7 @@ def sample(
     connecting and reading.
     """
     member = reading.member
-    with connect(url, statement_timeout_ms=timeout_ms) as connection, snapshot(connection, timeout_ms):
+    with _connected(url, timeout_ms) as connection, snapshot(connection, timeout_ms):
         if _fingerprint(connection, member.schema) != reading.fingerprint:
             raise ReadError(f"{member.name} was changed while the fleet was read")
         scope = _scope(connection, member.schema, members) if member.schema else None

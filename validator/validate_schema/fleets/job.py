@@ -1,7 +1,7 @@
 """Examine a fleet: find its members, survey each database, read one member of each kind, conclude."""
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,13 +10,14 @@ from psycopg import Error, conninfo
 
 from ..catalog.connect import Connection, connect, first_line, parse_url
 from ..model.errors import ReadError, UsageError, ValidateSchemaError
-from ..model.fleet import FleetReport, Reading, Sample, Surveyed
+from ..model.fleet import FLEET_VERSION, FleetReport, Part, Reading, Sample, Surveyed
 from ..model.progress import Progress
 from ..model.secret import Secret
+from ..model.version import __version__
 from ..model.wording import some
 from .conclude import conclude
 from .request import FleetRequest, Target, distinct, reason_to_leave_out
-from .survey import Choice, pattern, sample, survey
+from .survey import Choice, in_shard, pattern, sample, stop_all, survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,29 +26,61 @@ if TYPE_CHECKING:
     A = TypeVar("A")
     B = TypeVar("B")
 
+_PATIENCE = 5  # seconds that a server has to cancel a query
 _DATABASES = """
     select datname::text from pg_catalog.pg_database where datallowconn and not datistemplate
     order by datname collate "C"
 """
 
 
+_INTERRUPTED = "the run was interrupted before it was read"
+
+
 def examine_fleet(request: FleetRequest, progress: Progress) -> FleetReport:
     """Examine a fleet and return its report.
 
-    A member that cannot be examined is told there. Raises `UsageError` for bad input, and `ConnectError` and
-    `ReadError` where the members cannot even be listed.
+    A member that cannot be examined is told there. After an interrupt what is known is reported, as
+    INCOMPLETE. Raises `UsageError` for bad input, and `ConnectError` and `ReadError` where the members cannot
+    even be listed.
     """
+    part = read_part(request, progress)
+    return conclude([part], request.run, progress)
+
+
+def read_part(request: FleetRequest, progress: Progress) -> Part:
+    """Read the members of a fleet, or of the shard of it that was asked for. Raises what `examine_fleet`
+    does."""
     targets = databases_of(request)
-    choice = Choice(request.schemas, request.schemas_query)
+    expected = _expected(request)
+    if not request.of_schemas:
+        targets = tuple(t for t in targets if in_shard(t.name, request.shard))
+    choice = Choice(request.schemas, request.schemas_query, request.shard)
     timeout = request.run.source.statement_timeout_ms
     with progress.step(f"fingerprinting {some(len(targets), 'database')}"):
         ask = partial(_survey, choice=choice, timeout_ms=timeout)
-        surveyed = _spread(ask, targets, request.parallel)
-    wanted = [_without(request, one) for one in surveyed]
-    samples, lost = _samples(request, targets, wanted, progress)
-    expected = _expected(request)
-    with progress.step("comparing"):
-        return conclude(request, wanted, samples, lost, expected)
+        answers, interrupted = spread(ask, targets, request.parallel)
+    surveyed = tuple(
+        _without(request, answer or Surveyed(database=target.name, reason=_INTERRUPTED))
+        for target, answer in zip(targets, answers, strict=True)
+    )
+    samples: list[Sample] = []
+    lost: dict[str, str] = {}
+    if not interrupted:
+        samples, lost, interrupted = _samples(request, targets, surveyed, progress)
+    return Part(
+        part_version=FLEET_VERSION,
+        tool_version=__version__,
+        generated_at=request.run.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        kind="schema" if request.of_schemas else "database",
+        shard=request.shard,
+        surveyed=surveyed,
+        samples=tuple(sorted(samples, key=lambda s: s.member.name)),
+        lost=lost,
+        expected=expected,
+        excluded=request.excluded,
+        reference=request.reference,
+        interrupted=interrupted,
+    )
 
 
 def databases_of(request: FleetRequest) -> tuple[Target, ...]:
@@ -93,10 +126,22 @@ def _survey(target: Target, choice: Choice, timeout_ms: int) -> Surveyed:
     return survey(target.name, target.url, choice, timeout_ms=timeout_ms)
 
 
-def _spread(ask: "Callable[[A], B]", items: "Iterable[A]", parallel: int) -> "list[B]":
-    """Return the answers in the order of what was asked, `parallel` of them at a time."""
+def spread(
+    ask: "Callable[[A], B | None]", items: "Iterable[A]", parallel: int
+) -> "tuple[list[B | None], bool]":
+    """Return the answers in the order of what was asked, `parallel` of them at a time, None where there is
+    none, and whether the user interrupted it. What raises is raised here."""
     with ThreadPoolExecutor(max_workers=max(1, parallel)) as pool:
-        return list(pool.map(ask, items))
+        asked = [pool.submit(ask, item) for item in items]
+        try:
+            return [future.result() for future in asked], False
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            stop_all()
+            wait(asked, timeout=_PATIENCE)
+            done = (f for f in asked if f.done() and not f.cancelled() and f.exception() is None)
+            answers = {id(f): f.result() for f in done}
+            return [answers.get(id(future)) for future in asked], True
 
 
 def _without(request: FleetRequest, surveyed: Surveyed) -> Surveyed:
@@ -107,13 +152,14 @@ def _without(request: FleetRequest, surveyed: Surveyed) -> Surveyed:
 
 def _samples(
     request: FleetRequest, targets: Sequence[Target], surveyed: Sequence[Surveyed], progress: Progress
-) -> tuple[dict[str, Sample], dict[str, str]]:
-    """Return one sample for each fingerprint, and the members that could not be read, with the reason.
+) -> tuple[list[Sample], dict[str, str], bool]:
+    """Return one sample for each fingerprint, the members that could not be read, with the reason, and
+    whether the user interrupted it.
 
     A member that is no longer what it was is lost, and the next one of its fingerprint is taken.
     """
     urls = {target.name: target.url for target in targets}
-    names = {one.database: [r.member.schema for r in one.readings] for one in surveyed}
+    names = {one.database: one.matched for one in surveyed}
     queues: dict[str, list[Reading]] = {}
     for reading in sorted((r for one in surveyed for r in one.readings), key=lambda r: r.member.name):
         if reading.fingerprint:
@@ -133,8 +179,8 @@ def _samples(
         return None
 
     with progress.step(f"reading one member of each of {some(len(queues), 'shape')}"):
-        found = _spread(first, queues.values(), request.parallel)
-    return {s.fingerprint: s for s in found if s is not None}, lost
+        found, interrupted = spread(first, queues.values(), request.parallel)
+    return [s for s in found if s is not None], lost, interrupted
 
 
 def _expected(request: FleetRequest) -> tuple[str, ...] | None:

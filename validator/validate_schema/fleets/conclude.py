@@ -1,4 +1,4 @@
-"""From what was surveyed to the report: shapes, what differs, who is missing. Pure: nothing is asked."""
+"""From what was read to the report: shapes, what differs, who is missing. No database is asked."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,6 +10,7 @@ from ..contract.diff.homes import only_schema
 from ..model.catalog import Catalog
 from ..model.difference import Change
 from ..model.errors import UsageError
+from ..model.finding import Severity
 from ..model.fleet import (
     Excluded,
     FleetReport,
@@ -18,15 +19,19 @@ from ..model.fleet import (
     LedgerRows,
     MemberLedger,
     MemberRow,
+    Part,
     Reading,
     Reference,
     Sample,
     ShapeDiff,
     Surveyed,
 )
+from ..model.progress import Progress
 from ..model.version import __version__
 from ..model.wording import did_you_mean, some
-from .request import FleetRequest, reason_to_leave_out
+from ..run.request import Request
+from .judging import Judging, merged, opened, scene_of
+from .request import reason_to_leave_out
 
 _ID = 8
 _FIRST = 5
@@ -40,54 +45,127 @@ class _Shapes(msgspec.Struct):
     shape: dict[str, str]  # the one that stands for it, by fingerprint
 
 
-def conclude(
-    request: FleetRequest,
-    surveyed: Sequence[Surveyed],
-    samples: Mapping[str, Sample],
-    lost: Mapping[str, str],
-    expected: Sequence[str] | None,
-) -> FleetReport:
-    """Return the report. `samples` are by fingerprint; `lost` are members that were surveyed and could not be
-    read, with the reason; `expected` are the names that the control table has.
+def conclude(parts: Sequence[Part], run: Request, progress: Progress) -> FleetReport:
+    """Return the report of a fleet from all its parts, in any order.
 
-    Raises `UsageError` for a reference that is no member, or none that could be read.
+    Raises `UsageError` for parts of different fleets, and for a reference that is no member, or none that
+    could be read; what a wrong config raises, it does as well.
     """
-    readings = sorted((r for one in surveyed for r in one.readings), key=lambda r: r.member.name)
-    unread = {r.member.name: why for r in readings if (why := _why_unread(r, samples, lost))}
+    whole, missing = joined(parts)
+    samples = {s.fingerprint: s for s in whole.samples}
+    readings = sorted((r for one in whole.surveyed for r in one.readings), key=lambda r: r.member.name)
+    unread = {r.member.name: why for r in readings if (why := _why_unread(r, samples, whole))}
     read = [r for r in readings if r.member.name not in unread]
-    written = home_of(surveyed)
+    written = home_of(whole.surveyed)
     counts = Counter(r.fingerprint for r in read)
     first = {r.fingerprint: r.member.name for r in reversed(read)}
     shapes, reference = None, None
     if read:
-        chosen, why = _reference(request.reference, read, counts, first)
-        shapes = _shapes(chosen, samples, first, written)
+        chosen, why = _reference(whole.reference, read, counts, first)
+        with progress.step(f"comparing {some(len(first), 'shape')}"):
+            shapes = _shapes(chosen, samples, first, written)
         reference = Reference(
             name=samples[chosen].member.name, why=why, shape=_shape_id(chosen), written=written
         )
-    elif request.reference:
-        _named(request.reference, readings)
-    wanted = None if expected is None else frozenset(expected)
-    members = _rows(request, surveyed, readings, unread=unread, shapes=shapes, wanted=wanted)
+    elif whole.reference and not missing and not whole.interrupted:
+        _named(whole.reference, readings)
+    members = _rows(whole, readings, unread=unread, shapes=shapes)
+    told = _told(shapes, samples, members) if shapes else ()
     report = FleetReport(
         tool_version=__version__,
-        generated_at=request.run.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        kind="schema" if request.of_schemas else "database",
+        generated_at=whole.generated_at,
+        kind=whole.kind,
         members=members,
-        shapes=_told(shapes, samples, members) if shapes else (),
+        shapes=told,
         reference=reference,
         heads=_heads(members),
-        excluded=tuple(request.excluded),
-        databases=tuple(one.facts for one in surveyed if one.facts is not None),
+        excluded=whole.excluded,
+        databases=tuple(one.facts for one in whole.surveyed if one.facts is not None),
+        notes=missing,
+        interrupted=whole.interrupted,
         verdict=FleetVerdict(status="pass", exit_status=0),
     )
-    return msgspec.structs.replace(report, verdict=verdict_of(report))
+    if run.checks:
+        report = _judged(report, whole, run, progress)
+    return msgspec.structs.replace(report, verdict=verdict_of(report, run.fail_on))
 
 
-def _why_unread(reading: Reading, samples: Mapping[str, Sample], lost: Mapping[str, str]) -> str:
-    if reason := reading.reason or lost.get(reading.member.name, ""):
+def _judged(report: FleetReport, whole: Part, run: Request, progress: Progress) -> FleetReport:
+    """Return the report with what the checks say of each shape's sample."""
+    samples = {s.member.name: s for s in whole.samples}
+    names = {one.database: one.matched for one in whole.surveyed}
+    roles = {one.database: one.roles for one in whole.surveyed}
+    judging, judged = Judging(run, progress), {}
+    written = report.reference.written if report.reference else ""
+    for shape in report.shapes:
+        sample = samples[shape.sample]
+        scene = scene_of(
+            sample, names[sample.member.database], report.databases, roles, first=shape.reference
+        )
+        judged[shape.id] = judging.judge(sample, scene, written)
+    order, members = [s.id for s in report.shapes], {s.id: s.members for s in report.shapes}
+    return msgspec.structs.replace(
+        report,
+        findings=merged(judged, members, order),
+        open_checks=opened(judged, order),
+    )
+
+
+def joined(parts: Sequence[Part]) -> tuple[Part, tuple[str, ...]]:
+    """Return the parts as one, and what is missing. Raises `UsageError` where they are not of one fleet."""
+    first = parts[0]
+    same = {(p.kind, p.shard[1], p.reference, p.excluded) for p in parts}
+    if len(same) > 1:
+        raise UsageError("these are parts of different fleets: they have other members, shards or references")
+    seen = Counter(p.shard[0] for p in parts)
+    if twice := [k for k, n in seen.items() if n > 1]:
+        raise UsageError(f"shard {twice[0]}/{first.shard[1]} is there twice")
+    absent = sorted(set(range(1, first.shard[1] + 1)) - seen.keys())
+    surveyed: dict[str, Surveyed] = {}
+    for one in (one for part in parts for one in part.surveyed):
+        surveyed[one.database] = _both(surveyed[one.database], one) if one.database in surveyed else one
+    samples: dict[str, Sample] = {}
+    for sample in sorted((s for part in parts for s in part.samples), key=lambda s: s.member.name):
+        samples.setdefault(sample.fingerprint, sample)
+    whole = Part(
+        part_version=first.part_version,
+        generated_at=max(p.generated_at for p in parts),
+        kind=first.kind,
+        surveyed=tuple(surveyed[name] for name in sorted(surveyed)),
+        samples=tuple(samples.values()),
+        lost={name: why for part in parts for name, why in part.lost.items()},
+        expected=next((p.expected for p in parts if p.expected is not None), None),
+        excluded=first.excluded,
+        reference=first.reference,
+        interrupted=any(p.interrupted for p in parts),
+    )
+    return whole, tuple(f"shard {k}/{first.shard[1]} is missing" for k in absent)
+
+
+def _both(one: Surveyed, other: Surveyed) -> Surveyed:
+    """Return what two shards learnt of one database."""
+    roles: dict[str, set[str]] = defaultdict(set)
+    for role, names in (*one.roles, *other.roles):
+        roles[role].update(names)
+    readings = sorted((*one.readings, *other.readings), key=lambda r: r.member.name)
+    return msgspec.structs.replace(
+        one if one.facts is not None else other,
+        readings=tuple(readings),
+        roles=tuple((role, tuple(sorted(roles[role]))) for role in sorted(roles)),
+        reason=one.reason or other.reason,
+    )
+
+
+def _why_unread(reading: Reading, samples: Mapping[str, Sample], whole: Part) -> str:
+    if reason := reading.reason or whole.lost.get(reading.member.name, ""):
         return reason
-    return "" if reading.fingerprint in samples else "no member that is like it could be read"
+    if reading.fingerprint in samples:
+        return ""
+    return (
+        "the run was interrupted before one like it was read"
+        if whole.interrupted
+        else "no member that is like it could be read"
+    )
 
 
 def home_of(surveyed: Iterable[Surveyed]) -> str:
@@ -181,15 +259,10 @@ def _told(
 
 
 def _rows(
-    request: FleetRequest,
-    surveyed: Sequence[Surveyed],
-    readings: Sequence[Reading],
-    *,
-    unread: Mapping[str, str],
-    shapes: _Shapes | None,
-    wanted: frozenset[str] | None,
+    whole: Part, readings: Sequence[Reading], *, unread: Mapping[str, str], shapes: _Shapes | None
 ) -> tuple[MemberRow, ...]:
     """Return a row for each member. `unread` says by name why a member was not examined."""
+    wanted = None if whole.expected is None else frozenset(whole.expected)
     ledgers = member_ledgers(readings)
     rows = []
     for reading in readings:
@@ -208,22 +281,22 @@ def _rows(
                 reason=reason,
             )
         )
-    for one in surveyed:
+    for one in whole.surveyed:
         if one.reason:
             name = one.database or one.server
             rows.append(MemberRow(name=name, database=one.database, state="unread", reason=one.reason))
-    rows += _absent(request, wanted or frozenset(), rows)
+    rows += _absent(whole, wanted or frozenset(), rows)
     return tuple(sorted(rows, key=lambda row: row.name))
 
 
-def _absent(request: FleetRequest, wanted: frozenset[str], rows: Sequence[MemberRow]) -> Iterator[MemberRow]:
+def _absent(whole: Part, wanted: frozenset[str], rows: Sequence[MemberRow]) -> Iterator[MemberRow]:
     """Yield those that are expected and not there. Whether a member of a database that could not be read is
     there is not known: it is unread."""
     known = {row.name for row in rows}
     lost = {row.database: row.reason for row in rows if row.state == "unread" and row.name == row.database}
     anywhere = next((row.reason for row in rows if row.state == "unread" and not row.database), "")
     for name in sorted(wanted - known):
-        if reason_to_leave_out(name, request.excluded) is not None:
+        if reason_to_leave_out(name, whole.excluded) is not None:
             continue
         database = name.partition("/")[0]
         if reason := lost.get(database, anywhere):
@@ -283,17 +356,23 @@ def _heads(members: Iterable[MemberRow]) -> tuple[HeadCount, ...]:
     return tuple(HeadCount(head, n) for head, n in sorted(counted.items(), key=lambda i: (-i[1], i[0])))
 
 
-def verdict_of(report: FleetReport) -> FleetVerdict:
-    """Return the verdict. A fleet without a member that was read is never passed."""
-    members, reasons = report.members, []
+def verdict_of(report: FleetReport, fail_on: str = "error") -> FleetVerdict:
+    """Return the verdict; findings from the severity `fail_on` fail it. A fleet without a member that was
+    read is never passed."""
+    members, reasons = report.members, list(report.notes)
     unread, absent = len(report.of_state("unread")), len(report.of_state("absent"))
     read = len(report.of_state("alike")) + len(report.of_state("differs"))
     if report.interrupted:
         reasons.append("the run was interrupted")
     if unread:
         reasons.append(f"{some(unread, 'member')} could not be examined")
-    if not read and not unread:
+    if not read and not unread and not report.notes:
         reasons.append("no member was found")
+    if report.open_checks:
+        reasons.append(f"{some(len(report.open_checks), 'check')} could not look at everything")
+    undecided = sum(f.finding.undecided for f in report.findings)
+    if undecided:
+        reasons.append(f"{some(undecided, 'finding')} could not be decided")
     if reasons:
         return FleetVerdict(status="incomplete", exit_status=3, reasons=tuple(reasons))
     differ = len(report.of_state("differs"))
@@ -306,9 +385,20 @@ def verdict_of(report: FleetReport) -> FleetVerdict:
         (behind, "has a ledger that is behind or failed", "have a ledger that is behind or failed"),
     )
     reasons = [f"{some(n, 'member')} {one if n == 1 else many}" for n, one, many in told if n]
+    failing = _failing(report, fail_on)
+    if failing:
+        reasons.append(f"{some(failing, 'finding')} of {fail_on} or worse")
     if reasons:
-        return FleetVerdict(status="drift", exit_status=1, reasons=tuple(reasons))
+        drift = len(reasons) > bool(failing)
+        return FleetVerdict(status="drift" if drift else "findings", exit_status=1, reasons=tuple(reasons))
     return FleetVerdict(status="pass", exit_status=0)
+
+
+def _failing(report: FleetReport, fail_on: str) -> int:
+    if fail_on == "never":
+        return 0
+    least = Severity(fail_on).rank
+    return sum(f.finding.severity.rank >= least and not f.finding.undecided for f in report.findings)
 
 
 def excluded_of(pairs: Iterable[tuple[str, str]]) -> tuple[Excluded, ...]:

@@ -27,7 +27,8 @@ class FleetRequest(msgspec.Struct, frozen=True, kw_only=True):
     (`databases`, `targets_query`) or holds the members (`schemas`, `schemas_query`). `schemas` and
     `databases` are LIKE patterns, or regular expressions between slashes or behind a ^. `targets` are
     databases by name. `expected` is a query of the names that there should be. `reference` names a member.
-    `excluded` are members left out on purpose, by name or pattern, each with a reason.
+    `excluded` are members left out on purpose, by name or pattern, each with a reason. `shard` (K, N) is the
+    K-th of N parts, for as many machines.
     """
 
     run: Request
@@ -40,6 +41,7 @@ class FleetRequest(msgspec.Struct, frozen=True, kw_only=True):
     reference: str = ""
     excluded: tuple[Excluded, ...] = ()
     parallel: int = 4
+    shard: tuple[int, int] = (1, 1)
 
     def __post_init__(self) -> None:
         ways = [
@@ -58,6 +60,8 @@ class FleetRequest(msgspec.Struct, frozen=True, kw_only=True):
                 "which are the members? give --schemas, --schemas-query, --databases, --targets or"
                 " --targets-query"
             )
+        if not 1 <= self.shard[0] <= self.shard[1]:
+            raise UsageError(f"--shard {self.shard[0]}/{self.shard[1]}: write K/N, K from 1 to N")
         for text in (self.schemas, self.databases, *(e.name for e in self.excluded)):
             pattern(text)
 

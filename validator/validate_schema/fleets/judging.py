@@ -1,0 +1,130 @@
+"""The checks, once for each shape: on the facts of its sample, as they would be of a database of its own."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from ..checking.engine import Outcome, fingerprint, judge
+from ..model.contract import Contract
+from ..model.evidence import Evidence
+from ..model.finding import Finding
+from ..model.fleet import DatabaseFacts, FleetFinding, FleetScene, OpenCheck, Sample
+from ..model.isolation import Isolation
+from ..model.progress import Progress
+from ..model.wording import some
+from ..run.examine import severities, understand
+from ..run.request import Request
+from ..sources import SourceContext
+from ..sources.build import build_contract
+
+NO_ROWS = "rows are not counted member by member"
+NO_PROOF = "the proof is for one schema: name it with --database-url alone"
+
+
+class Judged(NamedTuple):
+    """What the checks say of one shape: `findings` with the member's own name written as in differences, and
+    `open` what they could not look at, as (check, reason)."""
+
+    findings: tuple[Finding, ...]
+    open: tuple[tuple[str, str], ...]
+
+
+class Judging:
+    """Judges samples of one fleet."""
+
+    def __init__(self, request: Request, progress: Progress) -> None:
+        self._request, self._progress = request, progress
+        context = SourceContext(request.source.scratch, progress)
+        self._contract: Contract = build_contract(
+            request.config.config, request.base, context, named=request.contracts
+        )
+
+    def judge(self, sample: Sample, scene: FleetScene, written: str) -> Judged:
+        """Return what the checks say of a member. Of what stands in another schema, its own name is kept."""
+        config = self._request.config.config
+        facts = understand(sample.catalog, config, self._contract, self._request.now.date(), self._progress)
+        facts = replace(
+            facts, fleet=scene, evidence=Evidence(reason=NO_ROWS), isolation=Isolation(reason=NO_PROOF)
+        )
+        outcome = judge(self._request.checks, facts, severities=severities(config))
+        own = sample.member.schema
+        findings = (_renamed(f, own, written) for f in outcome.findings)
+        return Judged(tuple(findings), _open(outcome, facts.tenancy.identified))
+
+
+def _renamed(finding: Finding, own: str, written: str) -> Finding:
+    """Return a finding under the name that every member has in differences, so that it is one for all."""
+    if not own or own not in (finding.object.schema, finding.object.name):
+        return finding
+    ref = finding.object
+    ref = replace(
+        ref,
+        schema=written if ref.schema == own else ref.schema,
+        name=written if ref.kind == "schema" and ref.name == own else ref.name,
+    )
+    return replace(finding, object=ref, fingerprint=fingerprint(finding.check, ref))
+
+
+def _open(outcome: Outcome, identified: bool) -> tuple[tuple[str, str], ...]:
+    """Return the checks that could not look at everything, with why. Those that ask for a tenant inside of a
+    member are not meant where the members are the tenants."""
+    found = [(r.id, r.reason or f"{some(r.skipped, 'object')} not looked at") for r in outcome.results]
+    return tuple(
+        (id, reason)
+        for (id, reason), result in zip(found, outcome.results, strict=True)
+        if not result.looked_at_all and (identified or result.status == "error")
+    )
+
+
+def opened(judged: Mapping[str, Judged], order: Sequence[str]) -> tuple[OpenCheck, ...]:
+    """Return what the checks could not look at, each once, with the shapes that it is of."""
+    shapes: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for shape in order:
+        for told in judged[shape].open:
+            shapes[told].append(shape)
+    return tuple(OpenCheck(check, reason, tuple(of)) for (check, reason), of in sorted(shapes.items()))
+
+
+def merged(
+    judged: Mapping[str, Judged], members: Mapping[str, int], order: Sequence[str]
+) -> tuple[FleetFinding, ...]:
+    """Return the findings of all shapes, each once: worst first, then those of most members."""
+    shapes: dict[str, list[str]] = defaultdict(list)
+    first: dict[str, Finding] = {}
+    for shape in order:
+        for finding in judged[shape].findings if shape in judged else ():
+            if shape not in shapes[finding.fingerprint]:
+                shapes[finding.fingerprint].append(shape)
+            first.setdefault(finding.fingerprint, finding)
+    found = [
+        FleetFinding(finding=first[key], shapes=tuple(of), members=sum(members[s] for s in of))
+        for key, of in shapes.items()
+    ]
+    return tuple(
+        sorted(
+            found,
+            key=lambda f: (-f.finding.severity.rank, -f.members, f.finding.check, f.finding.object),
+        )
+    )
+
+
+def scene_of(
+    sample: Sample,
+    names: Sequence[str],
+    databases: Sequence[DatabaseFacts],
+    roles: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]],
+    *,
+    first: bool,
+) -> FleetScene:
+    """Return what fleet-level checks may look at: `names` are the members of the sample's database."""
+    member = sample.member
+    return FleetScene(
+        kind="schema" if member.schema else "database",
+        member=member,
+        others=tuple(name for name in names if name != member.schema),
+        roles=roles.get(member.database, ()),
+        databases=tuple(databases),
+        first=first,
+    )

@@ -1,0 +1,73 @@
+"""`from validate_schema import fleet`: the command line's job as a function."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..model.errors import UsageError
+from ..model.fleet import FleetReport
+from ..model.progress import Silence
+from ..model.secret import Secret
+from ..run.arguments import Asked, asked
+from .conclude import excluded_of
+from .job import examine_fleet
+from .request import FleetRequest, Target, distinct, read_targets
+
+
+def fleet(
+    *,
+    database_url: str | None = None,
+    schemas: str = "",
+    schemas_query: str = "",
+    databases: str = "",
+    targets: Mapping[str, str] | str | Path | None = None,
+    targets_query: str = "",
+    expected: str = "",
+    exclude: Mapping[str, str] | None = None,
+    reference: str = "",
+    parallel: int = 4,
+    config: str | Path | None = None,
+    select: str = "",
+    ignore: str = "",
+    fail_on: str = "error",
+    statement_timeout_ms: int = 30_000,
+) -> FleetReport:
+    """Examine many schemas or databases that should be alike, and return the report.
+
+    The arguments are the command line's. `targets` are URLs by name, or a CSV file of them; `exclude` gives
+    the reason by name or pattern. What the config's [fleet] says is for the command line alone.
+
+    Raises `UsageError` for a wrong argument, `ConnectError` and `ReadError` where the members cannot be
+    listed; a member that cannot be examined is in the report.
+    """
+    named: tuple[Target, ...] = ()
+    if isinstance(targets, Mapping):
+        named = distinct([Target(name, Secret(url)) for name, url in targets.items()], "targets")
+    elif targets is not None:
+        try:
+            with open(targets, newline="", encoding="utf-8") as file:
+                named = read_targets(file, str(targets))
+        except OSError as error:
+            raise UsageError(f"{targets}: cannot read: {error.strerror or error}") from None
+    given: Asked = {
+        "database_url": database_url or "dbname=postgres",
+        "select": select,
+        "ignore": ignore,
+        "fail_on": fail_on,
+        "statement_timeout_ms": statement_timeout_ms,
+        "config": config,
+    }
+    if not (named or database_url):
+        raise UsageError("no database: give database_url or targets")
+    request = FleetRequest(
+        run=asked(given),
+        schemas=schemas,
+        schemas_query=schemas_query,
+        databases=databases,
+        targets=named,
+        targets_query=targets_query,
+        expected=expected,
+        reference=reference,
+        excluded=excluded_of((exclude or {}).items()),
+        parallel=parallel,
+    )
+    return examine_fleet(request, Silence())
