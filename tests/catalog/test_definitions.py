@@ -18,6 +18,8 @@ from validate_schema.model.catalog import (
     Routine,
 )
 
+pytestmark = pytest.mark.every_server
+
 Connection = psycopg.Connection[Any]
 
 

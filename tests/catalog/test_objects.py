@@ -26,6 +26,8 @@ from validate_schema.model.catalog import (
     View,
 )
 
+pytestmark = pytest.mark.every_server
+
 Connection = psycopg.Connection[Any]
 
 

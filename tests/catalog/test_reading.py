@@ -13,6 +13,8 @@ from validate_schema.model.catalog import Catalog, ConnectedRole, Server, Unread
 from validate_schema.model.errors import ConnectError, ReadError
 from validate_schema.scratch import Database
 
+pytestmark = pytest.mark.every_server
+
 Connection = psycopg.Connection[Any]
 
 SCHEMA = (

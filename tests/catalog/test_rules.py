@@ -9,6 +9,8 @@ from validate_schema.catalog import printed
 from validate_schema.catalog.reader import read_catalog
 from validate_schema.model.catalog import QName, Rule, Trigger
 
+pytestmark = pytest.mark.every_server
+
 Connection = psycopg.Connection[Any]
 TABLES = """
     create table t (id int primary key, "a,b" text, note text); create table u (id int);

@@ -12,6 +12,8 @@ from validate_schema.catalog.snapshot import FORMAT_VERSION, dump_snapshot, load
 from validate_schema.model.catalog import Catalog, ConnectedRole, Server, Table
 from validate_schema.model.errors import SnapshotError
 
+pytestmark = pytest.mark.every_server
+
 Connection = psycopg.Connection[Any]
 SMALL = Catalog(Server("18.0", 180000, "db", ConnectedRole("me")), tables=(Table("public", "t", "me"),))
 

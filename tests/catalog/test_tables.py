@@ -18,6 +18,8 @@ from validate_schema.model.catalog import (
     Trigger,
 )
 
+pytestmark = pytest.mark.every_server
+
 Connection = psycopg.Connection[Any]
 HOSTILE = 'a"b\n|`<script>🐘 select'
 

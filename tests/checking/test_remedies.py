@@ -13,6 +13,8 @@ from tests.fix_world import KEY, judged, tenant_table, world
 from validate_schema.checking.remedy.policy import tenant_policy
 from validate_schema.model.catalog import Column, Function, Policy, QName
 
+pytestmark = pytest.mark.every_server
+
 A, B = "00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000b"
 Connection = psycopg.Connection[Any]
 

@@ -8,6 +8,8 @@ from tests.fix_bench import Bench, execute
 from tests.fix_examples import facts_of
 from tests.fix_world import judged
 
+pytestmark = pytest.mark.every_server
+
 A, B = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa", "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
 TABLES = f"""
 create table member (org_id uuid not null references organization (id), login text not null);

@@ -6,6 +6,8 @@ from tests.fix_bench import Bench
 from tests.fix_examples import look
 from tests.fix_guarded import CONTEXT, GUARDED, TABLE
 
+pytestmark = pytest.mark.every_server
+
 CLERK = "create role clerk; grant select, insert, update, delete on invoice to clerk;"
 OWN = f"org_id = (select {CONTEXT})"
 AS_APP = f"{TABLE} create policy ours on invoice to app_user using ({OWN});"

@@ -5,6 +5,8 @@ import pytest
 from tests.fix_bench import Bench
 from tests.fix_guarded import CONTEXT, TABLE, found
 
+pytestmark = pytest.mark.every_server
+
 OWN = f"using (org_id = (select {CONTEXT}));"
 LEFT_OUT = "error: No permissive policy on invoice applies to app_user, who may use it: it sees no row and can write none"
 LEAVES_OUT = {

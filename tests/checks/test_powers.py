@@ -15,6 +15,8 @@ from validate_schema.checking.engine import run
 from validate_schema.checking.packs import builtin_checks
 from validate_schema.model.catalog import Membership, Role
 
+pytestmark = pytest.mark.every_server
+
 A, B = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa", "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
 CONTEXT = "nullif(current_setting('app.tenant_id', true), '')::uuid"
 TABLES = f"""

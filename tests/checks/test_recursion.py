@@ -8,6 +8,8 @@ from tests.fix_bench import Bench, execute
 from tests.fix_examples import facts_of
 from tests.fix_world import judged
 
+pytestmark = pytest.mark.every_server
+
 TABLES = """
 create table a (id int primary key, org_id uuid not null references organization (id));
 create table b (id int primary key, org_id uuid not null references organization (id), a_id int);

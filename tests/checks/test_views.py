@@ -5,6 +5,8 @@ import pytest
 from tests.fix_bench import Bench
 from tests.fix_guarded import CONTEXT, found
 
+pytestmark = pytest.mark.every_server
+
 LEAK = "error: View open_invoice shows every tenant's rows of invoice to app_user"
 COPY = "error: Materialized view turnover holds every tenant's rows of invoice, open to app_user"
 

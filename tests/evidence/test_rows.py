@@ -16,6 +16,8 @@ from validate_schema.model.catalog import QName
 from validate_schema.model.evidence import Evidence, HiddenDuplicates, StrayReferences, TenantRows
 from validate_schema.scratch import Database
 
+pytestmark = pytest.mark.every_server
+
 A, B = "00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000b"
 Connection = psycopg.Connection[Any]
 BOUNDS = DataConfig()

@@ -13,6 +13,8 @@ from validate_schema.evidence.isolation.values import Values, sample
 from validate_schema.model.isolation import Outcome, Probe
 from validate_schema.scratch import Database
 
+pytestmark = pytest.mark.every_server
+
 _BUILT_IN = """
 select t.oid::int8, pg_catalog.format_type(t.oid, null) from pg_catalog.pg_type t
 where t.typtype in ('b', 'r', 'm') and t.typnamespace = 'pg_catalog'::regnamespace and t.typelem = 0

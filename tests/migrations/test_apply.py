@@ -6,6 +6,8 @@ import pytest
 
 from tests.fix_apply import Project
 
+pytestmark = pytest.mark.every_server
+
 INIT = "create table organization (id int primary key);\ninsert into organization values (1);\n"
 SHIPPED = {"0001_init.sql": INIT, "0002_name.sql": "alter table organization add name text;\n"}
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.fix_apply import Project, until
 
+pytestmark = pytest.mark.every_server
+
 COUNT = 8
 KILLS = 50 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 8
 INDEXES = (3, 6)

@@ -17,6 +17,8 @@ from validate_schema.model.errors import MigrationError
 from validate_schema.run.history import replayed
 from validate_schema.scratch import Database, Server
 
+pytestmark = pytest.mark.every_server
+
 PYTHON = shlex.quote(sys.executable)
 MAKE = "import psycopg; psycopg.connect('', autocommit=True).execute('create table {} ()')"
 

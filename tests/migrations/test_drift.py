@@ -21,6 +21,8 @@ from validate_schema.run.history import replayed
 from validate_schema.scratch import Database, Server
 from validate_schema.sql.ident import quote_ident
 
+pytestmark = pytest.mark.every_server
+
 FILES = {
     "1_a.sql": "create table a (id int primary key, b text); create index a_b on a (b);",
     "2_b.sql": "create schema s; create table s.p (d date) partition by range (d); create role drift_app;"

@@ -13,6 +13,8 @@ from validate_schema.migrations.run.rehearsal import rehearse
 from validate_schema.model.deploy import Deploy, Observed
 from validate_schema.scratch import Server
 
+pytestmark = pytest.mark.every_server
+
 SCHEMA = """
 create type mood as enum ('calm');
 create table org (id int primary key);

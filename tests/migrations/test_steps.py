@@ -12,6 +12,8 @@ from validate_schema.migrations.run.steps import replay_steps
 from validate_schema.model.history import Failure, Statement
 from validate_schema.scratch import Database, Server
 
+pytestmark = pytest.mark.every_server
+
 FLAKEGUARD = Path(__file__).parents[2] / "examples" / "flakeguard" / "prisma"
 
 FILES = {

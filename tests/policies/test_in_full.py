@@ -9,6 +9,8 @@ from validate_schema.checking.engine import run
 from validate_schema.checking.packs import builtin_checks
 from validate_schema.model.finding import Finding, Severity
 
+pytestmark = pytest.mark.every_server
+
 
 def errors(bench: Bench, script: str) -> list[Finding]:
     """Return the errors of every check there is."""

@@ -8,6 +8,8 @@ from tests.fix_examples import facts_of
 from validate_schema import policies as rls
 from validate_schema.model.reading import Analysis, PolicyReading, Reach
 
+pytestmark = pytest.mark.every_server
+
 TABLE = """
 create table item (id bigint primary key, org_id uuid not null references organization, is_shared boolean, user_id text);
 alter table item enable row level security;

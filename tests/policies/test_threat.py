@@ -8,6 +8,8 @@ from validate_schema.config import parse_toml
 from validate_schema.model.errors import ConfigError
 from validate_schema.model.reading import Analysis, Flow, Reach
 
+pytestmark = pytest.mark.every_server
+
 WORLD = """
 create role anon; create role authenticated; create role service_role bypassrls;
 create schema if not exists auth;

@@ -16,6 +16,8 @@ from validate_schema.model.catalog import Catalog, Table
 from validate_schema.scratch import Database, Server
 from validate_schema.sql.ident import quote_ident
 
+pytestmark = pytest.mark.every_server
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "flakeguard"
 GOOD = EXAMPLE / "prisma"
 BROKEN = EXAMPLE / "broken" / "prisma"

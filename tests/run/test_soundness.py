@@ -18,7 +18,7 @@ from validate_schema.checking.packs import builtin_checks
 from validate_schema.model.finding import Severity
 from validate_schema.scratch import Server
 
-SCHEMAS = (300, 5_000)  # by default, at night
+SCHEMAS = (100, 5_000)  # by default, at night
 PROVEN = (6, 150)
 MOST_UNDECIDED = 0.15
 MOST_INCONCLUSIVE = 0.05

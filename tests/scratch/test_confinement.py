@@ -234,7 +234,9 @@ def test_what_a_server_put_in_place_of_its_files_is_not_followed(key: str, tmp_p
 
 
 @pytest.mark.parametrize("name", ["postgresql.auto.conf", "postmaster.pid", "PG_VERSION", "pg_hba.conf"])
-def test_a_pipe_among_the_data_hangs_nobody(key: str, name: str) -> None:
+def test_a_pipe_among_the_data_hangs_nobody(key: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "_START_LIMIT", 10.0)
+    monkeypatch.setattr(cluster, "_STOP_LIMIT", 1.0)
     with superuser(key) as conn:
         run(conn, f"mkfifo {name}.new && mv -f {name}.new {name}")
     with open_server(key=key) as server, server.connect() as conn:

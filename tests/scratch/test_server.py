@@ -12,6 +12,8 @@ from tests.fix_server import fresh
 from validate_schema.model.errors import ScratchError
 from validate_schema.scratch import Database, Server, ledger, open_server
 
+pytestmark = pytest.mark.every_server
+
 ROLES = "select array_agg(rolname::text order by rolname) from pg_roles where oid >= 16384"
 
 

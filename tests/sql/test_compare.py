@@ -7,6 +7,8 @@ import pytest
 
 from validate_schema.sql.compare import same_expression, same_type
 
+pytestmark = pytest.mark.every_server
+
 Connection = psycopg.Connection[Any]
 
 PRELUDE = """

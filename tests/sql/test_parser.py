@@ -17,6 +17,8 @@ from validate_schema.sql.reading import read_expression, read_statements
 from validate_schema.sql.routines import read_body
 from validate_schema.sql.tree import walk
 
+pytestmark = pytest.mark.every_server
+
 DEEP = {
     "operands": "||".join(["a"] * 52),
     "a chain that the parser's stack is too short for": "||".join(["a"] * 200_000),

@@ -5,6 +5,8 @@ import pytest
 from tests.fix_bench import Bench
 from validate_schema.sql.predicates import check_expression, conjuncts, not_null_columns, strict_column
 
+pytestmark = pytest.mark.every_server
+
 _STATES = ["", "not valid", "no inherit", "no inherit not valid"]
 
 

@@ -5,6 +5,8 @@ import pytest
 from tests.fix_bench import Bench, execute
 from validate_schema.sql.settings import own_path, schemas_of
 
+pytestmark = pytest.mark.every_server
+
 NAMES = ("public", "pg_temp", "a, b", 'say "x"', "Upper", "$user")
 
 
