@@ -10,16 +10,16 @@ from validate_schema.catalog.queries import queries
 from validate_schema.catalog.reader import read_catalog
 from validate_schema.contract.diff.catalogs import compare
 from validate_schema.contract.diff.homes import only_schema
-from validate_schema.fleets import digest, survey
+from validate_schema.fleets import digest, session, standing
 
 Conn = psycopg.Connection[Any]
 
 
 def prints(conn: Conn) -> dict[str, str]:
     """Return each member's fingerprint by its name."""
-    with survey.snapshot(conn, 60_000):
-        members = {oid: name for oid, name in survey._execute(conn, survey._SCHEMAS) if name != "public"}
-        found = survey.fingerprints(conn, members)
+    members = {oid: name for oid, name in session.schemas(conn).items() if name != "public"}
+    found, locked = standing.fingerprints(conn, members, 60_000)
+    assert locked == set()
     return {members[oid]: value for oid, value in found.items()}
 
 

@@ -77,7 +77,7 @@ def read_rows(
                 return _pipelined(conn, settings, plan)
         except psycopg.Error as error:
             apart = isinstance(error, (psycopg.errors.InsufficientPrivilege, *OF_ONE_OBJECT))
-            if conn.broken or conn.closed or not (apart or _may_pass(error)):
+            if conn.broken or conn.closed or not (apart or may_pass(error)):
                 raise _explained(conn, error, statement_timeout_ms) from error
             by_piece = by_piece or apart
             locked += isinstance(error, psycopg.errors.LockNotAvailable)
@@ -154,7 +154,7 @@ def _piece_by_piece(
     return Rows(rows.pop, tuple(pieces.unreadable))
 
 
-def _may_pass(error: psycopg.Error) -> bool:
+def may_pass(error: psycopg.Error) -> bool:
     """Tell whether the same reading may succeed a moment later."""
     return error.sqlstate in _MOVED or isinstance(error, psycopg.errors.LockNotAvailable)
 

@@ -9,7 +9,7 @@ from ..contract.diff.catalogs import compare
 from ..contract.diff.homes import only_schema
 from ..model.catalog import Catalog
 from ..model.difference import Change
-from ..model.errors import UsageError
+from ..model.errors import ReadError, UsageError
 from ..model.finding import Severity
 from ..model.fleet import (
     Excluded,
@@ -61,13 +61,15 @@ def conclude(parts: Sequence[Part], run: Request, progress: Progress) -> FleetRe
     first = {r.fingerprint: r.member.name for r in reversed(read)}
     shapes, reference = None, None
     if read:
+        _require_read(whole.reference, unread)
         chosen, why = _reference(whole.reference, read, counts, first)
         with progress.step(f"comparing {some(len(first), 'shape')}"):
             shapes = _shapes(chosen, samples, first, written)
         reference = Reference(
             name=samples[chosen].member.name, why=why, shape=_shape_id(chosen), written=written
         )
-    elif whole.reference and not missing and not whole.interrupted:
+    elif whole.reference and readings and not missing and not whole.interrupted:
+        _require_read(whole.reference, unread)
         _named(whole.reference, readings)
     members = _rows(whole, readings, unread=unread, shapes=shapes)
     told = _told(shapes, samples, members) if shapes else ()
@@ -191,6 +193,12 @@ def _reference(
         chosen,
         why if ties == 1 else f"{why}, as many as of {some(ties - 1, 'other shape')}; it has the first name",
     )
+
+
+def _require_read(name: str, unread: Mapping[str, str]) -> None:
+    """Raise `ReadError` for a reference that is there and could not be read."""
+    if name in unread:
+        raise ReadError(f"the reference {name} could not be examined: {unread[name]}")
 
 
 def _named(name: str, read: Sequence[Reading]) -> Reading:
@@ -368,6 +376,9 @@ def verdict_of(report: FleetReport, fail_on: str = "error") -> FleetVerdict:
         reasons.append(f"{some(unread, 'member')} could not be examined")
     if not read and not unread and not report.notes:
         reasons.append("no member was found")
+    dark = sum(bool(m.ledger and m.ledger.reason) for m in members)
+    if dark:
+        reasons.append(f"{some(dark, 'ledger')} could not be read")
     if report.open_checks:
         reasons.append(f"{some(len(report.open_checks), 'check')} could not look at everything")
     undecided = sum(f.finding.undecided for f in report.findings)

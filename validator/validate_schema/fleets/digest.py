@@ -122,6 +122,9 @@ OF_DATABASES: Mapping[str, Spec] = {
     "subscriptions": Spec(0, "1 3 role:4 5 array:6", (2,)),
     "system_privileges": Spec(0, "1 schema:2 3 role:4 acl:5 acl:6"),
 }
+# Whoever prints a query keeps its tables locked, as a reader does, until the transaction ends. Source:
+# PostgreSQL, AcquireRewriteLocks, in what prints rules, views, and expressions with a query in them.
+LOCKING = frozenset({"views", "rules", "policies", "functions", "triggers"})
 # Why a query of the reader is in no digest, by the query.
 NOT_DIGESTED: Mapping[str, str] = {
     "roles": "roles are the server's: `diff` does not compare them",

@@ -1,15 +1,15 @@
 """Examine a fleet: find its members, survey each database, read one member of each kind, conclude."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 from psycopg import Error, conninfo
 
 from ..catalog.connect import Connection, connect, first_line, parse_url
-from ..model.errors import ReadError, UsageError, ValidateSchemaError
+from ..model.errors import UsageError, ValidateSchemaError
 from ..model.fleet import FLEET_VERSION, FleetReport, Part, Reading, Sample, Surveyed
 from ..model.progress import Progress
 from ..model.secret import Secret
@@ -17,7 +17,9 @@ from ..model.version import __version__
 from ..model.wording import some
 from .conclude import conclude
 from .request import FleetRequest, Target, distinct, reason_to_leave_out
-from .survey import Choice, in_shard, pattern, sample, stop_all, survey
+from .sample import ChangedError, sample
+from .session import stop_all
+from .survey import Choice, in_shard, pattern, survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     A = TypeVar("A")
     B = TypeVar("B")
 
+_ATTEMPTS = 10
 _PATIENCE = 5  # seconds that a server has to cancel a query
 _DATABASES = """
     select datname::text from pg_catalog.pg_database where datallowconn and not datistemplate
@@ -63,10 +66,10 @@ def read_part(request: FleetRequest, progress: Progress) -> Part:
         _without(request, answer or Surveyed(database=target.name, reason=_INTERRUPTED))
         for target, answer in zip(targets, answers, strict=True)
     )
-    samples: list[Sample] = []
-    lost: dict[str, str] = {}
+    samples = _Samples([], {}, {}, True)
     if not interrupted:
-        samples, lost, interrupted = _samples(request, targets, surveyed, progress)
+        samples = _samples(request, targets, surveyed, progress)
+        surveyed = tuple(_moved(one, samples.moved) for one in surveyed)
     return Part(
         part_version=FLEET_VERSION,
         tool_version=__version__,
@@ -74,13 +77,21 @@ def read_part(request: FleetRequest, progress: Progress) -> Part:
         kind="schema" if request.of_schemas else "database",
         shard=request.shard,
         surveyed=surveyed,
-        samples=tuple(sorted(samples, key=lambda s: s.member.name)),
-        lost=lost,
+        samples=tuple(sorted(samples.read, key=lambda s: s.member.name)),
+        lost=samples.lost,
         expected=expected,
         excluded=request.excluded,
         reference=request.reference,
-        interrupted=interrupted,
+        interrupted=samples.interrupted,
     )
+
+
+def _moved(surveyed: Surveyed, moved: Mapping[str, str]) -> Surveyed:
+    """Return the survey with the fingerprints that members have since."""
+    if not any(r.member.name in moved for r in surveyed.readings):
+        return surveyed
+    readings = (replace(r, fingerprint=moved.get(r.member.name, r.fingerprint)) for r in surveyed.readings)
+    return replace(surveyed, readings=tuple(readings))
 
 
 def databases_of(request: FleetRequest) -> tuple[Target, ...]:
@@ -150,14 +161,21 @@ def _without(request: FleetRequest, surveyed: Surveyed) -> Surveyed:
     return surveyed if len(kept) == len(surveyed.readings) else replace(surveyed, readings=kept)
 
 
+class _Samples(NamedTuple):
+    """What was read in full; the members that could not be read, with the reason; those that were changed
+    meanwhile, with their fingerprints; and whether the user interrupted it."""
+
+    read: list[Sample]
+    lost: dict[str, str]
+    moved: dict[str, str]
+    interrupted: bool
+
+
 def _samples(
     request: FleetRequest, targets: Sequence[Target], surveyed: Sequence[Surveyed], progress: Progress
-) -> tuple[list[Sample], dict[str, str], bool]:
-    """Return one sample for each fingerprint, the members that could not be read, with the reason, and
-    whether the user interrupted it.
-
-    A member that is no longer what it was is lost, and the next one of its fingerprint is taken.
-    """
+) -> "_Samples":
+    """Return one sample for each fingerprint. A member that is no longer what it was gets the fingerprint
+    that it has now, and the next one of its old fingerprint is taken."""
     urls = {target.name: target.url for target in targets}
     names = {one.database: one.matched for one in surveyed}
     queues: dict[str, list[Reading]] = {}
@@ -166,21 +184,42 @@ def _samples(
             queues.setdefault(reading.fingerprint, []).append(reading)
     timeout = request.run.source.statement_timeout_ms
     lost: dict[str, str] = {}
+    moved: dict[str, str] = {}
 
-    def first(queue: list[Reading]) -> Sample | None:
-        for reading in queue:
-            database = reading.member.database
+    def read(reading: Reading) -> Sample | None:
+        """Read a member, again where it was changed since: that may have made it like others."""
+        database = reading.member.database
+        for _ in range(_ATTEMPTS):
             try:
                 return sample(urls[database], reading, names[database], timeout_ms=timeout)
-            except ReadError as error:
-                lost[reading.member.name] = str(error)
+            except ChangedError as error:
+                if not error.now:
+                    lost[reading.member.name] = str(error)
+                    return None
+                moved[reading.member.name] = error.now
+                if error.now in queues:
+                    return None
+                reading = replace(reading, fingerprint=error.now)
             except (ValidateSchemaError, Error) as error:
                 lost[reading.member.name] = first_line(error)
+                return None
+        lost[reading.member.name] = f"{reading.member.name} is being changed all the time"
         return None
 
+    def first(queue: list[Reading]) -> list[Sample]:
+        """Read members until one is what it was: those before it have fingerprints of their own."""
+        found = []
+        for reading in queue:
+            got = read(reading)
+            found += [got] if got else []
+            if got and got.fingerprint == reading.fingerprint:
+                break
+        return found
+
     with progress.step(f"reading one member of each of {some(len(queues), 'shape')}"):
-        found, interrupted = spread(first, queues.values(), request.parallel)
-    return [s for s in found if s is not None], lost, interrupted
+        answers, interrupted = spread(first, queues.values(), request.parallel)
+    found = [sample for answer in answers for sample in answer or ()]
+    return _Samples(found, lost, moved, interrupted)
 
 
 def _expected(request: FleetRequest) -> tuple[str, ...] | None:

@@ -1,56 +1,23 @@
-"""What one connection learns of its database: which members it holds, and their fingerprints."""
+"""What one connection learns of its database: which members it holds, their fingerprints and ledgers."""
 
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
 
 import msgspec
+from psycopg import Error
+from psycopg.errors import QueryCanceled
 
-from ..catalog.connect import Connection, connect, parse_url
-from ..catalog.reader import read_catalog
-from ..facts.platforms import set_apart
-from ..model.errors import ReadError, UsageError, ValidateSchemaError
-from ..model.fleet import DatabaseFacts, Member, Reading, Sample, Surveyed
+from ..catalog.connect import Connection, parse_url
+from ..catalog.session import may_pass
+from ..model.errors import UsageError, ValidateSchemaError
+from ..model.fleet import DatabaseFacts, LedgerRows, Member, Reading, Surveyed
 from ..model.secret import Secret, mask
-from .digest import MEMBERS, Fingerprints, database_queries, member_queries
+from .digest import MEMBERS
 from .ledgers import read_versions
+from .session import connected, execute, schemas, snapshot
+from .standing import ALL, ATTEMPTS, name_members, settled
 
-if TYPE_CHECKING:
-    import psycopg
-
-_BEGIN = "begin isolation level repeatable read, read only"
-# As the reader has them, for what is printed is hashed; hashes of many rows want memory, not temporary files.
-_SETTINGS = {
-    "search_path": "pg_catalog",
-    "quote_all_identifiers": "off",
-    "DateStyle": "ISO, YMD",
-    "IntervalStyle": "postgres",
-    "TimeZone": "UTC",
-    "bytea_output": "hex",
-    "standard_conforming_strings": "on",
-    "xmloption": "content",
-    "lc_monetary": "C",
-    "extra_float_digits": "1",
-    "jit": "off",
-    "work_mem": "64MB",
-}
-_SCHEMAS = """
-    select oid::int8, nspname::text from pg_catalog.pg_namespace
-    where pg_catalog.left(nspname, 3) operator(pg_catalog.<>) 'pg_'
-      and nspname operator(pg_catalog.<>) 'information_schema'
-    order by nspname collate "C"
-"""
-_LED_TO = """
-    select distinct n.nspname::text from pg_constraint k
-    join pg_class c on c.oid = k.confrelid join pg_namespace n on n.oid = c.relnamespace
-    where k.contype = 'f' and k.connamespace = (select oid from pg_namespace where nspname = %s)
-    union select n.nspname::text from pg_inherits i
-    join pg_class c on c.oid = i.inhrelid join pg_class p on p.oid = i.inhparent
-    join pg_namespace n on n.oid = p.relnamespace
-    where c.relnamespace = (select oid from pg_namespace where nspname = %s)
-"""
 _DATABASE = """
     select current_setting('server_version'), current_setting('server_version_num')::int,
            pg_encoding_to_char(encoding), datcollate, {version}, {actual}, pg_get_userbyid(datdba),
@@ -63,8 +30,6 @@ _DATABASE = """
                  where setdatabase = d.oid order by 1)
     from pg_database d where datname = current_database()
 """
-
-
 _ROLES = f"""
     select case r when 0 then '' else pg_get_userbyid(r) end as role, array_agg(distinct n.nspname::text)
     from (select nspowner as r, oid as home from pg_namespace
@@ -109,26 +74,6 @@ def pattern(text: str) -> "re.Pattern[str]":
     return re.compile("".join(parts.get(p) or re.escape(p[-1]) for p in pieces), re.DOTALL)
 
 
-_OPEN: set[Connection] = set()
-
-
-def stop_all() -> None:
-    """Have the server cancel what is being asked of it, so that nobody waits for threads that wait for it."""
-    for connection in tuple(_OPEN):
-        with suppress(Exception):
-            connection.cancel()
-
-
-@contextmanager
-def _connected(url: Secret | None, timeout_ms: int) -> Iterator[Connection]:
-    with connect(url, statement_timeout_ms=timeout_ms) as connection:
-        _OPEN.add(connection)
-        try:
-            yield connection
-        finally:
-            _OPEN.discard(connection)
-
-
 def survey(database: str, url: Secret | None, choice: Choice, *, timeout_ms: int = 30_000) -> Surveyed:
     """Return what there is to know of one database before anything is compared: its members, each with its
     fingerprint and its ledgers.
@@ -139,7 +84,7 @@ def survey(database: str, url: Secret | None, choice: Choice, *, timeout_ms: int
     pattern(choice.like)
     server = parse_url(url).shown
     try:
-        with _connected(url, timeout_ms) as connection:
+        with connected(url, timeout_ms) as connection:
             return _surveyed(connection, database, server, choice, timeout_ms)
     except UsageError:
         raise
@@ -150,50 +95,58 @@ def survey(database: str, url: Secret | None, choice: Choice, *, timeout_ms: int
 def _surveyed(
     connection: Connection, database: str, server: str, choice: Choice, timeout_ms: int
 ) -> Surveyed:
-    import psycopg
+    """Survey a database; what was dropped between two looks of the server itself makes it begin again."""
+    said = ""
+    for _ in range(ATTEMPTS):
+        try:
+            return _read(connection, database, server, choice, timeout_ms)
+        except QueryCanceled:
+            said = f"a query took longer than {timeout_ms} ms; raise it with --statement-timeout"
+            break
+        except Error as error:
+            said = mask((str(error).strip().splitlines() or ["the server went away"])[0])
+            if connection.closed or connection.broken or not may_pass(error):
+                break
+    return Surveyed(database=database, server=server, reason=f"{server} could not be read: {said}")
 
-    try:
-        with snapshot(connection, timeout_ms):
-            facts = database_facts(connection, database, server)
-            matched = _members(connection, database, choice)
-            found = {oid: name for oid, name in matched.items() if in_shard(name, choice.shard)}
-            readings = tuple(_readings(connection, database, server, choice, found))
-            roles = _roles(connection) if found else ()
-    except psycopg.errors.QueryCanceled:
-        return Surveyed(
-            database=database,
-            server=server,
-            reason=f"a query took longer than {timeout_ms} ms; raise it with --statement-timeout",
-        )
-    except psycopg.Error as error:
-        said = mask((str(error).strip().splitlines() or ["the server went away"])[0])
-        return Surveyed(database=database, server=server, reason=f"{server} could not be read: {said}")
+
+def _read(connection: Connection, database: str, server: str, choice: Choice, timeout_ms: int) -> Surveyed:
+    with snapshot(connection, timeout_ms):
+        facts = database_facts(connection, database, server)
+        matched = _members(connection, database, choice)
+        found = {oid: name for oid, name in matched.items() if in_shard(name, choice.shard)}
+        if not choice.of_schemas:
+            found = {ALL: ""}
+        versions = _versions(connection, found)
+        roles = _roles(connection, matched)
+    still = settled(connection, found, matched, timeout_ms)
+    readings = []
+    for oid, name in found.items():
+        seen = still.prints.get(oid, "")
+        reason = "" if seen else still.reasons[oid]
+        member = Member(database, name, server)
+        readings.append(Reading(member, seen, reason, versions=versions.get(name, ())))
     return Surveyed(
         database=database,
         server=server,
         facts=facts,
         matched=tuple(matched.values()),
-        readings=readings,
+        readings=tuple(readings),
         roles=roles,
     )
 
 
-def _roles(connection: Connection) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return tuple((role, tuple(names)) for role, names in _execute(connection, _ROLES).fetchall())
+def _versions(connection: Connection, members: Mapping[int, str]) -> dict[str, tuple[LedgerRows, ...]]:
+    """Return what the ledgers of each member hold, by its schema."""
+    if ALL not in members:
+        return read_versions(connection, members.values())
+    every = read_versions(connection, None)
+    return {"": tuple(rows for name in sorted(every) for rows in every[name])}
 
 
-@contextmanager
-def snapshot(connection: "psycopg.Connection[Any]", timeout_ms: int) -> Iterator[None]:
-    """Hold one snapshot that is read only, printing as the reader prints."""
-    connection.execute(_BEGIN)
-    try:
-        values = _SETTINGS | {"statement_timeout": f"{timeout_ms}ms"}
-        for name, value in values.items():
-            connection.execute("select pg_catalog.set_config(%s, %s, true)", (name, value))
-        yield
-    finally:
-        if not (connection.closed or connection.broken):
-            connection.execute("rollback")
+def _roles(connection: Connection, members: Iterable[int]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    name_members(connection, members)
+    return tuple((role, tuple(names)) for role, names in execute(connection, _ROLES).fetchall())
 
 
 def database_facts(connection: Connection, database: str, server: str) -> DatabaseFacts:
@@ -203,9 +156,9 @@ def database_facts(connection: Connection, database: str, server: str) -> Databa
         version="datcollversion" if new else "null",
         actual="pg_database_collation_actual_version(oid)" if new else "null",
     )
-    (row,) = _execute(connection, sql).fetchall()
+    (row,) = execute(connection, sql).fetchall()
     version, number, encoding, collation, recorded, actual, owner, acl, extensions, settings = row
-    schemas = tuple(name for _, name in _execute(connection, _SCHEMAS))
+    names = tuple(schemas(connection).values())
     return DatabaseFacts(
         database=database,
         server=server,
@@ -219,18 +172,14 @@ def database_facts(connection: Connection, database: str, server: str) -> Databa
         acl=tuple(acl),
         extensions=tuple((name, version) for name, version in extensions),
         settings=tuple((role, setting) for role, setting in settings),
-        schemas=schemas,
+        schemas=names,
     )
-
-
-def _execute(connection: Connection, sql: str, values: Sequence[Any] | None = None) -> "psycopg.Cursor[Any]":
-    return connection.execute(sql, values)
 
 
 def _members(connection: Connection, database: str, choice: Choice) -> dict[int, str]:
     """Return the members' schemas by oid. Names that a query gives and that are no schema are left to
     `expected`."""
-    known: dict[int, str] = dict(_execute(connection, _SCHEMAS).fetchall())
+    known = schemas(connection)
     if not choice.of_schemas:
         return {}
     wanted = known
@@ -251,83 +200,10 @@ def in_shard(name: str, shard: tuple[int, int]) -> bool:
 def _named(connection: Connection, database: str, query: str) -> set[str]:
     """Return the names that a query gives. Raises `UsageError` where it fails and there is but one database
     to ask, for then it is the query that is wrong."""
-    import psycopg
-
     try:
-        return {str(row[0]) for row in _execute(connection, query).fetchall()}
-    except psycopg.Error as error:
-        if database or isinstance(error, psycopg.errors.QueryCanceled) or connection.broken:
+        return {str(row[0]) for row in execute(connection, query).fetchall()}
+    except Error as error:
+        if database or isinstance(error, QueryCanceled) or connection.broken:
             raise
         said = mask((str(error).strip().splitlines() or [""])[0])
         raise UsageError(f"the query of the fleet's members fails: {said}") from None
-
-
-def _readings(
-    connection: Connection, database: str, server: str, choice: Choice, found: dict[int, str]
-) -> Iterable[Reading]:
-    if choice.of_schemas:
-        prints = fingerprints(connection, found)
-        versions = read_versions(connection, found.values())
-        for oid, name in found.items():
-            member = Member(database, name, server)
-            yield Reading(member, prints[oid], versions=versions.get(name, ()))
-        return
-    versions = read_versions(connection, None)
-    every = tuple(rows for name in sorted(versions) for rows in versions[name])
-    yield Reading(Member(database, "", server), _whole(connection), versions=every)
-
-
-def fingerprints(connection: Connection, members: dict[int, str]) -> dict[int, str]:
-    """Return the fingerprint of each schema by its oid. The snapshot is open."""
-    prints = Fingerprints(members)
-    array = "{" + ",".join(map(str, members)) + "}"
-    connection.execute("select pg_catalog.set_config(%s, %s, true)", (MEMBERS, array))
-    for query in member_queries(connection.info.server_version):
-        prints.take(query.name, _execute(connection, query.sql))
-    return {oid: prints.of(oid) for oid in members}
-
-
-def sample(
-    url: Secret | None, reading: Reading, members: Sequence[str], *, timeout_ms: int = 30_000
-) -> Sample:
-    """Read one member in full, with all that stands in its database beside the other members: other members
-    come with it where its keys lead to them.
-
-    Raises `ReadError` where it is not what it was when its fingerprint was taken, and the errors of
-    connecting and reading.
-    """
-    member = reading.member
-    with _connected(url, timeout_ms) as connection, snapshot(connection, timeout_ms):
-        if _fingerprint(connection, member.schema) != reading.fingerprint:
-            raise ReadError(f"{member.name} was changed while the fleet was read")
-        scope = _scope(connection, member.schema, members) if member.schema else None
-        catalog = read_catalog(
-            connection,
-            default_schema=member.schema or None,
-            statement_timeout_ms=timeout_ms,
-            only=scope,
-        )
-    return Sample(member, reading.fingerprint, set_apart(catalog))
-
-
-def _fingerprint(connection: Connection, schema: str) -> str:
-    """Return the fingerprint that a member has now, "" for a schema that is no more."""
-    if not schema:
-        return _whole(connection)
-    found = {oid: name for oid, name in _execute(connection, _SCHEMAS) if name == schema}
-    return next(iter(fingerprints(connection, found).values()), "")
-
-
-def _scope(connection: Connection, schema: str, members: Sequence[str]) -> list[str]:
-    """Return the schemas that are read with a member: all that are no members, and those that its keys lead
-    to."""
-    led_to = {row[0] for row in _execute(connection, _LED_TO, (schema, schema))}
-    others = frozenset(members) - {schema} - led_to
-    return [name for _, name in _execute(connection, _SCHEMAS) if name not in others]
-
-
-def _whole(connection: Connection) -> str:
-    whole = Fingerprints((0,))
-    for query in database_queries(connection.info.server_version):
-        whole.take(query.name, _execute(connection, query.sql))
-    return whole.of(0)

@@ -123,7 +123,7 @@ def _told(members: tuple[MemberRow, ...], what: str) -> Iterator[str]:
 
 
 def _ledgers(report: FleetReport) -> Iterator[str]:
-    if not report.heads:
+    if not any(m.ledger for m in report.members):
         return
     yield ""
     yield (
@@ -131,6 +131,10 @@ def _ledgers(report: FleetReport) -> Iterator[str]:
         + ", ".join(f"{visible(h.head) or 'none'} ({h.members:,})" for h in report.heads[:_HEADS])
         + (f" and {len(report.heads) - _HEADS:,} more" if len(report.heads) > _HEADS else "")
     )
+    dark = [m for m in report.members if m.ledger and m.ledger.reason]
+    for member in dark[:_LISTED]:
+        reason = member.ledger.reason if member.ledger else ""
+        yield f"  not read: {visible(member.name)}: {visible(reason)}"
     for word in ("failed", "gaps", "pending"):
         behind = [m for m in report.members if m.ledger and getattr(m.ledger, word)]
         for member in behind[:_LISTED]:

@@ -51,14 +51,25 @@ def queries(version: int, in_schema: str = _IN_USER_SCHEMA) -> tuple[Query, ...]
     follows the oid of a schema whose objects are wanted: by default of all that are the user's.
     """
     words = _Words(_words(version) | {"in_user_schema": in_schema})
+    words.some = in_schema != _IN_USER_SCHEMA
     return tuple(query._replace(sql=query.sql.format_map(words)) for query in _QUERIES)
 
 
 class _Words(dict[str, str]):
-    """What stands in braces in a query: a word, or a word with what it is applied to."""
+    """What stands in braces in a query: a word, or a word with what it is applied to.
+
+    With `some`, not all schemas are wanted: then {wanted catalog prefix column} is true of an oid of
+    `catalog` in those that are. It is there for queries that would read rows of all schemas.
+    """
+
+    some = False
 
     def __missing__(self, key: str) -> str:
         word, *column = key.split()
+        if word == "wanted":
+            catalog, prefix, oid = column
+            found = f"select oid from {catalog} where {prefix}namespace {self['in_user_schema']}"
+            return f"{oid} in ({found})" if self.some else "true"
         template = _MEMBERS if word == "members" else _NAMED[word]
         return template.format(".".join(column))
 

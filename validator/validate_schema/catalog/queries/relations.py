@@ -27,7 +27,8 @@ RELATIONS = (
         select contypid, conname, contype::text, convalidated, {enforced},
                case when pg_type_is_visible(contypid) is not null
                     then coalesce(pg_get_constraintdef(oid), '') else '' end
-        from pg_constraint where contypid in (select oid from pg_type where typtype = 'd')
+        from pg_constraint
+        where contypid in (select oid from pg_type where typtype = 'd') and {wanted pg_type typ contypid}
         order by contypid, conname""",
         "constraints of domains",
         ("pg_constraint",),
@@ -190,7 +191,8 @@ RELATIONS = (
         select polrelid, polname, polcmd::text, polpermissive, polroles::text,
                case when polqual is not null then coalesce(pg_get_expr(polqual, polrelid), '') end,
                case when polwithcheck is not null then coalesce(pg_get_expr(polwithcheck, polrelid), '') end
-        from pg_policy order by polrelid, polname""",
+        from pg_policy where {wanted pg_class rel polrelid}
+        order by polrelid, polname""",
         "policies",
         ("pg_policy",),
     ),
@@ -202,7 +204,8 @@ RELATIONS = (
                tgconstrrelid,
                case when tgqual is not null or tgnargs > 0 then coalesce(pg_get_triggerdef(t.oid), '') end
         from pg_trigger t join pg_proc p on p.oid = tgfoid
-        where not tgisinternal order by tgrelid, tgname""",
+        where not tgisinternal and {wanted pg_class rel tgrelid}
+        order by tgrelid, tgname""",
         "triggers",
         ("pg_trigger", "pg_proc"),
     ),

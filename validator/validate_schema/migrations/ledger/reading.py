@@ -10,7 +10,7 @@ from ...model.history import Ledger
 from ...sql.ident import display
 from .. import tools
 from ..tool import LedgerTable, Tool
-from .tables import Tracker, fetch, trackers
+from .tables import Tracker, fetch, fetch_all, trackers
 
 if TYPE_CHECKING:
     import psycopg
@@ -31,6 +31,41 @@ def read_ledgers(connection: "psycopg.Connection[Any]") -> tuple[Ledger, ...]:
             if tool.registry:
                 ledgers += tool.registry(connection, tables)
     return tuple(ledgers)
+
+
+def read_ledgers_of(connection: "psycopg.Connection[Any]", schemas: Sequence[str]) -> tuple[Ledger, ...]:
+    """Return the ledgers of many schemas that are alike, in a few queries: as `read_ledgers` does, but for
+    what tools keep in a registry of the whole database, and for who holds a lock."""
+    known = [table for _, table in _tables()]
+    with connection.transaction():
+        tables = trackers(
+            connection,
+            schemas,
+            telling=[table.shape.telling for table in known],
+            names=[table.shape.beside for table in known if table.shape.beside],
+        )
+        names = {t.qname for t in tables}
+        alike: dict[tuple[object, ...], list[Tracker]] = {}
+        kinds: dict[tuple[object, ...], tuple[Tool, LedgerTable]] = {}
+        key: tuple[object, ...]
+        found = []
+        for tracker in tables:
+            if _platforms(tracker, names) or (whose := _whose(tracker, names)) is None:
+                continue
+            if tracker.reason:
+                found.append(_read(connection, tracker, *whose, tables))
+                continue
+            key = (id(whose[1]), tuple(tracker.columns.items()))
+            kinds[key] = whose
+            alike.setdefault(key, []).append(tracker)
+        for key, group in alike.items():
+            tool, table = kinds[key]
+            rows = fetch_all(connection, group, tuple(table.shape.known), table.order)
+            found += [
+                msgspec.structs.replace(_ledger(tracker, tool, table), entries=table.read(of))
+                for tracker, of in zip(group, rows, strict=True)
+            ]
+    return tuple(found)
 
 
 def _platforms(tracker: Tracker, names: Collection[QName]) -> bool:
@@ -58,19 +93,23 @@ def _read(
     table: LedgerTable,
     tables: Sequence[Tracker],
 ) -> Ledger:
+    ledger = _ledger(tracker, tool, table)
+    if tracker.reason:
+        return msgspec.structs.replace(ledger, reason=f"{ledger.table} could not be read: {tracker.reason}")
+    rows = fetch(connection, tracker, tuple(table.shape.known), table.order)
+    lock = _lock(connection, table, tracker, tables)
+    return msgspec.structs.replace(ledger, entries=table.read(rows), lock=lock)
+
+
+def _ledger(tracker: Tracker, tool: Tool, table: LedgerTable) -> Ledger:
     schema, name = tracker.qname
-    ledger = Ledger(
+    return Ledger(
         tool=tool.name,
         table=display(tracker.qname),
         schema=schema,
         relation=name,
         complete=table.complete,
     )
-    if tracker.reason:
-        return msgspec.structs.replace(ledger, reason=f"{ledger.table} could not be read: {tracker.reason}")
-    rows = fetch(connection, tracker, tuple(table.shape.known), table.order)
-    lock = _lock(connection, table, tracker, tables)
-    return msgspec.structs.replace(ledger, entries=table.read(rows), lock=lock)
 
 
 def _lock(

@@ -1,0 +1,116 @@
+"""Fingerprints of members, each of a time in which it stood still, without standing in anybody's way."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from psycopg import Error
+from psycopg.errors import LockNotAvailable
+
+from ..catalog.connect import Connection
+from ..catalog.session import may_pass
+from .digest import LOCKING, MEMBERS, Fingerprints, database_queries, member_queries
+from .marks import Marks, marks, moved
+from .session import execute, snapshot
+
+ALL = 0  # in place of the oid of a schema: the whole database is the member
+ATTEMPTS = 5
+_LOCKED = "another session keeps it locked, or changes it all the time"
+_SOME = 200  # members whose views are printed at a time
+
+
+class Settled(NamedTuple):
+    """The fingerprints of members by oid, and why others have none."""
+
+    prints: dict[int, str]
+    reasons: dict[int, str]
+
+
+def settled(
+    connection: Connection, members: Mapping[int, str], matched: Iterable[int], timeout_ms: int
+) -> Settled:
+    """Return the fingerprints of members, those of a whole database for `ALL`. `matched` are all members of
+    the database."""
+    others, left = frozenset(matched), dict(members)
+    found = Settled({}, dict.fromkeys(members, "it was changed each time that it was read"))
+    for _ in range(ATTEMPTS):
+        before = marks_now(connection, timeout_ms)
+        gone = [oid for oid in left if oid not in before and oid != ALL]
+        found.reasons.update(dict.fromkeys(gone, "it was dropped while the fleet was read"))
+        left = {oid: name for oid, name in left.items() if oid not in gone}
+        prints, locked = fingerprints(connection, left, timeout_ms)
+        odd = stirred(before, marks_now(connection, timeout_ms), left, others) | locked
+        found.prints.update({oid: value for oid, value in prints.items() if oid not in odd})
+        found.reasons.update(dict.fromkeys(locked, _LOCKED))
+        left = {oid: name for oid, name in left.items() if oid in odd}
+        if not left:
+            break
+    return found
+
+
+def marks_now(connection: Connection, timeout_ms: int) -> Marks:
+    """Return the marks of all schemas, of a snapshot of their own."""
+    with snapshot(connection, timeout_ms):
+        return marks(connection)
+
+
+def stirred(before: Marks, after: Marks, members: Iterable[int], others: Iterable[int]) -> set[int]:
+    """Return the members that did not stand still, of schemas or a whole database."""
+    if ALL in members:
+        return set() if before == after else {ALL}
+    return moved(before, after, members, others)
+
+
+def fingerprints(
+    connection: Connection, members: Mapping[int, str], timeout_ms: int
+) -> tuple[dict[int, str], set[int]]:
+    """Return the fingerprint of each member, and those that another session keeps locked.
+
+    Each query has a transaction of its own, and those that lock what they print are asked for some members at
+    a time: whoever migrates a member waits for moments, and no lock is held while another is waited for.
+    """
+    prints, locked = Fingerprints(members), set[int]()
+    if ALL in members:
+        for query in database_queries(connection.info.server_version):
+            with snapshot(connection, timeout_ms):
+                prints.take(query.name, execute(connection, query.sql))
+        return {ALL: prints.of(ALL)}, locked
+    everyone = list(members)
+    for query in member_queries(connection.info.server_version):
+        step = _SOME if query.name in LOCKING else len(everyone)
+        for start in range(0, len(everyone), step or 1):
+            for rows, refused in _rows(connection, query.sql, everyone[start : start + step], timeout_ms):
+                prints.take(query.name, rows)
+                locked |= refused
+    return {oid: prints.of(oid) for oid in members if oid not in locked}, locked
+
+
+def _rows(
+    connection: Connection, sql: str, members: list[int], timeout_ms: int
+) -> Iterator[tuple[list[tuple[int, int, str, str]], set[int]]]:
+    """Yield the rows of a query, and whose it could not give: of half of the members each, where a lock is in
+    the way, or something is dropped between two looks of the server itself."""
+    for last in (False, False, True):
+        try:
+            with snapshot(connection, timeout_ms):
+                name_members(connection, members)
+                rows = execute(connection, sql).fetchall()
+        except Error as error:
+            if connection.broken or connection.closed or not may_pass(error):
+                raise
+            if isinstance(error, LockNotAvailable) or last:
+                break
+        else:
+            yield rows, set()
+            return
+    if len(members) == 1:
+        yield [], set(members)
+        return
+    half = len(members) // 2
+    yield from _rows(connection, sql, members[:half], timeout_ms)
+    yield from _rows(connection, sql, members[half:], timeout_ms)
+
+
+def name_members(connection: Connection, members: Iterable[int]) -> None:
+    """Tell the queries of the open snapshot which schemas are meant."""
+    array = "{" + ",".join(map(str, members)) + "}"
+    connection.execute("select pg_catalog.set_config(%s, %s, true)", (MEMBERS, array))
