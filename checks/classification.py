@@ -7,7 +7,8 @@ from validate_schema.pack import Facts, Flaw, ObjectRef, Promise, Remedy, Severi
 from validate_schema.pack.model import TableClass, catalog
 from validate_schema.pack.remedies import toml_text, write_name
 from validate_schema.pack.roles import is_platforms
-from validate_schema.pack.sql import parse_pattern
+from validate_schema.pack.scoping import ContextReader
+from validate_schema.pack.sql import Unreadable, parse_pattern, read_expression, syntax
 from validate_schema.pack.subjects import ConfigName
 
 from ._declared import without_tenant_column
@@ -65,6 +66,10 @@ def classified(table: catalog.Table, facts: Facts) -> Flaw | None:
     foreign keys that every row has lead to such a table, and global or exempt when the config says
     so. Fails for all others: which of the four a table is meant to be only a person can say. A table
     that was declared a tenant table and lacks the column is left to TEN001.
+
+    Undecided where row security is on and each policy gives a person his own rows alone: such rows are
+    nobody's but that person's, but whether views, functions and roles keep to that is examined for tables of
+    tenants only.
     """
     if facts.class_of(table.qname) is not TableClass.UNCLASSIFIED:
         return None
@@ -72,12 +77,34 @@ def classified(table: catalog.Table, facts: Facts) -> Flaw | None:
     standing = facts.standings.get(table.qname)
     alike = look_alikes(table, facts)
     reads_like = f"; {', '.join(alike)} reads like the tenant column" if alike else ""
+    personal = _is_of_persons(table, facts)
     return Flaw(
-        message=f"Table {name} is neither root, tenant, inherited, global nor exempt",
+        message=f"Table {name} is neither root, tenant, inherited, global nor exempt"
+        + (": its policies give each person his own rows" if personal else ""),
         expected="a table whose owner is known",
         observed=(standing.why if standing else "nothing is known of its owner") + reads_like,
+        severity=Severity.WARNING if personal else None,
+        undecided=personal,
         remedy=Remedy(note=_classify(table, facts)),
     )
+
+
+def _is_of_persons(table: catalog.Table, facts: Facts) -> bool:
+    """Tell whether row security is on and every policy that lets rows pass asks for the person of the session."""
+    policies = [p for p in table.policies if p.permissive]
+    texts = [text for p in policies for text in (p.using, p.check) if text is not None]
+    reader = ContextReader(facts)
+    return table.row_security and bool(texts) and all(_asks_for_person(text, reader) for text in texts)
+
+
+def _asks_for_person(text: str, reader: ContextReader) -> bool:
+    try:
+        parts = [*syntax.conjuncts(read_expression(text))]
+        pairs = [(p.left, p.right) for p in parts if isinstance(p, syntax.Operation) and p.operator == "="]
+        sides = [side for one, other in pairs for side in ((one, other), (other, one))]
+        return any(isinstance(mine, syntax.Column) and reader.gives_person(who) for mine, who in sides)
+    except Unreadable:
+        return False
 
 
 def _classify(table: catalog.Table, facts: Facts) -> str:

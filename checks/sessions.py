@@ -2,13 +2,24 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
 from validate_schema.pack.model import catalog as cat
-from validate_schema.pack.roles import allowed_by, newly_allowed
-from validate_schema.pack.sql import quote_ident, quote_qname, quote_role
+from validate_schema.pack.model import listed
+from validate_schema.pack.rights import acts, body_of, is_trusted
+from validate_schema.pack.roles import allowed_by, lent_by, newly_allowed
+from validate_schema.pack.sql import (
+    Unreadable,
+    quote_ident,
+    quote_qname,
+    quote_role,
+    read_statements,
+    syntax,
+)
 
+from ._access import may, users_of
 from ._roles import NO_LOCK
 
 _NOBODY = re.compile(r"[0-]*|-1")  # the nil UUID, zero: what people write for no tenant
@@ -129,10 +140,108 @@ class ServerObject(NamedTuple):
         return ObjectRef(self.privileges.kind, self.privileges.schema, name=self.privileges.name)
 
 
-def server_objects(facts: Facts) -> Iterator[ServerObject]:
-    """What of the server's own leads past the policies and was granted to somebody; none without app roles."""
+class Lender(NamedTuple):
+    """A function or view that uses such things with its owner's rights, and what they are called."""
+
+    lender: cat.Function | cat.View
+    names: tuple[str, ...]
+
+    @property
+    def ref(self) -> ObjectRef:
+        found = self.lender
+        if isinstance(found, cat.View):
+            return ObjectRef("view", found.schema, name=found.name)
+        return ObjectRef("function", found.schema, name=f"{found.name}({found.arguments})")
+
+
+class Thrower(NamedTuple):
+    """A function that sets, for whoever calls it, what the config trusts nobody but some to set."""
+
+    function: cat.Function
+    setting: str
+
+    @property
+    def ref(self) -> ObjectRef:
+        function = self.function
+        return ObjectRef("function", function.schema, name=f"{function.name}({function.arguments})")
+
+
+class OtherServer(NamedTuple):
+    """A foreign server to which somebody is logged in as a user of that server."""
+
+    server: cat.Definition
+    users: frozenset[str]
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef("foreign server", name=self.server.name)
+
+
+def server_objects(facts: Facts) -> Iterator[ServerObject | Lender | Thrower | OtherServer]:
+    """What of the server's own leads past the policies and was granted to somebody, the functions and views that lend
+    it, and the foreign servers to which there is a log-in; none without app roles."""
     if facts.app_roles:
         yield from (ServerObject(held) for held in facts.catalog.system_privileges if allowed_by(held))
+        yield from _lenders(facts)
+        yield from _throwers(facts)
+        mapped = [d.name.rpartition(" on ") for d in facts.catalog.definitions if d.kind == "user mapping"]
+        for server in (d for d in facts.catalog.definitions if d.kind == "foreign server"):
+            users = frozenset(user for user, _, on in mapped if on == server.name)
+            if users:
+                yield OtherServer(server, users)
+
+
+def _lenders(facts: Facts) -> Iterator[Lender]:
+    for function in (*facts.catalog.functions, *facts.catalog.extension_functions):
+        if function.security_definer and (names := _used_by(function, facts)):
+            yield Lender(function, names)
+    for view in facts.catalog.views:
+        if not view.security_invoker and (names := _named_in(_query_of(view), tables_only=True)):
+            yield Lender(view, names)
+
+
+def _throwers(facts: Facts) -> Iterator[Thrower]:
+    """Yield the functions that set a trusted setting, by SET in their own definition or by a statement."""
+    trusted = {t.setting.lower() for t in facts.tenancy.trusted if t.setting}
+    for function in facts.catalog.functions if trusted else ():
+        names = {setting.partition("=")[0].lower() for setting in function.settings}
+        with suppress(Unreadable):
+            for node in () if is_trusted(function) else syntax.walk(*body_of(function).statements):
+                if isinstance(node, syntax.SetVariable):
+                    names.add(node.name.lower())
+                elif isinstance(node, syntax.Call) and node.name == "set_config" and node.args:
+                    named = syntax.uncast(node.args[0])
+                    names |= {str(named.value).lower()} if isinstance(named, syntax.Const) else trusted
+        yield from (Thrower(function, name) for name in sorted(names & trusted))
+
+
+def _used_by(function: cat.Function, facts: Facts) -> tuple[str, ...]:
+    """Return what a function uses of the server, or is, itself and through what runs with the same rights."""
+    found = [function.name] if is_trusted(function) and lent_by(function.name) else []
+    for act in acts(function, None, facts):
+        if act.role == function.owner and not is_trusted(act.function):
+            with suppress(Unreadable):  # other checks tell of a body that cannot be read
+                found += _named_in(body_of(act.function).statements)
+    return tuple(dict.fromkeys(found))
+
+
+def _query_of(view: cat.View) -> tuple[syntax.Node, ...]:
+    """Return the query of a view; nothing where it cannot be read."""
+    try:
+        return read_statements(view.definition)
+    except Unreadable:
+        return ()
+
+
+def _named_in(nodes: tuple[syntax.Node, ...], *, tables_only: bool = False) -> tuple[str, ...]:
+    """Return the names of what leads past the policies. What a view calls, whoever reads it calls himself, and
+    the views of statistics show him his own."""
+    called = () if tables_only else (n for n in syntax.walk(*nodes) if isinstance(n, syntax.Call))
+    named = (
+        t.name for t in syntax.relations(*nodes)
+        if t.schema in ("", "pg_catalog") and not (tables_only and t.name.startswith("pg_stats"))
+    )  # fmt: skip
+    return tuple(dict.fromkeys(n for n in (*(c.name for c in called), *named) if lent_by(n)))
 
 
 @check(
@@ -150,15 +259,26 @@ def server_objects(facts: Facts) -> Iterator[ServerObject]:
         grant execute on function pg_catalog.pg_read_binary_file(text) to backup_job;
     """,
 )
-def server_grants(subject: ServerObject, facts: Facts) -> Flaw | None:
+def server_grants(subject: ServerObject | Lender | Thrower | OtherServer, facts: Facts) -> Flaw | None:
     """An app role, or PUBLIC, was granted what the server keeps to itself.
 
     Examined: functions that read or write files of the server or connect as its own user, and catalogs
     with hashes of passwords or samples of rows, and settings that switch guards off or run programs (GRANT … ON
     PARAMETER, PostgreSQL 15), on which somebody was granted a privilege. Fails where an app role
     holds it, itself, through others or through PUBLIC.
-    Source: PostgreSQL documentation, "System Administration Functions", "System Catalogs".
+
+    Undecided for a SECURITY DEFINER function or a view that uses such things with its owner's rights, and that an
+    app role may use: what it shows of them is not read. And for a foreign server that an app role may use while a
+    user mapping logs it in there: as whom, and whether the server is this one, is not known here. And for a
+    function that sets what ``tenancy.trusted`` accepts, for whoever calls it: what it does then is not read.
+    Source: PostgreSQL documentation, "System Administration Functions", "System Catalogs", CREATE USER MAPPING.
     """
+    if isinstance(subject, Lender):
+        return _lends(subject, facts)
+    if isinstance(subject, Thrower):
+        return _throws(subject, facts)
+    if isinstance(subject, OtherServer):
+        return _logs_in(subject, facts)
     held = subject.privileges
     new = newly_allowed(held)
     users = [role for role in facts.app_roles if new & facts.grantees_of(role)]
@@ -177,6 +297,76 @@ def server_grants(subject: ServerObject, facts: Facts) -> Flaw | None:
         remedy=Remedy(
             steps=tuple(Step(f"REVOKE ALL ON {kind} {name} FROM {quote_role(g)};") for g in given),
             note="Let a job that needs it have a role of its own.",
+            lock=NO_LOCK,
+        ),
+    )
+
+
+def _lends(subject: Lender, facts: Facts) -> Flaw | None:
+    lender = subject.lender
+    if isinstance(lender, cat.View):
+        users = may(lender.owner, lender.grants, lender.altered, facts, "SELECT")
+    else:
+        users = users_of(lender.owner, lender.grants, facts, ("EXECUTE",))
+    users = tuple(user for user in users if lender.owner not in facts.rights_of(user))
+    if not users:
+        return None
+    allows = "; or ".join(dict.fromkeys(map(lent_by, subject.names)))
+    return Flaw(
+        message=f"{facts.show(lender.qname)} uses {listed(list(subject.names))} as {lender.owner}, by which {', '.join(users)} "
+        f"may {allows}",
+        expected="no such use with rights that the app has not, or no privilege for app roles and PUBLIC",
+        observed=f"with the rights of {lender.owner}",
+        severity=Severity.WARNING,
+        undecided=True,
+        remedy=Remedy(
+            note="Take it from the app roles and PUBLIC; or read what it shows, and accept it with a reason."
+        ),
+    )
+
+
+def _throws(subject: Thrower, facts: Facts) -> Flaw | None:
+    function = subject.function
+    users = users_of(function.owner, function.grants, facts, ("EXECUTE",))
+    if not users:
+        return None
+    return Flaw(
+        message=f"{', '.join(users)} may have {facts.show(function.qname)}({function.arguments}) set {subject.setting}, "
+        "which opens what the policies close",
+        expected="no EXECUTE on it for app roles and PUBLIC: the config trusts them not to set it",
+        observed=f"the function sets {subject.setting}, which tenancy.trusted accepts",
+        severity=Severity.WARNING,
+        undecided=True,
+        remedy=Remedy(
+            note="Take it from the app roles and PUBLIC; or read what it does then, and accept it with a reason."
+        ),
+    )
+
+
+def _logs_in(subject: OtherServer, facts: Facts) -> Flaw | None:
+    server = subject.server
+    holders = {g.grantee for g in server.grants if "USAGE" in g.privileges} | {server.owner}
+    users = [
+        role for role in facts.app_roles
+        if holders & facts.grantees_of(role) and subject.users & {"public", *facts.grantees_of(role)}
+    ]  # fmt: skip
+    if not users:
+        return None
+    return Flaw(
+        message=f"{', '.join(users)} may make foreign tables on the server {server.name}, and reads there what a "
+        "user mapping lets in",
+        expected="no USAGE on the server for an app role: foreign tables can be read without it",
+        observed=f"user mapping for {', '.join(sorted(subject.users))}",
+        severity=Severity.WARNING,
+        undecided=True,
+        remedy=Remedy(
+            steps=tuple(
+                Step(f"REVOKE USAGE ON FOREIGN SERVER {quote_ident(server.name)} FROM {quote_role(grantee)};")
+                for grantee in sorted(
+                    holders & frozenset({"PUBLIC"}).union(*map(facts.grantees_of, users)) - {server.owner}
+                )
+            ),
+            note="Grant SELECT on the foreign tables that the app needs.",
             lock=NO_LOCK,
         ),
     )

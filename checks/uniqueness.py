@@ -243,7 +243,8 @@ def natural_primary_key(subject: TableUnique, facts: Facts) -> Flaw | None:
     of it is an identity, has a default that generates values, is a uuid, or is called ``id`` or
     after its table (``user_id`` of users): the last is how keys made by an application look
     (cuid, ULID, snowflake), which have no default. A key that references a tenant-scoped table
-    passes too, as in a one-to-one extension of it.
+    passes too, as in a one-to-one extension of it. One WITHOUT OVERLAPS (PostgreSQL 18) is an error: it keeps
+    the others from whole ranges, as an exclusion constraint does.
 
     Not covered: a column called ``id`` that holds something two tenants could both choose.
     """
@@ -251,9 +252,11 @@ def natural_primary_key(subject: TableUnique, facts: Facts) -> Flaw | None:
         return None
     column = own_column(subject, facts)
     keys = (column, *keys_of(subject.idx))
+    ranges = any(c.kind == "primary key" and c.temporal for c in subject.table.constraints)
     return Flaw(
         message=f"{name_of(subject, facts)} is a natural key that all tenants share: it does not hold {column}",
         expected=f"PRIMARY KEY ({', '.join(keys)}), or a surrogate key",
         observed=words(subject),
         remedy=replace_primary_key(subject, keys, facts),
+        severity=Severity.ERROR if ranges else None,
     )

@@ -70,6 +70,42 @@ TRIGGERS = {
         ),
     ),
     "news for all who listen": ("undecided", trigger("perform pg_notify('jobs', new.title);", definer=False)),
+    "news through a helper": (
+        "undecided",
+        trigger(
+            "perform shout(new.title);",
+            definer=False,
+            before="create function shout(word text) returns void language sql as $$ select pg_notify('jobs', word) $$;",
+        ),
+    ),
+    "a copy through a helper": (
+        "undecided",
+        trigger(
+            "perform shout(new.title);",
+            before=JOURNAL
+            + "create function shout(word text) returns void language sql as $$ insert into journal values (word) $$;",
+        ),
+    ),
+    "a helper that only works it out": (
+        "passed",
+        trigger(
+            "new.state := tidy(new.title);",
+            timing="before insert",
+            definer=False,
+            before="create function tidy(word text) returns text language sql immutable as $$ select lower(word) $$;",
+        ),
+    ),
+    "a sequence that all may read": (
+        "undecided",
+        trigger(
+            "perform setval('last', length(new.title));",
+            before="create sequence last; grant select on sequence last to app_user;",
+        ),
+    ),
+    "a sequence of its own": (
+        "passed",
+        trigger("perform setval('last', length(new.title));", before="create sequence last;"),
+    ),
     "a copy of all new rows": (
         "failed",
         JOURNAL + "create function act() returns trigger language plpgsql as $$"
@@ -354,6 +390,19 @@ RULES = {
     "a copy": (
         "undecided",
         f"{JOURNAL} create rule r as on insert to job do also insert into journal values (new.title);",
+    ),
+    "news for all who listen": (
+        "undecided",
+        "create rule r as on insert to job do also select pg_notify('jobs', new.title);",
+    ),
+    "news through a helper": (
+        "undecided",
+        "create function shout(word text) returns void language sql as $$ select pg_notify('jobs', word) $$;"
+        " create rule r as on insert to job do also select shout(new.title);",
+    ),
+    "news without the row": (
+        "passed",
+        "create rule r as on insert to job do also select pg_notify('jobs', 'changed');",
     ),
     "instead of a view's": (
         "undecided",

@@ -339,6 +339,7 @@ def test_what_public_may_read_of_the_server_counts_and_what_it_always_could_does
     [
         pytest.param("set on parameter session_replication_role", 1, id="switches guards off"),
         pytest.param("alter system on parameter archive_command", 1, id="runs programs"),
+        pytest.param("set on parameter session_preload_libraries", 1, id="loads a library by itself"),
         pytest.param("set on parameter archive_command", 0, id="a setting of the server, not of a session"),
         pytest.param("set on parameter log_statement", 0, id="no guard"),
     ],
@@ -352,3 +353,107 @@ def test_settings_that_only_superusers_change_count(
         assert len(said(server_grants, facts_of(conn))) == found
     finally:
         conn.execute("drop owned by app_user; drop role app_user")
+
+
+@pytest.mark.parametrize(
+    ("made", "found"),
+    [
+        pytest.param(
+            "create function look() returns setof text language sql stable security definer as $$"
+            " select most_common_vals::text from pg_stats where tablename = 'invoice' $$",
+            ["warning: look uses pg_stats as postgres, by which app_user may read sample values of all tenants' rows"],
+            id="samples of rows by a function",
+        ),
+        pytest.param(
+            "create function file(p text) returns text language sql stable as $$ select pg_read_file(p) $$;"
+            " create function look(p text) returns text language plpgsql security definer as $$ begin return file(p); end $$",
+            ["warning: look uses pg_read_file as postgres, by which app_user may read the files of the server, "
+             "all tenants' data among them"],
+            id="files, through a function that runs with the same rights",
+        ),
+        pytest.param(
+            "create function look() returns setof text language sql stable as $$"
+            " select most_common_vals::text from pg_stats where tablename = 'invoice' $$",
+            [],
+            id="by the caller's own rights",
+        ),
+        pytest.param(
+            "create function look() returns bigint language sql stable security definer as $$"
+            " select count(*) from pg_stats $$; revoke execute on function look() from public",
+            [],
+            id="for nobody",
+        ),
+        pytest.param(
+            "create view look as select stavalues1::text as told from pg_statistic; grant select on look to app_user",
+            ["warning: look uses pg_statistic as postgres, by which app_user may read sample values of all tenants' rows"],
+            id="samples of rows by a view",
+        ),
+        pytest.param(
+            "create view look as select tablename from pg_stats; grant select on look to app_user",
+            [],
+            id="the view of the server, which asks who reads it",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_lent_with_an_owners_rights_is_told(bench: Bench, made: str, found: list[str]) -> None:
+    with bench.open(TABLES, made) as conn:
+        execute(conn, TABLES)
+        execute(conn, made)
+        assert said(server_grants, facts_of(conn)) == found
+
+
+@pytest.mark.parametrize(
+    ("mapped", "granted", "found"),
+    [
+        pytest.param("app_user", "app_user", 1, id="a log-in of its own"),
+        pytest.param("public", "public", 1, id="everybody's"),
+        pytest.param("app_user", "keeper", 0, id="may not use it"),
+        pytest.param("keeper", "app_user", 0, id="another's log-in"),
+    ],
+)
+def test_a_log_in_elsewhere_is_not_decided(bench: Bench, mapped: str, granted: str, found: int) -> None:
+    made = (
+        "create foreign data wrapper w; create server elsewhere foreign data wrapper w;"
+        f" create user mapping for {mapped} server elsewhere options (user 'postgres');"
+        f" grant usage on foreign server elsewhere to {granted}"
+    )
+    with bench.open(TABLES, made) as conn:
+        execute(conn, TABLES)
+        execute(conn, made)
+        assert len(said(server_grants, facts_of(conn))) == found
+
+
+@pytest.mark.parametrize(
+    ("made", "found"),
+    [
+        pytest.param(
+            "create function f() returns bigint language sql stable set app.batch = 'on' as $$ select 1::bigint $$", 1,
+            id="by its definition",
+        ),
+        pytest.param(
+            "create function f() returns void language plpgsql as $$ begin perform SET_CONFIG('App.Batch', 'on', true); end $$",
+            1, id="by a call",
+        ),
+        pytest.param(
+            "create function f(n text) returns text language sql as $$ select set_config(n, 'on', true) $$", 1,
+            id="by any name",
+        ),
+        pytest.param(
+            "create function f() returns text language sql as $$ select set_config('app.batch', 'on', true) $$;"
+            " revoke execute on function f() from public", 0, id="not for the app",
+        ),
+        pytest.param(
+            "create function f() returns text language sql as $$ select set_config('app.other', 'on', true) $$", 0,
+            id="another setting",
+        ),
+    ],
+)  # fmt: skip
+def test_a_function_that_throws_a_trusted_switch_is_not_decided(bench: Bench, made: str, found: int) -> None:
+    toml = (
+        '[tenancy]\nroot = "organization"\ncolumn = "org_id"\nsetting = "app.tenant_id"\napp_roles = ["app_user"]\n'
+        'trusted = [{ setting = "app.batch", reason = "the batch runner sets it" }]\n'
+    )
+    with bench.open(TABLES, made) as conn:
+        execute(conn, TABLES)
+        execute(conn, made)
+        assert len(said(server_grants, facts_of(conn, toml))) == found

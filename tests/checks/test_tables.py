@@ -4,7 +4,7 @@ import pytest
 
 from tests.fix_bench import Bench
 from tests.fix_examples import CONFIG, flaws_of, look, survives
-from validate_schema.model.finding import Flaw, Remedy
+from validate_schema.model.finding import Flaw, Remedy, Severity
 
 CONTRACT = CONFIG + "[contract.tables.credit_note.columns]\n"
 TENANT = "id uuid primary key, org_id uuid not null references organization (id)"
@@ -107,6 +107,40 @@ def test_a_table_nobody_classified_is_reported_with_the_lines_to_write(bench: Be
         'them. Otherwise write one line under [tenancy]: global = ["\\"Odd \\"\\"Name\\""] if every tenant shares them, '
         'or exempt = [{ table = "\\"Odd \\"\\"Name\\"", reason = "…" }] if the rules do not apply.'
     )
+
+
+PERSONAL = """
+    create table seat (org_id uuid not null references organization (id), human uuid not null, primary key (org_id, human));
+    alter table seat enable row level security;
+    create policy own on seat for select using (human = nullif(current_setting('app.person', true), '')::uuid);
+    create table task (id uuid primary key, org_id uuid not null references organization (id));
+    alter table task enable row level security;
+    create policy own on task using (org_id in (select s.org_id from seat s
+        where s.human = nullif(current_setting('app.person', true), '')::uuid));
+    create table human (id uuid primary key, nick text);
+    alter table human enable row level security;
+    create policy own on human using (id = nullif(current_setting('app.person', true), '')::uuid);
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "undecided"),
+    [
+        ("", True),
+        ("create policy shown on human for select using (nick <> '');", False),
+        ("alter table human disable row level security;", False),
+        ("drop policy own on human;", False),
+        ("create policy not_these on human as restrictive using (nick <> '');", True),
+    ],
+    ids=["their own", "and others", "switched off", "nobody's", "fewer"],
+)
+def test_rows_of_people_are_not_decided_where_each_has_his_own(
+    bench: Bench, more: str, undecided: bool
+) -> None:
+    (flaw,) = flaws_of(bench, "TBL003", PERSONAL + more, CONFIG)
+
+    assert flaw.message.startswith("Table human is neither")
+    assert (flaw.severity, flaw.undecided) == ((Severity.WARNING, True) if undecided else (None, False))
 
 
 def test_a_declared_tenant_table_without_its_column_is_left_to_ten001(bench: Bench) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.fix_bench import Bench, execute
-from tests.fix_examples import CONFIG, check_of, facts_of, findings, look, printed, survives
+from tests.fix_examples import CONFIG, check_of, facts_of, findings, flaws_of, look, printed, survives
 from validate_schema.facts.scoping import Scope, scope_of, uniques_of
 from validate_schema.model.finding import Finding, ObjectRef, Remedy, Severity
 from validate_schema.sql.predicates import (
@@ -712,3 +712,18 @@ def test_what_else_is_declared_of_a_unique_counts(
 
     expected = [f"t.u is not as declared: {message}"] if message else []
     assert said(bench, "UNQ004", script, toml) == expected
+
+
+@pytest.mark.pg(">= 18")
+@pytest.mark.parametrize(
+    ("key", "severities"),
+    [("(room, during without overlaps)", [Severity.ERROR]), ("(org_id, room, during without overlaps)", [])],
+)
+def test_a_primary_key_over_ranges_keeps_other_tenants_out(
+    bench: Bench, key: str, severities: list[str]
+) -> None:
+    script = (
+        f"create table slot ({TENANT}, room int4range not null, during daterange not null, primary key {key})"
+    )
+    script = script.replace("org_id uuid", "org_id int4range").replace(" references organization (id)", "")
+    assert [flaw.severity for flaw in flaws_of(bench, "UNQ005", script, CONFIG)] == severities

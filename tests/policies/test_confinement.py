@@ -122,6 +122,25 @@ VIEWS: Mapping[str, tuple[Keeps, str]] = {
         f"select x.id from (select id, org_id from job order by cost limit 1) x where x.org_id = {CTX}",
     ),
     "a column after a window": (OPEN, f"select id, place from ranked_job where org_id = {CTX}"),
+    "a column that divides the window": (
+        KEPT,
+        f"select id, place from (select id, org_id, lag(title) over (partition by org_id order by cost) as place from job) x where org_id = {CTX}",
+    ),
+    "a column that divides one of two windows": (
+        OPEN,
+        f"select id, place from (select id, org_id, lag(title) over (partition by org_id order by cost) as place, max(title) over () as top from job) x where org_id = {CTX}",
+    ),
+    "another column divides the window": (
+        OPEN,
+        f"select id, place from (select id, org_id, lag(title) over (partition by region order by cost) as place from job) x where org_id = {CTX}",
+    ),
+    "a sample": (OPEN, "select id from job tablesample system (100)"),
+    "a sample of one's own": (KEPT, f"select id from job tablesample system (100) where org_id = {CTX}"),
+    "a sample beside": (
+        OPEN,
+        f"select c.no from crate c, job j tablesample bernoulli (50) repeatable (1) where c.org_id = {CTX}",
+    ),
+    "a lock": (KEPT, f"select id from job where org_id = {CTX} for update of job"),
     "a column of a group": (KEPT, f"select n, last from job_count where org_id = {CTX}"),
     "a count beside the tenant": (
         OPEN,
@@ -248,6 +267,17 @@ def test_a_view_keeps_to_the_tenant_by_its_conditions(views: dict[str, Keeps], n
     assert views[name] is VIEWS[name][0]
 
 
+@pytest.mark.pg(">= 16")
+@pytest.mark.parametrize(
+    ("where", "expected"), [("", OPEN), (f" where org_id = {CTX}", KEPT)], ids=["of all", "of one's own"]
+)
+def test_a_query_in_a_constructor_is_a_query(bench: Bench, where: str, expected: Keeps) -> None:
+    with bench.open() as conn:
+        execute(conn, TABLES + f"create view v as select json_array(select title from job{where}) as listed;")
+        facts = facts_of(conn, TOML)
+        assert confinement(next(v for v in facts.catalog.views if v.name == "v"), facts) is expected
+
+
 HELPERS = f"""
 create function me() returns uuid language sql stable as $$ select {ME} $$;
 create function ctx() returns uuid language plpgsql stable as $$ begin return {CTX}; end $$;
@@ -276,6 +306,9 @@ BODIES: Mapping[str, tuple[Keeps, str]] = {
         KEPT,
         f"perform 1 from (with mine as (select {CTX} as o) select j.id from job j join mine on mine.o = j.org_id) x;",
     ),
+    "a statement of statements": (UNCLEAR, "execute 'do $x$ begin perform 1 from job; end $x$';"),
+    "rights given away": (UNCLEAR, "grant select on job to public;"),
+    "somebody else": (UNCLEAR, "set local role postgres;"),
     "a default": (OPEN, f"if p is null then p := {CTX}; end if; {BY_P}"),
     "overwritten": (KEPT, f"p := {CTX}; {BY_P}"),
     "overwritten in a branch": (

@@ -90,6 +90,7 @@ _OF_THE_SERVER = {
     "pg_read_binary_file": "read the files of the server, all tenants' data among them",
     "lo_import": "read every file that the server can",
     "lo_export": "overwrite every file of the server",
+    "pg_get_wal_block_info": "read every change of every row from the server's log",
     "pg_file_write": "overwrite every file of the server",
     "dblink_connect_u": "connect as the server's own user, to this database too",
     "pg_authid": "read the hashes of all passwords",
@@ -100,13 +101,33 @@ _OF_THE_SERVER = {
 }
 
 
+# The same of what anybody may name, and what gives more to a superuser.
+_LENT = _OF_THE_SERVER | {
+    "get_raw_page": "read the pages of every table",
+    "pg_stats": "read sample values of all tenants' rows",
+    "pg_stats_ext": "read sample values of all tenants' rows",
+    "pg_stats_ext_exprs": "read sample values of all tenants' rows",
+    "pg_largeobject": "read every large object",
+} | dict.fromkeys(
+    ("pg_logical_slot_get_changes", "pg_logical_slot_peek_changes", "pg_logical_slot_get_binary_changes",
+     "pg_logical_slot_peek_binary_changes"),
+    "read every change of every row from the server's log",
+)  # fmt: skip
+
+
+_RUNS = "have the server run a program or a library"
 _OF_PARAMETERS = {
-    "session_replication_role": ("SET", "switch off triggers and foreign keys, guards of rows among them"),
-    "lo_compat_privileges": ("SET", "read and change every large object"),
+    "session_replication_role": (
+        {"SET"},
+        "switch off triggers and foreign keys, guards of rows among them",
+    ),
+    "lo_compat_privileges": ({"SET"}, "read and change every large object"),
+    "session_preload_libraries": ({"SET", "ALTER SYSTEM"}, _RUNS),
+    "dynamic_library_path": ({"SET", "ALTER SYSTEM"}, _RUNS),
 } | dict.fromkeys(
     ("archive_cleanup_command", "archive_command", "recovery_end_command", "restore_command",
-     "session_preload_libraries", "shared_preload_libraries", "ssl_passphrase_command"),
-    ("ALTER SYSTEM", "have the server run a program or a library"),
+     "shared_preload_libraries", "ssl_passphrase_command"),
+    ({"ALTER SYSTEM"}, _RUNS),
 )  # fmt: skip
 _USES = ("EXECUTE", "SELECT")
 
@@ -116,14 +137,20 @@ def allowed_by(privileges: SystemPrivileges) -> str:
     it is nothing of the kind. Source: PostgreSQL documentation, "Generic File Access Functions", "Server-Side
     Functions" of large objects, dblink_connect_u, GRANT ON PARAMETER."""
     if privileges.kind == "parameter":
-        return _OF_PARAMETERS.get(privileges.name, ("", ""))[1]
+        return _OF_PARAMETERS.get(privileges.name, (set[str](), ""))[1]
     return _OF_THE_SERVER.get(privileges.name.partition("(")[0], "")
+
+
+def lent_by(name: str) -> str:
+    """Return in words what a function or catalog of the server lets a role do when something with other
+    rights uses it; empty where it is nothing of the kind."""
+    return _LENT.get(name, "")
 
 
 def newly_allowed(privileges: SystemPrivileges) -> frozenset[str]:
     """Return whom `allowed_by` was granted to since the server was made."""
     wanted = set(_USES)
     if privileges.kind == "parameter":
-        wanted = {_OF_PARAMETERS.get(privileges.name, ("", ""))[0]}
+        wanted = _OF_PARAMETERS.get(privileges.name, (set[str](), ""))[0]
     grantees = {g.grantee for g in privileges.grants if wanted.intersection(g.privileges)}
     return frozenset(grantees - {g.grantee for g in privileges.initial} - {privileges.owner})

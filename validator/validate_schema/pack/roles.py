@@ -9,6 +9,7 @@ from ..facts.platforms import platform_of as platform_of
 from ..facts.platforms import sends_statements as sends_statements
 from ..facts.powers import Power as Power
 from ..facts.powers import allowed_by as allowed_by
+from ..facts.powers import lent_by as lent_by
 from ..facts.powers import newly_allowed as newly_allowed
 from ..facts.powers import powers_of as powers_of
 from ..facts.reliance import Reliance as Reliance

@@ -1,5 +1,6 @@
 """Whether a unique or a foreign key stays inside one tenant, and where NULLs let it out."""
 
+from ..facts.context import ContextReader as ContextReader
 from ..facts.null_gaps import is_optional as is_optional
 from ..facts.null_gaps import open_columns as open_columns
 from ..facts.scoping import is_full as is_full

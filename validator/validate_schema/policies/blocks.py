@@ -114,11 +114,13 @@ class Conditions(msgspec.Struct):
 
 class Block(msgspec.Struct):
     """One SELECT: its conditions, and what it returns by place, None where that has none. `sealed`: a
-    condition on its result comes too late, for it has counted or chosen among all rows by then."""
+    condition on its result comes too late, for it has counted or chosen among all rows by then; but for one
+    on a place that is `divided`, where that was done for each value by itself."""
 
     conditions: Conditions
     outputs: tuple[tuple[str, Place | None], ...] | None = ()
     sealed: bool = False
+    divided: frozenset[Place] = frozenset()
 
     @property
     def columns(self) -> tuple[str, ...] | None:
@@ -198,4 +200,4 @@ def renamed(query: "Query", names: tuple[str, ...]) -> "Query":
     outputs = tuple(
         (names[n] if n < len(names) else name, place) for n, (name, place) in enumerate(query.outputs)
     )
-    return Block(query.conditions, outputs, query.sealed)
+    return Block(query.conditions, outputs, query.sealed, query.divided)

@@ -32,7 +32,7 @@ from .blocks import (
     variable,
 )
 from .relations import Relations
-from .shapes import counts, expressions_of, known_as, negated, results, sealed
+from .shapes import counts, expressions_of, known_as, negated, results, sealed, windows
 
 _EXACT = frozenset({"uuid", "text", "varchar", "int2", "int4", "int8", "bigint", "integer", "smallint"})
 _TEXTS = ("text", "character varying")
@@ -147,7 +147,11 @@ class Builder:
             return Union(self.query(node.left, at.scope), self.query(node.right, at.scope))
         if not isinstance(node, s.Select):
             raise Unreadable("no query")
-        return Block(at.conditions, self.select(node, at), sealed(node))
+        outputs, over = self.select(node, at), windows(node)
+        places = [{self.value(part, at) for part in parts} for parts in over]
+        divided = frozenset(p for p in set.intersection(*places) if p is not None) if places else frozenset()
+        chosen = sealed(node)
+        return Block(at.conditions, outputs, chosen or bool(over), frozenset() if chosen else divided)
 
     def select(self, node: s.Select, at: At) -> tuple[tuple[str, Place | None], ...] | None:
         """Read a SELECT as part of the conditions; return its columns with their places."""
@@ -202,6 +206,9 @@ class Builder:
                 return self._join(node, at)
             case s.FromCall():
                 return self._from_call(node, at)
+            case s.Sampled(source=source, args=args):
+                self.expressions(at, *args)
+                return self.source(source, at)
         self.expressions(at, node)
         return _enter(f"source {len(at.scope.items)}", self.item(), at)
 
@@ -361,10 +368,18 @@ class Builder:
     # values
 
     def expressions(self, at: At, *nodes: s.Node) -> None:
-        """Note the queries and the calls in expressions."""
+        """Note the queries and the calls in expressions. Raises `Unreadable` where rows of tenants are named
+        in some other way."""
         stack = [*reversed(nodes)]
         while stack:
             found = stack.pop()
+            if isinstance(found, s.Unknown) and found.kind == "LockingClause":
+                continue  # it names again what FROM names
+            if isinstance(found, (s.Select, s.Compound)):
+                at.conditions.nested.append(self.query(found, at.scope))
+                continue
+            if isinstance(found, s.Table) and self.relations.owned(found):
+                raise Unreadable("rows of tenants where no query is known to be")
             if isinstance(found, (s.Exists, s.ScalarSelect, s.ArraySelect, s.AnySelect)):
                 at.conditions.nested.append(self.query(found.query, at.scope))
                 stack += [found.left] if isinstance(found, s.AnySelect) else []
@@ -515,7 +530,7 @@ def _handed_on(left: Query, right: Query) -> Query:
         (name, place if place is not None and _same_origin(left, right, n) else None)
         for n, (name, place) in enumerate(left.outputs)
     )
-    return Block(left.conditions, outputs, left.sealed)
+    return Block(left.conditions, outputs, left.sealed, left.divided)
 
 
 def _same_origin(left: Block, right: Block, column: int) -> bool:

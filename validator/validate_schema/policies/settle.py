@@ -69,9 +69,8 @@ class Settler:
                 keeps = max(keeps, Keeps.UNCLEAR)
             return Settled(keeps, known, left.columns & right.columns)
         outputs = [place for _, place in query.outputs or ()]
-        if not query.sealed:
-            asked = frozenset(p for n in given if n < len(outputs) and (p := outputs[n]) is not None)
-            known = known._replace(tenant=known.tenant | asked)
+        asked = frozenset(p for n in given if n < len(outputs) and (p := outputs[n]) is not None)
+        known = known._replace(tenant=known.tenant | (asked & query.divided if query.sealed else asked))
         keeps, known = self.conditions(query.conditions, known)
         columns = frozenset(n for n, place in enumerate(outputs) if place in known.tenant)
         return Settled(keeps, known, columns)

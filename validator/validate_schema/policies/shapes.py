@@ -20,14 +20,25 @@ def counts(query: s.Select) -> bool:
 
 
 def sealed(node: s.Select) -> bool:
-    """Tell whether a query chooses or counts among all its rows, whatever is asked of its columns later."""
-    said = dict(node.rest)
-    over = any(isinstance(n, s.Call) and any(k == "over" for k, _ in n.rest) for n in s.walk(*node.targets))
+    """Tell whether a query chooses or counts among all its rows, whatever is asked of its columns later; but
+    for what `windows` tells."""
     sets = any(isinstance(n, s.Unknown) and n.kind == "GroupingSet" for n in s.walk(*expressions_of(node)))
     chosen = any(
         isinstance(v, tuple) and v and not _is_plain(v) for k, v in node.rest if k == "distinct_clause"
     )
-    return over or sets or chosen or bool({"limit_count", "limit_offset"} & said.keys())
+    return sets or chosen or bool({"limit_count", "limit_offset"} & {k for k, _ in node.rest})
+
+
+def windows(node: s.Select) -> list[tuple[s.Node, ...]]:
+    """Return what each window of a query is divided by: nothing where it has another's name."""
+    called = (n for n in s.walk(*expressions_of(node)) if isinstance(n, s.Call))
+    return [_divided_by(over) for call in called for k, over in call.rest if k == "over"]
+
+
+def _divided_by(window: object) -> tuple[s.Node, ...]:
+    said = dict(window.rest) if isinstance(window, s.Unknown) else {}
+    parts = said.get("partition_clause", ())
+    return tuple(n for n in parts if isinstance(n, s.Node)) if isinstance(parts, tuple) else ()
 
 
 def _is_plain(value: tuple[object, ...]) -> bool:

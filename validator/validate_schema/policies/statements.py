@@ -19,6 +19,13 @@ from .blocks import CONTEXT, Block, Conditions, Fact, Item, Known, Query, Scope,
 from .queries import At, Builder
 from .settle import Keeps, Settler
 
+# What runs statements that are not read, gives rights away, or goes on with those of somebody else.
+_RUN_MORE = frozenset({
+    "DoStmt", "ExecuteStmt", "LoadStmt", "GrantStmt", "GrantRoleStmt", "AlterDefaultPrivilegesStmt",
+    "AlterRoleStmt", "AlterOwnerStmt", "AlterPolicyStmt", "DropOwnedStmt", "DropRoleStmt",
+    "ReassignOwnedStmt",
+})  # fmt: skip
+_BECOME = ("role", "session_authorization")
 _UPDATES = 3  # OnConflictAction in PostgreSQL's nodes.h
 
 
@@ -120,15 +127,15 @@ class Statements:
     def _other(self, node: s.Node, known: Known, scope: Scope) -> Keeps:
         """Judge a statement that is no query and writes no rows by itself: CALL, TRUNCATE, MERGE and the
         like."""
+        kind = node.kind if isinstance(node, s.Unknown) else ""
+        if kind in _RUN_MORE or (isinstance(node, s.SetVariable) and node.name in _BECOME):
+            return Keeps.UNCLEAR
+        tables = (found for found in s.walk(node) if isinstance(found, s.Table))
+        if any(map(self.builder.relations.owned, tables)):
+            return Keeps.OPEN if kind == "TruncateStmt" else Keeps.UNCLEAR
         at = At(scope, Conditions())
         self.builder.expressions(at, node)
-        keeps, _ = self.settler.conditions(at.conditions, known)
-        if not any(
-            self.builder.relations.owned(found) for found in s.walk(node) if isinstance(found, s.Table)
-        ):
-            return keeps
-        truncates = isinstance(node, s.Unknown) and node.kind == "TruncateStmt"
-        return max(keeps, Keeps.OPEN if truncates else Keeps.UNCLEAR)
+        return self.settler.conditions(at.conditions, known)[0]
 
     # what writes rows
 

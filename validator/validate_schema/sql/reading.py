@@ -360,6 +360,7 @@ _MAPPED: dict[str, tuple[Any, tuple[str, ...]]] = {
     "InsertStmt": (s.Insert, ("relation", "cols", "select_stmt", "on_conflict_clause", "with_clause")),
     "NamedArgExpr": (s.NamedArg, ("name", "arg")),
     "ParamRef": (s.Param, ("number",)),
+    "RangeTableSample": (s.Sampled, ("relation", "args")),
     "ResTarget": (s.Target, ("name", "val", "indirection")),
     "RowExpr": (s.Row, ("args",)),
     "TypeCast": (s.Cast, ("arg", "type_name")),

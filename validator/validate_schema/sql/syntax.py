@@ -306,6 +306,14 @@ class FromSelect(Node, frozen=True):
     lateral: bool = False
 
 
+class Sampled(Node, frozen=True):
+    """A relation of which TABLESAMPLE takes a part; `args` are how much, and of what seed."""
+
+    source: Node
+    args: tuple[Node, ...] = ()
+    rest: Rest = ()
+
+
 class FromCall(Node, frozen=True):
     """Functions in FROM."""
 
