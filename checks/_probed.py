@@ -1,7 +1,7 @@
 """The subjects of the ISO checks: what the proof tried, and the verdict on it."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from validate_schema.pack import (
     Check,
@@ -218,6 +218,7 @@ def proof_check(
     bad: str,
     good: str,
     note: str = "",
+    concern: Literal["may", "integrity", ""] = "",
 ) -> Check:
     """Declare the check on one probe. `leak` says what a leak is, of a {role}, a {name}, its {kind} and a
     {detail}; `note` is the remedy where it is not the tenant's floor under the policies of the table."""
@@ -237,6 +238,7 @@ def proof_check(
         why=why,
         bad=bad,
         good=good,
+        concern=concern,
     )
     return declare(judge)
 

@@ -35,6 +35,7 @@ def classifiable_tables(facts: Facts) -> Iterator[catalog.Table]:
 @check(
     "TBL003",
     "Nobody said whose rows a table holds",
+    concern="may",
     subjects=classifiable_tables,
     severity=Severity.ERROR,
     promise=Promise("{n} tables have a known owner", place=20),

@@ -34,6 +34,7 @@ def expected_policies(facts: Facts) -> Iterator[TableExpectedPolicy]:
 @check(
     "RLS015",
     "Policy differs from the declared one",
+    concern="may",
     subjects=expected_policies,
     severity=Severity.ERROR,
     needs="contract",

@@ -28,6 +28,7 @@ def _between_tenant_tables(facts: Facts) -> Iterator[TiedKey]:
 @check(
     "FKY001",
     "Foreign key that may cross tenants",
+    concern="may",
     subjects=_between_tenant_tables,
     severity=Severity.ERROR,
     promise=Promise("{n} foreign keys between tenant tables carry the tenant", place=46),
@@ -219,6 +220,7 @@ def _of_global_tables(facts: Facts) -> Iterator[TableConstraint]:
 @check(
     "FKY007",
     "Global table that references a tenant's rows",
+    concern="may",
     subjects=_of_global_tables,
     severity=Severity.ERROR,
     explains=("reference",),

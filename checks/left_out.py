@@ -40,6 +40,7 @@ def left_out(facts: Facts) -> Iterator[LeftOut]:
 @check(
     "TEN011",
     "Table left out may hold tenants' rows",
+    concern="may",
     subjects=left_out,
     severity=Severity.WARNING,
     remediable=False,

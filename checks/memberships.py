@@ -157,6 +157,7 @@ def _told(said: Flaw | Undecided | None, what: str) -> Flaw | Undecided | None:
 @check(
     "RLS019",
     "Policy breaks for a person in two tenants",
+    concern="integrity",
     subjects=asking_policies,
     severity=Severity.WARNING,
     remediable=False,

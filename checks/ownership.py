@@ -155,6 +155,7 @@ def _mend(table: catalog.Table, key: catalog.Constraint, facts: Facts) -> Remedy
 @check(
     "TEN010",
     "An inherited table may belong to two tenants",
+    concern="may",
     subjects=inherited_tables,
     severity=Severity.WARNING,
     why="A row may join what belongs to two tenants, and each of them sees the other's half.",

@@ -117,6 +117,7 @@ def _of_a_person(name: str, facts: Facts) -> bool:
 @check(
     "RLS010",
     "Policy fails in a fresh or reset session",
+    concern="integrity",
     subjects=read_policies,
     severity=Severity.WARNING,
     why="Every query of such a session ends in an error rather than in no rows: an outage that shows only behind a connection pool.",

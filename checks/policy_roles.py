@@ -53,6 +53,7 @@ def _guards(facts: Facts) -> dict[cat.QName, cat.Table]:
 @check(
     "RLS012",
     "No policy lets the app role in",
+    concern="integrity",
     subjects=used_tables,
     severity=Severity.ERROR,
     why="Without a permissive policy for its role the app reads nothing from the table, until somebody in a hurry switches row security off.",

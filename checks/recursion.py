@@ -32,6 +32,7 @@ def policies_with_queries(facts: Facts) -> Iterator[TablePolicy]:
 @check(
     "RLS020",
     "Policy that reads its own table",
+    concern="integrity",
     subjects=policies_with_queries,
     severity=Severity.ERROR,
     remediable=False,

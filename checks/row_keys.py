@@ -42,6 +42,7 @@ def gaping_uniques(facts: Facts) -> Iterator[CountedUnique]:
 @check(
     "DAT004",
     "Rows that reference another tenant's",
+    concern="may",
     subjects=loose_keys,
     severity=Severity.ERROR,
     remediable=False,

@@ -207,6 +207,7 @@ def text_keys(facts: Facts) -> Iterator[RootKey]:
 @check(
     "DAT006",
     "Tenant whose key is the empty text",
+    concern="may",
     subjects=text_keys,
     severity=Severity.ERROR,
     remediable=False,

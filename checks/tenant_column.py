@@ -61,6 +61,7 @@ def required_columns(facts: Facts) -> Iterator[TableColumn]:
 @check(
     "TEN001",
     "A tenant table lacks the tenant column",
+    concern="may",
     subjects=carriers,
     severity=Severity.ERROR,
     promise=Promise(figure="tenant column", place=30),

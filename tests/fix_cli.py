@@ -100,6 +100,7 @@ def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
             "DATABASE_URL",
             "SOURCE_DATE_EPOCH",
             "NO_COLOR",
+            "FORCE_COLOR",
         ):
             monkeypatch.delenv(name)
     return Terminal(tmp_path, capsys)

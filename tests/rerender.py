@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "flakeguard"
 REPORTS = ROOT / "reports"
 HISTORIES = {"flakeguard": "prisma/migrations", "flakeguard-broken": "broken/prisma/migrations"}
-FORMATS = ("md", "html", "json")
+FORMATS = {"md": "md", "brief.md": "brief", "html": "html", "json": "json"}
 MOMENT = "1767225600"  # 2026-01-01T00:00:00Z, as SOURCE_DATE_EPOCH
 _EXCERPT = 7  # paragraphs of the summary: verdict, target, lines, the first findings
 _CI = ("GITHUB_SHA", "CI_COMMIT_SHA", "GIT_COMMIT", "GITHUB_RUN_ID", "CI_JOB_URL", "BUILD_URL")
@@ -44,9 +44,9 @@ def main() -> None:
     os.environ.clear()
     os.environ.update(kept)
     for name, report in reports():
-        for suffix in FORMATS:
+        for suffix, format in FORMATS.items():
             path = REPORTS / f"{name}.{suffix}"
-            path.write_text(render(report, suffix), encoding="utf-8")
+            path.write_text(render(report, format), encoding="utf-8")
             sys.stdout.write(f"{path.relative_to(ROOT)}\n")
         if name == "flakeguard":
             text = readme(report)

@@ -1,12 +1,15 @@
 """The command line: what it says, what it writes, and how it exits."""
 
 import json
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.fix_cli import SHOP, SHOP_CONFIG, Terminal
+from validate_schema.cli.output import use_color
 from validate_schema.scratch import Database
 
 
@@ -64,6 +67,91 @@ def test_quiet_leaves_the_verdict_line(terminal: Terminal, shop: Database) -> No
     (line,) = terminal.run("--database-url", shop.conninfo, "--quiet").out.splitlines()
 
     assert line.startswith(("✗ FAIL", "FAIL"))
+
+
+def test_quiet_is_told_of_no_progress(
+    terminal: Terminal, shop: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("validate_schema.model.progress.PATIENCE_SECONDS", 0.0)
+    told = terminal.run("--database-url", shop.conninfo)
+    quiet = terminal.run("--database-url", shop.conninfo, "--quiet")
+    proof = terminal.run("prove", "--database-url", shop.conninfo, "--quiet")
+
+    assert " …\n" in told.err
+    assert (quiet.err, proof.err) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("said", "colored"),
+    [
+        ("", False),
+        ("FORCE_COLOR", True),
+        ("FORCE_COLOR NO_COLOR", False),
+        ("FORCE_COLOR --no-color", False),
+        ("NO_COLOR --color", True),
+    ],
+)
+def test_the_environment_decides_on_colour_unless_an_option_does(
+    terminal: Terminal, shop: Database, monkeypatch: pytest.MonkeyPatch, said: str, colored: bool
+) -> None:
+    options = [word for word in said.split() if word.startswith("--")]
+    for name in set(said.split()) - set(options):
+        monkeypatch.setenv(name, "1")
+
+    assert ("\x1b[" in terminal.run("--database-url", shop.conninfo, *options).out) is colored
+
+
+@pytest.mark.parametrize(("term", "colored"), [("xterm", True), ("dumb", False)])
+def test_a_dumb_terminal_gets_no_colour(monkeypatch: pytest.MonkeyPatch, term: str, colored: bool) -> None:
+    monkeypatch.setenv("TERM", term)
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    device, screen = os.openpty()
+    with open(screen, "w") as stream:
+        assert use_color(None, stream) is colored
+    os.close(device)
+
+
+def test_verbose_names_every_object(terminal: Terminal) -> None:
+    tables = "".join(
+        f"create table t{n} (id uuid primary key, org_id uuid not null references organization (id));\n"
+        for n in range(9)
+    )
+    terminal.write("db/001_all.sql", f"create table organization (id uuid primary key);\n{tables}")
+    arguments = ("--migrations", "db", "--select", "IDX001")
+    short, long = terminal.run(*arguments), terminal.run(*arguments, "--verbose")
+
+    assert "and 6 more (--verbose names them)" in short.out
+    assert [f"  t{n}  db/001_all.sql:{n + 2}" in long.out.splitlines() for n in range(9)] == [True] * 9
+
+
+def commit(folder: Path, *arguments: str) -> str:
+    names = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+    done = subprocess.run(["git", *names, *arguments], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def test_the_commit_is_known_outside_of_a_pipeline_and_whether_the_files_differ(terminal: Terminal) -> None:
+    def ran() -> tuple[str, bool | None]:
+        shown = json.loads(terminal.run("--migrations", "db", "--format", "json").out)["provenance"]
+        return shown["git_commit"], shown["git_dirty"]
+
+    terminal.write("db/001_shop.sql", SHOP)
+    outside = ran()
+    commit(terminal.folder, "init", "-q")
+    commit(terminal.folder, "add", ".")
+    commit(terminal.folder, "commit", "-q", "-m", "shop")
+    head = commit(terminal.folder, "rev-parse", "HEAD")
+    clean = ran()
+    terminal.write("report.md", "of an earlier run")
+    beside = ran()
+    terminal.write("db/002_more.sql", "select 1;")
+    added = ran()
+    (terminal.folder / "db/002_more.sql").unlink()
+    terminal.write("db/001_shop.sql", SHOP + "\n")
+
+    assert outside == ("", None)
+    assert [clean, beside, added, ran()] == [(head, False), (head, False), (head, True), (head, True)]
 
 
 def test_selection_by_prefix_leaves_the_others_out(terminal: Terminal, shop: Database) -> None:

@@ -115,10 +115,11 @@ def test_code_in_markdown_is_code_to_its_end(text: str) -> None:
 @given(TEXTS)
 def test_a_whole_report_of_hostile_texts_acts_nowhere(text: str) -> None:
     report = everywhere(SMALL, text)
-    page = as_github_shows(render(report, "md"))
-    assert page.tags <= OURS
-    assert [link for link in page.links if not link.startswith("#")] == []
-    assert links_in(page.prose) == []
+    for format in ("md", "brief", "pr-comment"):
+        page = as_github_shows(render(report, format))
+        assert page.tags <= OURS
+        assert [link for link in page.links if not link.startswith("#")] == []
+        assert links_in(page.prose) == []
     for format in set(FORMATS) - {"json", "github"}:
         said = render(report, format)
         assert obeyed(harmless(said)) == []

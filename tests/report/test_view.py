@@ -109,7 +109,7 @@ def test_cards_come_worst_first_then_closest_to_a_leak() -> None:
             ]
         )
     )
-    assert [c.check for c in made] == ["RLS003", "UNQ001", "IDX001", "RLS001"]
+    assert [c.check for c in made] == ["RLS003", "RLS001", "UNQ001", "IDX001"]
 
 
 def test_a_card_keeps_its_anchor_when_words_and_neighbours_change() -> None:
@@ -404,8 +404,8 @@ def test_a_remedy_that_is_text_alone_is_left_to_a_person() -> None:
 def test_next_steps_lead_from_the_worst_finding_to_what_was_not_examined() -> None:
     assert [step.text for step in View(fix_report.small()).steps] == [
         "RLS001 Row security off: Task",
-        "TEN002 Tenant column may be NULL: Task.orgId",
         "FKY001 Reference may cross tenants: Task.Task_projectId_fkey",
+        "TEN002 Tenant column may be NULL: Task.orgId",
         "ENU003 Unused enum type: Mood",
         "Make it possible to examine DAT001",
         "Make it possible to examine TBL005",

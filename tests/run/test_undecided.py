@@ -68,7 +68,7 @@ def test_an_unread_policy_keeps_the_run_from_passing_with_rows_and_without(datab
         assert (report.verdict, report.exit_code) == ("INCOMPLETE", 3), report.gate
         assert "undecided: RLS014" in report.gate
         assert figure(report, "policies for reading") == [
-            "none 1 of 2 policies for reading bind the tenant (1 undecided)"
+            "none policies for reading: 1 bind, 0 open, 1 undecided ()"
         ]
     assert "note" not in tried.isolation.proven
     assert "organization" in tried.isolation.proven
@@ -82,7 +82,7 @@ def test_accepted_with_a_reason_it_passes_and_is_still_not_proven(database: Data
 
     assert report.verdict == "PASS", [(c.id, c.reason) for c in report.checks if c.reason]
     assert figure(report, "policies for reading") == [
-        "none 1 of 2 policies for reading bind the tenant (1 undecided)"
+        "none policies for reading: 1 bind, 0 open, 1 undecided ()"
     ]
     assert "note" not in report.isolation.proven
 

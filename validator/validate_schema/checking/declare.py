@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable, Iterable
 from inspect import cleandoc
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from ..facts.facts import Facts
-from ..model.declared import NO_PROMISE, DeclaredCheck, Explained, Family, Promise
+from ..model.declared import NO_PROMISE, Concern, DeclaredCheck, Explained, Family, Promise
 from ..model.finding import Flaw, Severity, Undecided, Unexamined
 
 Verdict = Flaw | Undecided | Unexamined | None
@@ -31,12 +31,13 @@ class Check(msgspec.Struct, frozen=True):
     what was done to the database, after a line ``-- database``.
     A `portable` check judges what every database has; the others are about PostgreSQL alone.
 
-    `promise` is its line of the expected validation output. `explains` says what its findings account for
+    `promise` is its line of the validation output. `explains` says what its findings account for
     elsewhere: of the proof's leaks, those of a ``role`` that policies do not bind, of a table's ``rows``, by
     a ``reference``, and through a ``surface`` (view, function); of the matrix, the cells ``reads`` and
     ``writes`` (it must have run for a ✓), ``unverified`` and ``type``; what leads around
     the policies ``beside`` the statements that a proof can try; a ``tenant`` of its own kind, of whom the
-    made-up ones of a proof tell nothing. `sql` is the query whose rows it
+    made-up ones of a proof tell nothing. `concern` is its own where its errors mean something else for a
+    tenant than those of its family. `sql` is the query whose rows it
     judges, "" where it judges records. `pack` is the pack that it is of, "" for ours.
     """
 
@@ -58,6 +59,7 @@ class Check(msgspec.Struct, frozen=True):
     portable: bool = False
     promise: Promise = NO_PROMISE
     explains: tuple[Explained, ...] = ()
+    concern: Concern | Literal[""] = ""
     sql: str = ""
     pack: str = ""
 
@@ -74,7 +76,7 @@ class Check(msgspec.Struct, frozen=True):
     @property
     def declared(self) -> DeclaredCheck:
         """What a report keeps of it."""
-        return DeclaredCheck(self.id, self.family, self.promise, self.explains)
+        return DeclaredCheck(self.id, self.family, self.promise, self.explains, self.concern)
 
     def __call__(self, subject: Any, facts: Facts) -> Verdict:
         return self.judge(subject, facts)
@@ -97,6 +99,7 @@ def check(
     family: Family | None = None,
     promise: Promise | str = NO_PROMISE,
     explains: tuple[Explained, ...] = (),
+    concern: Concern | Literal[""] = "",
 ) -> Callable[[Judge], Check]:
     """Declare the decorated judge as check `id`.
 
@@ -133,6 +136,7 @@ def check(
             portable=portable,
             promise=line,
             explains=explains,
+            concern=concern,
         )
 
     return declare

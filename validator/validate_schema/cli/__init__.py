@@ -115,7 +115,11 @@ def _without_secrets(message: str, arguments: Sequence[str]) -> str:
 
 
 def _complain(message: str, status: int) -> int:
-    click.echo(click.style("error: ", fg="red", bold=True) + message, err=True)
+    from .output import use_color
+
+    click.echo(
+        click.style("error: ", fg="red", bold=True) + message, err=True, color=use_color(None, sys.stderr)
+    )
     return status
 
 

@@ -51,6 +51,7 @@ class Options:
     fail_on: str = "error"
     min_severity: str = "info"
     quiet: bool = False
+    verbose: bool = False
 
 
 class SecretType(_ParamType):
@@ -114,7 +115,9 @@ timeout = click.option(
     help="Time-out of the whole run (default: 7200, or as the config says).",
 )
 color = click.option(
-    "--color/--no-color", default=None, help="Colour (default: on a terminal without NO_COLOR)."
+    "--color/--no-color",
+    default=None,
+    help="Colour (default: on a terminal that is not dumb; NO_COLOR and FORCE_COLOR decide).",
 )
 
 target = together(
@@ -218,6 +221,10 @@ github = click.option(
     help="Annotations and step summary (default: when GitHub Actions runs this).",
 )
 
+quiet = click.option(
+    "--quiet", "-q", is_flag=True, help="Only the verdict line on standard output, and no progress."
+)
+
 output = together(
     output_files,
     github,
@@ -235,5 +242,6 @@ output = together(
         show_default=True,
         help="Hide lesser findings on the terminal; never changes the verdict.",
     ),
-    click.option("--quiet", "-q", is_flag=True, help="Only the verdict line on standard output."),
+    quiet,
+    click.option("--verbose", "-v", is_flag=True, help="Name every object of a finding on the terminal."),
 )

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 import click
 
 from ..config import LoadedConfig
 from ..model.errors import UsageError
+from ..model.progress import Progress, Silence
 from ..model.report import Report
 from ..model.wording import some
 from ..report import format_of, render, render_text, write
@@ -69,7 +71,11 @@ def deliver(
         return
     colored = use_color(options.color)
     text = summary or render_text(
-        report, color=colored, min_severity=options.min_severity, quiet=options.quiet
+        report,
+        color=colored,
+        min_severity=options.min_severity,
+        quiet=options.quiet,
+        verbose=options.verbose,
     )
     with unheard() if github_listens(options.github) else nullcontext():
         click.echo(text, nl=False, color=colored)
@@ -78,11 +84,24 @@ def deliver(
                 click.echo(f"report: {destination}")
 
 
-def use_color(wanted: bool | None) -> bool:
-    """Return whether to colour: as asked, else on a terminal without NO_COLOR (no-color.org)."""
+def use_color(wanted: bool | None, stream: TextIO | None = None) -> bool:
+    """Return whether to colour a stream (standard output): as asked, never with NO_COLOR, else always with
+    FORCE_COLOR, else on a terminal that is not dumb.
+
+    Sources: no-color.org and force-color.org, which count a variable that is set and not empty.
+    """
     if wanted is not None:
         return wanted
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return (stream or sys.stdout).isatty() and os.environ.get("TERM") != "dumb"
+
+
+def progress_of(options: Options) -> Progress:
+    """Return who is told of what a run is busy with: nobody, where it shall be quiet."""
+    return Silence() if options.quiet else Progress()
 
 
 def github_listens(wanted: bool | None) -> bool:
@@ -124,8 +143,9 @@ def make_script_folder(folder: Path | None) -> None:
         raise UsageError(f"cannot write scripts to {folder}: {error.strerror}") from None
 
 
-def write_scripts(report: Report, folder: Path | None) -> None:
+def write_scripts(report: Report, options: Options) -> None:
     """Write a script for each leak to the folder of `--repro`, if there is one, and say how many."""
+    folder = options.repro
     if folder is None:
         return
     from ..report.repro import scripts
@@ -133,4 +153,5 @@ def write_scripts(report: Report, folder: Path | None) -> None:
     made = dict(scripts(report))
     for name, text in made.items():
         write(text, folder / name)
-    click.echo(f"{some(len(made), 'script')} of leaks in {folder}", err=True)
+    if not options.quiet:
+        click.echo(f"{some(len(made), 'script')} of leaks in {folder}", err=True)

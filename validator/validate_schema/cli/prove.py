@@ -15,7 +15,7 @@ from . import options
 @options.pack
 @options.repro
 @options.output_files
-@click.option("--quiet", "-q", is_flag=True, help="Only the verdict line on standard output.")
+@options.quiet
 def command(*, live: bool, **given: Any) -> int:
     """Prove that tenants are kept apart, with real rows, as the app roles.
 
@@ -24,11 +24,10 @@ def command(*, live: bool, **given: Any) -> int:
 
     Ends with 0 when every table is proven, 1 on a leak, 3 when something is inconclusive.
     """
-    from ..model.progress import Progress
     from ..report.proof_text import render_proof
     from ..run.examine import examine
     from ..run.proof import proof_alone
-    from .output import deliver, destinations_of, make_script_folder, use_color, write_scripts
+    from .output import deliver, destinations_of, make_script_folder, progress_of, use_color, write_scripts
     from .request import config_of, request_of
 
     told = options.Options(**given, prove=not live, prove_live=live)
@@ -36,8 +35,8 @@ def command(*, live: bool, **given: Any) -> int:
     destinations = destinations_of(told, config)
     request = request_of(told, config)
     make_script_folder(told.repro)
-    report = examine(proof_alone(request), Progress())
+    report = examine(proof_alone(request), progress_of(told))
     matrix = render_proof(report, color=use_color(told.color), quiet=told.quiet)
     deliver(report, destinations, told, summary=matrix)
-    write_scripts(report, told.repro)
+    write_scripts(report, told)
     return report.exit_code

@@ -43,6 +43,7 @@ def request_of(options: Options, config: LoadedConfig) -> Request:
         baseline=baseline,
         command=shown_command(sys.argv[1:]),
         contracts=tuple(options.contracts),
+        in_git=True,
     )
 
 

@@ -20,6 +20,7 @@ from .output import (
     destinations_of,
     github_listens,
     make_script_folder,
+    progress_of,
     tell_github,
     write_scripts,
 )
@@ -33,13 +34,13 @@ def validate(options: Options) -> int:
     request = request_of(options, config)
     make_script_folder(options.repro)
     listed = any(format == "junit" for _, format in destinations)
-    report = examine(replace(request, list_subjects=listed), Progress())
+    report = examine(replace(request, list_subjects=listed), progress_of(options))
     deliver(report, destinations, options)
     if options.baseline is not None and options.update_baseline:
         write(render(report, "json"), options.baseline)
     if github_listens(options.github):
         tell_github(report, stdout_taken=any(destination == STDOUT for destination, _ in destinations))
-    write_scripts(report, options.repro)
+    write_scripts(report, options)
     return report.exit_code
 
 

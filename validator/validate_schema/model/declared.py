@@ -7,6 +7,7 @@ import msgspec
 Explained = Literal[
     "role", "rows", "reference", "surface", "reads", "writes", "unverified", "type", "beside", "tenant"
 ]  # fmt: skip
+Concern = Literal["out", "may", "integrity", "hygiene"]
 _LAST = 1000
 
 
@@ -18,6 +19,8 @@ class Family(msgspec.Struct, frozen=True, omit_defaults=True):
     nearer to a leak comes first), and in the order in which `fix` mends (what others build on comes first);
     those that name none are last, by id. `section` is the part of the report that lists its checks as well:
     ``indexes``, ``keys`` or ``rows``. `security`: what it finds is one of security, for SARIF's readers.
+    `concern` is what an error of it means for a tenant: it lets rows ``out``, or ``may``; the ``integrity``
+    of what is stored; or ``hygiene``.
     """
 
     id: str
@@ -28,6 +31,7 @@ class Family(msgspec.Struct, frozen=True, omit_defaults=True):
     fix: int = _LAST
     section: str = ""
     security: bool = False
+    concern: Concern = "integrity"
 
     @property
     def noun(self) -> str:
@@ -36,11 +40,12 @@ class Family(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Promise(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The line of the expected validation output that a check stands for.
+    """The line of the validation output that a check stands for.
 
-    `words` say what is promised, with ``{n}`` for "4 of 5", and where wanted ``{column}``, ``{root}`` and
-    ``{key}`` of the tenancy. Lines come by `place`, then by id. `if_any`: no line where there is nothing
-    to examine. With a `figure` the line is one that the report itself counts, and leads to the check.
+    `words` say what is promised, with ``{n}`` for "4 of 5" or ``{parts}`` for "41 bind, 2 open, 4 undecided",
+    and where wanted ``{column}``, ``{root}`` and ``{key}`` of the tenancy. Lines come by `place`, then by id.
+    `if_any`: no line where there is nothing to examine. With a `figure` the line is one that the report
+    itself counts, and leads to the check.
     """
 
     words: str = ""
@@ -48,24 +53,33 @@ class Promise(msgspec.Struct, frozen=True, omit_defaults=True):
     if_any: bool = False
     figure: str = ""
 
-    def line(self, n: str, column: str, root: str, key: str) -> str:
+    def line(self, n: str, column: str, root: str, key: str, parts: str = "") -> str:
         """Return the words with the figures in them. Raises ValueError where they cannot be filled in."""
         try:
-            return self.words.format(n=n, column=column, root=root, key=key)
+            return self.words.format(n=n, parts=parts, column=column, root=root, key=key)
         except (LookupError, AttributeError) as error:
-            raise ValueError(f"{self.words!r} may hold {{n}}, {{column}}, {{root}} and {{key}}") from error
+            raise ValueError(
+                f"{self.words!r} may hold {{n}}, {{parts}}, {{column}}, {{root}} and {{key}}"
+            ) from error
+
+    @property
+    def parted(self) -> bool:
+        """Whether the line tells what is undecided apart, rather than in a note."""
+        return "{parts}" in self.words
 
 
 NO_PROMISE = Promise()
 
 
 class DeclaredCheck(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a report has to know of a check to show it, besides its result."""
+    """What a report has to know of a check to show it, besides its result. `concern` is empty where it is the
+    family's."""
 
     id: str
     family: Family
     promise: Promise = NO_PROMISE
     explains: tuple[Explained, ...] = ()
+    concern: Concern | Literal[""] = ""
 
 
 class DeclaredPack(msgspec.Struct, frozen=True, omit_defaults=True):

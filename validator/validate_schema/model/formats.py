@@ -14,6 +14,8 @@ class Format(NamedTuple):
 
 FORMATS = {
     "md": Format("pages", "markdown", (".md", ".markdown")),
+    "brief": Format("brief", "render_brief", ("brief.md",)),
+    "pr-comment": Format("brief", "render_pr_comment", ("pr-comment.md",)),
     "html": Format("pages", "html", (".html", ".htm")),
     "json": Format("files", "json_text", (".json",)),
     "txt": Format("text", "render_text", (".txt",)),

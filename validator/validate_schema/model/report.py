@@ -50,12 +50,14 @@ class Target(_Part, frozen=True, kw_only=True):
 
 
 class Provenance(_Part, frozen=True, kw_only=True):
-    """How the run can be repeated. `command` is the command line without secrets."""
+    """How the run can be repeated. `command` is the command line without secrets. `git_dirty`: what was read
+    differs from the commit; None where nobody knows."""
 
     config_path: str = ""
     config_sha256: str = ""
     contract_sha256: str = ""
     git_commit: str = ""
+    git_dirty: bool | None = None
     ci_url: str = ""
     command: str = ""
 

@@ -9,15 +9,17 @@ from itertools import takewhile
 
 import msgspec
 
-from ..model.declared import Family
-from ..model.finding import Finding, Severity
+from ..model.declared import Concern, Family
+from ..model.finding import Finding, ObjectRef, Severity
 from ..model.report import CheckResult, Report
 from ..sql.ident import toml_text
+from .concerns import concern_of, rank
 from .declared import Declared, declared
 from .escape import shown_sql, visible
 
 _ACCEPT_DAYS = 90
 _ACCEPT_SHOWN = 3
+_SQL_SHOWN, _OBJECTS_SHOWN = 3, 6
 _QUOTED = re.compile(r"""\([^()]*\)|\[[^\[\]]*\]|"[^"]*"|'[^']*'|`[^`]*`|“[^”]*”""")
 _NAME = re.compile(r"[\w$]*(?:[\d_$.:=]|[a-zß-ÿ][A-ZÀ-Þ])[\w$.:=]*")
 _SENTENCE = re.compile(r"(?<=[.;]) ")
@@ -40,7 +42,9 @@ class CardObject(msgspec.Struct, frozen=True):
 
 class Card(msgspec.Struct, frozen=True, dict=True):
     """One thing to do. `expected`, `observed`, `evidence`, `note` and `location` hold what all objects
-    share; of a note that goes on differently, the sentences that they begin with."""
+    share; of a note that goes on differently, the sentences that they begin with. `undecided`: neither a
+    fault nor its absence was shown; `pivotal`: of a table that says who is let in elsewhere.
+    `shown` are the statements that mend it, as they are shown."""
 
     anchor: str
     check: str
@@ -55,10 +59,44 @@ class Card(msgspec.Struct, frozen=True, dict=True):
     note: str
     lock: str
     objects: tuple[CardObject, ...]
-    sql: str
-    statements: int
+    shown: tuple[str, ...]
     accept: str
     location: str = ""
+    concern: Concern = "integrity"
+    undecided: bool = False
+    pivotal: bool = False
+
+    @property
+    def first_sql(self) -> str:
+        """The statements that a page of text has room for."""
+        return "\n".join(self.shown[:_SQL_SHOWN])
+
+    @property
+    def more_sql(self) -> int:
+        return max(0, self.statements - _SQL_SHOWN)
+
+    @property
+    def first_objects(self) -> tuple[CardObject, ...]:
+        """The objects that a page of text has room for, each with what was found."""
+        return self.objects[:_OBJECTS_SHOWN]
+
+    @property
+    def more_objects(self) -> tuple[CardObject, ...]:
+        return self.objects[_OBJECTS_SHOWN:]
+
+    @property
+    def sql(self) -> str:
+        """All statements."""
+        return "\n".join(self.shown)
+
+    @property
+    def statements(self) -> int:
+        return len(self.shown)
+
+    @property
+    def accept_one(self) -> str:
+        """The lines of the config that accept the first object."""
+        return self.accept.partition("\n\n")[0]
 
     @cached_property
     def alike(self) -> bool:
@@ -88,9 +126,13 @@ def anchors(findings: Iterable[Finding]) -> tuple[str, ...]:
 
 
 def cards(report: Report) -> tuple[Card, ...]:
-    """Return the cards, worst severity first, then by how close to a leak the family is."""
+    """Return the cards, by what they mean for a tenant; the undecided policies of tables of memberships come
+    first of those that may let somebody out, since other tables' policies rest on them. Then by severity, and
+    by how close to a leak the family is."""
     known = _identifiers(report)
+    families = declared(report)
     results = {r.id: r for r in report.checks}
+    memberships = {m.table for m in report.tenancy.asked.memberships}
     groups: dict[tuple[object, ...], list[tuple[str, Finding]]] = defaultdict(list)
     for anchor, finding in zip(anchors(report.findings), report.findings, strict=True):
         key = (
@@ -98,15 +140,25 @@ def cards(report: Report) -> tuple[Card, ...]:
             finding.severity.rank,
             _pattern(finding.message, finding, known),
             bool(finding.remedy.sql),
+            finding.undecided,
+            finding.undecided and _table(finding, report) in memberships,
         )
         groups[key].append((anchor, finding))
-    families = declared(report)
-    made = [_card(members, results, families, report) for members in groups.values()]
+    made = [
+        _card(members, results, families, report, pivotal=bool(key[-1])) for key, members in groups.items()
+    ]
     return tuple(sorted(made, key=_order))
 
 
-def _order(card: Card) -> tuple[int, int, str, int, str, str]:
+def _table(finding: Finding, report: Report) -> str:
+    """Return the name of a finding's table as people write it."""
+    return ObjectRef("table", finding.object.schema, finding.object.table).label(report.target.default_schema)
+
+
+def _order(card: Card) -> tuple[int, bool, int, int, str, int, str, str]:
     return (
+        rank(card.concern),
+        not card.pivotal,
         -Severity(card.severity).rank,
         card.family.cards,
         card.check,
@@ -117,7 +169,12 @@ def _order(card: Card) -> tuple[int, int, str, int, str, str]:
 
 
 def _card(
-    members: list[tuple[str, Finding]], results: dict[str, CheckResult], known: Declared, report: Report
+    members: list[tuple[str, Finding]],
+    results: dict[str, CheckResult],
+    known: Declared,
+    report: Report,
+    *,
+    pivotal: bool,
 ) -> Card:
     findings = [f for _, f in members]
     first = findings[0]
@@ -142,9 +199,11 @@ def _card(
         **shared,
         lock=" ".join(dict.fromkeys(f.remedy.lock for f in findings if f.remedy.lock)),
         objects=tuple(_object(anchor, f, shared, schema) for anchor, f in members),
-        sql="\n".join(shown_sql(s) for s in statements),
-        statements=len(statements),
+        shown=tuple(map(shown_sql, statements)),
         accept=_accept(findings, report),
+        concern=concern_of(first, known),
+        undecided=first.undecided,
+        pivotal=pivotal,
     )
 
 

@@ -25,7 +25,7 @@ class Declared:
 
     @cached_property
     def promised(self) -> tuple[DeclaredCheck, ...]:
-        """The checks that stand for a line of the expected validation output, in the order of the lines."""
+        """The checks that stand for a line of the validation output, in the order of the lines."""
         found = [c for c in self.checks.values() if c.promise.words or c.promise.figure]
         return tuple(sorted(found, key=lambda c: (c.promise.place, c.id)))
 

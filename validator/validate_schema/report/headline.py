@@ -83,7 +83,9 @@ def _proven(report: Report) -> Figure:
     if found.leaks or found.blocked:
         mark = "bad"
     roles = ", ".join(r.name for r in proof.roles)
-    note = f"two tenants' rows, as {roles}" + (f"; {found.tested} tested" if found.tested else "")
+    note = f"two tenants' made-up rows on a copy, as {roles}" + (
+        f"; {found.tested} tested" if found.tested else ""
+    )
     return Figure(label, mark, note, found.proven + found.tested, found.tables)
 
 

@@ -1,4 +1,4 @@
-"""A line of the expected validation output: a promise, and whether it holds."""
+"""A line of the validation output: a promise, and whether it holds."""
 
 from typing import Literal
 

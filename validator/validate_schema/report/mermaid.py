@@ -45,7 +45,7 @@ def _lines(drawn: Graph) -> list[str]:
             arrow = f'-. "✗ {mermaid_text(", ".join(edge.columns))}" .->'
             red.append(place)
         lines.append(f"  t{edge.parent + 1} {arrow} t{edge.child + 1}")
-    lines += [f"  {line}" for line in _CLASSES]
+    lines += [f"  {line}" for line in _CLASSES if any(line.split()[1] in said for said in lines)]
     if red:
         lines.append(f"  linkStyle {','.join(map(str, red))} stroke:#b3261e,color:#7d1007")
     return lines

@@ -17,7 +17,12 @@ from .view import View
 
 def markdown(report: Report) -> str:
     """Return the report as GitHub-flavoured Markdown."""
-    return _tidy(markdown_environment().get_template("report.md.j2").render(view=View(report), report=report))
+    return fill("report.md.j2", report, view=View(report))
+
+
+def fill(template: str, report: Report, **values: Any) -> str:
+    """Return a template of Markdown with these values, escaped for it."""
+    return _tidy(markdown_environment().get_template(template).render(report=report, **values))
 
 
 def html(report: Report) -> str:

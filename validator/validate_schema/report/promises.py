@@ -1,9 +1,10 @@
-"""The expected validation output: one line per promise of the schema, ✓ only if examined and true."""
+"""The validation output: one line per promise of the schema, ✓ only if examined and true."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
 
 from ..model.catalog import POSTGRESQL
+from ..model.declared import Promise
 from ..model.report import CheckResult, Report
 from ..model.wording import form, some
 from ..sql.ident import toml_text
@@ -50,7 +51,7 @@ def _promised(report: Report, known: Declared) -> Iterator[Line]:
         if promise.figure in _FIGURES:
             yield _FIGURES[promise.figure](report, check.id, result)
         elif promise.words and result and not (promise.if_any and result.status == "not_applicable"):
-            yield _ratio(result, partial(promise.line, column=column, root=root, key=key))
+            yield _ratio(result, promise, partial(promise.line, column=column, root=root, key=key))
 
 
 def without_schema(report: Report) -> bool:
@@ -96,21 +97,23 @@ def _count(number: int, text: str, none: str) -> Line:
     return Line("ok", text) if number else Line("none", none, "nothing to count")
 
 
-def _ratio(result: CheckResult, line: Callable[[str], str]) -> Line:
+def _ratio(result: CheckResult, promise: Promise, line: Callable[..., str]) -> Line:
     if result.status == "not_applicable" and result.reason:
-        return Line("none", line("").strip(), result.reason, result.id)
+        return Line("none", line("").strip(" :"), result.reason, result.id)
     if result.status == "not_applicable":
-        return Line("none", line("0 of 0"), "there are none to examine", result.id)
+        return Line("none", line("0 of 0", parts="none"), "there are none to examine", result.id)
     if result.status in ("skipped", "error") and not (result.passed or result.failed):
-        return Line("none", line("").strip(), result.reason or "could not be examined", result.id)
-    notes = [f"{result.failed} open"] if result.failed and result.undecided else []
-    notes += [f"{result.undecided} undecided"] if result.undecided else []
+        return Line("none", line("").strip(" :"), result.reason or "could not be examined", result.id)
+    parts = (f"{result.passed} bind", f"{result.failed} open", f"{result.undecided} undecided")
+    notes = list(parts[1:]) if result.failed and result.undecided else [parts[2]] if result.undecided else []
+    notes = [] if promise.parted else notes
     notes += [f"{result.suppressed} accepted"] if result.suppressed else []
     if result.skipped:
         notes.append(f"{result.skipped} could not be examined: {result.reason}")
     doubtful = result.undecided or result.skipped or result.reason
     mark: Mark = "bad" if result.failed else "none" if doubtful else "ok"
-    return Line(mark, line(f"{result.passed} of {result.examined}"), "; ".join(notes), result.id)
+    text = line(f"{result.passed} of {result.examined}", parts=", ".join(parts))
+    return Line(mark, text, "; ".join(notes), result.id)
 
 
 def _null_rows(report: Report, check: str, result: CheckResult | None) -> Line:
@@ -148,7 +151,8 @@ def proven(report: Report) -> Line:
     else:
         also = f", {found.tested} tested" if found.tested else ""
         text = (
-            f"{found.proven} of {found.tables} tables with tenants' rows proven isolated{also} (as {roles})"
+            f"{found.proven} of {found.tables} tables with tenants' rows proven isolated{also} (as {roles},"
+            " with made-up rows on a copy)"
         )
         held = found.proven + found.tested == found.tables and not doubts
     return Line("ok" if held else "bad" if found.leaks or found.blocked else "none", text, ", ".join(doubts))

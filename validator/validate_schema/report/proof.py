@@ -1,7 +1,7 @@
 """The isolation matrix as it is shown: a row per table and role, a column per probe, words in each."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ..model.isolation import Outcome, Probe, essence, psql_script
@@ -41,6 +41,7 @@ _REACHES: dict[str, Mark] = {
     Reach.UNSAFE: "bad",
     Reach.UNVERIFIED: "none",
 }
+QUIET = (Reach.SAFE, Reach.TESTED, Reach.CLOSED)  # nothing has to be said of why
 _LEAST_SAFE = (Reach.UNSAFE, Reach.UNVERIFIED, Reach.TESTED, Reach.SAFE, Reach.CLOSED)
 
 
@@ -119,6 +120,29 @@ class Proof:
         self.unshown = len(self.leaks) - len(self.scripts)
         self.inconclusive = tuple(c for c in facts.cells if c.outcome == Outcome.INCONCLUSIVE)
 
+    @property
+    def examples(self) -> tuple[Leak, ...]:
+        """The first leak of each probe, its script without the rows that it begins with."""
+        first = {leak.cell.probe: leak for leak in reversed(self.leaks)}
+        shown = (leak for leak in self.leaks if first[leak.cell.probe] is leak)
+        return tuple(
+            Leak(leak.what, leak.cell, psql_script(essence(self.facts.script(leak.cell)))) for leak in shown
+        )
+
+    def alike(self, lines: Iterable[Line]) -> tuple[tuple[tuple[str, ...], Line], ...]:
+        """Return the lines that say the same as one, with the tables that they are of."""
+        return _merged(lines, lambda line: (*((s.mark, s.word) for s in line.squares), line.policies.word))
+
+    def read_alike(self, lines: Iterable[Line]) -> tuple[tuple[tuple[str, ...], Line], ...]:
+        """The same for what the policies say."""
+        return _merged(
+            lines,
+            lambda line: (
+                *((r.mark, r.word) for r in line.readings),
+                *(() if line.policies.word in QUIET else (line.policies.reason, line.policies.branch)),
+            ),
+        )
+
     def mark(self, cell: ProofCell) -> str:
         """Return the sign of one cell's outcome."""
         return SIGNS[_MARKS.get(cell.outcome, "none")]
@@ -160,6 +184,15 @@ class Proof:
         """How many tables × roles × commands the policies leave safe, closed, unsafe, unverified."""
         reaches = [s.reach for s in self.facts.static]
         return tuple((r.value, reaches.count(r.value)) for r in reversed(_LEAST_SAFE) if r.value in reaches)
+
+
+def _merged(
+    lines: Iterable[Line], said: Callable[[Line], tuple[object, ...]]
+) -> tuple[tuple[tuple[str, ...], Line], ...]:
+    like: dict[tuple[object, ...], list[Line]] = defaultdict(list)
+    for line in lines:
+        like[said(line)].append(line)
+    return tuple((tuple(line.table for line in members), members[0]) for members in like.values())
 
 
 def _read_ones(lines: Iterable[Line]) -> tuple[Line, ...]:

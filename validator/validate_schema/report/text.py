@@ -1,4 +1,4 @@
-"""The terminal summary: verdict, the ✓/✗ lines, then the findings in a few lines each."""
+"""The terminal summary: verdict, the ✓/✗ lines, the findings in a few lines each, what to run next."""
 
 from collections.abc import Callable, Iterator
 from textwrap import wrap
@@ -7,12 +7,14 @@ from ..model.finding import Severity
 from ..model.report import Report
 from ..model.wording import first_of, some
 from ..sql.ident import visible
-from .cards import Card, cards
+from .cards import cards
+from .causes import Cause, by_concern, causes
 from .promises import promises, tenancy_lines, without_schema
+from .proposals import proposals
 
 Paint = Callable[[str, str], str]
 
-_SHOWN = 5
+_SHOWN, _PLACED = 5, 3  # names on a line, and names with a place, a line each
 _COLORS = {
     "PASS": "1;32", "FAIL": "1;31", "INCOMPLETE": "1;33",
     "ok": "32", "bad": "31", "none": "2",
@@ -21,11 +23,18 @@ _COLORS = {
 
 
 def render_text(
-    report: Report, *, color: bool = False, width: int = 100, min_severity: str = "info", quiet: bool = False
+    report: Report,
+    *,
+    color: bool = False,
+    width: int = 100,
+    min_severity: str = "info",
+    quiet: bool = False,
+    verbose: bool = False,
 ) -> str:
     """Return the summary, wrapped at `width` columns.
 
-    `min_severity` hides findings below it and says how many; `quiet` leaves only the verdict line.
+    `min_severity` hides findings below it and says how many; `quiet` leaves only the verdict line; `verbose`
+    names every object of a finding, each with the line that makes it.
     Colour is ANSI escapes, never the only sign.
     """
 
@@ -42,8 +51,13 @@ def render_text(
             text = _wrapped(visible(line.text) + note, width, "  ", first="")
             out += [f"{paint(line.sign, line.mark)} {text[0]}", *text[1:]]
         out += list(_unidentified(report, width))
-        out += list(_findings(report, paint, width, Severity(min_severity)))
+        found = causes(cards(report))
+        shown = tuple(c for c in found if Severity(c.severity).rank >= Severity(min_severity).rank)
+        out += list(_findings(shown, paint, width, verbose=verbose))
+        hidden = sum(c.number for c in found) - sum(c.number for c in shown)
+        out += ["", f"{some(hidden, 'finding')} below {min_severity} not shown"] if hidden else []
         out += list(_unexamined(report, width))
+        out += list(_next(report, shown))
     return "\n".join(out) + "\n"
 
 
@@ -84,34 +98,51 @@ def _unexamined(report: Report, width: int) -> Iterator[str]:
         yield from _wrapped(visible(", ".join(ids)), width, "  ")
 
 
-def _findings(report: Report, paint: Paint, width: int, least: Severity) -> Iterator[str]:
-    found = cards(report)
-    shown = [c for c in found if Severity(c.severity).rank >= least.rank]
-    hidden = sum(len(c.objects) for c in found) - sum(len(c.objects) for c in shown)
-    for card in shown:
+def _findings(found: tuple[Cause, ...], paint: Paint, width: int, *, verbose: bool) -> Iterator[str]:
+    for heading, members in by_concern(found):
         yield ""
-        title = visible(f"{card.check} {card.title}")
-        yield f"{paint(card.severity, card.severity)} {title}{_times(card)}"
-        yield from _wrapped(_what(card), width, "  ")
-    if hidden:
-        yield ""
-        yield f"{some(hidden, 'finding')} below {least.value} not shown"
+        yield heading
+        for cause in members:
+            kind = cause.severity + (", undecided" if cause.undecided else "")
+            title = visible(f"{cause.check} {cause.title}")
+            yield f"{paint(kind, cause.severity)} {title}{_times(cause)}"
+            yield from _objects(cause, width, verbose=verbose)
 
 
-def _times(card: Card) -> str:
-    """Return how many objects a card has, and how many of them an earlier report had too."""
-    count, new = len(card.objects), sum(o.status == "new" for o in card.objects)
-    words = [str(count)] if count > 1 else []
-    if new < count:
-        words.append(f"{new} new" if new else "known")
+def _times(cause: Cause) -> str:
+    """Return how many objects a cause has, and how many of them an earlier report had too."""
+    words = [str(cause.number)] if cause.number > 1 else []
+    if cause.known:
+        words.append(f"{cause.new} new" if cause.new else "known")
     return f" ({', '.join(words)})" if words else ""
 
 
-def _what(card: Card) -> str:
-    if card.message:
-        return visible(card.message)
-    new_first = sorted(card.objects, key=lambda o: o.status != "new")
-    return first_of([visible(o.label) for o in new_first], _SHOWN)
+def _objects(cause: Cause, width: int, *, verbose: bool) -> Iterator[str]:
+    """Yield what is wrong, or the objects that it is wrong with, each with its file and line if known."""
+    named = [visible(cause.message)] if cause.message else list(map(visible, cause.labels))
+    if not verbose and not any(cause.places):
+        yield from _wrapped(first_of(named, _SHOWN), width, "  ")
+        return
+    most = len(named) if verbose else _PLACED
+    for name, place in list(zip(named, cause.places, strict=True))[:most]:
+        if place and len(name) + len(visible(place)) + 4 <= width:
+            yield f"  {name}  {visible(place)}"
+        else:
+            yield from _wrapped(name, width, "  ")
+            yield from _wrapped(visible(place), width, "    ") if place else ()
+    if len(named) > most:
+        yield f"  and {len(named) - most} more (--verbose names them)"
+
+
+def _next(report: Report, found: tuple[Cause, ...]) -> Iterator[str]:
+    proposed = [(visible(command), why) for command, why in proposals(report, found)]
+    if not proposed:
+        return
+    yield ""
+    yield "next"
+    for command, why in proposed:
+        yield f"  {command}"
+        yield f"    {why}"
 
 
 def _wrapped(text: str, width: int, indent: str, first: str | None = None) -> list[str]:

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 
 from ..model.finding import Finding
 from ..model.report import CheckResult, EnumFacts, PolicyFacts, Report, Suppressed
@@ -13,6 +14,7 @@ from . import map as map_
 from . import mermaid as mermaid_
 from . import promises as promises_
 from . import proof as proof_
+from .concerns import HEADINGS
 from .declared import declared
 from .escape import one_line_sql, visible
 from .rollback import Rollback, rollback
@@ -28,6 +30,7 @@ STATUS_WORDS = {
     "skipped": "skipped",
     "error": "error",
 }
+_DIRTY = " with changes that are not committed"
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,12 @@ class View:
         return cards_.cards(self.report)
 
     @cached_property
+    def concerns(self) -> tuple[tuple[str, tuple[cards_.Card, ...]], ...]:
+        """The cards under what they mean for a tenant, the gravest first."""
+        like = groupby(self.cards, key=lambda card: card.concern)
+        return tuple((HEADINGS[concern], tuple(cards)) for concern, cards in like)
+
+    @cached_property
     def families(self) -> tuple[tuple[str, str], ...]:
         """Families that have cards, in the order of the cards' families."""
         present = {card.family.id: card.family for card in self.cards}
@@ -152,6 +161,34 @@ class View:
         )
 
     @cached_property
+    def crossing_card(self) -> str:
+        """The anchor of the card that tells the keys that may cross tenants, if one does."""
+        known = declared(self.report)
+        of_references = known.explaining("reference")
+        return next((card.anchor for card in self.cards if card.check in of_references), "")
+
+    @cached_property
+    def telling(self) -> tuple[CheckResult, ...]:
+        """The checks of which there is more to say than that they passed or had nothing to examine."""
+        return tuple(r for r in self.report.checks if r.status != "not_applicable" and r not in self.passed)
+
+    @cached_property
+    def passed(self) -> tuple[CheckResult, ...]:
+        """The checks that examined all there is, found nothing and have nothing to add."""
+        return tuple(
+            r for r in self.report.checks if r.status == "passed" and not r.suppressed and not r.reason
+        )
+
+    @cached_property
+    def not_applicable(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The checks that had nothing to examine, under the reason."""
+        like: dict[str, list[str]] = defaultdict(list)
+        for result in self.report.checks:
+            if result.status == "not_applicable":
+                like[result.reason or "nothing to examine"].append(result.id)
+        return tuple((reason, tuple(ids)) for reason, ids in like.items())
+
+    @cached_property
     def has_row_security(self) -> bool:
         return promises_.has_row_security(self.report)
 
@@ -184,6 +221,14 @@ class View:
             if t.table_class == "tenant"
             for u in t.uniques
         )
+
+    @cached_property
+    def uniques_by_columns(self) -> tuple[tuple[tuple[str, ...], bool, tuple[str, ...]], ...]:
+        """The uniques of tenant tables over columns of the same names: columns, whether scoped, names."""
+        like: dict[tuple[tuple[str, ...], bool], list[str]] = defaultdict(list)
+        for unique in self.uniques:
+            like[unique.columns, unique.scoped].append(f"{unique.table}.{unique.name}")
+        return tuple((columns, scoped, tuple(names)) for (columns, scoped), names in like.items())
 
     @cached_property
     def deletes(self) -> tuple[tuple[str, int], ...]:
@@ -296,7 +341,7 @@ class View:
             ("Contract SHA-256", origin.contract_sha256),
             ("Catalog SHA-256", report.target.fingerprint),
             ("Packs of checks", ", ".join(pack.name for pack in report.packs or ())),
-            ("Commit", origin.git_commit),
+            ("Commit", origin.git_commit + (_DIRTY if origin.git_commit and origin.git_dirty else "")),
             ("CI run", origin.ci_url),
             ("Transaction", "read only" if report.target.read_only else "not read only"),
             ("Stand-ins for extensions", ", ".join(report.target.stand_ins)),

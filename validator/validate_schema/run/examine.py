@@ -28,6 +28,7 @@ from ..report.build import Circumstances, build_report
 from ..sources import SourceContext
 from ..sources.build import build_contract
 from ..tenancy import identify
+from .commit import Commit, commit_of
 from .locate import Whereabouts, located
 from .opened import Broken, File, Live, Opened, Replayed, Snapshot
 from .proof import Proving, prove_isolation, require_provable
@@ -74,7 +75,12 @@ def examine(request: Request, progress: Progress) -> Report:
     given = Circumstances(
         target=target_of(opened),
         provenance=provenance_of(
-            request.config, contract, request.environ, command=request.command, root=request.root
+            request.config,
+            contract,
+            request.environ,
+            command=request.command,
+            root=request.root,
+            commit=_commit(request),
         ),
         generated_at=request.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         duration_ms=_duration(started, request.environ),
@@ -83,6 +89,15 @@ def examine(request: Request, progress: Progress) -> Report:
         baseline=compared,
     )
     return build_report(facts, outcome, request.fail_on, given)
+
+
+def _commit(request: Request) -> Commit | None:
+    """Return the commit of the work tree that the run's files are in."""
+    if not request.in_git:
+        return None
+    where = _whereabouts(request)
+    read = (where.migrations, where.config, request.source.snapshot)
+    return commit_of(request.base, (path for path in read if path is not None), request.environ)
 
 
 def _judged(facts: Facts, opened: Opened, request: Request, progress: Progress) -> tuple[Facts, Outcome]:

@@ -10,6 +10,7 @@ from ..facts.unread import reason_of
 from ..model.catalog import Catalog
 from ..model.contract import Contract
 from ..model.report import Provenance, RoleFacts, Target
+from .commit import Commit
 from .locate import shown_path
 from .opened import Opened
 
@@ -47,10 +48,17 @@ def _unread(catalog: Catalog) -> Iterator[str]:
 
 
 def provenance_of(
-    config: LoadedConfig, contract: Contract, env: Mapping[str, str], *, command: str, root: Path | None
+    config: LoadedConfig,
+    contract: Contract,
+    env: Mapping[str, str],
+    *,
+    command: str,
+    root: Path | None,
+    commit: Commit | None = None,
 ) -> Provenance:
-    """Return the digests of what a run was told, its commit and pipeline as the environment names them,
-    and its `command`; the config's path is relative to `root`, else to its repository."""
+    """Return the digests of what a run was told, its commit and pipeline as the environment names them, else
+    the `commit` of the work tree, and its `command`; the config's path is relative to `root`, else to its
+    repository."""
     import hashlib
 
     import msgspec
@@ -58,11 +66,14 @@ def provenance_of(
     declared = msgspec.json.encode(config.config.contract)
     if contract.sources:
         declared += msgspec.json.encode(contract)
+    named = env.get("GITHUB_SHA") or env.get("CI_COMMIT_SHA") or env.get("GIT_COMMIT", "")
+    known = commit if commit is not None and named in ("", commit.id) else None
     return Provenance(
         config_path=shown_path(config.path, root) if config.path else "",
         config_sha256=config.text_sha256,
         contract_sha256=hashlib.sha256(declared).hexdigest(),
-        git_commit=env.get("GITHUB_SHA") or env.get("CI_COMMIT_SHA") or env.get("GIT_COMMIT", ""),
+        git_commit=named or (known.id if known else ""),
+        git_dirty=known.dirty if known else None,
         ci_url=_ci_url(env),
         command=command,
     )

@@ -35,6 +35,7 @@ class Request(msgspec.Struct, frozen=True):
     contract besides the config's, relative to the working directory. `root` is the folder that the places of
     findings are relative to; None: that of the repository. `ignored` are the prefixes of the checks that
     nobody wants to hear of. `keys`: without `rows`, those that hold the tenants' keys are looked at still.
+    `in_git`: git is asked for the commit.
     """
 
     source: Source
@@ -54,6 +55,7 @@ class Request(msgspec.Struct, frozen=True):
     environ: Mapping[str, str] = msgspec.field(default_factory=dict)
     root: Path | None = None
     ignored: tuple[str, ...] = ()
+    in_git: bool = False
 
     @classmethod
     def of(cls, **arguments: "Unpack[Asked]") -> "Request":
