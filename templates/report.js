@@ -49,6 +49,11 @@
         item.toggleAttribute("data-out", !visible);
         shown += visible;
       }
+      for (const heading of all(".concern", items[0].parentElement)) {
+        let next = heading.nextElementSibling;
+        while (next && next.hasAttribute("data-out")) next = next.nextElementSibling;
+        heading.toggleAttribute("data-out", !next || next.matches(".concern"));
+      }
       const label = items.length === 1 ? noun : `${noun}s`;
       output.value = shown === items.length ? `${shown} ${label}` : `${shown} of ${items.length} ${label}`;
     };
