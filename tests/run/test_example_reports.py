@@ -25,7 +25,9 @@ def rendered() -> dict[str, Report]:
 def test_the_committed_report_is_current(rendered: dict[str, Report], name: str, suffix: str) -> None:
     committed = (REPORTS / f"{name}.{suffix}").read_text(encoding="utf-8")
 
-    assert render(rendered[name], suffix) == committed, "run `make reports` and look at the difference"
+    assert render(rendered[name], FORMATS[suffix]) == committed, (
+        "run `make reports` and look at the difference"
+    )
 
 
 def test_the_readme_shows_the_head_of_the_examples_summary(rendered: dict[str, Report]) -> None:
