@@ -16,5 +16,6 @@ DAT = Family("DAT", "Data", manual=10, cards=4, fix=7, section="rows", security=
 ISO = Family("ISO", "Isolation proof", manual=11, cards=1, fix=10, security=True, concern="out")
 MIG = Family("MIG", "Migrations", manual=12, cards=12)
 HAZ = Family("HAZ", "Pending migrations on live tables", manual=16, cards=12)
+FLT = Family("FLT", "Members of a fleet", "fleets", manual=17, cards=2, fix=14, security=True)
 OBJ = Family("OBJ", "Other objects of the contract", "declared objects", manual=15, cards=9, fix=13)
 SUP = Family("SUP", "Suppressions", manual=13, cards=13, concern="hygiene")

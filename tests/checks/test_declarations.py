@@ -70,6 +70,11 @@ OBJ007 expected-owner warning        OBJ008 unexpected-object warning
 HAZ001 rewrite warning               HAZ002 index-build warning          HAZ003 validation warning
 HAZ004 kept-lock warning             HAZ005 lock-timeout warning         HAZ006 data-loss warning
 HAZ007 rows-in-the-way error         HAZ008 backward warning
+FLT001 reaches-another error         FLT002 shared-reaches-member warning FLT003 role-of-several error
+FLT004 open-to-everybody error       FLT005 follows-the-caller warning FLT006 unkept-shared-table warning
+FLT007 extension-in-member warning   FLT008 opens-later warning        FLT009 publishes-several warning
+FLT010 anybody-connects warning      FLT011 connects-to-several warning FLT012 leads-to-member error
+FLT013 not-alike warning
 UNQ007 exclusion error               UNQ008 detail-unique warning
 SUP001 expired error               SUP002 unused warning
 """

@@ -15,7 +15,7 @@ Verdict = Flaw | Undecided | Unexamined | None
 Judge = Callable[[Any, Facts], Verdict]
 Selector = Callable[[Facts], Iterable[Any]]
 
-PROOF, SUPPRESSIONS = "proof", "suppressions"
+PROOF, SUPPRESSIONS, FLEET = "proof", "suppressions", "fleet"
 MIGRATION_EVIDENCE = frozenset({"files", "ledger", "replay", "drift", "dry run", "fixtures"})
 
 
@@ -26,9 +26,11 @@ class Check(msgspec.Struct, frozen=True):
     `bad` and `good` are SQL examples; `config` is the TOML that both need, `good_config` that of
     the good one where it differs (what is judged may be the config itself). `remediable` is False
     where only a person can decide. `needs` names evidence beyond the catalog: ``contract``, ``rows``,
-    ``proof``, ``suppressions`` (those of the config, once all other checks were judged), or one of
+    ``proof``, ``suppressions`` (those of the config, once all other checks were judged), ``fleet`` (the
+    members beside the one that is judged), or one of
     `MIGRATION_EVIDENCE`. The examples of the latter are files, each after a line ``-- file NAME``, and
-    what was done to the database, after a line ``-- database``.
+    what was done to the database, after a line ``-- database``. Those of ``fleet`` are of one whose members
+    are the schemas ``tenant_…``, or the databases that lines ``-- database app_…`` begin.
     A `portable` check judges what every database has; the others are about PostgreSQL alone.
 
     `promise` is its line of the validation output. `explains` says what its findings account for

@@ -7,6 +7,7 @@ from ..model import contract as contract
 from ..model import deploy as deploy
 from ..model import difference as difference
 from ..model import evidence as evidence
+from ..model import fleet as fleet
 from ..model import history as history
 from ..model import isolation as isolation
 from ..model import reading as reading

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from ..catalog.engines import engine_of
 from ..checking.baseline import measured
+from ..checking.declare import FLEET
 from ..checking.engine import Outcome, judge
 from ..config import Config
 from ..contract.merge import settled
@@ -104,12 +105,11 @@ def _judged(facts: Facts, opened: Opened, request: Request, progress: Progress) 
     """Return what the checks say. Where reading left something open and the migrations' copy is at hand, the
     proof decides what it can, and they are asked again."""
     config = request.config.config
+    checks = tuple(c for c in request.checks if c.needs != FLEET) or request.checks
 
     def judged(facts: Facts) -> Outcome:
         with progress.step("running the checks"):
-            return judge(
-                request.checks, facts, severities=severities(config), list_subjects=request.list_subjects
-            )
+            return judge(checks, facts, severities=severities(config), list_subjects=request.list_subjects)
 
     outcome = judged(facts)
     at_hand = isinstance(opened, Replayed) and facts.tenancy.identified

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from ..checking.declare import PROOF, SUPPRESSIONS, Check
+from ..checking.declare import FLEET, PROOF, SUPPRESSIONS, Check
 from ..checking.packs import builtin_checks, pack_checks
 from ..checking.reference import EXAMPLE_CONFIG, EXAMPLE_ROLES, EXAMPLE_TABLE
 from ..config import LoadedConfig, parse_toml
@@ -51,10 +51,12 @@ def examples(pack: str | os.PathLike[str]) -> Callable[..., None]:
     """Return a test of every example of a pack: a folder, a file or a module. Assign it to a name that
     begins with ``test_``.
 
-    A check without examples, which only a rule in SQL can be, is left out. Raises `PackError` for a pack that
+    A check without examples, which only a rule in SQL can be, is left out, and so is one of fleets, whose
+    examples are of many schemas or databases. Raises `PackError` for a pack that
     cannot be used.
     """
-    cases = [Example(check, part) for check in pack_checks(os.fspath(pack)) for part in _parts(check)]
+    checks = (check for check in pack_checks(os.fspath(pack)) if check.needs != FLEET)
+    cases = [Example(check, part) for check in checks for part in _parts(check)]
 
     @pytest.mark.parametrize("example", cases, ids=str)
     def test_example(example: Example, validate_schema_bench: Bench) -> None:
