@@ -117,7 +117,8 @@ class ReplayNotes(msgspec.Struct, frozen=True, omit_defaults=True):
     `applied` are the files' labels in order, and `purposes` what each of them changed, in words, where
     the replay was recorded: None for a file that was not looked at. `losses` is what data undoing each of
     them would lose. `stand_in_roles` were named by the migrations and created by none of them;
-    `stand_in_extensions` are those that the scratch server lacks.
+    `stand_in_extensions` are those that the scratch server lacks. `at_once`: a command of the project's ran
+    them all, and `notes` tell of that.
     """
 
     applied: tuple[str, ...] = ()
@@ -126,6 +127,7 @@ class ReplayNotes(msgspec.Struct, frozen=True, omit_defaults=True):
     notes: tuple[str, ...] = ()
     purposes: tuple[tuple[str, ...] | None, ...] = ()
     losses: tuple[tuple[str, ...], ...] = ()
+    at_once: bool = False
 
     @property
     def stand_ins(self) -> tuple[str, ...]:

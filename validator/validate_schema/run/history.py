@@ -139,7 +139,7 @@ def _unread(notes: ReplayNotes) -> tuple[str, ...]:
     number = sum(purpose is None for purpose in notes.purposes)
     if number == 0:
         return ()
-    if notes.notes:  # a command's: it ran all of them at once
+    if notes.at_once:
         return notes.notes
     first = "the first migration" if number == 1 else f"each of the first {number} migrations"
     return (

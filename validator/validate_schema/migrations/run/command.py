@@ -84,7 +84,8 @@ def templated_by(
     name = server.template(digest(command, migrations.folder), build)
     labels = tuple(migrations.label(f.path) for f in migrations.files)
     about = server.about(name)
-    return name, ReplayNotes(labels, notes=(_AT_ONCE, *filter(None, [about])), purposes=(None,) * len(labels))
+    notes = (_AT_ONCE, *filter(None, [about]))
+    return name, ReplayNotes(labels, notes=notes, purposes=(None,) * len(labels), at_once=True)
 
 
 def _state(database: "Database") -> object:
