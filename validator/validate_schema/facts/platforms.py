@@ -1,9 +1,13 @@
 """Platforms that bring schemas and roles of their own into a database: what is theirs is nobody's to mend.
 
 Known by what they bring, never by a name alone. Sources: Supabase documentation, "Postgres Roles" and
-"Database: managed schemas"; PostgREST documentation, "Authentication" (roles that a request is run as).
+"Database: managed schemas"; PostgREST documentation, "Authentication" (roles that a request is run as);
+hasura/graphql-engine, ``server/src-rsr/catalog_versions.sql`` and ``init_pg_source.sql``; Keycloak's
+changelogs (``jpa-changelog-*.xml``); django.contrib.auth, .contenttypes, .admin, .sessions and .sites,
+``models.py``.
 """
 
+from collections.abc import Collection, Mapping
 from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
@@ -17,15 +21,34 @@ _Member = TypeVar("_Member", Table, View, Function)
 
 class Platform(NamedTuple):
     """A platform: the `schemas` that it manages, its own `roles`, and those that it runs requests as
-    (`web_roles`): nobody sends statements of their own as these."""
+    (`web_roles`): nobody sends statements of their own as these. Each set of `marking_tables` tells it.
+
+    `marking_names` are tables that tell it by standing together in a schema of their own, whatever that is
+    called: it is the platform's too. `marking_extension` is what stands in for it in a replay.
+    """
 
     name: str
-    schemas: frozenset[str]
-    roles: frozenset[str]
-    web_roles: frozenset[str]
-    marking_function: QName
-    marking_roles: frozenset[str]
-    marking_tables: frozenset[QName]
+    schemas: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+    web_roles: frozenset[str] = frozenset()
+    marking_function: QName | None = None
+    marking_roles: frozenset[str] = frozenset()
+    marking_tables: tuple[frozenset[QName], ...] = ()
+    marking_names: frozenset[str] = frozenset()
+    marking_extension: str | None = None
+
+    def schemas_in(self, catalog: Catalog) -> frozenset[str]:
+        """Return the schemas of a database that are the platform's, if it is one of the platform's."""
+        return self.schemas | self._marked(catalog)
+
+    def _marked(self, catalog: Catalog) -> frozenset[str]:
+        if not self.marking_names:
+            return frozenset()
+        there: dict[str, set[str]] = {}
+        for table in (*catalog.tables, *catalog.extension_tables):
+            there.setdefault(table.schema, set()).add(table.name)
+        home = catalog.server.default_schema
+        return frozenset(s for s, names in there.items() if s != home and self.marking_names <= names)
 
     def is_there(self, catalog: Catalog) -> bool:
         """Tell whether the database is one of the platform's. Roles are those of the whole server: they say
@@ -36,11 +59,14 @@ class Platform(NamedTuple):
             *catalog.extension_functions,
             *catalog.extension_views,
         )
-        if any(member.extension in (self.name, STAND_IN) for member in apart):
+        if any(member.extension in (self.name, self.marking_extension) for member in apart):
             return True
         has_roles = self.marking_roles <= {role.name for role in catalog.roles}
         asks = any(function.qname == self.marking_function for function in catalog.functions)
-        return (has_roles and asks) or self.marking_tables <= {t.qname for t in catalog.tables}
+        if (has_roles and asks) or self._marked(catalog):
+            return True
+        there = {t.qname for t in catalog.tables}
+        return any(marks <= there for marks in self.marking_tables)
 
 
 _SCHEMAS = """
@@ -60,10 +86,69 @@ SUPABASE = Platform(
     roles=frozenset(_ROLES.split()),
     web_roles=frozenset(PLATFORM_ROLES),
     marking_function=QName("auth", "uid"),
+    marking_extension=STAND_IN,
     marking_roles=frozenset(PLATFORM_ROLES),
-    marking_tables=frozenset(QName(*name.split(".")) for name in _TABLES.split()),
+    marking_tables=(frozenset(QName(*name.split(".")) for name in _TABLES.split()),),
 )
-PLATFORMS = (SUPABASE,)
+HASURA = Platform(
+    "Hasura",
+    schemas=frozenset({"hdb_catalog", "hdb_views"}),
+    marking_function=QName("hdb_catalog", "gen_hasura_uuid"),
+    marking_tables=tuple(
+        frozenset({QName("hdb_catalog", name)}) for name in ("hdb_version", "hdb_source_catalog_version")
+    ),
+)
+_KEYCLOAK = "realm client user_entity credential keycloak_role user_role_mapping client_scope realm_attribute"
+KEYCLOAK = Platform("Keycloak", marking_names=frozenset(_KEYCLOAK.split()))
+PLATFORMS = (SUPABASE, HASURA, KEYCLOAK)
+
+
+class Framework(NamedTuple):
+    """What a framework makes in the schema of the application: `tables` by name, each with all its columns,
+    and the one of them that `marks` it. What it adds to the application's own tables is not among them."""
+
+    name: str
+    marks: str
+    tables: Mapping[str, frozenset[str]]
+
+
+_DJANGO = {
+    "django_content_type": "id app_label model",
+    "django_admin_log": "id action_time object_id object_repr action_flag change_message content_type_id"
+    " user_id",
+    "django_session": "session_key session_data expire_date",
+    "django_site": "id domain name",
+    "auth_permission": "id name content_type_id codename",
+    "auth_group": "id name",
+    "auth_group_permissions": "id group_id permission_id",
+    "auth_user": "id password last_login is_superuser username first_name last_name email is_staff is_active"
+    " date_joined",
+    "auth_user_groups": "id user_id group_id",
+    "auth_user_user_permissions": "id user_id permission_id",
+}
+FRAMEWORKS = (
+    Framework(
+        "Django",
+        "django_content_type",
+        {name: frozenset(columns.split()) for name, columns in _DJANGO.items()},
+    ),
+)
+
+
+def of_frameworks(columns: Mapping[QName, Collection[str]]) -> dict[QName, str]:
+    """Return which of the tables, given with the names of their columns, a framework made, and why it is
+    known.
+
+    A table with a column more or less is the application's, whatever it is called.
+    """
+    found = {}
+    for table, names in columns.items():
+        for framework in FRAMEWORKS:
+            mark = columns.get(QName(table.schema, framework.marks))
+            marked = mark is not None and set(mark) == framework.tables[framework.marks]
+            if marked and framework.tables.get(table.name) == frozenset(names):
+                found[table] = f"{framework.name}'s own, with the columns that it makes"
+    return found
 
 
 def platform_of(catalog: Catalog) -> Platform | None:
@@ -74,10 +159,13 @@ def platform_of(catalog: Catalog) -> Platform | None:
 def set_apart(catalog: Catalog) -> Catalog:
     """Return the catalog with what lies in the platform's own schemas among what belongs to extensions, as it
     is in a replay, where the platform is a stand-in."""
-    platform = platform_of(catalog)
-    if platform is None:
-        return catalog
-    name, apart = platform.name, platform.schemas
+    for platform in PLATFORMS:
+        if platform.is_there(catalog):
+            catalog = _set_apart(catalog, platform.name, platform.schemas_in(catalog))
+    return catalog
+
+
+def _set_apart(catalog: Catalog, name: str, apart: frozenset[str]) -> Catalog:
 
     def its(members: tuple[_Member, ...]) -> tuple[_Member, ...]:
         return tuple(replace(m, extension=name) for m in members if m.schema in apart)

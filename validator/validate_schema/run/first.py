@@ -9,7 +9,7 @@ from pathlib import Path
 from ..config import LoadedConfig
 from ..config.file import parse_toml
 from ..config.sections import kept, sections
-from ..facts.platforms import platform_of
+from ..facts.platforms import SUPABASE, platform_of
 from ..migrations import MigrationSet, discover, tools
 from ..migrations.discovery.proposal import proposal
 from ..model.catalog import Catalog
@@ -73,7 +73,7 @@ def _sections(
     ):
         yield "contract", f"[contract]\nfrom = [{toml_text(entry)}]"
     platform = platform_of(catalog) if catalog else None
-    if platform is not None:
+    if platform is SUPABASE:
         yield (
             "prove",
             f"# {platform.name} says who asks.\n[prove]\npreset = {toml_text(platform.name.lower())}",

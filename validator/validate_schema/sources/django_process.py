@@ -6,7 +6,7 @@ What to do comes as JSON on standard input; the result is written as JSON to the
 import importlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,11 @@ def _make_tables(settings: Any) -> None:
     """Make the tables from the models. Extensions and collations stand in the migrations alone, and come
     first."""
     connection = importlib.import_module("django.db").connection
-    operations = list(_preparations())
+    loader = importlib.import_module("django.db.migrations.loader").MigrationLoader(
+        None, ignore_no_migrations=True
+    )
+    _key_as_migrations_do(settings, loader.migrated_apps)
+    operations = list(_preparations(loader))
     with connection.schema_editor(atomic=False) as editor:
         for app, operation in operations:
             operation.database_forwards(app, editor, None, None)
@@ -59,10 +63,17 @@ def _make_tables(settings: Any) -> None:
     )
 
 
-def _preparations() -> Iterator[tuple[str, Any]]:
-    loader = importlib.import_module("django.db.migrations.loader").MigrationLoader(
-        None, ignore_no_migrations=True
-    )
+def _key_as_migrations_do(settings: Any, migrated: Collection[str]) -> None:
+    """Give the tables between two models that Django makes by itself the key that a migration gives them: the
+    project's DEFAULT_AUTO_FIELD, whatever the app's own is (the apps of a migration's state have none)."""
+    field = importlib.import_module("django.utils.module_loading").import_string(settings.DEFAULT_AUTO_FIELD)
+    for model in importlib.import_module("django.apps").apps.get_models(include_auto_created=True):
+        key = model._meta.pk
+        if model._meta.auto_created and model._meta.app_label in migrated and key.auto_created:
+            key.__class__ = field
+
+
+def _preparations(loader: Any) -> Iterator[tuple[str, Any]]:
     for (app, _), migration in sorted(loader.disk_migrations.items()):
         for operation in migration.operations:
             kinds = {kind.__name__ for kind in type(operation).__mro__}

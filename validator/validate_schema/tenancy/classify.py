@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from ..config import TenancyConfig
+from ..facts.platforms import of_frameworks
 from ..model.catalog import QName
 from ..model.tenancy import NO_PATH, Level, Ownership, Path, Standing, TableClass
 from ..sql.ident import display
@@ -53,7 +54,7 @@ def classify(
 ) -> tuple[Standing, ...]:
     """Return a standing for every table of the catalog, sorted by name.
 
-    Without levels nothing but declared tables and ledgers has a class.
+    Without levels nothing but declared tables, ledgers and what a framework made has a class.
     """
     return _Classifier(graph, levels, config, today, read).standings()
 
@@ -69,6 +70,7 @@ class _Classifier:
     ) -> None:
         self.graph, self.levels, self.read = graph, levels, read
         self.declared, self.lapsed = _declarations(graph, config, today)
+        self.frameworks = of_frameworks(graph.columns)
         self.said: dict[_Carried, str] = {}
         self.notes: dict[QName, str] = {}
         self.top = levels[0].root if levels else None
@@ -213,6 +215,8 @@ class _Classifier:
                 path=walk.path,
             )
         ownership, why, path = self._shape(name)
+        if name in self.frameworks:
+            return Standing(name, TableClass.EXEMPT, ownership, self.frameworks[name], path=path)
         return Standing(name, TableClass.UNCLASSIFIED, ownership, self._noted(name, why), path=path)
 
     def _tenant(self, name: QName, carried: _Carried) -> Standing:
