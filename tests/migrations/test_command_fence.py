@@ -16,7 +16,9 @@ from tests.fix_cli import Terminal
 from tests.fix_server import fresh
 from tests.migrations.test_command import ALEMBIC as TERSE
 from tests.migrations.test_command import PYTHON
-from validate_schema.migrations.run.command import run_command
+from tests.migrations.test_discovery import lay
+from validate_schema.migrations import MigrationSet
+from validate_schema.migrations.run.command import UNFENCED, run_command, templated_by
 from validate_schema.model.errors import MigrationError
 from validate_schema.scratch import Database, Server
 from validate_schema.scratch.door import opened
@@ -195,6 +197,17 @@ def test_what_it_starts_is_behind_the_fence_too(tmp_path: Path, database: Databa
         )
         kept = run_command(database, command, tmp_path, 600)
         assert kept.wanted == (f"127.0.0.1:{tries[0][1]}", f"::1:{tries[2][1]}")
+
+
+def test_without_a_fence_the_report_says_so(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("validate_schema.scratch.fence.has_seccomp", lambda: False)
+    lay(tmp_path, {"m/unfenced.txt": "a"})
+    script = "import psycopg; psycopg.connect('', autocommit=True).execute('create table made ()')"
+    found = MigrationSet("program", tmp_path / "m", ())
+    _, notes = templated_by(server, f"{PYTHON} -c {shlex.quote(script)}", found, tmp_path)
+    assert UNFENCED in notes.notes
 
 
 def test_a_command_that_does_nothing_is_found_out(terminal: Terminal) -> None:
