@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
+from tests.catalog.test_piecewise import locked
 from tests.fix_cli import Terminal
 from tests.fix_server import DEFAULT, MATRIX, Opener, fresh
 from validate_schema.scratch import Database, Server
@@ -130,6 +132,7 @@ def test_the_json_has_every_field_of_every_change(terminal: Terminal, two: tuple
         "compared": 4,
         "counts": {"added": 0, "removed": 0, "changed": 1, "renamed": 0, "widens": 0, "not_shown": 0},
         "notes": [],
+        "unread": [],
         "changes": [
             {
                 "kind": "changed",
@@ -399,3 +402,70 @@ def test_one_schema_beside_another(terminal: Terminal, server: Server) -> None:
         assert found == ['~ foreign key task_org_id_fkey references: "org" (id) → "tenant_1"."org" (id)']
         assert sides("#schema=nowhere", "#schema=tenant_1")[0] == 2
         assert terminal.run("diff", "contract:x.prisma#schema=a", database.conninfo).status == 2
+
+
+@pytest.fixture
+def weak(two: tuple[Database, Database]) -> tuple[Database, str]:
+    """The second of the databases, and its URL as a role without rights of its own."""
+    with two[1].connect(autocommit=True) as admin:
+        admin.execute("create role diff_weak login")
+    return two[1], make_conninfo(two[1].conninfo, user="diff_weak")
+
+
+POLICED = "create table t (a int); create policy p on t using (a > 0); create table u (a int, check (a > 0));"
+
+
+def test_what_one_side_could_not_read_is_no_difference_and_no_sameness(
+    terminal: Terminal, two: tuple[Database, Database], weak: tuple[Database, str]
+) -> None:
+    whole = fill(two[0], POLICED)
+    fill(weak[0], f"{POLICED} revoke select on pg_catalog.pg_policy from public")
+    text, document = (terminal.run("diff", whole, weak[1], "--format", f) for f in ("txt", "json"))
+    found = json.loads(document.out)
+    assert (text.status, document.status) == (3, 3)
+    assert body(text.out).splitlines()[0].startswith("no difference in what could be read (")
+    assert "  not read: policies: GRANT SELECT ON pg_catalog.pg_policy" in text.out
+    assert (found["same"], found["changes"], len(found["unread"])) == (False, [], 1)
+    assert "## Not read\n\n- policies" in terminal.run("diff", weak[1], whole, "--format", "md").out
+
+    fill(weak[0], "alter table u add b int; drop policy p on t")
+    other = terminal.run("diff", whole, weak[1], "--format", "json")
+    assert other.status == 1
+    assert [c["object"]["label"] for c in json.loads(other.out)["changes"]] == ["u.b"]
+
+
+def test_what_is_compared_by_nobody_may_be_hidden(
+    terminal: Terminal, two: tuple[Database, Database], weak: tuple[Database, str]
+) -> None:
+    whole = fill(two[0], POLICED)
+    fill(weak[0], f"{POLICED} revoke select on pg_catalog.pg_description from public")
+    assert [terminal.run("diff", whole, weak[1], *more).status for more in ([], ["--comments"])] == [0, 3]
+
+
+def test_nothing_is_compared_where_what_stands_behind_everything_is_hidden(
+    terminal: Terminal, two: tuple[Database, Database], weak: tuple[Database, str]
+) -> None:
+    whole = fill(two[0], POLICED)
+    fill(weak[0], f"{POLICED} revoke select on pg_catalog.pg_attribute from public")
+    ran = terminal.run("diff", whole, weak[1])
+    assert (ran.status, ran.out) == (3, "")
+    assert ran.complaint.startswith("error: nothing was compared, for this could not be read: ")
+
+
+def test_a_table_that_is_locked_is_left_out(terminal: Terminal, two: tuple[Database, Database]) -> None:
+    sides = fill(two[0], POLICED), fill(two[1], POLICED)
+    with locked(two[1], "u"):
+        ran = terminal.run("diff", *sides)
+    assert ran.status == 3
+    assert body(ran.out).startswith("no difference in what could be read (")
+    assert " of public.u: process " in ran.out
+
+
+def test_a_declaration_is_not_held_against_what_could_not_be_read(
+    terminal: Terminal, two: tuple[Database, Database], weak: tuple[Database, str]
+) -> None:
+    terminal.write("schema.prisma", PRISMA)
+    fill(weak[0], f"{DECLARED} revoke select on pg_catalog.pg_index from public")
+    ran = terminal.run("diff", "schema.prisma", weak[1])
+    assert (ran.status, ran.out) == (3, "")
+    assert "GRANT SELECT ON pg_catalog.pg_index" in ran.complaint

@@ -53,7 +53,7 @@ def command(
     server. Nothing is written to a database.
 
     Ends with 0 when there is no difference, 1 when there is one, 2 for what cannot be used, 3 when a database
-    could not be read or migrations could not be replayed.
+    could not be read (or not all of it, and the rest is the same) or migrations could not be replayed.
     """
     from ..model.progress import Progress
     from ..report import write
@@ -80,4 +80,4 @@ def command(
         click.echo(text, nl=False, color=colored)
     else:
         write(text, Path(output))
-    return 1 if found.changes else 0
+    return 1 if found.changes else 0 if found.same else 3

@@ -4,12 +4,12 @@ A record that lacks a field stands where the whole one would. Asking for the fie
 that a check that needs it is skipped with the reason, and one that does not runs on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 
 from ..model.catalog import Catalog, Unreadable
 from ..model.reading import Analysis
@@ -78,6 +78,11 @@ def reason_of(unread: Unreadable) -> str:
     return f"{unread.what}{f' of {name}' if name else ''}: {unread.reason}"
 
 
+def lists_of(unread: Unreadable) -> frozenset[str]:
+    """Return the fields of the catalog that lack it; none where it stands behind everything."""
+    return frozenset(path.partition(".")[0] for path in _FIELDS.get(unread.what, ()))
+
+
 def withheld(catalog: Catalog, *, objects: bool = True) -> Catalog:
     """Return the catalog without what could not be read: asking for it raises `NotExamined`.
 
@@ -95,6 +100,33 @@ def withheld(catalog: Catalog, *, objects: bool = True) -> Catalog:
         for path in _FIELDS[unread.what]:
             whole.setdefault(path, reason)
     return lacking(catalog, whole) if whole else catalog
+
+
+def emptied(catalogs: Sequence[Catalog]) -> tuple[Catalog, ...]:
+    """Return the catalogs for comparing them: what one of them could not read of all objects is in none.
+
+    Raises `NotExamined` where what is missing stands behind everything.
+    """
+    paths: set[str] = set()
+    for unread in (u for catalog in catalogs for u in catalog.unreadable if u.object is None):
+        if unread.what not in _FIELDS:
+            raise NotExamined(reason_of(unread))
+        paths |= set(_FIELDS[unread.what])
+    for path in sorted(paths):
+        catalogs = [_empty(catalog, path) for catalog in catalogs]
+    return tuple(catalogs)
+
+
+def _empty(record: Any, path: str) -> Any:
+    """Return a record, or a tuple of them, with the default of the field at the end of the path."""
+    if isinstance(record, tuple):
+        return tuple(_empty(each, path) for each in record)
+    if record is None:
+        return None
+    head, dot, rest = path.partition(".")
+    if dot:
+        return replace(record, **{head: _empty(getattr(record, head), rest)})
+    return replace(record, **{head: next(f.default for f in fields(record) if f.name == head)})
 
 
 def withheld_facts(facts: Facts) -> Facts:

@@ -40,7 +40,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """What differs from the schema `before` to the schema `after`.
 
     `objects` counts those that were looked at; `unseen` the changes that nobody wanted to see; `notes`
-    say what could not be compared. `default_schema` is the one that names are shown without.
+    say what could not be compared, `unread` what of it a side could not read. `default_schema` is the one
+    that names are shown without.
     """
 
     before: Compared
@@ -49,7 +50,13 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     objects: int
     unseen: int = 0
     notes: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     default_schema: str = "public"
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs, and everything was read."""
+        return not (self.changes or self.unread)
 
 
 class Words(NamedTuple):

@@ -33,11 +33,12 @@ def _json(found: Difference) -> str:
         "format_version": FORMAT_VERSION,
         "before": found.before,
         "after": found.after,
-        "same": not found.changes,
+        "same": found.same,
         "compared": found.objects,
         "counts": {kind: sum(c.kind == kind for c in found.changes) for kind in _KINDS}
         | {"widens": sum(c.widens for c in found.changes), "not_shown": found.unseen},
         "notes": found.notes,
+        "unread": found.unread,
         "changes": [_record(c, found.default_schema) for c in found.changes],
     }
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
@@ -76,7 +77,8 @@ def _text(found: Difference, *, color: bool) -> str:
     for heading, changes in groups:
         lines += ["", visible(heading)]
         lines += [paint(f"  {_SIGNS[c.kind]} {visible(_part(c, found))}", _SIGNS[c.kind]) for c in changes]
-    lines += ["", visible(_verdict(found)), *(f"  note: {visible(note)}" for note in found.notes)]
+    lines += ["", visible(_verdict(found)), *(f"  not read: {visible(what)}" for what in found.unread)]
+    lines += [f"  note: {visible(note)}" for note in found.notes]
     return "\n".join(lines) + "\n"
 
 
@@ -89,6 +91,8 @@ def _markdown(found: Difference) -> str:
         lines += ["", f"## {_WIDER.capitalize()}", "", *_md_table("!", wider, found)]
     for heading, changes in groups:
         lines += ["", f"## {md_text(heading)}", "", *_md_table("", changes, found)]
+    if found.unread:
+        lines += ["", "## Not read", "", *(f"- {md_text(what)}" for what in found.unread)]
     if found.notes:
         lines += ["", "## Notes", "", *(f"- {md_text(note)}" for note in found.notes)]
     return "\n".join(lines) + "\n"
@@ -148,7 +152,8 @@ def _verdict(found: Difference) -> str:
     looked = f"{some(found.objects, 'object')} compared"
     unseen = f", {found.unseen} more not shown" if found.unseen else ""
     if not found.changes:
-        return f"no difference ({looked}{unseen})"
+        read = " in what could be read" if found.unread else ""
+        return f"no difference{read} ({looked}{unseen})"
     counts = Counter(c.kind for c in found.changes)
     parts = ", ".join(f"{counts[kind]} {kind}" for kind in _KINDS if counts[kind])
     wider = sum(c.widens for c in found.changes)

@@ -1,6 +1,6 @@
 """What differs between two sides: catalogs object by object, else what both declare."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
@@ -8,14 +8,17 @@ from ..contract.diff.catalogs import compare, count_objects
 from ..contract.diff.contracts import Declared, compare_contracts, count_compared, undeclared_tables
 from ..contract.diff.homes import only_schema
 from ..contract.observed import observed_contract
+from ..facts.facts import NotExamined
+from ..facts.unread import emptied, lists_of, reason_of, withheld
 from ..migrations.run.drift import certain_changes
-from ..model.catalog import Catalog
+from ..model.catalog import Catalog, QName, Unreadable
 from ..model.difference import WORDS, Change, Difference, chosen
 from ..model.errors import ReadError, UsageError
 from ..model.wording import did_you_mean, form, some
 from .sides import Side
 
 _LISTED = 10
+_NEVER = frozenset({"roles", "database", "large_objects"})  # of a catalog: what is not compared
 _NOT_DECLARED = (
     "a contract does not speak of how views are defined and whether row-level security is on, nor of checks,"
     " triggers, rules, functions, sequences and extensions unless it lists them: they were not compared"
@@ -49,7 +52,8 @@ def differ(
     comments: bool = False,
 ) -> Difference:
     """Return what differs from one side to the other; `only` and `ignored` choose from it by kind. Comments
-    are compared on demand.
+    are compared on demand. What a side could not read is compared on neither. Raises `ReadError` where then
+    nothing can be.
 
     Two catalogs are compared in full, less what a scratch server cannot know where one of them is a
     replay. With a contract, what it declares is compared; if `closed`, it declares all that there shall be.
@@ -70,6 +74,8 @@ def differ(
 def _of_catalogs(before: Side, old: Catalog, after: Side, new: Catalog, comments: bool) -> Difference:
     changes: tuple[Change, ...]
     notes = []
+    unread = [(side, u) for side in (before, after) for u in _unread(side, comments)]
+    old, new = _as_read(old, new)
     if before.schema or after.schema:
         old, new = _of_one_schema(before, old, after, new)
         notes.append(_ONE_SCHEMA)
@@ -90,11 +96,35 @@ def _of_catalogs(before: Side, old: Catalog, after: Side, new: Catalog, comments
     return Difference(
         before=before.compared,
         after=after.compared,
-        changes=changes,
+        changes=tuple(c for c in changes if not any(_is_of(c, u.object) for _, u in unread)),
         objects=max(count_objects(old), count_objects(new)),
         notes=tuple(notes),
+        unread=tuple(f"{reason_of(u)} (in {side.compared.name})" for side, u in unread),
         default_schema=there,
     )
+
+
+def _unread(side: Side, comments: bool) -> Iterator[Unreadable]:
+    """Yield what could not be read of a side, as far as it is compared."""
+    found = side.catalog.unreadable if side.catalog is not None else ()
+    for unread in found:
+        held = lists_of(unread)
+        elsewhere = unread.object is not None and side.schema not in ("", unread.object.schema)
+        if not elsewhere and (not held or held - _NEVER - ({"comments"} if not comments else set())):
+            yield unread
+
+
+def _as_read(*catalogs: Catalog) -> tuple[Catalog, ...]:
+    try:
+        return emptied(catalogs)
+    except NotExamined as reason:
+        raise ReadError(f"nothing was compared, for this could not be read: {reason}") from None
+
+
+def _is_of(change: Change, name: QName | None) -> bool:
+    """Tell whether a change is one of the relation or function, or of what hangs on it. Schemas may have
+    other names in a comparison, so that the name alone decides."""
+    return name is not None and name.name in (change.object.table or change.object.name,)
 
 
 def _of_one_schema(before: Side, old: Catalog, after: Side, new: Catalog) -> tuple[Catalog, Catalog]:
@@ -133,7 +163,12 @@ def _of_contracts(before: Side, after: Side, closed: bool) -> Difference:
 
 def _declared(side: Side, closed: bool) -> Declared:
     if side.catalog is not None:
-        return Declared(observed_contract(side.catalog, side.compared.name), full=True)
+        try:
+            return Declared(observed_contract(withheld(side.catalog), side.compared.name), full=True)
+        except NotExamined as reason:
+            raise ReadError(
+                f"nothing was compared, for this could not be read of {side.compared.name}: {reason}"
+            ) from None
     return Declared(replace(side.contract, closed=closed or side.contract.closed))
 
 

@@ -174,9 +174,7 @@ def _catalog_of(source: Source, name: str, progress: Progress) -> Side:
             name=name or opened.server,
             server=f"{catalog.server.product} {catalog.server.version}",
         )
-        notes = [
-            f"this role may not read {u.what} of {compared.name}: {u.reason}" for u in catalog.unreadable
-        ]
+        notes = []
         if opened.stand_ins:
             notes.append(
                 f"made up for {compared.name}, because migrations do not: {', '.join(opened.stand_ins)}"
