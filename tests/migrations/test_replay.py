@@ -1,17 +1,19 @@
 """Migrations run on a scratch database as their tool would run them."""
 
+import json
 import re
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from tests.fix_cli import Terminal
 from tests.fix_server import fresh
 from tests.migrations.test_discovery import lay, lines
 from validate_schema.catalog.reader import read_catalog
 from validate_schema.migrations import ReplayNotes, discover, replay, templated
 from validate_schema.model.errors import MigrationError, ScratchError
-from validate_schema.scratch import Database, Server
+from validate_schema.scratch import Database, Server, launcher
 
 
 def run(folder: Path, database: Database, files: dict[str, str], tool: str | None = None) -> ReplayNotes:
@@ -282,6 +284,35 @@ def test_what_concerns_the_whole_server_is_left_out_and_said(tmp_path: Path, dat
         "1_a.sql: create database other … concerns the whole server and was left out",
     )
     assert ask(database, "select count(*) from pg_database where datname = 'other'") == [(0,)]
+
+
+@pytest.mark.skipif(not launcher.has_seccomp(), reason="system calls cannot be filtered here")
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "copy a from program 'cat /etc/hostname'",
+        "copy a to program 'cat'",
+        "do $$ begin execute 'copy a to program ''cat'' '; end $$",
+        "copy a to '/root/a'",
+        "select pg_ls_dir('/root')",
+    ],
+)
+def test_what_a_server_of_ours_is_kept_from_is_said_as_that(
+    tmp_path: Path, any_database: Database, statement: str
+) -> None:
+    with pytest.raises(ScratchError) as raised:
+        run(tmp_path, any_database, {"1_a.sql": f"create table a (b text);\n{statement};"})
+    said = str(raised.value)
+    assert "1_a.sql:2: " in said
+    assert "could not go on" not in said
+    assert ": a scratch server starts no program and sees no file but its own; take the statement out" in said
+
+
+def test_a_tablespace_is_left_out_and_said(terminal: Terminal) -> None:
+    terminal.write("m/1_a.sql", "create tablespace t location '/t'; create table a (b int primary key);")
+    ran = terminal.run("--migrations", "m", "--format", "json")
+    assert ran.complaints == []
+    assert [t["name"] for t in json.loads(ran.out)["tables"]] == ["a"]
 
 
 def test_a_missing_extension_is_stood_in_and_reported(

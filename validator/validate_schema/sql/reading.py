@@ -172,8 +172,8 @@ class _Reader:
 
     def at(self, message: Any) -> int:
         """Return the character at which a construct stands. The parser counts bytes."""
-        place: int = getattr(message, "location", -1)
-        if place < 0:
+        place = getattr(message, "location", -1)
+        if not isinstance(place, int) or place < 0:  # the location of a tablespace is a folder
             return -1
         return (place if self._characters is None else self._characters[place]) - self._shift
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...facts.facts import Facts, NotExamined
 from ...model.catalog import Table
+from ...model.errors import ScratchError
 from ...model.isolation import AppRole, Cell, Isolation, Outcome, Probe
 from ...model.tenancy import TableClass
 from ...model.wording import some
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
     from ...scratch import Database
 
 
+_ENDED = (
+    "the proof did not come to its end: its session on the copy was ended, by the server or by code of the"
+    " schema (a CHECK, a trigger or a policy that calls pg_terminate_backend)"
+)
+
+
 def prove(
     database: "Database",
     facts: Facts,
@@ -45,7 +52,7 @@ def prove(
     Connects as the copy's superuser; everything happens in one transaction that is rolled back.
     `context` replaces the setting that was inferred. `lacks` are notes on what could not be copied: with
     any, an object that is not all there is inconclusive. `progress` gets a line per step. Not identified
-    tenancy, or no tables: not attempted, with the reason.
+    tenancy, or no tables: not attempted, with the reason. Raises `ScratchError` where the session ends.
     """
     setup = context or default_context(facts)
     try:
@@ -54,6 +61,8 @@ def prove(
         return Isolation(reason=str(error))
     if not tables:
         return Isolation(reason="there are no tenant tables")
+    import psycopg
+
     say = progress or _silent
     with database.connect() as conn:
         conn.prepare_threshold = (
@@ -62,8 +71,13 @@ def prove(
         try:
             gaps = find_gaps(conn, facts) if lacks else Gaps()
             return _Proof(conn, facts, tables, setup, say, gaps, lacks).run()
+        except psycopg.OperationalError:
+            if not conn.closed:
+                raise
+            raise ScratchError(_ENDED) from None
         finally:
-            conn.rollback()
+            if not conn.closed:
+                conn.rollback()
 
 
 def _silent(_: str) -> None:

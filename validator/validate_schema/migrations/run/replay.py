@@ -33,6 +33,8 @@ _MAY_COMMIT = re.compile(
 )
 _MAY_COMMIT_ITSELF = re.compile(r"call\b|do\b.*\b(?:commit|rollback)\b", re.IGNORECASE | re.DOTALL)
 _WORDS = 60
+# What a superuser may do, and a server of ours is kept from (docs/scratch.md).
+_SHUT_IN = re.compile(r"could not (?:execute command|(?:open|stat|access) (?:server )?(?:file|directory)) ")
 _ENDED = "57P01"  # a session that was ended by somebody: in a scratch database, by the migration itself
 
 
@@ -180,6 +182,11 @@ class _Replay:
         if deadline.over:
             return ScratchError(
                 f"{place} did not end within {deadline.seconds} s ([limits] migration_seconds)"
+            )
+        if self.database.server.is_own and _SHUT_IN.match(failure.message):
+            return ScratchError(
+                f"{place} {failure.message}: a scratch server starts no program and sees no file but its own;"
+                " take the statement out of the migrations, or name a server that may by --scratch postgresql://…"
             )
         if failure.of_server or (self.connection.closed and failure.state != _ENDED):
             return ScratchError(f"{place} the scratch server could not go on: {failure.message}")
