@@ -1,6 +1,7 @@
 """Other processes that use scratch servers, told what to do line by line."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -20,6 +21,46 @@ def tell(text):
 def wait():
     sys.stdin.readline()
 """
+
+
+# HYPOTHESIS_PROFILE=nightly ends commands in each way many times.
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
+
+
+def _by_signal(number: signal.Signals) -> "Callable[[subprocess.Popen[str]], None]":
+    return lambda process: process.send_signal(number)
+
+
+def _by_closing(process: "subprocess.Popen[str]") -> None:
+    for stream in (process.stdout, process.stderr):
+        assert stream is not None
+        stream.close()
+
+
+WAYS = {
+    "KILL": _by_signal(signal.SIGKILL),
+    "TERM": _by_signal(signal.SIGTERM),
+    "INT": _by_signal(signal.SIGINT),
+    "HUP": _by_signal(signal.SIGHUP),
+    "closed pipe": _by_closing,
+}
+
+
+def each_way(*, nightly: int, usual: int) -> list[tuple[str, int]]:
+    """Return how to end a command, with a number for chance: each way so many times."""
+    return [(way, number) for way in WAYS for number in range(nightly if NIGHTLY else usual)]
+
+
+def rest_of(process: "subprocess.Popen[str]") -> str:
+    """Wait for the end of a process; return what is left of its error output, "" where that was closed."""
+    said = ""
+    for stream in (process.stdout, process.stderr):
+        assert stream is not None
+        if not stream.closed:
+            said = stream.read()
+            stream.close()
+    process.wait()
+    return said
 
 
 class Child:

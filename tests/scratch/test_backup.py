@@ -4,6 +4,9 @@ import os
 import pty
 import re
 import stat
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import pytest
 from psycopg import conninfo
 
 from tests.fix_apply import Project, until
+from tests.fix_children import WAYS, each_way, rest_of
 from tests.fix_cli import Ran
 from validate_schema.catalog.connect import parse_url
 from validate_schema.catalog.reader import read_catalog
@@ -142,6 +146,69 @@ def test_a_backup_that_fails_leaves_no_file(project: Project) -> None:
     with pytest.raises(RunnerError, match=r"could be made, nothing was changed: .*permission denied"):
         back_up(url, "d", project.database.server.version_num, Path("b"), now=datetime.now(UTC))
     assert os.listdir("b") == []
+
+
+@contextmanager
+def full(folder: Path, options: str) -> Iterator[None]:
+    """A folder on a file system of its own that has hardly any room."""
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=False)
+    if mounted.returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.parametrize("options", ["size=64k", "size=1m,nr_inodes=1"])
+def test_a_full_disk_leaves_no_backup_and_nothing_is_changed(project: Project, options: str) -> None:
+    noise = "string_agg(md5(n::text || random()::text), '')"
+    project.sql(f"create table t as select {noise} from generate_series(1, 10000) n")
+    saved = _backup(project.run("backup", "--dir", "other"))
+    project.lay({"0001_a.sql": "create table a ();"})
+    with full(Path("b"), options):
+        tried = [
+            project.run("backup", "--dir", "b"),
+            project.run("apply", "--backup", "b"),
+            project.run("restore", str(saved), "--yes", "--backup", "b"),
+        ]
+        assert os.listdir("b") == []
+
+    assert [ran.status for ran in tried] == [3, 3, 3]
+    assert [ran for ran in tried if "No space left on device" not in ran.complaint] == []
+    assert project.tables() == {"t"}
+
+
+def test_a_backup_whose_session_is_ended_leaves_no_file(project: Project) -> None:
+    project.sql("create table one ()")
+    with project.stranger() as holder, project.stranger() as looker, holder.transaction():
+        holder.execute("lock table one")
+        with project.start("backup", "--dir", "b") as process:
+            waits = "from pg_stat_activity where application_name = 'pg_dump' and wait_event_type = 'Lock'"
+            until(lambda: looker.execute(f"select {waits}".encode()).fetchone() is not None)
+            looker.execute(f"select pg_terminate_backend(pid) {waits}".encode())
+            out, err = process.communicate()
+
+    assert (process.returncode, len(err.splitlines()), os.listdir("b")) == (3, 1, []), (out, err)
+    assert "could be made, nothing was changed: " in err
+
+
+def test_a_restore_whose_session_is_ended_changes_nothing(project: Project) -> None:
+    project.sql("create table one ()")
+    saved = _backup(project.run("backup", "--dir", "b"))
+    project.sql("create table two ()")
+    with project.stranger() as holder, project.stranger() as looker, holder.transaction():
+        holder.execute("lock table one in access share mode")
+        with project.start("restore", str(saved), "--yes") as process:
+            waits = "from pg_stat_activity where application_name = 'psql' and wait_event_type = 'Lock'"
+            until(lambda: looker.execute(f"select {waits}".encode()).fetchone() is not None)
+            looker.execute(f"select pg_terminate_backend(pid) {waits}".encode())
+            out, err = process.communicate()
+
+    assert (process.returncode, len(err.splitlines())) == (3, 1), (out, err)
+    assert " is as it was: " in err
+    assert project.tables() == {"one", "two"}
 
 
 def _save_in_vain(project: Project) -> None:
@@ -342,7 +409,10 @@ def test_roles_and_extensions_that_lack_are_named_before_anything_is_done(projec
     assert "no roles gone_bearer, gone_owner and gone_reader, of which the backup speaks" in ran.complaint
 
 
-def test_a_restore_that_is_killed_has_happened_whole_or_not_at_all(project: Project) -> None:
+@pytest.mark.parametrize(("way", "number"), each_way(nightly=50, usual=1))
+def test_a_restore_that_is_ended_has_happened_whole_or_not_at_all(
+    project: Project, way: str, number: int
+) -> None:
     project.sql("create table one ()")
     saved = _backup(project.run("backup", "--dir", "b"))
     project.sql("create table two ()")
@@ -354,18 +424,16 @@ def test_a_restore_that_is_killed_has_happened_whole_or_not_at_all(project: Proj
                 b"select from pg_stat_activity where wait_event_type = 'Lock' and query ilike 'drop table%'"
             )
             until(lambda: looker.execute(waiting).fetchone() is not None)
-            process.kill()
-            process.wait()
+            WAYS[way](process)
             other.execute("rollback")
-            process.communicate()
-        until(
-            lambda: (
-                looker.execute(b"select from pg_stat_activity where application_name = 'psql'").fetchone()
-                is None
-            )
-        )
+            err = rest_of(process)
+        gone = b"select from pg_stat_activity where application_name in ('psql', 'pg_dump')"
+        until(lambda: looker.execute(gone).fetchone() is None)
 
     assert project.tables() in ({"one", "two"}, {"one"})
+    assert "Traceback" not in err
+    assert project.run("restore", str(saved), "--yes").status == 0
+    assert (project.tables(), [f for f in os.listdir("b") if f.endswith(".partial")]) == ({"one"}, [])
 
 
 def test_the_password_is_in_no_argument_and_no_message(project: Project) -> None:

@@ -2,18 +2,14 @@
 
 import os
 import random
-import signal
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.fix_children import NIGHTLY, WAYS, rest_of
 from tests.fix_cli import Terminal
 from validate_schema.scratch import list_scratch, locks, open_server
 
-# HYPOTHESIS_PROFILE=nightly ends each command in each way fifty times.
-NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 MIGRATION = """
 create table organization (id uuid primary key);
 create table note (id uuid primary key, org_id uuid not null references organization, body text);
@@ -27,25 +23,6 @@ COMMANDS = {
     "prove": ["prove", "--migrations", "db"],
     "fix": ["fix", "--migrations", "db", "--output", "fixes"],
     "migrations test": ["migrations", "test", "--migrations", "db", "--fixtures", "rows"],
-}
-
-
-def by_signal(number: signal.Signals) -> "Callable[[subprocess.Popen[str]], None]":
-    return lambda process: process.send_signal(number)
-
-
-def by_closing(process: "subprocess.Popen[str]") -> None:
-    for stream in (process.stdout, process.stderr):
-        assert stream is not None
-        stream.close()
-
-
-WAYS = {
-    "KILL": by_signal(signal.SIGKILL),
-    "TERM": by_signal(signal.SIGTERM),
-    "INT": by_signal(signal.SIGINT),
-    "HUP": by_signal(signal.SIGHUP),
-    "closed pipe": by_closing,
 }
 
 
@@ -78,12 +55,7 @@ def test_the_next_run_finds_nothing_of_a_run_that_was_ended(
     for _ in range(chance.randrange(2000)):
         os.sched_yield()
     WAYS[way](process)
-    for stream in (process.stdout, process.stderr):
-        assert stream is not None
-        if not stream.closed:
-            stream.read()
-            stream.close()
-    process.wait()
+    rest_of(process)
 
     used = {
         e.folder: (e.folder / "data").lstat().st_uid for e in list_scratch() if (e.folder / "data").exists()

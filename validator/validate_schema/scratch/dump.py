@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import psycopg
 
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 _STAMP = "%Y%m%dT%H%M%SZ"
 _HINT = "; a backup holds all rows: take it as a superuser or a role with BYPASSRLS"
 
@@ -50,6 +51,8 @@ def back_up(
         part = folder / f".{_stem(database)}_{os.getpid()}.partial"
         lock = _open(part)
     except OSError as error:
+        if error.errno in _FULL:
+            raise RunnerError(f"no backup could be made in {folder}: {error.strerror}") from None
         why = "not a folder" if folder.exists() and not folder.is_dir() else error.strerror or error
         raise UsageError(f"{folder}: {why}") from None
     try:
