@@ -18,10 +18,11 @@ from validate_schema.scratch import Database
 ROOT = Path(__file__).parents[2]
 PIPELINES = ROOT / "examples" / "pipelines"
 BIN = Path(sys.executable).parent
+WORKFLOWS = [PIPELINES / "github-workflow.yml", *sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
 SCHEMAS = {
-    "vendor.github-actions": ROOT / "action.yml",
-    "vendor.github-workflows": PIPELINES / "github-workflow.yml",
-    "vendor.gitlab-ci": PIPELINES / "gitlab-ci.yml",
+    ROOT / "action.yml": "vendor.github-actions",
+    PIPELINES / "gitlab-ci.yml": "vendor.gitlab-ci",
+    **dict.fromkeys(WORKFLOWS, "vendor.github-workflows"),
 }
 VALID = SHOP.replace(" unique,\n    total", ",\n    total")
 
@@ -105,16 +106,32 @@ def runner(terminal: Terminal, tmp_path: Path) -> Runner:
     return Runner(workspace)
 
 
-@pytest.mark.parametrize("schema", SCHEMAS)
-def test_a_pipeline_is_what_its_platform_reads(schema: str) -> None:
-    command = [str(BIN / "check-jsonschema"), "--builtin-schema", schema, str(SCHEMAS[schema])]
+@pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.name)
+def test_a_pipeline_is_what_its_platform_reads(path: Path) -> None:
+    command = [str(BIN / "check-jsonschema"), "--builtin-schema", SCHEMAS[path], str(path)]
     ran = subprocess.run(command, check=False, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-def test_nothing_that_a_user_gives_is_part_of_a_script() -> None:
-    for step in load(ROOT / "action.yml")["runs"]["steps"]:
-        assert "${{" not in step["run"]
+def steps_of(path: Path) -> list[dict[str, Any]]:
+    """Return the steps of a workflow, or of the action."""
+    read = load(path)
+    parts = [read["runs"]] if "runs" in read else read["jobs"].values()
+    return [step for part in parts for step in part.get("steps", [])]
+
+
+@pytest.mark.parametrize("path", [ROOT / "action.yml", *WORKFLOWS], ids=lambda path: path.name)
+def test_nothing_that_a_user_gives_is_part_of_a_script(path: Path) -> None:
+    for step in steps_of(path):
+        assert "${{" not in step.get("run", "")
+
+
+@pytest.mark.parametrize("path", [*WORKFLOWS, ROOT / "docs" / "ci.md"], ids=lambda path: path.name)
+def test_what_a_workflow_takes_from_others_is_named_by_its_digest(path: Path) -> None:
+    used = re.findall(r"uses: *(\S+)", path.read_text())
+    foreign = [name for name in used if not name.startswith(("OWNER/validate-schema@", "./"))]
+    assert foreign
+    assert [name for name in foreign if not re.search(r"@[0-9a-f]{40}$", name)] == []
 
 
 def test_every_input_reaches_a_step_and_every_output_comes_from_one() -> None:
