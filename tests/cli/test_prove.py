@@ -355,19 +355,12 @@ def test_the_scripts_of_every_kind_of_leak_show_it_in_psql(
 ENDING = """
 create function ending(uuid) returns boolean language plpgsql as $$
     begin perform pg_terminate_backend(pg_backend_pid()); return true; end $$;
+alter table customer add check (ending(id));
 """
 
 
-@pytest.mark.parametrize(
-    "met",
-    [
-        "alter table customer add check (ending(id));",  # when rows are made
-        "create policy more on customer as restrictive using (ending(id));",  # when they are read
-        "alter table customer add b boolean default ending(null);",  # when one is inserted
-    ],
-)
-def test_code_that_ends_the_session_ends_the_proof_in_one_line(terminal: Terminal, met: str) -> None:
-    given = migrations(terminal, SCHEMA + ENDING + met)
+def test_code_that_ends_the_session_ends_the_proof_in_one_line(terminal: Terminal) -> None:
+    given = migrations(terminal, SCHEMA + ENDING)
     for command in (("prove",), ("--prove",)):
         ran = terminal.run(*command, *given)
         assert (ran.status, ran.out) == (3, "")

@@ -66,6 +66,30 @@ def test_columns_that_may_be_read_are_enough(bed: Bed) -> None:
     assert bed.outcomes(script)[Probe.READ] is Outcome.LEAK
 
 
+@pytest.mark.parametrize(
+    ("granted", "expected"),
+    [
+        ("grant update on note to app_user;", Outcome.LEAK),
+        # A privilege on the table is not taken away by a column's.
+        ("grant update on note to app_user; revoke update (org_id) on note from app_user;", Outcome.LEAK),
+        (
+            "grant update (id, org_id, body) on note to app_user; revoke update (org_id) on note from app_user;",
+            Outcome.DENIED,
+        ),
+        ("grant update (body) on note to app_user;", Outcome.DENIED),
+    ],
+)
+def test_what_is_granted_on_a_column_is_what_the_role_may(bed: Bed, granted: str, expected: Outcome) -> None:
+    script = (
+        f"{PROTECTED} revoke update on note from app_user; {granted}"
+        f" create policy r on note for select using ({TENANT});"
+        f" create policy u on note for update using ({TENANT}) with check (true);"
+    )
+    found = bed.outcomes(script)
+
+    assert (found[Probe.REHOME], found[Probe.UPDATE]) == (expected, Outcome.ISOLATED)
+
+
 TRIGGER = (
     "create function guard() returns trigger language plpgsql as $$ begin {} end $$;"
     " create trigger guard before insert or update or delete on note for each row execute function guard();"

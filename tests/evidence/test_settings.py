@@ -142,3 +142,19 @@ def test_a_setting_that_opens_nothing_is_no_leak(bed: Bed) -> None:
     )
 
     assert set(bed.outcomes(script).values()) == {Outcome.ISOLATED}
+
+
+BY_PATH = (
+    f"{PROTECTED} create schema theirs; grant usage on schema theirs to app_user;"
+    f" create function ok(org_id uuid) returns boolean language sql stable as $$ select {TENANT} $$;"
+    " create function theirs.ok(uuid) returns boolean language sql stable as $$ select true $$;"
+    " create function passes(uuid) returns boolean language plpgsql stable as $$ begin return ok($1); end $$;"
+    " create policy own on note using (passes(org_id));"
+)
+
+
+def test_a_role_has_the_settings_that_it_would_log_in_with(bed: Bed) -> None:
+    """Whose function the policy's helper calls hangs on the search path of ALTER ROLE."""
+    assert bed.outcomes(BY_PATH)[Probe.READ] is Outcome.ISOLATED
+    script = f"{BY_PATH} alter role app_user set search_path = theirs, public;"
+    assert bed.outcomes(script)[Probe.READ] is Outcome.LEAK

@@ -15,6 +15,7 @@ from .attempts import Target
 from .context import ContextSetup, default_context
 from .effects import Effects
 from .gaps import Gaps, find_gaps
+from .ground import brief
 from .keyed import Keyed
 from .probe import Prober, unless_blocked
 from .roles import app_roles, rights_of
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 
 
 _ENDED = (
-    "the proof did not come to its end: its session on the copy was ended, by the server or by code of the"
-    " schema (a CHECK, a trigger or a policy that calls pg_terminate_backend)"
+    "its session on the copy was ended, by the server or by code of the schema (a CHECK, a trigger or a"
+    " policy that calls pg_terminate_backend)"
 )
 
 
@@ -71,10 +72,9 @@ def prove(
         try:
             gaps = find_gaps(conn, facts) if lacks else Gaps()
             return _Proof(conn, facts, tables, setup, say, gaps, lacks).run()
-        except psycopg.OperationalError:
-            if not conn.closed:
-                raise
-            raise ScratchError(_ENDED) from None
+        except psycopg.OperationalError as error:
+            why = _ENDED if conn.closed else brief(error)
+            raise ScratchError(f"the proof did not come to its end: {why}") from None
         finally:
             if not conn.closed:
                 conn.rollback()
