@@ -150,3 +150,19 @@ def test_bad_input_ends_with_two(
 ) -> None:
     ran = terminal.run(*arguments)
     assert (ran.status, said in ran.err) == (2, True), ran.err
+
+
+def test_another_order_of_columns_is_no_difference(fleet: Database, terminal: Terminal) -> None:
+    change(
+        fleet,
+        (
+            "tenant_2",
+            "alter table {0}.invoice drop column days; alter table {0}.invoice add column days {0}.span",
+        ),
+        ("tenant_4", "create table {0}.a (x integer, y integer references {0}.account (id), unique (y, x))"),
+        ("tenant_5", "create table {0}.a (y integer references {0}.account (id), x integer, unique (y, x))"),
+    )
+    ran = terminal.run(*FLEET)
+    assert "shape" in ran.out
+    assert "2 members, 1 difference: tenant_4, tenant_5" in ran.out
+    assert ran.out.startswith("DRIFT: 4 of 6 members")

@@ -4,9 +4,9 @@ Whatever the reader reads for `diff` is in the digest, for it is the reader's qu
 is written here is only what each of their columns is: an oid is replaced by the name behind it, a member's
 own name by a mark, and what `diff` does not look at is left out. A column that is not told of fails a test.
 
-The digest may be finer than `diff` (which also takes two spellings of one expression for the same): members
-whose digests differ are compared by `diff` afterwards, and brought together where it says nothing. It must
-never be coarser.
+The digest may be finer than `diff` (which takes two spellings of one expression for the same, and does not
+ask in which order columns were added): members whose digests differ are compared by `diff` afterwards, and
+brought together where it says nothing. It must never be coarser.
 """
 
 import hashlib
@@ -68,23 +68,23 @@ OF_MEMBERS: Mapping[str, Spec] = {
     "relations": Spec(3, "2 role:4 5 6 7 8 array:9 acl:11 12 13", (1, 10)),
     "inheritance": Spec("relation", "relation:2 position:1:2"),
     "relation_details": Spec("relation", "2 3 4 5 array:6 7 array:8"),
-    "defaults": Spec("relation", "column:1:2 3"),
-    "columns": Spec("relation", "3 type:4:5 6 7 8 collation:9 acl:10 11 order:2"),
-    "column_details": Spec("relation", "column:1:2 3 4 array:5 array:6"),
-    "constraints": Spec("relation", "2 3 4 5 6 7 8 9 10 columns:1:11 relation:12 13"),
+    "defaults": Spec("relation", "2 3"),
+    "columns": Spec("relation", "3 type:4:5 6 7 8 collation:9 acl:10 11 2"),
+    "column_details": Spec("relation", "2 3 4 array:5 array:6"),
+    "constraints": Spec("relation", "2 3 4 5 6 7 8 9 10 11 13", (12,)),
     "foreign_keys": Spec(
         "relation",
-        "3 4 5 6 7 8 9 columns:2:10 relation:11 columns:11:12 13 14 15 columns:2:16 17",
+        "3 4 5 6 7 8 9 10 relation:11 columns:11:12 13 14 15 16 17",
         (1,),
         by=2,
     ),
     "guards": Spec("constraint", "2"),
     "indexes": Spec(
-        "relation", "3 method:4 5 6 7 8 9 10 11 keys:1:12 opclasses:13 collations:14 15 array:16 17", (2,)
+        "relation", "3 method:4 5 6 7 8 9 10 11 12 opclasses:13 collations:14 15 array:16 17", (2,)
     ),
     "index_details": Spec("relation", "2 3 array:4 5"),
     "policies": Spec("relation", "2 3 4 roles:5 6 7"),
-    "triggers": Spec("relation", "2 3 routine:4:5 6 7 columns:1:8 9 10 11 12 13 relation:14 15"),
+    "triggers": Spec("relation", "2 3 routine:4:5 6 7 8 9 10 11 12 13 relation:14 15"),
     "rules": Spec("relation", "2 3 4 5 6 7"),
     "enums": Spec(3, "2 role:4 acl:5 array:6", (1,)),
     "views": Spec("relation", "2"),
@@ -111,7 +111,7 @@ OF_DATABASES: Mapping[str, Spec] = {
     "extensions": Spec(4, "2 3", (1,)),
     "event_triggers": Spec(0, "2 3 schema:4 5 6 role:7 array:8", (1,)),
     "publications": Spec(0, "2 3 role:4 5 6 7 8 9 10", (1,)),
-    "publication_tables": Spec("relation", "publication:1 columns:4:5 6", (2, 3), by=4),
+    "publication_tables": Spec("relation", "publication:1 5 6", (2, 3), by=4),
     "publication_schemas": Spec(2, "publication:1"),
     "default_privileges": Spec(0, "role:1 schema:2 3 acl:4"),
     "casts": Spec(0, "1 2 3 4 named:5"),
@@ -257,17 +257,22 @@ def _named(catalog: str, prefix: str, oid: str) -> str:
 
 
 def _each(value: str) -> str:
-    """Return the SQL of a value of each `c` of an oidvector, in order."""
+    """Return the SQL of a value of each `c` of an oidvector, in order. Oids of four digits are the server's
+    own, the same in every database."""
     return (
-        f"(select string_agg(coalesce({value}, ''), ',' order by place)"
-        " from unnest(string_to_array({0}, ' ')::oid[]) with ordinality k(c, place))"
+        "case when {0} !~ '[0-9]{{5}}' then {0} else"
+        f" (select string_agg(coalesce({value}, ''), ',' order by place)"
+        " from unnest(string_to_array({0}, ' ')::oid[]) with ordinality k(c, place)) end"
     )
 
 
+# Columns are told by their numbers, which the digest of the columns gives names to; those of a table that is
+# not the member's by their names.
 _COLUMNS = (
-    "(select string_agg(coalesce(attname, ''), ',' order by place) from"
+    "case when exists (select from pg_class where oid = {0} and relnamespace = {own}) then {1} else"
+    " (select string_agg(coalesce(attname, ''), ',' order by place) from"
     " unnest(string_to_array(translate({1}, ' {{}}', ','), ',')::int2[]) with ordinality k(n, place)"
-    " left join pg_attribute on attrelid = {0} and attnum = n)"
+    " left join pg_attribute on attrelid = {0} and attnum = n) end"
 )
 _COLLATION = _named("pg_collation", "coll", "{0}")
 _KINDS = {
@@ -288,17 +293,14 @@ _KINDS = {
     "relation": f"(select {_qualified('relnamespace', 'quote_ident(relname)')} from pg_class"
     " where oid = {0})",
     "position": "(select inhseqno from pg_inherits where inhrelid = {0} and inhparent = {1})",
-    "column": "(select attname from pg_attribute where attrelid = {0} and attnum = {1})",
     "columns": _COLUMNS,
-    "keys": _COLUMNS,
     "type": _qualified("t.typnamespace", "t.typname, {1}"),
     "collation": f"case when {{0}} is null or {{0}} in (0, 100) then {{0}}::text else {_COLLATION} end",
     "collations": _each(_named("pg_collation", "coll", "c")),
     "opclasses": _each(_named("pg_opclass", "opc", "c")),
-    "method": "(select amname from pg_am where oid = {0})",
+    "method": "case when {0} < 10000 then {0}::text else (select amname from pg_am where oid = {0}) end",
     "named": r"case when {0} is not null then concat_ws(E'\x1d', case when ({0})[1]::oid = {own} then '' else"
     " ({0})[1]::oid::regnamespace::text end, ({0})[2], ({0})[3]) end",
     "routine": _qualified("{0}", "{1}"),
     "publication": "(select pubname from pg_publication where oid = {0})",
-    "order": "case when r.relkind = 'c' then {0} end",
 }

@@ -16,6 +16,7 @@ ALL = 0  # in place of the oid of a schema: the whole database is the member
 ATTEMPTS = 5
 _LOCKED = "another session keeps it locked, or changes it all the time"
 _SOME = 200  # members whose views are printed at a time
+_MANY = 2000  # members a statement, so that none nears its time-out
 
 
 class Settled(NamedTuple):
@@ -76,8 +77,8 @@ def fingerprints(
         return {ALL: prints.of(ALL)}, locked
     everyone = list(members)
     for query in member_queries(connection.info.server_version):
-        step = _SOME if query.name in LOCKING else len(everyone)
-        for start in range(0, len(everyone), step or 1):
+        step = _SOME if query.name in LOCKING else _MANY
+        for start in range(0, len(everyone), step):
             for rows, refused in _rows(connection, query.sql, everyone[start : start + step], timeout_ms):
                 prints.take(query.name, rows)
                 locked |= refused
