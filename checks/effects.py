@@ -8,7 +8,7 @@ from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step,
 from validate_schema.pack.model import TableClass
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.remedies import ACCESS_EXCLUSIVE
-from validate_schema.pack.rights import ROW_PRIVILEGES, Opening, acts, openings, why_open
+from validate_schema.pack.rights import ROW_PRIVILEGES, Act, Opening, acts_that, openings, why_open
 from validate_schema.pack.scoping import keeps_to_tenant
 from validate_schema.pack.sql import Unreadable, quote_ident, quote_qname, read_body, syntax
 from validate_schema.pack.subjects import TableConstraint
@@ -182,7 +182,7 @@ def _changes(facts: Facts) -> dict[str, list[Change]]:
             if fired
             else users_of(function.owner, function.grants, facts, ("EXECUTE",))
         )
-        for act in acts(function, None, facts) if users else ():
+        for act in acts_that(function, None, facts, _changes_rows) if users else ():
             for node in _statements(act.function):
                 if isinstance(node, (syntax.Delete, syntax.Update)):
                     sets = (
@@ -194,6 +194,10 @@ def _changes(facts: Facts) -> dict[str, list[Change]]:
                     change = Change(verb, node.table.schema, sets, function.qname, users)
                     found.setdefault(node.table.name, []).append(change)
     return found
+
+
+def _changes_rows(act: Act, _: Facts) -> bool:
+    return any(isinstance(node, (syntax.Delete, syntax.Update)) for node in _statements(act.function))
 
 
 def _statements(function: cat.Function) -> Iterator[syntax.Node]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
 from validate_schema.pack.model import catalog as cat
-from validate_schema.pack.rights import Act, Opening, acts, is_trusted, may_reach, why_open
+from validate_schema.pack.rights import Act, Opening, acts_that, is_trusted, may_reach, some_act, why_open
 from validate_schema.pack.roles import relied_on
 from validate_schema.pack.scoping import Keeps, confinement
 from validate_schema.pack.sql import (
@@ -54,8 +54,7 @@ def touching_definers(facts: Facts) -> Iterator[Definer]:
     facts.require_tenancy()
     fired = {t.function for t in facts.catalog.event_triggers if t.enabled != "disabled"}
     for function in (*facts.catalog.functions, *facts.catalog.extension_functions):
-        touched = [act for act in _acts(function, facts) if _touches(act, facts)]
-        if not touched or function.returns == "trigger":
+        if function.returns == "trigger" or not _touches_some(function, facts):
             continue
         if function.returns == "event_trigger":  # whoever may make a temporary table fires it
             users = (facts.app_roles or ("PUBLIC",)) if function.qname in fired else ()
@@ -64,21 +63,35 @@ def touching_definers(facts: Facts) -> Iterator[Definer]:
         yield Definer(function, users)
 
 
+def _touches_some(function: cat.Function, facts: Facts) -> bool:
+    """Tell whether one of `_acts` touches a guarded table."""
+    if not (function.security_definer or function.aggregate is not None):
+        return False
+    itself = Act(function, function.owner)
+    return (function.security_definer and _touches(itself, facts)) or some_act(function, None, facts, _counts)
+
+
+def _counts(act: Act, facts: Facts) -> bool:
+    return _is_part(act, facts) and _touches(act, facts)
+
+
+def _is_part(act: Act, facts: Facts) -> bool:
+    """Tell whether what runs is judged as part of what called it."""
+    return act.role is not None and not _is_judged(act.function, facts)
+
+
+def _is_judged(function: cat.Function, facts: Facts) -> bool:
+    """Tell whether the app can call a definer itself."""
+    return function.security_definer and bool(users_of(function.owner, function.grants, facts, ("EXECUTE",)))
+
+
 def _acts(function: cat.Function, facts: Facts) -> tuple[Act, ...]:
     """Return what runs with an owner's rights when the function does, but for functions that the app can call
     itself, which are judged by themselves."""
     if not (function.security_definer or function.aggregate is not None):
         return ()
-    return tuple(
-        act
-        for act in acts(function, None, facts)
-        if act.role is not None
-        and (
-            act.function is function
-            or not act.function.security_definer
-            or not users_of(act.function.owner, act.function.grants, facts, ("EXECUTE",))
-        )
-    )
+    itself = (Act(function, function.owner),) if function.security_definer else ()
+    return tuple(dict.fromkeys((*itself, *acts_that(function, None, facts, _is_part))))
 
 
 def _touches(act: Act, facts: Facts) -> bool:
@@ -403,4 +416,4 @@ def _decides_rows(function: cat.Function, facts: Facts) -> bool:
     table, and an app role can put one of its own there."""
     read = function.touches or ()
     rests = function.routine in relied_on(facts) or (len(read) > 1 and bool(sources(read, facts)))
-    return rests and bool(temporary_makers(facts))
+    return rests and bool(facts.once(temporary_makers))

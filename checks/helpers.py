@@ -70,7 +70,7 @@ def callers_tables(subject: Helper, facts: Facts) -> Flaw | None:
     Source: PostgreSQL documentation, search_path; CREATE FUNCTION, "Writing SECURITY DEFINER Functions Safely".
     """
     function = subject.reliance.function
-    users = temporary_makers(facts)
+    users = facts.once(temporary_makers)
     if not users or not takes_temporary(function):
         return None
     written = own_path(function.settings)

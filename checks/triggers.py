@@ -9,8 +9,10 @@ from validate_schema.pack.model import TableClass
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.rights import (
     ROW_PRIVILEGES,
+    Act,
     Opening,
     acts,
+    acts_of,
     body_of,
     candidates,
     is_guarded,
@@ -266,8 +268,9 @@ def _executors(subject: FiredTrigger, function: cat.Function, facts: Facts) -> I
 def _writers_of(facts: Facts) -> dict[cat.QName, set[str]]:
     """Return the owners of the functions that may write to each relation with their rights."""
     found: dict[cat.QName, set[str]] = {}
-    definers = (f for f in facts.catalog.functions if f.security_definer and f.extension is None)
-    for act in (act for function in definers for act in acts(function, None, facts)):
+    functions = facts.catalog.functions
+    definers = (Act(f, f.owner) for f in functions if f.security_definer and f.extension is None)
+    for act in acts_of(definers, facts):
         if act.role is not None and act.function.touches and verbs_of(act.function) - {"SELECT"}:
             for name in act.function.touches:
                 found.setdefault(name, set()).add(act.role)

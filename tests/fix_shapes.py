@@ -169,6 +169,23 @@ def routines(depth: int) -> Catalog:
     return catalog([replace(tenant_table(n), policies=(policy,)) for n in range(3)], functions=found)
 
 
+def definers(depth: int) -> Catalog:
+    """Helpers with their owner's rights that call one another, of which the app may call the first alone; the last
+    reads a table past its policies."""
+    found = []
+    for n in range(depth):
+        last = n == depth - 1
+        body = "select id from t00000 where org_id = $1" if last else f"select f{n + 1:05}($1)"
+        execute = (Grant(APP, ("EXECUTE",)),) if n == 0 else ()
+        found.append(
+            Function(
+                "public", f"f{n:05}", "o uuid", OWNER, "sql", returns="SETOF uuid", volatility="stable", body=body,
+                touches=(QName("public", "t00000"),) if last else (), security_definer=True, grants=execute,
+            )
+        )  # fmt: skip
+    return catalog([_not_forced(tenant_table(0))], functions=found)
+
+
 def children(depth: int) -> Catalog:
     """Tables that inherit from one another, the oldest of which has row security."""
     found = [tenant_table(0)]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
+from checks.functions import security_definer
 from checks.ownership import inherited_path
 from checks.policy_roles import partition_child
 from checks.row_security import enabled
@@ -15,6 +16,7 @@ from tests.fix_shapes import (
     ROOT,
     catalog,
     children,
+    definers,
     facts_about,
     inherited_chain,
     partitions,
@@ -32,7 +34,16 @@ from validate_schema.sql.parser import parse_messages
 MANY = 5_000
 SHAPES: dict[str, Callable[[int], Catalog]] = {
     name: getattr(fix_shapes, name)
-    for name in ("chain", "inherited_chain", "views", "roles", "routines", "children", "partitions")
+    for name in (
+        "chain",
+        "inherited_chain",
+        "views",
+        "roles",
+        "routines",
+        "definers",
+        "children",
+        "partitions",
+    )
 }
 
 
@@ -85,6 +96,12 @@ def test_functions_that_call_one_another_in_a_circle_read_no_setting() -> None:
     facts = facts_about(replace(facts.catalog, functions=tuple(circle)))
     subject = replace(circle[0], body="select id from t00000 where org_id = f00000()")
     assert not keeps_to_tenant(subject, facts)
+
+
+def test_the_first_of_many_helpers_reaches_what_the_last_one_reads() -> None:
+    (finding,) = judged(security_definer, facts_about(definers(MANY)))[1]
+    assert (finding.object.name, finding.undecided) == ("f00000(o uuid)", True)
+    assert finding.message.startswith("f00000(o uuid) may reach every tenant's rows of t00000")
 
 
 def test_a_child_far_below_is_open_beside_its_protected_ancestor() -> None:

@@ -2,9 +2,12 @@
 
 from ..policies.calls import Act as Act
 from ..policies.calls import acts as acts
+from ..policies.calls import acts_of as acts_of
+from ..policies.calls import acts_that as acts_that
 from ..policies.calls import body_of as body_of
 from ..policies.calls import candidates as candidates
 from ..policies.calls import is_trusted as is_trusted
+from ..policies.calls import some_act as some_act
 from ..policies.rights import ROW_PRIVILEGES as ROW_PRIVILEGES
 from ..policies.rights import Opening as Opening
 from ..policies.rights import escapes as escapes

@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from ..facts.context import is_setting
@@ -106,23 +106,88 @@ class Act(NamedTuple):
     role: str | None
 
 
+Asked = Callable[[Act, Facts], bool]
+
+
 def acts(function: Function, role: str | None, facts: Facts) -> tuple[Act, ...]:
     """Return what runs when a function does that has the rights of `role`: itself first, then what it calls,
-    however indirectly, the functions of aggregates and operators among them."""
-    first = Act(function, function.owner if function.security_definer else role)
+    however indirectly, the functions of aggregates and operators among them. `some_act` is quicker where
+    it is enough to know whether one of them does something: of functions in a row each lists those below.
+    """
+    first = _act(function, role)
     known = facts.once(_acts)
     if first not in known:
-        found = {first: None}
-        queue = deque([first])
-        while queue:
-            here = queue.popleft()
-            for called in _known_calls(here.function, facts):
-                act = Act(called, called.owner if called.security_definer else here.role)
-                if act not in found:
-                    found[act] = None
-                    queue.append(act)
-        known[first] = tuple(found)
+        known[first] = acts_of((first,), facts)
     return known[first]
+
+
+def acts_of(firsts: Iterable[Act], facts: Facts) -> tuple[Act, ...]:
+    """Return these, and what they call, however indirectly, each once."""
+    found = dict.fromkeys(firsts)
+    queue = deque(found)
+    while queue:
+        for act in _next(queue.popleft(), facts):
+            if act not in found:
+                found[act] = None
+                queue.append(act)
+    return tuple(found)
+
+
+def some_act(function: Function, role: str | None, facts: Facts, asked: Asked) -> bool:
+    """Tell whether one of `acts` is what is `asked` for. Each is asked once, whoever calls it: answers are
+    kept for other callers, under `asked`, which is therefore a function of a module."""
+    first = _act(function, role)
+    known = facts.once(_answers).setdefault(asked, {})
+    if first in known:
+        return known[first]
+    callers: dict[Act, list[Act]] = {first: []}
+    so: list[Act] = []
+    queue = deque([first])
+    while queue:
+        here = queue.popleft()
+        if asked(here, facts):
+            so.append(here)
+        for act in _next(here, facts):
+            if act in known:
+                so += [here] if known[act] else []
+                continue
+            if act not in callers:
+                callers[act] = []
+                queue.append(act)
+            callers[act].append(here)
+    known |= dict.fromkeys(callers, False)
+    while so:
+        act = so.pop()
+        if not known[act]:
+            known[act] = True
+            so += callers[act]
+    return known[first]
+
+
+def acts_that(function: Function, role: str | None, facts: Facts, asked: Asked) -> tuple[Act, ...]:
+    """Return those of `acts` that are what is `asked` for, in the same order; what leads to none is not
+    looked into. `asked` is as for `some_act`."""
+    first = _act(function, role)
+    found = {first: None} if some_act(function, role, facts, asked) else {}
+    queue = deque(found)
+    while queue:
+        for act in _next(queue.popleft(), facts):
+            if act not in found and some_act(act.function, act.role, facts, asked):
+                found[act] = None
+                queue.append(act)
+    return tuple(act for act in found if asked(act, facts))
+
+
+def _act(function: Function, role: str | None) -> Act:
+    return Act(function, function.owner if function.security_definer else role)
+
+
+def _next(act: Act, facts: Facts) -> Iterator[Act]:
+    return (_act(called, act.role) for called in _known_calls(act.function, facts))
+
+
+def _answers(_: Facts) -> dict[Asked, dict[Act, bool]]:
+    return {}  # to each question so far
 
 
 def is_trusted(function: Function) -> bool:
@@ -188,17 +253,17 @@ def _by_operator(facts: Facts) -> Mapping[str, tuple[Function, ...]]:
 
 def switches_tenant(function: Function, facts: Facts) -> bool:
     """Tell whether a function, or one that it calls, may set the setting that holds the tenant."""
-    known = facts.once(_switches)
-    for called in (act.function for act in acts(function, None, facts)):
-        key = called.routine, called.body
-        if key not in known:
-            known[key] = _sets(called, facts)
-        if known[key]:
-            return True
-    return False
+    return some_act(function, None, facts, _switches)
 
 
-def _switches(_: Facts) -> dict[tuple[Routine, str | None], bool]:
+def _switches(act: Act, facts: Facts) -> bool:
+    known, key = facts.once(_setters), (act.function.routine, act.function.body)
+    if key not in known:
+        known[key] = _sets(act.function, facts)
+    return known[key]
+
+
+def _setters(_: Facts) -> dict[tuple[Routine, str | None], bool]:
     return {}  # what was read of each so far
 
 

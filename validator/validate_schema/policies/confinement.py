@@ -20,6 +20,7 @@ from ..sql.reading import read_statements
 from ..sql.routines import Body
 from .blocks import CONTEXT, PERSON, Called, Item, Known, Place, Query, Scope, variable
 from .calls import (
+    Act,
     acts,
     body_of,
     candidates,
@@ -27,6 +28,7 @@ from .calls import (
     is_trusted,
     parameters,
     sole_value,
+    some_act,
     switches_tenant,
 )
 from .flow import Flow
@@ -301,9 +303,7 @@ class _Functions:
 
     def _reaches(self, function: Function, role: str | None) -> bool:
         """Tell whether what runs then may reach a table that is open to it."""
-        return role is not None and any(
-            may_reach(act.function, act.role, self.facts) for act in acts(function, role, self.facts)
-        )
+        return role is not None and some_act(function, role, self.facts, _may_reach)
 
     def _may_be_called(self, function: Function) -> bool:
         held = frozenset({"PUBLIC"}).union(*(self.facts.grantees_of(role) for role in self.facts.app_roles))
@@ -319,6 +319,10 @@ class _Functions:
         if is_setting(str(name.value), self.facts.tenancy):
             return Keeps.KEPT if called.args[1:] and called.args[1] in known.tenant else Keeps.OPEN
         return Keeps.UNCLEAR if str(name.value).lower() in self.facts.once(_settings_read) else Keeps.KEPT
+
+
+def _may_reach(act: Act, facts: Facts) -> bool:
+    return bool(may_reach(act.function, act.role, facts))
 
 
 def _places(first: Place, names: frozenset[str]) -> frozenset[Place]:
