@@ -13,7 +13,7 @@ from validate_schema.checking.engine import run
 from validate_schema.checking.packs import builtin_checks
 from validate_schema.evidence.isolation import prove
 from validate_schema.model.finding import Severity
-from validate_schema.model.isolation import Outcome
+from validate_schema.model.isolation import Outcome, Probe
 from validate_schema.model.reading import Analysis, Reach
 from validate_schema.scratch import Server
 
@@ -100,3 +100,18 @@ def test_a_view_is_said_once_and_not_at_all_where_its_table_is_open(
 
     assert [check for check, _ in found if check[:3] == "ISO"] == []
     assert expected in [check for check, _ in found]
+
+
+def test_a_role_that_no_policy_lets_write_refers_to_nothing(server: Server) -> None:
+    grants = "create role visitor; grant select, insert, update, delete on note, comment to visitor;"
+    policies = (
+        f"{PROTECTED} {FORCE} create policy own on note to app_user using ({TENANT}); {COMMENT} {grants}"
+    )
+    with fresh(server) as database:
+        with database.connect(autocommit=True) as conn:
+            execute(conn, ORGANIZATION, policies.replace("own on comment", "own on comment to app_user"))
+            facts = facts_of(conn, '[tenancy]\napp_roles = ["app_user", "visitor"]\n')
+        proof = prove(database, facts)
+    found = {c.role: (c.outcome, c.why) for c in proof.cells if c.probe is Probe.REFERENCE}
+    assert found["app_user"][0] is Outcome.LEAK
+    assert found["visitor"] == (Outcome.DENIED, "no policy lets the role write")

@@ -347,6 +347,17 @@ def test_what_the_contract_declares_is_not_taken_away_by_another_rule(project: T
     )
 
 
+def test_an_index_that_the_contract_declares_is_not_dropped(project: Terminal) -> None:
+    declared = "create index invoice_org on invoice (org_id);"
+    project.write("db/002_index.up.sql", declared + "create index on invoice (org_id, number);")
+    project.write("schema.sql", BROKEN + declared)
+    project.write("validate-schema.toml", SHOP_CONFIG + '[contract]\nfrom = ["schema.sql"]\n')
+    ran = project.run("fix", "--migrations", "db", "--select", "IDX005")
+    assert ran.status == 1
+    assert "not mended: IDX005 invoice.invoice_org: " in ran.err
+    assert "(it would cause IDX006, which wants the opposite: " in ran.err
+
+
 def test_flakeguards_contract_keeps_the_uniques_that_it_declares(terminal: Terminal) -> None:
     import shutil
 

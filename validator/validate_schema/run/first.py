@@ -69,7 +69,7 @@ def _sections(
         yield "migrations", "\n".join(["[migrations]", *_migrations(base, found)])
     entry = seen(base)
     if entry is not None and not (
-        found is not None and len(found.files) == 1 and found.files[0].path == base / entry
+        found is not None and len(found.files) == 1 and found.files[0].path.resolve() == base / entry
     ):
         yield "contract", f"[contract]\nfrom = [{toml_text(entry)}]"
     platform = platform_of(catalog) if catalog else None

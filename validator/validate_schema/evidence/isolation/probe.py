@@ -357,6 +357,8 @@ class Prober:
             return Found(Outcome.DENIED, why, across[0], answers[0], context)
         telling = most_telling(answers)
         if self.trial.reached(within, context) is None:
+            if self._is_closed("INSERT") and self._is_closed("UPDATE"):
+                return Found(Outcome.DENIED, "no policy lets the role write", across[0], telling, context)
             why = f"the self-check failed: a row that refers to A's own is refused too ({telling.said})"
             return Found(Outcome.INCONCLUSIVE, why, across[0], telling, context)
         odd = [a for a in answers if a.state not in ("", "23503") and not a.refused]

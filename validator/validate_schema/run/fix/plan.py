@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...checking.engine import Outcome
 from ...model.declared import Family
-from ...model.finding import Finding, Step
+from ...model.finding import Finding, Severity, Step
 from .undo import undo_of, without_detours
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ class Plan:
 
     `before` are the findings of the schema as it is, `after` those once everything is applied; `causes`
     says which mended findings brought a new one, by its fingerprint. `undo` takes back the steps that do
-    not say it themselves. `families` are those of the checks.
+    not say it themselves. `families` are those of the checks, `declared` the checks whose findings say that
+    something of the contract is missing or different.
     """
 
     ids: frozenset[str]
@@ -60,6 +61,7 @@ class Plan:
     causes: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     undo: dict[Step, tuple[Step, ...]] = field(default_factory=dict)
     families: dict[str, Family] = field(default_factory=dict)
+    declared: frozenset[str] = frozenset()
 
     @property
     def decisions(self) -> tuple[Finding, ...]:
@@ -90,7 +92,7 @@ def make_plan(
     while True:
         with connection.transaction() as transaction:
             plan = _made(connection, judge, Plan(ids, known, refused=list(barred)))
-            clashes = _clashes(plan)
+            clashes = _clashes(plan) or _lost(plan)
             if clashes:
                 raise psycopg.Rollback(transaction)
         if not clashes:
@@ -124,8 +126,25 @@ def _clashes(plan: Plan) -> list[Refused]:
         if refused.undoes is None or refused.finding.fingerprint in known:
             continue
         for cause, caused in _roots(plan, refused.undoes, refused.finding, known):
-            reason = f"it would cause {caused.check}, which wants the opposite: {caused.message}"
-            found[cause.fingerprint] = Refused(cause, reason)
+            found[cause.fingerprint] = _opposed(cause, caused)
+    return list(found.values())
+
+
+def _opposed(cause: Finding, caused: Finding) -> Refused:
+    return Refused(cause, f"it would cause {caused.check}, which wants the opposite: {caused.message}")
+
+
+def _lost(plan: Plan) -> list[Refused]:
+    """Return the mended findings whose remedies dropped what the contract declares and nothing made again."""
+    known = {f.fingerprint for f in plan.before}
+    found = {}
+    for lost in plan.after:
+        if lost.check not in plan.declared or lost.fingerprint in known:
+            continue
+        for cause in plan.causes.get(lost.fingerprint, ()):
+            same = cause.object.table == lost.object.table
+            if same and any(step.drops for step in cause.remedy.steps):
+                found[cause.fingerprint] = _opposed(cause, lost)
     return list(found.values())
 
 
@@ -148,6 +167,9 @@ def _roots(
 def _made(connection: "psycopg.Connection", judge: Judge, plan: Plan) -> Plan:
     outcome = judge(connection)
     plan.families = {c.id: c.family for c in outcome.checks}
+    plan.declared = frozenset(
+        c.id for c in outcome.checks if c.needs == "contract" and c.severity is Severity.ERROR
+    )
     plan.before = plan.after = outcome.findings
     for _ in range(_ROUNDS):
         changed = [_family(plan, connection, judge, family) for family in _families(plan)]
