@@ -1,52 +1,12 @@
 """The walk-through of a pull request: its steps are run on a copy of the example, its outputs are compared."""
 
-import os
-import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.fix_pages import DOCS
-from tests.rerender import EXAMPLE, MOMENT, reproducible
-
-BIN = Path(sys.executable).parent
-BLOCK = re.compile(r"^```(\w+)(?: (\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-LEFT_OUT = "…"
-
-
-def fits(shown: str, real: str) -> bool:
-    """Tell whether `real` is what the page shows, where the mark stands for lines or the rest of one."""
-    lines = []
-    for line in shown.splitlines(keepends=True):
-        if line.strip() == LEFT_OUT:
-            lines.append(r"(?:.*\n)*?")
-        else:
-            lines.append(".*".join(map(re.escape, line.split(LEFT_OUT))))
-    return re.fullmatch("".join(lines), real) is not None
-
-
-def run(script: str, folder: Path, *, github: bool) -> str:
-    kept = reproducible(dict(os.environ)) | {"PATH": f"{BIN}:{os.environ['PATH']}"}
-    kept |= {"GITHUB_ACTIONS": "true"} if github else {}
-    ran = subprocess.run(
-        ["bash", "-c", script],
-        check=False,
-        cwd=folder,
-        env=kept,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    return "".join(line for line in ran.stdout.splitlines(keepends=True) if not line.endswith(" …\n"))
-
-
-def file_of(block: str) -> tuple[str, str]:
-    """Return the path that a block's first line names, and the rest."""
-    first, _, rest = block.partition("\n")
-    return first.removeprefix("-- "), rest
+from tests.fix_pages import BLOCK, DOCS, file_of, fits, run
+from tests.rerender import EXAMPLE, MOMENT
 
 
 @pytest.mark.slow
