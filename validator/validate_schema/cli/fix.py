@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from ..model.errors import UsageError
 from ..model.wording import form, some
 from . import options
+from .headings import Headed
 
 if TYPE_CHECKING:
     from ..run.fix import Correction
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 STDOUT = "-"
 
 
-@click.command("fix")
+@click.command("fix", cls=Headed)
 @options.target
 @options.contracts
 @options.selection_ids

@@ -8,6 +8,7 @@ import click
 
 from ..model.errors import UsageError
 from . import options
+from .headings import Headed
 
 if TYPE_CHECKING:
     from ..config import LoadedConfig
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 FILE_NAME = "validate-schema.toml"
 
 
-@click.command("init")
+@click.command("init", cls=Headed)
 @options.target
 @click.option(
     "--output",
@@ -25,6 +26,7 @@ FILE_NAME = "validate-schema.toml"
     default=Path(FILE_NAME),
     show_default=True,
     metavar="FILE",
+    help="Where to write; - is stdout.",
 )
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
 def command(*, output: Path, force: bool, **given: Any) -> None:
@@ -36,10 +38,11 @@ def command(*, output: Path, force: bool, **given: Any) -> None:
     from ..model.progress import Progress
     from ..report import write
     from ..run.first import first_config
-    from .inputs import inputs_of, refuse_inputs
+    from .inputs import STDOUT, inputs_of, refuse_inputs
     from .request import config_of
 
-    if output.exists() and not force:
+    printed = str(output) == STDOUT
+    if output.exists() and not force and not printed:
         raise UsageError(f"{output} exists: --force replaces its tenancy, --output names another file")
     if output.name == "pyproject.toml":
         raise UsageError(f"{output} holds more than this config: write to {FILE_NAME}")
@@ -48,8 +51,11 @@ def command(*, output: Path, force: bool, **given: Any) -> None:
     if config.path is None or output.resolve() != config.path:
         refuse_inputs((output,), inputs_of(told, config))
     source = _source(told, config)
-    old = output.read_text(encoding="utf-8") if output.is_file() else None
+    old = output.read_text(encoding="utf-8") if output.is_file() and not printed else None
     text = first_config(source, config, output, old, Progress())
+    if printed:
+        click.echo(text, nl=False)
+        return
     write(text, output)
     click.echo(f"wrote {output}: read it, settle what is commented out, commit it", err=True)
 

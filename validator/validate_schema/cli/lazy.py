@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ..model.wording import did_you_mean
+from .headings import Headed
 
 
 class Unread(Exception):  # noqa: N818 - said of standard output, and no fault of ours
@@ -24,7 +25,7 @@ def refuse_stray_options(ctx: click.Context) -> None:
             )
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Headed, click.Group):
     """A group whose commands live in modules of their own, imported when one is called.
 
     `--help` must not pay for psycopg, Jinja2 and the rest: the help lines stand in `lazy`, by command.
@@ -63,6 +64,11 @@ class LazyGroup(click.Group):
         if args and args[0] not in self.lazy:
             ctx.fail(f"no such command: {args[0]}{did_you_mean(args[0], self.lazy)}")
         return super().resolve_command(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options below their headings, then the commands."""
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

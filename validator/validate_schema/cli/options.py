@@ -48,10 +48,11 @@ class Options:
     formats: Sequence[str] = ()
     color: bool | None = None
     github: bool | None = None
-    fail_on: str = "error"
-    min_severity: str = "info"
+    fail_on: str | None = None
+    min_severity: str | None = None
     quiet: bool = False
     verbose: bool = False
+    root: Path | None = None
 
 
 class SecretType(_ParamType):
@@ -128,7 +129,10 @@ target = together(
         help="Database to examine. Default: DATABASE_URL, then PG*.",
     ),
     click.option(
-        "--migrations", type=_path(), metavar="DIR", help="Apply these migrations to a scratch server."
+        "--migrations",
+        type=_path(),
+        metavar="DIR",
+        help="Apply these migrations to a scratch server: a folder, an SQL file, or - for standard input.",
     ),
     click.option("--tool", metavar="NAME", help="Migration tool, where the folder does not tell."),
     click.option("--snapshot", type=_path(), metavar="FILE", help="Examine a saved catalog."),
@@ -193,7 +197,12 @@ repro = click.option(
 
 output_files = together(
     click.option(
-        "--report", "reports", multiple=True, metavar="PATH", help="Write a report; - is stdout. Repeatable."
+        "--report",
+        "-o",
+        "reports",
+        multiple=True,
+        metavar="PATH",
+        help="Write a report; - is stdout, Markdown unless --format says otherwise. Repeatable.",
     ),
     click.option(
         "--format",
@@ -231,16 +240,14 @@ output = together(
     click.option(
         "--fail-on",
         type=click.Choice((*LEVELS, "never", "new")),
-        default="error",
-        show_default=True,
-        help="Lowest severity that fails the run; new: warnings and errors that the baseline lacks.",
+        help="Lowest severity that fails the run (default: as the config says, else error); new: warnings and"
+        " errors that the baseline lacks.",
     ),
     click.option(
         "--min-severity",
         type=click.Choice(LEVELS),
-        default="info",
-        show_default=True,
-        help="Hide lesser findings on the terminal; never changes the verdict.",
+        help="Hide lesser findings on the terminal (default: as the config says, else info); never changes"
+        " the verdict.",
     ),
     quiet,
     click.option("--verbose", "-v", is_flag=True, help="Name every object of a finding on the terminal."),

@@ -40,7 +40,7 @@ def pair_formats(reports: Sequence[str], formats: Sequence[str]) -> list[tuple[s
     pairs = []
     for position, destination in enumerate(reports):
         given = formats[position] if position < len(formats) else None
-        pairs.append((destination, given or format_of(destination)))
+        pairs.append((destination, given or ("md" if destination == STDOUT else format_of(destination))))
     pairs += [(STDOUT, extra) for extra in formats[len(reports) :]]
     if sum(destination == STDOUT for destination, _ in pairs) > 1:
         raise UsageError("standard output can hold one report: give the others a path")
@@ -73,7 +73,7 @@ def deliver(
     text = summary or render_text(
         report,
         color=colored,
-        min_severity=options.min_severity,
+        min_severity=options.min_severity or "info",
         quiet=options.quiet,
         verbose=options.verbose,
     )

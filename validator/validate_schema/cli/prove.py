@@ -5,9 +5,10 @@ from typing import Any
 import click
 
 from . import options
+from .headings import Headed
 
 
-@click.command("prove")
+@click.command("prove", cls=Headed)
 @options.target
 @click.option(
     "--live", is_flag=True, help="Count other tenants' rows in the live database instead, read only."

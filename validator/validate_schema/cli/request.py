@@ -1,5 +1,6 @@
 """From the options of a command line to what the run is asked for."""
 
+import dataclasses
 import os
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from msgspec.structs import replace
 from ..checking.baseline import Baseline
 from ..config import LoadedConfig, load
 from ..model.errors import UsageError
-from ..model.limits import use
+from ..model.limits import limits, use
 from ..model.secret import Secret, mask
 from ..report import read_report
 from ..run.proof import Proving
@@ -21,11 +22,13 @@ from .alarm import set_alarm
 from .options import SECRET_OPTIONS, Options
 from .output import require_folder
 
+STDIN = "-"
 _PG_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE", "PGUSER", "PGPORT")
 
 
 def request_of(options: Options, config: LoadedConfig) -> Request:
     """Return what the options ask for. Raises `UsageError`."""
+    options = with_stdin(options)
     proving, baseline = proving_of(options), baseline_of(options)
     request = request_for(
         source_of(options, config),
@@ -36,14 +39,15 @@ def request_of(options: Options, config: LoadedConfig) -> Request:
     )
     return replace(
         request,
-        fail_on=options.fail_on,
+        fail_on=options.fail_on or "error",
         rows=options.data is not False,
         proving=proving,
         replay=options.replay,
         baseline=baseline,
         command=shown_command(sys.argv[1:]),
         contracts=tuple(options.contracts),
-        in_git=True,
+        in_git=options.root is None,
+        root=options.root,
     )
 
 
@@ -81,6 +85,39 @@ def shown_path(config: LoadedConfig) -> Path:
     return config.path.relative_to(Path.cwd()) if config.path.is_relative_to(Path.cwd()) else config.path
 
 
+def settled(options: Options, config: LoadedConfig) -> Options:
+    """Return the options of the bare run with what the config's `[report]` says where they say nothing.
+
+    Raises `UsageError` for a report of the config that would lie outside of the config's folder."""
+    named = config.config.report
+    outside = [path for path in named.write if Path(path).is_absolute() or ".." in Path(path).parts]
+    if outside:
+        raise UsageError(
+            f"[report] write: {outside[0]} is not below the config's folder; --report writes anywhere"
+        )
+    written = () if options.reports or options.formats else tuple(str(config.base / p) for p in named.write)
+    return dataclasses.replace(
+        options,
+        fail_on=options.fail_on or named.fail_on,
+        min_severity=options.min_severity or named.min_severity,
+        reports=options.reports or written,
+    )
+
+
+def with_stdin(options: Options) -> Options:
+    """Return the options with `--migrations -` as an SQL file that lasts as long as the command, and its
+    folder as the root that findings are placed in."""
+    if options.migrations is None or str(options.migrations) != STDIN:
+        return options
+    import tempfile
+
+    most = limits().migration_bytes
+    folder = Path(click.get_current_context().with_resource(tempfile.TemporaryDirectory()))
+    path = folder / "stdin.sql"
+    path.write_bytes(sys.stdin.buffer.read(most + 1))
+    return dataclasses.replace(options, migrations=path, root=folder)
+
+
 def source_of(options: Options, config: LoadedConfig) -> Source:
     """Return the one source that was named. Options win over DATABASE_URL, that over PG*.
 
@@ -88,6 +125,7 @@ def source_of(options: Options, config: LoadedConfig) -> Source:
     missing would then pass without anything deployed having been looked at.
     Raises `UsageError` for none or several.
     """
+    options = with_stdin(options)
     targets = {
         "--database-url": options.database_url,
         "--migrations": options.migrations,

@@ -7,9 +7,10 @@ import click
 
 from ..model.wording import some
 from . import options
+from .headings import Headed
 
 
-@click.command("snapshot")
+@click.command("snapshot", cls=Headed)
 @options.target
 @click.option(
     "--output", "-o", default="-", show_default=True, metavar="FILE", help="Where to write; - is stdout."

@@ -24,12 +24,13 @@ from .output import (
     tell_github,
     write_scripts,
 )
-from .request import config_of, request_of
+from .request import config_of, request_of, settled
 
 
 def validate(options: Options) -> int:
     """Run the main job; return the exit status."""
     config = config_of(options)
+    options = settled(options, config)
     destinations = destinations_of(options, config)
     request = request_of(options, config)
     make_script_folder(options.repro)

@@ -322,6 +322,21 @@ class ReportConfig(_Section, frozen=True, kw_only=True):
         dict[str, tuple[str, ...]],
         Meta(description="Headings, each with the tables that the report lists there."),
     ] = {}
+    fail_on: Annotated[
+        Literal["error", "warning", "info", "never", "new"] | None,
+        Meta(description="Lowest severity that fails the bare run, where --fail-on does not say."),
+    ] = None
+    min_severity: Annotated[
+        SeverityName | None,
+        Meta(description="Lesser findings are hidden on the terminal, where --min-severity does not say."),
+    ] = None
+    write: Annotated[
+        tuple[_Text, ...],
+        Meta(
+            description="Reports that the bare run writes without --report: files below this one's folder, "
+            "the end of the name chooses the format."
+        ),
+    ] = ()
 
 
 class SuppressConfig(_Section, frozen=True, kw_only=True):
