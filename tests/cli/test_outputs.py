@@ -160,6 +160,6 @@ def test_migrations_come_from_standard_input_or_one_file(
     monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(SHOP.encode())))
     piped = json.loads(terminal.run("--migrations", "-", *arguments).out)
 
-    assert [f["location"] for f in file["findings"]] == ["one.sql:9"]
-    assert [f["location"] for f in piped["findings"]] == ["stdin.sql:9"]
+    assert [f["location"] for f in file["findings"]] == ["one.sql:12"]
+    assert [f["location"] for f in piped["findings"]] == ["stdin.sql:12"]
     assert piped["target"]["fingerprint"] == file["target"]["fingerprint"]

@@ -103,7 +103,8 @@ def led(url: str) -> dict[str, str]:
     }
 
 
-REPORTS = [f"r.{kind}" for kind in ("md", "html", "json", "txt", "sarif", "xml", "csv", "prom")]
+KINDS = ("md", "brief.md", "pr-comment.md", "html", "json", "txt", "sarif", "xml", "csv", "prom")
+REPORTS = [f"r.{kind}" for kind in KINDS]
 
 
 @pytest.mark.parametrize("spelling", ["url", "settings"])
