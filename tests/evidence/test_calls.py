@@ -84,3 +84,43 @@ def test_an_answer_that_is_new_each_time_tells_by_the_words_in_it(
     cells = [c for c in bed.prove(script).cells if c.probe is Probe.SURFACE]
 
     assert [c.outcome is Outcome.LEAK for c in cells] == [leaks]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [("a uuid, b uuid", False), ("a uuid, b uuid, c uuid, d uuid", True)],
+    ids=["all of them", "some of them"],
+)
+def test_how_many_choices_of_arguments_were_left_out_is_told(bed: Bed, arguments: str, told: bool) -> None:
+    body = f"select body from note where {MINE} = org_id and id in ({arguments.replace(' uuid', '')})"
+    script = HEALTHY + DEFINER.format(f"notes_of({arguments})", "setof text", "sql", body)
+
+    (cell,) = (c for c in bed.prove(script).cells if c.probe is Probe.SURFACE)
+
+    assert cell.outcome is Outcome.ISOLATED
+    assert ("choices of arguments" in cell.why) is told
+
+
+@pytest.mark.parametrize(
+    ("path", "granted", "outcome"),
+    [
+        ("set search_path = work, public, pg_temp", "work", Outcome.INCONCLUSIVE),
+        ("set search_path = public, pg_temp", "work", Outcome.ISOLATED),
+        ("", "work", Outcome.INCONCLUSIVE),
+        ("set search_path = work, public, pg_temp", "app_user_work", Outcome.ISOLATED),
+    ],
+    ids=["in its path", "elsewhere", "no path", "nowhere"],
+)
+def test_a_function_that_finds_what_the_app_makes_is_not_isolated(
+    bed: Bed, path: str, granted: str, outcome: Outcome
+) -> None:
+    script = (
+        "create schema work; create schema app_user_work; revoke all on schema public from public;"
+        f" grant usage on schema public to app_user; grant create on schema {granted} to app_user;"
+        f" create function notes() returns setof text language sql security definer {path}"
+        f" as $$ select lower(body) from public.note where org_id = {MINE} $$;"
+    )
+
+    (cell,) = (c for c in bed.prove(HEALTHY + script).cells if c.probe is Probe.SURFACE)
+
+    assert cell.outcome is outcome

@@ -276,3 +276,13 @@ def test_own_rows_that_a_flag_elsewhere_keeps_back_are_in_doubt(bed: Bed) -> Non
     assert in_doubt.why.endswith("; the policies ask feature as well, whose rows are not the real ones")
     assert bed.outcomes(asks)[Probe.READ] is Outcome.INCONCLUSIVE
     assert bed.outcomes(other)[Probe.OWN] is Outcome.BLOCKED
+
+
+def test_own_rows_by_the_role_that_asks_are_not_decided(bed: Bed) -> None:
+    by_role = "create policy own on note using (org_id::text = current_user::text);"
+
+    cells = bed.cells(PROTECTED + by_role)
+
+    assert cells[Probe.OWN].outcome is Outcome.INCONCLUSIVE
+    assert "has a role of its own" in cells[Probe.OWN].why
+    assert Outcome.ISOLATED not in {cell.outcome for cell in cells.values()}

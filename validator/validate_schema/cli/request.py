@@ -62,8 +62,10 @@ def config_of(options: Options) -> LoadedConfig:
         config = own
         if not options.quiet:
             click.echo(f"config: {shown_path(own)}", err=True)
-    use(config.config.limits)
-    set_alarm(options.timeout or config.config.limits.seconds)
+    given = config.config.limits
+    seconds = options.timeout or given.seconds
+    use(replace(given, seconds=seconds, proof_seconds=min(given.proof_seconds, max(1, seconds // 2))))
+    set_alarm(seconds)
     return config
 
 

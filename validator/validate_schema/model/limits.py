@@ -29,6 +29,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         _Count,
         Meta(description="All row counts together; one count: statement_timeout_ms of [data]."),
     ] = 600
+    proof_seconds: Annotated[
+        _Count,
+        Meta(description="The proof: what was not tried by then is inconclusive. Half of --timeout at most."),
+    ] = 900
     seconds: Annotated[_Count, Meta(description="The whole run, --timeout likewise.")] = 7_200
 
 

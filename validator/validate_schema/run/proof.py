@@ -12,6 +12,7 @@ from ..config import ProveConfig
 from ..facts.facts import Facts
 from ..model.errors import UsageError
 from ..model.isolation import Isolation
+from ..model.limits import limits
 from ..model.progress import Progress
 from .opened import Broken, Live, Opened, Replayed
 from .source import Source
@@ -102,7 +103,8 @@ def _proven(
     assert isinstance(opened, Live | Replayed), "only what runs can be copied"
     assert opened.copy is not None, "require_provable refuses a caller's connection"
     with progress.step("copying the schema to prove isolation"), opened.copy() as (database, lacks):
-        return prove(database, facts, context=context, lacks=lacks, progress=progress)
+        seconds = limits().proof_seconds
+        return prove(database, facts, context=context, lacks=lacks, progress=progress, seconds=seconds)
 
 
 def context_of(config: ProveConfig, facts: Facts) -> "ContextSetup | None":

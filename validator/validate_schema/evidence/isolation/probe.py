@@ -272,7 +272,8 @@ class Prober:
 
     def in_doubt(self, cell: Cell) -> Cell:
         """Return the cell; where a tenant's own rows are kept back by policies that ask tables besides, whose
-        rows are made up or none, nobody knows whether they always are."""
+        rows are made up or none, nobody knows whether they always are. Nor where they ask who the role is:
+        the tenants that are made up have no roles of their own."""
         facts, table = self.target.seeder.facts, self.target.table
         if cell.probe is not Probe.OWN or cell.outcome is not Outcome.BLOCKED:
             return cell
@@ -283,9 +284,13 @@ class Prober:
             for t in facts.catalog.tables
             if t.name in words and t.qname not in ties and facts.class_of(t.qname) not in _OWNED
         ]
-        if not asked:
+        named = _ROLES & {word.lower() for word in words}
+        if named:
+            why = f"{cell.why}; the policies ask {min(named)}, and no made-up tenant has a role of its own"
+        elif asked:
+            why = f"{cell.why}; the policies ask {', '.join(asked)} as well, whose rows are not the real ones"
+        else:
             return cell
-        why = f"{cell.why}; the policies ask {', '.join(asked)} as well, whose rows are not the real ones"
         return replace(cell, outcome=Outcome.INCONCLUSIVE, why=why)
 
     def _by_another_standing(self, attempts: list[Attempt], context: Said) -> Found | None:
@@ -374,6 +379,7 @@ _NAMES_HIM = (
     " made-up row tells"
 )
 _OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
+_ROLES = {"current_user", "session_user", "current_role"}
 _INSERTS = "inserts a row of another tenant"
 _MOVES = {"gives away": "gives its row to B", "takes": "makes a row of B its own"}
 

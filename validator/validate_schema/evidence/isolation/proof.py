@@ -1,8 +1,11 @@
 """The whole proof on one copy: seed, probe, and tell."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from math import inf
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...facts.facts import Facts, NotExamined
 from ...model.catalog import Table
@@ -22,11 +25,13 @@ from .roles import app_roles, rights_of
 from .rows import MALFORMED, A, B, sibling
 from .script import Script
 from .seed import Seeder
-from .stage import Stage
+from .stage import LATE, OutOfTimeError, Stage
 from .surface_probe import SurfaceProber
 from .surfaces import missing_surfaces
 from .trial import Found
 from .ways import unmet
+
+_Said = TypeVar("_Said")
 
 if TYPE_CHECKING:
     import psycopg
@@ -47,13 +52,15 @@ def prove(
     context: ContextSetup | None = None,
     lacks: tuple[str, ...] = (),
     progress: Callable[[str], None] | None = None,
+    seconds: float = inf,
 ) -> Isolation:
     """Prove the isolation of tenants on `database`, a private copy of the schema that `facts` describe.
 
     Connects as the copy's superuser; everything happens in one transaction that is rolled back.
     `context` replaces the setting that was inferred. `lacks` are notes on what could not be copied: with
     any, an object that is not all there is inconclusive. `progress` gets a line per step. Not identified
-    tenancy, or no tables: not attempted, with the reason. Raises `ScratchError` where the session ends.
+    tenancy, or no tables: not attempted, with the reason. What was not tried within `seconds` is
+    inconclusive. Raises `ScratchError` where the session ends.
     """
     setup = context or default_context(facts)
     try:
@@ -71,7 +78,7 @@ def prove(
         )
         try:
             gaps = find_gaps(conn, facts) if lacks else Gaps()
-            return _Proof(conn, facts, tables, setup, say, gaps, lacks).run()
+            return _Proof(conn, facts, tables, setup, say, gaps, lacks, monotonic() + seconds).run()
         except psycopg.OperationalError as error:
             why = _ENDED if conn.closed else brief(error)
             raise ScratchError(f"the proof did not come to its end: {why}") from None
@@ -93,6 +100,7 @@ class _Proof:
     say: Callable[[str], None]
     gaps: Gaps
     lacks: tuple[str, ...]
+    end: float
 
     def run(self) -> Isolation:
         self.conn.execute("set local lc_messages = 'C'")
@@ -101,7 +109,9 @@ class _Proof:
         seeder.seed()
         self._refresh()
         roles = app_roles(self.conn, self.facts)
-        stage = Stage(self.conn, {r.name: r.settings for r in self.facts.catalog.roles if r.settings})
+        stage = Stage(
+            self.conn, {r.name: r.settings for r in self.facts.catalog.roles if r.settings}, self.end
+        )
         probers = [p for role in roles for p in self._probers(stage, seeder, role)]
         bare = self._cells_of_unprovable(seeder, roles)
         self.say(f"probing {some(len(self.tables), 'table')} as {', '.join(r.name for r in roles)}")
@@ -109,8 +119,9 @@ class _Proof:
         both = self._session_of_both(seeder)
         surfaces = SurfaceProber(stage, seeder, roles, self.setup, contexts, both)
         keyed = Keyed(stage, seeder, roles, self.setup)
-        keyed.read_unset()
-        surfaces.read_unset()  # a setting that was once set is '' afterwards
+        with suppress(OutOfTimeError):
+            keyed.read_unset()
+            surfaces.read_unset()  # a setting that was once set is '' afterwards
         cells = [*bare, *self._cells(probers, contexts)]
         self.say("reading views and calling functions")
         cells += surfaces.cells()
@@ -128,15 +139,26 @@ class _Proof:
             people=seeder.people.told,
             unmet=tuple(unmet(self.conn, seeder, roles, contexts[A])),
             preset=self.setup.preset if self.setup else "",
-            tested=keyed.tested(),
+            tested=_in_time(keyed.tested, ()),
         )
 
     def _cells(self, probers: list[Prober], contexts: dict[str, tuple[str, ...]]) -> list[Cell]:
-        """Return the cells of all tables and roles. A setting that was once set is '' afterwards, not unset:
-        so what needs it unset comes first."""
+        """Return the cells of all tables and roles; inconclusive ones for what there was no time for."""
+        cells: list[Cell] = []
+        with suppress(OutOfTimeError):
+            self._probe(probers, contexts, cells)
+        tried = {(cell.role, cell.table) for cell in cells}
+        late = [p for p in probers if (p.role, p.target.table.qname) not in tried]
+        return [
+            *cells,
+            *(p.cell(probe, Found(Outcome.INCONCLUSIVE, LATE)) for p in late for probe in _PROBES),
+        ]
+
+    def _probe(self, probers: list[Prober], contexts: dict[str, tuple[str, ...]], cells: list[Cell]) -> None:
+        """Add the cells, those of a table and role together. A setting that was once set is '' afterwards,
+        not unset: so what needs it unset comes first."""
         open_ended = [(p, [("unset", p.without_context(()))]) for p in probers]
         pretended = [prober.pretending(()) for prober in probers]
-        cells: list[Cell] = []
         for (prober, states), unset in zip(open_ended, pretended, strict=True):
             spent = prober.dares.sessions.spent
             tried = prober.with_context((*spent, *contexts[A]))
@@ -144,9 +166,9 @@ class _Proof:
             again = f"unset {_PRETENDING}", [r for r in unset if r[0] not in known]
             summed = _summed(prober, [*states, again, *self._other_states(prober, known)])
             own = next(c for c in tried if c.probe is Probe.OWN)
-            cells += [unless_blocked(summed, own), *map(prober.in_doubt, tried)]
-            cells += self._within(prober, (*spent, *contexts[A]))
-        return cells
+            doubted = [prober.in_doubt(cell) for cell in tried]
+            within = self._within(prober, (*spent, *contexts[A]))
+            cells += [unless_blocked(summed, own), *doubted, *within]
 
     def _other_states(self, prober: Prober, known: set[str]) -> Iterator["State"]:
         """Yield what the verbs come to with a context that is no tenant's."""
@@ -216,21 +238,12 @@ class _Proof:
         return ""
 
     def _cells_of_unprovable(self, seeder: Seeder, roles: tuple[AppRole, ...]) -> list[Cell]:
-        probes = (
-            Probe.READ,
-            Probe.INSERT,
-            Probe.UPDATE,
-            Probe.DELETE,
-            Probe.REHOME,
-            Probe.NO_CONTEXT,
-            Probe.OWN,
-        )
         return [
             Cell(role=role.name, table=t.qname, probe=probe, outcome=Outcome.INCONCLUSIVE, why=why)
             for role in roles
             for t in self.tables
             if (why := self._unprovable(seeder, t))
-            for probe in probes
+            for probe in _PROBES
         ]
 
     def _refresh(self) -> None:
@@ -262,6 +275,8 @@ class _Proof:
             found.append(
                 "no setting or statement that sets the tenant context is known: every probe ran without one"
             )
+        if monotonic() > self.end:
+            found.append("the time for the proof was up before everything was tried ([limits] proof_seconds)")
         for name, rows in seeder.seeded.items():
             if rows.failed:
                 found.append(
@@ -272,7 +287,7 @@ class _Proof:
     def _broken(self, probers: list[Prober]) -> Iterator[str]:
         """Yield what does not work for a person of two tenants."""
         for prober in probers:
-            if said := prober.breaks_for_both():
+            if said := _in_time(prober.breaks_for_both, ""):
                 name = self.facts.show(prober.target.table.qname)
                 yield f"{name} does not work for a person of two tenants, as {prober.role}: {said}"
 
@@ -284,6 +299,23 @@ def _still_isolated(cells: list[Cell], effects: list[Cell]) -> list[Cell]:
     return [c for c in cells if (c.probe, c.outcome) != kept_to or (c.role, c.table) not in leaks]
 
 
+def _in_time(tried: Callable[[], _Said], otherwise: _Said) -> _Said:
+    """Return what comes of it, or the other where there was no time for it."""
+    try:
+        return tried()
+    except OutOfTimeError:
+        return otherwise
+
+
+_PROBES = (
+    Probe.READ,
+    Probe.INSERT,
+    Probe.UPDATE,
+    Probe.DELETE,
+    Probe.REHOME,
+    Probe.NO_CONTEXT,
+    Probe.OWN,
+)
 _PRETENDING = "once the session sets another setting that a policy reads"
 _VERBS = {Probe.READ: "SELECT", Probe.INSERT: "INSERT", Probe.UPDATE: "UPDATE", Probe.DELETE: "DELETE"}
 State = tuple[str, list[tuple[str, Found]]]  # of the context; what each verb came to

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
+from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...model.catalog import QName
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
     import psycopg
 
 
+class OutOfTimeError(Exception):
+    """The time for the proof is up: what was not tried by now is not decided."""
+
+
+LATE = "not tried: the time for the proof was up ([limits] proof_seconds)"
 _QUIET = "set local session_replication_role = replica"
 _UNDO = ("rollback to savepoint attempt", "release savepoint attempt")
 _TOGETHER = 400  # statements of one round trip
@@ -30,10 +37,16 @@ class Watched(NamedTuple):
 
 @dataclass
 class Stage:
-    """The connection. `settings` are what ALTER ROLE gives each role for its sessions."""
+    """The connection. `settings` are what ALTER ROLE gives each role for its sessions. Nothing more is tried
+    once the clock, `time.monotonic`, shows `end`: `OutOfTimeError` is raised instead."""
 
     conn: "psycopg.Connection[Any]"
     settings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    end: float = inf
+
+    def _in_time(self) -> None:
+        if monotonic() > self.end:
+            raise OutOfTimeError
 
     def run(
         self,
@@ -48,6 +61,7 @@ class Stage:
         row security is switched off, for the self-check."""
         import psycopg
 
+        self._in_time()
         prepared = ["savepoint attempt"]
         if opened is not None:
             prepared.append(f"alter table {quote_qname(opened)} disable row level security")
@@ -83,6 +97,7 @@ class Stage:
         the role was told."""
         import psycopg
 
+        self._in_time()
         heard: list[str] = []
 
         def hear(said: "psycopg.errors.Diagnostic") -> None:
@@ -116,6 +131,7 @@ class Stage:
         if any(attempt.copied is not None for _, attempt in tries):
             return False
         for first in range(0, len(tries), _TOGETHER):
+            self._in_time()
             some = tries[first : first + _TOGETHER]
             block = together(some, self._become(role, ())[1:], quiet=quiet, strict=strict)
             try:

@@ -22,11 +22,12 @@ from .rows import MALFORMED, A, B, Row
 from .script import all_rows, view_script
 from .seed import Seeder
 from .sessions import Said, Sessions, asks_for_tenant, own_settings
-from .stage import Stage
+from .stage import LATE, OutOfTimeError, Stage
 from .surfaces import Surface, find_surfaces, guarded_tables
 
 _MOST_CONTEXTS, _MOST_DARED = 40, 3  # of one surface; of its statements with each
 _MOST_WORDS = 8
+_TOGETHER = 25  # surfaces that are read while the rows of B are away
 
 
 class _Reading(NamedTuple):
@@ -64,22 +65,32 @@ class SurfaceProber:
     def cells(self) -> list[Cell]:
         """Return a cell for each surface that reads protected tables and each role that may use it."""
         cells: list[Cell] = []
-        rows: tuple[str, ...] = ()
         for role in self.roles:
             surfaces = find_surfaces(self.seeder, role.name)
-            if not surfaces:
-                continue
-            rows = rows or all_rows(self.seeder)
-            mine = [r for surface in surfaces for r in self._readings(surface)]
-            theirs = [_Reading(s, x, self.contexts[B]) for s in surfaces for x in s.statements]
-            answers = self._told(role.name, mine) | self._unset.get(role.name, {})
-            answers |= self._told(role.name, self._by_both(surfaces), self._his)
-            of_b = self._read(role.name, theirs)
-            for surface in surfaces:
-                found = {r: pair for r, pair in answers.items() if r.surface == surface}
-                control = {r.statement: pair for r, pair in of_b.items() if r.surface == surface}
-                cells.append(_judge(role.name, surface, found, control, rows))
+            for first in range(0, len(surfaces), _TOGETHER):
+                some = surfaces[first : first + _TOGETHER]
+                try:
+                    cells += self._tried(role.name, some)
+                except OutOfTimeError:
+                    cells += [_late(role.name, surface) for surface in some]
         return cells
+
+    def _tried(self, role: str, surfaces: list[Surface]) -> list[Cell]:
+        mine = [r for surface in surfaces for r in self._readings(surface)]
+        theirs = [_Reading(s, x, self.contexts[B]) for s in surfaces for x in s.statements]
+        answers = self._told(role, mine) | self._unset.get(role, {})
+        answers |= self._told(role, self._by_both(surfaces), self._his)
+        of_b = self._read(role, theirs)
+        cells = []
+        for surface in surfaces:
+            found = {r: pair for r, pair in answers.items() if r.surface == surface}
+            control = {r.statement: pair for r, pair in of_b.items() if r.surface == surface}
+            cells.append(_judge(role, surface, found, control, self._rows))
+        return cells
+
+    @cached_property
+    def _rows(self) -> tuple[str, ...]:
+        return all_rows(self.seeder)
 
     def _readings(self, surface: Surface) -> Iterator[_Reading]:
         """Yield what tenant A's session tries, the plainest first."""
@@ -172,6 +183,17 @@ class SurfaceProber:
                     continue
 
 
+def _late(role: str, surface: Surface) -> Cell:
+    return Cell(
+        role=role,
+        table=surface.name,
+        probe=Probe.SURFACE,
+        outcome=Outcome.INCONCLUSIVE,
+        why=LATE,
+        kind=surface.kind,
+    )
+
+
 def _judge(
     role: str,
     surface: Surface,
@@ -194,7 +216,13 @@ def _judge(
     elif all(a.state == "42501" and a.source.startswith("aclcheck_error") for a in plain.values()):
         outcome, why = Outcome.DENIED, f"the role lacks a privilege: {observed.message}"
     elif clear is not None:
-        outcome, why = Outcome.ISOLATED, "tenant A gets the same with and without B's rows; tenant B does not"
+        why = "tenant A gets the same with and without B's rows; tenant B does not"
+        if surface.ways > len(surface.statements):
+            why += f"; called with {len(surface.statements)} of {surface.ways} choices of arguments"
+        outcome = Outcome.ISOLATED
+        if surface.planted:
+            outcome = Outcome.INCONCLUSIVE
+            why = f"it finds what {role} may create in {surface.planted}: what it reads then was not tried"
     elif observed.state:
         outcome, why = Outcome.INCONCLUSIVE, f"using it failed: {observed.said}"
     else:

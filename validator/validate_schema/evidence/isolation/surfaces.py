@@ -6,12 +6,15 @@ Functions are called with the keys of B and of B's rows, with A's own, and with 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice, product, zip_longest
+from math import prod
 
 from ...facts.facts import Facts
 from ...model.catalog import Function, QName, Table, View
 from ...model.isolation import AppRole, Cell, Outcome, Probe
 from ...model.tenancy import TableClass
 from ...sql.ident import quote_ident, quote_literal, quote_qname
+from ...sql.routines import is_bound
+from ...sql.settings import own_path, schemas_of
 from .gaps import Gaps
 from .ground import casts
 from .roles import Rights, rights_of
@@ -35,13 +38,16 @@ _ALL_WAYS = 3  # keys of one call that are each A's or B's, in every combination
 
 @dataclass(frozen=True)
 class Surface:
-    """A way to rows besides the tables. Each statement is one way to use it; `text` is what it does, with
-    the policies of the tables that it leads to."""
+    """A way to rows besides the tables. Each statement is one way to use it, of so many `ways` that there
+    are; `text` is what it does, with the policies of the tables that it leads to. In the schemas `planted`
+    the role may put something in the place of what it names."""
 
     name: QName
     kind: str
     statements: tuple[str, ...]
     text: str = ""
+    ways: int = 1
+    planted: str = ""
 
 
 def find_surfaces(seeder: Seeder, role: str) -> list[Surface]:
@@ -140,8 +146,23 @@ def _functions(seeder: Seeder, guarded: set[QName], role: str) -> list[Surface]:
             for given in _arguments(theirs, mine)
         )
         text = seeder.texts.reached([seeder.texts.with_bodies(function.body or "")])
-        found.append(Surface(QName(schema, f"{name}({arguments})"), "function", calls, text))
+        whole = prod(len({*their, *own}) for their, own in zip(theirs, mine, strict=True))
+        planted = ", ".join(_planted(facts, function, role))
+        label = QName(schema, f"{name}({arguments})")
+        found.append(Surface(label, "function", calls, text, whole, planted))
     return found
+
+
+def _planted(facts: Facts, function: Function, role: str) -> Iterator[str]:
+    """Yield the schemas in which a function with its owner's rights looks for what it names, and in which the
+    role may create: of its own search path, or of whichever its caller sets."""
+    path = own_path(function.settings)
+    if function.security_definer and not is_bound(function.language, function.body or ""):
+        names = schemas_of(path) if path is not None else [s.name for s in facts.catalog.schemas]
+        for schema in (s for s in facts.catalog.schemas if s.name in names):
+            makers = {g.grantee for g in schema.grants if "CREATE" in g.privileges} | {schema.owner}
+            if makers & facts.grantees_of(role):
+                yield schema.name
 
 
 def _reaches(facts: Facts, function: Function, guarded: set[QName]) -> bool:

@@ -1,0 +1,54 @@
+"""The proof has a bound: what was not tried within it is inconclusive, never proven."""
+
+from collections.abc import Callable
+from itertools import count
+
+import pytest
+
+from tests.fix_examples import facts_of
+from tests.fix_proof import HEALTHY, ORGANIZATION, Bed, execute
+from tests.fix_server import fresh
+from validate_schema.evidence.isolation import prove, stage
+from validate_schema.model.isolation import Isolation, Outcome
+
+VIEW = (
+    "create view shown with (security_invoker) as select body from note; grant select on shown to app_user;"
+    "create table line (id uuid primary key, note_id uuid not null references note on delete cascade);"
+    "create trigger t after insert on note for each row execute function suppress_redundant_updates_trigger();"
+)
+
+
+def proven_within(bed: Bed, seconds: float) -> Isolation:
+    with fresh(bed.server) as database:
+        with database.connect(autocommit=True) as conn:
+            execute(conn, ORGANIZATION, HEALTHY, VIEW)
+            facts = facts_of(conn)
+        return prove(database, facts, seconds=seconds)
+
+
+def test_without_any_time_nothing_is_proven(bed: Bed) -> None:
+    found = proven_within(bed, -1)
+
+    assert {cell.outcome for cell in found.cells} == {Outcome.INCONCLUSIVE}
+    assert {c.table.name for c in found.cells} == {"note", "organization", "shown", "line"}
+    assert found.proven == ()
+    assert found.tested == ()
+    assert any("[limits] proof_seconds" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("steps", [3, 60, 250, 600])
+def test_what_was_not_tried_in_time_is_not_decided(
+    bed: Bed, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    ticks: Callable[[], int] = count().__next__
+    whole = proven_within(bed, 1e9)
+    monkeypatch.setattr(stage, "monotonic", lambda: 1e12 if ticks() > steps else 0.0)
+
+    found = proven_within(bed, 1e9)
+
+    assert set(found.proven) <= set(whole.proven)
+    late = {cell.table for cell in found.cells if cell.why == stage.LATE}
+    assert late
+    assert not late & set(found.proven)
+    tried = [{(cell.role, cell.table) for cell in run.cells} for run in (whole, found)]
+    assert tried[0] <= tried[1]
