@@ -6,7 +6,16 @@ from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
 from validate_schema.pack.model import catalog as cat
-from validate_schema.pack.rights import Act, Opening, acts_that, is_trusted, may_reach, some_act, why_open
+from validate_schema.pack.rights import (
+    Act,
+    Opening,
+    acts_that,
+    has_door,
+    is_trusted,
+    may_reach,
+    some_act,
+    why_open,
+)
 from validate_schema.pack.roles import relied_on
 from validate_schema.pack.scoping import Keeps, confinement
 from validate_schema.pack.sql import (
@@ -50,7 +59,7 @@ def definers(facts: Facts) -> Iterator[Definer]:
 
 def touching_definers(facts: Facts) -> Iterator[Definer]:
     """SECURITY DEFINER functions, and aggregates over such, that touch guarded tables, themselves or by what
-    they call, or whose body cannot be read."""
+    they call, that have a statement by which anything may come, or whose body cannot be read."""
     facts.require_tenancy()
     fired = {t.function for t in facts.catalog.event_triggers if t.enabled != "disabled"}
     for function in (*facts.catalog.functions, *facts.catalog.extension_functions):
@@ -98,7 +107,7 @@ def _touches(act: Act, facts: Facts) -> bool:
     function = act.function
     if function.touches is None:
         return not is_trusted(function) and function.extension is None and function.aggregate is None
-    return bool(sources(function.touches, facts))
+    return has_door(function, facts) or bool(sources(function.touches, facts))
 
 
 @check(
@@ -158,7 +167,9 @@ def security_definer(subject: Definer, facts: Facts) -> Flaw | None:
     - Undecided where it copies rows of the tenant to where all can read them.
     - Where policies call it, which need a helper that sees past them: an info when it says yes or no, else
       undecided.
-    - Undecided where the body cannot be read: only a person can say what it reaches.
+    - Undecided where the body cannot be read: only a person can say what it reaches. So it is where a statement
+      runs others (DO), gives rights away (GRANT), takes guards down (DROP, ALTER, CREATE of policies, functions
+      and the like) or goes on as somebody else (SET ROLE).
 
     Source: PostgreSQL documentation, CREATE FUNCTION, "Writing SECURITY DEFINER Functions Safely".
     """

@@ -144,3 +144,31 @@ def test_a_fixed_search_path_is_enough(bench: Bench) -> None:
         "warning: lookup(wanted uuid) runs as postgres with the search path of whoever calls it"
     ]
     assert found(bench, "BYP006", script + "alter function lookup set search_path = '';") == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "warned"),
+    [
+        ("grant app_owner to app_user;", True),
+        ("drop policy if exists tenant_isolation on invoice;", True),
+        ("create or replace function lookup(uuid) returns uuid language sql as 'select $1';", True),
+        ("drop table if exists invoice;", True),
+        ("drop table if exists pg_temp.mine; analyze;", False),
+    ],
+    ids=[
+        "rights given away",
+        "a guard taken down",
+        "another function",
+        "a table dropped",
+        "nothing of the kind",
+    ],
+)
+def test_a_statement_by_which_anything_may_come_is_not_decided(
+    bench: Bench, statement: str, warned: bool
+) -> None:
+    script = (
+        "create function change() returns void language plpgsql security definer"
+        f" as $$ begin {statement} end $$;"
+    )
+
+    assert [line.partition(":")[0] for line in found(bench, "BYP005", script)] == ["warning"] * warned

@@ -308,6 +308,13 @@ BODIES: Mapping[str, tuple[Keeps, str]] = {
     ),
     "a statement of statements": (UNCLEAR, "execute 'do $x$ begin perform 1 from job; end $x$';"),
     "rights given away": (UNCLEAR, "grant select on job to public;"),
+    "a guard taken down": (UNCLEAR, "drop policy if exists seats on seat;"),
+    "a table of tenants dropped": (UNCLEAR, "drop table job;"),
+    "a table of its own dropped": (KEPT, "drop table if exists pg_temp.mine, news;"),
+    "another function": (
+        UNCLEAR,
+        "create or replace function me() returns uuid language sql as 'select null::uuid';",
+    ),
     "somebody else": (UNCLEAR, "set local role postgres;"),
     "a default": (OPEN, f"if p is null then p := {CTX}; end if; {BY_P}"),
     "overwritten": (KEPT, f"p := {CTX}; {BY_P}"),

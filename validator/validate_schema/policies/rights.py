@@ -18,6 +18,7 @@ from ..model.wording import first_of
 from ..sql import syntax
 from ..sql.parser import Unreadable
 from ..sql.routines import read_body
+from .doors import has_door
 
 _SHOWN = 50
 _OPEN = (reading.Reach.UNSAFE, reading.Reach.UNVERIFIED)
@@ -220,13 +221,14 @@ def is_guarded(table: cat.Table, facts: Facts) -> bool:
 
 def may_reach(function: Function, role: str | None, facts: Facts) -> tuple[Opening, ...]:
     """Return the guarded tables that are open to what a function does by itself with the rights of `role`:
-    all that are open to the role where its body cannot be read. Without a role, the policies of whoever
+    all that are open to the role where its body cannot be read, or has a statement by which anything may come
+    to pass. Without a role, the policies of whoever
     calls it hold."""
     if role is None or (
         function.touches is None and (function.language in ("c", "internal") or function.extension)
     ):
         return ()
-    if function.touches is None:
+    if function.touches is None or has_door(function, facts):
         return past_guards(role, facts)
     return openings(role, function.touches, facts, verbs_of(function))
 

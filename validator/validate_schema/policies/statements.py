@@ -16,16 +16,10 @@ from ..sql import syntax as s
 from ..sql.parser import Unreadable
 from ..sql.reading import read_expression
 from .blocks import CONTEXT, Block, Conditions, Fact, Item, Known, Query, Scope, origin, variable
+from .doors import dropped, is_door
 from .queries import At, Builder
 from .settle import Keeps, Settler
 
-# What runs statements that are not read, gives rights away, or goes on with those of somebody else.
-_RUN_MORE = frozenset({
-    "DoStmt", "ExecuteStmt", "LoadStmt", "GrantStmt", "GrantRoleStmt", "AlterDefaultPrivilegesStmt",
-    "AlterRoleStmt", "AlterOwnerStmt", "AlterPolicyStmt", "DropOwnedStmt", "DropRoleStmt",
-    "ReassignOwnedStmt",
-})  # fmt: skip
-_BECOME = ("role", "session_authorization")
 _UPDATES = 3  # OnConflictAction in PostgreSQL's nodes.h
 
 
@@ -127,12 +121,13 @@ class Statements:
     def _other(self, node: s.Node, known: Known, scope: Scope) -> Keeps:
         """Judge a statement that is no query and writes no rows by itself: CALL, TRUNCATE, MERGE and the
         like."""
-        kind = node.kind if isinstance(node, s.Unknown) else ""
-        if kind in _RUN_MORE or (isinstance(node, s.SetVariable) and node.name in _BECOME):
+        if is_door(node):
             return Keeps.UNCLEAR
-        tables = (found for found in s.walk(node) if isinstance(found, s.Table))
+        tables = [*dropped(node), *(found for found in s.walk(node) if isinstance(found, s.Table))]
         if any(map(self.builder.relations.owned, tables)):
-            return Keeps.OPEN if kind == "TruncateStmt" else Keeps.UNCLEAR
+            return (
+                Keeps.OPEN if isinstance(node, s.Unknown) and node.kind == "TruncateStmt" else Keeps.UNCLEAR
+            )
         at = At(scope, Conditions())
         self.builder.expressions(at, node)
         return self.settler.conditions(at.conditions, known)[0]
