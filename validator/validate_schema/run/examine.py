@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ..catalog.engines import engine_of
+from ..catalog.ledgers import ledgers
 from ..checking.baseline import measured
 from ..checking.declare import FLEET
 from ..checking.engine import Outcome, judge
@@ -194,6 +195,12 @@ def _history(request: Request, files: "MigrationSet | None", opened: Opened, pro
             scratch=request.source.scratch,
             progress=progress,
         )
+    elif (
+        isinstance(opened, Live) and any(c.on_migrations for c in request.checks) and ledgers(opened.catalog)
+    ):
+        from .history import without_files
+
+        return without_files(opened)
     else:
         return History()
     from ..scratch.dump import last_backup

@@ -156,6 +156,20 @@ def _ran(entries: tuple[HistoryEntry, ...], replay: Replay) -> tuple[HistoryEntr
     )
 
 
+def without_files(beside: Live) -> History:
+    """Return what a ledger says where no migrations were given: the versions that failed, of the first ledger
+    that has any."""
+    from ..migrations import tools
+    from ..migrations.history.compare import stuck
+
+    ledgers, _ = _ledgers(beside)
+    for ledger in ledgers:
+        if not ledger.reason and (found := stuck(ledger)):
+            words = tools.find(ledger.tool).words
+            return History(tool=ledger.tool, words=words, ledger=ledger, entries=found)
+    return History()
+
+
 def vouch(
     migrations: MigrationSet,
     beside: Live | Snapshot | File,

@@ -28,10 +28,27 @@ def compare(migrations: MigrationSet, ledger: Ledger | None) -> tuple[HistoryEnt
     if ledger is None or ledger.reason:
         return tuple(_on_disk(migrations, file, ledger) for file in in_order(migrations))
     found = _current(migrations, ledger) if not ledger.complete else _Comparison(migrations, ledger).run()
-    if ledger.lock:
-        why = f"{ledger.lock}; {ledger.tool} waits or refuses until it is released"
-        found = [*found, HistoryEntry(version="lock", name=ledger.table, status="failed", why=why)]
-    return tuple(found)
+    return (*found, *_locked(ledger))
+
+
+def stuck(ledger: Ledger) -> tuple[HistoryEntry, ...]:
+    """Return the versions that failed or did not end, as a ledger says by itself, and a lock that is left."""
+    told = ((entry, *sentences.state(ledger.tool, entry)) for entry in ledger.entries)
+    found = [
+        HistoryEntry(
+            version=entry.version, name=entry.name, status=status, why=why, applied_at=entry.applied_at
+        )
+        for entry, status, why in told
+        if status == "failed"
+    ]
+    return (*found, *_locked(ledger))
+
+
+def _locked(ledger: Ledger) -> tuple[HistoryEntry, ...]:
+    if not ledger.lock:
+        return ()
+    why = f"{ledger.lock}; {ledger.tool} waits or refuses until it is released"
+    return (HistoryEntry(version="lock", name=ledger.table, status="failed", why=why),)
 
 
 def shared(migrations: MigrationSet) -> tuple[SharedVersion, ...]:
