@@ -70,10 +70,11 @@ class LevelFacts(_Part, frozen=True, kw_only=True):
 
 
 class CandidateFacts(_Part, frozen=True, kw_only=True):
-    root: str
+    root: str | None
     column: str
     tables: int
     why: str
+    columns: tuple[str, ...] = ()
 
 
 class ContextVariableFacts(_Part, frozen=True, kw_only=True):

@@ -111,12 +111,15 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """A possible tenant root, for the message that asks the user to choose."""
+    """A possible tenant root, for the message that asks the user to choose. `root` is None where the column
+    is all that is known: the tenants may live outside this database. `columns` are all spellings of `column`,
+    where there are several."""
 
-    root: QName
+    root: QName | None
     column: str
     tables: int
     why: str
+    columns: tuple[str, ...] = ()
 
 
 class Tenancy(msgspec.Struct, frozen=True):

@@ -140,7 +140,13 @@ def tenancy_facts(facts: Facts) -> TenancyFacts:
         inferred=dict(sorted(tenancy.inferred.items())),
         asked=asked_facts(facts),
         candidates=tuple(
-            CandidateFacts(root=facts.show(c.root), column=c.column, tables=c.tables, why=c.why)
+            CandidateFacts(
+                root=facts.show(c.root) if c.root else None,
+                column=c.column,
+                tables=c.tables,
+                why=c.why,
+                columns=c.columns,
+            )
             for c in tenancy.candidates
         ),
     )

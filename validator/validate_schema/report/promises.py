@@ -20,10 +20,14 @@ def tenancy_lines(report: Report) -> str:
     """Return the lines of the config that name the tenancy, from the best candidate."""
     best = next(iter(report.tenancy.candidates), None)
     root, column = (best.root, best.column) if best else ("Organization", "orgId")
-    values = [("root", root), ("column", column)]
+    spelled = best.columns if best else ()
+    values = [f"root = {toml_text(root)}"] if root is not None else []
+    values.append(
+        f"column = {'[' + ', '.join(map(toml_text, spelled)) + ']' if spelled else toml_text(column)}"
+    )
     if has_row_security(report):
-        values.append(("setting", report.tenancy.setting or "app.tenant_id"))
-    return "\n".join(["[tenancy]", *(f"{key} = {toml_text(value)}" for key, value in values)])
+        values.append(f"setting = {toml_text(report.tenancy.setting or 'app.tenant_id')}")
+    return "\n".join(["[tenancy]", *values])
 
 
 def promises(report: Report) -> tuple[Line, ...]:

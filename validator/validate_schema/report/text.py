@@ -79,7 +79,9 @@ def _unidentified(report: Report, width: int) -> Iterator[str]:
     yield "Which table holds the tenants? Write these lines to validate-schema.toml:"
     yield from (f"  {visible(line)}" for line in tenancy_lines(report).split("\n"))
     for candidate in tenancy.candidates:
-        words = f"candidate: {candidate.root} by {candidate.column}, {candidate.why}"
+        words = (
+            f"candidate: {candidate.root or 'outside this database'} by {candidate.column}, {candidate.why}"
+        )
         yield from _wrapped(visible(words), width, "    ", first="  ")
     if not tenancy.candidates:
         yield "  No table looked like a tenant root: put your own names."

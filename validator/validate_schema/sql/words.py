@@ -111,6 +111,11 @@ def of_people(table: str) -> bool:
     return table_stem(table) in _PEOPLE or (bool(words(table)) and singular(words(table)[-1]) in _PEOPLE)
 
 
+def of_tenants(table: str) -> bool:
+    """Tell whether a table's name is a word that almost always names tenants: ``organizations``."""
+    return _FAMILY.get(table_stem(table)) in _STRONG
+
+
 _BY = frozenset({"owner", "author", "creator", "assignee", "login", "email"})
 
 

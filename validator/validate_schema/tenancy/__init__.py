@@ -46,10 +46,11 @@ def _identified(catalog: Catalog, config: TenancyConfig, today: date, threat: Th
     compared = reader.by_table(catalog.tables)
     asked = MemberReader(catalog, reader).by_table(catalog.tables)
     read = {name: asked[name] | {c.column for c in found} for name, found in compared.items()}
-    decision = decide(graph, config, read)
+    nobodys = table_names(graph, (*config.global_, *(entry.table for entry in config.exempt)))
+    decision = decide(graph, config, read, frozenset(nobodys))
     standings = classify(graph, decision.levels, config, today, read)
     inferred = dict(decision.inferred)
-    context = find_context(catalog, config, decision.levels, reader.helpers, compared)
+    context = find_context(catalog, config, decision.levels, reader.helpers, compared, read=read)
     app_roles, why = find_app_roles(catalog, config, standings)
     inferred |= context.inferred
     if why is not None:

@@ -8,7 +8,7 @@ from ..model.catalog import QName
 from ..model.tenancy import Candidate
 from ..model.wording import form, some
 from ..sql.ident import display
-from ..sql.words import agrees, key_name, of_people, reads_as_person, words
+from ..sql.words import agrees, key_name, of_people, of_tenants, reads_as_person, table_stem, words
 from .graph import Graph
 
 _MAIN_SHARE = {True: 0.1, False: 0.4}  # by strength of the name: the share of all tables it must reach
@@ -16,13 +16,15 @@ _MAIN_SHARE = {True: 0.1, False: 0.4}  # by strength of the name: the share of a
 
 class Evidence(msgspec.Struct):
     """What speaks for one table as the root. `keyed` maps each spelling of the column to the tables
-    where it is a foreign key to the root; `bare` to those that carry it without one."""
+    where it is a foreign key to the root; `bare` to those that carry it without one. `doubt` says why
+    the column may mean something else: such evidence settles nothing."""
 
     root: QName | None
     key: str | None
     keyed: dict[str, set[QName]] = msgspec.field(default_factory=dict)
     bare: dict[str, set[QName]] = msgspec.field(default_factory=dict)
     policies: int = 0
+    doubt: str = ""
 
     @property
     def carriers(self) -> set[QName]:
@@ -48,6 +50,8 @@ class Evidence(msgspec.Struct):
     def consensus(self, graph: Graph) -> bool:
         """Tell whether enough of the tables carry the column; with a strong name, or hang on those."""
         carriers = self.carriers
+        if self.doubt:
+            return False
         if len(carriers) < 2 or self.policies >= 2:
             return len(carriers) >= 2
         wanted = _MAIN_SHARE[self.strong] * (len(graph.tables) - 1)
@@ -68,12 +72,11 @@ class Evidence(msgspec.Struct):
                 said += f"; in {keyed} of them it is a foreign key to {target}"
         if self.policies:
             said += f"; policies of {some(self.policies, 'table')} compare it with a setting"
-        return said
+        return f"{said}; {self.doubt}" if self.doubt else said
 
-    def candidate(self, graph: Graph) -> Candidate | None:
-        if self.root is None or not self.columns:
-            return None
-        return Candidate(self.root, self.columns[0], len(self.carriers), self.sentence(graph))
+    def candidate(self, graph: Graph) -> Candidate:
+        spelled = self.columns if len(self.columns) > 1 else ()
+        return Candidate(self.root, self.columns[0], len(self.carriers), self.sentence(graph), spelled)
 
 
 def gather(graph: Graph, read: dict[QName, frozenset[str]]) -> list[Evidence]:
@@ -97,6 +100,7 @@ def gather(graph: Graph, read: dict[QName, frozenset[str]]) -> list[Evidence]:
                 if root != table:
                     evidence = found.setdefault(root, Evidence(root, None))
                     evidence.keyed.setdefault(column, set()).add(table)
+    _add_named_after(graph, found)
     for root, evidence in found.items():
         _settle_spellings(graph, evidence)
         evidence.key = referenced_key(graph, root, evidence.columns)
@@ -106,6 +110,17 @@ def gather(graph: Graph, read: dict[QName, frozenset[str]]) -> list[Evidence]:
         accepted = frozenset(evidence.columns)
         evidence.policies = sum(1 for table in evidence.carriers if accepted & read.get(table, frozenset()))
     return sorted(everything, key=lambda e: (-e.weight, e.root or QName("", ""), e.columns))
+
+
+def _add_named_after(graph: Graph, found: dict[QName, Evidence]) -> None:
+    """Add the keys to a possible root that are called after it (``scope_id`` to ``iam_scope``), and as
+    roots the tables that are called after tenants, whatever their keys are called (``owner_org``)."""
+    for root, columns in graph.keyed.items():
+        if root in found:
+            for column in (c for c in columns if agrees(c, root.name)):
+                found[root].keyed.setdefault(column, set()).update(columns[column])
+        elif of_tenants(root.name):
+            found[root] = Evidence(root, None, {c: {*tables} for c, tables in columns.items()})
 
 
 def _own_key(graph: Graph, name: QName, column: str) -> bool:
@@ -167,10 +182,9 @@ def _settle_spellings(graph: Graph, evidence: Evidence) -> None:
         if column == main:
             continue
         beside = evidence.keyed[column] & set().union(*kept.values())
-        same = key_name(column).family is not None and (
-            key_name(column).family == key_name(main).family
-            or agrees(column, evidence.root.name if evidence.root else "")
-        )
+        family = key_name(column).family
+        after = agrees(column, evidence.root.name if evidence.root else "")
+        same = after or (family is not None and family == key_name(main).family)
         if same or (key_name(column).family is not None and not beside):
             kept[column] = evidence.keyed[column]
     evidence.keyed = kept
@@ -199,33 +213,59 @@ def _add_unkeyed_spellings(graph: Graph, evidence: Evidence) -> None:
 def _by_name(graph: Graph, interesting: list[str], found: dict[QName, Evidence]) -> list[Evidence]:
     """Evidence from columns that nobody made a foreign key, with the table they are named after."""
     covered = {column for evidence in found.values() for column in evidence.columns}
-    families: dict[str, dict[str, set[QName]]] = {}
-    for column in interesting:
+    families: dict[str, list[dict[str, set[QName]]]] = {}
+    for column in sorted(interesting, key=lambda c: (-len(graph.carriers[c]), c)):
         read_as = key_name(column)
         if column not in covered and read_as.keyed:
-            family = read_as.family or read_as.stem
-            families.setdefault(family, {})[column] = set(graph.carriers[column])
-    evidence = []
-    for columns in families.values():
-        first = max(sorted(columns), key=lambda c: len(columns[c]))
-        roots = [
-            name
-            for name in graph.tables
-            if agrees(first, name.name)
-            and (key := primary_column(graph, name))
-            and (key == first or first not in graph.columns[name])
-        ]
-        exact = [name for name in roots if len(roots) == 1 or key_name(first).stem == _stem(name)]
-        root = exact[0] if len(exact) == 1 else None
-        key_column = primary_column(graph, root) if root else None
-        evidence.append(
-            Evidence(root, key_column, bare={c: tables - {root} for c, tables in columns.items()})
+            spelled = families.setdefault(read_as.family or read_as.stem, [])
+            alike = next((one for one in spelled if _may_be_one(graph, column, one)), None)
+            if alike is None:
+                spelled.append(alike := {})
+            alike[column] = set(graph.carriers[column])
+    return [_named_after(graph, columns) for spelled in families.values() for columns in spelled]
+
+
+def _may_be_one(graph: Graph, column: str, others: dict[str, set[QName]]) -> bool:
+    """Tell whether a column may be another spelling of others: the same word, or no table has two of them."""
+    tables = set(graph.carriers[column])
+    return all(
+        key_name(column).stem == key_name(other).stem or tables.isdisjoint(carrying)
+        for other, carrying in others.items()
+    )
+
+
+def _named_after(graph: Graph, columns: dict[str, set[QName]]) -> Evidence:
+    first = max(sorted(columns), key=lambda c: len(columns[c]))
+    after = [name for name in graph.tables if agrees(first, name.name) and primary_column(graph, name)]
+    roots = [n for n in after if first not in graph.columns[n] or _is_unique(graph, n, first)]
+    exact = [name for name in roots if len(roots) == 1 or _is_called(first, name)]
+    root = exact[0] if len(exact) == 1 else None
+    key = None if root is None else first if first in graph.columns[root] else primary_column(graph, root)
+    bare = {c: tables - {root} for c, tables in columns.items()}
+    evidence = Evidence(root, key, bare=bare)
+    namesake = next((n for n in after if _is_called(first, n) and n not in roots), None)
+    alone = sum(any(_is_unique(graph, t, c) for c in bare) for t in evidence.carriers)
+    if namesake is not None:
+        evidence.doubt = (
+            f"{display(namesake, graph.default_schema)} carries it too, so it may say something else"
         )
+    elif alone > 1 and 2 * alone >= len(evidence.carriers):
+        evidence.doubt = f"in {alone} of them it is unique, so it may be a number of the row itself"
     return evidence
 
 
-def _stem(name: QName) -> str:
-    return key_name(name.name).stem
+def _is_called(column: str, table: QName) -> bool:
+    """Tell whether a table is called as its key says, whole: ``organizations`` for ``org_id``, not
+    ``organization_tokens``."""
+    key, name = key_name(column), key_name(table_stem(table.name))
+    return key.stem == name.stem or (key.family is not None and key.family == name.family)
+
+
+def _is_unique(graph: Graph, name: QName, column: str) -> bool:
+    return any(
+        index.unique and index.predicate is None and index.columns == (column,)
+        for index in (graph.tables[name].indexes if column in graph.columns[name] else ())
+    )
 
 
 def personal(evidence: Evidence) -> bool:

@@ -33,10 +33,14 @@ def find_context(
     levels: tuple[Level, ...],
     helpers: Mapping[QName, str],
     compared: Compared,
+    *,
+    read: Mapping[QName, frozenset[str]],
 ) -> Context:
-    """Return the setting or helper of the config, or what most policies compare with the tenant column.
+    """Return the setting or helper of the config, or what policies of half the tables at least compare with
+    the tenant column, of those whose policies compare it with anything.
 
-    `helpers` are the functions that read a setting, `compared` what each table's policies compare.
+    `helpers` are the functions that read a setting, `compared` what each table's policies compare with one,
+    `read` the columns that they compare with one or with the tenants of a person.
     """
     if config.setting is not None and config.current_tenant is not None:
         return Context(config.setting, config.current_tenant, {})
@@ -56,6 +60,14 @@ def find_context(
         return Context(None, None, inferred)
     if setting is None:
         setting = max(sorted(settings), key=settings.__getitem__)
+        asking = _asking(levels, read)
+        if 2 * settings[setting] < asking:
+            named = ", ".join(f"{name} ({some(count, 'table')})" for name, count in settings.most_common())
+            inferred["setting"] = (
+                f"none: of {asking} tables whose policies compare the tenant column, too few compare it "
+                f"with one setting; candidates: {named}"
+            )
+            return Context(None, None, inferred)
         inferred["setting"] = (
             f"policies of {some(settings[setting], 'table')} compare the tenant column with it, "
             f"of {total} that compare it with any setting"
@@ -112,6 +124,15 @@ def _count(
         if settings:
             break
     return settings, helpers, total
+
+
+def _asking(levels: tuple[Level, ...], read: Mapping[QName, frozenset[str]]) -> int:
+    """Count the tables whose policies compare the tenant column of the first level, or the root's own key."""
+    level = levels[0]
+    return sum(
+        bool({level.key} & columns if name == level.root else {*level.columns} & columns)
+        for name, columns in read.items()
+    )
 
 
 def _alike(compared: Compared, levels: tuple[Level, ...]) -> Counter[frozenset[tuple[Comparison, bool]]]:

@@ -168,12 +168,14 @@ def explain_unidentified(tenancy: Tenancy, default_schema: str = "public") -> st
     if tenancy.candidates:
         lines.append("Candidates:")
     for candidate in tenancy.candidates:
-        lines.append(f"  {write_name(candidate.root, default_schema)} by {candidate.column}: {candidate.why}")
+        root = write_name(candidate.root, default_schema) if candidate.root else "outside this database,"
+        lines.append(f"  {root} by {candidate.column}: {candidate.why}")
     lines += ["Write into validate-schema.toml:", "  [tenancy]"]
     if tenancy.candidates:
         best = tenancy.candidates[0]
-        lines.append(f"  root = {toml_text(write_name(best.root, default_schema))}")
-        lines.append(f"  column = {toml_text(best.column)}")
+        if best.root is not None:
+            lines.append(f"  root = {toml_text(write_name(best.root, default_schema))}")
+        lines.append(f"  column = {_list(best.columns) if best.columns else toml_text(best.column)}")
     else:
         lines.append(
             '  root = "…"    # the table whose rows are tenants; leave it out if it is not in this database'

@@ -186,13 +186,47 @@ class Graph:
         return self._ends.get((table, column), ())
 
     @cached_property
+    def keyed(self) -> dict[QName, dict[str, set[QName]]]:
+        """The tables that name a row of another by a foreign key, by that other table and their column. A
+        row of details, which is known by the key of what it details, names that for itself alone."""
+        found: dict[QName, dict[str, set[QName]]] = {}
+        for (source, column), ends in self._ends.items():
+            if self._own(source) != column:
+                for target in {table for table, _ in ends} - {source}:
+                    found.setdefault(target, {}).setdefault(column, set()).add(source)
+        return found
+
+    def _own(self, table: QName) -> str | None:
+        key = self.tables[table].primary_key
+        return key.columns[0] if key is not None and len(key.columns) == 1 else None
+
+    @cached_property
     def _ends(self) -> dict[Place, list[Place]]:
+        """Where values come from in the end. Of places in a circle, such as a scope whose main login must be
+        one of its own, those that are all of a primary key: a row is nowhere else before it is there."""
         found: dict[Place, list[Place]] = {}
         for end in self._backward:
-            if end not in self._onward:
+            own = self._own(end[0]) == end[1]
+            if end not in self._onward or (
+                own and end in self._between_circles and end in self._before([end])
+            ):
                 for place in self._before([end]):
                     found.setdefault(place, []).append(end)
         return found
+
+    @cached_property
+    def _between_circles(self) -> set[Place]:
+        """The places that stay when those that lead nowhere, or that nothing leads to, are taken away until
+        there are none: chains however long are gone, circles and what lies between them are left."""
+        left = {*self._onward, *self._backward}
+        around: list[Place] = [*left]
+        while around:
+            place = around.pop()
+            onward, backward = self._onward.get(place, ()), self._backward.get(place, ())
+            if place in left and (left.isdisjoint(onward) or left.isdisjoint(backward)):
+                left.discard(place)
+                around += (near for near in (*onward, *backward) if near in left)
+        return left
 
     def first_led_to(self, table: QName, column: str) -> Place | None:
         """Return the first by name of the places that a column leads to."""

@@ -1,6 +1,7 @@
 """Decide the levels of tenancy: what the config says, and what it leaves open from the catalog."""
 
 from collections import Counter
+from collections.abc import Container
 
 import msgspec
 
@@ -13,6 +14,7 @@ from ..sql.patterns import parse_pattern
 from ..sql.words import agrees
 from .candidates import Evidence, for_root, gather, personal, primary_column, referenced_key
 from .graph import Graph
+from .unsettled import candidates
 
 _CLEAR = 1.5  # the best candidate must have this many times the weight of the next
 _SHOWN = 8
@@ -27,9 +29,15 @@ class Decision(msgspec.Struct):
     problem: str = ""
 
 
-def decide(graph: Graph, config: TenancyConfig, read: dict[QName, frozenset[str]]) -> Decision:
+def decide(
+    graph: Graph,
+    config: TenancyConfig,
+    read: dict[QName, frozenset[str]],
+    shared: Container[QName] = (),
+) -> Decision:
     """Return the levels of tenancy. `read` holds each table's columns that policies compare with a
-    setting."""
+    setting; `shared` are tables that are declared to be nobody's, which no inference makes a root."""
+    found = [e for e in gather(graph, read) if e.root is None or e.root not in shared]
     if config.levels:
         decision = _declared_levels(graph, config)
     elif config.root is not None:
@@ -37,10 +45,9 @@ def decide(graph: Graph, config: TenancyConfig, read: dict[QName, frozenset[str]
     elif config.column is not None:
         decision = _declared_column(graph, _columns(config.column))
     else:
-        decision = _inferred(graph, gather(graph, read), read)
+        decision = _inferred(graph, found, read)
     if decision.problem and not decision.candidates:
-        found = (evidence.candidate(graph) for evidence in gather(graph, read))
-        decision.candidates = tuple(c for c in found if c is not None)[:_SHOWN]
+        decision.candidates = candidates(graph, found, shared)[:_SHOWN]
     return decision
 
 
@@ -161,7 +168,7 @@ def _inferred(graph: Graph, found: list[Evidence], read: dict[QName, frozenset[s
     groups = sorted(_groups(graph, serious), key=lambda g: -g.weight)
     best = next((g for g in groups if any(e.consensus(graph) for e in g.members)), None)
     if best is None:
-        alone = _one_person(graph, found, read)
+        alone = _all_guarded(graph, found)
         return _chosen(graph, alone, [alone], read) if alone else Decision(problem=_nothing(graph, found))
     for rival in groups:
         if rival is not best and best.weight < _CLEAR * rival.weight and rival.weight >= 2:
@@ -184,12 +191,14 @@ def _people_alone(graph: Graph, found: list[Evidence], serious: list[Evidence]) 
     ]
 
 
-def _one_person(graph: Graph, found: list[Evidence], read: dict[QName, frozenset[str]]) -> Evidence | None:
-    """Return the people whose own key is all that the policies of a small schema compare: every table with a
-    policy carries it, or hangs on one that does."""
+def _all_guarded(graph: Graph, found: list[Evidence]) -> Evidence | None:
+    """Return the tenants, or else the people, whose key is all that the policies of a small schema compare:
+    every table with a policy carries it, or hangs on one that does."""
     guarded = {name for name, table in graph.tables.items() if table.policies}
-    people = (e for e in found if personal(e) and e.policies)
-    return next((e for e in people if guarded <= graph.hanging_on(e.carriers) | {e.root} and read), None)
+    asked = sorted(
+        (e for e in found if e.policies and (e.strong or personal(e)) and not e.doubt), key=personal
+    )
+    return next((e for e in asked if guarded <= graph.hanging_on(e.carriers) | {e.root}), None)
 
 
 def _groups(graph: Graph, serious: list[Evidence]) -> list[_Group]:
