@@ -18,6 +18,7 @@ from .classify import classify, table_names
 from .context import find_app_roles, find_context
 from .graph import Graph
 from .levels import decide
+from .lookups import shared
 from .members import MemberReader
 from .policies import PolicyReader
 
@@ -53,6 +54,7 @@ def _identified(catalog: Catalog, config: TenancyConfig, today: date, threat: Th
     context = find_context(catalog, config, decision.levels, reader.helpers, compared, read=read)
     app_roles, why = find_app_roles(catalog, config, standings)
     inferred |= context.inferred
+    standings = shared(graph, catalog, standings, app_roles)
     if why is not None:
         inferred["app_roles"] = why
     return Tenancy(

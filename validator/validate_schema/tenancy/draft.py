@@ -43,6 +43,7 @@ def draft_config(catalog: Catalog, tenancy: Tenancy, declared: TenancyConfig | N
         lines += _context(tenancy)
     else:
         lines += [f"# {line}" for line in explain_unidentified(tenancy, home).splitlines()]
+    lines += _shared(tenancy, home, declared)
     lines += _declared(declared) if declared is not None else []
     lines += _unclassified(tenancy, home)
     if len(tenancy.levels) > 1:
@@ -88,11 +89,20 @@ def _context(tenancy: Tenancy) -> Iterator[str]:
         yield '# app_roles = ["app_user"]'
 
 
+def _shared(tenancy: Tenancy, home: str, declared: TenancyConfig | None) -> Iterator[str]:
+    """Write the tables that are global, with the reason of those that nobody had declared."""
+    found = [s for s in tenancy.standings if s.table_class is TableClass.GLOBAL and not s.declared]
+    for standing in found:
+        yield f"# {visible(write_name(standing.table, home))}: {visible(standing.why)}"
+    names = [*(declared.global_ if declared else ()), *(write_name(s.table, home) for s in found)]
+    if names:
+        yield f"global = {_list(names)}"
+
+
 def _declared(config: TenancyConfig) -> Iterator[str]:
     for key, names in (
         ("tenant", config.tenant),
         ("inherited", config.inherited),
-        ("global", config.global_),
         ("placeholders", config.placeholders),
     ):
         if names:
