@@ -35,6 +35,16 @@ def _is_key(table: catalog.Table, column: str, facts: Facts) -> bool:
     keys = [k for k in table.foreign_keys if column in k.columns]
     if any(k.references not in roots for k in keys):
         return True
-    root_key = facts.class_of(table.qname) is TableClass.ROOT and facts.level(table).key == column
+    root_key = facts.class_of(table.qname) is TableClass.ROOT and (
+        facts.level(table).key == column or _names_the_row(table, column, facts)
+    )
     own = table.primary_key is not None and table.primary_key.columns == (column,) and not keys
     return root_key or own
+
+
+def _names_the_row(table: catalog.Table, column: str, facts: Facts) -> bool:
+    """Tell whether a column of a root is another name of the tenant itself, such as the ``team_code`` by which
+    people join: a code by its name, or of another type than the tenant's key."""
+    mine, key = table.column(column), table.column(facts.level(table).key or "")
+    coded = column.lower().endswith(("code", "slug", "_ref", "_no", "number"))
+    return coded or (mine is not None and key is not None and mine.base_type != key.base_type)

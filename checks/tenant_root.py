@@ -228,9 +228,11 @@ def root_fk_validated(subject: TableConstraint, facts: Facts) -> Flaw | None:
     if key.validated and key.enforced:
         return None
     state = "NOT VALID" if key.enforced else "NOT ENFORCED"
+    top = facts.tenancy.levels[0].root
+    to = "the tenants" if key.references in (top, None) else facts.show(key.references)
     hold = validate_constraint if key.enforced else enforce_constraint
     return Flaw(
-        message=f"Foreign key {facts.show(table.qname)}.{key.name} to the tenants is {state}",
+        message=f"Foreign key {facts.show(table.qname)}.{key.name} to {to} is {state}",
         expected="a validated, enforced foreign key",
         observed=state,
         remedy=Remedy(

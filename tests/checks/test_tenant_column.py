@@ -382,6 +382,15 @@ def test_a_column_is_a_look_alike_by_what_its_name_means(bench: Bench, column: s
     assert (found.result.examined, bool(found.findings)) == (3, alike)
 
 
+@pytest.mark.parametrize(
+    ("column", "alike"), [("org_code text", False), ("org_id text", False), ("org_uuid uuid", True)]
+)
+def test_another_name_of_the_tenant_itself_is_no_look_alike(bench: Bench, column: str, alike: bool) -> None:
+    script = f"alter table organization add column {column}"
+
+    assert bool(look(bench, "TEN008", script).findings) == alike
+
+
 def test_look_alikes_of_one_table_are_one_finding(bench: Bench) -> None:
     script = 'create table country (id int primary key, tenant_id text, "organizationId" text)'
 

@@ -183,7 +183,7 @@ def test_a_composite_key_that_was_not_validated_leaves_the_tenant_open(bench: Be
 
     assert flaws_of(bench, "TEN007", script) == [
         Flaw(
-            message="Foreign key child.k to the tenants is NOT VALID",
+            message="Foreign key child.k to parent is NOT VALID",
             expected="a validated, enforced foreign key",
             observed="NOT VALID",
             remedy=Remedy(

@@ -727,3 +727,26 @@ def test_a_primary_key_over_ranges_keeps_other_tenants_out(
     )
     script = script.replace("org_id uuid", "org_id int4range").replace(" references organization (id)", "")
     assert [flaw.severity for flaw in flaws_of(bench, "UNQ005", script, CONFIG)] == severities
+
+
+@pytest.mark.parametrize(
+    ("kind", "check", "open_"),
+    [
+        ("'app'", "kind = 'app' and a is not null or kind = 'org' and a is null", False),
+        ("kind_app()", "kind = kind_app() and a is not null or kind = kind_org() and a is null", False),
+        ("'app'", "kind = 'app' and a is not null or a is null", True),
+        ("'app'", "kind = 'app' or kind = 'org' and a is not null", True),
+        ("'other'", "kind = 'app' and a is not null or kind = 'org' and a is not null", True),
+    ],
+    ids=["constants", "functions", "a branch for any kind", "a branch without", "no branch of the kind"],
+)
+def test_a_check_by_kinds_keeps_the_rows_of_one_kind_from_null(
+    bench: Bench, kind: str, check: str, open_: bool
+) -> None:
+    script = f"""
+        create function kind_app() returns text language sql immutable as $$ select 'app' $$;
+        create function kind_org() returns text language sql immutable as $$ select 'org' $$;
+        create table t ({ID}, {TENANT}, kind text not null, b int not null, a text, check ({check}));
+        create unique index u on t (org_id, b, a) where kind = {kind}
+    """
+    assert bool(said(bench, "UNQ003", script)) == open_

@@ -2,7 +2,11 @@
 
 from collections.abc import Iterator
 
-from ..sql.predicates import not_null_columns, null_columns, strict_column
+from ..model.catalog import Table
+from ..sql import syntax as s
+from ..sql.parser import Unreadable
+from ..sql.predicates import check_expression, not_null_columns, null_columns, strict_column
+from ..sql.reading import read_expression
 from .scoping import nullable_columns
 from .subjects import TableUnique, keys_of, uniques_of
 
@@ -23,7 +27,53 @@ def open_columns(unique: TableUnique) -> tuple[str, ...]:
     nullable = nullable_columns(unique.table).intersection(keys)
     if nullable and unique.predicate:
         nullable -= not_null_columns(unique.predicate)
+        nullable -= _not_null_of_the_kind(unique.table, unique.predicate) if nullable else set()
     return tuple(c for c in keys if c in nullable and not any(_covering(unique, c)))
+
+
+def _not_null_of_the_kind(table: Table, predicate: str) -> set[str]:
+    """Return the columns that a valid CHECK keeps from NULL in the rows of a predicate: it lists, kind by
+    kind, what is set (``kind = 'app' AND app_id IS NOT NULL OR kind = 'org' AND …``), and the predicate asks
+    for one kind. Two are different where they are written so, as constants or calls without arguments."""
+    kinds = dict(_kinds(_read(predicate)))
+    found: set[str] = set()
+    for constraint in table.checks if kinds else ():
+        if not (constraint.validated and constraint.enforced):
+            continue
+        either = _read(check_expression(constraint.definition or ""))
+        branches = either.args if isinstance(either, s.Or) else ()
+        fitting = [b for b in branches if all(kinds.get(c, v) == v for c, v in _kinds(b))]
+        if fitting and len(fitting) < len(branches):
+            found |= set.intersection(*(_set_columns(branch) for branch in fitting))
+    return found
+
+
+def _read(text: str) -> s.Node | None:
+    try:
+        return read_expression(text)
+    except Unreadable:
+        return None
+
+
+def _parts(node: s.Node | None) -> tuple[s.Node, ...]:
+    return node.args if isinstance(node, s.And) else (node,) if node is not None else ()
+
+
+def _kinds(node: s.Node | None) -> Iterator[tuple[str, tuple[object, ...]]]:
+    """Yield the columns that a conjunction compares with a constant or a call without arguments, and that."""
+    for part in _parts(node):
+        if isinstance(part, s.Operation) and part.operator == "=" and part.left is not None:
+            sides = s.uncast(part.left), s.uncast(part.right)
+            for mine, other in (sides, sides[::-1]):
+                if isinstance(mine, s.Column) and isinstance(other, s.Const):
+                    yield mine.name, ("constant", other.value)
+                elif isinstance(mine, s.Column) and isinstance(other, s.Call) and not other.args:
+                    yield mine.name, ("call", other.schema, other.name)
+
+
+def _set_columns(node: s.Node) -> set[str]:
+    tests = (part for part in _parts(node) if isinstance(part, s.NullTest) and part.negated)
+    return {test.arg.name for test in tests if isinstance(test.arg, s.Column)}
 
 
 def _covering(unique: TableUnique, column: str) -> Iterator[bool]:
