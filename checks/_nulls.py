@@ -3,7 +3,7 @@
 from validate_schema.pack import Facts, Step
 from validate_schema.pack.model import catalog
 from validate_schema.pack.remedies import free_name, set_not_null, validate_constraint
-from validate_schema.pack.scoping import nullable_columns
+from validate_schema.pack.scoping import nullable_columns, one_is_set
 
 
 def unvalidated_not_null(table: catalog.Table, column: catalog.Column) -> str | None:
@@ -22,6 +22,12 @@ def unvalidated_not_null(table: catalog.Table, column: catalog.Column) -> str | 
 def lets_null_in(table: catalog.Table, column: catalog.Column) -> bool:
     """Tell whether a row may hold NULL in the column: neither NOT NULL nor a valid CHECK forbids it."""
     return column.name in nullable_columns(table)
+
+
+def is_owned(table: catalog.Table, column: str, facts: Facts) -> bool:
+    """Tell whether a row without a tenant has the other owner that the config names, as a valid CHECK says."""
+    others = (owner for name, owner in facts.tenancy.owned_otherwise if name == table.qname)
+    return any(one_is_set(table, column, owner) for owner in others)
 
 
 def forbid_null(table: catalog.Table, column: catalog.Column, facts: Facts) -> tuple[Step, ...]:

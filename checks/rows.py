@@ -8,6 +8,8 @@ from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.model import evidence, form
 from validate_schema.pack.sql import quote_ident, quote_literal, quote_qname
 
+from ._nulls import is_owned
+
 
 class TableRows(NamedTuple):
     """A tenant table with what was counted in it; None where nothing was."""
@@ -38,9 +40,12 @@ def counted_tables(facts: Facts) -> Iterator[TableRows]:
 
 
 def strictly_owned_tables(facts: Facts) -> Iterator[TableRows]:
-    """Counted tables, but for those whose rows without a tenant are shared by design."""
+    """Counted tables, but for those whose rows without a tenant are shared by design, or another column's."""
     shared = set(facts.tenancy.null_means_global)
-    return (s for s in counted_tables(facts) if s.table.qname not in shared)
+    for subject in counted_tables(facts):
+        column = facts.tenant_column(subject.table) or ""
+        if subject.table.qname not in shared and not is_owned(subject.table, column, facts):
+            yield subject
 
 
 def unguarded_tables(facts: Facts) -> Iterator[TableRows]:

@@ -15,7 +15,7 @@ from validate_schema.pack.subjects import TableColumn, tenant_columns, user_tabl
 from ._backfill import backfill
 from ._declared import lacks_tenant_column, must_carry_tenant
 from ._look_alikes import look_alikes
-from ._nulls import forbid_null, lets_null_in, unvalidated_not_null
+from ._nulls import forbid_null, is_owned, lets_null_in, unvalidated_not_null
 from ._policies import fails
 from ._tenant_values import (
     TypedTenant,
@@ -136,12 +136,16 @@ def not_null(subject: TableColumn, facts: Facts) -> Flaw | None:
 
     Examined: the tenant column of every tenant table, but for tables under ``tenancy.null_rows``,
     whose NULL rows are shared by design. Passes when the column is NOT NULL, or a valid CHECK
-    says IS NOT NULL. A NOT NULL constraint that was added NOT VALID does not hold for older rows
+    says IS NOT NULL; where ``null_rows`` names another owner, when a valid CHECK keeps one of the two from NULL. A NOT NULL constraint that was added NOT VALID does not hold for older rows
     and fails. Rows that are NULL today are counted by DAT001. A table whose policies show such rows
     to every tenant is left to RLS008, which names the policy; it fails here once that is mended.
     """
     table, column = subject
-    if not lets_null_in(table, column) or fails(table, "RLS008", facts):
+    if (
+        not lets_null_in(table, column)
+        or fails(table, "RLS008", facts)
+        or is_owned(table, column.name, facts)
+    ):
         return None
     waiting = unvalidated_not_null(table, column)
     filling = backfill(table, column, facts)

@@ -440,3 +440,41 @@ def test_an_unclassified_or_exempt_table_has_no_look_alike_finding_as_well(bench
         look(bench, "TEN008", script, CONFIG + 'exempt = [{ table = "task", reason = "x" }]').result.examined
         == 1
     )
+
+
+OWNED = CONFIG + '[[tenancy.null_rows]]\ntable = "file"\nnull_means = "owner"\nowner = "user_id"\n'
+
+
+@pytest.mark.parametrize(
+    ("rule", "held"),
+    [
+        ("check (num_nonnulls(org_id, user_id) = 1)", True),
+        ("check ((org_id is null) <> (user_id is null))", True),
+        ("check (org_id is not null or user_id is not null)", True),
+        ("check (org_id is not null and user_id is null or user_id is not null and org_id is null)", True),
+        ("check (num_nonnulls(org_id, user_id, other) = 1)", False),
+        ("check (num_nonnulls(org_id, user_id) <= 1)", False),
+        ("check (org_id is null or user_id is null)", False),
+        ("check ((org_id is null) <> (user_id is not null))", False),
+        ("check (org_id is not null or other is not null)", False),
+        ("check (true)", False),
+    ],
+)
+def test_another_owner_takes_the_rows_without_a_tenant_where_a_check_says_so(
+    bench: Bench, rule: str, held: bool
+) -> None:
+    script = f"""
+        create table file (
+            id uuid primary key, org_id uuid references organization (id), user_id uuid, other uuid, {rule}
+        )
+    """
+    assert bool(look(bench, "TEN002", script, OWNED).findings) is not held
+    assert bool(look(bench, "TEN002", script).findings)
+
+
+def test_a_check_that_old_rows_need_not_meet_gives_no_owner(bench: Bench) -> None:
+    script = """
+        create table file (id uuid primary key, org_id uuid references organization (id), user_id uuid);
+        alter table file add check (num_nonnulls(org_id, user_id) = 1) not valid;
+    """
+    assert look(bench, "TEN002", script, OWNED).findings

@@ -46,12 +46,17 @@ class ExemptConfig(_Section, frozen=True, kw_only=True):
 
 
 class NullMeansConfig(_Section, frozen=True, kw_only=True):
-    """`[[tenancy.null_rows]]`: tables whose NULL tenant rows are shared by design."""
+    """`[[tenancy.null_rows]]`: tables whose NULL tenant rows are shared by design, or another column's."""
 
     table: Annotated[_Text, Meta(description="A table, or a pattern with *.")]
     null_means: Annotated[
-        Literal["global"], Meta(description="A row whose tenant column is NULL belongs to everybody.")
+        Literal["global", "owner"],
+        Meta(
+            description="A row whose tenant column is NULL belongs to everybody; or to whom `owner` names, "
+            "where a CHECK keeps one of the two from NULL."
+        ),
     ] = "global"
+    owner: Annotated[str, Meta(description="The column that owns a row without a tenant: user_id.")] = ""
 
 
 class TrustedConfig(_Section, frozen=True, kw_only=True):

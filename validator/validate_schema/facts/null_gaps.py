@@ -102,3 +102,39 @@ def is_optional(unique: TableUnique, column: str) -> bool:
     rest = [c for c in key_columns(unique) if c != column and c not in found]
     references = {c for key in unique.table.foreign_keys for c in key.columns}
     return len(found) == 1 and column not in found and len(rest) <= 1 and references.issuperset(rest)
+
+
+def one_is_set(table: Table, first: str, second: str) -> bool:
+    """Tell whether a valid CHECK keeps two columns from both being NULL: ``num_nonnulls(a, b) = 1``,
+    ``(a IS NULL) <> (b IS NULL)``, or ORs of which each branch says that one of them is not."""
+    return any(
+        _one_is_set(check_expression(c.definition or ""), {first, second})
+        for c in table.checks
+        if c.validated and c.enforced
+    )
+
+
+def _one_is_set(text: str, columns: set[str]) -> bool:
+    node = _read(text)
+    return node is not None and _says_one(node, columns)
+
+
+def _says_one(node: s.Node, columns: set[str]) -> bool:
+    match node:
+        case s.Or(args=args):
+            return all(_says_one(branch, columns) for branch in args)
+        case s.And(args=args):
+            return any(_says_one(part, columns) for part in args)
+        case s.NullTest(arg=s.Column(name=name), negated=True):
+            return name in columns
+        case s.Operation(
+            operator="=" | ">=", left=s.Call(name="num_nonnulls", args=args), right=s.Const(value=1)
+        ):
+            return {a.name for a in args if isinstance(a, s.Column)} <= columns and len(args) == 2
+        case s.Operation(
+            operator="<>",
+            left=s.NullTest(arg=s.Column(name=one), negated=how),
+            right=s.NullTest(arg=s.Column(name=other), negated=same),
+        ):
+            return {one, other} == columns and how == same
+    return False

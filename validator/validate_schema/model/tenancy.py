@@ -127,10 +127,11 @@ class Tenancy(msgspec.Struct, frozen=True):
 
     `inferred` maps root, column, setting, app_roles … to the reason, for what the config left open.
     `setting` is the tenant context that policies read; `current_tenant` a helper call instead.
-    `null_means_global` lists tables whose NULL tenant rows are shared by design. `problem` says why
-    nothing was identified. `trusted` are the ways past the tenant that are accepted; `session` is what the
-    config says of who sets settings, "" where it leaves that open. `unread` is the reason why it may be
-    another: what it is told by may not be read.
+    `null_means_global` lists tables whose NULL tenant rows are shared by design, `owned_otherwise` those
+    whose NULL tenant rows another column owns, with that column. `problem` says why nothing was identified.
+    `trusted` are the ways past the tenant that are accepted; `session` is what the config says of who sets
+    settings, "" where it leaves that open. `unread` is the reason why it may be another: what it is told by
+    may not be read.
     """
 
     levels: tuple[Level, ...] = ()
@@ -139,6 +140,7 @@ class Tenancy(msgspec.Struct, frozen=True):
     current_tenant: str | None = None
     app_roles: tuple[str, ...] = ()
     null_means_global: tuple[QName, ...] = ()
+    owned_otherwise: tuple[tuple[QName, str], ...] = ()
     placeholders: tuple[str, ...] = ()
     inferred: dict[str, str] = {}
     candidates: tuple[Candidate, ...] = ()

@@ -2,6 +2,7 @@
 
 from ..facts.context import ContextReader as ContextReader
 from ..facts.null_gaps import is_optional as is_optional
+from ..facts.null_gaps import one_is_set as one_is_set
 from ..facts.null_gaps import open_columns as open_columns
 from ..facts.scoping import is_full as is_full
 from ..facts.scoping import judged_name as judged_name

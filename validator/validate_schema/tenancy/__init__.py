@@ -63,7 +63,15 @@ def _identified(catalog: Catalog, config: TenancyConfig, today: date, threat: Th
         setting=context.setting,
         current_tenant=context.current_tenant,
         app_roles=app_roles,
-        null_means_global=table_names(graph, (row.table for row in config.null_rows)),
+        null_means_global=table_names(
+            graph, (row.table for row in config.null_rows if row.null_means == "global")
+        ),
+        owned_otherwise=tuple(
+            (name, row.owner)
+            for row in config.null_rows
+            if row.null_means == "owner"
+            for name in table_names(graph, (row.table,))
+        ),
         placeholders=tuple(sorted({*PLACEHOLDERS, *config.placeholders})),
         inferred=inferred,
         candidates=decision.candidates,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from ..config import TenancyConfig
+from ..config.shape import NullMeansConfig
 from ..model.catalog import Catalog
 from ..model.tenancy import Level, Ownership, Standing, TableClass, Tenancy
 from ..sql.ident import toml_text, visible
@@ -124,9 +125,12 @@ def _declared(config: TenancyConfig) -> Iterator[str]:
             yield f"  {{ {', '.join(said)}, reason = {toml_text(way.reason)} }},"
         yield "]"
     if config.null_rows:
-        yield (
-            "null_rows = [" + ", ".join(f"{{ table = {toml_text(r.table)} }}" for r in config.null_rows) + "]"
-        )
+        yield f"null_rows = [{', '.join(map(_null_row, config.null_rows))}]"
+
+
+def _null_row(row: NullMeansConfig) -> str:
+    other = f", null_means = {toml_text(row.null_means)}, owner = {toml_text(row.owner)}" if row.owner else ""
+    return f"{{ table = {toml_text(row.table)}{other} }}"
 
 
 def _unclassified(tenancy: Tenancy, home: str) -> Iterator[str]:
