@@ -20,6 +20,7 @@ from ..model.catalog import Column, QName, Table
 from ..model.evidence import EmptyKeys, Evidence, TenantRows
 from ..model.limits import limits
 from ..sql.ident import quote_ident, quote_literal, quote_qname
+from .counters import counters
 from .counting import (
     INTEGERS,
     TEXTUAL,
@@ -72,8 +73,9 @@ def gather(conn: "psycopg.Connection[Any]", facts: Facts, bounds: "DataConfig") 
     transaction everything runs in savepoints that are rolled back. Nothing is written. Raises
     psycopg's error when the connection is broken from the start.
     """
+    used, unread = counters(conn, bounds, LOCK_TIMEOUT_MS)
     if not facts.tenancy.identified:
-        return Evidence(gathered=True, limit=bounds.limit)
+        return Evidence(gathered=True, limit=bounds.limit, counters=used, counters_reason=unread)
     plans = [p for t in facts.tenant_tables if (p := _plan(t, facts, bounds.limit)) is not None]
     references, gaps = reference_plans(facts, bounds.limit), gap_plans(facts, bounds.limit)
     roots = _root_plans(facts, bounds.limit)
@@ -92,6 +94,8 @@ def gather(conn: "psycopg.Connection[Any]", facts: Facts, bounds: "DataConfig") 
         stray_references=tuple(strays(p, found) for p, found in keyed[: len(references)]),
         hidden_duplicates=tuple(duplicates(p, found) for p, found in keyed[len(references) :][: len(gaps)]),
         empty_keys=tuple(_empty_keys(p, found) for p, found in counted[len(counted) - len(roots) :]),
+        counters=used,
+        counters_reason=unread,
     )
 
 

@@ -57,6 +57,15 @@ class HiddenDuplicates(msgspec.Struct, frozen=True, omit_defaults=True):
     unreadable: str = ""
 
 
+class Counter(msgspec.Struct, frozen=True):
+    """The sequence that a column owns: the `last` number that was given out, the `most` that fits both."""
+
+    table: QName
+    column: str
+    last: int
+    most: int
+
+
 class RuleRow(msgspec.Struct, frozen=True, omit_defaults=True):
     """One row that a rule's query returned: the object that it is about, and what it says of it."""
 
@@ -78,7 +87,8 @@ class RuleRows(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
-    """All data evidence. `gathered` is False when rows were not looked at; then `reason` says why. `rules`
+    """All data evidence. `gathered` is False when rows were not looked at; then `reason` says why.
+    `counters_reason` says why no sequences were read. `rules`
     are the answers of the checks that are queries, whether rows were looked at or not."""
 
     gathered: bool = False
@@ -88,6 +98,8 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
     empty_keys: tuple[EmptyKeys, ...] = ()
     stray_references: tuple[StrayReferences, ...] = ()
     hidden_duplicates: tuple[HiddenDuplicates, ...] = ()
+    counters: tuple[Counter, ...] = ()
+    counters_reason: str = ""
     rules: tuple[RuleRows, ...] = ()
 
     def counted(self, number: int, noun: str) -> str:
