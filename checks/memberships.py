@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Promise, Remedy, Severity, Undecided, check
 from validate_schema.pack.model import Filler, reading
+from validate_schema.pack.sql import Unreadable, read_expression, syntax
 from validate_schema.pack.subjects import TablePolicy
 
 from ._policies import Subject, defects, permissive, policies_of, verdict
@@ -113,11 +114,52 @@ def anywhere(subject: Subject, facts: Facts) -> Flaw | Undecided | None:
 
     Examined: permissive policies on tables of the tenants, where tables say who belongs to which tenant.
     Fails when a membership of another tenant than the row's lets the row pass, also through a helper
-    function such as ``is_admin()``.
+    function such as ``is_admin()``. Undecided where the policy compares the tenant of the membership with a column of
+    the row that nothing ties to the row's tenant (``owner_org`` without a foreign key): it may well hold that.
 
     Policies that the analysis cannot decide count as undecided; RLS014 lists them.
     """
-    return _told(verdict(subject, "RLS018", facts, "in as a member of any tenant"), "asks")
+    said = _told(verdict(subject, "RLS018", facts, "in as a member of any tenant"), "asks")
+    column = _own_claim(subject, facts) if isinstance(said, Flaw) else ""
+    if not column or not isinstance(said, Flaw) or column not in said.observed:
+        return said
+    return Flaw(
+        message=f"{facts.show(subject.table.qname)}: a policy asks for members of {column}, which nothing ties to the row's tenant",
+        expected=said.expected,
+        observed=said.observed,
+        evidence=said.evidence,
+        remedy=Remedy(note=f"Give {column} a foreign key to the tenants, or name it in tenancy.column."),
+        severity=Severity.WARNING,
+        undecided=True,
+    )
+
+
+def _own_claim(subject: Subject, facts: Facts) -> str:
+    """Return the column of the row that a policy compares with the tenant of a membership, where it is not the
+    tenant column; empty where there is none."""
+    if not isinstance(subject, TablePolicy):
+        return ""
+    table, known = subject.table, facts.tenant_column(subject.table)
+    members = {(m.table.name, m.tenant) for m in facts.principals.memberships}
+    own = {c.name for c in table.columns} - {known}
+    for text in filter(None, (subject.policy.using, subject.policy.check)):
+        for node in _nodes(text):
+            if isinstance(node, syntax.Operation) and node.operator == "=" and node.left is not None:
+                sides = syntax.uncast(node.left), syntax.uncast(node.right)
+                for mine, other in (sides, sides[::-1]):
+                    if not isinstance(mine, syntax.Column) or not isinstance(other, syntax.Column):
+                        continue
+                    named = (other.qualifier, other.name) in members
+                    if named and mine.qualifier == table.name and mine.name in own:
+                        return mine.name
+    return ""
+
+
+def _nodes(text: str) -> list[syntax.Node]:
+    try:
+        return [*syntax.walk(read_expression(text))]
+    except Unreadable:
+        return []
 
 
 def _filled(filler: Filler, facts: Facts) -> Flaw:

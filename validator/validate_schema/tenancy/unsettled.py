@@ -34,8 +34,8 @@ def candidates(graph: Graph, found: list[Evidence], shared: Container[QName]) ->
         sorted(
             named,
             key=lambda c: (
-                (c.root, c.column) not in compared,
                 _of_a_person(c),
+                (c.root, c.column) not in compared,
                 (c.root, c.column) in doubted,
                 -c.tables,
                 c.root is None,
