@@ -8,7 +8,7 @@ from typing import NamedTuple
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.model import listed
-from validate_schema.pack.rights import acts, body_of, is_trusted
+from validate_schema.pack.rights import Act, acts_that, body_of, is_trusted
 from validate_schema.pack.roles import allowed_by, lent_by, newly_allowed
 from validate_schema.pack.sql import (
     Unreadable,
@@ -218,11 +218,24 @@ def _throwers(facts: Facts) -> Iterator[Thrower]:
 def _used_by(function: cat.Function, facts: Facts) -> tuple[str, ...]:
     """Return what a function uses of the server, or is, itself and through what runs with the same rights."""
     found = [function.name] if is_trusted(function) and lent_by(function.name) else []
-    for act in acts(function, None, facts):
-        if act.role == function.owner and not is_trusted(act.function):
-            with suppress(Unreadable):  # other checks tell of a body that cannot be read
-                found += _named_in(body_of(act.function).statements)
+    for act in acts_that(function, None, facts, _names_some):
+        if act.role == function.owner:
+            found += _lent_in(act.function)
     return tuple(dict.fromkeys(found))
+
+
+def _names_some(act: Act, _: Facts) -> bool:
+    return bool(_lent_in(act.function))
+
+
+def _lent_in(function: cat.Function) -> tuple[str, ...]:
+    """Return what a body names of the server; nothing where it cannot be read, of which other checks tell."""
+    if is_trusted(function):
+        return ()
+    try:
+        return _named_in(body_of(function).statements)
+    except Unreadable:
+        return ()
 
 
 def _query_of(view: cat.View) -> tuple[syntax.Node, ...]:
