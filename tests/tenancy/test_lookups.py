@@ -32,6 +32,9 @@ ASKED = {
     "written by the app": COUNTRIES + "grant select, insert on countries to t_app",
     "written through PUBLIC": COUNTRIES
     + "grant select on countries to t_app; grant update (name) on countries to public",
+    "written by a role that the app may become": COUNTRIES
+    + """grant select on countries to t_app; create role t_editor; grant insert on countries to t_editor;
+    alter role t_app noinherit; grant t_editor to t_app""",
     "owned by the app": COUNTRIES + "alter table countries owner to t_app",
     "used by nobody": COUNTRIES,
     "a policy for writing": COUNTRIES

@@ -44,7 +44,7 @@ class _Finder:
     ) -> None:
         self.graph, self.app_roles = graph, app_roles
         roles = Roles.of(catalog)
-        self.able = frozenset({"PUBLIC"}).union(*(roles.inherited_by(role) for role in app_roles))
+        self.able = frozenset({"PUBLIC"}).union(*(roles.rights_of(role) for role in app_roles))
         self.of = {s.table: s for s in standings}
         self.referred = {
             edge.target
