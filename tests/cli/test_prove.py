@@ -116,7 +116,8 @@ def test_a_healthy_schema_is_proven_table_by_table(terminal: Terminal) -> None:
 
     assert (ran.status, ran.complaints) == (0, [])
     assert ran.out.splitlines()[0].startswith("PASS")
-    assert "✓ 3 of 3 tables with tenants' rows proven isolated (as shop_app, with made-up rows on a copy)" in ran.out
+    proven = "✓ 3 of 3 tables with tenants' rows proven isolated"
+    assert f"{proven} (as shop_app, with made-up rows on a copy)" in ran.out
     assert "customer      ✓     ✓       ✓       ✓       ✓        ✓" in ran.out
     assert "organization  ✓     ◦       ◦       ◦       ◦        ✓" in ran.out
 
