@@ -218,29 +218,31 @@ def leads_to_member(subject: Server, facts: Facts) -> Flaw | None:
     """A foreign server's database is called like another member's.
 
     Examined: the options of foreign servers of the member, those of dblink too. Fails when ``dbname`` is the
-    name of another database of the fleet; its host is not compared, for one server has several names. Not
+    name of another database of the fleet, whatever the host, for one server has several names. Undecided when
+    it is the member's own name, other members are called so too, and a host is named: it may be theirs. Not
     seen: what a function passes to dblink as a text. Source: PostgreSQL documentation, postgres_fdw, dblink.
     """
-    options = dict(subject.record.details).get("options", "")
-    mine = facts.catalog.server.database
-    others = {_database_of(d) for d in facts.fleet.databases} - {mine} if facts.fleet else set()
-    led = sorted(name for name in others if _says(options, name))
-    if not led:
+    fleet, options = facts.fleet, dict(subject.record.details).get("options", "")
+    if fleet is None:
+        return None
+    elsewhere = {_database_of(d) for d in fleet.databases if d.server != fleet.member.server}
+    led = sorted(name for name in elsewhere if f"dbname={name}" in options.split(", "))
+    unsure = led == [facts.catalog.server.database]
+    if not led or (
+        unsure and not any(option.startswith(("host=", "hostaddr=")) for option in options.split(", "))
+    ):
         return None
     return Flaw(
-        message=f"The foreign server {subject.record.name} leads to {first_of(led, _FEW)}",
+        message=f"The foreign server {subject.record.name} {'may lead' if unsure else 'leads'} to {first_of(led, _FEW)}",
         expected="no foreign server of a member leads to another one",
         observed=options,
+        undecided=unsure,
         remedy=Remedy(note="Drop the server, or bring what both need into a database of its own."),
     )
 
 
 def _database_of(database: records.DatabaseFacts) -> str:
     return database.server.rpartition("/")[2] or database.database
-
-
-def _says(options: str, name: str) -> bool:
-    return f"dbname={name}" in options.split(", ")
 
 
 def properties(facts: Facts) -> Iterator[Property]:

@@ -2,10 +2,16 @@
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from tests.fix_fleet import HOSTILE
 from validate_schema import fleet
-from validate_schema.model.finding import Finding, Severity
+from validate_schema.catalog.reader import read_catalog
+from validate_schema.checking.packs import builtin_checks
+from validate_schema.facts.facts import Facts
+from validate_schema.model.finding import Finding, Flaw, Severity
+from validate_schema.model.fleet import DatabaseFacts, FleetScene, Member
+from validate_schema.model.tenancy import Tenancy
 from validate_schema.scratch import Database
 from validate_schema.sql.ident import quote_ident
 
@@ -129,3 +135,74 @@ def test_a_plain_run_leaves_the_checks_of_fleets_out(database: Database) -> None
 
     report = validate(database_url=database.conninfo, select="FLT")
     assert {c.status for c in report.checks} == {"not_applicable"}
+
+
+def test_who_reads_all_data_or_may_become_a_superuser_has_rights_in_every_member(
+    database: Database, conn: "psycopg.Connection[object]"
+) -> None:
+    make(conn, *MEMBERS)
+    conn.execute("create role reporting login; grant pg_read_all_data to reporting")
+    conn.execute("create role chief superuser; create role deputy login; grant chief to deputy")
+    told = {f.object.name: f.severity for f in found(database, "FLT003")}
+    assert told == {"reporting": Severity.WARNING, "deputy": Severity.WARNING}
+
+
+@pytest.mark.parametrize(
+    "tables", ["table tenant_a.invoice, tenant_b.invoice", "tables in schema tenant_a, tenant_b"]
+)
+def test_a_publication_is_seen_whichever_member_is_read(
+    database: Database, conn: "psycopg.Connection[object]", tables: str
+) -> None:
+    make(conn, *MEMBERS)
+    conn.execute(f"create publication several for {tables}".encode())
+    assert [f.object.name for f in found(database, "FLT009")] == ["several"]
+
+
+SHARED = """
+create role app login;
+grant usage on schema tenant_a, tenant_b, tenant_c to app;
+create table public.log (id bigint, tenant text);
+grant select, insert on public.log to app;
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("", [False]),
+        ("alter table public.log enable row level security", []),
+        (
+            "alter table public.log enable row level security; create policy p on public.log using (true)",
+            [True],
+        ),
+        ("alter table public.log enable row level security; alter table public.log owner to app", [False]),
+        ("revoke insert on public.log from app; grant pg_write_all_data to app", [False]),
+        ("revoke insert on public.log from app", []),
+    ],
+    ids=["open", "closed", "a policy that nobody reads", "its owner's", "by a predefined role", "only read"],
+)
+def test_a_shared_table_is_passed_only_where_nobody_writes_or_something_parts_its_rows(
+    database: Database, conn: "psycopg.Connection[object]", more: str, said: list[bool]
+) -> None:
+    make(conn, *MEMBERS)
+    conn.execute(f"{SHARED} {more}".encode())
+    assert [f.undecided for f in found(database, "FLT006")] == said
+
+
+def test_a_member_of_the_same_name_on_another_server_may_be_where_a_foreign_server_leads(
+    conn: "psycopg.Connection[object]",
+) -> None:
+    conn.execute("create extension postgres_fdw")
+    conn.execute("create server one foreign data wrapper postgres_fdw options (host 'db-2', dbname 'app')")
+    conn.execute("create server self foreign data wrapper postgres_fdw options (dbname 'app')")
+    own, other = (DatabaseFacts(database=name, server=f"{name}:5432/app") for name in ("db-1", "db-2"))
+    catalog = read_catalog(conn)
+    catalog = replace(catalog, server=replace(catalog.server, database="app"))
+    scene = FleetScene(
+        kind="database", member=Member("db-1", server=own.server), databases=(own, other), first=True
+    )
+    facts = Facts(catalog, Tenancy(), fleet=scene)
+    (check,) = (c for c in builtin_checks() if c.id == "FLT012")
+    flaws = {subject.ref.name: check(subject, facts) for subject in check.subjects(facts)}
+    assert isinstance(flaws["one"], Flaw)
+    assert (flaws["one"].undecided, flaws["self"]) == (True, None)
