@@ -1,6 +1,7 @@
 """`validate-schema fleet`: who is a member, who is not like the others, and how it ends."""
 
 import json
+from xml.etree import ElementTree
 
 import psycopg
 import pytest
@@ -166,3 +167,33 @@ def test_another_order_of_columns_is_no_difference(fleet: Database, terminal: Te
     assert "shape" in ran.out
     assert "2 members, 1 difference: tenant_4, tenant_5" in ran.out
     assert ran.out.startswith("DRIFT: 4 of 6 members")
+
+
+def test_a_name_with_an_underscore_leaves_out_that_member_alone(
+    database: Database, terminal: Terminal
+) -> None:
+    with database.connect() as conn:
+        make_members(conn, ("tenant_1", "tenantX1"))
+        conn.commit()
+    ran = terminal.run(
+        "fleet", "--database-url", database.conninfo, "--schemas", "tenant%", "--exclude", "tenant_1=moving"
+    )
+    assert ran.out.splitlines()[0] == "PASS: 1 of 1 members is as the reference"
+
+
+def test_what_of_the_catalog_could_not_be_read_is_no_pass_though_no_member_has_a_tenant_inside(
+    database: Database, terminal: Terminal
+) -> None:
+    with database.connect(autocommit=True) as conn:
+        make_members(conn, ("tenant_1", "tenant_2"))
+        conn.execute("revoke select on pg_catalog.pg_auth_members from public")
+        conn.execute("create role reader login")
+    url = psycopg.conninfo.make_conninfo(database.conninfo, user="reader")
+    ran = terminal.run("fleet", "--database-url", url, "--schemas", "tenant_%", "--select", "FLT003")
+    assert ran.status == 3, ran.out
+    assert "memberships of roles" in ran.out
+    junit = terminal.run(
+        "fleet", "--database-url", url, "--schemas", "tenant_%", "--select", "FLT003", "--format", "junit"
+    )
+    verdict = ElementTree.fromstring(junit.out).find(".//testcase[@name='verdict']/error")
+    assert verdict is not None

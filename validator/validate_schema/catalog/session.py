@@ -24,18 +24,18 @@ _CURRENT = (
     " pg_catalog.current_setting('server_version')"
 )
 # Whatever changes how the server prints types, expressions and constants; JIT costs more than it saves.
-_SETTINGS = {
-    "search_path": "'pg_catalog'",
-    "quote_all_identifiers": "'off'",
-    "DateStyle": "'ISO, YMD'",
-    "IntervalStyle": "'postgres'",
-    "TimeZone": "'UTC'",
-    "bytea_output": "'hex'",
-    "standard_conforming_strings": "'on'",
-    "xmloption": "'content'",
-    "lc_monetary": "'C'",
-    "extra_float_digits": "'1'",
-    "jit": "'off'",
+PRINTING = {
+    "search_path": "pg_catalog",
+    "quote_all_identifiers": "off",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "TimeZone": "UTC",
+    "bytea_output": "hex",
+    "standard_conforming_strings": "on",
+    "xmloption": "content",
+    "lc_monetary": "C",
+    "extra_float_digits": "1",
+    "jit": "off",
 }
 _LIMITS = {"statement_timeout": "30s", "lock_timeout": "2s"}  # where the session has none
 _ATTEMPTS = 20
@@ -96,7 +96,7 @@ def _plan(version: int, only: Collection[str] | None) -> tuple[Query, ...]:
 
 
 def _settings(statement_timeout_ms: int | None) -> str:
-    values = dict(_SETTINGS)
+    values = {name: quote_literal(value) for name, value in PRINTING.items()}
     for name, limit in _LIMITS.items():
         here = f"pg_catalog.current_setting('{name}')"
         values[name] = f"case when {here} operator(pg_catalog.=) '0' then '{limit}' else {here} end"

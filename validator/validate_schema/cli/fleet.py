@@ -190,8 +190,7 @@ def shard_of(text: str | None) -> tuple[int, int]:
 
 def request_of(given: dict[str, Any], told: options.Options, config: "LoadedConfig") -> "FleetRequest":
     """Return what the options ask for, the config's [fleet] where they do not say. Raises `UsageError`."""
-    from ..fleets.conclude import excluded_of
-    from ..fleets.request import FleetRequest
+    from ..fleets.request import FleetRequest, excluded_of
     from ..run.source import Source
     from .request import database_of
 
@@ -200,7 +199,7 @@ def request_of(given: dict[str, Any], told: options.Options, config: "LoadedConf
     source = Source(
         database_url=None if targets else database_of(told), statement_timeout_ms=told.statement_timeout
     )
-    excluded = [*((e.name, e.reason) for e in named.exclude)]
+    excluded = [(e.name, e.reason) for e in named.exclude]
     excluded += [(name, reason) for name, _, reason in (text.partition("=") for text in given["excluded"])]
     chosen = any(given[key] for key in ("databases", "targets", "targets_query"))
     return FleetRequest(
@@ -232,16 +231,8 @@ def run_of(source: "Source", told: options.Options, config: "LoadedConfig") -> "
 
 
 def _targets(path: str | None) -> "tuple[Target, ...]":
-    from ..fleets.request import read_targets
-    from ..model.errors import UsageError
+    from ..fleets.request import read_targets, targets_in
 
     if not path:
         return ()
-    if path == "-":
-        return read_targets(sys.stdin, "standard input")
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            return read_targets(file, path)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise UsageError(f"{path}: cannot read: {reason}") from None
+    return read_targets(sys.stdin, "standard input") if path == "-" else targets_in(path)

@@ -27,6 +27,9 @@ _T = TypeVar("_T")
 _TEXTS = ("text", "character", "name")
 
 
+NOT_IDENTIFIED = "the tenant root and tenant column were not identified"
+
+
 class NotExamined(Exception):  # noqa: N818 - not an error: a result
     """Raised by a subject selector when what it selects cannot be known: the check is skipped.
 
@@ -170,7 +173,7 @@ class Facts(msgspec.Struct, frozen=True, dict=True):
 
     def require_tenancy(self) -> None:
         if not self.tenancy.identified:
-            raise NotExamined("the tenant root and tenant column were not identified")
+            raise NotExamined(NOT_IDENTIFIED)
 
     @cached_property
     def tenant_tables(self) -> tuple[Table, ...]:

@@ -12,7 +12,6 @@ from ..model.difference import Change
 from ..model.errors import ReadError, UsageError
 from ..model.finding import Severity
 from ..model.fleet import (
-    Excluded,
     FleetReport,
     FleetVerdict,
     HeadCount,
@@ -209,11 +208,6 @@ def _named(name: str, read: Sequence[Reading]) -> Reading:
     return found[0]
 
 
-def differences(old: Sample, new: Sample, written: str) -> tuple[Change, ...]:
-    """Return what `diff` tells from one member to another, own names written as `written`."""
-    return compare(_alone(old, written), _alone(new, written))
-
-
 def _alone(sample: Sample, written: str) -> Catalog:
     schema = sample.member.schema
     return only_schema(sample.catalog, schema, written) if schema else sample.catalog
@@ -380,7 +374,7 @@ def verdict_of(report: FleetReport, fail_on: str = "error") -> FleetVerdict:
     if dark:
         reasons.append(f"{some(dark, 'ledger')} could not be read")
     if report.open_checks:
-        reasons.append(f"{some(len(report.open_checks), 'check')} could not look at everything")
+        reasons.append(f"{some(len(report.open_checks), 'check')} could not look at everything, or decide it")
     undecided = sum(f.finding.undecided for f in report.findings)
     if undecided:
         reasons.append(f"{some(undecided, 'finding')} could not be decided")
@@ -410,13 +404,3 @@ def _failing(report: FleetReport, fail_on: str) -> int:
         return 0
     least = Severity(fail_on).rank
     return sum(f.finding.severity.rank >= least and not f.finding.undecided for f in report.findings)
-
-
-def excluded_of(pairs: Iterable[tuple[str, str]]) -> tuple[Excluded, ...]:
-    """Return what is left out, by pattern. Raises `UsageError` where no reason is given."""
-    found = []
-    for name, reason in pairs:
-        if not reason.strip():
-            raise UsageError(f"--exclude {name}: say why, as in --exclude '{name}=being moved'")
-        found.append(Excluded(name, reason.strip()))
-    return tuple(found)

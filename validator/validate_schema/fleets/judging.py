@@ -1,12 +1,13 @@
 """The checks, once for each shape: on the facts of its sample, as they would be of a database of its own."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from ..checking.engine import Outcome, fingerprint, judge
+from ..facts.facts import NOT_IDENTIFIED, Facts
 from ..model.contract import Contract
 from ..model.evidence import Evidence
 from ..model.finding import Finding
@@ -51,7 +52,7 @@ class Judging:
         outcome = judge(self._request.checks, facts, severities=severities(config))
         own = sample.member.schema
         findings = (_renamed(f, own, written) for f in outcome.findings)
-        return Judged(tuple(findings), _open(outcome, facts.tenancy.identified))
+        return Judged(tuple(findings), tuple(_open(outcome, facts)))
 
 
 def _renamed(finding: Finding, own: str, written: str) -> Finding:
@@ -67,15 +68,18 @@ def _renamed(finding: Finding, own: str, written: str) -> Finding:
     return replace(finding, object=ref, fingerprint=fingerprint(finding.check, ref))
 
 
-def _open(outcome: Outcome, identified: bool) -> tuple[tuple[str, str], ...]:
-    """Return the checks that could not look at everything, with why. Those that ask for a tenant inside of a
-    member are not meant where the members are the tenants."""
-    found = [(r.id, r.reason or f"{some(r.skipped, 'object')} not looked at") for r in outcome.results]
-    return tuple(
-        (id, reason)
-        for (id, reason), result in zip(found, outcome.results, strict=True)
-        if not result.looked_at_all and (identified or result.status == "error")
-    )
+def _open(outcome: Outcome, facts: Facts) -> Iterator[tuple[str, str]]:
+    """Yield the checks that could not look at everything or decide it, with why, and what of the catalog
+    could not be read. Those that ask for a tenant inside of a member, or for its rows, are not meant where
+    the members are the tenants."""
+    meant = frozenset() if facts.tenancy.identified else {NOT_IDENTIFIED, *facts.missing.values()} - {""}
+    yield from (("catalog", why) for why in outcome.unread)
+    told = Counter(f.check for f in outcome.findings if f.undecided)
+    for result in outcome.results:
+        if not result.looked_at_all and (result.status == "error" or result.reason not in meant):
+            yield result.id, result.reason or f"{some(result.skipped, 'object')} not looked at"
+        elif outcome.undecided.get(result.id, 0) > told[result.id]:
+            yield result.id, result.reason
 
 
 def opened(judged: Mapping[str, Judged], order: Sequence[str]) -> tuple[OpenCheck, ...]:

@@ -8,9 +8,8 @@ from ..model.fleet import FleetReport
 from ..model.progress import Silence
 from ..model.secret import Secret
 from ..run.arguments import Asked, asked
-from .conclude import excluded_of
 from .job import examine_fleet
-from .request import FleetRequest, Target, distinct, read_targets
+from .request import FleetRequest, Target, distinct, excluded_of, targets_in
 
 
 def fleet(
@@ -43,11 +42,7 @@ def fleet(
     if isinstance(targets, Mapping):
         named = distinct([Target(name, Secret(url)) for name, url in targets.items()], "targets")
     elif targets is not None:
-        try:
-            with open(targets, newline="", encoding="utf-8") as file:
-                named = read_targets(file, str(targets))
-        except OSError as error:
-            raise UsageError(f"{targets}: cannot read: {error.strerror or error}") from None
+        named = targets_in(targets)
     given: Asked = {
         "database_url": database_url or "dbname=postgres",
         "select": select,

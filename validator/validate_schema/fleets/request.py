@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TextIO
 
 import msgspec
@@ -70,6 +71,17 @@ class FleetRequest(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.schemas or self.schemas_query)
 
 
+def targets_in(path: str | Path) -> tuple[Target, ...]:
+    """Return the databases that a CSV file names. Raises `UsageError` where it cannot be read, and as
+    `read_targets` does."""
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            return read_targets(file, str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise UsageError(f"{path}: cannot read: {reason}") from None
+
+
 def read_targets(lines: TextIO | Iterable[str], source: str) -> tuple[Target, ...]:
     """Return databases from CSV rows of name and URL; a header ``name,url`` and comments (#) are skipped.
 
@@ -98,6 +110,22 @@ def distinct(targets: Sequence[Target], source: str) -> tuple[Target, ...]:
     return tuple(targets)
 
 
+def excluded_of(pairs: Iterable[tuple[str, str]]) -> tuple[Excluded, ...]:
+    """Return what is left out, by pattern. Raises `UsageError` where no reason is given."""
+    found = []
+    for name, reason in pairs:
+        if not reason.strip():
+            raise UsageError(f"--exclude {name}: say why, as in --exclude '{name}=being moved'")
+        found.append(Excluded(name, reason.strip()))
+    return tuple(found)
+
+
 def reason_to_leave_out(name: str, excluded: Iterable[Excluded]) -> str | None:
-    """Return why a member is left out, if it is."""
-    return next((e.reason for e in excluded if pattern(e.name).fullmatch(name)), None)
+    """Return why a member is left out, if it is: by its name, or by a pattern with a % or of a regular
+    expression. The _ of a name is no wildcard here, or more would be left out than was meant."""
+    return next((e.reason for e in excluded if _names(e.name, name)), None)
+
+
+def _names(text: str, name: str) -> bool:
+    is_pattern = "%" in text or text.startswith(("/", "^"))
+    return text == name or (is_pattern and pattern(text).fullmatch(name) is not None)

@@ -5,6 +5,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from ..catalog.connect import Connection, connect
+from ..catalog.queries import USER_SCHEMA
+from ..catalog.session import PRINTING
 from ..model.secret import Secret
 
 if TYPE_CHECKING:
@@ -12,26 +14,10 @@ if TYPE_CHECKING:
 
 _LOCK_MS = 200  # far below the second after which a server looks for deadlocks, and ends one of the sessions
 _BEGIN = "begin isolation level repeatable read, read only"
-# As the reader has them, for what is printed is hashed; hashes of many rows want memory, not temporary files.
-_SETTINGS = {
-    "search_path": "pg_catalog",
-    "quote_all_identifiers": "off",
-    "DateStyle": "ISO, YMD",
-    "IntervalStyle": "postgres",
-    "TimeZone": "UTC",
-    "bytea_output": "hex",
-    "standard_conforming_strings": "on",
-    "xmloption": "content",
-    "lc_monetary": "C",
-    "extra_float_digits": "1",
-    "jit": "off",
-    "work_mem": "64MB",
-}
-_SCHEMAS = """
-    select oid::int8, nspname::text from pg_catalog.pg_namespace
-    where pg_catalog.left(nspname, 3) operator(pg_catalog.<>) 'pg_'
-      and nspname operator(pg_catalog.<>) 'information_schema'
-    order by nspname collate "C"
+# As the reader prints, for what is printed is hashed; hashes of many rows want memory, not temporary files.
+_SETTINGS = {**PRINTING, "work_mem": "64MB"}
+_SCHEMAS = f"""
+    select oid::int8, nspname::text from pg_namespace where {USER_SCHEMA} order by nspname collate "C"
 """
 _OPEN: set[Connection] = set()
 

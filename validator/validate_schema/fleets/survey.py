@@ -8,7 +8,7 @@ import msgspec
 from psycopg import Error
 from psycopg.errors import QueryCanceled
 
-from ..catalog.connect import Connection, parse_url
+from ..catalog.connect import Connection, first_line, parse_url
 from ..catalog.session import may_pass
 from ..model.errors import UsageError, ValidateSchemaError
 from ..model.fleet import DatabaseFacts, LedgerRows, Member, Reading, Surveyed
@@ -104,7 +104,7 @@ def _surveyed(
             said = f"a query took longer than {timeout_ms} ms; raise it with --statement-timeout"
             break
         except Error as error:
-            said = mask((str(error).strip().splitlines() or ["the server went away"])[0])
+            said = mask(first_line(error) or "the server went away")
             if connection.closed or connection.broken or not may_pass(error):
                 break
     return Surveyed(database=database, server=server, reason=f"{server} could not be read: {said}")
@@ -205,5 +205,4 @@ def _named(connection: Connection, database: str, query: str) -> set[str]:
     except Error as error:
         if database or isinstance(error, QueryCanceled) or connection.broken:
             raise
-        said = mask((str(error).strip().splitlines() or [""])[0])
-        raise UsageError(f"the query of the fleet's members fails: {said}") from None
+        raise UsageError(f"the query of the fleet's members fails: {mask(first_line(error))}") from None

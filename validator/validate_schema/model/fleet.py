@@ -56,13 +56,12 @@ class Reading(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `fingerprint` is that of everything that `diff` compares, with the member's own name taken out; empty
     where it could not be read, and `reason` says why. `versions` are what its ledgers hold: (tool, table,
-    ((version, state), …)). `mark` changes whenever anything of it is changed in the catalog.
+    ((version, state), …)).
     """
 
     member: Member
     fingerprint: str = ""
     reason: str = ""
-    mark: str = ""
     versions: tuple["LedgerRows", ...] = ()
 
 
@@ -179,7 +178,8 @@ class FleetFinding(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
 
 
 class OpenCheck(msgspec.Struct, frozen=True):
-    """A check that could not look at everything in some shapes."""
+    """A check that could not look at everything, or decide it, in some shapes; ``catalog`` for what of that
+    could not be read."""
 
     check: str
     reason: str
@@ -189,8 +189,7 @@ class OpenCheck(msgspec.Struct, frozen=True):
 class ShapeDiff(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Members that are alike. `id` is the beginning of the fingerprint, `fingerprints` all that `diff` tells
     no difference between. `changes` is what differs from the reference to it, own names written as
-    `Reference.written`; `since` the first migration whose result it lacks, where a folder was given, or the
-    versions that set it apart in the ledger. `sample` is the member that was read in full."""
+    `Reference.written`. `sample` is the member that was read in full."""
 
     id: str
     fingerprints: tuple[str, ...]
@@ -198,7 +197,6 @@ class ShapeDiff(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     sample: str
     reference: bool = False
     changes: tuple[Change, ...] = ()
-    since: str = ""
     first: tuple[str, ...] = ()
 
 

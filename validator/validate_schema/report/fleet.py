@@ -100,8 +100,6 @@ def _shape(shape: ShapeDiff, report: FleetReport) -> Iterator[str]:
         + f": {named}"
         + (f" and {more:,} more" if more else "")
     )
-    if shape.since:
-        yield f"  since: {visible(shape.since)}"
     for change in shape.changes[:_LISTED]:
         words = change_words(change, written)
         what = f" {words.what}" if words.what else ""

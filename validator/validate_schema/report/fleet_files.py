@@ -74,10 +74,10 @@ def faults(member: MemberRow, report: FleetReport, shapes: dict[str, ShapeDiff])
 
 
 def junit(report: FleetReport) -> str:
-    """Return JUnit XML: a case for each member, and one for each finding of the checks."""
+    """Return JUnit XML: a case for the verdict, for each member, and for each finding of the checks."""
     shapes = {s.id: s for s in report.shapes}
     cases = [_member_case(m, report, shapes) for m in report.members]
-    checks = []
+    checks = [_verdict_case(report)]
     for found in report.findings:
         finding = found.finding
         label = ".".join(filter(None, (finding.object.schema, finding.object.table, finding.object.name)))
@@ -94,6 +94,15 @@ def junit(report: FleetReport) -> str:
         ET.SubElement(suite, "system-err")
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _verdict_case(report: FleetReport) -> ET.Element:
+    """What no member says is said here: a check that could not run, a finding that fails by its severity."""
+    case, verdict = _case("fleet", "verdict"), report.verdict
+    if kind := {"incomplete": "error", "findings": "failure"}.get(verdict.status):
+        said = {"message": xml_text("; ".join(verdict.reasons)), "type": verdict.status}
+        ET.SubElement(case, kind, said)
+    return case
 
 
 def _suite(number: int, name: str, cases: list[ET.Element], report: FleetReport) -> dict[str, str]:

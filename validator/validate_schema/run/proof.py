@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from ..catalog.engines import engine_of
 from ..checking.declare import PROOF
 from ..config import ProveConfig
-from ..facts.facts import Facts
+from ..facts.facts import NOT_IDENTIFIED, Facts
 from ..model.errors import UsageError
 from ..model.isolation import Isolation
 from ..model.limits import limits
@@ -84,7 +84,7 @@ def prove_isolation(
         engine = engine_of(facts.catalog)
         return Isolation(reason=NO_ISOLATION.format(engine.product, engine.without) if engine else NOT_WANTED)
     if not facts.tenancy.identified:
-        found = Isolation(reason="the tenant root and tenant column were not identified")
+        found = Isolation(reason=NOT_IDENTIFIED)
     else:
         found = _proven(wanted, opened, facts, config, progress)
     return msgspec.structs.replace(found, wanted=True)
