@@ -197,3 +197,15 @@ def test_what_of_the_catalog_could_not_be_read_is_no_pass_though_no_member_has_a
     )
     verdict = ElementTree.fromstring(junit.out).find(".//testcase[@name='verdict']/error")
     assert verdict is not None
+
+
+def test_the_gate_of_the_config_is_the_fleets_as_well(fleet: Database, terminal: Terminal) -> None:
+    with fleet.connect(autocommit=True) as conn:
+        conn.execute(
+            f"create role everywhere login; grant usage on schema {', '.join(TENANTS)} to everywhere"
+        )
+    selected = (*FLEET, "--select", "FLT003")
+    assert terminal.run(*selected).status == 0
+    (terminal.folder / "validate-schema.toml").write_text('[report]\nfail_on = "warning"\n')
+    assert terminal.run(*selected).status == 1
+    assert terminal.run(*selected, "--fail-on", "error").status == 0

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 COMMANDS = {"merge": "Put the parts of a fleet, read with --shard, together into one report."}
 
+_GATES = ("error", "warning", "info", "never")
+
 output = options.together(
     click.option(
         "--report", "reports", multiple=True, metavar="PATH", help="Write a report; - is stdout. Repeatable."
@@ -34,10 +36,9 @@ output = options.together(
     ),
     click.option(
         "--fail-on",
-        type=click.Choice(("error", "warning", "info", "never")),
-        default="error",
-        show_default=True,
-        help="Lowest severity of a finding that fails the run; drift always does.",
+        type=click.Choice(_GATES),
+        help="Lowest severity of a finding that fails the run; drift always does. Default: [report] fail_on,"
+        " then error.",
     ),
     click.option("--quiet", "-q", is_flag=True, help="Only the verdict line on standard output."),
 )
@@ -227,7 +228,8 @@ def run_of(source: "Source", told: options.Options, config: "LoadedConfig") -> "
     run = request_for(
         source, config, select=split_ids(told.select), ignore=split_ids(told.ignore), packs=told.packs
     )
-    return replace(run, command=shown_command(sys.argv[1:]), fail_on=told.fail_on)
+    gate = told.fail_on or config.config.report.fail_on
+    return replace(run, command=shown_command(sys.argv[1:]), fail_on=gate if gate in _GATES else "error")
 
 
 def _targets(path: str | None) -> "tuple[Target, ...]":

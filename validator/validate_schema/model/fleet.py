@@ -176,6 +176,11 @@ class FleetFinding(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     shapes: tuple[str, ...]
     members: int
 
+    @property
+    def level(self) -> str:
+        """Its severity; ``undecided`` where nothing wrong was shown, and nothing right."""
+        return "undecided" if self.finding.undecided else self.finding.severity.value
+
 
 class OpenCheck(msgspec.Struct, frozen=True):
     """A check that could not look at everything, or decide it, in some shapes; ``catalog`` for what of that

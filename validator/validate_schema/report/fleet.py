@@ -146,10 +146,7 @@ def _findings(report: FleetReport) -> Iterator[str]:
         yield ""
     for found in report.findings[:_LISTED]:
         finding = found.finding
-        yield (
-            f"{finding.severity.value} {finding.check}: {visible(finding.message)}"
-            f" ({some(found.members, 'member')})"
-        )
+        yield (f"{found.level} {finding.check}: {visible(finding.message)} ({some(found.members, 'member')})")
     if len(report.findings) > _LISTED:
         yield f"and {len(report.findings) - _LISTED:,} more findings"
     for check in report.open_checks:
