@@ -7,7 +7,8 @@ those, the reader sets its own inside its transaction.
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from time import monotonic
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
@@ -40,6 +41,13 @@ _SSL_MODES = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "v
 _REFUSES_OPTIONS = re.compile(r"unsupported startup parameter|support command-line options", re.I)
 
 
+class Patience(NamedTuple):
+    """How long a server may say nothing, in seconds, and whether nobody wants to hear it any more."""
+
+    seconds: float
+    stopped: Callable[[], bool]
+
+
 class Destination(NamedTuple):
     """Where to connect: `conninfo` for libpq (it holds the password), `shown` for people (it does
     not). `default_schema` is set where the URL names the schema of unqualified names."""
@@ -65,24 +73,26 @@ def connect(
     statement_timeout_ms: int = 30_000,
     lock_timeout_ms: int = 2_000,
     writable: bool = False,
+    patience: Patience | None = None,
 ) -> psycopg.Connection:
     """Return a connection in autocommit mode to the database at `url`, read-only unless `writable`.
 
     `url` may be any form that `parse_url` takes; None means the PG* environment variables. Time-outs
-    are in milliseconds. Raises `UsageError` for a URL that cannot be used, `ConnectError` when the
-    server cannot be reached, refuses, or is not PostgreSQL 14 or newer. No message holds a password.
+    are in milliseconds; the server keeps them. `patience` is the client's own, with a server that stands
+    still: without it, one is waited for. Raises `UsageError` for a URL that cannot be used, `ConnectError`
+    when the server cannot be reached, refuses, or is not PostgreSQL 14 or newer. No message holds a password.
     """
     destination = parse_url(url)
     limits = f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms}"
     limits += "" if writable else " -c default_transaction_read_only=on"
     limits += "".join(f" -c {name}={value}" for name, value in _SETTINGS.items())
     try:
-        conn = _open(destination, limits)
+        conn = _open(destination, limits, patience)
     except psycopg.Error as error:
         if not _REFUSES_OPTIONS.search(str(error)):
             raise _refused(destination, error) from None
         try:
-            conn = _open(destination, "")
+            conn = _open(destination, "", patience)
         except psycopg.Error as again:
             raise _refused(destination, again) from None
     try:
@@ -94,18 +104,61 @@ def connect(
     return conn
 
 
-def _open(destination: Destination, limits: str) -> psycopg.Connection:
+class _Patient(psycopg.Connection[Any]):
+    """A connection that is given up, and closed, when its `patience` with the server is at an end."""
+
+    patience: Patience | None = None
+
+    def wait(self, gen: Generator[Any, Any, Any], *args: Any, **kwargs: Any) -> Any:
+        """Wait for the server. Raises `OperationalError` where that is given up."""
+        if self.patience is None:
+            return super().wait(gen, *args, **kwargs)
+        try:
+            return super().wait(_heard(gen, self.patience), *args, **kwargs)
+        except _GivenUpError:
+            self.pgconn.finish()  # asked to end the transaction, the server would be silent again
+            raise
+
+
+class _GivenUpError(psycopg.OperationalError):
+    pass
+
+
+def _heard(gen: Generator[Any, Any, Any], patience: Patience) -> Generator[Any, Any, Any]:
+    """Pass on what `gen` waits for, and raise `_GivenUpError` when nothing came of it for so long. psycopg
+    comes back each tenth of a second, whether there is anything or not."""
+    last, came = monotonic(), None
+    while True:
+        try:
+            wanted = gen.send(came)
+        except StopIteration as end:
+            return end.value
+        if patience.stopped():
+            raise _GivenUpError("the run was interrupted")
+        came = yield wanted
+        if came:
+            last = monotonic()
+        elif monotonic() - last > patience.seconds:
+            raise _GivenUpError(
+                f"it did not answer for {patience.seconds:.0f} s; with a longer --statement-timeout it is"
+                " waited for longer"
+            )
+
+
+def _open(destination: Destination, limits: str, patience: Patience | None) -> psycopg.Connection:
     given = conninfo.conninfo_to_dict(destination.conninfo)
     options = given.pop("options", None) or os.environ.get("PGOPTIONS", "")
     given.setdefault("application_name", "validate-schema")
     if "PGCONNECT_TIMEOUT" not in os.environ:
         given.setdefault("connect_timeout", 10)
-    return psycopg.connect(
+    conn = _Patient.connect(
         conninfo.make_conninfo("", **given),
         autocommit=True,
         client_encoding="UTF8",
         options=f"{options} {limits}".strip(),
     )
+    conn.patience = patience
+    return conn
 
 
 def parse_url(url: str | Secret | None) -> Destination:

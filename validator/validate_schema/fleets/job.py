@@ -18,7 +18,7 @@ from ..model.wording import some
 from .conclude import conclude
 from .request import FleetRequest, Target, distinct, reason_to_leave_out
 from .sample import ChangedError, sample
-from .session import stop_all
+from .session import begin, stop_all
 from .survey import Choice, in_shard, pattern, survey
 
 if TYPE_CHECKING:
@@ -142,6 +142,7 @@ def spread(
 ) -> "tuple[list[B | None], bool]":
     """Return the answers in the order of what was asked, `parallel` of them at a time, None where there is
     none, and whether the user interrupted it. What raises is raised here."""
+    begin()
     with ThreadPoolExecutor(max_workers=max(1, parallel)) as pool:
         asked = [pool.submit(ask, item) for item in items]
         try:

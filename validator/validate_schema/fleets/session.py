@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from ..catalog.connect import Connection, connect
+from ..catalog.connect import Connection, Patience, connect
 from ..catalog.queries import USER_SCHEMA
 from ..catalog.session import PRINTING
 from ..model.secret import Secret
@@ -13,27 +14,47 @@ if TYPE_CHECKING:
     import psycopg
 
 _LOCK_MS = 200  # far below the second after which a server looks for deadlocks, and ends one of the sessions
+_TRAVEL_S = 2  # what an answer may take beside the time that the server keeps itself
 _BEGIN = "begin isolation level repeatable read, read only"
 # As the reader prints, for what is printed is hashed; hashes of many rows want memory, not temporary files.
 _SETTINGS = {**PRINTING, "work_mem": "64MB"}
 _SCHEMAS = f"""
     select oid::int8, nspname::text from pg_namespace where {USER_SCHEMA} order by nspname collate "C"
 """
+_CANCEL_S = 1.0
 _OPEN: set[Connection] = set()
+_STOPPED = Event()
+
+
+def begin() -> None:
+    """Take back what `stop_all` said: a new run begins."""
+    _STOPPED.clear()
 
 
 def stop_all() -> None:
-    """Have the server cancel what is being asked of it, so that nobody waits for threads that wait for it."""
-    for connection in tuple(_OPEN):
-        with suppress(Exception):
-            connection.cancel()
+    """Have the servers cancel what is being asked of them, so that nobody waits for threads that wait for
+    them; those that do not answer to that either are left alone."""
+    asked = [Thread(target=_cancel, args=(connection,), daemon=True) for connection in tuple(_OPEN)]
+    for thread in asked:
+        thread.start()
+    for thread in asked:
+        thread.join(_CANCEL_S)
+    _STOPPED.set()
+
+
+def _cancel(connection: Connection) -> None:
+    with suppress(Exception):
+        connection.cancel_safe(timeout=_CANCEL_S)
 
 
 @contextmanager
 def connected(url: Secret | None, timeout_ms: int) -> Iterator[Connection]:
     """Hold a connection that reads alone, and waits for no lock longer than a moment. Raises what `connect`
     does."""
-    with connect(url, statement_timeout_ms=timeout_ms, lock_timeout_ms=_LOCK_MS) as connection:
+    patience = Patience(2 * timeout_ms / 1000 + _TRAVEL_S, _STOPPED.is_set)
+    with connect(
+        url, statement_timeout_ms=timeout_ms, lock_timeout_ms=_LOCK_MS, patience=patience
+    ) as connection:
         _OPEN.add(connection)
         try:
             yield connection

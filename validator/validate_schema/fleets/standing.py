@@ -14,7 +14,7 @@ from .session import execute, snapshot
 
 ALL = 0  # in place of the oid of a schema: the whole database is the member
 ATTEMPTS = 5
-_LOCKED = "another session keeps it locked, or changes it all the time"
+LOCKED = "another session keeps it locked, or changes it all the time"
 _SOME = 200  # members whose views are printed at a time
 _MANY = 2000  # members a statement, so that none nears its time-out
 
@@ -41,7 +41,7 @@ def settled(
         prints, locked = fingerprints(connection, left, timeout_ms)
         odd = stirred(before, marks_now(connection, timeout_ms), left, others) | locked
         found.prints.update({oid: value for oid, value in prints.items() if oid not in odd})
-        found.reasons.update(dict.fromkeys(locked, _LOCKED))
+        found.reasons.update(dict.fromkeys(locked, LOCKED))
         left = {oid: name for oid, name in left.items() if oid in odd}
         if not left:
             break

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 from psycopg import Error
-from psycopg.errors import QueryCanceled
+from psycopg.errors import InsufficientPrivilege, LockNotAvailable, QueryCanceled
 
 from ..catalog.connect import Connection, first_line, parse_url
 from ..catalog.session import may_pass
@@ -16,7 +16,7 @@ from ..model.secret import Secret, mask
 from .digest import MEMBERS
 from .ledgers import read_versions
 from .session import connected, execute, schemas, snapshot
-from .standing import ALL, ATTEMPTS, name_members, settled
+from .standing import ALL, ATTEMPTS, LOCKED, name_members, settled
 
 _DATABASE = """
     select current_setting('server_version'), current_setting('server_version_num')::int,
@@ -104,10 +104,20 @@ def _surveyed(
             said = f"a query took longer than {timeout_ms} ms; raise it with --statement-timeout"
             break
         except Error as error:
-            said = mask(first_line(error) or "the server went away")
+            said = _said(error)
             if connection.closed or connection.broken or not may_pass(error):
                 break
     return Surveyed(database=database, server=server, reason=f"{server} could not be read: {said}")
+
+
+def _said(error: Error) -> str:
+    """Return what went wrong in words that help."""
+    if isinstance(error, LockNotAvailable):
+        return f"{LOCKED}; try again when no migration is running"
+    said = mask(first_line(error) or "the server went away")
+    if isinstance(error, InsufficientPrivilege):
+        return f"{said}; a GRANT SELECT on it to the role that reads would allow it"
+    return said
 
 
 def _read(connection: Connection, database: str, server: str, choice: Choice, timeout_ms: int) -> Surveyed:
