@@ -78,6 +78,7 @@ FLT004 open-to-everybody error       FLT005 follows-the-caller warning FLT006 un
 FLT007 extension-in-member warning   FLT008 opens-later warning        FLT009 publishes-several warning
 FLT010 anybody-connects warning      FLT011 connects-to-several warning FLT012 leads-to-member error
 FLT013 not-alike warning
+FLT014 reached-another error
 UNQ007 exclusion error               UNQ008 detail-unique warning
 SUP001 expired error               SUP002 unused warning
 """

@@ -19,6 +19,7 @@ from validate_schema.sql.ident import quote_ident, quote_literal
 CHECKS = tuple(c for c in builtin_checks() if c.needs == FLEET)
 _HEAD = re.compile(r"^-- database (\w+)\n", re.MULTILINE)
 _ONE = ""
+_PROVEN = "FLT014"
 
 
 class Example:
@@ -38,7 +39,9 @@ class Example:
     def report(self) -> FleetReport:
         if _ONE in self._databases:
             url = self._databases[_ONE].conninfo
-            return fleet(database_url=url, schemas=r"tenant\__", select=self._check.id)
+            return fleet(
+                database_url=url, schemas=r"tenant\__", select=self._check.id, prove=self._check.id == _PROVEN
+            )
         targets = {name: database.conninfo for name, database in self._databases.items()}
         return fleet(targets=targets, select=self._check.id)
 

@@ -69,6 +69,12 @@ output = options.together(
 @click.option(
     "--parallel", type=click.IntRange(min=1), metavar="N", help="Databases read at a time (default: 4)."
 )
+@click.option(
+    "--prove",
+    is_flag=True,
+    help="Also try, on a copy, what the roles of one member can do to another's rows.",
+)
+@options.scratch
 @options.statement_timeout
 @options.timeout
 @options.config
@@ -100,6 +106,7 @@ def command(ctx: click.Context, /, **given: Any) -> int | None:
     pairs = destinations(given)
     told = options.Options(
         database_url=given["database_url"],
+        scratch=given["scratch"],
         config_path=given["config_path"],
         statement_timeout=given["statement_timeout"],
         timeout=given["timeout"],
@@ -198,7 +205,9 @@ def request_of(given: dict[str, Any], told: options.Options, config: "LoadedConf
     named = config.config.fleet
     targets = _targets(given["targets"] or (named.targets and str(config.base / named.targets)))
     source = Source(
-        database_url=None if targets else database_of(told), statement_timeout_ms=told.statement_timeout
+        database_url=None if targets else database_of(told),
+        scratch=told.scratch,
+        statement_timeout_ms=told.statement_timeout,
     )
     excluded = [(e.name, e.reason) for e in named.exclude]
     excluded += [(name, reason) for name, _, reason in (text.partition("=") for text in given["excluded"])]
@@ -215,6 +224,7 @@ def request_of(given: dict[str, Any], told: options.Options, config: "LoadedConf
         reference=given["reference"] or named.reference or "",
         excluded=excluded_of(excluded),
         parallel=given["parallel"] or named.parallel,
+        prove=given["prove"],
     )
 
 

@@ -83,6 +83,8 @@ def conclude(parts: Sequence[Part], run: Request, progress: Progress) -> FleetRe
         excluded=whole.excluded,
         databases=tuple(one.facts for one in whole.surveyed if one.facts is not None),
         notes=missing,
+        control=whole.control,
+        proofs=whole.proofs,
         interrupted=whole.interrupted,
         verdict=FleetVerdict(status="pass", exit_status=0),
     )
@@ -96,12 +98,18 @@ def _judged(report: FleetReport, whole: Part, run: Request, progress: Progress) 
     samples = {s.member.name: s for s in whole.samples}
     names = {one.database: one.matched for one in whole.surveyed}
     roles = {one.database: one.roles for one in whole.surveyed}
+    proofs = {proof.member: proof for proof in whole.proofs}
     judging, judged = Judging(run, progress), {}
     written = report.reference.written if report.reference else ""
     for shape in report.shapes:
         sample = samples[shape.sample]
         scene = scene_of(
-            sample, names[sample.member.database], report.databases, roles, first=shape.reference
+            sample,
+            names[sample.member.database],
+            report.databases,
+            roles,
+            first=shape.reference,
+            proof=proofs.get(sample.member.name),
         )
         judged[shape.id] = judging.judge(sample, scene, written)
     order, members = [s.id for s in report.shapes], {s.id: s.members for s in report.shapes}
@@ -138,6 +146,8 @@ def joined(parts: Sequence[Part]) -> tuple[Part, tuple[str, ...]]:
         expected=next((p.expected for p in parts if p.expected is not None), None),
         excluded=first.excluded,
         reference=first.reference,
+        control=next((p.control for p in parts if p.control is not None), None),
+        proofs=tuple(proof for p in parts for proof in p.proofs),
         interrupted=any(p.interrupted for p in parts),
     )
     return whole, tuple(f"shard {k}/{first.shard[1]} is missing" for k in absent)

@@ -9,16 +9,19 @@ from msgspec.structs import replace
 from psycopg import Error, conninfo
 
 from ..catalog.connect import Connection, connect, first_line, parse_url
+from ..model.crossing import MemberProof
 from ..model.errors import UsageError, ValidateSchemaError
-from ..model.fleet import FLEET_VERSION, FleetReport, Part, Reading, Sample, Surveyed
+from ..model.fleet import FLEET_VERSION, Control, FleetReport, Part, Reading, Sample, Surveyed
 from ..model.progress import Progress
 from ..model.secret import Secret
 from ..model.version import __version__
 from ..model.wording import some
 from .conclude import conclude
+from .control import find_control
+from .proving import proofs_of
 from .request import FleetRequest, Target, distinct, reason_to_leave_out
 from .sample import ChangedError, sample
-from .session import begin, stop_all
+from .session import begin, connected, stop_all
 from .survey import Choice, in_shard, pattern, survey
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ _DATABASES = """
 """
 
 
+NONE = "none"  # in place of a query: what there should be is not asked
 _INTERRUPTED = "the run was interrupted before it was read"
 
 
@@ -66,10 +70,17 @@ def read_part(request: FleetRequest, progress: Progress) -> Part:
         _without(request, answer or Surveyed(database=target.name, reason=_INTERRUPTED))
         for target, answer in zip(targets, answers, strict=True)
     )
+    control = None
+    if expected is None and request.expected != NONE and not interrupted:
+        control, expected = _listed(request, targets, surveyed)
     samples = _Samples([], {}, {}, True)
     if not interrupted:
         samples = _samples(request, targets, surveyed, progress)
         surveyed = tuple(_moved(one, samples.moved) for one in surveyed)
+    proofs: tuple[MemberProof, ...] = ()
+    if request.prove and not samples.interrupted:
+        urls = {target.name: target.url for target in targets}
+        proofs = proofs_of(surveyed, samples.read, urls, run=request.run, control=control, progress=progress)
     return Part(
         part_version=FLEET_VERSION,
         tool_version=__version__,
@@ -82,6 +93,8 @@ def read_part(request: FleetRequest, progress: Progress) -> Part:
         expected=expected,
         excluded=request.excluded,
         reference=request.reference,
+        control=control,
+        proofs=proofs,
         interrupted=samples.interrupted,
     )
 
@@ -224,6 +237,22 @@ def _samples(
 
 
 def _expected(request: FleetRequest) -> tuple[str, ...] | None:
-    if not request.expected:
+    if request.expected in ("", NONE):
         return None
     return tuple(str(row[0]) for row in _asked(request, request.expected))
+
+
+def _listed(
+    request: FleetRequest, targets: Sequence[Target], surveyed: Sequence[Surveyed]
+) -> tuple[Control | None, tuple[str, ...] | None]:
+    """Return the tenants' table beside the members, and the names in it; None where the members are not the
+    schemas of one database, or none is found."""
+    if not request.of_schemas or len(targets) != 1 or targets[0].name or surveyed[0].reason:
+        return None, None
+    timeout = request.run.source.statement_timeout_ms
+    try:
+        with connected(targets[0].url, timeout) as connection:
+            found = find_control(connection, surveyed[0].matched, timeout_ms=timeout)
+    except (ValidateSchemaError, Error):
+        return None, None
+    return found or (None, None)

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from ..checking.engine import Outcome, fingerprint, judge
 from ..facts.facts import NOT_IDENTIFIED, Facts
 from ..model.contract import Contract
+from ..model.crossing import MemberProof
 from ..model.evidence import Evidence
 from ..model.finding import Finding
 from ..model.fleet import DatabaseFacts, FleetFinding, FleetScene, OpenCheck, Sample
@@ -121,6 +122,7 @@ def scene_of(
     roles: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]],
     *,
     first: bool,
+    proof: MemberProof | None = None,
 ) -> FleetScene:
     """Return what fleet-level checks may look at: `names` are the members of the sample's database."""
     member = sample.member
@@ -131,4 +133,5 @@ def scene_of(
         roles=roles.get(member.database, ()),
         databases=tuple(databases),
         first=first,
+        proof=proof,
     )

@@ -24,6 +24,7 @@ def fleet(
     exclude: Mapping[str, str] | None = None,
     reference: str = "",
     parallel: int = 4,
+    prove: bool = False,
     config: str | Path | None = None,
     select: str = "",
     ignore: str = "",
@@ -33,7 +34,8 @@ def fleet(
     """Examine many schemas or databases that should be alike, and return the report.
 
     The arguments are the command line's. `targets` are URLs by name, or a CSV file of them; `exclude` gives
-    the reason by name or pattern. What the config's [fleet] says is for the command line alone.
+    the reason by name or pattern; `prove` tries on a copy what the roles of one member reach in another. What
+    the config's [fleet] says is for the command line alone.
 
     Raises `UsageError` for a wrong argument, `ConnectError` and `ReadError` where the members cannot be
     listed; a member that cannot be examined is in the report.
@@ -64,5 +66,6 @@ def fleet(
         reference=reference,
         excluded=excluded_of((exclude or {}).items()),
         parallel=parallel,
+        prove=prove,
     )
     return examine_fleet(request, Silence())

@@ -29,7 +29,8 @@ class FleetRequest(msgspec.Struct, frozen=True, kw_only=True):
     `databases` are LIKE patterns, or regular expressions between slashes or behind a ^. `targets` are
     databases by name. `expected` is a query of the names that there should be. `reference` names a member.
     `excluded` are members left out on purpose, by name or pattern, each with a reason. `shard` (K, N) is the
-    K-th of N parts, for as many machines.
+    K-th of N parts, for as many machines. `prove`: what the roles of one member can do to another's rows is
+    tried on a copy.
     """
 
     run: Request
@@ -43,6 +44,7 @@ class FleetRequest(msgspec.Struct, frozen=True, kw_only=True):
     excluded: tuple[Excluded, ...] = ()
     parallel: int = 4
     shard: tuple[int, int] = (1, 1)
+    prove: bool = False
 
     def __post_init__(self) -> None:
         ways = [
@@ -63,6 +65,10 @@ class FleetRequest(msgspec.Struct, frozen=True, kw_only=True):
             )
         if not 1 <= self.shard[0] <= self.shard[1]:
             raise UsageError(f"--shard {self.shard[0]}/{self.shard[1]}: write K/N, K from 1 to N")
+        if self.prove and not self.of_schemas:
+            raise UsageError("--prove is between members that are schemas: give --schemas or --schemas-query")
+        if self.prove and self.shard[1] > 1:
+            raise UsageError("--prove needs members side by side: give it to a run without --shard")
         for text in (self.schemas, self.databases, *(e.name for e in self.excluded)):
             pattern(text)
 

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from .catalog import Catalog
+from .crossing import MemberProof
 from .difference import Change
 from .finding import Finding
 
@@ -122,11 +123,21 @@ class Surveyed(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     reason: str = ""
 
 
+class Control(msgspec.Struct, frozen=True):
+    """The tenants' table that stands beside the members, and the column of it that holds their names."""
+
+    schema: str
+    table: str
+    column: str
+
+
 class Part(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What was read of a fleet, or of the `shard` (K of N) that one machine had: all that its report is made
     from. `samples` has one member of each fingerprint, `lost` the members that were fingerprinted and could
     then not be read, with the reason. `expected` are the names that there should be, None where nobody said.
-    `excluded` are those left out, `reference` the member that was named to measure against.
+    `excluded` are those left out, `reference` the member that was named to measure against. `control` is the
+    tenants' table that `expected` was taken from, where nobody named a query. `proofs` are those between
+    members, where they were asked for.
     """
 
     part_version: int
@@ -140,6 +151,8 @@ class Part(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     expected: tuple[str, ...] | None = None
     excluded: tuple["Excluded", ...] = ()
     reference: str = ""
+    control: Control | None = None
+    proofs: tuple[MemberProof, ...] = ()
     interrupted: bool = False
 
 
@@ -155,7 +168,8 @@ class FleetScene(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     `roles` leads from a role to the members whose objects it owns or may use, over the whole database.
     `databases` are the facts of all databases of the fleet, one for each, and are to be judged where `first`:
-    on the reference shape alone, so that they are told once.
+    on the reference shape alone, so that they are told once. `proof` is what was tried as the roles of
+    `member` on another one; None where nobody asked for it.
 
     A check declares itself as every other: a subject selector yields nothing (the check is not applicable)
     where ``facts.fleet is None``.
@@ -167,6 +181,7 @@ class FleetScene(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     roles: tuple[tuple[str, tuple[str, ...]], ...] = ()
     databases: tuple[DatabaseFacts, ...] = ()
     first: bool = False
+    proof: MemberProof | None = None
 
 
 class FleetFinding(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -255,7 +270,8 @@ class FleetReport(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     """The report of a fleet: the model that every format shows, and its JSON.
 
     `members` are sorted by name, `shapes` by number of members, the largest first, the reference before all.
-    `findings` are sorted worst first. `interrupted`: the run was stopped before it was through.
+    `findings` are sorted worst first. `control` is the tenants' table that was found, `proofs` what was tried
+    between members. `interrupted`: the run was stopped before it was through.
     """
 
     fleet_version: int = FLEET_VERSION
@@ -271,6 +287,8 @@ class FleetReport(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     excluded: tuple[Excluded, ...] = ()
     databases: tuple[DatabaseFacts, ...] = ()
     notes: tuple[str, ...] = ()
+    control: Control | None = None
+    proofs: tuple[MemberProof, ...] = ()
     interrupted: bool = False
     verdict: FleetVerdict
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from ..model import catalog as catalog
 from ..model import contract as contract
+from ..model import crossing as crossing
 from ..model import deploy as deploy
 from ..model import difference as difference
 from ..model import evidence as evidence

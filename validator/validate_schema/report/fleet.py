@@ -8,7 +8,7 @@ import msgspec
 
 from ..model.difference import change_words
 from ..model.errors import SnapshotError, UsageError
-from ..model.fleet import FLEET_VERSION, FleetReport, MemberRow, Part, ShapeDiff
+from ..model.fleet import FLEET_VERSION, Control, FleetReport, MemberRow, Part, ShapeDiff
 from ..model.limits import require_size
 from ..model.wording import form, some
 from ..sql.ident import visible
@@ -82,7 +82,11 @@ def _lines(report: FleetReport) -> Iterator[str]:
     unexpected = tuple(m for m in report.members if m.expected is False)
     yield from _told(unexpected, "there and not expected")
     yield from _ledgers(report)
+    for line in proof_lines(report):
+        yield visible(line)
     yield from _findings(report)
+    if report.control:
+        yield f"tenants' table: {visible(control_name(report.control))}: its names are those expected"
     for left in report.excluded:
         yield f"left out: {visible(left.name)} ({visible(left.reason)})"
     for note in report.notes:
@@ -139,6 +143,26 @@ def _ledgers(report: FleetReport) -> Iterator[str]:
             yield f"  {word}: {visible(member.name)}: {visible(', '.join(getattr(member.ledger, word)[:5]))}"
         if len(behind) > _LISTED:
             yield f"  {word}: and {len(behind) - _LISTED:,} more members"
+
+
+def proof_lines(report: FleetReport) -> Iterator[str]:
+    """Yield what was tried between members, a line for each pair, then what a reader must know of it."""
+    notes: dict[str, None] = {}
+    for proof in report.proofs:
+        if proof.reason:
+            yield f"proof: {proof.member}: not tried: {proof.reason}"
+            continue
+        yield (
+            f"proof: as roles of {proof.member} on {proof.other}: {proof.count('reached'):,} reached,"
+            f" {proof.count('held'):,} held, {proof.count('not tried'):,} not tried"
+        )
+        notes |= dict.fromkeys(proof.notes)
+    yield from (f"proof: {note}" for note in notes)
+
+
+def control_name(control: Control) -> str:
+    """Return the tenants' table with the column that holds their names."""
+    return f"{control.schema}.{control.table}.{control.column}"
 
 
 def _findings(report: FleetReport) -> Iterator[str]:

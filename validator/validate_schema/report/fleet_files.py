@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 import msgspec
 
+from ..model.crossing import Crossed
 from ..model.difference import change_words
 from ..model.finding import Severity
 from ..model.fleet import FleetReport, MemberRow, ShapeDiff
@@ -25,9 +26,10 @@ from .sarif import MAX_RESULTS, SCHEMA
 
 COLUMNS = (
     "member", "database", "state", "shape", "expected", "head", "applied", "pending", "gaps", "failed",
-    "fingerprint", "reason",
+    "fingerprint", "reason", "reached", "held", "not_tried",
 )  # fmt: skip
 _STATES = ("alike", "differs", "unread", "absent")
+OUTCOMES: tuple[Crossed, ...] = ("reached", "held", "not tried")
 _MOST = 10
 _DRIFT = "FLEET"
 
@@ -37,12 +39,15 @@ def csv_text(report: FleetReport) -> str:
     out = StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(COLUMNS)
+    proofs = {p.member: p for p in report.proofs if not p.reason}
     for m in report.members:
         held = m.ledger
         ledger: tuple[object, ...] = ("", "", "", "", "")
         if held is not None and not held.reason:
             ledger = (held.head, held.applied, len(held.pending), len(held.gaps), len(held.failed))
         row = (m.name, m.database, m.state, m.shape, m.expected, *ledger, m.fingerprint, m.reason)
+        proof = proofs.get(m.name)
+        row += tuple(proof.count(o) for o in OUTCOMES) if proof else ("", "", "")
         writer.writerow([cell(value) for value in row])
     return out.getvalue()
 
@@ -241,6 +246,9 @@ def _metrics(report: FleetReport) -> Iterator[tuple[str, str, list[tuple[dict[st
     found = Counter(f.finding.severity.value for f in report.findings)
     levels = ("error", "warning", "info")
     yield "findings", "Findings of the checks by severity.", [({"severity": s}, found[s]) for s in levels]
+    if report.proofs:
+        tried = [({"outcome": str(o)}, sum(p.count(o) for p in report.proofs)) for o in OUTCOMES]
+        yield "proof", "Verbs on tables of another member by what they came to.", tried
     if when := moment(report.generated_at):
         seconds = int(datetime.fromisoformat(f"{when}+00:00").timestamp())
         yield "last_run_timestamp_seconds", "When it ran, in Unix time.", [({}, seconds)]

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from ..checking.packs import resource_dir
 from ..model.fleet import FleetReport, MemberRow
-from .fleet import verdict_line
+from .fleet import control_name, proof_lines, verdict_line
 from .fleet_files import what_differs
 from .pages import html_environment, markdown_environment, style_hash
 
@@ -42,6 +42,8 @@ def _given(report: FleetReport, changes: int) -> dict[str, object]:
         "shares": [(h, round(100 * h.members / most, 1)) for h in report.heads],
         "behind": behind,
         "unread": report.of_state("unread"),
+        "proofs": list(proof_lines(report)),
+        "control": control_name(report.control) if report.control else "",
         "absent": report.of_state("absent"),
         "unexpected": [m for m in report.members if m.expected is False],
     }
