@@ -84,6 +84,7 @@ def conclude(parts: Sequence[Part], run: Request, progress: Progress) -> FleetRe
         databases=tuple(one.facts for one in whole.surveyed if one.facts is not None),
         notes=missing,
         control=whole.control,
+        shared=_shared(reference, whole),
         proofs=whole.proofs,
         interrupted=whole.interrupted,
         verdict=FleetVerdict(status="pass", exit_status=0),
@@ -118,6 +119,16 @@ def _judged(report: FleetReport, whole: Part, run: Request, progress: Progress) 
         findings=merged(judged, members, order),
         open_checks=opened(judged, order),
     )
+
+
+def _shared(reference: Reference | None, whole: Part) -> tuple[str, ...]:
+    """Return the tables beside the members that are schemas, as schema.table."""
+    if reference is None or whole.kind == "database":
+        return ()
+    sample = next(s for s in whole.samples if s.member.name == reference.name)
+    members = {n for one in whole.surveyed if one.database == sample.member.database for n in one.matched}
+    tables = (t.qname for t in sample.catalog.tables if t.schema not in members and t.parent is None)
+    return tuple(sorted(f"{name.schema}.{name.name}" for name in tables))
 
 
 def joined(parts: Sequence[Part]) -> tuple[Part, tuple[str, ...]]:

@@ -270,7 +270,8 @@ class FleetReport(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     """The report of a fleet: the model that every format shows, and its JSON.
 
     `members` are sorted by name, `shapes` by number of members, the largest first, the reference before all.
-    `findings` are sorted worst first. `control` is the tenants' table that was found, `proofs` what was tried
+    `findings` are sorted worst first. `control` is the tenants' table that was found, `shared` are tables
+    that stand beside the members in the reference's database, `proofs` what was tried
     between members. `interrupted`: the run was stopped before it was through.
     """
 
@@ -288,6 +289,7 @@ class FleetReport(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     databases: tuple[DatabaseFacts, ...] = ()
     notes: tuple[str, ...] = ()
     control: Control | None = None
+    shared: tuple[str, ...] = ()
     proofs: tuple[MemberProof, ...] = ()
     interrupted: bool = False
     verdict: FleetVerdict

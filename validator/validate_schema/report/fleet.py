@@ -15,6 +15,7 @@ from ..sql.ident import visible
 
 _LISTED = 20
 _HEADS = 10
+_FEW = 5
 _SIGNS = {"added": "+", "removed": "-", "changed": "~", "renamed": "~"}
 
 
@@ -85,6 +86,10 @@ def _lines(report: FleetReport) -> Iterator[str]:
     for line in proof_lines(report):
         yield visible(line)
     yield from _findings(report)
+    if report.shared:
+        named = ", ".join(report.shared[:_FEW])
+        more = len(report.shared) - _FEW
+        yield f"beside the members: {visible(named)}" + (f" and {more:,} more" if more > 0 else "")
     if report.control:
         yield f"tenants' table: {visible(control_name(report.control))}: its names are those expected"
     for left in report.excluded:
