@@ -51,17 +51,19 @@ def _rows() -> Iterable[str]:
     yield f"select defaclnamespace, {mark} from pg_default_acl x"
 
 
+_ALL = f"in (select oid from pg_namespace where {USER_SCHEMA})"
 _MARKS = f"""
     select home::int8, count(*) || ' ' || sum(hashtextextended(mark, 0)::numeric)
     from ({" union all ".join(_rows())}) marks
-    where home in (select oid from pg_namespace where {USER_SCHEMA})
+    where home {{}}
     group by home
 """
 
 
-def marks(connection: Connection) -> Marks:
-    """Return the marks of all schemas that are the user's, of the snapshot that is open."""
-    return dict(connection.execute(_MARKS.encode()).fetchall())
+def marks(connection: Connection, homes: Iterable[int] | None = None) -> Marks:
+    """Return the marks of schemas, of the snapshot that is open: of these, or of all that are the user's."""
+    wanted = _ALL if homes is None else f"= any('{{{','.join(map(str, homes))}}}'::oid[])"
+    return dict(connection.execute(_MARKS.format(wanted).encode()).fetchall())
 
 
 def moved(before: Marks, after: Marks, members: Iterable[int], others: Iterable[int]) -> set[int]:

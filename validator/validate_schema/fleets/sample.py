@@ -1,6 +1,6 @@
 """One member read in full."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..catalog.connect import Connection
 from ..catalog.reader import read_catalog
@@ -46,9 +46,10 @@ def sample(
     with connected(url, timeout_ms) as connection:
         for _ in range(ATTEMPTS):
             with snapshot(connection, timeout_ms):
-                before = marks(connection)
                 known = schemas(connection)
                 scope = _scope(connection, known.values(), schema, members) if schema else None
+                homes = _oids(known, scope) if scope is not None else None
+                before = marks(connection, homes)
             oids = {oid: n for oid, n in known.items() if n == schema} if schema else {ALL: ""}
             if not oids:
                 raise ChangedError(name, "")
@@ -58,13 +59,17 @@ def sample(
                 catalog = read_catalog(
                     connection, default_schema=schema or None, statement_timeout_ms=timeout_ms, only=scope
                 )
-            others = {oid for oid, n in known.items() if n in frozenset(members)}
-            if not now or stirred(before, marks_now(connection, timeout_ms), oids, others):
+            if not now or stirred(before, marks_now(connection, timeout_ms, homes), oids, ()):
                 continue
             if catalog is None:
                 raise ChangedError(name, now)
             return Sample(reading.member, now, set_apart(catalog))
     raise ReadError(f"{name} was changed or locked each time that it was read")
+
+
+def _oids(known: Mapping[int, str], names: Iterable[str]) -> set[int]:
+    wanted = frozenset(names)
+    return {oid for oid, name in known.items() if name in wanted}
 
 
 def _scope(connection: Connection, known: Iterable[str], schema: str, members: Sequence[str]) -> list[str]:

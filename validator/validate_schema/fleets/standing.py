@@ -48,10 +48,10 @@ def settled(
     return found
 
 
-def marks_now(connection: Connection, timeout_ms: int) -> Marks:
-    """Return the marks of all schemas, of a snapshot of their own."""
+def marks_now(connection: Connection, timeout_ms: int, homes: Iterable[int] | None = None) -> Marks:
+    """Return the marks of schemas, or of all, of a snapshot of their own."""
     with snapshot(connection, timeout_ms):
-        return marks(connection)
+        return marks(connection, homes)
 
 
 def stirred(before: Marks, after: Marks, members: Iterable[int], others: Iterable[int]) -> set[int]:
