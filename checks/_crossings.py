@@ -87,7 +87,7 @@ def _of_triggers(relation: cat.Table | cat.View) -> Iterator[Crossing]:
 
 def _of_function(function: cat.Function) -> Crossing:
     """A literal of a body may be a statement that is put together, or a name: what it says is unsure."""
-    ref = ObjectRef("function", function.schema, name=f"{function.name}({function.arguments})")
+    ref = ObjectRef.of_routine(function.routine)
     path = frozenset(schemas_of(own_path(function.settings) or ""))
     body = function.body or ""
     try:

@@ -47,6 +47,18 @@ def policies_of(facts: Facts) -> Iterator[TablePolicy]:
             yield from (TablePolicy(table, p) for p in table.policies)
 
 
+def compared(text: str) -> Iterator[tuple[syntax.Node, syntax.Node]]:
+    """Yield both sides of each ``=`` in an expression, either way round; nothing where it cannot be read."""
+    try:
+        nodes = [*syntax.walk(read_expression(text))] if text else []
+    except Unreadable:
+        return
+    for node in nodes:
+        if isinstance(node, syntax.Operation) and node.operator == "=" and node.left is not None:
+            yield node.left, node.right
+            yield node.right, node.left
+
+
 def judgements_of(
     table: cat.Table, policy: str | None, facts: Facts, reach: reading.Reach
 ) -> list[reading.Judgement]:

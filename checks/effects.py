@@ -403,8 +403,7 @@ class CalledFunction(NamedTuple):
 
     @property
     def ref(self) -> ObjectRef:
-        function = self.function
-        return ObjectRef("function", function.schema, name=f"{function.name}({function.arguments})")
+        return ObjectRef.of_routine(self.function.routine)
 
 
 def leakproof_functions(facts: Facts) -> Iterator[CalledFunction]:

@@ -25,7 +25,7 @@ class MemberFunction(NamedTuple):
 
     @property
     def ref(self) -> ObjectRef:
-        return ObjectRef("function", self.function.schema, name=_signature(self.function))
+        return ObjectRef.of_routine(self.function.routine)
 
 
 class SharedExtension(NamedTuple):

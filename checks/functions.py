@@ -48,8 +48,7 @@ class Definer(NamedTuple):
 
     @property
     def ref(self) -> ObjectRef:
-        function = self.function
-        return ObjectRef("function", function.schema, name=f"{function.name}({function.arguments})")
+        return ObjectRef.of_routine(self.function.routine)
 
 
 def definers(facts: Facts) -> Iterator[Definer]:

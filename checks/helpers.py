@@ -25,8 +25,7 @@ class Helper(NamedTuple):
 
     @property
     def ref(self) -> ObjectRef:
-        function = self.reliance.function
-        return ObjectRef("function", function.schema, name=f"{function.name}({function.arguments})")
+        return ObjectRef.of_routine(self.reliance.function.routine)
 
 
 def helpers(facts: Facts) -> Iterator[Helper]:

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
 from validate_schema.pack.model import catalog as cat
-from validate_schema.pack.sql import Unreadable, read_expression, syntax
+from validate_schema.pack.sql import syntax
 from validate_schema.pack.subjects import TablePolicy, keys_of
 
 from ._indexes import build, nearest
-from ._policies import policies_of
+from ._policies import compared, policies_of
 
 _MEMBER = """
     create table member (
@@ -126,19 +126,9 @@ _TEXTS = frozenset({"text", "character varying", "character", "citext", "name"})
 
 def _casts(text: str | None, column: str) -> Iterator[str]:
     """Yield the types to which a column is cast beside an equals sign."""
-    try:
-        nodes = [*syntax.walk(read_expression(text))] if text else []
-    except Unreadable:
-        return
-    for node in nodes:
-        if isinstance(node, syntax.Operation) and node.operator == "=":
-            for side in (node.left, node.right):
-                if (
-                    isinstance(side, syntax.Cast)
-                    and isinstance(side.arg, syntax.Column)
-                    and side.arg.name == column
-                ):
-                    yield side.type.names[-1]
+    for side, _ in compared(text or ""):
+        if isinstance(side, syntax.Cast) and isinstance(side.arg, syntax.Column) and side.arg.name == column:
+            yield side.type.names[-1]
 
 
 def _plain(key: str) -> str:

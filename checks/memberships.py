@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Promise, Remedy, Severity, Undecided, check
 from validate_schema.pack.model import Filler, reading
-from validate_schema.pack.sql import Unreadable, read_expression, syntax
+from validate_schema.pack.sql import syntax
 from validate_schema.pack.subjects import TablePolicy
 
-from ._policies import Subject, defects, permissive, policies_of, verdict
+from ._policies import Subject, compared, defects, permissive, policies_of, verdict
 
 _MEMBER = """
     create table member (
@@ -38,8 +38,7 @@ class Filling(NamedTuple):
 
     @property
     def ref(self) -> ObjectRef:
-        function = self.filler.function
-        return ObjectRef("function", function.schema, name=f"{function.name}({function.arguments})")
+        return ObjectRef.of_routine(self.filler.function)
 
 
 def joining_policies(facts: Facts) -> Iterator[Subject | Filling]:
@@ -143,23 +142,13 @@ def _own_claim(subject: Subject, facts: Facts) -> str:
     members = {(m.table.name, m.tenant) for m in facts.principals.memberships}
     own = {c.name for c in table.columns} - {known}
     for text in filter(None, (subject.policy.using, subject.policy.check)):
-        for node in _nodes(text):
-            if isinstance(node, syntax.Operation) and node.operator == "=" and node.left is not None:
-                sides = syntax.uncast(node.left), syntax.uncast(node.right)
-                for mine, other in (sides, sides[::-1]):
-                    if not isinstance(mine, syntax.Column) or not isinstance(other, syntax.Column):
-                        continue
-                    named = (other.qualifier, other.name) in members
-                    if named and mine.qualifier == table.name and mine.name in own:
-                        return mine.name
+        for mine, other in ((syntax.uncast(a), syntax.uncast(b)) for a, b in compared(text)):
+            if not isinstance(mine, syntax.Column) or not isinstance(other, syntax.Column):
+                continue
+            named = (other.qualifier, other.name) in members
+            if named and mine.qualifier == table.name and mine.name in own:
+                return mine.name
     return ""
-
-
-def _nodes(text: str) -> list[syntax.Node]:
-    try:
-        return [*syntax.walk(read_expression(text))]
-    except Unreadable:
-        return []
 
 
 def _filled(filler: Filler, facts: Facts) -> Flaw:

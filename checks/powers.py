@@ -46,8 +46,7 @@ class OwnedFunction(NamedTuple):
 
     @property
     def ref(self) -> ObjectRef:
-        function = self.reliance.function
-        return ObjectRef("function", function.schema, name=f"{function.name}({function.arguments})")
+        return ObjectRef.of_routine(self.reliance.function.routine)
 
 
 @check(

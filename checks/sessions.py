@@ -151,7 +151,7 @@ class Lender(NamedTuple):
         found = self.lender
         if isinstance(found, cat.View):
             return ObjectRef("view", found.schema, name=found.name)
-        return ObjectRef("function", found.schema, name=f"{found.name}({found.arguments})")
+        return ObjectRef.of_routine(found.routine)
 
 
 class Thrower(NamedTuple):
@@ -162,8 +162,7 @@ class Thrower(NamedTuple):
 
     @property
     def ref(self) -> ObjectRef:
-        function = self.function
-        return ObjectRef("function", function.schema, name=f"{function.name}({function.arguments})")
+        return ObjectRef.of_routine(self.function.routine)
 
 
 class OtherServer(NamedTuple):

@@ -5,19 +5,13 @@ from collections.abc import Iterator
 from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
 from validate_schema.pack.model import TableClass
 from validate_schema.pack.model import catalog as cat
-from validate_schema.pack.subjects import TableConstraint
-
-
-def keys(facts: Facts) -> Iterator[TableConstraint]:
-    """Foreign keys of user tables, but for the copies that partitions hold."""
-    for table in facts.tables:
-        yield from (TableConstraint(table, key) for key in table.foreign_keys if not key.inherited)
+from validate_schema.pack.subjects import TableConstraint, foreign_keys
 
 
 @check(
     "FKY011",
     "Duplicate foreign key",
-    subjects=keys,
+    subjects=foreign_keys,
     severity=Severity.INFO,
     remediable=False,
     why="Each row is looked up twice, and what happens on deletion is said in two places that may disagree.",

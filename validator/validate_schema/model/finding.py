@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from .catalog import QName
+from .relations import Routine
 
 
 class Severity(StrEnum):
@@ -38,6 +39,10 @@ class ObjectRef(msgspec.Struct, frozen=True, omit_defaults=True, order=True):
     @classmethod
     def on_table(cls, kind: str, qname: QName, name: str) -> "ObjectRef":
         return cls(kind, qname.schema, qname.name, name)
+
+    @classmethod
+    def of_routine(cls, routine: Routine) -> "ObjectRef":
+        return cls("function", routine.schema, name=f"{routine.name}({routine.arguments})")
 
     def label(self, default_schema: str = "public") -> str:
         """Return the name people use in the config: ``User.email``, ``auth.users``."""
