@@ -15,7 +15,7 @@ from validate_schema.checking.engine import Outcome
 from validate_schema.checking.packs import builtin_checks
 from validate_schema.migrations.writing import Way, sql_of
 from validate_schema.model.finding import Step
-from validate_schema.run.fix.plan import make_plan
+from validate_schema.run.fix.plan import Aims, make_plan
 from validate_schema.run.fix.script import Heading, write_script
 from validate_schema.sql.script import refuses_transaction
 
@@ -88,7 +88,7 @@ def test_a_corrective_migration_cures_the_bad_example(check: Check, bench: Bench
     with bench.open(check.bad, schema=schema) as conn:
         execute(conn, check.bad)
         with conn.transaction(force_rollback=True):
-            plan = make_plan(conn, judged, frozenset({check.id}))
+            plan = make_plan(conn, judged, Aims(frozenset({check.id})))
         assert all(f.remedy.sql for f in plan.before), "no SQL for a finding of a remediable check"
         assert all(s.sql.endswith(";") for mend in plan.mended for s in mend.steps)
         script = write_script(plan, Way("transaction"), Heading("1", "today"), schema)

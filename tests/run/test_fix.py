@@ -1,8 +1,10 @@
 """A corrective migration is tried before it is written, in the layout of the project's tool."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.fix_bench import Bench
@@ -18,7 +20,7 @@ from validate_schema.migrations.writing import Part, Script, Way, sql_of
 from validate_schema.model.catalog import Table
 from validate_schema.model.finding import Flaw, Remedy, Severity, Step
 from validate_schema.run.fix.layout import place, writing_of
-from validate_schema.run.fix.plan import Plan, make_plan
+from validate_schema.run.fix.plan import Aims, Plan, make_plan
 from validate_schema.run.fix.script import Heading, write_script
 from validate_schema.run.fix.undo import without_detours
 from validate_schema.scratch import Database
@@ -134,11 +136,71 @@ def test_on_a_live_database_the_migration_is_tried_on_a_copy_alone(
     assert "CREATE UNIQUE INDEX CONCURRENTLY" in script
     assert "RESET lock_timeout;" in script
 
+    run_each(shop, script)
+    assert terminal.run("--database-url", shop.conninfo, "--select", "UNQ001").status == 0
+
+
+def run_each(shop: Database, script: str) -> None:
+    """Run a script statement by statement, as psql does."""
     with shop.connect(autocommit=True) as connection:
         for statement in script.split(";\n"):
             if statement.strip():
                 connection.execute(statement.encode())
-    assert terminal.run("--database-url", shop.conninfo, "--select", "UNQ001").status == 0
+
+
+def test_what_a_stopped_run_left_behind_is_dropped_before_it_is_built_again(
+    terminal: Terminal, shop: Database
+) -> None:
+    terminal.write("validate-schema.toml", SHOP_CONFIG)
+    command = ("fix", "--database-url", shop.conninfo, "--select", "UNQ001", "--output", "-")
+    named = re.search(r'CREATE UNIQUE INDEX CONCURRENTLY "([^"]+)"', terminal.run(*command).out)
+    assert named is not None
+    with shop.connect(autocommit=True) as connection:
+        connection.execute("insert into organization (name) values ('a')")
+        for email in "ab":
+            connection.execute(
+                "insert into customer (org_id, email) select id, %s from organization", [email]
+            )
+        stopped = f'create unique index concurrently "{named[1]}" on customer (org_id)'
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute(stopped.encode())
+    again = terminal.run(*command)
+    assert f"-- IDX003 customer.{named[1]}: customer.{named[1]} is invalid" in again.out
+
+    run_each(shop, again.out)
+    assert terminal.run("--database-url", shop.conninfo, "--select", "UNQ001,IDX003").status == 0
+
+
+def test_what_could_not_be_looked_for_is_not_called_in_order(terminal: Terminal) -> None:
+    terminal.write(
+        "db/01_a.sql", "create table a (id integer primary key); create table b (id integer primary key);"
+    )
+    ran = terminal.run("fix", "--migrations", "db", "--select", "UNQ001,UNQ002", "--output", "-")
+    assert (ran.status, ran.out) == (3, "")
+    assert "could not run, so nothing of it is mended: UNQ001, UNQ002 (the tenant root" in ran.err
+
+
+def test_only_what_is_as_grave_is_mended_and_what_that_brings(terminal: Terminal) -> None:
+    terminal.write("validate-schema.toml", SHOP_CONFIG)
+    own = "id uuid primary key, org_id uuid not null references organization (id)"
+    line = f"create table line ({own}, invoice_id uuid references invoice (id));"
+    terminal.write("db/01_a.sql", f"{BROKEN}{line}create table note ({own});")
+    command = ("fix", "--migrations", "db", "--select", "FKY001,IDX001,IDX002", "--output", "-")
+    errors, every = terminal.run(*command, "--severity", "error"), terminal.run(*command)
+    brought, lesser = "-- IDX002 line.line_org_id_invoice_id_fkey", "-- IDX001 note"
+    assert (brought in errors.out, lesser in errors.out) == (True, False)
+    assert (brought in every.out, lesser in every.out) == (True, True)
+
+
+def test_a_leak_that_no_remedy_closes_is_named(terminal: Terminal) -> None:
+    terminal.write(
+        "validate-schema.toml", SHOP_CONFIG + 'setting = "app.tenant_id"\napp_roles = ["app_user"]\n'
+    )
+    grants = "create role app_user login; grant select, insert, update, delete on invoice to app_user;"
+    terminal.write("db/01_a.sql", BROKEN + grants)
+    ran = terminal.run("fix", "--migrations", "db", "--prove", "--select", "TEN001", "--output", "-")
+    assert ran.status == 1
+    assert "Still a leak: read of invoice as app_user: tenant A reads rows of another tenant" in ran.err
 
 
 def test_rows_are_given_their_tenant_in_batches_outside_a_transaction_alone(project: Terminal) -> None:
@@ -221,6 +283,8 @@ def test_with_proof_the_leaks_before_and_after_are_counted(terminal: Terminal) -
     before, after = int(words[words.index("before") - 1]), int(words[words.index("after.") - 1])
     assert before > 0
     assert after == 0
+    assert "No leak any more: " in ran.err
+    assert "read of invoice as app_user" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -388,7 +452,7 @@ def planned(bench: Bench, *sql: str) -> tuple[Plan, str]:
         return None if table.column("noted") else Flaw("not noted", "noted", "not", Remedy(sql=sql))
 
     with bench.open(*sql) as conn, conn.transaction(force_rollback=True):
-        plan = make_plan(conn, lambda c: run((noted,), facts_of(c)), frozenset({"NOTE001"}))
+        plan = make_plan(conn, lambda c: run((noted,), facts_of(c)), Aims(frozenset({"NOTE001"})))
     script = write_script(plan, Way("transaction"), Heading("1", "today"), "public")
     return plan, sql_of(script.down)
 

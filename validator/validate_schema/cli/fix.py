@@ -44,9 +44,18 @@ STDOUT = "-"
     metavar="FILE",
     help="An earlier JSON report: mend only what is new since.",
 )
+@click.option(
+    "--severity",
+    type=click.Choice(options.LEVELS),
+    default="info",
+    show_default=True,
+    help="Mend only what is at least as grave, and what that brings with it.",
+)
 @click.option("--prove", is_flag=True, help="Also prove isolation with rows, before and after.")
 @click.option("--force", is_flag=True, help="Write it even if the trial found something wrong.")
-def command(*, output: Path | None, into: Path | None, name: str, force: bool, **given: Any) -> int:
+def command(
+    *, output: Path | None, into: Path | None, name: str, severity: str, force: bool, **given: Any
+) -> int:
     """Write the migration that mends what is found, after trying it on a copy of the schema.
 
     \b
@@ -56,9 +65,11 @@ def command(*, output: Path | None, into: Path | None, name: str, force: bool, *
     The findings are mended on a throwaway copy, family by family; the migration that results is run on
     a fresh copy and the schema is judged again. What needs a decision stands in it as a comment.
 
-    Ends with 0 when it was written or nothing was to be mended, 1 when the trial found something wrong.
+    Ends with 0 when it was written or nothing was to be mended, 1 when the trial found something wrong or
+    a leak stays where nothing was to be mended, 3 when nothing was found to mend and checks could not run.
     """
     from ..checking.baseline import Baseline
+    from ..model.finding import Severity
     from ..model.progress import Progress
     from ..report import read_report
     from ..run.fix import corrected
@@ -68,19 +79,20 @@ def command(*, output: Path | None, into: Path | None, name: str, force: bool, *
     request = request_of(options.Options(**given | {"baseline": None}), config_of(told))
     if told.baseline is not None:
         request = replace(request, baseline=Baseline(read_report(told.baseline), told.baseline.name))
-    return _finish(corrected(request, output, into, name=name, progress=Progress()), force=force)
+    found = corrected(request, output, into, name=name, progress=Progress(), least=Severity(severity))
+    return _finish(found, force=force)
 
 
 def _finish(correction: "Correction", *, force: bool) -> int:
     """Write the files, or say why not; return the exit status."""
-    from ..run.fix import left_over, sentences
+    from ..run.fix import left_over, proof_sentences, sentences
 
     plan = correction.plan
     _say(correction.notes)
     if not plan.mended:
-        _say(left_over(plan))
+        _say((*left_over(plan), *proof_sentences(correction.verified)))
         click.echo(f"nothing to mend; {_rest(correction)}", err=True)
-        return 1 if plan.refused else 0
+        return _untouched(correction)
     _say(sentences(plan, correction.verified))
     written = correction.verified.good or force
     _say(left_over(plan, decisions=not written))
@@ -92,6 +104,15 @@ def _finish(correction: "Correction", *, force: bool) -> int:
     if correction.then:
         click.echo(f"now {correction.then}", err=True)
     return 0 if correction.verified.good else 1
+
+
+def _untouched(correction: "Correction") -> int:
+    """Return the exit status where nothing is mended: what could not be looked at is not in order."""
+    plan, proofs = correction.plan, correction.verified.proofs
+    if plan.refused or correction.verified.leaks:
+        return 1
+    unproven = proofs is not None and not proofs[1].attempted
+    return 3 if plan.blind or unproven else 0
 
 
 def _say(lines: Iterable[str]) -> None:

@@ -4,6 +4,8 @@ Sources: PostgreSQL documentation, "Explicit Locking" and ALTER TABLE (the lock 
 and DROP INDEX (CONCURRENTLY, which no transaction block takes).
 """
 
+from msgspec.structs import replace
+
 from ...model.catalog import QName, Table
 from ...model.finding import ObjectRef, Step
 from ...sql.ident import quote_ident, quote_qname
@@ -119,6 +121,11 @@ def create_index(
         f"CREATE {kind} {named}",
         makes=ref,
     )
+
+
+def drop_leftover(table: Table, name: str) -> Step:
+    """Return DROP INDEX for what a build that was stopped left behind, which nobody wants back."""
+    return replace(_drop_index(table, name, "IF EXISTS "), undo=())
 
 
 def drop_index(table: Table, name: str) -> Step:

@@ -13,17 +13,21 @@ from msgspec.structs import replace
 from ...catalog.reader import read_catalog
 from ...catalog.snapshot import fingerprint
 from ...checking.engine import Outcome, run, select_checks
+from ...checking.remedy.steps import drop_leftover
 from ...facts.facts import Facts
 from ...facts.platforms import set_apart
+from ...facts.subjects import TableIndex
 from ...migrations import MigrationFile, MigrationSet, discover, replay
 from ...migrations.writing import ONE_BY_ONE, Script, Way, sql_of
 from ...model.contract import Contract
 from ...model.errors import MigrationError, UsageError
 from ...model.evidence import Evidence
-from ...model.finding import Finding
+from ...model.finding import Finding, ObjectRef, Severity
+from ...model.isolation import Cell, Isolation
 from ...model.isolation import Outcome as Probed
 from ...model.progress import Progress
 from ...model.version import __version__
+from ...model.wording import first_of
 from ...sources import SourceContext
 from ...sources.build import build_contract
 from ..examine import rows, severities, understand, with_rules
@@ -32,7 +36,7 @@ from ..proof import Proving, context_of
 from ..request import Request
 from ..source import open_source
 from .layout import place, writing_of
-from .plan import Plan, make_plan
+from .plan import Aims, Mended, Plan, make_plan
 from .script import Heading, write_script
 
 if TYPE_CHECKING:
@@ -44,6 +48,7 @@ NO_COPY = "a snapshot holds no database to try a migration on: give --migrations
 NO_SECOND_CONNECTION = "a connection that is open already cannot be copied: give database_url or migrations"
 NOT_OURS = "fix writes and tries PostgreSQL's SQL: a database of {} is mended by its own migration tool"
 NAME = "mend_schema_findings"
+_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,8 @@ class Verified:
 
     `left` are findings that it should have mended, `new` those that it causes, of which the plan did not
     foresee `worse`. `undone`: its down part left the schema as it was; None where the tool has
-    none. `leaks` are those of the proof, before and after; None where it was not asked for.
+    none. `proofs` are those before and after, the same twice where nothing was mended; None where none was
+    asked for.
     """
 
     failure: str = ""
@@ -60,13 +66,18 @@ class Verified:
     new: tuple[Finding, ...] = ()
     worse: tuple[Finding, ...] = ()
     undone: bool | None = None
-    leaks: tuple[int, int] | None = None
+    proofs: tuple[Isolation, Isolation] | None = None
 
     @property
     def good(self) -> bool:
         """Whether it may be handed over: it runs, mends what it says, and makes nothing worse."""
-        leakier = self.leaks is not None and self.leaks[1] > self.leaks[0]
-        return not (self.failure or self.left or self.worse or leakier)
+        before, after = map(_leaks, self.proofs or (Isolation(), Isolation()))
+        return not (self.failure or self.left or self.worse or len(after) > len(before))
+
+    @property
+    def leaks(self) -> tuple[Cell, ...]:
+        """Leaks that the proof finds, and that stay."""
+        return _leaks(self.proofs[1]) if self.proofs else ()
 
 
 @dataclass(frozen=True)
@@ -85,12 +96,10 @@ class Correction:
 @dataclass(frozen=True)
 class Wanted:
     """What to write: `output` is one SQL file, else a migration in the folder `migrations`, which comes after
-    those of the project `around` it. Only the
-    findings of `ids` are mended, and none whose fingerprint is `known`, though every check is asked whether
-    anything became worse."""
+    those of the project `around` it. Only what the `aims` concern is mended, though every check is asked
+    whether anything became worse."""
 
-    ids: frozenset[str]
-    known: frozenset[str] = frozenset()
+    aims: Aims
     output: Path | None = None
     migrations: MigrationSet | None = None
     around: MigrationSet | None = None
@@ -99,10 +108,17 @@ class Wanted:
 
 
 def corrected(
-    request: Request, output: Path | None, into: Path | None, *, name: str, progress: Progress
+    request: Request,
+    output: Path | None,
+    into: Path | None,
+    *,
+    name: str,
+    progress: Progress,
+    least: Severity = Severity.INFO,
 ) -> Correction:
-    """Return the correction of what the request's checks find, but for what its baseline knows: one SQL file
-    `output`, else a migration called `name` in the folder `into`, that of the request or that of its config.
+    """Return the correction of what the request's checks find, at least as grave as `least`, but for what its
+    baseline knows: one SQL file `output`, else a migration called `name` in the folder `into`, that of the
+    request or that of its config.
 
     Raises `UsageError` for no place and for a name that is none, and the errors of `correct`.
     """
@@ -111,11 +127,9 @@ def corrected(
     if folder is None and output is None:
         raise UsageError("nowhere to write: give --output FILE, --into DIR, or path in [migrations]")
     into_set, around = (None, None) if output or folder is None else _written_into(request, folder)
+    known = request.baseline.report.findings if request.baseline else ()
     wanted = Wanted(
-        ids=frozenset(check.id for check in request.checks),
-        known=frozenset(f.fingerprint for f in request.baseline.report.findings)
-        if request.baseline
-        else frozenset(),
+        Aims(frozenset(c.id for c in request.checks), frozenset(f.fingerprint for f in known), least),
         output=output,
         migrations=into_set,
         around=around,
@@ -191,13 +205,12 @@ class _Bench:
         assert self.opened.copy is not None, "a caller's connection was refused"
         return self.opened.copy()
 
-    def leaks(self, database: "Database", connection: "psycopg.Connection") -> int:
+    def proof(self, database: "Database", connection: "psycopg.Connection") -> Isolation:
         from ...evidence.isolation import prove
 
         facts = self.facts(connection)
         context = context_of(self.request.config.config.prove, facts)
-        found = prove(database, facts, context=context, progress=self.progress)
-        return sum(cell.outcome is Probed.LEAK for cell in found.cells)
+        return prove(database, facts, context=context, progress=self.progress)
 
 
 def correct(request: Request, wanted: Wanted, progress: Progress) -> Correction:
@@ -220,13 +233,32 @@ def correct(request: Request, wanted: Wanted, progress: Progress) -> Correction:
             bench.copy() as (database, lacks),
             database.connect(autocommit=True) as connection,
         ):
-            plan = make_plan(connection, bench.judge, wanted.ids, wanted.known)
+            plan = make_plan(connection, bench.judge, wanted.aims)
+        plan.mended[:0] = _left_behind(request, facts, plan)
         if not plan.mended:
-            return Correction(plan, notes=lacks)
+            return Correction(plan, verified=_as_it_is(bench, wanted), notes=lacks)
         with progress.step("trying the migration on a fresh copy"):
             verified = _tried(bench, plan, wanted, _script(plan, wanted, bench))
         script = _script(plan, wanted, bench, tuple(sentences(plan, verified)))
     return _correction(Correction(plan, {}, verified, lacks), script, wanted, request)
+
+
+def _left_behind(request: Request, facts: Facts, plan: Plan) -> list[Mended]:
+    """Return what takes away the invalid indexes that the copy lacks, since pg_dump leaves them out: a name
+    that is taken stops the migration, or has it pass over what it should build."""
+    tables = facts.catalog.tables
+    broken = {TableIndex(t, i).ref: t for t in tables for i in t.indexes if not (i.valid and i.ready)}
+    if not broken:
+        return []
+    there = {f.fingerprint for f in plan.before}
+    made = {s.makes.name for m in plan.mended for s in m.steps if s.makes}
+    found: dict[ObjectRef, Finding] = {}
+    for finding in run(request.checks, facts).findings:
+        ref = finding.object
+        wanted = finding.check in plan.aims.ids or ref.name in made
+        if ref in broken and wanted and finding.fingerprint not in there:
+            found.setdefault(ref, finding)
+    return [Mended(f, (drop_leftover(broken[ref], ref.name),)) for ref, f in found.items()]
 
 
 def _require_copyable(request: Request) -> None:
@@ -264,17 +296,26 @@ def _correction(found: Correction, script: Script, wanted: Wanted, request: Requ
     return dataclasses.replace(found, files=files, then=writing.then, amended=amended)
 
 
+def _as_it_is(bench: _Bench, wanted: Wanted) -> Verified:
+    """Return what the proof finds where nothing is to be mended."""
+    if not wanted.prove:
+        return Verified()
+    with bench.copy() as (database, _), database.connect(autocommit=True) as connection:
+        found = bench.proof(database, connection)
+    return Verified(proofs=(found, found))
+
+
 def _tried(bench: _Bench, plan: Plan, wanted: Wanted, script: Script) -> Verified:
     """Run the migration as its tool would, on a copy that nothing was tried on before."""
     with bench.copy() as (database, _), database.connect(autocommit=True) as connection:
         start = fingerprint(read_catalog(connection))
-        before = bench.leaks(database, connection) if wanted.prove else None
+        before = bench.proof(database, connection) if wanted.prove else None
         try:
             _run(database, sql_of(script.up), wanted)
         except MigrationError as error:
             return Verified(failure=str(error))
         after = bench.judge(connection).findings
-        leaks = (before, bench.leaks(database, connection)) if before is not None else None
+        proofs = (before, bench.proof(database, connection)) if before is not None else None
         undone = None
         if script.down and _has_down(wanted):
             try:
@@ -290,7 +331,7 @@ def _tried(bench: _Bench, plan: Plan, wanted: Wanted, script: Script) -> Verifie
         new=new,
         worse=tuple(f for f in new if f.fingerprint not in planned),
         undone=undone,
-        leaks=leaks,
+        proofs=proofs,
     )
 
 
@@ -314,11 +355,36 @@ def sentences(plan: Plan, verified: Verified) -> Iterator[str]:
         yield f"It causes {len(verified.new)} new: {_names(verified.new)}."
     else:
         yield "It causes no new one."
-    if verified.leaks is not None:
-        yield f"Leaks that rows of two tenants show: {verified.leaks[0]} before, {verified.leaks[1]} after."
+    yield from proof_sentences(verified)
     if verified.undone is not None:
         words = "leaves the schema as it was" if verified.undone else "does not undo all of it"
         yield f"Its down part was run as well: it {words}."
+
+
+def proof_sentences(verified: Verified) -> Iterator[str]:
+    """Yield what the proof found before and after, with every leak that stays; nothing where none was asked
+    for."""
+    if verified.proofs is None:
+        return
+    reasons = [p.reason for p in verified.proofs if not p.attempted]
+    if reasons:
+        yield f"Isolation could not be proven: {reasons[0]}"
+        return
+    before, after = map(_leaks, verified.proofs)
+    yield f"Leaks that rows of two tenants show: {len(before)} before, {len(after)} after."
+    left = {*map(_leak, after)}
+    if gone := [leak for leak in dict.fromkeys(map(_leak, before)) if leak not in left]:
+        yield f"No leak any more: {first_of(gone, _SHOWN)}."
+    yield from (f"Still a leak: {_leak(cell)}: {cell.why}" for cell in after)
+
+
+def _leaks(proof: Isolation) -> tuple[Cell, ...]:
+    return tuple(cell for cell in proof.cells if cell.outcome is Probed.LEAK)
+
+
+def _leak(cell: Cell) -> str:
+    detail = f" ({cell.detail})" if cell.detail else ""
+    return f"{cell.probe} of {ObjectRef.of_table(cell.table).label()}{detail} as {cell.role}"
 
 
 def _names(findings: Sequence[Finding]) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ...checking.engine import Outcome
 from ...model.declared import Family
 from ...model.finding import Finding, Severity, Step
+from ...model.report import CheckResult
 from .undo import undo_of, without_detours
 
 if TYPE_CHECKING:
@@ -41,19 +42,28 @@ class Refused:
     undoes: Finding | None = None
 
 
+@dataclass(frozen=True)
+class Aims:
+    """What shall be mended: findings of the checks `ids`, but for those whose fingerprints are `known`; of
+    those that are there before, what is at least as grave as `least`."""
+
+    ids: frozenset[str]
+    known: frozenset[str] = frozenset()
+    least: Severity = Severity.INFO
+
+
 @dataclass
 class Plan:
-    """What will be done, what is left to a person, and what could not be done, of the checks `ids`, but for
-    the findings whose fingerprints are `known`.
+    """What will be done, what is left to a person, and what could not be done.
 
     `before` are the findings of the schema as it is, `after` those once everything is applied; `causes`
     says which mended findings brought a new one, by its fingerprint. `undo` takes back the steps that do
     not say it themselves. `families` are those of the checks, `declared` the checks whose findings say that
-    something of the contract is missing or different.
+    something of the contract is missing or different. `blind` are the checks that could not run, or not on
+    everything: of what they would find nothing is mended.
     """
 
-    ids: frozenset[str]
-    known: frozenset[str] = frozenset()
+    aims: Aims
     before: tuple[Finding, ...] = ()
     after: tuple[Finding, ...] = ()
     mended: list[Mended] = field(default_factory=list)
@@ -62,24 +72,27 @@ class Plan:
     undo: dict[Step, tuple[Step, ...]] = field(default_factory=dict)
     families: dict[str, Family] = field(default_factory=dict)
     declared: frozenset[str] = frozenset()
+    blind: tuple[CheckResult, ...] = ()
 
     @property
     def decisions(self) -> tuple[Finding, ...]:
         """Findings that only a person can settle."""
         tried = {r.finding.fingerprint for r in self.refused}
-        mine = (f for f in self.after if self.concerns(f) and not f.remedy.sql)
+        mine = (f for f in self.concerned() if not f.remedy.sql)
         return tuple(f for f in mine if f.fingerprint not in tried)
 
-    def concerns(self, finding: Finding) -> bool:
-        """Return whether the finding is one that shall be mended."""
-        return finding.check in self.ids and finding.fingerprint not in self.known
+    def concerned(self) -> Iterator[Finding]:
+        """Yield what is there now and shall be mended: what a remedy brought as well, however grave."""
+        lesser = {f.fingerprint for f in self.before if f.severity.rank < self.aims.least.rank}
+        for finding in self.after:
+            passed_over = finding.fingerprint in lesser or finding.fingerprint in self.aims.known
+            if finding.check in self.aims.ids and not passed_over:
+                yield finding
 
 
-def make_plan(
-    connection: "psycopg.Connection", judge: Judge, ids: frozenset[str], known: frozenset[str] = frozenset()
-) -> Plan:
-    """Mend the findings of the checks `ids` on a throwaway copy of the schema, which `connection` is to,
-    family by family; return what was done to it. Those with `known` fingerprints are left alone.
+def make_plan(connection: "psycopg.Connection", judge: Judge, aims: Aims) -> Plan:
+    """Mend what the `aims` concern on a throwaway copy of the schema, which `connection` is to, family by
+    family; return what was done to it.
 
     A remedy that fails is taken back and refused with the server's reason; one that leaves its finding,
     or that causes another which nothing mends, is refused as well, and the schema is left as it was.
@@ -91,7 +104,7 @@ def make_plan(
     barred: list[Refused] = []
     while True:
         with connection.transaction() as transaction:
-            plan = _made(connection, judge, Plan(ids, known, refused=list(barred)))
+            plan = _made(connection, judge, Plan(aims, refused=list(barred)))
             clashes = _clashes(plan) or _lost(plan)
             if clashes:
                 raise psycopg.Rollback(transaction)
@@ -167,6 +180,7 @@ def _roots(
 def _made(connection: "psycopg.Connection", judge: Judge, plan: Plan) -> Plan:
     outcome = judge(connection)
     plan.families = {c.id: c.family for c in outcome.checks}
+    plan.blind = tuple(r for r in outcome.results if r.id in plan.aims.ids and not r.looked_at_all)
     plan.declared = frozenset(
         c.id for c in outcome.checks if c.needs == "contract" and c.severity is Severity.ERROR
     )
@@ -255,7 +269,7 @@ def _applied(plan: Plan, connection: "psycopg.Connection", finding: Finding) -> 
 
 def _open(plan: Plan) -> list[Finding]:
     settled = {r.finding.fingerprint for r in plan.refused} | {m.finding.fingerprint for m in plan.mended}
-    todo = (f for f in plan.after if f.remedy.sql and plan.concerns(f))
+    todo = (f for f in plan.concerned() if f.remedy.sql)
     return [f for f in todo if f.fingerprint not in settled]
 
 

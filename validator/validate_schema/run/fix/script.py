@@ -1,5 +1,6 @@
 """The text of a corrective migration: what it runs, why, and what it leaves to a person."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from textwrap import wrap
@@ -102,12 +103,17 @@ def _statement(step: Step, way: Way) -> Part:
 
 
 def left_over(plan: Plan, *, decisions: bool = True) -> Iterator[str]:
-    """Yield a line for each finding that stays, with what speaks against mending it; `decisions`: also
-    those that have no remedy to try."""
+    """Yield a line for each finding that stays, with what speaks against mending it, and for the checks that
+    could not run; `decisions`: also for those that have no remedy to try."""
     for finding in plan.decisions if decisions else ():
         yield f"to decide: {_said(finding, 'public')}"
     for refused in plan.refused:
         yield f"not mended: {_said(refused.finding, 'public')} ({refused.reason})"
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for result in plan.blind:
+        by_reason[result.reason or "not all could be examined"].append(result.id)
+    for reason, ids in by_reason.items():
+        yield f"could not run, so nothing of it is mended: {', '.join(ids)} ({reason})"
 
 
 def _left(plan: Plan, default_schema: str) -> Iterator[Part]:
