@@ -67,9 +67,14 @@ def test_reading_leaves_the_session_as_it_was(database: Database, autocommit: bo
         assert after == before
 
 
-def test_inside_an_open_transaction_its_own_changes_are_read_and_kept(any_conn: Connection) -> None:
+@pytest.mark.parametrize("prepared_after", [5, 0])
+def test_inside_an_open_transaction_its_own_changes_are_read_and_kept(
+    any_conn: Connection, prepared_after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(any_conn, "prepare_threshold", prepared_after)
     with any_conn.transaction(force_rollback=True):
-        any_conn.execute("set local search_path = public; create table t (a int)")
+        any_conn.execute("set local search_path = public")
+        any_conn.execute("create table t (a int)")
         catalog = read_catalog(any_conn)
 
         assert [t.name for t in catalog.tables] == ["t"]

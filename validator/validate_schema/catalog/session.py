@@ -110,7 +110,7 @@ def _settings(statement_timeout_ms: int | None) -> str:
 def _snapshot(conn: psycopg.Connection[Any]) -> Iterator[None]:
     """Hold one snapshot for the reading and leave no trace of it. After an interrupt nothing more is said to
     the server: a pipeline that was cut takes no statement, and its error would stand in the interrupt's
-    place."""
+    place. What ends it may be two statements, which the server does not prepare."""
     if conn.info.transaction_status is TransactionStatus.IDLE:
         begin, end = (_BEGIN if conn.autocommit else _SET_TRANSACTION), "rollback"
     else:
@@ -120,9 +120,9 @@ def _snapshot(conn: psycopg.Connection[Any]) -> Iterator[None]:
         yield
     except Exception:
         if not (conn.broken or conn.closed):
-            conn.execute(end)
+            conn.execute(end, prepare=False)
         raise
-    conn.execute(end)
+    conn.execute(end, prepare=False)
 
 
 def _pipelined(conn: psycopg.Connection[Any], settings: str, plan: tuple[Query, ...]) -> Rows:
