@@ -141,6 +141,7 @@ def test_the_json_has_every_field_of_every_change(terminal: Terminal, two: tuple
                 "before": "integer",
                 "after": "bigint",
                 "widens": False,
+                "perhaps": "",
             }
         ],
     }

@@ -398,6 +398,38 @@ def test_a_table_is_renamed_only_when_there_is_one_candidate(server: Server) -> 
     assert [line(c) for c in compare(old, several)] == ["removed table a", "added table b", "added table c"]
 
 
+@pytest.mark.parametrize(
+    ("columns", "suspicion"),
+    [
+        (
+            "amount_cents bigint, note text",
+            "renamed to amount_cents: in the same place, after id, integer → bigint",
+        ),
+        ("note text, amount_cents bigint", ""),
+        ("amount_cents bigint, tax bigint, note text", ""),
+        ("due date, note text", ""),
+        ("price bigint, note text", "renamed to price: in the same place, after id, integer → bigint"),
+    ],
+)
+def test_a_column_of_another_name_and_type_is_suspected_on_grounds(
+    server: Server, columns: str, suspicion: str
+) -> None:
+    with fresh(server) as a, fresh(server) as b:
+        before = read(a, "create table t (id integer, amount integer, note text)")
+        after = read(b, f"create table t (id integer, {columns})")
+    (gone,) = [c for c in compare(before, after) if c.kind == "removed"]
+    assert (gone.object.name, gone.perhaps) == ("amount", suspicion)
+
+
+def test_at_the_end_where_new_columns_come_the_names_must_be_alike(server: Server) -> None:
+    with fresh(server) as a, fresh(server) as b, fresh(server) as c:
+        before = read(a, "create table t (id integer, total numeric)")
+        alike = read(b, 'create table t (id integer, "totalCents" bigint)')
+        other = read(c, "create table t (id integer, weight bigint)")
+    told = [[x.perhaps for x in compare(before, after) if x.kind == "removed"] for after in (alike, other)]
+    assert told == [["renamed to totalCents: in the same place, after id, numeric → bigint"], [""]]
+
+
 def test_hostile_names_are_carried_as_they_are(server: Server) -> None:
     with server.database() as one:
         before = read(one, "select 1")

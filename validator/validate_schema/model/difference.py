@@ -16,7 +16,8 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     `object` is the object's name in the catalog that has it (the new name of a renamed one). `what`
     names the property that changed (type, nullable, default, definition, roles, …), and `before` and
     `after` are its values as people read them; of an added or removed object they describe the whole.
-    `widens`: more rows or more roles get in than before.
+    `widens`: more rows or more roles get in than before. `perhaps` says what may have become of what was
+    removed, and on which grounds.
     """
 
     kind: ChangeKind
@@ -25,6 +26,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     before: str = ""
     after: str = ""
     widens: bool = False
+    perhaps: str = ""
 
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,8 +87,12 @@ def change_words(change: Change, default_schema: str = "public") -> Words:
     return (
         Words(named, "", *nothing)
         if change.kind == "added"
-        else Words(named, "", change.before or "there", "nothing")
+        else Words(named, "", change.before or "there", _gone(change))
     )
+
+
+def _gone(change: Change) -> str:
+    return f"nothing; perhaps {change.perhaps}" if change.perhaps else "nothing"
 
 
 KINDS = (

@@ -59,6 +59,7 @@ def _record(change: Change, default_schema: str) -> dict[str, object]:
         "before": change.before,
         "after": change.after,
         "widens": change.widens,
+        "perhaps": change.perhaps,
     }
 
 
@@ -142,7 +143,8 @@ def _said(change: Change, said: Words) -> str:
     if change.kind == "added":
         return f"only in B: {change.after}" if change.after else "only in B"
     if change.kind == "removed":
-        return f"only in A: {change.before}" if change.before else "only in A"
+        known = f"only in A: {change.before}" if change.before else "only in A"
+        return f"{known} (perhaps {change.perhaps})" if change.perhaps else known
     if change.kind == "renamed":
         return f"renamed, was {said.before}"
     return f"{said.what}: {said.before} → {said.after}"

@@ -1,8 +1,11 @@
 """Tables on both sides: which is which, and what differs on each."""
 
+import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import chain
+
+from msgspec.structs import replace
 
 from ...model.catalog import Column, Constraint, QName, Table
 from ...model.difference import Change
@@ -38,6 +41,56 @@ COLUMN: Kind[Column] = Kind(
 )
 
 
+# Types of which one is made of the other without a thought.
+_KIN = (
+    {"smallint", "integer", "bigint", "numeric", "real", "double precision", "money"},
+    {"date", "timestamp without time zone", "timestamp with time zone"},
+    {"json", "jsonb"},
+    {"text", "character varying", "character", "citext", "uuid"},
+)
+
+
+def _renamed(old: Table, new: Table) -> dict[str, str]:
+    """Return, by their names, columns that are gone and may have got another name and another type, each with
+    that name and the grounds: the only one that is gone and the only one that came between the same two
+    neighbours, of kin types. ALTER TABLE … RENAME keeps a column's place; one that is added comes last, where
+    the names must have a word in common as well."""
+    gone, come = _gaps(old, new), _gaps(new, old)
+    found = {}
+    for gap in gone.keys() & come.keys():
+        was, now = gone[gap], come[gap]
+        if len(was) != 1 or len(now) != 1 or not _kin(was[0].type, now[0].type):
+            continue
+        if gap[1] is not None or _words(was[0].name) & _words(now[0].name):
+            place = "the first" if gap[0] is None else f"after {gap[0]}"
+            types = was[0].type if was[0].type == now[0].type else f"{was[0].type} → {now[0].type}"
+            found[was[0].name] = f"renamed to {now[0].name}: in the same place, {place}, {types}"
+    return found
+
+
+def _gaps(table: Table, other: Table) -> dict[tuple[str | None, str | None], list[Column]]:
+    """Return the columns that the other table lacks, by their neighbours that it has."""
+    shared = {c.name for c in other.columns}
+    found: dict[tuple[str | None, str | None], list[Column]] = {}
+    before, lone = None, list[Column]()
+    for name, column in (*((c.name, c) for c in table.columns), (None, None)):
+        if column is not None and name not in shared:
+            lone.append(column)
+        else:
+            found |= {(before, name): lone} if lone else {}
+            before, lone = name, []
+    return found
+
+
+def _words(name: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"[A-Z]?[^\W_A-Z]+|[A-Z]+", name)}
+
+
+def _kin(before: str, after: str) -> bool:
+    plain = {before.partition("(")[0], after.partition("(")[0]}
+    return len(plain) == 1 or any(plain <= family for family in _KIN)
+
+
 def _both_generated(old: Column, new: Column) -> bool:
     return bool(old.generated and new.generated)
 
@@ -59,7 +112,10 @@ def _parts(old: Table, new: Table, _: ObjectRef, terms: Terms) -> Iterator[Chang
     """Yield what differs of all that hangs on a table; most tables of two schemas hold the same tuples."""
     on = (old, new)
     if old.columns != new.columns or old.owner != new.owner:
-        yield from compared(COLUMN, old.columns, new.columns, terms, on=on)
+        suspected = _renamed(old, new)
+        for change in compared(COLUMN, old.columns, new.columns, terms, on=on):
+            gone = change.kind == "removed"
+            yield replace(change, perhaps=suspected.get(change.object.name, "")) if gone else change
     if old.constraints != new.constraints or terms.renamed:
         yield from constraints(old, new, terms)
     if old.indexes != new.indexes:
