@@ -67,6 +67,11 @@ output = options.together(
 )
 @click.option("--shard", metavar="K/N", help="Read the K-th of N parts, and write it to --report PART.json.")
 @click.option(
+    "--resume",
+    metavar="STATE",
+    help="Do not read members again that have not changed since the run that wrote this file; write it.",
+)
+@click.option(
     "--parallel", type=click.IntRange(min=1), metavar="N", help="Databases read at a time (default: 4)."
 )
 @click.option(
@@ -116,12 +121,19 @@ def command(ctx: click.Context, /, **given: Any) -> int | None:
         fail_on=given["fail_on"],
     )
     config = config_of(told)
-    targets = given["targets"]
-    refuse_inputs((path for path, _ in pairs), [Path(targets)] if targets and targets != STDOUT else [])
     request = request_of(given, told, config)
+    read = [Path(path) for path in (given["targets"], given["resume"]) if path and path != STDOUT]
+    refuse_inputs((path for path, _ in pairs), read)
+    part = read_part(request, Progress())
+    if request.state is not None and not given["quiet"]:
+        told_again = sum(len(one.readings) for one in part.surveyed)
+        click.echo(
+            f"{given['resume']}: {request.state.recalls:,} of {told_again:,} members had not changed",
+            err=True,
+        )
     if given["shard"]:
-        return write_part(read_part(request, Progress()), pairs)
-    return conclude_to([read_part(request, Progress())], request.run, pairs, quiet=given["quiet"])
+        return write_part(part, pairs)
+    return conclude_to([part], request.run, pairs, quiet=given["quiet"])
 
 
 def destinations(given: dict[str, Any]) -> list[tuple[str, str]]:
@@ -199,6 +211,7 @@ def shard_of(text: str | None) -> tuple[int, int]:
 def request_of(given: dict[str, Any], told: options.Options, config: "LoadedConfig") -> "FleetRequest":
     """Return what the options ask for, the config's [fleet] where they do not say. Raises `UsageError`."""
     from ..fleets.request import FleetRequest, excluded_of
+    from ..fleets.state import State
     from ..run.source import Source
     from .request import database_of
 
@@ -225,6 +238,7 @@ def request_of(given: dict[str, Any], told: options.Options, config: "LoadedConf
         excluded=excluded_of(excluded),
         parallel=given["parallel"] or named.parallel,
         prove=given["prove"],
+        state=State(Path(given["resume"])) if given["resume"] else None,
     )
 
 

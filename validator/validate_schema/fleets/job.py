@@ -22,6 +22,7 @@ from .proving import proofs_of
 from .request import FleetRequest, Target, distinct, reason_to_leave_out
 from .sample import ChangedError, sample
 from .session import begin, connected, stop_all
+from .state import State
 from .survey import Choice, in_shard, pattern, survey
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def read_part(request: FleetRequest, progress: Progress) -> Part:
     choice = Choice(request.schemas, request.schemas_query, request.shard)
     timeout = request.run.source.statement_timeout_ms
     with progress.step(f"fingerprinting {some(len(targets), 'database')}"):
-        ask = partial(_survey, choice=choice, timeout_ms=timeout)
+        ask = partial(_survey, choice=choice, timeout_ms=timeout, state=request.state)
         answers, interrupted = spread(ask, targets, request.parallel)
     surveyed = tuple(
         _without(request, answer or Surveyed(database=target.name, reason=_INTERRUPTED))
@@ -146,8 +147,8 @@ def rows_of(connection: Connection, sql: str) -> list[tuple[object, ...]]:
         raise UsageError(f"the query of the fleet's members fails: {first_line(error)}") from None
 
 
-def _survey(target: Target, choice: Choice, timeout_ms: int) -> Surveyed:
-    return survey(target.name, target.url, choice, timeout_ms=timeout_ms)
+def _survey(target: Target, choice: Choice, timeout_ms: int, state: State | None) -> Surveyed:
+    return survey(target.name, target.url, choice, timeout_ms=timeout_ms, state=state)
 
 
 def spread(

@@ -11,6 +11,7 @@ from ..model.errors import UsageError
 from ..model.fleet import Excluded
 from ..model.secret import Secret
 from ..run.request import Request
+from .state import State
 from .survey import pattern
 
 
@@ -30,7 +31,7 @@ class FleetRequest(msgspec.Struct, frozen=True, kw_only=True):
     databases by name. `expected` is a query of the names that there should be. `reference` names a member.
     `excluded` are members left out on purpose, by name or pattern, each with a reason. `shard` (K, N) is the
     K-th of N parts, for as many machines. `prove`: what the roles of one member can do to another's rows is
-    tried on a copy.
+    tried on a copy. `state` is what an earlier run knew of the members, and where this one writes it down.
     """
 
     run: Request
@@ -45,6 +46,7 @@ class FleetRequest(msgspec.Struct, frozen=True, kw_only=True):
     parallel: int = 4
     shard: tuple[int, int] = (1, 1)
     prove: bool = False
+    state: State | None = None
 
     def __post_init__(self) -> None:
         ways = [

@@ -1,7 +1,7 @@
 """Fingerprints of members, each of a time in which it stood still, without standing in anybody's way."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg import Error
 from psycopg.errors import LockNotAvailable
@@ -9,14 +9,17 @@ from psycopg.errors import LockNotAvailable
 from ..catalog.connect import Connection
 from ..catalog.session import may_pass
 from .digest import LOCKING, MEMBERS, Fingerprints, database_queries, member_queries
-from .marks import Marks, marks, moved
-from .session import execute, snapshot
+from .marks import ROLES, Marks, marks, moved
+from .session import execute, schemas, snapshot
+
+if TYPE_CHECKING:
+    from .memory import Memory
 
 ALL = 0  # in place of the oid of a schema: the whole database is the member
 ATTEMPTS = 5
 LOCKED = "another session keeps it locked, or changes it all the time"
 _SOME = 200  # members whose views are printed at a time
-_MANY = 2000  # members a statement, so that none nears its time-out
+_MANY = 2000  # members at a time, so that no statement nears its time-out
 
 
 class Settled(NamedTuple):
@@ -27,25 +30,66 @@ class Settled(NamedTuple):
 
 
 def settled(
-    connection: Connection, members: Mapping[int, str], matched: Iterable[int], timeout_ms: int
+    connection: Connection,
+    members: Mapping[int, str],
+    matched: Iterable[int],
+    timeout_ms: int,
+    memory: "Memory | None" = None,
 ) -> Settled:
     """Return the fingerprints of members, those of a whole database for `ALL`. `matched` are all members of
-    the database."""
-    others, left = frozenset(matched), dict(members)
+    the database. What a `memory` holds of one that stands as it stood then is not read again."""
+    others, found = frozenset(matched), Settled({}, {})
+    everyone = list(members.items())
+    for start in range(0, len(everyone), _MANY):
+        some = dict(everyone[start : start + _MANY])
+        prints, reasons = _settled(connection, some, others, timeout_ms, memory)
+        found.prints.update(prints)
+        found.reasons.update(reasons)
+    return found
+
+
+def _settled(
+    connection: Connection,
+    members: Mapping[int, str],
+    others: frozenset[int],
+    timeout_ms: int,
+    memory: "Memory | None",
+) -> Settled:
+    left = dict(members)
+    homes = None if ALL in members else _homes(connection, members, others, timeout_ms)
     found = Settled({}, dict.fromkeys(members, "it was changed each time that it was read"))
     for _ in range(ATTEMPTS):
-        before = marks_now(connection, timeout_ms)
+        before = marks_now(connection, timeout_ms, homes)
         gone = [oid for oid in left if oid not in before and oid != ALL]
         found.reasons.update(dict.fromkeys(gone, "it was dropped while the fleet was read"))
         left = {oid: name for oid, name in left.items() if oid not in gone}
-        prints, locked = fingerprints(connection, left, timeout_ms)
-        odd = stirred(before, marks_now(connection, timeout_ms), left, others) | locked
-        found.prints.update({oid: value for oid, value in prints.items() if oid not in odd})
-        found.reasons.update(dict.fromkeys(locked, LOCKED))
-        left = {oid: name for oid, name in left.items() if oid in odd}
+        if memory is not None:
+            memory.begin(connection, timeout_ms)
+            found.prints.update(memory.recalled(left, before, others))
+            left = {oid: name for oid, name in left.items() if oid not in found.prints}
         if not left:
             break
+        prints, locked = fingerprints(connection, left, timeout_ms)
+        odd = stirred(before, marks_now(connection, timeout_ms, homes), left, others) | locked
+        still = {oid: value for oid, value in prints.items() if oid not in odd}
+        if memory is not None:
+            named = {oid: (left[oid], value) for oid, value in still.items()}
+            memory.keep(connection, named, before, others)
+        found.prints.update(still)
+        found.reasons.update(dict.fromkeys(locked, LOCKED))
+        left = {oid: name for oid, name in left.items() if oid in odd}
     return found
+
+
+def _homes(
+    connection: Connection, members: Iterable[int], others: frozenset[int], timeout_ms: int
+) -> set[int] | None:
+    """Return the schemas whose marks tell whether these members stood still: None for all, which are not many
+    more."""
+    if len(others) <= _MANY:
+        return None
+    with snapshot(connection, timeout_ms):
+        return schemas(connection).keys() - others | set(members)
 
 
 def marks_now(connection: Connection, timeout_ms: int, homes: Iterable[int] | None = None) -> Marks:
@@ -57,8 +101,12 @@ def marks_now(connection: Connection, timeout_ms: int, homes: Iterable[int] | No
 def stirred(before: Marks, after: Marks, members: Iterable[int], others: Iterable[int]) -> set[int]:
     """Return the members that did not stand still, of schemas or a whole database."""
     if ALL in members:
-        return set() if before == after else {ALL}
+        return {ALL} if _but_roles(before) != _but_roles(after) else set()
     return moved(before, after, members, others)
+
+
+def _but_roles(told: Marks) -> dict[int, str]:
+    return {oid: mark for oid, mark in told.items() if oid != ROLES}
 
 
 def fingerprints(

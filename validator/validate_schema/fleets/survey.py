@@ -3,6 +3,7 @@
 import re
 import zlib
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from psycopg import Error
@@ -42,6 +43,11 @@ _ROLES = f"""
 """
 
 
+if TYPE_CHECKING:
+    from .memory import Memory
+    from .state import State
+
+
 class Choice(msgspec.Struct, frozen=True, omit_defaults=True):
     """Which schemas of a database are members. `like` is a LIKE pattern, or a regular expression between
     slashes or behind a ^; `query` gives their names, one a row. With neither, the database itself is the
@@ -74,40 +80,57 @@ def pattern(text: str) -> "re.Pattern[str]":
     return re.compile("".join(parts.get(p) or re.escape(p[-1]) for p in pieces), re.DOTALL)
 
 
-def survey(database: str, url: Secret | None, choice: Choice, *, timeout_ms: int = 30_000) -> Surveyed:
+def survey(
+    database: str,
+    url: Secret | None,
+    choice: Choice,
+    *,
+    timeout_ms: int = 30_000,
+    state: "State | None" = None,
+) -> Surveyed:
     """Return what there is to know of one database before anything is compared: its members, each with its
-    fingerprint and its ledgers.
+    fingerprint and its ledgers. Of members that have not changed since, the `state` tells the fingerprint.
 
     What cannot be read is said in `reason`, of the database or of a member: nothing is raised for it. Raises
-    `UsageError` alone, for a pattern or a URL that cannot be used.
+    `UsageError` alone, for a pattern or a URL that cannot be used, and a state that cannot be written.
     """
     pattern(choice.like)
     server = parse_url(url).shown
+    asked = _Asked(database, server, choice, timeout_ms, state.of(database, server) if state else None)
     try:
         with connected(url, timeout_ms) as connection:
-            return _surveyed(connection, database, server, choice, timeout_ms)
+            return _surveyed(connection, asked)
     except UsageError:
         raise
     except ValidateSchemaError as error:
         return Surveyed(database=database, server=server, reason=str(error))
 
 
-def _surveyed(
-    connection: Connection, database: str, server: str, choice: Choice, timeout_ms: int
-) -> Surveyed:
+class _Asked(NamedTuple):
+    """A database to survey."""
+
+    database: str
+    server: str
+    choice: Choice
+    timeout_ms: int
+    memory: "Memory | None"
+
+
+def _surveyed(connection: Connection, asked: _Asked) -> Surveyed:
     """Survey a database; what was dropped between two looks of the server itself makes it begin again."""
     said = ""
     for _ in range(ATTEMPTS):
         try:
-            return _read(connection, database, server, choice, timeout_ms)
+            return _read(connection, asked)
         except QueryCanceled:
-            said = f"a query took longer than {timeout_ms} ms; raise it with --statement-timeout"
+            said = f"a query took longer than {asked.timeout_ms} ms; raise it with --statement-timeout"
             break
         except Error as error:
             said = _said(error)
             if connection.closed or connection.broken or not may_pass(error):
                 break
-    return Surveyed(database=database, server=server, reason=f"{server} could not be read: {said}")
+    reason = f"{asked.server} could not be read: {said}"
+    return Surveyed(database=asked.database, server=asked.server, reason=reason)
 
 
 def _said(error: Error) -> str:
@@ -120,7 +143,8 @@ def _said(error: Error) -> str:
     return said
 
 
-def _read(connection: Connection, database: str, server: str, choice: Choice, timeout_ms: int) -> Surveyed:
+def _read(connection: Connection, asked: _Asked) -> Surveyed:
+    database, server, choice, timeout_ms, memory = asked
     with snapshot(connection, timeout_ms):
         facts = database_facts(connection, database, server)
         matched = _members(connection, database, choice)
@@ -129,7 +153,7 @@ def _read(connection: Connection, database: str, server: str, choice: Choice, ti
             found = {ALL: ""}
         versions = _versions(connection, found)
         roles = _roles(connection, matched)
-    still = settled(connection, found, matched, timeout_ms)
+    still = settled(connection, found, matched, timeout_ms, memory)
     readings = []
     for oid, name in found.items():
         seen = still.prints.get(oid, "")

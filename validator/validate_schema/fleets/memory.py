@@ -1,0 +1,188 @@
+"""What an earlier run knew of a database, and whether it still holds: a member that stands as it stood then
+has the fingerprint that it had then, and is not read again.
+
+The sign of that is the mark of `marks`, of the member and of all that it may refer to. A row of a catalog is
+never changed in place but for estimates, so that place and transaction are of one content only, as long as no
+transaction number comes back. They come back on another server, from a backup, after a crash that lost what
+it had not flushed, and after four billion transactions. So a memory is of one server since its last start and
+its last crash (which resets the server's statistics), its timeline, its database, version, role and the very
+queries of the digest, and does not count after two billion transactions. Members whose objects refer to
+another member are not kept: what that is called may change without a row of theirs being written.
+
+Source: PostgreSQL documentation, "Routine Vacuuming" (transaction numbers), "System Catalog Information
+Functions", "The Cumulative Statistics System" (what crash recovery does); heapam's heap_inplace_update for
+what is changed in place.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+import msgspec
+from psycopg import Error
+
+from ..catalog.connect import Connection
+from .digest import MEMBERS, database_queries, member_queries
+from .marks import SCHEMA_OF, Marks
+from .session import execute, snapshot
+
+_XIDS = 1 << 31
+_WHO = """
+    select concat_ws('/', s.system_identifier, c.timeline_id, extract(epoch from pg_postmaster_start_time()),
+                     extract(epoch from b.stats_reset), d.oid, current_setting('server_version'),
+                     current_user),
+           pg_snapshot_xmax(pg_current_snapshot())::text::int8
+    from pg_control_system() s, pg_control_checkpoint() c, pg_stat_bgwriter b, pg_database d
+    where d.datname = current_database()
+"""
+_RELATION_OF = {
+    "pg_rewrite": "ev_class",
+    "pg_attrdef": "adrelid",
+    "pg_trigger": "tgrelid",
+    "pg_policy": "polrelid",
+}
+
+
+def _homes() -> Iterable[str]:
+    for catalog, schema in SCHEMA_OF.items():
+        yield f"select '{catalog}'::regclass::oid as class, oid, {schema} as home from {catalog}"
+    for catalog, relation in _RELATION_OF.items():
+        yield (
+            f"select '{catalog}'::regclass, x.oid, relnamespace from {catalog} x"
+            f" join pg_class c on c.oid = {relation}"
+        )
+
+
+_TIED = f"""
+    with homes as (
+        select * from ({" union all ".join(_homes())}) h
+        where home in (select unnest(current_setting('{MEMBERS}')::oid[]))
+    )
+    select distinct a.home::int8 from pg_depend d
+    join homes a on a.class = d.classid and a.oid = d.objid
+    join homes b on b.class = d.refclassid and b.oid = d.refobjid
+    where a.home <> b.home
+"""
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A member as it was: the oid and name of its schema (0 and "" of a database), mark and fingerprint."""
+
+    oid: int
+    name: str
+    mark: str
+    fingerprint: str
+
+
+class Remembered(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Members of one database as they were in one state of all that they share. `who` is the server and what
+    else must be the same, `xid` the transaction number of then."""
+
+    database: str
+    server: str
+    who: str
+    xid: int
+    shared: str
+    members: tuple[Kept, ...]
+
+
+class _Now(NamedTuple):
+    who: str
+    xid: int
+
+
+class Memory:
+    """The memory of one database while it is read: what is `known` of it, and where to `write` what is new.
+
+    Raises nothing: a server that does not say who it is has no memory.
+    """
+
+    def __init__(
+        self,
+        database: str,
+        server: str,
+        known: Iterable[Remembered],
+        write: Callable[[Remembered], None],
+    ) -> None:
+        self._database, self._server, self._write = database, server, write
+        self._known = {kept.oid: (of, kept) for of in known for kept in of.members}
+        self._now: _Now | None = None
+        self._timeout_ms = 0
+        self.recalls = 0
+
+    def begin(self, connection: Connection, timeout_ms: int) -> None:
+        """Ask the server who it is. No transaction is open."""
+        self._now, self._timeout_ms = None, timeout_ms
+        try:
+            with snapshot(connection, timeout_ms):
+                who, xid = execute(connection, _WHO).fetchall()[0]
+        except Error:
+            if connection.closed or connection.broken:
+                raise
+            return
+        self._now = _Now(f"{who}/{_asked(connection.info.server_version)}", xid)
+
+    def recalled(self, members: Mapping[int, str], now: Marks, others: frozenset[int]) -> dict[int, str]:
+        """Return the fingerprints of members that stand as they did. `others` are all members."""
+        if self._now is None or not self._known:
+            return {}
+        shared, found = _shared(now, others), {}
+        for oid, name in members.items():
+            of, kept = self._known.get(oid, (None, None))
+            if (
+                of is not None
+                and kept is not None
+                and (kept.name, kept.mark) == (name, now.get(oid, ""))
+                and (of.who, of.shared) == (self._now.who, shared)
+                and 0 <= self._now.xid - of.xid < _XIDS
+            ):
+                found[oid] = kept.fingerprint
+        self.recalls += len(found)
+        return found
+
+    def keep(
+        self,
+        connection: Connection,
+        still: Mapping[int, tuple[str, str]],
+        marks: Marks,
+        others: frozenset[int],
+    ) -> None:
+        """Write down the names and fingerprints of members that stood still while they were read."""
+        if self._now is None or not still:
+            return
+        with snapshot(connection, self._timeout_ms):
+            tied = _tied(connection, others) if others else set[int]()
+        kept = (
+            Kept(oid, name, marks.get(oid, ""), fingerprint)
+            for oid, (name, fingerprint) in still.items()
+            if oid not in tied
+        )
+        self._write(
+            Remembered(
+                database=self._database,
+                server=self._server,
+                who=self._now.who,
+                xid=self._now.xid,
+                shared=_shared(marks, others),
+                members=tuple(kept),
+            )
+        )
+
+
+def _asked(version: int) -> str:
+    """Return a hash of the queries that make a fingerprint: another program may ask for other things."""
+    text = "\n".join(q.sql for q in (*member_queries(version), *database_queries(version)))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _shared(marks: Marks, others: frozenset[int]) -> str:
+    """Return a hash of the marks of all that is no member: whatever of it is changed may change each."""
+    text = "\n".join(f"{oid} {mark}" for oid, mark in sorted(marks.items()) if oid not in others)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _tied(connection: Connection, members: Iterable[int]) -> set[int]:
+    """Return the members with an object that refers to one of another member. The snapshot is open."""
+    array = "{" + ",".join(map(str, members)) + "}"
+    connection.execute("select pg_catalog.set_config(%s, %s, true)", (MEMBERS, array))
+    return {row[0] for row in execute(connection, _TIED).fetchall()}
