@@ -1,6 +1,7 @@
 """What the analysis says of each policy, and how a policy is mended."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Undecided
@@ -47,16 +48,16 @@ def policies_of(facts: Facts) -> Iterator[TablePolicy]:
             yield from (TablePolicy(table, p) for p in table.policies)
 
 
-def compared(text: str) -> Iterator[tuple[syntax.Node, syntax.Node]]:
-    """Yield both sides of each ``=`` in an expression, either way round; nothing where it cannot be read."""
+@lru_cache(maxsize=1024)
+def compared(text: str) -> tuple[tuple[syntax.Node, syntax.Node], ...]:
+    """Return both sides of each ``=`` in an expression, either way round; none where it cannot be read."""
     try:
         nodes = [*syntax.walk(read_expression(text))] if text else []
     except Unreadable:
-        return
-    for node in nodes:
-        if isinstance(node, syntax.Operation) and node.operator == "=" and node.left is not None:
-            yield node.left, node.right
-            yield node.right, node.left
+        return ()
+    equals = [n for n in nodes if isinstance(n, syntax.Operation) and n.operator == "="]
+    sides = [(n.left, n.right) for n in equals if n.left is not None]
+    return tuple(pair for one, other in sides for pair in ((one, other), (other, one)))
 
 
 def judgements_of(

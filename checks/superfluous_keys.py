@@ -28,7 +28,8 @@ def duplicate_key(subject: TableConstraint, facts: Facts) -> Flaw | None:
     What the two do on deletion is told. A composite key that holds the tenant beside a plain one is no duplicate.
     """
     table, key = subject
-    twins = [k for k in table.foreign_keys if k.name != key.name and _pairs(k) == _pairs(key)]
+    same = (k for k in table.foreign_keys if k.references == key.references and k.name != key.name)
+    twins = [k for k in same if _pairs(k) == _pairs(key)]
     kept = min([key, *twins], key=lambda k: (not k.validated, k.name))
     if kept is key:
         return None
@@ -41,8 +42,8 @@ def duplicate_key(subject: TableConstraint, facts: Facts) -> Flaw | None:
     )
 
 
-def _pairs(key: cat.Constraint) -> tuple[cat.QName | None, frozenset[tuple[str, str]]]:
-    return key.references, frozenset(zip(key.columns, key.referenced_columns, strict=False))
+def _pairs(key: cat.Constraint) -> frozenset[tuple[str, str]]:
+    return frozenset(zip(key.columns, key.referenced_columns, strict=False))
 
 
 def keys_out(facts: Facts) -> Iterator[TableConstraint]:
