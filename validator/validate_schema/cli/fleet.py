@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..config import LoadedConfig
-    from ..fleets.request import FleetRequest, Target
+    from ..config.shape import FleetConfig
+    from ..fleets.request import FleetRequest, Outside, Target
     from ..model.fleet import Part
     from ..run.request import Request
     from ..run.source import Source
@@ -63,7 +64,14 @@ output = options.together(
     "--exclude", "excluded", multiple=True, metavar="NAME=REASON", help="Leave these members out. Repeatable."
 )
 @click.option(
-    "--reference", metavar="NAME", help="The member to measure against (default: the most common shape)."
+    "--reference",
+    metavar="NAME",
+    help="What to measure against: a member, or a snapshot (default: the most common shape).",
+)
+@click.option(
+    "--migrations",
+    metavar="DIR",
+    help="Measure against what these migrations make, and tell since which of them a member stands apart.",
 )
 @click.option("--shard", metavar="K/N", help="Read the K-th of N parts, and write it to --report PART.json.")
 @click.option(
@@ -225,6 +233,7 @@ def request_of(given: dict[str, Any], told: options.Options, config: "LoadedConf
     excluded = [(e.name, e.reason) for e in named.exclude]
     excluded += [(name, reason) for name, _, reason in (text.partition("=") for text in given["excluded"])]
     chosen = any(given[key] for key in ("databases", "targets", "targets_query"))
+    reference, outside = _measure(given, named, config)
     return FleetRequest(
         run=run_of(source, told, config),
         shard=shard_of(given["shard"]),
@@ -234,12 +243,30 @@ def request_of(given: dict[str, Any], told: options.Options, config: "LoadedConf
         targets=targets,
         targets_query=given["targets_query"] or "",
         expected=given["expected"] or named.expected or "",
-        reference=given["reference"] or named.reference or "",
+        reference="" if outside else reference,
+        outside=outside,
         excluded=excluded_of(excluded),
         parallel=given["parallel"] or named.parallel,
         prove=given["prove"],
         state=State(Path(given["resume"])) if given["resume"] else None,
     )
+
+
+def _measure(
+    given: dict[str, Any], named: "FleetConfig", config: "LoadedConfig"
+) -> "tuple[str, Outside | None]":
+    """Return the member to measure against, or what is none. Raises `UsageError` for two of them."""
+    from ..fleets.request import outside_of
+    from ..model.errors import UsageError
+
+    reference, migrations = given["reference"], given["migrations"]
+    if reference and migrations:
+        raise UsageError("--reference and --migrations both say what to measure against: give one")
+    if migrations:
+        return "", outside_of(f"migrations:{migrations}", Path())
+    if reference:
+        return reference, outside_of(reference, Path())
+    return named.reference or "", outside_of(named.reference or "", config.base)
 
 
 def run_of(source: "Source", told: options.Options, config: "LoadedConfig") -> "Request":

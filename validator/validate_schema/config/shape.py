@@ -447,9 +447,13 @@ class FleetConfig(_Section, frozen=True, kw_only=True):
     expected: Annotated[
         str | None, Meta(description="A query of the names of all members that there should be.")
     ] = None
-    reference: Annotated[str | None, Meta(description="The member that the others are measured against.")] = (
-        None
-    )
+    reference: Annotated[
+        str | None,
+        Meta(
+            description="What members are measured against: a member, snapshot:FILE or migrations:DIR"
+            " (relative to this file; #schema=NAME behind it names one schema of several)."
+        ),
+    ] = None
     exclude: Annotated[tuple[ExcludeConfig, ...], Meta(description="Members that are left out.")] = ()
     parallel: Annotated[int, Meta(description="How many databases are read at a time.", ge=1)] = 4
 

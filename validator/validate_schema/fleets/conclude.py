@@ -5,10 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from ..contract.diff.catalogs import compare
-from ..contract.diff.homes import only_schema
-from ..model.catalog import Catalog
-from ..model.difference import Change
 from ..model.errors import ReadError, UsageError
 from ..model.finding import Severity
 from ..model.fleet import (
@@ -31,17 +27,7 @@ from ..model.wording import did_you_mean, some
 from ..run.request import Request
 from .judging import Judging, merged, opened, scene_of
 from .request import reason_to_leave_out
-
-_ID = 8
-_FIRST = 5
-
-
-class _Shapes(msgspec.Struct):
-    """What the fingerprints come to: the shape of each, the first is the reference's."""
-
-    reference: str
-    changes: dict[str, tuple[Change, ...]]  # by the fingerprint that stands for a shape
-    shape: dict[str, str]  # the one that stands for it, by fingerprint
+from .shapes import Shapes, shape_id, shapes_of, told
 
 
 def conclude(parts: Sequence[Part], run: Request, progress: Progress) -> FleetReport:
@@ -61,30 +47,32 @@ def conclude(parts: Sequence[Part], run: Request, progress: Progress) -> FleetRe
     shapes, reference = None, None
     if read:
         _require_read(whole.reference, unread)
-        chosen, why = _reference(whole.reference, read, counts, first)
-        with progress.step(f"comparing {some(len(first), 'shape')}"):
-            shapes = _shapes(chosen, samples, first, written)
-        reference = Reference(
-            name=samples[chosen].member.name, why=why, shape=_shape_id(chosen), written=written
+        outside = whole.yardstick
+        chosen, why = (
+            (outside.id, outside.why) if outside else _reference(whole.reference, read, counts, first)
         )
+        with progress.step(f"comparing {some(len(first), 'shape')}"):
+            shapes = shapes_of(chosen, samples, first, written, outside)
+        name = outside.name if outside else samples[chosen].member.name
+        reference = Reference(name=name, why=why, shape=shape_id(chosen), written=written)
     elif whole.reference and readings and not missing and not whole.interrupted:
         _require_read(whole.reference, unread)
         _named(whole.reference, readings)
     members = _rows(whole, readings, unread=unread, shapes=shapes)
-    told = _told(shapes, samples, members) if shapes else ()
+    shown = told(shapes, {f: samples[f] for f in first}, members) if shapes else ()
     report = FleetReport(
         tool_version=__version__,
         generated_at=whole.generated_at,
         kind=whole.kind,
         members=members,
-        shapes=told,
+        shapes=shown,
         reference=reference,
         heads=_heads(members),
         excluded=whole.excluded,
         databases=tuple(one.facts for one in whole.surveyed if one.facts is not None),
         notes=missing,
         control=whole.control,
-        shared=_shared(reference, whole),
+        shared=_shared(shown, whole),
         proofs=whole.proofs,
         interrupted=whole.interrupted,
         verdict=FleetVerdict(status="pass", exit_status=0),
@@ -102,18 +90,19 @@ def _judged(report: FleetReport, whole: Part, run: Request, progress: Progress) 
     proofs = {proof.member: proof for proof in whole.proofs}
     judging, judged = Judging(run, progress), {}
     written = report.reference.written if report.reference else ""
-    for shape in report.shapes:
+    read = [shape for shape in report.shapes if shape.sample]
+    for place, shape in enumerate(read):
         sample = samples[shape.sample]
         scene = scene_of(
             sample,
             names[sample.member.database],
             report.databases,
             roles,
-            first=shape.reference,
+            first=place == 0,
             proof=proofs.get(sample.member.name),
         )
         judged[shape.id] = judging.judge(sample, scene, written)
-    order, members = [s.id for s in report.shapes], {s.id: s.members for s in report.shapes}
+    order, members = [s.id for s in read], {s.id: s.members for s in read}
     return msgspec.structs.replace(
         report,
         findings=merged(judged, members, order),
@@ -121,11 +110,12 @@ def _judged(report: FleetReport, whole: Part, run: Request, progress: Progress) 
     )
 
 
-def _shared(reference: Reference | None, whole: Part) -> tuple[str, ...]:
+def _shared(shapes: Sequence[ShapeDiff], whole: Part) -> tuple[str, ...]:
     """Return the tables beside the members that are schemas, as schema.table."""
-    if reference is None or whole.kind == "database":
+    first = next((shape.sample for shape in shapes if shape.sample), None)
+    if first is None or whole.kind == "database":
         return ()
-    sample = next(s for s in whole.samples if s.member.name == reference.name)
+    sample = next(s for s in whole.samples if s.member.name == first)
     members = {n for one in whole.surveyed if one.database == sample.member.database for n in one.matched}
     tables = (t.qname for t in sample.catalog.tables if t.schema not in members and t.parent is None)
     return tuple(sorted(f"{name.schema}.{name.name}" for name in tables))
@@ -134,7 +124,7 @@ def _shared(reference: Reference | None, whole: Part) -> tuple[str, ...]:
 def joined(parts: Sequence[Part]) -> tuple[Part, tuple[str, ...]]:
     """Return the parts as one, and what is missing. Raises `UsageError` where they are not of one fleet."""
     first = parts[0]
-    same = {(p.kind, p.shard[1], p.reference, p.excluded) for p in parts}
+    same = {(p.kind, p.shard[1], p.reference, p.yardstick and p.yardstick.id, p.excluded) for p in parts}
     if len(same) > 1:
         raise UsageError("these are parts of different fleets: they have other members, shards or references")
     seen = Counter(p.shard[0] for p in parts)
@@ -157,6 +147,7 @@ def joined(parts: Sequence[Part]) -> tuple[Part, tuple[str, ...]]:
         expected=next((p.expected for p in parts if p.expected is not None), None),
         excluded=first.excluded,
         reference=first.reference,
+        yardstick=first.yardstick,
         control=next((p.control for p in parts if p.control is not None), None),
         proofs=tuple(proof for p in parts for proof in p.proofs),
         interrupted=any(p.interrupted for p in parts),
@@ -229,60 +220,8 @@ def _named(name: str, read: Sequence[Reading]) -> Reading:
     return found[0]
 
 
-def _alone(sample: Sample, written: str) -> Catalog:
-    schema = sample.member.schema
-    return only_schema(sample.catalog, schema, written) if schema else sample.catalog
-
-
-def _shapes(reference: str, samples: Mapping[str, Sample], first: Mapping[str, str], written: str) -> _Shapes:
-    """Bring fingerprints together that `diff` tells no difference between: one may be finer than it is."""
-    found = _Shapes(reference, {reference: ()}, {reference: reference})
-    alone = {f: _alone(samples[f], written) for f in first}
-    alike: dict[tuple[Change, ...], list[str]] = defaultdict(list)
-    alike[()].append(reference)
-    for fingerprint in sorted(first, key=lambda f: first[f]):
-        if fingerprint == reference:
-            continue
-        changes = compare(alone[reference], alone[fingerprint])
-        same = next((f for f in alike[changes] if not compare(alone[f], alone[fingerprint])), None)
-        if same is None:
-            alike[changes].append(fingerprint)
-            found.changes[fingerprint] = changes
-        found.shape[fingerprint] = same or fingerprint
-    return found
-
-
-def _shape_id(fingerprint: str) -> str:
-    return fingerprint[:_ID]
-
-
-def _told(
-    shapes: _Shapes, samples: Mapping[str, Sample], members: Sequence[MemberRow]
-) -> tuple[ShapeDiff, ...]:
-    of_shape: dict[str, list[str]] = defaultdict(list)
-    prints: dict[str, list[str]] = defaultdict(list)
-    for member in members:
-        if member.shape:
-            of_shape[member.shape].append(member.name)
-    for fingerprint, standing in shapes.shape.items():
-        prints[standing].append(fingerprint)
-    told = [
-        ShapeDiff(
-            id=_shape_id(standing),
-            fingerprints=tuple(sorted(prints[standing])),
-            members=len(of_shape[_shape_id(standing)]),
-            sample=samples[standing].member.name,
-            reference=standing == shapes.reference,
-            changes=changes,
-            first=tuple(of_shape[_shape_id(standing)][:_FIRST]),
-        )
-        for standing, changes in shapes.changes.items()
-    ]
-    return tuple(sorted(told, key=lambda s: (not s.reference, -s.members, s.sample)))
-
-
 def _rows(
-    whole: Part, readings: Sequence[Reading], *, unread: Mapping[str, str], shapes: _Shapes | None
+    whole: Part, readings: Sequence[Reading], *, unread: Mapping[str, str], shapes: Shapes | None
 ) -> tuple[MemberRow, ...]:
     """Return a row for each member. `unread` says by name why a member was not examined."""
     wanted = None if whole.expected is None else frozenset(whole.expected)
@@ -297,7 +236,7 @@ def _rows(
                 name=name,
                 database=reading.member.database,
                 state="unread" if reason or not shape else "alike" if alike else "differs",
-                shape=_shape_id(shape),
+                shape=shape_id(shape),
                 fingerprint=reading.fingerprint,
                 expected=None if wanted is None else name in wanted,
                 ledger=ledgers.get(name),

@@ -11,7 +11,7 @@ from psycopg import Error, conninfo
 from ..catalog.connect import Connection, connect, first_line, parse_url
 from ..model.crossing import MemberProof
 from ..model.errors import UsageError, ValidateSchemaError
-from ..model.fleet import FLEET_VERSION, Control, FleetReport, Part, Reading, Sample, Surveyed
+from ..model.fleet import FLEET_VERSION, Control, FleetReport, MemberKind, Part, Reading, Sample, Surveyed
 from ..model.progress import Progress
 from ..model.secret import Secret
 from ..model.version import __version__
@@ -24,6 +24,7 @@ from .sample import ChangedError, sample
 from .session import begin, connected, stop_all
 from .state import State
 from .survey import Choice, in_shard, pattern, survey
+from .yardstick import yardstick_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +61,8 @@ def read_part(request: FleetRequest, progress: Progress) -> Part:
     does."""
     targets = databases_of(request)
     expected = _expected(request)
+    kind: MemberKind = "schema" if request.of_schemas else "database"
+    yardstick = request.outside and yardstick_of(request.outside, kind, request.run.source, progress)
     if not request.of_schemas:
         targets = tuple(t for t in targets if in_shard(t.name, request.shard))
     choice = Choice(request.schemas, request.schemas_query, request.shard)
@@ -86,7 +89,7 @@ def read_part(request: FleetRequest, progress: Progress) -> Part:
         part_version=FLEET_VERSION,
         tool_version=__version__,
         generated_at=request.run.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        kind="schema" if request.of_schemas else "database",
+        kind=kind,
         shard=request.shard,
         surveyed=surveyed,
         samples=tuple(sorted(samples.read, key=lambda s: s.member.name)),
@@ -94,6 +97,7 @@ def read_part(request: FleetRequest, progress: Progress) -> Part:
         expected=expected,
         excluded=request.excluded,
         reference=request.reference,
+        yardstick=yardstick,
         control=control,
         proofs=proofs,
         interrupted=samples.interrupted,

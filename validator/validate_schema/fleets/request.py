@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, NamedTuple, TextIO
 
 import msgspec
 
@@ -22,6 +22,28 @@ class Target(msgspec.Struct, frozen=True):
     url: Secret | None
 
 
+class Outside(NamedTuple):
+    """A reference that is no member: a snapshot's file or a folder of migrations, and the schema of it that
+    is meant ("": the only one)."""
+
+    kind: Literal["snapshot", "migrations"]
+    path: Path
+    schema: str = ""
+
+
+def outside_of(text: str, base: Path) -> Outside | None:
+    """Return what a reference names that is no member: after ``snapshot:`` or ``migrations:``, or a file that
+    is there and ends in .json; it may end in ``#schema=…``. None for the name of a member."""
+    entry, mark, schema = text.rpartition("#schema=")
+    entry = entry if mark else schema
+    for kind in ("snapshot", "migrations"):
+        if entry.startswith(f"{kind}:"):
+            return Outside(kind, base / entry.partition(":")[2], schema if mark else "")
+    if entry.endswith(".json") and (base / entry).is_file():
+        return Outside("snapshot", base / entry, schema if mark else "")
+    return None
+
+
 class FleetRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A run over a fleet.
 
@@ -32,6 +54,7 @@ class FleetRequest(msgspec.Struct, frozen=True, kw_only=True):
     `excluded` are members left out on purpose, by name or pattern, each with a reason. `shard` (K, N) is the
     K-th of N parts, for as many machines. `prove`: what the roles of one member can do to another's rows is
     tried on a copy. `state` is what an earlier run knew of the members, and where this one writes it down.
+    `outside` is a reference that is no member.
     """
 
     run: Request
@@ -47,6 +70,7 @@ class FleetRequest(msgspec.Struct, frozen=True, kw_only=True):
     shard: tuple[int, int] = (1, 1)
     prove: bool = False
     state: State | None = None
+    outside: Outside | None = None
 
     def __post_init__(self) -> None:
         ways = [
@@ -67,6 +91,8 @@ class FleetRequest(msgspec.Struct, frozen=True, kw_only=True):
             )
         if not 1 <= self.shard[0] <= self.shard[1]:
             raise UsageError(f"--shard {self.shard[0]}/{self.shard[1]}: write K/N, K from 1 to N")
+        if self.reference and self.outside:
+            raise UsageError("--reference and --migrations both say what to measure against: give one")
         if self.prove and not self.of_schemas:
             raise UsageError("--prove is between members that are schemas: give --schemas or --schemas-query")
         if self.prove and self.shard[1] > 1:

@@ -131,6 +131,29 @@ class Control(msgspec.Struct, frozen=True):
     column: str
 
 
+class Milestone(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A migration of the reference: what it `made`, and what differs from the reference to the state after
+    it, which is `behind`."""
+
+    label: str
+    behind: tuple[Change, ...] = ()
+    made: tuple[Change, ...] = ()
+
+
+class Yardstick(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A reference that is no member: a snapshot, or migrations that were `replayed` on a scratch server.
+    `schema` is the one of its catalog that is a member's, "" where members are databases. `id` stands for
+    its fingerprint. `milestones` are its migrations in order, the last ones of many."""
+
+    name: str
+    why: str
+    catalog: Catalog
+    id: str = ""
+    schema: str = ""
+    replayed: bool = False
+    milestones: tuple[Milestone, ...] = ()
+
+
 class Part(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What was read of a fleet, or of the `shard` (K of N) that one machine had: all that its report is made
     from. `samples` has one member of each fingerprint, `lost` the members that were fingerprinted and could
@@ -151,6 +174,7 @@ class Part(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     expected: tuple[str, ...] | None = None
     excluded: tuple["Excluded", ...] = ()
     reference: str = ""
+    yardstick: Yardstick | None = None
     control: Control | None = None
     proofs: tuple[MemberProof, ...] = ()
     interrupted: bool = False
@@ -209,7 +233,9 @@ class OpenCheck(msgspec.Struct, frozen=True):
 class ShapeDiff(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Members that are alike. `id` is the beginning of the fingerprint, `fingerprints` all that `diff` tells
     no difference between. `changes` is what differs from the reference to it, own names written as
-    `Reference.written`. `sample` is the member that was read in full."""
+    `Reference.written`. `sample` is the member that was read in full, "" of a reference that no member is as.
+    Where the reference are migrations, `since` is the first one that these members stand apart from, and
+    `after` the one after which the reference was as they are, if it ever was."""
 
     id: str
     fingerprints: tuple[str, ...]
@@ -218,6 +244,8 @@ class ShapeDiff(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     reference: bool = False
     changes: tuple[Change, ...] = ()
     first: tuple[str, ...] = ()
+    since: str = ""
+    after: str = ""
 
 
 class MemberRow(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -109,6 +109,8 @@ def _shape(shape: ShapeDiff, report: FleetReport) -> Iterator[str]:
         + f": {named}"
         + (f" and {more:,} more" if more else "")
     )
+    if apart := stands_apart(shape):
+        yield f"  {visible(apart)}"
     for change in shape.changes[:_LISTED]:
         words = change_words(change, written)
         what = f" {words.what}" if words.what else ""
@@ -116,6 +118,13 @@ def _shape(shape: ShapeDiff, report: FleetReport) -> Iterator[str]:
         yield f"  {visible(line)}"
     if len(shape.changes) > _LISTED:
         yield f"  and {len(shape.changes) - _LISTED:,} more (the JSON report has all)"
+
+
+def stands_apart(shape: ShapeDiff) -> str:
+    """Return since which migration a shape stands apart, in words; "" where no migration tells."""
+    if shape.after:
+        return f"stands apart since {shape.since}: it is as after {shape.after}"
+    return f"stands apart since {shape.since}, or what it made was changed later" if shape.since else ""
 
 
 def _told(members: tuple[MemberRow, ...], what: str) -> Iterator[str]:

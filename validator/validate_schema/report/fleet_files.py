@@ -19,6 +19,7 @@ from ..model.finding import Severity
 from ..model.fleet import FleetReport, MemberRow, ShapeDiff
 from ..sql.ident import visible
 from .escape import moment
+from .fleet import stands_apart
 from .junit import xml_text
 from .matrix_csv import cell
 from .openmetrics import labels_text
@@ -53,12 +54,14 @@ def csv_text(report: FleetReport) -> str:
 
 
 def what_differs(shape: ShapeDiff, report: FleetReport, most: int = _MOST) -> list[str]:
-    """Return what differs from the reference, a line each, `most` of them."""
+    """Return since when a shape stands apart, where that is known, and what differs from the reference,
+    a line each, `most` of them."""
     written = report.reference.written if report.reference else ""
     words = (change_words(change, written) for change in shape.changes[:most])
     lines = [f"{w.object}{' ' + w.what if w.what else ''}: {w.before} → {w.after}" for w in words]
     more = len(shape.changes) - most
-    return lines if more <= 0 else [*lines, f"and {more:,} more"]
+    since = [apart] if (apart := stands_apart(shape)) else []
+    return [*since, *lines] if more <= 0 else [*since, *lines, f"and {more:,} more"]
 
 
 def faults(member: MemberRow, report: FleetReport, shapes: dict[str, ShapeDiff]) -> list[str]:

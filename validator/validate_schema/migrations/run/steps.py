@@ -51,7 +51,7 @@ def replay_and_record(
 ) -> tuple[ReplayNotes, tuple[Step, ...]]:
     """Run `migrations` as `replay` does, and return its notes with the steps of the last files: all of
     them, unless they are so many that reading the catalog after each would take long."""
-    with Recorder(database, migrations, first=_first_read(migrations)) as recorder:
+    with Recorder(database, migrations, first=first_read(migrations)) as recorder:
         notes = replay(database, migrations, progress=progress, before=recorder.begin, after=recorder.take)
     return notes, tuple(recorder.steps)
 
@@ -93,7 +93,7 @@ class Recorder:
         return read_catalog(self._connection, default_schema="public")
 
 
-def _first_read(migrations: MigrationSet) -> int:
+def first_read(migrations: MigrationSet) -> int:
     """Return the index of the first file that there is time to read the catalog after."""
     tables = [len(_CREATE_TABLE.findall(f.sql)) for f in migrations.files]
     made, spent = sum(tables), 0
