@@ -6,12 +6,19 @@ from typing import NamedTuple
 from validate_schema.pack import Facts
 from validate_schema.pack.model import TableClass
 from validate_schema.pack.model import catalog as cat
-from validate_schema.pack.rights import is_guarded
-from validate_schema.pack.sql import plpgsql, syntax
+from validate_schema.pack.rights import acts, body_of, is_guarded, is_trusted
+from validate_schema.pack.sql import Unreadable, plpgsql, syntax
 
-from ._access import may, sources
+from ._access import may, sources, users_of
 
 _OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
+_SENDS = (
+    "pg_notify",
+    "setval",
+    "lo_put",
+    "lo_from_bytea",
+    "lowrite",
+)  # what they are given, every session may get
 
 
 class Copy(NamedTuple):
@@ -28,11 +35,16 @@ class Rows(NamedTuple):
     table: cat.Table
     names: frozenset[str]
 
-    def told_by(self, node: syntax.Node, variables: frozenset[str], facts: Facts) -> bool:
+    def told_by(
+        self, node: syntax.Node, variables: frozenset[str], facts: Facts, into: cat.QName | None = None
+    ) -> bool:
         """Tell whether an expression has a value of the row, or of a variable that has one. The key of a row
-        that all share tells nothing of the tenant."""
+        that all share tells nothing of the tenant; but what is written `into` that table makes such a row."""
         shared = {
-            column for key in self.table.foreign_keys if _is_shared(key, facts) for column in key.columns
+            column
+            for key in self.table.foreign_keys
+            if _is_shared(key, facts) and key.references != into
+            for column in key.columns
         }
         for found in syntax.walk(node):
             match found:
@@ -88,8 +100,10 @@ def copies(
         if not isinstance(node, (syntax.Insert, syntax.Update)) and not _merges(node):
             continue
         written = node.table if isinstance(node, (syntax.Insert, syntax.Update)) else _target(node)
-        told = any(rows.told_by(value, variables, facts) for value in _values(node))
-        found += [Copy(table, told) for table in _tables(written, facts) if readers(table, facts)]
+        for table in _tables(written, facts):
+            if readers(table, facts):
+                told = any(rows.told_by(value, variables, facts, table.qname) for value in _values(node))
+                found.append(Copy(table, told))
     return found
 
 
@@ -135,6 +149,17 @@ def published(
     return [copy for copy in found if copy.of_row]
 
 
+def tells_all(
+    function: cat.Function, statements: tuple[syntax.Node, ...], tree: plpgsql.Function | None, facts: Facts
+) -> bool:
+    """Tell whether a function sends rows of the tenants' tables to every session."""
+    owned = sources(function.touches or (), facts)
+    if not owned:
+        return False
+    rows = Rows(owned[0], frozenset(table.name for table in owned))
+    return sends(statements, rows, variables_of(tree, rows, facts), facts)
+
+
 def reads_tenants(function: cat.Function, facts: Facts) -> bool:
     """Tell whether a function reads or writes tables of the tenants."""
     return bool(sources(function.touches or (), facts))
@@ -146,3 +171,48 @@ def readers(table: cat.Table, facts: Facts) -> tuple[str, ...]:
     if table.row_security and not shown:
         return ()
     return may(table.owner, table.grants, table.columns, facts, "SELECT")
+
+
+def sends(statements: Iterable[syntax.Node], rows: Rows, variables: frozenset[str], facts: Facts) -> bool:
+    """Tell whether values of the rows go into a notification, a large object, or a sequence that an app role may
+    read: also where they come from a relation that stands in FROM beside the call."""
+    for node in syntax.walk(*statements):
+        if isinstance(node, syntax.Select) and rows.told_by(node, frozenset(), facts):
+            calls = [n for n in syntax.walk(node) if _is_sent(n, facts)]
+            if any(isinstance(n, syntax.Column) for call in calls for n in syntax.walk(call)):
+                return True
+        if _is_sent(node, facts) and rows.told_by(node, variables, facts):
+            return True
+    return False
+
+
+def _is_sent(node: syntax.Node, facts: Facts) -> bool:
+    if not isinstance(node, syntax.Call) or node.name not in _SENDS:
+        return False
+    return node.name != "setval" or any(
+        users_of(s.owner, s.grants, facts, ("SELECT",)) for s in facts.catalog.sequences
+    )
+
+
+def with_tenants(rows: Rows, function: cat.Function, facts: Facts) -> Rows:
+    """Return the rows with those of the tenants' tables that a function reads by their names."""
+    read = (table.name for table in sources(function.touches or (), facts))
+    return rows._replace(names=rows.names.union(read))
+
+
+def publishes(function: cat.Function, rows: Rows, facts: Facts) -> bool:
+    """Tell whether a function, or one that it calls, sends what it is given to every session, or writes to what all
+    may read; one that cannot be read may do so."""
+    for act in acts(function, None, facts):
+        if is_trusted(act.function):
+            continue
+        try:
+            body = body_of(act.function)
+        except Unreadable:
+            return True
+        sent = (n for n in syntax.walk(*body.statements) if isinstance(n, syntax.Call) and n.name in _SENDS)
+        if any(not isinstance(arg, syntax.Const) for call in sent for arg in call.args[1:]):
+            return True
+        if copies(body.statements, rows, frozenset(), facts):
+            return True
+    return False

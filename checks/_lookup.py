@@ -1,9 +1,23 @@
-"""Whether a function finds what its caller made: temporary tables come before all others by default."""
+"""Whether a function finds what its caller made: temporary tables come before all others by default, and functions
+and operators of a schema where the caller says so."""
+
+from collections.abc import Iterator
 
 from validate_schema.pack import Facts
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.roles import sends_statements, temporary_holders
-from validate_schema.pack.sql import Unreadable, own_path, read_body, schemas_of, syntax
+from validate_schema.pack.sql import Unreadable, is_bound, own_path, read_body, schemas_of, syntax
+
+from ._access import users_of
+
+_COMPARED = (
+    syntax.Operation,
+    syntax.In,
+    syntax.Between,
+    syntax.Distinct,
+    syntax.Quantified,
+    syntax.AnySelect,
+)
 
 
 def takes_temporary(function: cat.Function) -> bool:
@@ -36,3 +50,53 @@ def temporary_makers(facts: Facts) -> tuple[str, ...]:
     return tuple(
         r for r in facts.app_roles if holders & facts.grantees_of(r) and sends_statements(r, facts.catalog)
     )
+
+
+def shared_schemas(facts: Facts) -> dict[str, tuple[str, ...]]:
+    """Return the schemas in which an app role, or PUBLIC, may create objects, and who may."""
+    found = {s.name: users_of(s.owner, s.grants, facts, ("CREATE",)) for s in facts.catalog.schemas}
+    return {name: users for name, users in found.items() if users}
+
+
+def places(facts: Facts) -> dict[str, tuple[str, ...]]:
+    """Return where an app role, or PUBLIC, may create functions and operators, in words, and who may: in schemas that
+    there are, and in one of its own, where it may make that."""
+    found = {f"schema {name}": users for name, users in shared_schemas(facts).items()}
+    database = facts.catalog.database
+    makers = users_of(database.owner, database.grants, facts, ("CREATE",)) if database is not None else ()
+    return found | ({"a schema of its own": makers} if makers else {})
+
+
+def looks_up(function: cat.Function) -> bool:
+    """Tell whether a body names something by its search path: a relation, a function, an operator."""
+    if is_bound(function.language, function.body or ""):
+        return False
+    try:
+        nodes = [*syntax.walk(*statements_of(function))]
+    except Unreadable:
+        return True
+    named = (n for n in nodes if isinstance(n, (syntax.Call, syntax.Table)))
+    return any(not n.schema for n in named) or any(isinstance(n, _COMPARED) for n in nodes)
+
+
+def statements_of(function: cat.Function) -> tuple[syntax.Node, ...]:
+    """Return the statements of a body. Raises `Unreadable`."""
+    arguments = function.signature or function.arguments
+    body = read_body(function.language, function.body or "", arguments, function.returns or "")
+    return body.statements if body.function is None else (body.function,)
+
+
+def takes_operators(function: cat.Function, facts: Facts) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield where app roles as which somebody may send statements could create a function or an operator that this
+    one uses instead of the one that it means, and who could: anywhere, where the path is the caller's; in the schemas
+    of its own path else. Source: PostgreSQL documentation, "The Schema Search Path"."""
+    if facts.principals.gateway or not looks_up(function):
+        return
+    own = own_path(function.settings)
+    open_to = facts.once(places)
+    if own is not None:
+        open_to = {f"schema {n}": open_to[f"schema {n}"] for n in schemas_of(own) if f"schema {n}" in open_to}
+    for where, users in open_to.items():
+        able = tuple(u for u in users if u == "PUBLIC" or sends_statements(u, facts.catalog))
+        if able:
+            yield where, able

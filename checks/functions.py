@@ -20,7 +20,6 @@ from validate_schema.pack.roles import relied_on
 from validate_schema.pack.scoping import Keeps, confinement
 from validate_schema.pack.sql import (
     Unreadable,
-    is_bound,
     own_path,
     quote_ident,
     quote_qname,
@@ -31,8 +30,8 @@ from validate_schema.pack.sql import (
 )
 
 from ._access import sources, users_of
-from ._copies import published
-from ._lookup import takes_temporary, temporary_makers
+from ._copies import published, tells_all
+from ._lookup import looks_up, places, shared_schemas, statements_of, takes_temporary, temporary_makers
 
 _NO_LOCK = "none on rows"
 _TRIGGERS = ("trigger", "event_trigger")
@@ -214,9 +213,12 @@ def _publishes(subject: Definer, facts: Facts) -> Flaw | None:
     except Unreadable:
         return None
     copied = published(function, body.statements, body.function, facts)
-    if not copied:
+    sent = tells_all(function, body.statements, body.function, facts)
+    if not (copied or sent):
         return None
     listed = ", ".join(dict.fromkeys(facts.show(copy.table.qname) for copy in copied))
+    if not copied:
+        return _sent(subject, facts)
     return Flaw(
         message=f"{_name(subject, facts)} copies rows of the tenant into {listed}, open to every tenant",
         expected="a table with the tenant column and row security, or one that no app role may read",
@@ -225,6 +227,18 @@ def _publishes(subject: Definer, facts: Facts) -> Flaw | None:
         remedy=Remedy(
             note="Where that is meant, accept it with a reason; else give the table the tenant column."
         ),
+        undecided=True,
+    )
+
+
+def _sent(subject: Definer, facts: Facts) -> Flaw:
+    return Flaw(
+        message=f"{_name(subject, facts)} sends rows of the tenant to every session that listens, or puts them into a "
+        "sequence or a large object",
+        expected="a payload without the rows' values",
+        observed=f"{', '.join(subject.users)} may call the function",
+        severity=Severity.WARNING,
+        remedy=Remedy(note="Send a key alone, and have the listener read the row under its own policies."),
         undecided=True,
     )
 
@@ -301,7 +315,7 @@ def search_path(subject: Definer, facts: Facts) -> Flaw | None:
     Examined: SECURITY DEFINER functions and procedures. Passes when the function sets search_path for
     itself, to schemas in which no app role and not PUBLIC may create anything, with ``pg_temp`` at its
     end. An error where they may, in one of these, in one of a path that the body sets, or, where the function
-    has no path, in any: a function or operator of theirs would run with the owner's rights. Temporary
+    has no path, in any or in one of their own: a function or operator of theirs would run with the owner's rights. Temporary
     tables come first where the path does not name ``pg_temp``: that is told where the body names a table,
     or nobody can say whether it does; undecided where a policy rests on the function, or it reaches
     tenants' rows beside another table. Source: PostgreSQL documentation, CREATE FUNCTION, "Writing
@@ -311,10 +325,11 @@ def search_path(subject: Definer, facts: Facts) -> Flaw | None:
     own = own_path(function.settings)
     if own is not None:
         return _borrowed_path(subject, own, facts)
-    bound = is_bound(function.language, function.body or "")
-    lends = _may_run(subject, facts) and not bound and _looks_up(function)
-    shared = _shared(facts) if lends else {}
-    schemas = [s for s in dict.fromkeys((function.schema, facts.default_schema)) if s not in shared]
+    lends = _may_run(subject, facts) and looks_up(function)
+    shared = places(facts) if lends else {}
+    schemas = [
+        s for s in dict.fromkeys((function.schema, facts.default_schema)) if f"schema {s}" not in shared
+    ]
     path = ", ".join(("pg_catalog", *map(quote_ident, schemas), "pg_temp"))
     made = "; ".join(f"{', '.join(users)} may create objects in {name}" for name, users in shared.items())
     return Flaw(
@@ -340,41 +355,10 @@ def _may_run(subject: Definer, facts: Facts) -> bool:
     return bool(users_of(function.owner, function.grants, facts, ("EXECUTE",)))
 
 
-def _shared(facts: Facts) -> dict[str, tuple[str, ...]]:
-    """Return the schemas in which an app role, or PUBLIC, may create objects, and who may."""
-    found = {s.name: users_of(s.owner, s.grants, facts, ("CREATE",)) for s in facts.catalog.schemas}
-    return {name: users for name, users in found.items() if users}
-
-
-def _looks_up(function: cat.Function) -> bool:
-    """Tell whether a body names something by its search path: a relation, a function, an operator."""
-    try:
-        nodes = [*syntax.walk(*_read(function))]
-    except Unreadable:
-        return True
-    named = (n for n in nodes if isinstance(n, (syntax.Call, syntax.Table)))
-    compared = (
-        syntax.Operation,
-        syntax.In,
-        syntax.Between,
-        syntax.Distinct,
-        syntax.Quantified,
-        syntax.AnySelect,
-    )
-    return any(not n.schema for n in named) or any(isinstance(n, compared) for n in nodes)
-
-
-def _read(function: cat.Function) -> tuple[syntax.Node, ...]:
-    """Return the statements of a body. Raises `Unreadable`."""
-    arguments = function.signature or function.arguments
-    body = read_body(function.language, function.body or "", arguments, function.returns or "")
-    return body.statements if body.function is None else (body.function,)
-
-
 def _paths_within(function: cat.Function) -> Iterator[tuple[str, ...]]:
     """Yield the search paths that a body sets while it runs, as far as they are written there."""
     try:
-        nodes = syntax.walk(*_read(function))
+        nodes = syntax.walk(*statements_of(function))
     except Unreadable:
         return
     for node in nodes:
@@ -392,7 +376,7 @@ def _borrowed_path(subject: Definer, path: str, facts: Facts) -> Flaw | None:
     function = subject.function
     if not _may_run(subject, facts):
         return None
-    schemas, shared = schemas_of(path), _shared(facts)
+    schemas, shared = schemas_of(path), shared_schemas(facts)
     within = [name for found in _paths_within(function) for name in found]
     open_ones = [name for name in dict.fromkeys((*schemas, *within)) if name in shared]
     before = schemas[:-1] if schemas[-1:] == ("pg_temp",) else schemas

@@ -7,7 +7,7 @@ from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step,
 from validate_schema.pack.roles import Reliance, relied_on
 from validate_schema.pack.sql import own_path, quote_ident, quote_qname, schemas_of
 
-from ._lookup import takes_temporary, temporary_makers
+from ._lookup import takes_operators, takes_temporary, temporary_makers
 
 _MEMBERS = """
         create table member (org_id uuid not null references organization (id), login text not null);
@@ -29,10 +29,9 @@ class Helper(NamedTuple):
 
 
 def helpers(facts: Facts) -> Iterator[Helper]:
-    """Functions that the isolation rests on and that read relations, with the rights of who calls them."""
+    """Functions that the isolation rests on, with the rights of who calls them."""
     for reliance in relied_on(facts).values():
-        function = reliance.function
-        if not function.security_definer and not reliance.runs_as and function.touches:
+        if not reliance.function.security_definer and not reliance.runs_as and reliance.function.body:
             yield Helper(reliance)
 
 
@@ -59,28 +58,35 @@ def helpers(facts: Facts) -> Iterator[Helper]:
     """,
 )
 def callers_tables(subject: Helper, facts: Facts) -> Flaw | None:
-    """A function that the isolation rests on may read a temporary table instead of the one it means.
+    """A function that the isolation rests on may use a table, function or operator that its caller made.
 
-    Examined: functions with their caller's rights that policies, triggers, views and what these call use, and that
-    read tables (SECURITY DEFINER ones are BYP006's). Undecided when such a name has no schema, the function's own
+    Examined: functions with their caller's rights that policies, triggers, views and what these call use
+    (SECURITY DEFINER ones are BYP006's). Undecided when one reads a relation without its schema, the function's own
     search_path does not end with ``pg_temp``, and an app role may make temporary tables (TEMPORARY on the database,
-    which PUBLIC has by default). Passes behind a gateway, which sends no such statement, and for bodies that the
-    server parsed when they were made (BEGIN ATOMIC).
+    which PUBLIC has by default); and when an app role, or PUBLIC, may create functions and operators in a schema of
+    the function's own search_path or, where it has none, in any. Passes behind a gateway, which sends no such
+    statement, and for bodies that the server parsed when they were made (BEGIN ATOMIC).
     Source: PostgreSQL documentation, search_path; CREATE FUNCTION, "Writing SECURITY DEFINER Functions Safely".
     """
     function = subject.reliance.function
     users = facts.once(temporary_makers)
-    if not users or not takes_temporary(function):
+    temporary = bool(users) and bool(function.touches) and takes_temporary(function)
+    made = dict(takes_operators(function, facts))
+    if not temporary and not made:
         return None
     written = own_path(function.settings)
     schemas = (
         schemas_of(written) if written is not None else ("pg_catalog", function.schema, facts.default_schema)
     )
-    path = ", ".join((*(quote_ident(s) for s in dict.fromkeys(schemas) if s != "pg_temp"), "pg_temp"))
+    kept = [s for s in dict.fromkeys(schemas) if s != "pg_temp" and f"schema {s}" not in made]
+    path = ", ".join((*map(quote_ident, kept), "pg_temp"))
     name = f"{facts.show(function.qname)}({function.arguments})"
+    taken = f"reads a temporary table of {', '.join(users)} instead of the one it means"
+    if not temporary:
+        places = "; ".join(f"{', '.join(able)} may create in {where}" for where, able in made.items())
+        taken = f"uses functions and operators of its caller instead of those it means: {places}"
     return Flaw(
-        message=f"{name}, on which {subject.reliance.caller} rests, reads a temporary table of {', '.join(users)} instead "
-        "of the one it means",
+        message=f"{name}, on which {subject.reliance.caller} rests, {taken}",
         expected="names with their schema, or a search_path of its own with pg_temp at the end",
         observed=f"search_path = {written}" if written is not None else "the search_path of its caller",
         undecided=True,
@@ -90,8 +96,8 @@ def callers_tables(subject: Helper, facts: Facts) -> Flaw | None:
                     f"ALTER ROUTINE {quote_qname(function.qname)}({function.arguments}) SET search_path = {path};"
                 ),
             ),
-            note="An SQL function with a setting of its own is not inlined any more. Or REVOKE TEMPORARY ON DATABASE from "
-            "PUBLIC and the app.",
+            note="An SQL function with a setting of its own is not inlined any more. Or REVOKE "
+            f"{'TEMPORARY ON DATABASE' if temporary else 'CREATE'} from PUBLIC and the app.",
             lock="none on rows",
         ),
     )

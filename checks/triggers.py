@@ -13,10 +13,8 @@ from validate_schema.pack.rights import (
     Opening,
     acts,
     acts_of,
-    body_of,
     candidates,
     is_guarded,
-    is_trusted,
     may_reach,
     openings,
     past_guards,
@@ -26,8 +24,8 @@ from validate_schema.pack.rights import (
 from validate_schema.pack.scoping import Given, Keeps, confinement, rule_confinement
 from validate_schema.pack.sql import Unreadable, plpgsql, read_body, read_statements, syntax
 
-from ._access import may, sources, users_of
-from ._copies import Copy, Rows, copies, readers, reads_tenants, variables_of
+from ._access import may, sources
+from ._copies import Copy, Rows, copies, publishes, readers, reads_tenants, sends, variables_of, with_tenants
 
 _WRITES = ("INSERT", "UPDATE", "DELETE")
 _OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
@@ -192,8 +190,8 @@ def trigger(subject: FiredTrigger, facts: Facts) -> Flaw | None:
 
     Examined: the enabled triggers of root, tenant and inherited tables and of views over them, with the
     body of their function. Fails when the function copies the row (NEW, OLD) into a table that is no
-    tenant's and that an app role may read. Undecided when it may send the row with NOTIFY, which every
-    session of the database can hear, put it into a sequence, or hand it to a function that does such things; when
+    tenant's and that an app role may read. Undecided when it may send the row, or tenants' rows that it reads, with
+    NOTIFY, which every session of the database can hear, put them into a sequence or a large object, or hand it to a function that does such things; when
     the function runs with its owner's rights past the policies and its statements are not all tied to the
     row's tenant; or when its body cannot be read.
 
@@ -213,7 +211,8 @@ def trigger(subject: FiredTrigger, facts: Facts) -> Flaw | None:
         return _unread(told, facts)
     rows = Rows(subject.row, frozenset(("new", "old", *subject.transitions)))
     variables = variables_of(body.function, rows, facts)
-    if any(_notifies(node, rows, variables, facts) for node in syntax.walk(*body.statements)):
+    read = with_tenants(rows, function, facts)
+    if sends(body.statements, read, variables_of(body.function, read, facts), facts):
         return _news(told, facts)
     helper = next(_helpers(body.statements, rows, variables, facts), None)
     if helper is not None:
@@ -277,53 +276,21 @@ def _writers_of(facts: Facts) -> dict[cat.QName, set[str]]:
     return found
 
 
-def _notifies(node: syntax.Node, rows: Rows, variables: frozenset[str], facts: Facts) -> bool:
-    if not isinstance(node, syntax.Call) or node.name not in ("pg_notify", "setval"):
-        return False
-    if node.name == "setval" and not any(_shown(s, facts) for s in facts.catalog.sequences):
-        return False
-    return rows.told_by(node, variables, facts)
-
-
-def _shown(sequence: cat.Sequence, facts: Facts) -> bool:
-    """Tell whether an app role may read where the sequence stands."""
-    return bool(users_of(sequence.owner, sequence.grants, facts, ("SELECT",)))
-
-
 def _helpers(
     statements: tuple[syntax.Node, ...], rows: Rows, variables: frozenset[str], facts: Facts
 ) -> Iterator[cat.Function]:
     """Yield the functions of the database that are given the row and may hand it on to all tenants."""
     for node in syntax.walk(*statements):
         if isinstance(node, syntax.Call) and any(rows.told_by(a, variables, facts) for a in node.args):
-            yield from (f for f in candidates(node, facts) if _publishes(f, rows, facts))
-
-
-def _publishes(function: cat.Function, rows: Rows, facts: Facts) -> bool:
-    """Tell whether a function, or one that it calls, sends a notification or writes to what all may read."""
-    for act in acts(function, None, facts):
-        if is_trusted(act.function):
-            continue
-        try:
-            body = body_of(act.function)
-        except Unreadable:
-            return True
-        sends = (
-            n for n in syntax.walk(*body.statements) if isinstance(n, syntax.Call) and n.name == "pg_notify"
-        )
-        if any(not isinstance(arg, syntax.Const) for call in sends for arg in call.args[1:]):
-            return True
-        if copies(body.statements, rows, frozenset(), facts):
-            return True
-    return False
+            yield from (f for f in candidates(node, facts) if publishes(f, rows, facts))
 
 
 def _news(told: _Told, facts: Facts) -> Flaw:
     return Flaw(
-        message=f"{told.name(facts)}, which sends what stands in the row to every session that listens, or puts it "
-        "into a sequence",
+        message=f"{told.name(facts)}, which sends what stands in tenants' rows to every session that listens, or "
+        "puts it into a sequence or a large object",
         expected="a payload without the row's values: a key that the listener has to look up",
-        observed="NOTIFY or setval() with values of NEW or OLD",
+        observed="pg_notify(), setval() or lo_put() with values of NEW, OLD or what the function reads",
         severity=Severity.WARNING,
         undecided=True,
         remedy=Remedy(note="Send the key alone, and have the listener read the row under its own policies."),
@@ -462,8 +429,11 @@ def _actions(rule: cat.Rule) -> tuple[syntax.Node, ...]:
 def _acts_apart(subject: ActingRule, actions: tuple[syntax.Node, ...], facts: Facts) -> bool:
     """Tell whether the statements may reach rows of other tenants, or hand on what stands in the row."""
     rows = Rows(subject.row, frozenset({"new", "old"}))
-    told = any(_notifies(node, rows, frozenset(), facts) for node in syntax.walk(*actions))
-    if told or copies(actions, rows, frozenset(), facts) or any(_helpers(actions, rows, frozenset(), facts)):
+    if (
+        sends(actions, rows, frozenset(), facts)
+        or copies(actions, rows, frozenset(), facts)
+        or any(_helpers(actions, rows, frozenset(), facts))
+    ):
         return True
     named = syntax.relations(*actions)
     names = [n for t in named for n in _known(t, facts)]

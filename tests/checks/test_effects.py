@@ -95,6 +95,31 @@ TRIGGERS = {
             before="create function tidy(word text) returns text language sql immutable as $$ select lower(word) $$;",
         ),
     ),
+    "news of the tenant's other rows": (
+        "undecided",
+        trigger("perform pg_notify('jobs', (select string_agg(title, ',') from job));", definer=False),
+    ),
+    "news of each row that a query finds": (
+        "undecided",
+        trigger("perform pg_notify('jobs', j.title) from job j;", definer=False),
+    ),
+    "news by a variable": (
+        "undecided",
+        trigger(
+            "declare t text; begin select max(title) into t from job; perform pg_notify('jobs', t); end;",
+            definer=False,
+        ),
+    ),
+    "a large object": (
+        "undecided",
+        trigger("perform lo_from_bytea(0, convert_to(new.title, 'UTF8'));", definer=False),
+    ),
+    "a word that all share is made of the row": (
+        "failed",
+        "create table colour (name text primary key); grant select on colour to app_user;"
+        " alter table job add colour text references colour;"
+        + trigger("insert into colour values (new.colour) on conflict do nothing;", timing="before insert"),
+    ),
     "a sequence that all may read": (
         "undecided",
         trigger(
@@ -283,6 +308,67 @@ def test_what_a_trigger_does_is_read_with_the_row_that_it_is_given(
     bench: Bench, status: str, script: str
 ) -> None:
     assert outcome(bench, "EFF001", script)[0] == status, outcome(bench, "EFF001", script)
+
+
+HANDS_ON = {
+    "a check that sends": (
+        "undecided",
+        "create function act(t text) returns boolean language sql as $$ select pg_notify('jobs', t) is not null $$;"
+        " alter table job add check (act(title));",
+    ),
+    "a check that copies, by a helper": (
+        "undecided",
+        JOURNAL + "create function put(t text) returns boolean language sql security definer as"
+        " $$ insert into journal values (t) returning true $$;"
+        " create function act(t text) returns boolean language sql as $$ select put(t) $$;"
+        " alter table job add check (act(title));",
+    ),
+    "a generated column that sends": (
+        "undecided",
+        "create function act(t text) returns text language sql immutable as $$ select pg_notify('jobs', t)::text $$;"
+        " alter table job add said text generated always as (act(title)) stored;",
+    ),
+    "a default that copies": (
+        "undecided",
+        JOURNAL + "create function act() returns text language sql security definer as"
+        " $$ insert into journal select max(title) from job returning 'x' $$;"
+        " alter table job alter state set default act();",
+    ),
+    "a domain that sends": (
+        "undecided",
+        "create function act(t text) returns boolean language sql as $$ select pg_notify('jobs', t) is not null $$;"
+        " create domain word as text check (act(value)); alter table job add word word;",
+    ),
+    "a view that copies": (
+        "undecided",
+        JOURNAL + "create function act(t text) returns boolean language sql security definer as"
+        " $$ insert into journal values (t) returning true $$;"
+        " create view v with (security_invoker) as select act(title) from job;",
+    ),
+    "a check that answers": (
+        "passed",
+        "create function act(t text) returns boolean language sql immutable as $$ select length(t) < 9 $$;"
+        " alter table job add check (act(title));",
+    ),
+    "a beat": (
+        "passed",
+        "create function act() returns text language sql as $$ select pg_notify('jobs', 'new')::text; select 'x' $$;"
+        " alter table job alter state set default act();",
+    ),
+}
+
+
+@pytest.mark.parametrize(("status", "script"), HANDS_ON.values(), ids=HANDS_ON)
+def test_what_is_evaluated_with_a_row_may_hand_it_on(bench: Bench, status: str, script: str) -> None:
+    assert outcome(bench, "EFF008", script)[0] == status, outcome(bench, "EFF008", script)
+
+
+def test_a_function_that_sends_rows_of_its_caller_is_undecided(bench: Bench) -> None:
+    script = (
+        "create function act() returns void language sql security definer set search_path = public, pg_temp as"
+        f" $$ select pg_notify('jobs', title) from job where org_id = {CONTEXT} $$;"
+    )
+    assert outcome(bench, "BYP005", script)[0] == "undecided", outcome(bench, "BYP005", script)
 
 
 BEFORE = "before insert or update"

@@ -75,3 +75,68 @@ def test_without_temporary_tables_there_is_nothing_to_find(bench: Bench) -> None
     with bench.open(script) as conn:
         execute(conn, script)
         assert judged(callers_tables, facts_of(conn))[1] == ()
+
+
+OWN_EQUALS = """
+create schema mine authorization app_user;
+create function own(o uuid) returns boolean language sql stable
+    as $$ select o = nullif(current_setting('app.tenant_id', true), '')::uuid $$;
+create policy own on invoice using (own(org_id));
+"""
+STAND_IN = """
+create function mine.yes(uuid, uuid) returns boolean language sql as 'select true';
+create operator mine.= (leftarg = uuid, rightarg = uuid, function = mine.yes);
+set local search_path = mine, pg_catalog, public;
+select count(*) from invoice where id = 2;
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "open_"),
+    [
+        ("", True),
+        ("alter function own(uuid) set search_path = pg_catalog, public, pg_temp;", False),
+        ("alter function own(uuid) set search_path = mine, pg_catalog, pg_temp;", True),
+        ("alter schema mine owner to app_owner;", False),
+    ],
+    ids=["the caller's path", "a path of its own", "a path with the app's schema", "no schema of the app"],
+)
+def test_an_operator_of_the_caller_stands_in_where_it_is_said_to(
+    bench: Bench, change: str, open_: bool
+) -> None:
+    with bench.open(TABLES, OWN_EQUALS, change) as conn:
+        for script in (TABLES, OWN_EQUALS, change):
+            execute(conn, script)
+        found = judged(callers_tables, facts_of(conn))[1]
+        seen = stands_in(conn)
+
+    assert ([f.undecided for f in found], seen) == ([True] * open_, open_)
+
+
+def stands_in(conn: "psycopg.Connection[object]") -> bool:
+    try:
+        with conn.transaction(force_rollback=True):
+            conn.execute("set session authorization app_user")
+            row = [conn.execute(s.encode()) for s in STAND_IN.strip().split(";\n")][-1].fetchone()
+            return row == (1,)
+    except psycopg.errors.InsufficientPrivilege:
+        return False
+    finally:
+        conn.execute("reset session authorization")
+
+
+def test_who_may_make_a_schema_brings_his_own_operators(bench: Bench) -> None:
+    script = f"{TABLES} {OWN_EQUALS} drop schema mine;"
+    grant = (
+        "do $$ begin execute format('grant create on database %I to app_user', current_database()); end $$;"
+    )
+    with bench.open(script) as conn:
+        execute(conn, script)
+        assert judged(callers_tables, facts_of(conn))[1] == ()
+        execute(conn, grant)
+        messages = [f.message for f in judged(callers_tables, facts_of(conn))[1]]
+
+    assert messages == [
+        "own(o uuid), on which policy own on invoice rests, uses functions and operators of its caller instead of"
+        " those it means: app_user may create in a schema of its own"
+    ]

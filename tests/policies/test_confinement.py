@@ -42,6 +42,7 @@ create view own_job as select * from job where org_id = {CTX};
 create view every_job as select id, org_id as owner, title from job;
 create view job_count as select org_id, count(*) as n, max(title) as last from job group by org_id;
 create view ranked_job as select id, org_id, rank() over (order by cost) as place from job;
+create table deal (org_id uuid not null references organization, partner uuid not null references organization, terms text, primary key (org_id, partner));
 create materialized view stored_job as select id, org_id, title from job where org_id = {CTX};
 """
 VIEWS: Mapping[str, tuple[Keeps, str]] = {
@@ -49,6 +50,19 @@ VIEWS: Mapping[str, tuple[Keeps, str]] = {
     "cast of the column": (
         KEPT,
         "select id from job where org_id::text = current_setting('app.tenant_id', true)",
+    ),
+    "the tenant of another tenant's row": (OPEN, f"select terms from deal where partner = {CTX}"),
+    "another tenant that a row names": (
+        OPEN,
+        f"select d.terms from deal d join organization o on o.id = d.partner where o.id = {CTX}",
+    ),
+    "rows of a partner": (
+        OPEN,
+        f"select j.title from deal d join job j on j.org_id = d.partner where d.org_id = {CTX}",
+    ),
+    "rows beside a partner": (
+        KEPT,
+        f"select j.title from deal d join job j on j.org_id = d.org_id where d.org_id = {CTX}",
     ),
     "shortened": (OPEN, f"select id from job where org_id::varchar(8) = ({CTX})::varchar(8)"),
     "another operator": (OPEN, f"select id from job where org_id >= {CTX}"),

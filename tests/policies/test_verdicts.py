@@ -110,6 +110,22 @@ def test_a_restrictive_floor_makes_an_open_policy_safe(oracle: Oracle) -> None:
     assert select_of(oracle, TO_ALL.format("true"), floor).reach is Reach.SAFE
 
 
+@pytest.mark.parametrize(
+    "floor",
+    [
+        "set_config('app.tenant_id', org_id::text, true) is not null",
+        "shout(org_id::text)",
+    ],
+)
+def test_a_floor_that_does_more_than_answer_spoils_what_stands_on_it(oracle: Oracle, floor: str) -> None:
+    shout = "create or replace function shout(t text) returns boolean language sql as $$ select pg_notify('all', t) is not null $$"
+    restrictive = f"create policy floor on item as restrictive using ({floor})"
+
+    said = select_of(oracle, shout, TO_ALL.format(BOUND), restrictive)
+
+    assert (said.reach, said.policy) == (Reach.UNVERIFIED, "floor")
+
+
 def test_a_policy_for_a_role_that_the_app_can_become_counts(oracle: Oracle) -> None:
     said = select_of(oracle, TO_ALL.format(BOUND), "create policy q on item to auditor using (true)")
     assert (said.reach, said.policy) == (Reach.UNSAFE, "q")

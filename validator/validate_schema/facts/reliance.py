@@ -49,6 +49,9 @@ def _relied_on(facts: Facts) -> dict[Routine, Reliance]:
         for t in facts.catalog.event_triggers
         if t.function in fired
     ]
+    for domain in facts.catalog.domains:
+        checks = ((c.definition or "", f"domain {domain.name}", "") for c in domain.checks)
+        queue += _called(facts, checks)
     for view in facts.catalog.views:
         if not view.security_invoker:
             queue += _called(facts, [(view.definition, f"{view.kind} {facts.show(view.qname)}", "")])

@@ -8,7 +8,7 @@ The policies of that table hold for the sub-select too.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..model.catalog import QName, Table
+from ..model.catalog import Constraint, QName, Table
 from ..model.tenancy import TableClass
 from ..sql.tree import FALSE, ROW, SELECTS, TRUE, Node, Relation, conjuncts, every, opaque, some, walk
 from .claims import exactly, of_the_row_alone
@@ -214,14 +214,14 @@ class Binder:
     ) -> bool:
         """Tell whether keys tie two rows to one row of a tenant's: that of the other, or a third."""
         (alias, table), (other, beside) = mine, theirs
-        for key in self.schema.promises.standing_keys(table):
+        for key in self._tenants_keys(table):
             standing = self.schema.standings.get(key.references) if key.references else None
             if standing is None or standing.table_class not in _OWNED:
                 continue
             ends = [key.referenced_columns] if key.references == beside.qname else []
             ends += [
                 k.columns
-                for k in self.schema.promises.standing_keys(beside)
+                for k in self._tenants_keys(beside)
                 if k.references == key.references and k.referenced_columns == key.referenced_columns
             ]
             for end in ends:
@@ -229,6 +229,11 @@ class Binder:
                 if all(_equated(parts, alias, column, other, their) for column, their in pairs):
                     return True
         return False
+
+    def _tenants_keys(self, table: Table) -> list[Constraint]:
+        """Return the foreign keys that every row obeys and that lead to rows of the same tenant."""
+        keys = self.schema.promises.standing_keys(table)
+        return [key for key in keys if self.schema.tells_tenant(table, key)]
 
     def _give_up(self, why: str) -> Node:
         self.undecided.append(why)
@@ -313,8 +318,8 @@ class Binder:
         same row is meant, and its known columns."""
         relation, table = pair
         for alias, row in rows.items():
-            for key in row.table.foreign_keys:
-                if key.references == table.qname and self.schema.promises.stands(row.table, key):
+            for key in self._tenants_keys(row.table):
+                if key.references == table.qname:
                     columns = tuple(zip(key.columns, key.referenced_columns, strict=True))
                     if all(_equated(parts, alias, mine, relation.alias, theirs) for mine, theirs in columns):
                         return f"{row.name}>{key.name}", self._inherited(row, table, columns)
@@ -333,13 +338,9 @@ class Binder:
     ) -> dict[str, str] | None:
         """Return the known columns of a table whose foreign key leads to a row around it."""
         relation, table = pair
-        for key in table.foreign_keys:
+        for key in self._tenants_keys(table):
             for alias, row in rows.items():
-                if (
-                    key.references == row.table.qname
-                    and self.schema.promises.stands(table, key)
-                    and row.known
-                ):
+                if key.references == row.table.qname and row.known:
                     columns = zip(key.columns, key.referenced_columns, strict=True)
                     if all(_equated(parts, alias, theirs, relation.alias, mine) for mine, theirs in columns):
                         return dict.fromkeys(self.schema.tenant_columns(table), TENANT)

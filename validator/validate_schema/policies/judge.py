@@ -291,6 +291,9 @@ class _Filter:
         """Return the verdict that holds while nobody makes himself a member of a tenant."""
         if not any(p.permissive for p in self.policies):
             return Answered(Reach.CLOSED, "no permissive policy for this command applies to the role")
+        spoiled = self._spoiled()
+        if spoiled:
+            return spoiled
         ways = self._ways
         found = self.owner.searches.answer(self.question, ways.strange())
         if found.answer is Answer.NO:
@@ -304,6 +307,16 @@ class _Filter:
         if found.answer is Answer.UNDECIDED:
             return Answered(Reach.UNVERIFIED, self._stopped(found.why), self._suspect())
         return Answered(Reach.SAFE, "every branch binds the tenant")
+
+    def _spoiled(self) -> Answered | None:
+        """Return the doubt about all policies where one of them does more than answer: restrictive ones run
+        before the others. Source: PostgreSQL's rowsecurity.c, add_security_quals."""
+        for policy in self.policies:
+            text = condition_text(policy, self.half)
+            why = self.owner.schema.spoils(text) if text is not None and not policy.permissive else ""
+            if why:
+                return Answered(Reach.UNVERIFIED, f"not decided by the text: {why}", policy.name)
+        return None
 
     def _trigger_on_tenant(self) -> str:
         """Return the trigger that looks at the tenant of a row before it is written, "" without one."""

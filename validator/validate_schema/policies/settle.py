@@ -182,7 +182,8 @@ class _Spread:
         if table is None:
             return False
         session = self.person | self.tenant  # one setting may say both
-        held = {column.name for column in table.columns if item.place(column.name) in session} - item.keys
+        held = {column.name for column in table.columns if item.place(column.name) in session}
+        held -= item.keys | _like_tenants(table, item.keys)
         found = any(
             set(key) & held
             and set(key) <= held | item.keys
@@ -201,7 +202,9 @@ class _Spread:
         for mine, (number, table, theirs) in self._equal_to(item):
             near.setdefault(number, (table, set()))[1].add((mine, theirs))
         return any(
-            equal.issuperset(pairs) for other, equal in near.values() for pairs in _ways(item.table, other)
+            equal.issuperset(pairs)
+            for number, (other, equal) in near.items()
+            for pairs in _ways((item.table, item.keys), (other, self.settler.items[number].keys))
         )
 
     def _equal_to(self, item: Item) -> Iterator[tuple[str, tuple[int, Table, str]]]:
@@ -216,16 +219,27 @@ class _Spread:
                         yield mine[1], found
 
 
-def _ways(table: Table, other: Table) -> Iterator[tuple[tuple[str, str], ...]]:
-    """Yield the pairs of columns that, all equal, make a row of `table` one of the same tenant as one of
-    `other`."""
-    for mine, target, theirs in ((table, other, False), (other, table, True)):
+def _ways(
+    one: tuple[Table, frozenset[str]], two: tuple[Table, frozenset[str]]
+) -> Iterator[tuple[tuple[str, str], ...]]:
+    """Yield the pairs of columns that, all equal, make a row of one table one of the same tenant as one of
+    the other; beside each stand the columns that tell whose its rows are. A foreign key that references
+    those of its target by others than its own (``partner_id`` beside ``org_id``) leads to another tenant."""
+    for (mine, own), (target, others), turned in ((one, two, False), (two, one, True)):
         for key in mine.foreign_keys:
             if key.references == target.qname and key.validated and key.enforced:
                 pairs = tuple(zip(key.columns, key.referenced_columns, strict=True))
-                yield tuple((b, a) for a, b in pairs) if theirs else pairs
-    if table.qname == other.qname:
-        yield from (tuple((c, c) for c in key) for key in keys_of(table))
+                if not own or all(a in own for a, b in pairs if b in others):
+                    yield tuple((b, a) for a, b in pairs) if turned else pairs
+    if one[0].qname == two[0].qname:
+        yield from (tuple((c, c) for c in key) for key in keys_of(one[0]))
+
+
+def _like_tenants(table: Table, keys: frozenset[str]) -> frozenset[str]:
+    """Return the columns whose foreign keys lead where those of the tenant columns do: they hold a tenant
+    too, and no person."""
+    roots = {key.references for key in table.foreign_keys if keys.intersection(key.columns)}
+    return frozenset(c for key in table.foreign_keys if key.references in roots for c in key.columns)
 
 
 def keys_of(table: Table) -> Iterator[tuple[str, ...]]:

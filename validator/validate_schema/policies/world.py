@@ -6,7 +6,7 @@ from typing import Any
 
 from ..facts.context import is_vouched_for
 from ..facts.roles import PUBLIC, Roles, temporary_holders
-from ..model.catalog import Catalog, Function, QName, Routine, Table
+from ..model.catalog import Catalog, Constraint, Function, QName, Routine, Table
 from ..model.principals import Kind, Membership, Principals, Variable
 from ..model.tenancy import Standing, TableClass, Tenancy
 from ..sql.parse import parse
@@ -23,7 +23,7 @@ from .values import _FUNCTIONS as BUILTIN
 _DEEPEST = 6
 _MOST_NODES, _MOST_LEVELS = 20_000, 100  # of an expression with the functions that it calls in their places
 _SWITCHES = "an expression that sets a setting while it is evaluated"
-_TELLS = "the function {}, which may tell of rows that another condition hides"
+_TELLS = ", which may tell of rows that another condition hides"
 _TOO_MUCH = "an expression that is too large with the functions that it calls"
 _KNOWN_CALLS = frozenset(BUILTIN)
 _LIST = (None, "array_agg")
@@ -129,6 +129,18 @@ class Schema:
             found |= {level.key for level in self.tenancy.levels if level.root == table.qname and level.key}
         return frozenset(found)
 
+    def tells_tenant(self, table: Table, key: Constraint) -> bool:
+        """Tell whether a foreign key leads to a row of the same tenant: not where it references what tells
+        the tenant, the root's key or a parent's tenant column, by a column that does not tell its own
+        (``partner_id`` beside ``org_id``)."""
+        target = self.tables.get(key.references) if key.references is not None else None
+        own = self.tenant_columns(table)
+        if target is None or not own:
+            return True
+        theirs = self.tenant_columns(target)
+        pairs = zip(key.columns, key.referenced_columns, strict=True)
+        return all(mine in own for mine, other in pairs if other in theirs)
+
     def _handed_down(self, table: Table) -> Iterator[str]:
         """Yield the columns of a table without a tenant column that always equal its parent's: those of a key
         that holds for every row, for with a NULL in another of its columns it would not."""
@@ -193,6 +205,13 @@ class Schema:
         except Unreadable as error:
             return opaque(str(error))
         return opaque(_TOO_MUCH) if deeper(found, _MOST_LEVELS) else found
+
+    def spoils(self, text: str) -> str:
+        """Say what an expression calls that spoils every condition beside it, which may run after it: it
+        sets what they read, or hands on the rows that they hide; "" where it calls nothing of the kind."""
+        found = self.expand(text)
+        said = str(found.value) if found.op == "opaque" else ""
+        return said if said == _SWITCHES or said.endswith(_TELLS) else ""
 
     def _inline(self, node: Node, depth: int) -> Node:
         self._room -= 1
@@ -277,7 +296,7 @@ class Schema:
         if name == "set_config" or (function is not None and "set_config" in (function.body or "")):
             raise Unreadable(_SWITCHES)  # what is read beside it may be what it has just set
         if function is not None and self._tells_of_rows(function, node.args):
-            raise Unreadable(_TELLS.format(_shown(schema, name)))
+            raise Unreadable(f"the function {_shown(schema, name)}{_TELLS}")
         body = None
         if function is not None and depth < _DEEPEST:
             lacking = len(parameters_of(function)) - len(node.args)
