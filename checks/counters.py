@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.pack import Facts, Flaw, NotExamined, ObjectRef, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, NotExamined, ObjectRef, Remedy, Severity, Unexamined, check
 from validate_schema.pack.model import evidence
 
 _NEAR = 0.7  # of the numbers that fit: a busy table has months left, and the change takes planning
 
 
 class Counted(NamedTuple):
-    """A column whose sequence was read."""
+    """A column that owns a sequence, used or unreadable."""
 
     counter: evidence.Counter
 
@@ -45,18 +45,20 @@ def counted_keys(facts: Facts) -> Iterator[Counted]:
         select setval('event_id_seq', 1000000000);
     """,
 )
-def key_overflow(subject: Counted, facts: Facts) -> Flaw | None:
+def key_overflow(subject: Counted, facts: Facts) -> Flaw | Unexamined | None:
     """The sequence of a smallint or integer column has used most of the numbers that fit.
 
-    Examined: the sequences that such columns of user tables own, where rows were looked at and the connected role may
-    read the sequence. Fails from 70 % on of what the type and the sequence's own MAXVALUE leave. Sequences
+    Examined: the sequences that such columns of user tables own, where rows were looked at; those that the connected
+    role may not read are not examined. Fails from 70 % on of what the type and the sequence's own MAXVALUE leave. Sequences
     that count downwards, start again (CYCLE) or that nobody has used yet are left out.
     Source: PostgreSQL documentation, "Numeric Types", "Sequence Manipulation Functions".
     """
     counter = subject.counter
+    name = f"{facts.show(counter.table)}.{counter.column}"
+    if counter.last is None:
+        return Unexamined(f"the sequence of {name} may not be read: GRANT SELECT ON SEQUENCE")
     if counter.last < _NEAR * counter.most:
         return None
-    name = f"{facts.show(counter.table)}.{counter.column}"
     return Flaw(
         message=f"{name} has used {100 * counter.last // counter.most} % of its numbers",
         expected="bigint, or numbers left for years",

@@ -3,7 +3,9 @@
 import pytest
 
 from tests.fix_bench import Bench
-from tests.fix_examples import look
+from tests.fix_examples import facts_of, look
+from validate_schema.checking.engine import run, select_checks
+from validate_schema.checking.packs import builtin_checks
 
 
 @pytest.mark.parametrize(
@@ -27,3 +29,12 @@ def test_a_key_is_told_from_seventy_percent_on(bench: Bench, column: str, used: 
 
 def test_a_sequence_that_nobody_used_says_nothing(bench: Bench) -> None:
     assert look(bench, "DAT007", "create table t (id serial)").result.examined == 0
+
+
+def test_a_sequence_that_may_not_be_read_is_not_in_order(bench: Bench) -> None:
+    with bench.open() as conn:
+        conn.execute("create table t (id serial); select setval('t_id_seq', 5); set role pg_monitor")
+        judged = run(select_checks(builtin_checks(), ("DAT007",), ()), facts_of(conn, rows=True))
+    (result,) = judged.results
+    assert (result.skipped, result.looked_at_all) == (1, False)
+    assert result.reason == "the sequence of t.id may not be read: GRANT SELECT ON SEQUENCE"

@@ -23,7 +23,8 @@ join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = s.seqrelid an
 join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
 join pg_class c on c.oid = d.refobjid
 join pg_namespace n on n.oid = c.relnamespace
-where v.last_value is not null and s.seqincrement > 0 and not s.seqcycle
+where (v.last_value is not null or not has_sequence_privilege(s.seqrelid, 'SELECT, USAGE'))
+  and s.seqincrement > 0 and not s.seqcycle
   and a.atttypid in ('int2'::regtype, 'int4'::regtype)
 order by 1, 2, 3
 """
@@ -35,7 +36,7 @@ def counters(
     """Return the last value of each sequence that a smallint or integer column owns, and the last that fits;
     or none and the reason.
 
-    A sequence that was never used, or that the connected role may not read, is left out.
+    A sequence that was never used is left out; one that the connected role may not read has no last value.
     Source: PostgreSQL documentation, pg_sequences, pg_sequence.
     """
     from psycopg import Error

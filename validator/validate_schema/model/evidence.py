@@ -58,11 +58,12 @@ class HiddenDuplicates(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Counter(msgspec.Struct, frozen=True):
-    """The sequence that a column owns: the `last` number that was given out, the `most` that fits both."""
+    """The sequence that a column owns: the `last` number that was given out, None where the role may not read
+    it, and the `most` that fits both."""
 
     table: QName
     column: str
-    last: int
+    last: int | None
     most: int
 
 
