@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from ..run.source import Source
 
 
-COMMANDS = {"merge": "Put the parts of a fleet, read with --shard, together into one report."}
+COMMANDS = {
+    "fix": "Write what makes the members that differ like the reference, tried on copies.",
+    "merge": "Put the parts of a fleet, read with --shard, together into one report.",
+}
 
 _GATES = ("error", "warning", "info", "never")
 
@@ -45,29 +48,47 @@ output = options.together(
 )
 
 
+members = options.together(
+    click.option(
+        "--database-url",
+        type=options.SECRET,
+        metavar="URL",
+        help="The database of the members, or that lists them. Default: DATABASE_URL, then PG*.",
+    ),
+    click.option(
+        "--schemas",
+        metavar="PATTERN",
+        help="Members are these schemas: LIKE 'tenant_%', or a regex /^t\\d+$/.",
+    ),
+    click.option(
+        "--schemas-query", metavar="SQL", help="Members are the schemas whose names this query gives."
+    ),
+    click.option("--databases", metavar="PATTERN", help="Databases of the server, LIKE or /regex/."),
+    click.option("--targets", metavar="FILE", help="Databases: CSV rows of name,url; - is standard input."),
+    click.option(
+        "--targets-query", metavar="SQL", help="Databases: rows of name and url from --database-url."
+    ),
+    click.option("--expected", metavar="SQL", help="The names of the members that there should be."),
+    click.option(
+        "--exclude",
+        "excluded",
+        multiple=True,
+        metavar="NAME=REASON",
+        help="Leave these members out. Repeatable.",
+    ),
+    click.option(
+        "--reference",
+        metavar="NAME",
+        help="What to measure against: a member, or a snapshot (default: the most common shape).",
+    ),
+    click.option(
+        "--parallel", type=click.IntRange(min=1), metavar="N", help="Databases read at a time (default: 4)."
+    ),
+)
+
+
 @click.group("fleet", cls=LazyGroup, lazy=COMMANDS, prefix="fleet_", invoke_without_command=True)
-@click.option(
-    "--database-url",
-    type=options.SECRET,
-    metavar="URL",
-    help="The database of the members, or that lists them. Default: DATABASE_URL, then PG*.",
-)
-@click.option(
-    "--schemas", metavar="PATTERN", help="Members are these schemas: LIKE 'tenant_%', or a regex /^t\\d+$/."
-)
-@click.option("--schemas-query", metavar="SQL", help="Members are the schemas whose names this query gives.")
-@click.option("--databases", metavar="PATTERN", help="Databases of the server, LIKE or /regex/.")
-@click.option("--targets", metavar="FILE", help="Databases: CSV rows of name,url; - is standard input.")
-@click.option("--targets-query", metavar="SQL", help="Databases: rows of name and url from --database-url.")
-@click.option("--expected", metavar="SQL", help="The names of the members that there should be.")
-@click.option(
-    "--exclude", "excluded", multiple=True, metavar="NAME=REASON", help="Leave these members out. Repeatable."
-)
-@click.option(
-    "--reference",
-    metavar="NAME",
-    help="What to measure against: a member, or a snapshot (default: the most common shape).",
-)
+@members
 @click.option(
     "--migrations",
     metavar="DIR",
@@ -78,9 +99,6 @@ output = options.together(
     "--resume",
     metavar="STATE",
     help="Do not read members again that have not changed since the run that wrote this file; write it.",
-)
-@click.option(
-    "--parallel", type=click.IntRange(min=1), metavar="N", help="Databases read at a time (default: 4)."
 )
 @click.option(
     "--prove",

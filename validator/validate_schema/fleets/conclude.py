@@ -8,6 +8,7 @@ import msgspec
 from ..model.errors import ReadError, UsageError
 from ..model.finding import Severity
 from ..model.fleet import (
+    FLEET_VERSION,
     FleetReport,
     FleetVerdict,
     HeadCount,
@@ -61,6 +62,7 @@ def conclude(parts: Sequence[Part], run: Request, progress: Progress) -> FleetRe
     members = _rows(whole, readings, unread=unread, shapes=shapes)
     shown = told(shapes, {f: samples[f] for f in first}, members) if shapes else ()
     report = FleetReport(
+        fleet_version=FLEET_VERSION,
         tool_version=__version__,
         generated_at=whole.generated_at,
         kind=whole.kind,

@@ -303,7 +303,7 @@ class FleetReport(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     between members. `interrupted`: the run was stopped before it was through.
     """
 
-    fleet_version: int = FLEET_VERSION
+    fleet_version: int = 0  # a default is left out of JSON, and the version must stand there
     tool_version: str = ""
     generated_at: str = ""
     kind: MemberKind = "schema"

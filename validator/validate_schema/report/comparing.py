@@ -69,16 +69,18 @@ def render_trend(reports: Sequence[tuple[str, Report]], format: str) -> str:
     rows = [_row(name, report) for name, report in reports]
     if format == "json":
         return msgspec.json.format(msgspec.json.encode(rows), indent=2).decode() + "\n"
+    errors = [int(str(row["errors"])) for row in rows]
+    return "\n".join((*table(rows, format), "", f"errors {sparkline(errors)}")) + "\n"
+
+
+def table(rows: Sequence[dict[str, object]], format: str) -> list[str]:
+    """Return rows of the same columns as the lines of a table, as ``txt`` or ``md``."""
     head = tuple(rows[0]) if rows else ()
     cells = [[visible(str(value)) for value in row.values()] for row in rows]
     if format == "md":
-        lines = [_md_row(head), "|" + "---|" * len(head), *(_md_row(map(md_text, row)) for row in cells)]
-    else:
-        widths = [max(len(c) for c in column) for column in zip(head, *cells, strict=True)]
-        table = [head, *cells]
-        lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in table]
-    errors = [int(str(row["errors"])) for row in rows]
-    return "\n".join((*lines, "", f"errors {sparkline(errors)}")) + "\n"
+        return [_md_row(head), "|" + "---|" * len(head), *(_md_row(map(md_text, row)) for row in cells)]
+    widths = [max(len(c) for c in column) for column in zip(head, *cells, strict=True)]
+    return ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in [head, *cells]]
 
 
 def _md_row(cells: object) -> str:

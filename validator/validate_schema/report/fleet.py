@@ -53,6 +53,35 @@ def read_part(path: Path) -> Part:
     return part
 
 
+def is_fleet(path: Path) -> bool:
+    """Tell whether a file holds the report of a fleet. What cannot be read is none."""
+    try:
+        require_size(path, path.stat().st_size, "report_bytes", SnapshotError)
+        return msgspec.json.decode(path.read_bytes(), type=_Version).fleet_version is not None
+    except (OSError, SnapshotError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+
+
+def read_fleet(path: Path) -> FleetReport:
+    """Return the report of a fleet that was saved as JSON. Raises `SnapshotError` where it is none."""
+    try:
+        require_size(path, path.stat().st_size, "report_bytes", SnapshotError)
+        report = msgspec.json.decode(path.read_bytes(), type=FleetReport)
+    except OSError as error:
+        raise SnapshotError(f"{path}: cannot read: {error.strerror or error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SnapshotError(f"{path}: not a fleet's report: {visible(str(error))[:200]}") from None
+    if report.fleet_version != FLEET_VERSION:
+        raise SnapshotError(
+            f"{path}: fleet version {report.fleet_version}; this program reads {FLEET_VERSION}"
+        )
+    return report
+
+
+class _Version(msgspec.Struct):
+    fleet_version: int | None = None
+
+
 def json_text(report: FleetReport) -> str:
     """Return the report as JSON: the model itself."""
     return msgspec.json.format(msgspec.json.encode(report, order="deterministic"), indent=2).decode() + "\n"

@@ -7,7 +7,7 @@ import msgspec
 
 from ...model.catalog import Catalog, Comment, QName, Routine
 from ...model.relations import Record
-from ...sql.ident import quote_ident, unquote_ident
+from ...sql.ident import quote_ident, quote_literal, unquote_ident
 
 # What stands in a schema, by the attribute of the catalog that lists it.
 _STANDING = (
@@ -40,6 +40,20 @@ def only_schema(catalog: Catalog, schema: str, home: str) -> Catalog:
         for name in _STANDING
     }
     return msgspec.structs.replace(found, **standing)
+
+
+def moved_text(text: str, schema: str, home: str) -> str:
+    """Return a text that the server printed, with `home` for the name of a schema wherever that stands before
+    a dot, or as an element of a search_path that a function is given."""
+    said = _Mover(schema, home).text(text)
+    if "SET search_path TO" not in said:
+        return said
+    element = re.compile(rf"(?<=[ ,]){re.escape(quote_literal(schema).strip())}(?=[,\n]|$)")
+    lines = said.split("\n")
+    return "\n".join(
+        element.sub(quote_literal(home).strip(), line) if line.startswith(" SET search_path TO") else line
+        for line in lines
+    )
 
 
 class _Mover:
@@ -78,9 +92,9 @@ class _Mover:
             return self.record(value)
         if isinstance(value, tuple):
             return tuple(self._value(field, each) for each in value)
-        return self._text(value) if isinstance(value, str) and field not in _NAMES else value
+        return self.text(value) if isinstance(value, str) and field not in _NAMES else value
 
-    def _text(self, value: str) -> str:
+    def text(self, value: str) -> str:
         return (self._word if _PATH.match(value) else self._qualified).sub(self._other, value)
 
     def _other(self, found: re.Match[str]) -> str:
