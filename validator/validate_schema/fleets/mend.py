@@ -66,8 +66,8 @@ def mendings(request: FleetRequest, progress: Progress) -> tuple[FleetReport, tu
     """Return the report of the fleet, without checks, and the correction of each shape that differs.
 
     Nothing is written to a member: what is found is tried on copies. Raises what `examine_fleet` does,
-    `UsageError` for a reference that is no member, `ReadError` where the reference cannot be read any more, and
-    `ScratchError` where nothing can be copied.
+    `UsageError` for a reference that is no member, `ReadError` where the reference cannot be read any more,
+    and `ScratchError` where nothing can be copied.
     """
     if request.outside is not None:
         raise UsageError("fleet fix makes members like a member: name one with --reference")
