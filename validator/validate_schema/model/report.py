@@ -115,8 +115,18 @@ class AssumptionFacts(_Part, frozen=True, kw_only=True):
     text: str
 
 
+class AlikeFacts(_Part, frozen=True, kw_only=True):
+    """Schemas that hold the same tables, which may be a tenant each: how many, the first of them by name, and
+    a pattern as in LIKE that fits them alone ("": there is none)."""
+
+    schemas: int
+    first: tuple[str, ...] = ()
+    pattern: str = ""
+
+
 class TenancyFacts(_Part, frozen=True, kw_only=True):
-    """Tenancy as it was understood; `inferred` maps what the config left open to the reason."""
+    """Tenancy as it was understood; `inferred` maps what the config left open to the reason. `alike` is told
+    where it was not understood."""
 
     identified: bool = False
     root: str | None = None
@@ -128,6 +138,7 @@ class TenancyFacts(_Part, frozen=True, kw_only=True):
     inferred: dict[str, str] = {}
     candidates: tuple[CandidateFacts, ...] = ()
     asked: AskedFacts = AskedFacts()
+    alike: AlikeFacts | msgspec.UnsetType = msgspec.UNSET
 
 
 class Counts(_Part, frozen=True, kw_only=True):

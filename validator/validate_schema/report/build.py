@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from ..checking.baseline import EXIT_CODES, decide
 from ..checking.engine import Outcome
@@ -13,6 +13,7 @@ from ..model.catalog import POSTGRESQL, QName
 from ..model.finding import Severity
 from ..model.report import (
     DEFAULT_TITLE,
+    AlikeFacts,
     BaselineFacts,
     CandidateFacts,
     CheckResult,
@@ -25,6 +26,7 @@ from ..model.report import (
     Tool,
 )
 from ..model.version import __version__
+from ..tenancy.alike import alike_schemas
 from . import figures
 from .asked import asked_facts, assumptions
 from .declared import used_packs
@@ -48,6 +50,7 @@ class Circumstances(msgspec.Struct, frozen=True):
 
 
 _ABOUT_ROWS = {"role", "rows", "unverified", "beside", "tenant"}
+_FIRST = 3  # schemas that are named
 
 
 def _doubted(outcome: Outcome, every: frozenset[QName]) -> frozenset[QName]:
@@ -149,7 +152,15 @@ def tenancy_facts(facts: Facts) -> TenancyFacts:
             )
             for c in tenancy.candidates
         ),
+        alike=UNSET if tenancy.identified else _alike(facts),
     )
+
+
+def _alike(facts: Facts) -> AlikeFacts | UnsetType:
+    found = alike_schemas(facts.catalog)
+    if found is None:
+        return UNSET
+    return AlikeFacts(schemas=len(found.schemas), first=found.schemas[:_FIRST], pattern=found.pattern)
 
 
 def statistics(outcome: Outcome) -> Statistics:

@@ -1,19 +1,39 @@
 """The validation output: one line per promise of the schema, ✓ only if examined and true."""
 
+import shlex
 from collections.abc import Callable, Iterator
 from functools import partial
+
+from msgspec import UNSET
 
 from ..model.catalog import POSTGRESQL
 from ..model.declared import Promise
 from ..model.report import CheckResult, Report
 from ..model.wording import form, some
-from ..sql.ident import toml_text
+from ..sql.ident import toml_text, visible
 from .declared import Declared, declared
 from .line import SIGNS as SIGNS
 from .line import WORDS as WORDS
 from .line import Line as Line
 from .line import Mark as Mark
 from .migration_lines import migration_lines
+
+
+def fleet_lines(report: Report) -> tuple[str, str] | None:
+    """Return what is said of schemas that are alike, and the command that examines them; None where there are
+    none, or the tenancy is known."""
+    alike = report.tenancy.alike
+    if alike is UNSET:
+        return None
+    named = ", ".join(visible(name) for name in alike.first)
+    said = (
+        f"{some(alike.schemas, 'schema')} hold the same tables ({named}, …): where each is a tenant, they are"
+        " a fleet, and this run judged none of them as one"
+    )
+    members = ["--schemas", alike.pattern]
+    if not alike.pattern:
+        members = ["--schemas-query", "select … -- the names of the tenants' schemas"]
+    return said, shlex.join(["validate-schema", "fleet", *map(visible, members)])
 
 
 def tenancy_lines(report: Report) -> str:

@@ -7,7 +7,7 @@ from ..model.catalog import POSTGRESQL
 from ..model.report import Report
 from ..model.wording import form
 from .causes import Cause
-from .promises import without_schema
+from .promises import fleet_lines, without_schema
 
 PROGRAM = "validate-schema"
 _TARGETS = ("--migrations", "--snapshot", "--tool", "--config")
@@ -21,7 +21,10 @@ def proposals(report: Report, found: tuple[Cause, ...]) -> Iterator[tuple[str, s
     if target is None:
         return
     if not report.tenancy.identified and not without_schema(report):
-        yield shlex.join([PROGRAM, "init", *target]), "writes a config to settle what was not identified"
+        if (fleet := fleet_lines(report)) is not None:
+            yield fleet[1], "examines the schemas that are alike as a fleet"
+        else:
+            yield shlex.join([PROGRAM, "init", *target]), "writes a config to settle what was not identified"
     if any(cause.statements for cause in found) and report.target.product == POSTGRESQL:
         yield shlex.join([PROGRAM, "fix", *target]), "writes the migration that mends what can be mended"
     if any(cause.undecided for cause in found) and not report.isolation.attempted:

@@ -9,7 +9,7 @@ from ..model.wording import first_of, some
 from ..sql.ident import visible
 from .cards import cards
 from .causes import Cause, by_concern, causes
-from .promises import promises, tenancy_lines, without_schema
+from .promises import fleet_lines, promises, tenancy_lines, without_schema
 from .proposals import proposals
 
 Paint = Callable[[str, str], str]
@@ -74,6 +74,11 @@ def _unidentified(report: Report, width: int) -> Iterator[str]:
     """What to write when nobody knows which table holds the tenants."""
     tenancy = report.tenancy
     if tenancy.identified or without_schema(report):
+        return
+    if (fleet := fleet_lines(report)) is not None:
+        yield ""
+        yield from _wrapped(fleet[0], width, "")
+        yield f"  {fleet[1]}"
         return
     yield ""
     yield "Which table holds the tenants? Write these lines to validate-schema.toml:"

@@ -193,6 +193,11 @@ class View:
         return promises_.has_row_security(self.report)
 
     @cached_property
+    def fleet(self) -> tuple[str, str] | None:
+        """What is said of schemas that may be a tenant each, and the command for them."""
+        return promises_.fleet_lines(self.report)
+
+    @cached_property
     def tenancy_lines(self) -> str:
         return promises_.tenancy_lines(self.report)
 
