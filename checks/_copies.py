@@ -6,7 +6,7 @@ from typing import NamedTuple
 from validate_schema.pack import Facts
 from validate_schema.pack.model import TableClass
 from validate_schema.pack.model import catalog as cat
-from validate_schema.pack.rights import acts, body_of, is_guarded, is_trusted
+from validate_schema.pack.rights import acts, body_of, candidates, is_guarded, is_trusted
 from validate_schema.pack.sql import Unreadable, plpgsql, syntax
 
 from ._access import may, sources, users_of
@@ -19,14 +19,17 @@ _SENDS = (
     "lo_from_bytea",
     "lowrite",
 )  # what they are given, every session may get
+_SAY_WHO = ("current_setting", "current_query", "query_to_xml", "dblink", "lo_get", "loread")
 
 
 class Copy(NamedTuple):
     """A table of no tenant that an app role may read and that something writes to. `of_row`: values of the
-    row at hand; else nothing, or what was read from tables of the tenants."""
+    row at hand; else nothing, or what was read from tables of the tenants. `doubtful`: of where the values come
+    from, not all is known."""
 
     table: cat.Table
     of_row: bool
+    doubtful: bool = False
 
 
 class Rows(NamedTuple):
@@ -92,9 +95,14 @@ def _given(function: plpgsql.Function) -> Iterator[tuple[str, syntax.Node]]:
 
 
 def copies(
-    statements: Iterable[syntax.Node], rows: Rows, variables: frozenset[str], facts: Facts
+    statements: Iterable[syntax.Node],
+    rows: Rows,
+    variables: frozenset[str],
+    facts: Facts,
+    plain: frozenset[str] = frozenset(),
 ) -> list[Copy]:
-    """Return what statements write to tables of no tenant that an app role may read."""
+    """Return what statements write to tables of no tenant that an app role may read. `plain` are variables that
+    hold nothing of a row."""
     found = []
     for node in syntax.walk(*statements):
         if not isinstance(node, (syntax.Insert, syntax.Update)) and not _merges(node):
@@ -103,8 +111,75 @@ def copies(
         for table in _tables(written, facts):
             if readers(table, facts):
                 told = any(rows.told_by(value, variables, facts, table.qname) for value in _values(node))
-                found.append(Copy(table, told))
+                doubtful = not all(_is_plain(value, written, rows, plain, facts) for value in _values(node))
+                found.append(Copy(table, told, doubtful))
     return found
+
+
+def plain_variables(function: plpgsql.Function | None, rows: Rows, facts: Facts) -> frozenset[str]:
+    """Return the variables that are given nothing but what is known not to come from a row: constants, the clock, what
+    all share. One that is filled in a way that is not followed (FETCH, GET DIAGNOSTICS) is none."""
+    given: dict[str, list[syntax.Node]] = {}
+    for name, value in _given(function) if function is not None else ():
+        given.setdefault(name, []).append(value)
+    filled = {target[0] for node in syntax.walk(function) for target in _filled(node)} if function else set()
+    plain = frozenset[str]()
+    while True:
+        more = frozenset(
+            name
+            for name, values in given.items()
+            if name not in filled and all(_is_plain(v, None, rows, plain, facts) for v in values)
+        )
+        if more <= plain:
+            return plain
+        plain |= more
+
+
+def _filled(node: syntax.Node) -> Iterator[tuple[str, ...]]:
+    """Yield the variables that a statement fills which is neither an assignment nor a query."""
+    if not isinstance(node, (plpgsql.Sql, plpgsql.Assign, plpgsql.Loop)):
+        yield from (t for t in getattr(node, "into", ()) or () if isinstance(t, tuple))
+        yield from (t for t in getattr(node, "targets", ()) or () if isinstance(t, tuple))
+
+
+def _is_plain(
+    node: syntax.Node, written: syntax.Table | None, rows: Rows, plain: frozenset[str], facts: Facts
+) -> bool:
+    """Tell whether a value comes from nothing but constants, the clock, chance, columns of what is written, and what
+    all tenants share."""
+    tables = [t for t in syntax.walk(node) if isinstance(t, syntax.Table)]
+    shared = [table for t in tables for table in _of_nobody(t, facts)]
+    if len(shared) < len(tables):
+        return False
+    known = {t.known_as for t in (*tables, *([written] if written is not None else []))}
+    held = {c.name for table in shared for c in table.columns}
+    if written is not None:
+        held |= {c.name for table in _of_nobody(written, facts) for c in table.columns}
+    for found in syntax.walk(node):
+        match found:
+            case syntax.Column(names=names):
+                name = names[0] or names[1]
+                mine = len(names) > 1 and (name in rows.names or name in known or name == "excluded")
+                if not (
+                    mine or name in plain or name.startswith("tg_") or (len(names) == 1 and name in held)
+                ):
+                    return False
+            case syntax.Call(name=name) if name in _SAY_WHO or candidates(found, facts):
+                return False
+            case plpgsql.Execute():
+                return False
+    return True
+
+
+def _of_nobody(named: syntax.Table, facts: Facts) -> list[cat.Table]:
+    """Return the table of no tenant that a name means."""
+    return [
+        table
+        for name, table in facts.tables_by_name.items()
+        if name.name == named.name
+        and named.schema in ("", name.schema)
+        and facts.class_of(name) not in _OWNED
+    ][:1]
 
 
 def _merges(node: syntax.Node) -> bool:

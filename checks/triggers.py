@@ -25,7 +25,18 @@ from validate_schema.pack.scoping import Given, Keeps, confinement, rule_confine
 from validate_schema.pack.sql import Unreadable, plpgsql, read_body, read_statements, syntax
 
 from ._access import may, sources
-from ._copies import Copy, Rows, copies, publishes, readers, reads_tenants, sends, variables_of, with_tenants
+from ._copies import (
+    Copy,
+    Rows,
+    copies,
+    plain_variables,
+    publishes,
+    readers,
+    reads_tenants,
+    sends,
+    variables_of,
+    with_tenants,
+)
 
 _WRITES = ("INSERT", "UPDATE", "DELETE")
 _OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
@@ -190,7 +201,8 @@ def trigger(subject: FiredTrigger, facts: Facts) -> Flaw | None:
 
     Examined: the enabled triggers of root, tenant and inherited tables and of views over them, with the
     body of their function. Fails when the function copies the row (NEW, OLD) into a table that is no
-    tenant's and that an app role may read. Undecided when it may send the row, or tenants' rows that it reads, with
+    tenant's and that an app role may read; undecided where it is not known where all the values come from. Undecided
+    when it may send the row, or tenants' rows that it reads, with
     NOTIFY, which every session of the database can hear, put them into a sequence or a large object, or hand it to a function that does such things; when
     the function runs with its owner's rights past the policies and its statements are not all tied to the
     row's tenant; or when its body cannot be read.
@@ -217,8 +229,8 @@ def trigger(subject: FiredTrigger, facts: Facts) -> Flaw | None:
     helper = next(_helpers(body.statements, rows, variables, facts), None)
     if helper is not None:
         return _doubt(told, f"which hands the row to {facts.show(helper.qname)}()", _PUBLISHES, facts)
-    copied = copies(body.statements, rows, variables, facts)
-    if copied and (any(c.of_row for c in copied) or reads_tenants(function, facts)):
+    copied = copies(body.statements, rows, variables, facts, plain_variables(body.function, rows, facts))
+    if copied and (any(c.of_row or c.doubtful for c in copied) or reads_tenants(function, facts)):
         return _copy(told, copied, facts)
     for role in _executors(subject, function, facts):
         reached = [o for act in acts(function, role, facts) for o in may_reach(act.function, act.role, facts)]
@@ -302,6 +314,8 @@ def _copy(told: _Told, found: list[Copy], facts: Facts) -> Flaw:
     certain = any(copy.of_row for copy in found)
     listed = ", ".join(dict.fromkeys(facts.show(copy.table.qname) for copy in found))
     what = "copies from the row into" if certain else "reads tenants' rows and writes to"
+    if not certain and not reads_tenants(told.function, facts):
+        what = "may have values of the row in what it writes to"
     return Flaw(
         message=f"{told.name(facts)}, which {what} {listed}, open to every tenant",
         expected="a table with the tenant column and row security, or one that no app role may read",

@@ -120,6 +120,53 @@ TRIGGERS = {
         " alter table job add colour text references colour;"
         + trigger("insert into colour values (new.colour) on conflict do nothing;", timing="before insert"),
     ),
+    "a copy by a cursor": (
+        "undecided",
+        trigger(
+            "declare c refcursor; t text; begin open c for select new.title; fetch c into t;"
+            " insert into journal values (t); end;",
+            before=JOURNAL,
+        ),
+    ),
+    "a copy by a setting": (
+        "undecided",
+        trigger(
+            "perform set_config('app.last', new.title, true);"
+            " insert into journal values (current_setting('app.last', true));",
+            before=JOURNAL,
+        ),
+    ),
+    "a copy by an error": (
+        "undecided",
+        trigger(
+            "begin raise exception '%', new.title; exception when others then insert into journal values (sqlerrm); end;",
+            before=JOURNAL,
+        ),
+    ),
+    "a copy by a temporary table": (
+        "undecided",
+        trigger(
+            "create temp table if not exists kept (t text); insert into kept values (new.title);"
+            " insert into journal select t from kept;",
+            before=JOURNAL,
+        ),
+    ),
+    "what all share, the clock and chance": (
+        "passed",
+        trigger(
+            "declare w text := 'at ' || now(); begin insert into journal"
+            " select w || tg_op || c.name || random() || gen_random_uuid() from colour c; end;",
+            before=JOURNAL
+            + "create table colour (name text primary key); grant select on colour to app_user;",
+        ),
+    ),
+    "a count of all": (
+        "passed",
+        trigger(
+            "update journal set body = body || '.'; insert into journal values ('x') on conflict do nothing;",
+            before=JOURNAL,
+        ),
+    ),
     "a sequence that all may read": (
         "undecided",
         trigger(

@@ -58,3 +58,31 @@ def test_what_was_not_tried_in_time_is_not_decided(
     assert held(found) <= held(whole) - late
     tried = [{(cell.role, cell.table) for cell in run.cells} for run in (whole, found)]
     assert tried[0] <= tried[1]
+
+
+def test_a_leak_that_was_found_stays_though_the_time_is_up(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    with fresh(bed.server) as database:
+        with database.connect(autocommit=True) as conn:
+            execute(conn, ORGANIZATION, HEALTHY, "create policy open on note using (true)")
+            facts = facts_of(conn)
+        asked = count()
+        monkeypatch.setattr(stage, "monotonic", lambda: next(asked) * 0.0)
+        whole = prove(database, facts, seconds=1e9)
+        steps = next(asked)
+        found = []
+        for share in range(10, 100, 10):
+            ticks = count()
+            bound = steps * share // 100
+            monkeypatch.setattr(stage, "monotonic", lambda t=ticks, b=bound: 1e12 if next(t) > b else 0.0)
+            found.append(prove(database, facts, seconds=1e9))
+
+    partly = [run for run in found if {_outcome(run, "read"), _outcome(run, "no_context")} == _PARTLY]
+    assert _outcome(whole, "read") is Outcome.LEAK
+    assert partly
+
+
+_PARTLY = {Outcome.LEAK, Outcome.INCONCLUSIVE}
+
+
+def _outcome(run: Isolation, probe: str) -> Outcome:
+    return next(c.outcome for c in run.cells if (c.table.name, c.probe.name.lower()) == ("note", probe))

@@ -147,12 +147,14 @@ class _Proof:
         cells: list[Cell] = []
         with suppress(OutOfTimeError):
             self._probe(probers, contexts, cells)
-        tried = {(cell.role, cell.table) for cell in cells}
-        late = [p for p in probers if (p.role, p.target.table.qname) not in tried]
-        return [
-            *cells,
-            *(p.cell(probe, Found(Outcome.INCONCLUSIVE, LATE)) for p in late for probe in _PROBES),
+        tried = {(cell.role, cell.table, cell.probe) for cell in cells}
+        late = [
+            p.cell(probe, Found(Outcome.INCONCLUSIVE, LATE))
+            for p in probers
+            for probe in _PROBES
+            if (p.role, p.target.table.qname, probe) not in tried
         ]
+        return [*cells, *late]
 
     def _probe(self, probers: list[Prober], contexts: dict[str, tuple[str, ...]], cells: list[Cell]) -> None:
         """Add the cells, those of a table and role together. A setting that was once set is '' afterwards,
@@ -161,14 +163,16 @@ class _Proof:
         pretended = [prober.pretending(()) for prober in probers]
         for (prober, states), unset in zip(open_ended, pretended, strict=True):
             spent = prober.dares.sessions.spent
-            tried = prober.with_context((*spent, *contexts[A]))
+            tried = _tried(prober, (*spent, *contexts[A]), cells)
             known = {_VERBS[c.probe] for c in tried if c.outcome is Outcome.LEAK and c.probe in _VERBS}
             again = f"unset {_PRETENDING}", [r for r in unset if r[0] not in known]
-            summed = _summed(prober, [*states, again, *self._other_states(prober, known)])
-            own = next(c for c in tried if c.probe is Probe.OWN)
-            doubted = [prober.in_doubt(cell) for cell in tried]
-            within = self._within(prober, (*spent, *contexts[A]))
-            cells += [unless_blocked(summed, own), *doubted, *within]
+            try:
+                summed = _summed(prober, [*states, again, *self._other_states(prober, known)])
+                own = next(c for c in tried if c.probe is Probe.OWN)
+                cells.append(unless_blocked(summed, own))
+            finally:  # what was found stays, though the time is up
+                cells += [prober.in_doubt(cell) for cell in tried]
+            cells += self._within(prober, (*spent, *contexts[A]))
 
     def _other_states(self, prober: Prober, known: set[str]) -> Iterator["State"]:
         """Yield what the verbs come to with a context that is no tenant's."""
@@ -292,6 +296,19 @@ class _Proof:
                 yield f"{name} does not work for a person of two tenants, as {prober.role}: {said}"
 
 
+def _tried(prober: Prober, context: tuple[str, ...], cells: list[Cell]) -> list[Cell]:
+    """Return what a tenant comes to at a table. Where the time is up before everything was tried, what was
+    goes to the cells."""
+    found: list[Cell] = []
+    try:
+        for cell in prober.with_context(context):
+            found.append(cell)
+    except OutOfTimeError:
+        cells += found
+        raise
+    return sorted(found, key=lambda cell: _LAST.get(cell.probe, 0))
+
+
 def _still_isolated(cells: list[Cell], effects: list[Cell]) -> list[Cell]:
     """Return the cells without the surfaces that keep to the tenant when they are read, but not when used."""
     leaks = {(c.role, c.table) for c in effects if c.outcome is Outcome.LEAK}
@@ -316,6 +333,7 @@ _PROBES = (
     Probe.NO_CONTEXT,
     Probe.OWN,
 )
+_LAST = {Probe.OWN: 1, Probe.REFERENCE: 2}  # in the order of what is told
 _PRETENDING = "once the session sets another setting that a policy reads"
 _VERBS = {Probe.READ: "SELECT", Probe.INSERT: "INSERT", Probe.UPDATE: "UPDATE", Probe.DELETE: "DELETE"}
 State = tuple[str, list[tuple[str, Found]]]  # of the context; what each verb came to
