@@ -10,7 +10,6 @@ import pytest
 
 from tests.fix_server import quick_folder
 from validate_schema.scratch import builds, clean_scratch, open_server
-from validate_schema.scratch.home import home
 from validate_schema.scratch.sources import find_install
 
 
@@ -29,7 +28,7 @@ def done_once() -> Path:
     """What a first run of this test session prepared: this build's, since other builds' come and go."""
     with open_server(key="blank"):
         build = builds.within_reach(find_install("embedded"), lambda _: None)
-        return home() / "blank" / build.digest
+        return builds.blank(build)
 
 
 @pytest.fixture

@@ -89,7 +89,7 @@ def test_a_server_starts_no_program(key: str, short: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     "harm",
     [
-        "alter role postgres nologin",
+        "alter role validate_schema_superuser nologin",
         "alter database postgres allow_connections false",
         "alter database postgres rename to gone",
     ],

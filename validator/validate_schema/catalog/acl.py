@@ -5,7 +5,8 @@ aclitem, in which a name with anything but letters, digits and underscores is do
 """
 
 import re
-from functools import cache
+from collections.abc import Mapping
+from functools import cache, partial
 from sys import intern
 
 from ..model.catalog import Grant
@@ -46,9 +47,10 @@ _EVERYBODY_HAS = {"function": "X", "type": "U", "language": "U", "database": "Tc
 class Acls:
     """Parses privileges; the same text comes back as the same tuple, for most tables share one."""
 
-    def __init__(self, version: int) -> None:
+    def __init__(self, version: int, others: Mapping[str, str] | None = None) -> None:
+        """`others` are names under which some roles are shown."""
         self._maintain = "m" if version >= 170000 else ""
-        self.parse = cache(_parse)
+        self.parse = cache(partial(_parse, others or {}))
         self.default = cache(self._default)
 
     def grants(self, text: str | None, kind: str, owner: str) -> tuple[Grant, ...]:
@@ -63,7 +65,7 @@ class Acls:
         return _grants(items)
 
 
-def _parse(text: str) -> tuple[Grant, ...]:
+def _parse(others: Mapping[str, str], text: str) -> tuple[Grant, ...]:
     items = []
     for quoted, plain in _ELEMENT.findall(text):
         item = re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL) if quoted else plain
@@ -71,7 +73,7 @@ def _parse(text: str) -> tuple[Grant, ...]:
         if match is None:
             raise ValueError(f"not an access privilege: {item!r}")
         name = match[2] if match[1] is None else match[1].replace('""', '"')
-        items.append((name or "PUBLIC", match[3]))
+        items.append((others.get(name, name) or "PUBLIC", match[3]))
     return _grants(items)
 
 

@@ -91,7 +91,7 @@ def system_privileges(names: Names, rows: list[Row]) -> tuple[SystemPrivileges, 
             names.acls.parse(initial),
         )
         for kind, schema, name, owner, acl, initial in rows
-        if names.acls.parse(acl) != names.acls.parse(initial)
+        if names.acls.parse(acl) != names.acls.parse(initial) and not _of_owner(names, kind, acl)
     )
     return tuple(sorted(found, key=lambda s: (s.kind, s.schema, s.name)))
 
@@ -104,3 +104,12 @@ def comments(names: Names, rows: list[Row]) -> tuple[Comment, ...]:
         shown = identity if relation is None else quote_qname(relation)
         found.append(Comment(kind, shown if column is None else f"{shown}.{quote_ident(column)}", text))
     return tuple(sorted(found, key=lambda c: (c.kind, c.name)))
+
+
+def _of_owner(names: Names, kind: str, acl: str | None) -> bool:
+    """Tell whether a scratch server lends a setting to whoever runs migrations, and to nobody else."""
+    return (
+        bool(names.owner)
+        and kind == "parameter"
+        and {g.grantee for g in names.acls.parse(acl or "")} == {names.roles[names.owner]}
+    )

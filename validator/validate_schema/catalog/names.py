@@ -11,6 +11,10 @@ T = TypeVar("T")
 Row = tuple[Any, ...]
 Named = tuple[str, str]  # schema or "", name
 Fetch = Callable[[str], list[Row]]
+# The superuser of a scratch server of ours. In what is read of such a server `postgres` stands for it: what
+# it owns is postgres's, and postgres, an ordinary role there, is shown with its rights.
+SCRATCH_SUPERUSER = "validate_schema_superuser"
+_BOOTSTRAP = 10  # BOOTSTRAP_SUPERUSERID of pg_authid.h
 ENABLED: dict[str, Enabled] = {
     "O": "origin",
     "A": "always",
@@ -31,9 +35,11 @@ class Names:
         schemas = fetch("schemas")
         self.schema_rows = schemas
         self.schemas: dict[int, str] = {oid: name for oid, name, _, _ in schemas}
-        self.role_rows = fetch("roles")
+        self.role_rows, self.owner = _shown(fetch("roles"))
         self.roles: dict[int, str] = {row[0]: row[1] for row in self.role_rows} | {0: "PUBLIC"}
-        self.acls = Acls(version)
+        if self.owner:
+            self.roles[_BOOTSTRAP] = "postgres"
+        self.acls = Acls(version, {SCRATCH_SUPERUSER: "postgres"} if self.owner else {})
         self.version = version
         self.relations: dict[int, QName] = {}
         self.vanished: set[int] = set()
@@ -92,6 +98,16 @@ class Names:
 
     def _qname(self, schema: int, name: str) -> QName:
         return QName(self.schemas.get(schema, ""), name)
+
+
+def _shown(rows: list[Row]) -> tuple[list[Row], int]:
+    """Return the roles that are shown, and on a scratch server of ours the oid of `postgres`, else 0."""
+    own = next((row for row in rows if row[0] == _BOOTSTRAP and row[1] == SCRATCH_SUPERUSER), None)
+    owner = next((row[0] for row in rows if row[1] == "postgres"), 0)
+    if own is None or not owner:
+        return rows, 0
+    kept = [row for row in rows if row is not own]
+    return [(owner, "postgres", *own[2:]) if row[0] == owner else row for row in kept], owner
 
 
 def is_user_schema(name: str) -> bool:

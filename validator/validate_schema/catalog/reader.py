@@ -12,7 +12,7 @@ from . import objects
 from .datatypes import Types, enums
 from .definitions import comments, composites, definitions, system_privileges
 from .functions import functions
-from .names import Names, is_user_schema
+from .names import SCRATCH_SUPERUSER, Names, is_user_schema
 from .session import Rows, read_rows
 from .tables import Tables
 
@@ -59,6 +59,7 @@ def _catalog(rows: Rows, version_num: int, default_schema: str | None) -> Catalo
     fetch = rows.fetch
     ((path, database, user, version),) = fetch("current")
     names = Names(fetch, version_num)
+    user = "postgres" if names.owner and user == SCRATCH_SUPERUSER else user
     default = default_schema or next(filter(is_user_schema, path), "public")
     settings = fetch("role_settings")
     role_records = objects.roles(names, settings, fetch("memberships"))

@@ -71,7 +71,7 @@ def command(
     progress = Progress()
     with (
         progress.step("starting the scratch PostgreSQL"),
-        open_server(scratch, key=found.digest, progress=progress) as server,
+        open_server(scratch, key=found.digest, progress=progress, superuser=named.superuser) as server,
     ):
         paths = upgrade_paths(server, found, rows, progress=progress)
     if format_ == "json":

@@ -288,6 +288,9 @@ class MigrationsConfig(_Section, frozen=True, kw_only=True):
         str | None,
         Meta(description="Where migrations are programs: the command that migrates DATABASE_URL."),
     ] = None
+    superuser: Annotated[
+        bool, Meta(description="Let a superuser of the scratch server run them, where they need one.")
+    ] = False
     ledger: Annotated[
         str | None, Meta(description="The ledger's table, where there are several: schema.name.")
     ] = None

@@ -235,7 +235,12 @@ def _run(
     try:
         with (
             progress.step(f"replaying {some(len(migrations.files), 'migration')}"),
-            open_server(scratch, key=migrations.digest, progress=progress) as server,
+            open_server(
+                scratch,
+                key=migrations.digest,
+                progress=progress,
+                superuser=config.superuser or migrations.program,
+            ) as server,
         ):
             ran = replayed(server, migrations, config.command, base)
             fixtures = base / config.fixtures if config.fixtures else None
@@ -274,7 +279,8 @@ def drift(server: "Server", migrations: MigrationSet, ran: Ran, catalog: Catalog
     with server.database(ran.template) as database, database.connect(autocommit=True) as connection:
         if apart := move_home(connection, home, migrations, catalog.extensions):
             return Drift(wanted=True, reason=apart)
-        made = read_catalog(connection, default_schema=home)
+        with database.admin() as reader:
+            made = read_catalog(reader, default_schema=home)
     ledgers = [QName(history.ledger.schema, history.ledger.relation)] if history.ledger else []
     return difference(made, catalog, ledgers)
 

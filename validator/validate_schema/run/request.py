@@ -103,6 +103,7 @@ def told(source: Source, loaded: LoadedConfig) -> Source:
         source,
         tool=source.tool or named.tool,
         command=named.command,
+        superuser=named.superuser,
         placeholders=named.placeholders,
         base=loaded.base,
     )

@@ -36,7 +36,8 @@ class Source(msgspec.Struct, frozen=True):
     engine or connection of SQLAlchemy, or a driver's connection; a URL may lead to one as well.
 
     `scratch` names the scratch server for `migrations`; `tool` the migration tool where the folder
-    does not tell, and `command` runs migrations that are programs, in the folder `base`.
+    does not tell, and `command` runs migrations that are programs, in the folder `base`. `superuser`: whoever
+    runs migrations is one (`open_server`).
     """
 
     database_url: Secret | None = None
@@ -47,6 +48,7 @@ class Source(msgspec.Struct, frozen=True):
     handle: Any = None
     tool: str | None = None
     command: str | None = None
+    superuser: bool = False
     placeholders: dict[str, str] = {}
     base: Path = Path()
     scratch: Secret = EMBEDDED
@@ -148,7 +150,12 @@ def _open_migrations(
     name, shown = _shown_folder(folder), f"scratch PostgreSQL ({source.scratch})"
     with (
         progress.step("starting the scratch PostgreSQL"),
-        open_server(source.scratch, key=migrations.digest, progress=progress) as server,
+        open_server(
+            source.scratch,
+            key=migrations.digest,
+            progress=progress,
+            superuser=source.superuser or migrations.program,
+        ) as server,
     ):
         with progress.step(f"applying {some(len(migrations.files), 'migration')}"):
             ran = replayed(server, migrations, source.command, source.base)
@@ -156,8 +163,8 @@ def _open_migrations(
             raise MigrationError(ran.error)
         template = None if ran.failure else ran.template
         with server.database(template) as database, database.connect() as connection:
-            with progress.step("reading the catalog"):
-                catalog = set_apart(read_catalog(connection, default_schema="public"))
+            with progress.step("reading the catalog"), database.admin() as reader:
+                catalog = set_apart(read_catalog(reader, default_schema="public"))
                 catalog = replace_database(catalog, name)
             if ran.failure:
                 reason = f"there is no schema to judge: {ran.failure.statement.file} fails"

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..model.errors import ScratchError
-from . import home, locks
+from . import home, locks, owner
 from .sources import Install, major, one_line, version_text
 
 _KEPT_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 _PATH = "/usr/local/bin:/usr/bin:/bin"
+_FORMAT = 2  # of a cluster that is copied
 
 
 def child_environment() -> dict[str, str]:
@@ -29,7 +30,7 @@ def copy_blank(install: Install, account: home.Account, target: Path, say: Calla
     No server ever runs on that one. It is this user's, and its digest is compared with every copy: where
     somebody changed it, it is made anew. Raises `ScratchError` when initdb fails, OSError when the copy does.
     """
-    folder = _folder("blank", install)
+    folder = blank(install)
     with locks.hold(folder / "lock"):
         if not (folder / "digest").exists():
             say(f"preparing PostgreSQL ({install.name}), once")
@@ -54,10 +55,10 @@ def _prepare_blank(install: Install, folder: Path) -> None:
     unfinished = folder / "data.new"
     _initdb(install, unfinished)
     home.Account(os.geteuid(), os.getegid()).own_tree(unfinished)
-    digest = _digest(unfinished)
+    found = _digest(unfinished)
     unfinished.rename(folder / "data")
     noted = folder / "digest.new"
-    noted.write_text(digest)
+    noted.write_text(found)
     noted.rename(folder / "digest")
 
 
@@ -109,7 +110,7 @@ def _content(name: str, folder: int) -> bytes | None:
 
 def forget_blank(install: Install) -> None:
     """Remove the cluster that is copied, so that the next one comes from initdb."""
-    folder = _folder("blank", install)
+    folder = blank(install)
     with locks.hold(folder / "lock"):
         (folder / "digest").unlink(missing_ok=True)
         home.remove(folder / "data")
@@ -186,10 +187,28 @@ def _folder(kind: str, install: Install) -> Path:
     return home.home() / kind / install.digest
 
 
+def digest(install: Install) -> str:
+    """Return what tells clusters apart that come from different PostgreSQLs, or were prepared differently."""
+    helpers = owner.HELPERS.read_text()
+    return hashlib.sha256(f"{_FORMAT}\0{install.digest}\0{helpers}".encode()).hexdigest()[:16]
+
+
+def blank(install: Install) -> Path:
+    """Return the folder of the cluster that is copied."""
+    return home.home() / "blank" / digest(install)
+
+
 def _initdb(install: Install, target: Path) -> None:
     """Run initdb: UTF-8, sorting by code point, no password (the socket's folder is private)."""
     account = home.initdb_account()
-    command = [str(install.bin_dir / "initdb"), "-D", str(target), "-U", "postgres", "--locale=C"]
+    command = [
+        str(install.bin_dir / "initdb"),
+        "-D",
+        str(target),
+        "-U",
+        owner.SCRATCH_SUPERUSER,
+        "--locale=C",
+    ]
     command += ["--encoding=UTF8", "--auth-local=trust", "--auth-host=reject", "--wal-segsize=1"]
     command += ["--no-sync", "--no-instructions"]
     if major(install.bin_dir) >= 17:
@@ -208,6 +227,9 @@ def _initdb(install: Install, target: Path) -> None:
             check=True,
             **account.child,
         )
-    except subprocess.CalledProcessError as error:
+        owner.put_helpers(install, target, account, child_environment())
+    except (subprocess.CalledProcessError, ScratchError) as error:
         shutil.rmtree(target, ignore_errors=True)
+        if isinstance(error, ScratchError):
+            raise
         raise ScratchError(f"initdb of {install.bin_dir} fails: {one_line(error.stderr)}") from None

@@ -54,7 +54,7 @@ _SETTINGS = {
 _FILES = {"config_file": "", "hba_file": "local all all trust\n", "ident_file": ""}
 _READY = "database system is ready to accept connections"
 NOTE = "server.pid"  # of the process that waits for the server; it removes it when all is ended
-_FORMAT = 2  # of what is in a cluster's folder
+_FORMAT = 3  # of what is in a cluster's folder
 
 
 class Info(msgspec.Struct, frozen=True):
@@ -227,7 +227,10 @@ class Cluster:
             file.chmod(0o644)
             settings[name] = str(file)
         info = msgspec.json.decode((self.folder / "info.json").read_bytes(), type=Info)
-        if int(re.split(r"\D", info.version)[0]) >= 18:
+        version = int(re.split(r"\D", info.version)[0])
+        if version >= 16:
+            settings["createrole_self_grant"] = "set, inherit"  # whoever makes a role may be it
+        if version >= 18:
             settings["io_method"] = "sync"
             settings["extension_control_path"] = f"$system:{self.folder / standins.FOLDER}"
         return settings
@@ -342,7 +345,7 @@ def _taken(clusters: Path) -> set[int]:
 
 def cluster_for(install: Install, key: str) -> Cluster:
     """Return the cluster of this build and key; it need not exist yet."""
-    name = hashlib.sha256(f"{_FORMAT}\0{install.digest}\0{key}".encode()).hexdigest()[:16]
+    name = hashlib.sha256(f"{_FORMAT}\0{builds.digest(install)}\0{key}".encode()).hexdigest()[:16]
     return Cluster(home.home() / "cluster" / name)
 
 

@@ -9,6 +9,7 @@ from ..model.catalog import Catalog, Role
 from ..model.errors import ScratchError
 from ..sql.ident import quote_ident, quote_literal
 from . import ledger
+from .owner import OWNER
 
 if TYPE_CHECKING:
     import psycopg
@@ -65,7 +66,8 @@ def _restore(admin: "Connection") -> None:
 
 def _make(admin: "Connection", server: "Server", catalog: Catalog, made: list[str]) -> list[str]:
     here = {role.name: role for role in read_catalog(admin).roles}
-    wanted = {r.name: r for r in catalog.roles if not r.name.startswith("pg_") and r.name != admin.info.user}
+    mine = {admin.info.user, OWNER} if server.is_own else {admin.info.user}
+    wanted = {r.name: r for r in catalog.roles if not r.name.startswith("pg_") and r.name not in mine}
     others = [name for name in wanted if name in here and _kind(wanted[name]) != _kind(here[name])]
     if others and not server.is_own:
         raise ScratchError(
@@ -81,7 +83,7 @@ def _make(admin: "Connection", server: "Server", catalog: Catalog, made: list[st
         admin.execute(f"create role {quote_ident(role.name)} {_attributes(role)}".encode())
         made.append(role.name)
     notes = [note for role in new for note in _join(admin, role)]
-    return notes + _notes_on_owner(admin.info.user, catalog)
+    return notes + _notes_on_owner(OWNER if server.is_own else admin.info.user, catalog)
 
 
 def _notes_on_owner(me: str, catalog: Catalog) -> list[str]:

@@ -148,8 +148,10 @@ def drop_stray_roles(conn: "Connection", keep: Set[str] = frozenset()) -> None:
 
 
 def role_names(conn: "Connection") -> set[str]:
-    """Return the roles that somebody created (object ids below 16384 are initdb's)."""
-    return {n for (n,) in conn.execute("select rolname from pg_roles where oid >= 16384").fetchall()}
+    """Return the roles that somebody created (object ids below 16384 are initdb's), but not the owner of
+    databases."""
+    made = conn.execute("select rolname from pg_roles where oid >= 16384 and rolname <> 'postgres'")
+    return {name for (name,) in made}
 
 
 def copy_settings(conn: "Connection", template: str, name: str) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from ..model.errors import ScratchError
 from ..model.secret import Secret, mask
-from . import builds, janitor, ledger, sources
+from . import builds, janitor, ledger, owner, sources
 from .cluster import cluster_for
 from .server import Server
 
@@ -24,6 +24,7 @@ def open_server(
     key: str = "blank",
     progress: Callable[[str], None] | None = None,
     passing: bool = False,
+    superuser: bool = True,
 ) -> Iterator[Server]:
     """Open a scratch server for the length of a block.
 
@@ -31,11 +32,16 @@ def open_server(
     of a server where databases may be created. `key` names the cluster: runs with the same key share it,
     and the roles in it. `progress` gets a line per step that takes a while. `passing`: templates on a
     server by URL go when `Server.clear` finds them unused; on our own they are in nobody's way.
+    Not `superuser`: on a server of our own, from PostgreSQL 16, the role that databases belong to is none.
     Raises `ScratchError`, one line, when there is no server to be had.
     """
     say = progress or _silent
     named = Secret(source)
-    opened = _open_url(named, passing) if _leads_to_server(named.reveal()) else _open_own(named, key, say)
+    opened = (
+        _open_url(named, passing)
+        if _leads_to_server(named.reveal())
+        else _open_own(named, key, say, superuser)
+    )
     with opened as server:
         yield server
 
@@ -46,21 +52,24 @@ def _leads_to_server(source: str) -> bool:
 
 
 @contextmanager
-def _open_own(source: Secret, key: str, say: Callable[[str], None]) -> Iterator[Server]:
+def _open_own(source: Secret, key: str, say: Callable[[str], None], superuser: bool) -> Iterator[Server]:
     install = sources.find_install(source)
     with builds.kept(install):
-        yield from _open_cluster(install, key, say)
+        yield from _open_cluster(install, key, say, superuser)
 
 
-def _open_cluster(install: sources.Install, key: str, say: Callable[[str], None]) -> Iterator[Server]:
-    cluster = cluster_for(install, key)
+def _open_cluster(
+    install: sources.Install, key: str, say: Callable[[str], None], superuser: bool
+) -> Iterator[Server]:
+    cluster = cluster_for(install, key if superuser else f"{key}, of {owner.OWNER}")
     admin: list[psycopg.Connection[Any]] = []
 
     def ready(alone: bool) -> None:
-        conn = _connect(_socket_url(cluster.sockets, "postgres"), install.name)
+        conn = _connect(_socket_url(cluster.sockets, "postgres", owner.SCRATCH_SUPERUSER), install.name)
         admin.append(conn)
         ledger.drop_stale(conn)
         if alone:
+            owner.prepare(conn, superuser=superuser or conn.info.server_version < owner.FIRST_ORDINARY)
             ledger.drop_stray_roles(conn)
 
     try:
@@ -72,10 +81,12 @@ def _open_cluster(install: sources.Install, key: str, say: Callable[[str], None]
         sockets = cluster.sockets
         yield Server(
             admin[0],
-            lambda name: _socket_url(sockets, name),
+            lambda name: _socket_url(sockets, name, owner.OWNER),
+            lambda name: _socket_url(sockets, name, owner.SCRATCH_SUPERUSER),
             label=install.name,
             bin_dir=install.bin_dir,
             own_folder=cluster.folder,
+            superuser=superuser or admin[0].info.server_version < owner.FIRST_ORDINARY,
         )
     finally:
         for conn in admin:
@@ -96,6 +107,7 @@ def _open_url(url: Secret, passing: bool) -> Iterator[Server]:
             ledger.drop_passing(admin)
         yield Server(
             admin,
+            lambda name: _url_of(destination.conninfo, name),
             lambda name: _url_of(destination.conninfo, name),
             label=destination.shown,
             bin_dir=sources.client_tools(admin.info.server_version),
@@ -120,9 +132,9 @@ def _connect(conninfo: str, shown: str, hide: Callable[[str], str] = mask) -> "p
     return conn
 
 
-def _socket_url(folder: Path, name: str) -> str:
+def _socket_url(folder: Path, name: str, user: str) -> str:
     # What is not said here would come from PG* variables, which are about another server.
-    said = {"user": "postgres", "host": str(folder), "port": "5432", "hostaddr": "", "options": ""}
+    said = {"user": user, "host": str(folder), "port": "5432", "hostaddr": "", "options": ""}
     said |= {"sslmode": "disable", "channel_binding": "disable", "gssencmode": "disable"}
     said |= {"target_session_attrs": "any", "client_encoding": "UTF8"}
     return _url(name, said)

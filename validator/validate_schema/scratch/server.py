@@ -15,7 +15,7 @@ import msgspec
 from ..model.errors import ScratchError
 from ..model.version import __version__
 from ..sql.ident import quote_ident, quote_literal
-from . import ledger, standins
+from . import ledger, owner, standins
 from .ledger import Note
 
 if TYPE_CHECKING:
@@ -36,6 +36,15 @@ class Database:
 
         return psycopg.connect(self.conninfo, **options)
 
+    def admin(self, **options: Any) -> "psycopg.Connection[Any]":
+        """Return a new connection of whoever may do anything on the server, to read what not everybody may.
+        Code that others put into the database is not to be run on it; event triggers are not."""
+        import psycopg
+
+        quiet = self.server.is_own and self.server.version_num >= 170000
+        switches = {"options": "-c event_triggers=off"} if quiet else {}
+        return psycopg.connect(self.server.admin_conninfo(self.name), **(switches | options))
+
     @property
     def parameters(self) -> dict[str, str]:
         """What `conninfo` says, by libpq's names."""
@@ -48,18 +57,21 @@ class Server:
     """An open scratch server: create databases on it, clone templates, throw them away.
 
     `own_folder` is the cluster's folder when the server is ours alone, None for a server by URL.
-    `passing`: its templates go with their last user.
+    `passing`: its templates go with their last user. Not `superuser`: the role that its databases belong to,
+    by which `Database.connect` connects, is an ordinary one.
     """
 
     def __init__(
         self,
         admin: "psycopg.Connection[Any]",
         conninfo: Callable[[str], str],
+        admin_conninfo: Callable[[str], str],
         *,
         label: str,
         bin_dir: Path | None,
         own_folder: Path | None = None,
         passing: bool = False,
+        superuser: bool = True,
     ) -> None:
         self.version_num = admin.info.server_version
         version = (admin.info.parameter_status("server_version") or "?").split()[0]
@@ -67,6 +79,8 @@ class Server:
         self.bin_dir = bin_dir
         self._admin = admin
         self._conninfo = conninfo
+        self.admin_conninfo = admin_conninfo
+        self.lends_no_superuser = not superuser
         self._own_folder = own_folder
         self._passing = passing
         self._stand_ins: set[str] = set()
@@ -106,7 +120,7 @@ class Server:
         """Return a new connection to the maintenance database, for what concerns the whole server."""
         import psycopg
 
-        return psycopg.connect(self._conninfo(self._admin.info.dbname), **options)
+        return psycopg.connect(self.admin_conninfo(self._admin.info.dbname), **options)
 
     @contextmanager
     def database(self, template: str | None = None) -> Iterator[Database]:
@@ -195,6 +209,8 @@ class Server:
 
     def _create(self, name: str, template: str | None) -> None:
         command = f"create database {quote_ident(name)}"
+        if self._own_folder is not None:
+            command += f" owner {owner.OWNER}"
         if template is not None:
             command += f" template {quote_ident(template)}"
         elif self._own_folder is not None:

@@ -58,7 +58,7 @@ def write(folder: Path, name: str, version: str | None = None, schema: str = "")
         _put(target / f"{name}--{version}.sql", own.read_text())
         return
     place = f"schema = '{schema}'\nrelocatable = false\n" if schema else "relocatable = true\n"
-    control = f"comment = '{COMMENT}: empty'\ndefault_version = '{version}'\n{place}"
+    control = f"comment = '{COMMENT}: empty'\ndefault_version = '{version}'\ntrusted = true\n{place}"
     _put(target / f"{name}--{version}.sql", "")
     _put(target / f"{name}.control", control)
 

@@ -39,7 +39,7 @@ def read(entry: str, base: Path, context: SourceContext) -> Contract:
     module = entry.removeprefix("django:")
     if not all(part.isidentifier() for part in module.split(".")):
         raise ConfigError(f'contract source "{entry}" names no module; write django:project.settings')
-    server, missing = context.server(f"{base.resolve()} {module}"), set[str]()
+    server, missing = context.server(f"{base.resolve()} {module}", superuser=True), set[str]()
     while True:
         with server.database() as database:
             made = _make_tables(module, base, database)

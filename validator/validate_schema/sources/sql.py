@@ -30,7 +30,7 @@ def read(entry: str, base: Path, context: SourceContext) -> Contract:
     files = files_of(path)
     server = context.server(files.digest)
     template, _ = templated(server, files, progress=context.progress)
-    with server.database(template) as database, database.connect() as connection:
+    with server.database(template) as database, database.admin() as connection:
         catalog = read_catalog(connection, default_schema="public")
     return observed_contract(catalog, entry, places(files, entry, path))
 

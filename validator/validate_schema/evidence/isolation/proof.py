@@ -72,7 +72,7 @@ def prove(
     import psycopg
 
     say = progress or _silent
-    with database.connect() as conn:
+    with database.admin() as conn:
         conn.prepare_threshold = (
             None  # most statements are run once; and ours would be deallocated with psycopg's
         )

@@ -77,8 +77,10 @@ def renew_role(connection: "psycopg.Connection[Any]", statement: str) -> list[st
     """
     created = read_create_role(statement)
     name = quote_ident(created.name)
+    ordinary = connection.info.parameter_status("is_superuser") == "off"
+    fresh = _FRESH.removeprefix("nosuperuser ") if ordinary else _FRESH
     login = "login" if re.match(r"create\s+user\b", statement, re.IGNORECASE) else "nologin"
-    connection.execute(f"alter role {name} {login} {_FRESH}".encode())
+    connection.execute(f"alter role {name} {login} {fresh}".encode())
     connection.execute(f"alter role {name} reset all".encode())
     for sql in _revocations(connection, created.name):
         connection.execute(sql.encode())
@@ -91,7 +93,7 @@ def _revocations(connection: "psycopg.Connection[Any]", role: str) -> list[str]:
     rows = connection.execute(
         "select g.rolname, m.rolname from pg_catalog.pg_auth_members a"
         " join pg_catalog.pg_roles g on g.oid = a.roleid join pg_catalog.pg_roles m on m.oid = a.member"
-        " where %s in (g.rolname, m.rolname)",
+        " where %s in (g.rolname, m.rolname) and m.rolname <> session_user",
         [role],
     )
     return [f"revoke {quote_ident(group)} from {quote_ident(member)}" for group, member in rows]

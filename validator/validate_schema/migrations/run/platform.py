@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 from ...facts.platforms import STAND_IN
 from .. import tools
 from ..records import MigrationSet
+from .behalf import on_behalf
 
 if TYPE_CHECKING:
     import psycopg
+
+    from ...scratch import Database
 
 NOTE = "Supabase's own schemas, roles and functions are stand-ins"
 EXTENSIONS = ("uuid-ossp", "pgcrypto")  # that every project has
@@ -39,7 +42,7 @@ def _any(pattern: re.Pattern[str], texts: Iterable[str]) -> bool:
     return any(pattern.search(text) for text in texts)
 
 
-def provide(connection: "psycopg.Connection[Any]") -> tuple[str, ...]:
+def provide(database: "Database") -> tuple[str, ...]:
     """Create the platform's roles, schemas and functions; return the names of the roles.
 
     All but the roles and the publication become members of an extension of our own, so that whoever
@@ -50,18 +53,27 @@ def provide(connection: "psycopg.Connection[Any]") -> tuple[str, ...]:
     import psycopg
 
     package = files(__package__)
-    before = _roles(connection)
-    connection.execute((package / "supabase_roles.sql").read_bytes())
-    with connection.transaction():
-        known = _objects(connection)
-        connection.execute((package / "supabase.sql").read_bytes())
-        connection.execute(_REGISTER, {"name": STAND_IN})
+    there = (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation)
+    path = f"-c search_path={SEARCH_PATH.replace(' ', '')}"
+    with database.connect(autocommit=True, options=path) as connection:
+        before = _roles(connection)
+        with database.admin(autocommit=True) as admin, suppress(*there):
+            admin.execute("create role supabase_admin login superuser")
+        connection.execute((package / "supabase_roles.sql").read_bytes())
+        with connection.transaction():
+            known = _objects(connection)
+            connection.execute((package / "supabase.sql").read_bytes())
+        with database.admin(autocommit=True) as admin:
+            admin.execute(_REGISTER, {"name": STAND_IN, "owner": connection.info.user})
         for (statement,) in _objects(connection) - known:
             connection.execute(statement.encode())
-    for name in EXTENSIONS:
-        with suppress(psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedFile):
-            connection.execute(f'create extension if not exists "{name}" with schema extensions'.encode())
-    return tuple(sorted(_roles(connection) - before))
+        for name in EXTENSIONS:
+            with suppress(psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedFile):
+                statement = f'create extension if not exists "{name}" with schema extensions'
+                if database.server.lends_no_superuser:
+                    statement, _ = on_behalf(statement)
+                connection.execute(statement.encode())
+        return tuple(sorted(_roles(connection) - before))
 
 
 def _roles(connection: "psycopg.Connection[Any]") -> set[str]:
@@ -78,7 +90,7 @@ with made as (
     insert into pg_catalog.pg_extension
         (oid, extname, extowner, extnamespace, extrelocatable, extversion)
     select pg_catalog.pg_nextoid('pg_catalog.pg_extension', 'oid', 'pg_catalog.pg_extension_oid_index'),
-           %(name)s, (select oid from pg_catalog.pg_roles where rolname = current_user),
+           %(name)s, (select oid from pg_catalog.pg_roles where rolname = %(owner)s),
            'pg_catalog'::regnamespace, false, '1'
     returning oid
 )

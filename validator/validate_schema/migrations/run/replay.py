@@ -1,7 +1,7 @@
 """Run migrations on a scratch database as their tool would."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ...model.errors import ScratchError
@@ -13,6 +13,7 @@ from ...sql.ident import quote_ident
 from ...sql.script import Piece
 from ..records import FailedMigration, MigrationFile, MigrationSet, ReplayNotes
 from . import cluster, platform
+from .behalf import asked_version, is_placed, on_behalf
 from .deadline import Deadline
 from .observe import Watch
 
@@ -35,6 +36,14 @@ _MAY_COMMIT_ITSELF = re.compile(r"call\b|do\b.*\b(?:commit|rollback)\b", re.IGNO
 _WORDS = 60
 # What a superuser may do, and a server of ours is kept from (docs/scratch.md).
 _SHUT_IN = re.compile(r"could not (?:execute command|(?:open|stat|access) (?:server )?(?:file|directory)) ")
+_NO_SUPERUSER = (
+    "migrations are run by a role that is no superuser; [migrations] superuser = true makes it one"
+)
+_DENIED = "42501"
+_UNHEEDED = ("01006", "01007")  # what was to be revoked or granted was not
+_OTHER_ROLE = re.compile(
+    r"\bset\s+(?:local\s+|session\s+)?(?:role|session\s+authorization)\b|\bset_config\b", re.IGNORECASE
+)
 _ENDED = "57P01"  # a session that was ended by somebody: in a scratch database, by the migration itself
 
 
@@ -120,6 +129,14 @@ class _Replay:
         found = connection.execute("select rolname from pg_catalog.pg_roles")
         self._present = {name for (name,) in found} & self._own_roles if made_up_roles else set()
         self._made_up_roles = made_up_roles
+        self._replaced: dict[str, str] = {}
+        self._unheeded: list[str] = []
+        if self._ordinary:
+            connection.add_notice_handler(self._hear)
+
+    @property
+    def _ordinary(self) -> bool:
+        return self.database.server.lends_no_superuser
 
     def result(self) -> ReplayNotes:
         applied = tuple(self.migrations.label(f.path) for f in self.migrations.files)
@@ -136,7 +153,7 @@ class _Replay:
         import psycopg
 
         try:
-            self.roles.update(platform.provide(self.connection))
+            self.roles.update(platform.provide(self.database))
         except psycopg.Error as error:
             reason = error.diag.message_primary or str(error).strip()
             raise ScratchError(f"the scratch server cannot be given Supabase's platform: {reason}") from None
@@ -148,6 +165,8 @@ class _Replay:
 
         label = self.migrations.label(file.path)
         sql, creations, skipped = cluster.spare_server(file.sql, self._present)
+        if self._ordinary:
+            sql, self._replaced = on_behalf(sql)
         self.notes += [f"{label}: {words} … concerns the whole server and was left out" for words in skipped]
         memberships = [g for p in creations for g in cluster.renew_role(self.connection, p.text)]
         self._present -= set().union(*(cluster.created_roles(p.text) for p in creations))
@@ -170,13 +189,25 @@ class _Replay:
             raise self._explained(file, sql, lost, deadline) from None
         finally:
             deadline.end()
+        self._tell_unheeded(label)
         self.connection.execute("reset session authorization; reset all")
+
+    def _tell_unheeded(self, label: str) -> None:
+        """Note what the server did not do, for want of a superuser, and only warned of."""
+        if said := self._unheeded[:]:
+            more = f", and {len(said) - 1} like it" if len(said) > 1 else ""
+            self.notes.append(f"{label}: {said[0]}{more}: {_NO_SUPERUSER}")
+            self._unheeded.clear()
+
+    def _hear(self, said: "psycopg.errors.Diagnostic") -> None:
+        if said.sqlstate in _UNHEEDED and said.message_primary:
+            self._unheeded.append(said.message_primary)
 
     def _explained(
         self, file: MigrationFile, sql: str, failure: _Failure, deadline: Deadline
     ) -> FailedMigration | ScratchError:
         line = file.first_line + script.line_at(sql, failure.offset) - 1
-        text = excerpt(failure.statement, _WORDS)
+        text = excerpt(self._written(failure.statement), _WORDS)
         words = f"{failure.message}{self._hint()}"
         place = f"{file.path}:{line}:{f' {text}:' if text else ''}"
         if deadline.over:
@@ -188,6 +219,8 @@ class _Replay:
                 f"{place} {failure.message}: a scratch server starts no program and sees no file but its own;"
                 " take the statement out of the migrations, or name a server that may by --scratch postgresql://…"
             )
+        if self._ordinary and failure.state == _DENIED and not _OTHER_ROLE.search(file.sql):
+            return ScratchError(f"{place} {failure.message}: {_NO_SUPERUSER}")
         if failure.of_server or (self.connection.closed and failure.state != _ENDED):
             return ScratchError(f"{place} the scratch server could not go on: {failure.message}")
         return FailedMigration(
@@ -211,8 +244,14 @@ class _Replay:
                 return
             if wrapped:
                 self.connection.execute("rollback")
-            if not self._supply(failure.message, sql):
+            if not self._supply(failure.message, self._written(sql)):
                 raise failure
+
+    def _written(self, sql: str) -> str:
+        """Return the text as it stands in the file, though something was done on its behalf."""
+        for instead, statement in self._replaced.items():
+            sql = sql.replace(instead, statement)
+        return sql
 
     def _send(self, sql: str) -> _Failure | None:
         """Send `sql` in the simple protocol; return where it failed, or None.
@@ -256,7 +295,7 @@ class _Replay:
         try:
             for piece in parts:
                 while failure := self._watched(file, sql, piece):
-                    if not self._supply(failure.message, piece.text):
+                    if not self._supply(failure.message, self._written(piece.text)):
                         raise failure
             if wrapped and self.connection.info.transaction_status != 0:
                 self.connection.execute("commit")
@@ -285,7 +324,7 @@ class _Replay:
         failure = self._piece(piece)
         if failure is None:
             line = file.first_line + script.line_at(sql, piece.start) - 1
-            text = excerpt(piece.text, _WORDS)
+            text = excerpt(self._written(piece.text), _WORDS)
             self.watch.saw(self.connection, Statement(self.migrations.label(file.path), line, text))
         if alone:
             ended = self._send("commit" if failure is None else "rollback")
@@ -335,7 +374,7 @@ class _Replay:
             return True
         if (m := _NO_EXTENSION.match(message)) and m[1] not in self.extensions:
             self.extensions.add(m[1])
-            self.database.server.stand_in(m[1], _version_of(m[1], sql), placed=_is_placed(m[1], sql))
+            self.database.server.stand_in(m[1], asked_version(m[1], sql), placed=is_placed(m[1], sql))
             return True
         return False
 
@@ -364,21 +403,3 @@ def _piecemeal(sql: str) -> bool:
     if not script.needs_psql(sql) and not _MAY_COMMIT.search(sql):
         return False
     return any(p.kind != "sql" or script.controls_transactions(p) for p in script.pieces(sql))
-
-
-def _version_of(extension: str, sql: str) -> str | None:
-    """Return the version that CREATE EXTENSION asks for, if it does."""
-    for piece in _extensions(sql):
-        if extension in piece and (m := re.search(r"\bversion\s+['\"]?([\w.-]+)", piece, re.IGNORECASE)):
-            return m[1]
-    return None
-
-
-def _is_placed(extension: str, sql: str) -> bool:
-    """Tell whether CREATE EXTENSION says in which schema."""
-    created = (piece for piece in _extensions(sql) if extension in piece)
-    return any(re.search(r"\bschema\b", piece, re.IGNORECASE) for piece in created)
-
-
-def _extensions(sql: str) -> Iterator[str]:
-    return (p.text for p in script.pieces(sql) if re.match(r"create\s+extension\b", p.text, re.IGNORECASE))

@@ -67,7 +67,7 @@ class Recorder:
 
     def __enter__(self) -> "Recorder":
         # A connection that will ask the same again prepares its queries the first time.
-        self._connection = self._database.connect(autocommit=True, prepare_threshold=0)
+        self._connection = self._database.admin(autocommit=True, prepare_threshold=0)
         return self
 
     def __exit__(self, *_: object) -> None:

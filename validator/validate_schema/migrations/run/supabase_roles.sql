@@ -1,5 +1,5 @@
 -- The roles of a Supabase project (Supabase documentation, "Postgres Roles"). Roles belong to the
--- whole server, so each may be there already.
+-- whole server, so each may be there already. Its superuser, supabase_admin, is made elsewhere.
 do $$
 declare
     wanted record;
@@ -12,7 +12,6 @@ begin
             ('authenticator', 'login noinherit'),
             ('dashboard_user', 'nologin createdb createrole'),
             ('pgbouncer', 'login'),
-            ('supabase_admin', 'login superuser'),
             ('supabase_auth_admin', 'login noinherit createrole'),
             ('supabase_storage_admin', 'login noinherit createrole'),
             ('supabase_realtime_admin', 'nologin noinherit'),

@@ -1,0 +1,114 @@
+-- What managed services do as superuser on behalf of the role that runs migrations. In pg_catalog, so that it is
+-- no part of a schema. Each takes values, never SQL, and refuses whoever did not log in as `postgres`.
+create function pg_catalog.validate_schema_extension(
+    named text, placed text, version text, cascaded boolean, unless_there boolean
+) returns void language plpgsql security definer
+set search_path = pg_catalog, pg_temp set session_replication_role = replica as $$
+declare
+    home text := (
+        select v.schema from pg_available_extension_versions v join pg_available_extensions e using (name)
+        where v.name = named and v.version = coalesce(validate_schema_extension.version, e.default_version)
+    );
+    fired text := current_setting('event_triggers', true);
+    me oid := (select r.oid from pg_roles r where rolname = 'postgres');
+    made oid[];
+    kept text[];
+begin
+    if session_user <> 'postgres' then
+        raise insufficient_privilege using message = 'only postgres creates extensions';
+    end if;
+    if unless_there and exists (select from pg_extension where extname = named) then
+        raise notice 'extension "%" already exists, skipping', named;
+        return;
+    end if;
+    -- What an event trigger does, it would do as superuser.
+    if fired is not null then
+        perform set_config('event_triggers', 'off', true);
+    elsif exists (select from pg_event_trigger where evtenabled in ('A', 'R')) then
+        raise insufficient_privilege using message = 'an event trigger that is always enabled stands in the way';
+    end if;
+    if placed is not null and home is null and not has_schema_privilege('postgres', placed, 'create') then
+        raise insufficient_privilege using message = format('permission denied for schema %s', placed);
+    end if;
+    execute format('create extension %I', named)
+        || case when placed is not null and home is null then format(' schema %I', placed) else '' end
+        || case when version is not null then format(' version %L', version) else '' end
+        || case when cascaded then ' cascade' else '' end;
+    with taken as (
+        update pg_extension set extowner = me where extowner = 10 and extname <> 'plpgsql' returning oid
+    )
+    select array_agg(oid) from taken into made;
+    -- Functions that not everybody may call stay out of reach, but for those that only look.
+    update pg_proc p set proowner = me from pg_depend d
+    where d.refobjid = any (made) and d.refclassid = 'pg_extension'::regclass and d.deptype = 'e'
+      and d.classid = 'pg_proc'::regclass and p.oid = d.objid
+      and (p.proacl is null or exists (
+          select from pg_extension x where x.oid = d.refobjid and x.extname in (
+              'amcheck', 'pg_buffercache', 'pg_freespacemap', 'pg_stat_statements', 'pg_visibility', 'pgrowlocks',
+              'pgstattuple'
+          )
+      ));
+    foreach kept slice 1 in array array[
+        ['pg_class', 'relowner'], ['pg_type', 'typowner'], ['pg_namespace', 'nspowner'],
+        ['pg_operator', 'oprowner'], ['pg_opclass', 'opcowner'], ['pg_opfamily', 'opfowner'],
+        ['pg_ts_dict', 'dictowner'], ['pg_ts_config', 'cfgowner'], ['pg_foreign_data_wrapper', 'fdwowner']
+    ] loop
+        execute format(
+            'update %1$I o set %2$I = $1 from pg_depend d where d.refobjid = any ($2) and d.deptype = %3$L'
+            ' and d.refclassid = %4$L::regclass and d.classid = %1$L::regclass and o.oid = d.objid',
+            kept[1], kept[2], 'e', 'pg_extension'
+        ) using me, made;
+    end loop;
+    if fired is not null then
+        perform set_config('event_triggers', fired, true);
+    end if;
+end
+$$;
+
+create function pg_catalog.validate_schema_event_trigger(
+    named text, event text, tags text[], called regprocedure
+) returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if session_user <> 'postgres' then
+        raise insufficient_privilege using message = 'only postgres creates event triggers';
+    end if;
+    execute format('create event trigger %I on %I', named, event)
+        || (select coalesce(' when tag in (' || string_agg(quote_literal(tag), ', ') || ')', '') from unnest(tags) tag)
+        || format(' execute function %s', called);
+    update pg_event_trigger set evtowner = (select oid from pg_roles where rolname = 'postgres')
+    where evtname = named;
+end
+$$;
+
+create function pg_catalog.validate_schema_publish_all(named text)
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    update pg_publication set puballtables = true
+    where pubname = named and pg_has_role(session_user, pubowner, 'usage');
+end
+$$;
+
+-- A superuser gives an object to whomever he likes; for everybody else the new owner must be able to create in the
+-- schema. So it may for the length of one statement: called before with `begins`, and afterwards without.
+create function pg_catalog.validate_schema_gives(role text, placed text, relation text, begins boolean)
+returns void language plpgsql as $$
+declare
+    home text := coalesce(
+        placed,
+        (select n.nspname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+         where c.oid = pg_catalog.to_regclass(relation)),
+        pg_catalog.current_schema()
+    );
+    gave text := pg_catalog.current_setting('validate_schema.gave', true);
+begin
+    if begins and pg_catalog.to_regnamespace(pg_catalog.quote_ident(home)) is not null
+        and exists (select from pg_catalog.pg_roles where rolname = role)
+        and not pg_catalog.has_schema_privilege(role, home, 'create') then
+        execute pg_catalog.format('grant create on schema %I to %I', home, role);
+        perform pg_catalog.set_config('validate_schema.gave', home, false);
+    elsif not begins and gave <> '' then
+        perform pg_catalog.set_config('validate_schema.gave', '', false);
+        execute pg_catalog.format('revoke create on schema %I from %I', gave, role);
+    end if;
+end
+$$;

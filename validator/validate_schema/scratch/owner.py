@@ -1,0 +1,72 @@
+"""The two roles of a server of ours: its superuser, whom we alone are, and `postgres`, which owns databases.
+
+Migrations are run by `postgres`. It is a superuser as well, unless the server was opened for strangers' SQL:
+then it may what managed services give to the role of that name, and what they do on its behalf is done here
+by functions (`helpers.sql`) that every database has.
+"""
+
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..catalog.names import SCRATCH_SUPERUSER as SCRATCH_SUPERUSER
+from ..model.errors import ScratchError
+from . import home
+from .sources import Install, one_line
+
+if TYPE_CHECKING:
+    import psycopg
+
+OWNER = "postgres"
+# Before PostgreSQL 16 a role with CREATEROLE may join pg_write_server_files: a superuser in all but name.
+# Source: release notes of PostgreSQL 16, "Restrict the privileges of CREATEROLE".
+FIRST_ORDINARY = 160000
+HELPERS = Path(__file__).with_name("helpers.sql")
+_ATTRIBUTES = "login inherit createrole createdb bypassrls replication connection limit -1 password null"
+# Roles that say what somebody may do with files and programs of the server's machine stay out.
+_LENT = (
+    "pg_checkpoint", "pg_create_subscription", "pg_maintain", "pg_monitor", "pg_read_all_data",
+    "pg_read_all_settings", "pg_read_all_stats", "pg_signal_backend", "pg_stat_scan_tables",
+    "pg_use_reserved_connections", "pg_write_all_data",
+)  # fmt: skip
+_PARAMETERS = ("session_replication_role",)
+
+
+def prepare(conn: "psycopg.Connection[Any]", *, superuser: bool) -> None:
+    """See that `postgres` is there with the rights that it should have, whatever became of it before."""
+    there = conn.execute("select from pg_catalog.pg_roles where rolname = %s", [OWNER]).fetchone()
+    rights = f"{'superuser' if superuser else 'nosuperuser'} {_ATTRIBUTES}"
+    if there is None:
+        conn.execute(f"create role {OWNER} {rights}".encode())
+    else:
+        conn.execute(f"alter role {OWNER} {rights}; alter role {OWNER} reset all".encode())
+    if not superuser:
+        _lend(conn)
+
+
+def _lend(conn: "psycopg.Connection[Any]") -> None:
+    known = {name for (name,) in conn.execute("select rolname from pg_catalog.pg_roles where oid < 16384")}
+    lent = ", ".join(name for name in _LENT if name in known)
+    conn.execute(f"grant {lent} to {OWNER} with admin option".encode())
+    conn.execute(f"grant set on parameter {', '.join(_PARAMETERS)} to {OWNER}".encode())
+
+
+def put_helpers(install: Install, data: Path, account: home.Account, environ: dict[str, str]) -> None:
+    """Put the functions that act on behalf of `postgres` into the database from which all others are made.
+
+    Raises `ScratchError` where PostgreSQL refuses.
+    """
+    command = [str(install.bin_dir / "postgres"), "--single", "-j", "-D", str(data), "template0"]
+    said = subprocess.run(
+        command,
+        input=HELPERS.read_text(),
+        capture_output=True,
+        text=True,
+        errors="replace",
+        cwd="/",
+        env=environ,
+        check=False,
+        **account.child,
+    )
+    if said.returncode != 0 or "ERROR:" in said.stderr or "FATAL:" in said.stderr:
+        raise ScratchError(f"{install.bin_dir} cannot be prepared: {one_line(said.stderr)}")
