@@ -469,7 +469,7 @@ REFUSED = {
     "files without numbers": ({"a.sql": "a", "b.sql": "b"}, r"nothing tells the order of a\.sql, b\.sql"),
     "Alembic": ({"env.py": "", "versions/1a_x.py": ""}, "Alembic, which are programs"),
     "Django": ({"0001_initial.py": ""}, "Django, which are programs"),
-    "Knex": ({"20240101000000_a.js": ""}, "JavaScript tool, which are programs"),
+    "Knex": ({"20240101000000_a.js": ""}, r"JavaScript tool, which are programs; name it in \[migrations\] \(tool = …\)"),
     "Liquibase": ({"1_a.sql": "--liquibase formatted sql\n"}, "Liquibase changelog; .*update-sql"),
     "Liquibase as people write it": (
         {"2_a.sql": "a", "3_b.sql": "\ufeff\n  -- LiquiBase Formatted SQL\n--changeset ann:1\nselect 1;"},

@@ -44,7 +44,10 @@ def what_runs(tool: Tool | None, folder: Path) -> str:
     dump = "pg_dump --schema-only of a migrated database"
     sql = tool.sources.command if tool and tool.sources else dump
     command = f'command = "{found.command}"' if found else ""
-    run = f"say how they are run, {command} in [migrations], or " if found else ""
+    if found:
+        run = f"say how they are run, {command} in [migrations], or "
+    else:
+        run = "" if tool else "name it in [migrations] (tool = …) and say how they are run (command = …), or "
     return (
         f"these are migrations of {title}, which are programs; {run}give their SQL as a file ({sql}) or the"
         " URL of a migrated database"
