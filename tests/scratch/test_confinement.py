@@ -132,6 +132,24 @@ def test_a_server_reads_no_file_that_is_not_its_own(key: str, tmp_path: Path) ->
     assert not (tmp_path / "planted").exists()
 
 
+@with_landlock
+@pytest.mark.parametrize(
+    "file", ["/etc/passwd", "/etc/group", "/etc/hostname", "/usr/bin/env", "/etc/ssl/certs"]
+)
+def test_a_server_reads_nothing_of_the_system_but_its_libraries(
+    key: str, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    monkeypatch.setattr(cluster, "_PROGRAMS", False)
+    read = "pg_ls_dir" if Path(file).is_dir() else "pg_read_binary_file"
+    with (
+        open_server(key=key) as server,
+        server.database() as database,
+        database.connect() as conn,
+        pytest.raises(psycopg.errors.InsufficientPrivilege, match="Permission denied"),
+    ):
+        conn.execute(f"select {read}('{file}')".encode())
+
+
 def test_a_server_knows_nothing_of_the_callers_environment(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CANARY_TOKEN", "canary")
     with superuser(key) as conn:

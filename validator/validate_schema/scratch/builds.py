@@ -14,6 +14,7 @@ from . import home, locks, owner
 from .sources import Install, major, one_line, version_text
 
 _KEPT_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_SHARED = (Path("/usr"), Path("/usr/local"))
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 _FORMAT = 2  # of a cluster that is copied
 
@@ -157,8 +158,17 @@ def library_folders(install: Install) -> list[str]:
     """Return the folders that a server of this install reads: its own, and where its libraries are."""
     prefix = install.bin_dir.parent
     beside = prefix.parent.with_name(f"{prefix.parent.name}.libs")
+    if prefix in _SHARED:  # not PostgreSQL's alone
+        own = [
+            install.bin_dir / "postgres",
+            prefix / "lib",
+            prefix / "lib64",
+            prefix / "share" / "postgresql",
+        ]
+    else:
+        own = [prefix, beside]
     named = [p for name in _KEPT_VARIABLES for p in os.environ.get(name, "").split(os.pathsep) if p]
-    return [str(prefix), str(beside), *named]
+    return [*map(str, own), *named]
 
 
 def _copy_install(prefix: Path, target: Path) -> None:

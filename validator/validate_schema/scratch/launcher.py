@@ -58,13 +58,18 @@ _RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}
 _ALL_RIGHTS = 16
 _TCP = 3  # bind and connect
 _SCOPED = 3  # abstract sockets and signals to processes outside
-# What programs and their C library read; whatever of it is not there is left out.
+# What a database server and its libraries read; whatever of it is not there is left out. No user database, no
+# programs, and not all of /usr: images keep the source of applications there, settings beside it.
 SYSTEM = (
-    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store",
+    "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libx32", "/usr/local/lib", "/usr/local/lib64",
+    "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store",
+    "/usr/share/zoneinfo", "/usr/share/locale", "/usr/share/i18n", "/usr/share/icu", "/usr/share/postgresql",
+    "/usr/share/postgresql-common", "/usr/share/pgsql", "/usr/share/proj", "/usr/share/gdal",
+    "/usr/share/perl", "/usr/share/perl5", "/usr/share/tcltk", "/usr/share/hunspell", "/usr/share/myspell",
     "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/localtime",
-    "/etc/timezone", "/etc/locale.alias", "/etc/nsswitch.conf", "/etc/passwd", "/etc/group",
-    "/etc/ssl/openssl.cnf", "/dev/zero", "/dev/random", "/dev/urandom",
+    "/etc/timezone", "/etc/locale.alias", "/etc/ssl/openssl.cnf", "/dev/zero", "/dev/random", "/dev/urandom",
 )  # fmt: skip
+PROGRAMS = ("/usr/bin", "/usr/sbin", "/bin", "/sbin")  # for a server that may start some
 _WRITTEN = ("/dev/null",)
 
 # Linux system calls by machine: that of seccomp's check, then those that a database server never makes.
@@ -292,7 +297,7 @@ def _become_server(spec: "Spec", parent: int) -> None:
     if sys.platform == "linux":
         path = ctypes.create_string_buffer(os.fsencode(spec["command"][0]))
         restrict_calls(0 if spec["programs"] else ctypes.addressof(path))
-        restrict_files(spec["read"], spec["write"])
+        restrict_files([*spec["read"], *(PROGRAMS if spec["programs"] else ())], spec["write"])
         variables = [f"{name}={value}" for name, value in spec["environ"].items()]
         _checked(_libc().execve(path, _strings(spec["command"]), _strings(variables)))
     os.execve(spec["command"][0], spec["command"], spec["environ"])

@@ -26,7 +26,7 @@ def _files() -> Layer:
     beyond = " and signals" if version >= 6 else ""
     network = ", TCP" if version >= 4 else ""
     return Layer(
-        True, f"files{network}{beyond}: a server sees its own data and the system's programs (Landlock)"
+        True, f"files{network}{beyond}: a server sees its own data and the system's libraries (Landlock)"
     )
 
 
