@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import msgspec
 from psycopg import Error
+from psycopg.errors import QueryCanceled
 
 from ..catalog.connect import Connection
 from .digest import MEMBERS, database_queries, member_queries
@@ -43,25 +44,31 @@ _RELATION_OF = {
 }
 
 
-def _homes() -> Iterable[str]:
-    for catalog, schema in SCHEMA_OF.items():
-        yield f"select '{catalog}'::regclass::oid as class, oid, {schema} as home from {catalog}"
-    for catalog, relation in _RELATION_OF.items():
-        yield (
-            f"select '{catalog}'::regclass, x.oid, relnamespace from {catalog} x"
-            f" join pg_class c on c.oid = {relation}"
-        )
+def _home(kind: str, oid: str) -> str:
+    """Return the SQL of the schema that an object stands in, told by its catalog and its oid."""
+    cases = [
+        f"when '{catalog}'::regclass then (select {schema} from {catalog} x where x.oid = {oid})"
+        for catalog, schema in SCHEMA_OF.items()
+    ]
+    cases += [
+        f"when '{catalog}'::regclass then (select relnamespace from {catalog} x"
+        f" join pg_class c on c.oid = x.{relation} where x.oid = {oid})"
+        for catalog, relation in _RELATION_OF.items()
+    ]
+    return f"case {kind} {' '.join(cases)} end"
 
 
+# What hangs on a part of its own table does so in other ways, and what stands in a schema on that.
 _TIED = f"""
-    with homes as (
-        select * from ({" union all ".join(_homes())}) h
-        where home in (select unnest(current_setting('{MEMBERS}')::oid[]))
-    )
-    select distinct a.home::int8 from pg_depend d
-    join homes a on a.class = d.classid and a.oid = d.objid
-    join homes b on b.class = d.refclassid and b.oid = d.refobjid
-    where a.home <> b.home
+    select distinct mine::int8 from (
+        select {_home("classid", "objid")} as mine, {_home("refclassid", "refobjid")} as theirs
+        from pg_depend where deptype = 'n' and refclassid <> 'pg_namespace'::regclass
+        union all
+        select c.relnamespace, p.relnamespace from pg_inherits
+        join pg_class c on c.oid = inhrelid join pg_class p on p.oid = inhparent
+    ) tied
+    where mine <> theirs and mine = any(%s::oid[])
+      and theirs in (select unnest(current_setting('{MEMBERS}')::oid[]))
 """
 
 
@@ -150,8 +157,11 @@ class Memory:
         """Write down the names and fingerprints of members that stood still while they were read."""
         if self._now is None or not still:
             return
-        with snapshot(connection, self._timeout_ms):
-            tied = _tied(connection, others) if others else set[int]()
+        try:
+            with snapshot(connection, self._timeout_ms):
+                tied = _tied(connection, still, others) if others else set[int]()
+        except QueryCanceled:  # what it would save, the next run takes
+            return
         kept = (
             Kept(oid, name, marks.get(oid, ""), fingerprint)
             for oid, (name, fingerprint) in still.items()
@@ -181,8 +191,9 @@ def _shared(marks: Marks, others: frozenset[int]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _tied(connection: Connection, members: Iterable[int]) -> set[int]:
-    """Return the members with an object that refers to one of another member. The snapshot is open."""
-    array = "{" + ",".join(map(str, members)) + "}"
-    connection.execute("select pg_catalog.set_config(%s, %s, true)", (MEMBERS, array))
-    return {row[0] for row in execute(connection, _TIED).fetchall()}
+def _tied(connection: Connection, some: Iterable[int], members: Iterable[int]) -> set[int]:
+    """Return those of some members with an object that refers to one of another member. The snapshot is
+    open."""
+    named = ["{" + ",".join(map(str, oids)) + "}" for oids in (members, some)]
+    connection.execute("select pg_catalog.set_config(%s, %s, true)", (MEMBERS, named[0]))
+    return {row[0] for row in execute(connection, _TIED, (named[1],)).fetchall()}

@@ -65,7 +65,8 @@ def connected(url: Secret | None, timeout_ms: int) -> Iterator[Connection]:
 @contextmanager
 def snapshot(connection: Connection, timeout_ms: int) -> Iterator[None]:
     """Hold one snapshot that is read only, printing as the reader prints."""
-    values = _SETTINGS | {"statement_timeout": f"{timeout_ms}ms"}
+    limits = {"statement_timeout": f"{timeout_ms}ms", "lock_timeout": f"{_LOCK_MS}ms"}
+    values = _SETTINGS | limits  # a pooler may have refused them as options of the connection
     named = [text for pair in values.items() for text in pair]
     each = ", ".join("pg_catalog.set_config(%s, %s, true)" for _ in values)
     connection.execute(_BEGIN)

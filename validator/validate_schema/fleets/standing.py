@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg import Error
-from psycopg.errors import LockNotAvailable
+from psycopg.errors import LockNotAvailable, QueryCanceled
 
 from ..catalog.connect import Connection
 from ..catalog.session import may_pass
@@ -137,16 +137,17 @@ def _rows(
     connection: Connection, sql: str, members: list[int], timeout_ms: int
 ) -> Iterator[tuple[list[tuple[int, int, str, str]], set[int]]]:
     """Yield the rows of a query, and whose it could not give: of half of the members each, where a lock is in
-    the way, or something is dropped between two looks of the server itself."""
+    the way, it takes too long, or something is dropped between two looks of the server itself."""
     for last in (False, False, True):
         try:
             with snapshot(connection, timeout_ms):
                 name_members(connection, members)
                 rows = execute(connection, sql).fetchall()
         except Error as error:
-            if connection.broken or connection.closed or not may_pass(error):
+            long = isinstance(error, QueryCanceled) and len(members) > 1
+            if connection.broken or connection.closed or not (long or may_pass(error)):
                 raise
-            if isinstance(error, LockNotAvailable) or last:
+            if long or isinstance(error, LockNotAvailable) or last:
                 break
         else:
             yield rows, set()

@@ -48,6 +48,9 @@ if TYPE_CHECKING:
     from .state import State
 
 
+_LEDGERS = 1000  # members whose ledgers are read in one transaction
+
+
 class Choice(msgspec.Struct, frozen=True, omit_defaults=True):
     """Which schemas of a database are members. `like` is a LIKE pattern, or a regular expression between
     slashes or behind a ^; `query` gives their names, one a row. With neither, the database itself is the
@@ -151,8 +154,8 @@ def _read(connection: Connection, asked: _Asked) -> Surveyed:
         found = {oid: name for oid, name in matched.items() if in_shard(name, choice.shard)}
         if not choice.of_schemas:
             found = {ALL: ""}
-        versions = _versions(connection, found)
         roles = _roles(connection, matched)
+    versions = _versions(connection, found, timeout_ms)
     still = settled(connection, found, matched, timeout_ms, memory)
     readings = []
     for oid, name in found.items():
@@ -170,12 +173,21 @@ def _read(connection: Connection, asked: _Asked) -> Surveyed:
     )
 
 
-def _versions(connection: Connection, members: Mapping[int, str]) -> dict[str, tuple[LedgerRows, ...]]:
-    """Return what the ledgers of each member hold, by its schema."""
-    if ALL not in members:
-        return read_versions(connection, members.values())
-    every = read_versions(connection, None)
-    return {"": tuple(rows for name in sorted(every) for rows in every[name])}
+def _versions(
+    connection: Connection, members: Mapping[int, str], timeout_ms: int
+) -> dict[str, tuple[LedgerRows, ...]]:
+    """Return what the ledgers of each member hold, by its schema. Each table that is read is locked until its
+    transaction ends, and a server has room for some thousands of locks: so many members have one."""
+    found: dict[str, tuple[LedgerRows, ...]] = {}
+    if ALL in members:
+        with snapshot(connection, timeout_ms):
+            every = read_versions(connection, None)
+        return {"": tuple(rows for name in sorted(every) for rows in every[name])}
+    names = list(members.values())
+    for start in range(0, len(names), _LEDGERS):
+        with snapshot(connection, timeout_ms):
+            found |= read_versions(connection, names[start : start + _LEDGERS])
+    return found
 
 
 def _roles(connection: Connection, members: Iterable[int]) -> tuple[tuple[str, tuple[str, ...]], ...]:
