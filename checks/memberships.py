@@ -86,7 +86,8 @@ def joinable(subject: Subject | Filling, facts: Facts) -> Flaw | Undecided | Non
     undecided until it is mended.
 
     Fails as well for a function that takes the tenant from ``raw_user_meta_data``, which a user writes himself
-    when he signs up. Not covered: other functions and triggers that write memberships (BYP005, EFF).
+    when he signs up, itself or by a function that it calls; undecided where it looks the tenant up by that, or by part
+    of his e-mail address, which nobody has confirmed then. A secret token may be asked for. Not covered: other functions and triggers that write memberships (BYP005, EFF).
     """
     if isinstance(subject, Filling):
         return _filled(subject.filler, facts)
@@ -152,6 +153,18 @@ def _own_claim(subject: Subject, facts: Facts) -> str:
 
 
 def _filled(filler: Filler, facts: Facts) -> Flaw:
+    if not filler.certain:
+        return Flaw(
+            message=f"{filler.function.name}() looks up the {filler.tenant} of {facts.show(filler.table)} by what a user"
+            " writes of himself: whoever knows the word joins that tenant",
+            expected="a tenant from an invitation to the confirmed address, or one that is founded with the user",
+            observed=f"{filler.tenant} by raw_user_meta_data or a part of an e-mail address",
+            severity=Severity.WARNING,
+            undecided=True,
+            remedy=Remedy(
+                note="Look up an invitation to the user's confirmed e-mail address, or by a secret token."
+            ),
+        )
     return Flaw(
         message=f"{filler.function.name}() takes the {filler.tenant} of {facts.show(filler.table)} from what a user writes"
         " of himself: whoever signs up joins any tenant",

@@ -106,6 +106,13 @@ TAKEN = {
     "at sign-up": ("insert into member (org_id, user_id) values ((new.raw_user_meta_data ->> 'org')::uuid, new.id);", True),
     "by a variable": ("o := new.raw_user_meta_data ->> 'org'; insert into member (org_id, user_id) select o, new.id;", True),
     "later": ("update member set org_id = (new.raw_user_meta_data ->> 'org')::uuid where user_id = new.id;", True),
+    "by a helper": ("perform put((new.raw_user_meta_data ->> 'org')::uuid, new.id);", True),
+    "by the name of a tenant": ("insert into member (org_id, user_id) select i.id, new.id from organization i where i.name = new.raw_user_meta_data ->> 'company';", True),
+    "by the domain of an address": ("select i.id into o from organization i where i.name = split_part(new.email, '@', 2); insert into member (org_id, user_id) values (o, new.id);", True),
+    "of one that may be there": ("insert into organization (name) values (new.raw_user_meta_data ->> 'company') on conflict (id) do update set name = excluded.name returning id into o; insert into member (org_id, user_id) values (o, new.id);", True),
+    "of one that he founds": ("insert into organization (name) values (new.raw_user_meta_data ->> 'company') returning id into o; insert into member (org_id, user_id) values (o, new.id);", False),
+    "by a secret": ("insert into member (org_id, user_id) select i.org_id, new.id from invite i where i.token = new.raw_user_meta_data ->> 'token';", False),
+    "by an invitation to the address": ("insert into member (org_id, user_id) select i.org_id, new.id from invite i where lower(i.email) = lower(new.email);", False),
     "his name alone": ("insert into member (org_id, user_id, role) select i.id, new.id, new.raw_user_meta_data ->> 'role' from organization i limit 1;", False),
     "what the server writes": ("insert into member (org_id, user_id, role) values ((new.raw_app_meta_data ->> 'org')::uuid, new.id, new.raw_user_meta_data ->> 'role');", False),
 }  # fmt: skip
@@ -115,7 +122,11 @@ TAKEN = {
 def test_a_tenant_taken_from_what_a_user_writes_lets_anybody_join(
     bench: Bench, statements: str, taken: bool
 ) -> None:
-    trigger = f"""create table account (id uuid primary key, raw_user_meta_data jsonb, raw_app_meta_data jsonb);
+    trigger = f"""create table account (id uuid primary key, email text, raw_user_meta_data jsonb, raw_app_meta_data jsonb);
+    create table invite (org_id uuid not null references organization, email text, token text);
+    create function put(o uuid, u uuid) returns void language sql as
+      $$ insert into member (org_id, user_id) values (o, u) $$;
+    revoke execute on function put(uuid, uuid) from public;
     create function joined() returns trigger language plpgsql security definer set search_path = public, pg_temp as
       $$ declare o uuid; begin {statements} return new; end $$;
     create trigger joined after insert on account for each row execute function joined();"""

@@ -79,11 +79,13 @@ class Membership(msgspec.Struct, frozen=True):
 
 
 class Filler(msgspec.Struct, frozen=True):
-    """A function that writes the tenant of a membership as the user gives it."""
+    """A function that writes the tenant of a membership as the user gives it; not `certain`: looks it up by
+    what he gives."""
 
     function: Routine
     table: QName
     tenant: str
+    certain: bool = True
 
 
 class Principals(msgspec.Struct, frozen=True):

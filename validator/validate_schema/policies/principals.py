@@ -63,7 +63,7 @@ def principals(schema: Schema) -> tuple[Principals, dict[QName, Node]]:
     people = reader.people({v.variable for v in variables if v.kind is Kind.PERSON})
     memberships = tuple(reader.memberships(variables))
     counting = {m.table: reader.counting(m.table) for m in memberships}
-    filled = tuple(fillers(schema.catalog.functions, memberships))
+    filled = tuple(fillers(schema.catalog, memberships))
     return Principals(variables, memberships, *people, gateway, why, filled), counting
 
 
