@@ -15,4 +15,5 @@ from ..policies.confinement import Given as Given
 from ..policies.confinement import confinement as confinement
 from ..policies.confinement import keeps_to_tenant as keeps_to_tenant
 from ..policies.confinement import rule_confinement as rule_confinement
+from ..policies.confinement import tested_parameters as tested_parameters
 from ..policies.settle import Keeps as Keeps

@@ -92,6 +92,15 @@ def keeps_to_tenant(subject: Function | View, facts: Facts, given: Given | None 
     return confinement(subject, facts, given) is Keeps.KEPT
 
 
+def tested_parameters(function: Function, facts: Facts) -> frozenset[str]:
+    """Return the parameters that a function has tested to be the tenant of the session whenever it comes to
+    its end; none where the body cannot be read."""
+    try:
+        return facts.once(_functions).summary(function).tested
+    except (Unreadable, RecursionError):
+        return frozenset()
+
+
 def _functions(facts: Facts) -> "_Functions":
     return _Functions(facts)
 
