@@ -26,7 +26,7 @@ from ..model.progress import Progress
 from ..model.version import __version__
 from ..model.wording import did_you_mean, some
 from ..run.request import Request
-from .judging import Judging, merged, opened, scene_of
+from .judging import Judging, accepted, merged, opened, scene_of
 from .request import reason_to_leave_out
 from .shapes import Shapes, shape_id, shapes_of, told
 
@@ -77,6 +77,7 @@ def conclude(parts: Sequence[Part], run: Request, progress: Progress) -> FleetRe
         shared=_shared(shown, whole),
         proofs=whole.proofs,
         interrupted=whole.interrupted,
+        fail_on=run.fail_on,
         verdict=FleetVerdict(status="pass", exit_status=0),
     )
     if run.checks:
@@ -108,6 +109,7 @@ def _judged(report: FleetReport, whole: Part, run: Request, progress: Progress) 
     return msgspec.structs.replace(
         report,
         findings=merged(judged, members, order),
+        suppressed=accepted(judged, members, order),
         open_checks=opened(judged, order),
     )
 

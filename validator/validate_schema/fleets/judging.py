@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
@@ -12,9 +12,10 @@ from ..model.contract import Contract
 from ..model.crossing import MemberProof
 from ..model.evidence import Evidence
 from ..model.finding import Finding
-from ..model.fleet import DatabaseFacts, FleetFinding, FleetScene, OpenCheck, Sample
+from ..model.fleet import DatabaseFacts, FleetAccepted, FleetFinding, FleetScene, OpenCheck, Sample
 from ..model.isolation import Isolation
 from ..model.progress import Progress
+from ..model.report import Suppressed
 from ..model.wording import some
 from ..run.examine import severities, understand
 from ..run.request import Request
@@ -25,11 +26,16 @@ NO_ROWS = "rows are not counted member by member"
 NO_PROOF = "the proof is for one schema: name it with --database-url alone"
 
 
+F = TypeVar("F", bound=Finding)
+
+
 class Judged(NamedTuple):
-    """What the checks say of one shape: `findings` with the member's own name written as in differences, and
-    `open` what they could not look at, as (check, reason)."""
+    """What the checks say of one shape: `findings`, and those that the config has `accepted`, with the
+    member's own name written as in differences; and `open` what they could not look at, as (check,
+    reason)."""
 
     findings: tuple[Finding, ...]
+    accepted: tuple[Suppressed, ...]
     open: tuple[tuple[str, str], ...]
 
 
@@ -53,10 +59,11 @@ class Judging:
         outcome = judge(self._request.checks, facts, severities=severities(config))
         own = sample.member.schema
         findings = (_renamed(f, own, written) for f in outcome.findings)
-        return Judged(tuple(findings), tuple(_open(outcome, facts)))
+        accepted = (_renamed(f, own, written) for f in outcome.suppressed)
+        return Judged(tuple(findings), tuple(accepted), tuple(_open(outcome, facts)))
 
 
-def _renamed(finding: Finding, own: str, written: str) -> Finding:
+def _renamed(finding: F, own: str, written: str) -> F:
     """Return a finding under the name that every member has in differences, so that it is one for all."""
     if not own or own not in (finding.object.schema, finding.object.name):
         return finding
@@ -96,23 +103,31 @@ def merged(
     judged: Mapping[str, Judged], members: Mapping[str, int], order: Sequence[str]
 ) -> tuple[FleetFinding, ...]:
     """Return the findings of all shapes, each once: worst first, then those of most members."""
+    found = _together({s: judged[s].findings for s in order if s in judged}, members)
+    return tuple(FleetFinding(finding=f, shapes=of, members=n) for f, of, n in found)
+
+
+def accepted(
+    judged: Mapping[str, Judged], members: Mapping[str, int], order: Sequence[str]
+) -> tuple[FleetAccepted, ...]:
+    """Return the findings of all shapes that the config accepts, in the same order."""
+    found = _together({s: judged[s].accepted for s in order if s in judged}, members)
+    return tuple(FleetAccepted(finding=f, shapes=of, members=n) for f, of, n in found)
+
+
+def _together(
+    told: Mapping[str, Sequence[F]], members: Mapping[str, int]
+) -> list[tuple[F, tuple[str, ...], int]]:
+    """Return findings, each once, with the shapes that have it and the number of their members."""
     shapes: dict[str, list[str]] = defaultdict(list)
-    first: dict[str, Finding] = {}
-    for shape in order:
-        for finding in judged[shape].findings if shape in judged else ():
+    first: dict[str, F] = {}
+    for shape, findings in told.items():
+        for finding in findings:
             if shape not in shapes[finding.fingerprint]:
                 shapes[finding.fingerprint].append(shape)
             first.setdefault(finding.fingerprint, finding)
-    found = [
-        FleetFinding(finding=first[key], shapes=tuple(of), members=sum(members[s] for s in of))
-        for key, of in shapes.items()
-    ]
-    return tuple(
-        sorted(
-            found,
-            key=lambda f: (-f.finding.severity.rank, -f.members, f.finding.check, f.finding.object),
-        )
-    )
+    found = [(first[key], tuple(of), sum(members[s] for s in of)) for key, of in shapes.items()]
+    return sorted(found, key=lambda f: (-f[0].severity.rank, -f[2], f[0].check, f[0].object))
 
 
 def scene_of(

@@ -8,6 +8,7 @@ from .catalog import Catalog
 from .crossing import MemberProof
 from .difference import Change
 from .finding import Finding
+from .report import Suppressed
 
 FLEET_VERSION = 1
 
@@ -221,6 +222,21 @@ class FleetFinding(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
         return "undecided" if self.finding.undecided else self.finding.severity.value
 
 
+class FleetAccepted(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A finding that the config accepts, with the shapes that have it."""
+
+    finding: Suppressed
+    shapes: tuple[str, ...]
+    members: int
+
+    @property
+    def terms(self) -> str:
+        """Why it is accepted, by whom and until when, in words."""
+        found = self.finding
+        until = f"until {found.expires}" if found.expires else ""
+        return ", ".join(filter(None, (found.reason, found.owner, until)))
+
+
 class OpenCheck(msgspec.Struct, frozen=True):
     """A check that could not look at everything, or decide it, in some shapes; ``catalog`` for what of that
     could not be read."""
@@ -298,7 +314,8 @@ class FleetReport(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     """The report of a fleet: the model that every format shows, and its JSON.
 
     `members` are sorted by name, `shapes` by number of members, the largest first, the reference before all.
-    `findings` are sorted worst first. `control` is the tenants' table that was found, `shared` are tables
+    `findings` are sorted worst first, those that the config accepts stand in `suppressed`; `fail_on` is the
+    severity from which they fail the run. `control` is the tenants' table that was found, `shared` are tables
     that stand beside the members in the reference's database, `proofs` what was tried
     between members. `interrupted`: the run was stopped before it was through.
     """
@@ -312,6 +329,8 @@ class FleetReport(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     reference: Reference | None = None
     heads: tuple[HeadCount, ...] = ()
     findings: tuple[FleetFinding, ...] = ()
+    suppressed: tuple[FleetAccepted, ...] = ()
+    fail_on: str = "error"
     open_checks: tuple[OpenCheck, ...] = ()
     excluded: tuple[Excluded, ...] = ()
     databases: tuple[DatabaseFacts, ...] = ()

@@ -209,13 +209,18 @@ def control_name(control: Control) -> str:
 
 
 def _findings(report: FleetReport) -> Iterator[str]:
-    if report.findings:
+    if report.findings or report.suppressed:
         yield ""
     for found in report.findings[:_LISTED]:
         finding = found.finding
         yield (f"{found.level} {finding.check}: {visible(finding.message)} ({some(found.members, 'member')})")
     if len(report.findings) > _LISTED:
         yield f"and {len(report.findings) - _LISTED:,} more findings"
+    for accepted in report.suppressed[:_LISTED]:
+        said = f"{accepted.finding.message} ({some(accepted.members, 'member')}): {accepted.terms}"
+        yield f"accepted {accepted.finding.check}: {visible(said)}"
+    if len(report.suppressed) > _LISTED:
+        yield f"and {len(report.suppressed) - _LISTED:,} more that are accepted"
     for check in report.open_checks:
         yield f"not examined: {check.check}: {visible(check.reason)}"
 

@@ -15,7 +15,7 @@ import msgspec
 
 from ..model.crossing import Crossed
 from ..model.difference import change_words
-from ..model.finding import Severity
+from ..model.finding import Finding, Severity
 from ..model.fleet import FleetReport, MemberRow, ShapeDiff
 from ..sql.ident import visible
 from .escape import moment
@@ -88,10 +88,16 @@ def junit(report: FleetReport) -> str:
     checks = [_verdict_case(report)]
     for found in report.findings:
         finding = found.finding
-        label = ".".join(filter(None, (finding.object.schema, finding.object.table, finding.object.name)))
-        case = _case(finding.check, f"{label} ({found.members})")
-        if finding.severity is Severity.ERROR and not finding.undecided:
-            ET.SubElement(case, "failure", {"message": xml_text(finding.message), "type": "error"})
+        case = _finding_case(finding, found.members)
+        if _fails(finding, report):
+            said = {"message": xml_text(finding.message), "type": finding.severity.value}
+            ET.SubElement(case, "failure", said)
+        checks.append(case)
+    for accepted in report.suppressed:
+        case = _finding_case(accepted.finding, accepted.members)
+        ET.SubElement(case, "system-out").text = xml_text(
+            f"accepted, {accepted.terms}: {accepted.finding.message}"
+        )
         checks.append(case)
     root = ET.Element("testsuites")
     for number, (name, of) in enumerate((("members", cases), ("checks", checks))):
@@ -102,6 +108,17 @@ def junit(report: FleetReport) -> str:
         ET.SubElement(suite, "system-err")
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _finding_case(finding: Finding, members: int) -> ET.Element:
+    label = ".".join(filter(None, (finding.object.schema, finding.object.table, finding.object.name)))
+    return _case(finding.check, f"{label} ({members})")
+
+
+def _fails(finding: Finding, report: FleetReport) -> bool:
+    if report.fail_on == "never" or finding.undecided:
+        return False
+    return finding.severity.rank >= Severity(report.fail_on).rank
 
 
 def _verdict_case(report: FleetReport) -> ET.Element:
@@ -194,6 +211,16 @@ def _results(report: FleetReport) -> Iterator[dict[str, Any]]:
             finding.fingerprint,
             [f"{finding.message} ({found.members:,} members)", finding.expected, finding.observed],
         )
+    for accepted in report.suppressed:
+        allowed = accepted.finding
+        result = _result(
+            allowed.check,
+            levels[allowed.severity.value],
+            allowed.fingerprint,
+            [f"{allowed.message} ({accepted.members:,} members)", allowed.expected, allowed.observed],
+        )
+        told = {"kind": "external", "status": "accepted", "justification": visible(accepted.terms)}
+        yield result | {"suppressions": [told]}
 
 
 def _behind(member: MemberRow) -> bool:
@@ -252,6 +279,7 @@ def _metrics(report: FleetReport) -> Iterator[tuple[str, str, list[tuple[dict[st
     if report.proofs:
         tried = [({"outcome": str(o)}, sum(p.count(o) for p in report.proofs)) for o in OUTCOMES]
         yield "proof", "Verbs on tables of another member by what they came to.", tried
+    yield "suppressed", "Accepted findings.", [({}, len(report.suppressed))]
     if when := moment(report.generated_at):
         seconds = int(datetime.fromisoformat(f"{when}+00:00").timestamp())
         yield "last_run_timestamp_seconds", "When it ran, in Unix time.", [({}, seconds)]
