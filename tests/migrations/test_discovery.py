@@ -161,6 +161,21 @@ LAYOUTS: dict[str, tuple[dict[str, str], tuple[str, list[tuple[str, str, str, st
         {"Cargo.toml": "", "migrations/2_b.sql": "-- no-transaction\nb", "migrations/1_a.sql": "a"},
         ("sqlx", [("1", "1_a.sql", "a", "transaction"), ("2", "2_b.sql", "-- no-transaction\nb", "message")]),
     ),
+    "diesel": (
+        {
+            "migrations/2024-02-01-101500-0000_b/up.sql": "b",
+            "migrations/2024-02-01-101500-0000_b/down.sql": "x",
+            "migrations/2024-02-01-101500-0000_b/metadata.toml": "run_in_transaction = false",
+            "migrations/00000000000000_diesel_initial_setup/up.sql": "a",
+        },
+        (
+            "diesel",
+            [
+                ("00000000000000", "00000000000000_diesel_initial_setup/up.sql", "a", "transaction"),
+                ("202402011015000000", "2024-02-01-101500-0000_b/up.sql", "b", "message"),
+            ],
+        ),
+    ),
     "refinery": (
         {"Cargo.toml": "", "migrations/V2__b.sql": "b", "migrations/U1__a.sql": "a"},
         ("refinery", [("1", "U1__a.sql", "a", "transaction"), ("2", "V2__b.sql", "b", "transaction")]),

@@ -98,6 +98,7 @@ TOOLS = {
     "dbmate": PLAIN,
     "rails": PLAIN,
     "pop": PLAIN,
+    "diesel": Tool(late="update __diesel_schema_migrations set run_on = '2027-01-01' where version = '20240102000000'"),
     "ecto": Tool(late="update schema_migrations set inserted_at = '2027-01-01' where version = 20240102000000"),
     "knex": Tool(
         by_name=True,

@@ -84,6 +84,15 @@ SOUND = {
     "different indexes without a name": [TABLE, "create index on t (a) where id > 0", "create index on t (a) where id > 9"],
     "checks without a name": [TABLE, "alter table t add check (id > 0)", "alter table t add check (id > 0)"],
     "a materialized view": ["create materialized view if not exists m as select 1"] * 2,
+    "an index of a view that went with what it is of": [
+        "create view v as select 1 as a; create materialized view m as select * from v; create index i on m (a)",
+        "drop view v cascade; create view v as select 2 as a; create materialized view m as select * from v;"
+        " create index i on m (a)",
+    ],
+    "a key of a column that was renamed away": [
+        TABLE, "create table u (t int references t)",
+        "alter table u rename t to old; alter table u add t int references t",
+    ],
     "a view": ["create view v as select 1", "drop view v; create view v as select 2", "create or replace view v as select 3"],
     "a key replaced at different times": [TABLE, "alter table t drop constraint t_pkey, add primary key (a)",
                                           "select 1", "alter table t drop constraint t_pkey, add primary key (id, a)"],

@@ -46,6 +46,10 @@ FOLDERS = {
     "tern": ({"tern.conf": "", "001_a.sql": TABLE}, ["002_x.sql"]),
     "node-pg-migrate": ({"1700000000000_a.sql": f"-- Up Migration\n{TABLE}"}, ["1782909000000_x.sql"]),
     "atlas": ({"atlas.sum": "", "20250101000000_a.sql": TABLE}, ["20260701123000_x.sql"]),
+    "diesel": (
+        {"diesel.toml": "", "2025-01-01-000000-0000_a/up.sql": TABLE, "2025-01-01-000000-0000_a/down.sql": ""},
+        ["2026-07-01-123000-0000_x/up.sql", "2026-07-01-123000-0000_x/down.sql"],
+    ),
     "refinery": ({"Cargo.toml": "", "V1__a.sql": TABLE}, ["V2__x.sql"]),
     "supabase": ({"20250101000000_a.sql": TABLE}, ["20260701123000_x.sql"]),
     "pop": ({"20250101000000_a.postgres.up.sql": TABLE}, ["20260701123000_x.up.sql", "20260701123000_x.down.sql"]),

@@ -50,12 +50,13 @@ class Key(NamedTuple):
 class Made:
     """An object that exists: the line that it is made on, and every creation since it was last dropped.
 
-    `columns` are those that it goes away with, `target` the table that a foreign key refers to, `shape`
-    what tells two objects without names of their own apart.
+    `columns` are those that it goes away with, `target` the table that a foreign key refers to, `reads` the
+    relations that a view is of, `shape` what tells two objects without names of their own apart.
     """
 
     columns: frozenset[str] = frozenset()
     target: tuple[str, str] | None = None
+    reads: frozenset[tuple[str, str]] = frozenset()
     shape: str = ""
     primary: bool = False
     hidden: bool = False
@@ -99,7 +100,8 @@ class Objects:
             return
         if not hidden and not made.shape:
             found.origin = made.origin
-        if found.places[-1][0] != self._file and found.shape == made.shape:
+        alike = found.shape == made.shape and (not made.shape or found.columns == made.columns)
+        if found.places[-1][0] != self._file and alike:
             found.places.append(here)
             found.hidden = found.hidden or hidden or bool(made.shape)
             if self._again is not None:
@@ -122,11 +124,21 @@ class Objects:
 
     def _create_table_as(self, node: ddl.CreateTableAs) -> None:
         if not node.into.table.temporary:
-            kind = "table" if node.kind == "OBJECT_TABLE" else "view"
-            self._create(Key(kind, *self._relation(node.into.table)), hidden=node.if_not_exists)
+            named = self._relation(node.into.table)
+            if node.kind == "OBJECT_TABLE":
+                self._create(Key("table", *named), hidden=node.if_not_exists)
+            else:
+                self._view(Key("view", *named), node.query, hidden=node.if_not_exists)
 
     def _create_view(self, node: ddl.CreateView) -> None:
-        self._create(Key("view", *self._relation(node.view)))
+        self._view(Key("view", *self._relation(node.view)), node.query)
+
+    def _view(self, key: Key, query: s.Node, *, hidden: bool = False) -> None:
+        reads = frozenset(self._relation(n) for n in s.walk(query) if isinstance(n, s.Table))
+        self._create(key, Made(), hidden=hidden)
+        if not hidden:
+            self.made[key].reads = reads
+            self.made.changed(key)
 
     def _create_index(self, node: ddl.CreateIndex) -> None:
         schema, table = self._relation(node.table)
@@ -180,7 +192,7 @@ class Objects:
         shape = "" if constraint.name or kind == "primary key" else repr((kind, columns, target))
         if shape and kind == "check":
             shape = str(self._file)
-        made = Made(frozenset(columns), target, shape, primary=kind == "primary key")
+        made = Made(frozenset(columns), target, shape=shape, primary=kind == "primary key")
         self._create(Key("constraint", schema, table, name), made, at=constraint.at)
         if kind == "primary key" and (schema, table) in self._without_key:
             self._without_key.discard((schema, table))
@@ -211,7 +223,7 @@ class Objects:
             if node.kind == "OBJECT_SCHEMA":
                 self._drop_schema(names[0])
             elif node.kind in _RELATIONS:
-                self._drop_table(*self._named(names))
+                self._drop_relation(*self._named(names))
             elif node.kind in _PARTS:
                 self.made.pop(Key(_PARTS[node.kind], *self._named(names[:-1]), names[-1]))
             elif node.kind == "OBJECT_INDEX":
@@ -219,9 +231,14 @@ class Objects:
             elif node.kind in _TYPES:
                 self.made.pop(Key("type", *self._named(names)))
 
-    def _drop_table(self, schema: str, table: str) -> None:
-        for key in (*self._of(schema, table), *self.made.named(("target", schema, table))):
-            self.made.pop(key)
+    def _drop_relation(self, schema: str, name: str) -> None:
+        """Take away a relation, and the views of it: unless they went before, or go by CASCADE, it stays."""
+        gone = [(schema, name)]
+        for relation in gone:
+            views = self.made.named(("reads", *relation))
+            gone += (view for key in views if (view := (key.schema, key.table)) not in gone)
+            for key in (*self._of(*relation), *self.made.named(("target", *relation))):
+                self.made.pop(key)
 
     def _drop_schema(self, schema: str) -> None:
         for key in self.made.named(("schema", schema)):
@@ -340,6 +357,8 @@ def _terms(key: Key, made: Made) -> Iterator[tuple[str, ...]]:
         yield "name", key.schema, key.name
     if made.target is not None:
         yield "target", *made.target
+    for relation in made.reads:
+        yield "reads", *relation
 
 
 def _constrained(constraint: ddl.ConstraintDef) -> list[str]:
