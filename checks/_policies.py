@@ -60,6 +60,22 @@ def compared(text: str) -> tuple[tuple[syntax.Node, syntax.Node], ...]:
     return tuple(pair for one, other in sides for pair in ((one, other), (other, one)))
 
 
+def among(text: str) -> tuple[tuple[syntax.Node, syntax.Node], ...]:
+    """Return, for each ``x = ANY (ARRAY[a, b])`` and ``x IN (a, b)``, each of what stands there with x."""
+    try:
+        nodes = [*syntax.walk(read_expression(text))] if text else []
+    except Unreadable:
+        return ()
+    found: list[tuple[syntax.Node, syntax.Node]] = []
+    for node in nodes:
+        match node:
+            case syntax.Quantified(operator="=", left=left, array=syntax.Array(items=items), every=False):
+                found += [(item, left) for item in items]
+            case syntax.In(value=value, items=items, negated=False):
+                found += [(item, value) for item in items]
+    return tuple(found)
+
+
 def judgements_of(
     table: cat.Table, policy: str | None, facts: Facts, reach: reading.Reach
 ) -> list[reading.Judgement]:

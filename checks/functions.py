@@ -101,10 +101,17 @@ def _acts(function: cat.Function, facts: Facts) -> tuple[Act, ...]:
     return tuple(dict.fromkeys((*itself, *acts_that(function, None, facts, _is_part))))
 
 
+def _is_ours(function: cat.Function) -> bool:
+    """Tell whether somebody of the project wrote the function, or gave one of the server's own another name."""
+    return not is_trusted(function) and function.extension is None and function.aggregate is None
+
+
 def _touches(act: Act, facts: Facts) -> bool:
     function = act.function
+    if function.language == "internal" and not is_trusted(function):
+        return True  # the server's own, under another name
     if function.touches is None:
-        return not is_trusted(function) and function.extension is None and function.aggregate is None
+        return _is_ours(function)
     return has_door(function, facts) or bool(sources(function.touches, facts))
 
 
@@ -179,7 +186,9 @@ def security_definer(subject: Definer, facts: Facts) -> Flaw | None:
     keeps = confinement(function, facts) if found else Keeps.KEPT
     if keeps is Keeps.KEPT:
         return _publishes(subject, facts) if found else None
-    unread = next((act.function for act in ways if act.function.touches is None), None)
+    unread = next(
+        (act.function for act in ways if act.function.touches is None and _is_ours(act.function)), None
+    )
     if unread is not None and keeps is Keeps.UNCLEAR:
         return _unread(subject, unread, found, facts)
     name, listed = _name(subject, facts), ", ".join(dict.fromkeys(facts.show(o.table.qname) for o in found))

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Promise, Remedy, Severity, Undecided, check
-from validate_schema.pack.model import Filler, reading
-from validate_schema.pack.sql import syntax
+from validate_schema.pack.model import Filler, TableClass, reading
+from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.sql import Unreadable, read_expression, syntax
 from validate_schema.pack.subjects import TablePolicy
 
-from ._policies import Subject, compared, defects, permissive, policies_of, verdict
+from ._policies import Subject, among, compared, defects, permissive, policies_of, verdict
 
 _MEMBER = """
     create table member (
@@ -114,14 +115,16 @@ def anywhere(subject: Subject, facts: Facts) -> Flaw | Undecided | None:
 
     Examined: permissive policies on tables of the tenants, where tables say who belongs to which tenant.
     Fails when a membership of another tenant than the row's lets the row pass, also through a helper
-    function such as ``is_admin()``. Undecided where the policy compares the tenant of the membership with a column of
-    the row that nothing ties to the row's tenant (``owner_org`` without a foreign key): it may well hold that.
+    function such as ``is_admin()``. Undecided where the policy compares the tenant of the membership with another column
+    of the row (``owner_org``, ``buyer_id`` or ``seller_id``), or with such a key of a row beside it: that may well say
+    whose it is.
 
     Policies that the analysis cannot decide count as undecided; RLS014 lists them.
     """
     said = _told(verdict(subject, "RLS018", facts, "in as a member of any tenant"), "asks")
-    column = _own_claim(subject, facts) if isinstance(said, Flaw) else ""
-    if not column or not isinstance(said, Flaw) or column not in said.observed:
+    open_ = defects(subject, facts).get("RLS018")
+    column = _own_claim(subject.table, open_.branch or "", facts) if open_ is not None else ""
+    if not column or not isinstance(said, Flaw):
         return said
     return Flaw(
         message=f"{facts.show(subject.table.qname)}: a policy asks for members of {column}, which nothing ties to the row's tenant",
@@ -134,22 +137,38 @@ def anywhere(subject: Subject, facts: Facts) -> Flaw | Undecided | None:
     )
 
 
-def _own_claim(subject: Subject, facts: Facts) -> str:
-    """Return the column of the row that a policy compares with the tenant of a membership, where it is not the
-    tenant column; empty where there is none."""
-    if not isinstance(subject, TablePolicy):
-        return ""
-    table, known = subject.table, facts.tenant_column(subject.table)
+def _own_claim(table: cat.Table, branch: str, facts: Facts) -> str:
+    """Return the column of the row, or the key to the tenants of a row beside it, that the branch which lets rows pass
+    compares with the tenant of a membership, where it is not the tenant column; empty where there is none."""
     members = {(m.table.name, m.tenant) for m in facts.principals.memberships}
-    own = {c.name for c in table.columns} - {known}
-    for text in filter(None, (subject.policy.using, subject.policy.check)):
-        for mine, other in ((syntax.uncast(a), syntax.uncast(b)) for a, b in compared(text)):
-            if not isinstance(mine, syntax.Column) or not isinstance(other, syntax.Column):
-                continue
-            named = (other.qualifier, other.name) in members
-            if named and mine.qualifier == table.name and mine.name in own:
-                return mine.name
+    names = _tables_in(branch)
+    for mine, other in (*compared(branch), *among(branch)):
+        one, member = syntax.uncast(mine), syntax.uncast(other)
+        if not isinstance(one, syntax.Column) or not isinstance(member, syntax.Column):
+            continue
+        named = (names.get(member.qualifier or "", member.qualifier), member.name) in members
+        if not named or one.name == facts.tenant_column(table):
+            continue
+        if one.qualifier == table.name and table.column(one.name) is not None:
+            return one.name
+        beside = names.get(one.qualifier or "")
+        if any(t.name == beside and _leads_to_root(t, one.name, facts) for t in facts.catalog.tables):
+            return f"{beside}.{one.name}"
     return ""
+
+
+def _tables_in(text: str) -> dict[str, str]:
+    """Return the tables that an expression names, by what they are called there."""
+    try:
+        nodes = [*syntax.walk(read_expression(text))] if text else []
+    except Unreadable:
+        return {}
+    return {t.known_as: t.name for t in nodes if isinstance(t, syntax.Table)}
+
+
+def _leads_to_root(table: cat.Table, column: str, facts: Facts) -> bool:
+    keys = (key.references for key in table.foreign_keys if key.columns == (column,))
+    return any(facts.class_of(name) is TableClass.ROOT for name in keys if name is not None)
 
 
 def _filled(filler: Filler, facts: Facts) -> Flaw:

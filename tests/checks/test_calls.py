@@ -61,6 +61,11 @@ CASES = {
         "failed",
         "create function outer() returns xml language sql security definer as $$ select query_to_xml('select * from invoice', true, false, '') $$;",
     ),
+    "a function of the server's own under another name": (
+        "undecided",
+        "create function outer(text, boolean, boolean, text) returns xml language internal stable strict security definer"
+        " as 'query_to_xml';",
+    ),
     "a table in a call": (
         "failed",
         "create function outer() returns xml language sql security definer as $$ select table_to_xml('invoice', true, false, '') $$;",

@@ -18,6 +18,7 @@ from ..model.wording import first_of
 from ..sql import syntax
 from ..sql.parser import Unreadable
 from ..sql.routines import read_body
+from .calls import is_trusted
 from .doors import has_door
 
 _SHOWN = 50
@@ -224,11 +225,10 @@ def may_reach(function: Function, role: str | None, facts: Facts) -> tuple[Openi
     all that are open to the role where its body cannot be read, or has a statement by which anything may come
     to pass. Without a role, the policies of whoever
     calls it hold."""
-    if role is None or (
-        function.touches is None and (function.language in ("c", "internal") or function.extension)
-    ):
+    if role is None or (function.touches is None and (is_trusted(function) or function.extension)):
         return ()
-    if function.touches is None or has_door(function, facts):
+    alias = function.language == "internal" and not is_trusted(function)
+    if function.touches is None or alias or has_door(function, facts):
         return past_guards(role, facts)
     return openings(role, function.touches, facts, verbs_of(function))
 
