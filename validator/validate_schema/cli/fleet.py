@@ -101,6 +101,11 @@ members = options.together(
     help="Do not read members again that have not changed since the run that wrote this file; write it.",
 )
 @click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Have the workers of this Dask cluster read the databases: tcp://host:8786.",
+)
+@click.option(
     "--prove",
     is_flag=True,
     help="Also try, on a copy, what the roles of one member can do to another's rows.",
@@ -266,6 +271,7 @@ def request_of(given: dict[str, Any], told: options.Options, config: "LoadedConf
         excluded=excluded_of(excluded),
         parallel=given["parallel"] or named.parallel,
         prove=given["prove"],
+        scheduler=given["scheduler"] or named.scheduler or "",
         state=State(Path(given["resume"])) if given["resume"] else None,
     )
 

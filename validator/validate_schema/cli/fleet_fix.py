@@ -47,7 +47,15 @@ def command(*, into: Path, force: bool, **given: Any) -> int:
     names = ("database_url", "config_path", "statement_timeout", "timeout", "scratch")
     told = options.Options(**{name: given[name] for name in names})
     request = request_of(
-        given | {"shard": None, "prove": False, "resume": None, "migrations": None, "expected": "none"},
+        given
+        | {
+            "shard": None,
+            "prove": False,
+            "resume": None,
+            "migrations": None,
+            "scheduler": None,
+            "expected": "none",
+        },
         told,
         config_of(told),
     )

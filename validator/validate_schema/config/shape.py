@@ -459,6 +459,9 @@ class FleetConfig(_Section, frozen=True, kw_only=True):
     ] = None
     exclude: Annotated[tuple[ExcludeConfig, ...], Meta(description="Members that are left out.")] = ()
     parallel: Annotated[int, Meta(description="How many databases are read at a time.", ge=1)] = 4
+    scheduler: Annotated[
+        str | None, Meta(description="The Dask cluster whose workers read the databases: tcp://host:8786.")
+    ] = None
 
 
 class Config(_Section, frozen=True, kw_only=True):

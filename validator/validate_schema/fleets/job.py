@@ -19,11 +19,12 @@ from ..model.wording import some
 from .conclude import conclude
 from .control import find_control
 from .proving import proofs_of
+from .reader import Reader, reader_of
 from .request import FleetRequest, Target, distinct, reason_to_leave_out
-from .sample import ChangedError, sample
+from .sample import ChangedError
 from .session import begin, connected, stop_all
-from .state import State
-from .survey import Choice, in_shard, pattern, survey
+from .survey import Choice, in_shard, pattern
+from .whereabouts import COMMAND, resolved
 from .yardstick import yardstick_of
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ def examine_fleet(request: FleetRequest, progress: Progress) -> FleetReport:
 def read_part(request: FleetRequest, progress: Progress) -> Part:
     """Read the members of a fleet, or of the shard of it that was asked for. Raises what `examine_fleet`
     does."""
+    with reader_of(request) as reader:
+        return _read_by(reader, request, progress)
+
+
+def _read_by(reader: Reader, request: FleetRequest, progress: Progress) -> Part:
     targets = databases_of(request)
     expected = _expected(request)
     kind: MemberKind = "schema" if request.of_schemas else "database"
@@ -66,10 +72,9 @@ def read_part(request: FleetRequest, progress: Progress) -> Part:
     if not request.of_schemas:
         targets = tuple(t for t in targets if in_shard(t.name, request.shard))
     choice = Choice(request.schemas, request.schemas_query, request.shard)
-    timeout = request.run.source.statement_timeout_ms
     with progress.step(f"fingerprinting {some(len(targets), 'database')}"):
-        ask = partial(_survey, choice=choice, timeout_ms=timeout, state=request.state)
-        answers, interrupted = spread(ask, targets, request.parallel)
+        ask = partial(reader.survey, choice=choice)
+        answers, interrupted = spread(ask, targets, reader.parallel)
     surveyed = tuple(
         _without(request, answer or Surveyed(database=target.name, reason=_INTERRUPTED))
         for target, answer in zip(targets, answers, strict=True)
@@ -79,7 +84,7 @@ def read_part(request: FleetRequest, progress: Progress) -> Part:
         control, expected = _listed(request, targets, surveyed)
     samples = _Samples([], {}, {}, True)
     if not interrupted:
-        samples = _samples(request, targets, surveyed, progress)
+        samples = _samples(reader, targets, surveyed, progress)
         surveyed = tuple(_moved(one, samples.moved) for one in surveyed)
     proofs: tuple[MemberProof, ...] = ()
     if request.prove and not samples.interrupted:
@@ -121,6 +126,8 @@ def databases_of(request: FleetRequest) -> tuple[Target, ...]:
         rows = _asked(request, request.targets_query)
         if any(len(row) != 2 or not all(row) for row in rows):
             raise UsageError("--targets-query: it shall give two columns, a name and a URL, without NULL")
+        if any(str(at).startswith(COMMAND) for _, at in rows):
+            raise UsageError("--targets-query: a database does not say what is run here: no command: in it")
         return distinct([Target(str(name), Secret(str(at))) for name, at in rows], "--targets-query")
     if request.databases:
         fits = pattern(request.databases)
@@ -149,10 +156,6 @@ def rows_of(connection: Connection, sql: str) -> list[tuple[object, ...]]:
             return cursor.fetchall()
     except Error as error:
         raise UsageError(f"the query of the fleet's members fails: {first_line(error)}") from None
-
-
-def _survey(target: Target, choice: Choice, timeout_ms: int, state: State | None) -> Surveyed:
-    return survey(target.name, target.url, choice, timeout_ms=timeout_ms, state=state)
 
 
 def spread(
@@ -191,7 +194,7 @@ class _Samples(NamedTuple):
 
 
 def _samples(
-    request: FleetRequest, targets: Sequence[Target], surveyed: Sequence[Surveyed], progress: Progress
+    reader: Reader, targets: Sequence[Target], surveyed: Sequence[Surveyed], progress: Progress
 ) -> "_Samples":
     """Return one sample for each fingerprint. A member that is no longer what it was gets the fingerprint
     that it has now, and the next one of its old fingerprint is taken."""
@@ -201,7 +204,6 @@ def _samples(
     for reading in sorted((r for one in surveyed for r in one.readings), key=lambda r: r.member.name):
         if reading.fingerprint:
             queues.setdefault(reading.fingerprint, []).append(reading)
-    timeout = request.run.source.statement_timeout_ms
     lost: dict[str, str] = {}
     moved: dict[str, str] = {}
 
@@ -210,7 +212,7 @@ def _samples(
         database = reading.member.database
         for _ in range(_ATTEMPTS):
             try:
-                return sample(urls[database], reading, names[database], timeout_ms=timeout)
+                return reader.sample(urls[database], reading, names[database])
             except ChangedError as error:
                 if not error.now:
                     lost[reading.member.name] = str(error)
@@ -236,7 +238,7 @@ def _samples(
         return found
 
     with progress.step(f"reading one member of each of {some(len(queues), 'shape')}"):
-        answers, interrupted = spread(first, queues.values(), request.parallel)
+        answers, interrupted = spread(first, queues.values(), reader.parallel)
     found = [sample for answer in answers for sample in answer or ()]
     return _Samples(found, lost, moved, interrupted)
 
@@ -256,7 +258,7 @@ def _listed(
         return None, None
     timeout = request.run.source.statement_timeout_ms
     try:
-        with connected(targets[0].url, timeout) as connection:
+        with connected(resolved(targets[0].url), timeout) as connection:
             found = find_control(connection, surveyed[0].matched, timeout_ms=timeout)
     except (ValidateSchemaError, Error):
         return None, None

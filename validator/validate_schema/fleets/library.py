@@ -25,6 +25,7 @@ def fleet(
     reference: str = "",
     parallel: int = 4,
     prove: bool = False,
+    scheduler: str = "",
     config: str | Path | None = None,
     select: str = "",
     ignore: str = "",
@@ -67,5 +68,6 @@ def fleet(
         excluded=excluded_of((exclude or {}).items()),
         parallel=parallel,
         prove=prove,
+        scheduler=scheduler,
     )
     return examine_fleet(request, Silence())

@@ -28,6 +28,7 @@ from .job import databases_of, read_part
 from .printed import Printed, printed
 from .request import FleetRequest
 from .session import connected
+from .whereabouts import resolved
 
 if TYPE_CHECKING:
     import psycopg
@@ -75,7 +76,7 @@ def mendings(request: FleetRequest, progress: Progress) -> tuple[FleetReport, tu
     report = conclude([part], replace(request.run, checks=()), progress)
     if report.reference is None:
         return report, ()
-    urls = {target.name: target.url for target in databases_of(request)}
+    urls = {target.name: resolved(target.url) for target in databases_of(request)}
     samples = {s.member.name: s for s in part.samples}
     reference = samples[report.reference.name]
     timeout = request.run.source.statement_timeout_ms

@@ -29,6 +29,7 @@ from ..scratch import open_server
 from ..scratch.copy import copy_schema
 from ..sql.patterns import write_name
 from .sample import sample
+from .whereabouts import resolved
 
 MOST = 20  # shapes that are proven: each takes a copy of two members
 ALONE = "there is no other member in its database that could be read"
@@ -78,8 +79,9 @@ def proofs_of(
 
 
 def _proof(pair: _Pair, run: Request, control: Control | None, progress: Progress) -> MemberProof:
-    own, other, url, members = pair.sample.member, pair.other.member, pair.url, pair.members
+    own, other, members = pair.sample.member, pair.other.member, pair.members
     try:
+        url = resolved(pair.url)
         second = sample(url, pair.other, members, timeout_ms=run.source.statement_timeout_ms)
         whole = (pair.sample.catalog, second.catalog)
         without = [name for name in members if name not in (own.schema, other.schema)]

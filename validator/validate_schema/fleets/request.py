@@ -54,7 +54,8 @@ class FleetRequest(msgspec.Struct, frozen=True, kw_only=True):
     `excluded` are members left out on purpose, by name or pattern, each with a reason. `shard` (K, N) is the
     K-th of N parts, for as many machines. `prove`: what the roles of one member can do to another's rows is
     tried on a copy. `state` is what an earlier run knew of the members, and where this one writes it down.
-    `outside` is a reference that is no member.
+    `outside` is a reference that is no member. `scheduler` is the address of a Dask cluster that reads the
+    databases.
     """
 
     run: Request
@@ -69,6 +70,7 @@ class FleetRequest(msgspec.Struct, frozen=True, kw_only=True):
     parallel: int = 4
     shard: tuple[int, int] = (1, 1)
     prove: bool = False
+    scheduler: str = ""
     state: State | None = None
     outside: Outside | None = None
 
@@ -93,6 +95,8 @@ class FleetRequest(msgspec.Struct, frozen=True, kw_only=True):
             raise UsageError(f"--shard {self.shard[0]}/{self.shard[1]}: write K/N, K from 1 to N")
         if self.reference and self.outside:
             raise UsageError("--reference and --migrations both say what to measure against: give one")
+        if self.scheduler and self.state:
+            raise UsageError("--resume keeps what this machine has read: give it without --scheduler")
         if self.prove and not self.of_schemas:
             raise UsageError("--prove is between members that are schemas: give --schemas or --schemas-query")
         if self.prove and self.shard[1] > 1:

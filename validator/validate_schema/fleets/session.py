@@ -42,6 +42,11 @@ def stop_all() -> None:
     _STOPPED.set()
 
 
+def stopped() -> bool:
+    """Tell whether all was stopped: nobody waits for an answer any more."""
+    return _STOPPED.is_set()
+
+
 def _cancel(connection: Connection) -> None:
     with suppress(Exception):
         connection.cancel_safe(timeout=_CANCEL_S)
