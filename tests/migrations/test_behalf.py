@@ -75,6 +75,12 @@ alter role svc rename to service;
 drop event trigger watch;
 alter table t owner to postgres;
 create index concurrently i on t (n);
+create table child (t_id int references t (id));
+alter table child disable trigger all;
+insert into child values (99);
+alter table child enable trigger all;
+alter table if exists t
+    disable trigger all;
 """
 
 

@@ -88,6 +88,23 @@ begin
 end
 $$;
 
+-- Foreign keys are triggers of the system, which only a superuser switches. Written down, not ALTERed: what an event
+-- trigger does, it would do as superuser. The name is written again so that sessions look at the table again.
+create function pg_catalog.validate_schema_triggers(relation regclass, switched_on boolean)
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if session_user <> 'postgres' or not pg_has_role(
+        session_user, (select c.relowner from pg_class c where c.oid = relation), 'usage'
+    ) then
+        raise insufficient_privilege using message = format('must be owner of table %s', relation);
+    end if;
+    update pg_trigger set tgenabled = case when switched_on then 'O' else 'D' end::"char"
+    where tgrelid in (select relid from pg_partition_tree(relation) union select relation);
+    update pg_class set relname = relname
+    where oid in (select relid from pg_partition_tree(relation) union select relation);
+end
+$$;
+
 -- A superuser gives an object to whomever he likes; for everybody else the new owner must be able to create in the
 -- schema. So it may for the length of one statement: called before with `begins`, and afterwards without.
 create function pg_catalog.validate_schema_gives(role text, placed text, relation text, begins boolean)

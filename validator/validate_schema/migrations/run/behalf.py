@@ -14,8 +14,10 @@ from ...sql.parser import Unreadable, deparse, parse_messages
 from ...sql.script import Piece
 
 _SUSPECT = re.compile(
-    r"\b(?:create\s+(?:extension|event\s+trigger|publication)|alter\s[^;]*\sowner\s+to)\b", re.IGNORECASE
+    r"\b(?:create\s+(?:extension|event\s+trigger|publication)|alter\s[^;]*\s(?:owner\s+to|(?:en|dis)able\s+trigger\s+all))\b",
+    re.IGNORECASE,
 )
+_ALL_TRIGGERS = {"AT_EnableTrigAll": True, "AT_DisableTrigAll": False}
 _OWNER = "postgres"
 
 
@@ -107,7 +109,19 @@ def _names(item: Any) -> Any:
 
 def _table(said: Any, text: str) -> list[str]:
     owners = [c.alter_table_cmd.newowner for c in said.cmds if c.alter_table_cmd.HasField("newowner")]
-    return _given(text, owners[0], said.relation.schemaname, said.relation) if owners else []
+    if owners:
+        return _given(text, owners[0], said.relation.schemaname, said.relation)
+    switched = [_ALL_TRIGGERS.get(_kind_of(c.alter_table_cmd)) for c in said.cmds]
+    if None in switched:
+        return []
+    named = ".".join(quote_ident(n) for n in (said.relation.schemaname, said.relation.relname) if n)
+    table = f"pg_catalog.to_regclass({_literal(named)})"
+    return [f"select pg_catalog.validate_schema_triggers({table}, {_truth(bool(on))})" for on in switched]
+
+
+def _kind_of(command: Any) -> str:
+    kinds = command.DESCRIPTOR.fields_by_name["subtype"].enum_type.values_by_number
+    return str(kinds[command.subtype].name)
 
 
 def _given(text: str, owner: Any, schema: str, relation: Any) -> list[str]:
