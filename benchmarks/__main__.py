@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.cloning import cloned
 from benchmarks.cost import PROGRAM, Cost, costs
+from benchmarks.fleets import fleets
 from benchmarks.growth import JUDGED, RUNS, SHAPES, SIZES, grown, people
 from benchmarks.replay import replayed
 from benchmarks.startup import started
@@ -25,6 +26,7 @@ OTHERS = {
     "startup": started,
     "flakeguard": lambda _: flakeguard(),
     "cloning": lambda _: cloned(),
+    "fleets": fleets,
 }
 
 

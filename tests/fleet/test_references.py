@@ -7,6 +7,8 @@ import pytest
 
 from tests.fix_cli import Ran, Terminal
 from tests.fix_server import fresh
+from validate_schema import UsageError
+from validate_schema import fleet as examine
 from validate_schema.scratch import Database
 
 STEPS = {
@@ -154,6 +156,23 @@ def test_databases_are_measured_against_migrations(fleet: Database, terminal: Te
     report = json.loads(ran.out)
     assert states(report) == {"one": "alike", "two": "differs"}
     assert shapes(report)["two"]["after"] == "V4__note.sql"
+
+
+def test_a_library_caller_measures_against_what_the_command_line_does(
+    fleet: Database, terminal: Terminal
+) -> None:
+    for _ in range(2):
+        report = examine(
+            database_url=fleet.conninfo,
+            schemas="tenant_%",
+            migrations="migrations",
+            resume="state",
+            select="TBL001",
+        )
+        assert [m.name for m in report.of_state("alike")] == ["tenant_1"]
+    assert terminal.folder.joinpath("state").exists()
+    with pytest.raises(UsageError, match="give one"):
+        examine(database_url=fleet.conninfo, schemas="t%", migrations="migrations", reference="tenant_1")
 
 
 def test_parts_carry_what_they_are_measured_against(fleet: Database, terminal: Terminal) -> None:

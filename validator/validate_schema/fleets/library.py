@@ -9,7 +9,8 @@ from ..model.progress import Silence
 from ..model.secret import Secret
 from ..run.arguments import Asked, asked
 from .job import examine_fleet
-from .request import FleetRequest, Target, distinct, excluded_of, targets_in
+from .request import FleetRequest, Target, distinct, excluded_of, outside_of, targets_in
+from .state import State
 
 
 def fleet(
@@ -23,6 +24,8 @@ def fleet(
     expected: str = "",
     exclude: Mapping[str, str] | None = None,
     reference: str = "",
+    migrations: str | Path | None = None,
+    resume: str | Path | None = None,
     parallel: int = 4,
     prove: bool = False,
     scheduler: str = "",
@@ -35,8 +38,9 @@ def fleet(
     """Examine many schemas or databases that should be alike, and return the report.
 
     The arguments are the command line's. `targets` are URLs by name, or a CSV file of them; `exclude` gives
-    the reason by name or pattern; `prove` tries on a copy what the roles of one member reach in another. What
-    the config's [fleet] says is for the command line alone.
+    the reason by name or pattern; `reference` names a member or a snapshot's file, and `migrations` a folder
+    to measure against; `resume` is the file of what an earlier run knew; `prove` tries on a copy what the
+    roles of one member reach in another. What the config's [fleet] says is for the command line alone.
 
     Raises `UsageError` for a wrong argument, `ConnectError` and `ReadError` where the members cannot be
     listed; a member that cannot be examined is in the report.
@@ -56,6 +60,10 @@ def fleet(
     }
     if not (named or database_url):
         raise UsageError("no database: give database_url or targets")
+    if reference and migrations is not None:
+        raise UsageError("reference and migrations both say what to measure against: give one")
+    measure = reference if migrations is None else f"migrations:{migrations}"
+    outside = outside_of(measure, Path())
     request = FleetRequest(
         run=asked(given),
         schemas=schemas,
@@ -64,7 +72,9 @@ def fleet(
         targets=named,
         targets_query=targets_query,
         expected=expected,
-        reference=reference,
+        reference="" if outside else reference,
+        outside=outside,
+        state=State(Path(resume)) if resume is not None else None,
         excluded=excluded_of((exclude or {}).items()),
         parallel=parallel,
         prove=prove,
