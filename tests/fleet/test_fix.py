@@ -166,6 +166,20 @@ def test_what_fails_on_the_copy_is_not_written_unless_it_is_forced(
     assert (status, "-- Not mended: column event_2026.id" in script.read_text("utf-8")) == (1, True)
 
 
+def test_what_still_differs_on_the_copy_is_told_and_not_written(
+    database: Database, conn: Conn, terminal: Terminal
+) -> None:
+    make_members(conn, ("tenant_1", "tenant_2"))
+    conn.execute(
+        "alter table tenant_1.account disable rule quiet; alter table tenant_1.account disable trigger mark"
+    )
+    conn.execute("drop rule quiet on tenant_2.account; drop trigger mark on tenant_2.account")
+    status, err, scripts = fixed(database, terminal, "--reference", "tenant_1")
+    assert (status, scripts) == (1, [])
+    assert "still different afterwards: rule account.quiet enabled: origin -> disabled" in err
+    assert "trigger" not in err
+
+
 def test_a_snapshot_is_no_member_to_be_made_like(database: Database, terminal: Terminal) -> None:
     terminal.run("snapshot", "--database-url", database.conninfo, "-o", "now.json")
     status, err, _ = fixed(database, terminal, "--reference", "now.json")

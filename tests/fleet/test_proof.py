@@ -165,6 +165,35 @@ def test_a_verb_that_met_no_row_is_not_tried_and_nothing_passes_for_it(
     assert report.verdict.exit_status == 3
 
 
+def test_what_a_superuser_cannot_do_either_is_not_held(database: Database, conn: Conn) -> None:
+    make(conn, "tenant_a", "tenant_b")
+    for name in ("tenant_a", "tenant_b"):
+        conn.execute(
+            f"create rule kept as on delete to {name}.line do instead nothing;"
+            f" alter table {name}.line enable always rule kept".encode()
+        )
+    proof = of(proven(database), "tenant_a")
+    assert outcomes(proof, "line") == dict.fromkeys(VERBS, "held") | {"DELETE": "not tried"}
+    (why,) = {a.why for a in proof.attempted if a.outcome == "not tried"}
+    assert why.startswith("the self-check failed")
+
+
+def test_a_policy_that_goes_by_the_search_path_is_met_by_bare_names(database: Database, conn: Conn) -> None:
+    shared(conn, "tenant_a", "tenant_b")
+    for name in ("tenant_a", "tenant_b"):
+        conn.execute(
+            f"alter table {name}.invoice enable row level security;"
+            f" create policy own on {name}.invoice using (current_schema() = '{name}')".encode()
+        )
+    proof = of(proven(database), "tenant_a")
+    (read,) = (a for a in proof.attempted if a.verb == "SELECT")
+    assert (read.outcome, read.ways) == ("reached", ("by search_path",))
+    assert ('"tenant_b"."invoice"' in read.statements[-2], '"invoice"' in read.statements[-2]) == (
+        False,
+        True,
+    )
+
+
 def test_members_may_be_called_anything(database: Database, conn: Conn) -> None:
     shared(conn, *HOSTILE)
     (proof,) = proven(database, schemas="/.*/", exclude={"public": "shared"}).proofs  # type: ignore[arg-type]

@@ -111,6 +111,7 @@ class _Writer:
             text = self._definitions.get(ref)
             return Amendment(told, alone=(concurrently(text),)) if text else Amendment(told, why=HAND)
         steps = self._printed(ref)
+        steps += self._enabled(ref) if steps else ()
         return Amendment(told, steps) if steps else Amendment(told, why=HAND)
 
     def _printed(self, ref: ObjectRef) -> tuple[str, ...]:
