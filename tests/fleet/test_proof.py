@@ -97,6 +97,8 @@ def test_one_role_for_all_members_is_told_as_what_it_is(database: Database, conn
     report = proven(database)
     (proof,) = report.proofs
     assert outcomes(proof, "invoice") == dict.fromkeys(VERBS[:4], "reached") | {"TRUNCATE": "held"}
+    assert [f.finding.check for f in proven(database, select="TBL005").findings] == ["FLT014"]
+    assert proven(database, select="TBL005", ignore="FLT014").findings == ()
     (found,) = report.findings
     assert (found.level, found.finding.message.endswith("search_path alone keeps tenants apart")) == (
         "warning",

@@ -241,7 +241,7 @@ def shard_of(text: str | None) -> tuple[int, int]:
 
 def request_of(given: dict[str, Any], told: options.Options, config: "LoadedConfig") -> "FleetRequest":
     """Return what the options ask for, the config's [fleet] where they do not say. Raises `UsageError`."""
-    from ..fleets.request import FleetRequest, excluded_of
+    from ..fleets.request import FleetRequest, excluded_of, judging_proof
     from ..fleets.state import State
     from ..run.source import Source
     from .request import database_of
@@ -257,8 +257,9 @@ def request_of(given: dict[str, Any], told: options.Options, config: "LoadedConf
     excluded += [(name, reason) for name, _, reason in (text.partition("=") for text in given["excluded"])]
     chosen = any(given[key] for key in ("databases", "targets", "targets_query"))
     reference, outside = _measure(given, named, config)
+    run = run_of(source, told, config)
     return FleetRequest(
-        run=run_of(source, told, config),
+        run=judging_proof(run) if given["prove"] else run,
         shard=shard_of(given["shard"]),
         schemas=given["schemas"] or ("" if given["schemas_query"] else named.schemas or ""),
         schemas_query=given["schemas_query"] or ("" if given["schemas"] else named.query or ""),

@@ -9,7 +9,7 @@ from ..model.progress import Silence
 from ..model.secret import Secret
 from ..run.arguments import Asked, asked
 from .job import examine_fleet
-from .request import FleetRequest, Target, distinct, excluded_of, outside_of, targets_in
+from .request import FleetRequest, Target, distinct, excluded_of, judging_proof, outside_of, targets_in
 from .state import State
 
 
@@ -65,7 +65,7 @@ def fleet(
     measure = reference if migrations is None else f"migrations:{migrations}"
     outside = outside_of(measure, Path())
     request = FleetRequest(
-        run=asked(given),
+        run=judging_proof(asked(given)) if prove else asked(given),
         schemas=schemas,
         schemas_query=schemas_query,
         databases=databases,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TextIO
 
 import msgspec
+from msgspec.structs import replace
 
 from ..model.errors import UsageError
 from ..model.fleet import Excluded
@@ -13,6 +14,8 @@ from ..model.secret import Secret
 from ..run.request import Request
 from .state import State
 from .survey import pattern
+
+PROVEN = "FLT014"
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -107,6 +110,13 @@ class FleetRequest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def of_schemas(self) -> bool:
         return bool(self.schemas or self.schemas_query)
+
+
+def judging_proof(run: Request) -> Request:
+    """Return the run with the check that judges the proof, whatever is selected: what was reached shall not
+    pass because nobody asked. Who ignores it by name knows what he does."""
+    found = tuple(c for c in run.known if c.id == PROVEN and not c.id.startswith(run.ignored))
+    return replace(run, checks=(*run.checks, *(c for c in found if c not in run.checks)))
 
 
 def targets_in(path: str | Path) -> tuple[Target, ...]:
