@@ -86,9 +86,9 @@ def test_whatever_is_changed_since_is_read_again(fleet: Database, terminal: Term
         ("create function public.f() returns integer language sql as 'select 1'", "create or replace function public.f() returns integer language sql as 'select 2'", 6),
         ("create view tenant_01.far as select id from tenant_02.account", "alter table tenant_02.account rename to accounts", 2),
         ("create view tenant_01.far as select id from tenant_02.account", "alter schema tenant_02 rename to tenant_09", 2),
-        ("select 1", "create extension pg_trgm", 6),
+        ("select 1", "create foreign data wrapper nobody", 6),
     ],
-    ids=["a role", "a shared function", "a table of another member", "another member's name", "an extension"],
+    ids=["a role", "a shared function", "a table of another member", "another member's name", "what stands in no schema"],
 )  # fmt: skip
 def test_what_members_refer_to_is_looked_at_as_well(
     fleet: Database, terminal: Terminal, before: str, change: str, odd: int
