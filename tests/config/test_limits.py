@@ -183,3 +183,26 @@ def test_a_migration_that_fills_the_disk_is_not_at_fault(terminal: Terminal) -> 
     assert "FAIL" not in out, out
     assert "002_b.sql:1: create table b as select" in err, (out, err)
     assert "the scratch server could not go on: " in err
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link to a device"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--snapshot", "m/1_odd.sql"],
+        ["--config", "m/1_odd.sql", "--migrations", "m"],
+        ["--migrations", "m"],
+        ["render", "m/1_odd.sql"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_what_has_no_end_is_not_read(terminal: Terminal, kind: str, arguments: list[str]) -> None:
+    odd = terminal.folder / "m" / "1_odd.sql"
+    odd.parent.mkdir()
+    if kind == "pipe":
+        os.mkfifo(odd)
+    else:
+        odd.symlink_to("/dev/zero")
+    ran = terminal.run(*arguments)
+    assert ran.status == 2
+    assert "m/1_odd.sql: " in ran.complaint

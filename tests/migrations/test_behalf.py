@@ -1,6 +1,8 @@
 """Migrations run by a role that is no superuser: what is done on its behalf, and what is told."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -203,3 +205,39 @@ def test_the_config_lets_a_superuser_run_them(terminal: Terminal) -> None:
     allowed = terminal.run("--migrations", "m")
     assert allowed.complaints == []
     assert "checks could not run" in allowed.out
+
+
+@pytest.mark.parametrize(
+    "sql", ["copy (select 1) to program 'id'", "copy (select 1) to '/tmp/x'", "select pg_read_file('/x')"]
+)
+def test_no_superuser_is_offered_where_it_would_not_help(tmp_path: Path, key: str, sql: str) -> None:
+    assert "a scratch server starts no program and sees no file" in failure(tmp_path, f"{sql};", key)
+
+
+def test_a_database_that_lets_nobody_in_is_one_line(terminal: Terminal) -> None:
+    revoke = "execute format('revoke all on database %I from public, postgres', current_database())"
+    lay(terminal.folder, {"m/1_a.sql": f"create table a (id int primary key); do $$ begin {revoke}; end $$;"})
+    ran = terminal.run("--migrations", "m")
+    assert ran.status == 3
+    assert "refuses a connection" in ran.complaint
+
+
+def test_a_database_that_is_set_to_give_up_at_once_is_read(terminal: Terminal) -> None:
+    short = "execute format('alter database %I set statement_timeout = 1', current_database())"
+    lay(terminal.folder, {"m/1_a.sql": f"create table a (id int primary key); do $$ begin {short}; end $$;"})
+    assert terminal.run("--migrations", "m").complaints == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+@pytest.mark.parametrize("before", ["", "\\echo by psql\n"])
+def test_rows_that_a_migration_selects_are_not_kept(terminal: Terminal, before: str) -> None:
+    lay(terminal.folder, {"m/1_a.sql": f"{before}select repeat('x', 1000000) from generate_series(1, 700);"})
+    limit = 500_000_000
+    code = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_DATA, ({limit}, {limit}));"
+        "from validate_schema.cli import run; raise SystemExit(run(['--migrations', 'm']))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=terminal.folder, capture_output=True, text=True, check=False
+    )
+    assert ran.stdout.startswith("INCOMPLETE"), ran.stderr

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from ..model.catalog import FORMAT as FORMAT_VERSION
 from ..model.catalog import Catalog
 from ..model.errors import SnapshotError
-from ..model.limits import require_size
+from ..model.limits import require_plain, require_size
 
 FORMAT = "validate-schema-snapshot"
 _T = TypeVar("_T")
@@ -46,6 +46,7 @@ def load_snapshot(path: Path | str) -> Catalog:
     """
     shown = os.fspath(path)
     try:
+        require_plain(shown, Path(path).stat().st_mode, SnapshotError)
         require_size(shown, Path(path).stat().st_size, "snapshot_bytes", SnapshotError)
         content = Path(path).read_bytes()
     except OSError as error:

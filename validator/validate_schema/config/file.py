@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..model.errors import ConfigError
-from ..model.limits import CONFIG_BYTES
+from ..model.limits import CONFIG_BYTES, require_plain
 from .rules import broken_rule
 from .shape import ChecksConfig, Config, SqlCheckConfig
 
@@ -79,6 +79,7 @@ def rules_of(path: Path) -> tuple[SqlCheckConfig, ...]:
 
 def _read(path: Path) -> LoadedConfig | None:
     try:
+        require_plain(path, path.stat().st_mode, ConfigError)
         size = path.stat().st_size
         if size > CONFIG_BYTES:
             raise ConfigError(f"{path}: holds {size} bytes; a config has at most {CONFIG_BYTES}")

@@ -1,5 +1,6 @@
 """How much of each kind of input is taken. Frozen; what is in force is told by `limits()`."""
 
+import stat
 from contextvars import ContextVar
 from typing import Annotated
 
@@ -54,3 +55,11 @@ def require_size(shown: object, size: int, key: str, error: type[UsageError]) ->
     most: int = getattr(limits(), key)
     if size > most:
         raise error(f"{shown}: holds {size} bytes; {most} are read ([limits] {key})")
+
+
+def require_plain(shown: object, mode: int, error: type[UsageError]) -> None:
+    """Raise `error` for what `mode`, as stat(2) gives it, says is no file: a device has no end, and it may be
+    that nobody ever writes to a pipe. One that the caller's shell made, below /dev, is his."""
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode) or (stat.S_ISFIFO(mode) and str(shown).startswith("/dev/")):
+        return
+    raise error(f"{shown}: is no file but a device, a pipe or a socket")

@@ -9,7 +9,7 @@ import msgspec
 
 from ..model.errors import SnapshotError, UsageError
 from ..model.formats import FORMATS
-from ..model.limits import require_size
+from ..model.limits import require_plain, require_size
 from ..model.report import SCHEMA_VERSION, Report
 from ..sql.ident import visible
 
@@ -44,6 +44,7 @@ def read_report(path: Path | str) -> Report:
     Raises `SnapshotError` when there is no such file, or it is no report of this version.
     """
     try:
+        require_plain(path, Path(path).stat().st_mode, SnapshotError)
         require_size(path, Path(path).stat().st_size, "report_bytes", SnapshotError)
         data = Path(path).read_bytes()
     except OSError as error:

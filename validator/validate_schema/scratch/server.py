@@ -31,18 +31,24 @@ class Database:
     server: "Server" = field(repr=False)
 
     def connect(self, **options: Any) -> "psycopg.Connection[Any]":
-        """Return a new psycopg connection; `options` as for `psycopg.connect`."""
+        """Return a new psycopg connection; `options` as for `psycopg.connect`. Raises `ScratchError` where
+        the server refuses: what ran in the database may have taken the right to connect."""
         import psycopg
 
-        return psycopg.connect(self.conninfo, **options)
+        try:
+            return psycopg.connect(self.conninfo, **options)
+        except psycopg.OperationalError as error:
+            raise ScratchError(f"{self.server.label} refuses a connection: {ledger.brief(error)}") from None
 
     def admin(self, **options: Any) -> "psycopg.Connection[Any]":
         """Return a new connection of whoever may do anything on the server, to read what not everybody may.
         Code that others put into the database is not to be run on it; event triggers are not."""
         import psycopg
 
-        quiet = self.server.is_own and self.server.version_num >= 170000
-        switches = {"options": "-c event_triggers=off"} if quiet else {}
+        set_here = ["statement_timeout=0", "lock_timeout=0"]  # whatever the database is set to
+        if self.server.version_num >= 170000:
+            set_here.append("event_triggers=off")
+        switches = {"options": " ".join(f"-c {s}" for s in set_here)} if self.server.is_own else {}
         return psycopg.connect(self.server.admin_conninfo(self.name), **(switches | options))
 
     @property

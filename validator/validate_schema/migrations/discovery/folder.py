@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ...model.errors import MigrationError
-from ...model.limits import require_size
+from ...model.limits import require_plain, require_size
 
 # What Python makes of bytes in a name that are not UTF-8.
 _UNDECODED = re.compile("[\ud800-\udfff]")
@@ -29,6 +29,7 @@ def read_sql(path: Path) -> str:
 def read(path: Path) -> bytes:
     """Return a file's bytes. Raises `MigrationError` for one that cannot be read."""
     try:
+        require_plain(path, path.stat().st_mode, MigrationError)
         require_size(path, path.stat().st_size, "migration_bytes", MigrationError)
         return path.read_bytes()
     except OSError as error:

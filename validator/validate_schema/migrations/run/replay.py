@@ -35,7 +35,11 @@ _MAY_COMMIT = re.compile(
 _MAY_COMMIT_ITSELF = re.compile(r"call\b|do\b.*\b(?:commit|rollback)\b", re.IGNORECASE | re.DOTALL)
 _WORDS = 60
 # What a superuser may do, and a server of ours is kept from (docs/scratch.md).
-_SHUT_IN = re.compile(r"could not (?:execute command|(?:open|stat|access) (?:server )?(?:file|directory)) ")
+_SHUT_IN = re.compile(
+    r"could not (?:execute command|(?:open|stat|access) (?:server )?(?:file|directory)) "
+    r"|permission denied to COPY (?:to|from)"
+    r"|permission denied for function (?:pg_read_|pg_stat_file|pg_ls_dir|lo_(?:im|ex)port)"
+)
 _NO_SUPERUSER = (
     "migrations are run by a role that is no superuser; [migrations] superuser = true makes it one"
 )
@@ -259,12 +263,9 @@ class _Replay:
         The server answers each statement in turn, so the answers before the error count how far it
         came when the error has no position.
         """
-        from psycopg import generators, pq
+        from psycopg import pq
 
-        pgconn = self.connection.pgconn
-        with self.connection.lock:
-            pgconn.send_query(sql.encode())
-            results = self.connection.wait(generators.execute(pgconn))
+        results = self._answers(sql)
         bad = results[-1]
         if bad.status != pq.ExecStatus.FATAL_ERROR:
             return None
@@ -283,6 +284,27 @@ class _Replay:
             return _Failure(offset, piece.text if piece else "", message, detail, state)
         piece = parts[min(len(results) - 1, len(parts) - 1)]
         return _Failure(piece.start, piece.text, message, detail, state)
+
+    def _answers(self, sql: str) -> "list[psycopg.pq.abc.PGresult]":
+        """Send `sql`; return the answer to each statement, without its rows: they may be very many."""
+        import psycopg
+        from psycopg import generators, pq
+
+        pgconn = self.connection.pgconn
+        found: list[psycopg.pq.abc.PGresult] = []
+        with self.connection.lock:
+            pgconn.send_query(sql.encode())
+            pgconn.set_single_row_mode()
+            try:
+                while answer := self.connection.wait(generators.fetch(pgconn)):
+                    if answer.status != pq.ExecStatus.SINGLE_TUPLE:
+                        found.append(answer)
+                    if answer.status in (pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT):
+                        break
+            except psycopg.OperationalError:
+                if not found or found[-1].status != pq.ExecStatus.FATAL_ERROR:
+                    raise  # else it said why it went
+        return found
 
     def _statements(self, file: MigrationFile, sql: str) -> None:
         """Run the pieces one by one, as psql does; savepoints let one be tried again."""
@@ -339,11 +361,12 @@ class _Replay:
         guarded = self.connection.info.transaction_status == 2 and not script.controls_transactions(piece)
         if guarded:
             self.connection.execute("savepoint validate_schema")
+        failure = None
         try:
             if piece.kind == "copy":
                 self._copy(piece)
             else:
-                self.connection.execute(piece.text.encode())
+                failure = self._send(piece.text)
         except psycopg.Error as error:
             if guarded:
                 self.connection.execute("rollback to savepoint validate_schema")
@@ -352,6 +375,12 @@ class _Replay:
             detail = " ".join(filter(None, (error.diag.message_detail, error.diag.message_hint)))
             said = error.diag.message_primary or str(error).strip()
             return _Failure(offset, piece.text, said, detail, error.sqlstate)
+        if failure:
+            if guarded:
+                self.connection.execute("rollback to savepoint validate_schema")
+            return _Failure(
+                piece.start + failure.offset, piece.text, failure.message, failure.detail, failure.state
+            )
         if guarded:
             self.connection.execute("release savepoint validate_schema")
         return None
