@@ -107,6 +107,39 @@ def test_an_event_trigger_does_not_run_as_superuser(
     assert not is_superuser(any_database)
 
 
+@pytest.mark.parametrize("enabled", ["", "enable always", "enable replica"])
+@pytest.mark.parametrize(
+    ("before", "harm"),
+    [
+        ("select", "do $$ begin create extension hstore; end $$"),
+        ("select", "do $$ begin create extension pgcrypto; end $$"),
+        ("create extension hstore version '1.4'", "alter extension hstore update"),
+    ],
+    ids=["contrib", "stand-in", "update"],
+)
+def test_nor_does_one_during_the_script_of_a_trusted_extension(
+    any_conn: "psycopg.Connection[Any]", any_database: Database, before: str, harm: str, enabled: str
+) -> None:
+    with suppress(psycopg.errors.FeatureNotSupported):  # not every server has it
+        any_conn.execute(before.encode())
+    any_conn.execute(
+        "create function f() returns event_trigger language plpgsql as"
+        " $$ begin execute 'alter role postgres superuser'; exception when others then null; end $$"
+    )
+    events = ("ddl_command_start", "ddl_command_end", "sql_drop")
+    for event in events:
+        any_conn.execute(f"select validate_schema_event_trigger('{event}', '{event}', null, 'f()')".encode())
+        if enabled:
+            any_conn.execute(f"alter event trigger {event} {enabled}".encode())
+    for setting in ("replica", "origin"):
+        any_conn.execute(f"set session_replication_role = {setting}".encode())
+        with suppress(psycopg.Error):
+            any_conn.execute(harm.encode())
+    assert not is_superuser(any_database)
+    with any_database.admin() as admin:
+        assert {t.name for t in read_catalog(admin).event_triggers} == set(events)
+
+
 @pytest.mark.pg(">= 17")
 def test_a_login_trigger_does_not_run_as_superuser(
     any_conn: "psycopg.Connection[Any]", any_database: Database

@@ -24,7 +24,7 @@ begin
     -- What an event trigger does, it would do as superuser.
     if fired is not null then
         perform set_config('event_triggers', 'off', true);
-    elsif exists (select from pg_event_trigger where evtenabled in ('A', 'R')) then
+    elsif exists (select from pg_event_trigger where evtenabled in ('A', 'R') and evtowner <> 10) then
         raise insufficient_privilege using message = 'an event trigger that is always enabled stands in the way';
     end if;
     if placed is not null and home is null and not has_schema_privilege('postgres', placed, 'create') then
@@ -65,12 +65,35 @@ begin
 end
 $$;
 
+-- The script of a trusted extension is run by the superuser wherever postgres creates or updates one. Here the first
+-- event trigger of all, it lets no other one see what a superuser does.
+create function pg_catalog.validate_schema_guard()
+returns event_trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    if (select rolsuper from pg_roles where rolname = current_user) and exists (
+        select from pg_event_trigger where evtowner <> 10 and evtenabled in (
+            'A', case current_setting('session_replication_role') when 'replica' then 'R' else 'O' end
+        )
+    ) then
+        raise insufficient_privilege using message = 'event triggers would see what a superuser does';
+    end if;
+end
+$$;
+
 create function pg_catalog.validate_schema_event_trigger(
     named text, event text, tags text[], called regprocedure
 ) returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if session_user <> 'postgres' then
         raise insufficient_privilege using message = 'only postgres creates event triggers';
+    end if;
+    -- They fire in the order of their names.
+    if not exists (select from pg_event_trigger where evtname = chr(1)) then
+        execute format('create event trigger %I on ddl_command_start', chr(1))
+            || ' execute function pg_catalog.validate_schema_guard()';
+        execute format('alter event trigger %I enable always', chr(1));
+    elsif exists (select from pg_event_trigger where evtname = chr(1) and evtowner <> 10) then
+        raise insufficient_privilege using message = 'the name of this event trigger is taken';
     end if;
     execute format('create event trigger %I on %I', named, event)
         || (select coalesce(' when tag in (' || string_agg(quote_literal(tag), ', ') || ')', '') from unnest(tags) tag)

@@ -90,7 +90,9 @@ OBJECTS = (
         "event_triggers",
         """
         select e.oid, evtname, evtevent, pronamespace, proname, evtenabled::text, evtowner, evttags
-        from pg_event_trigger e join pg_proc p on p.oid = evtfoid order by evtname""",
+        from pg_event_trigger e join pg_proc p on p.oid = evtfoid
+        where proname <> 'validate_schema_guard' or pronamespace <> 'pg_catalog'::regnamespace
+        order by evtname""",
         "event triggers",
         ("pg_event_trigger",),
     ),
