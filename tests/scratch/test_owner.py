@@ -10,6 +10,7 @@ import pytest
 
 from tests.fix_server import MATRIX, RUN, fresh, server_versions
 from validate_schema.catalog.reader import read_catalog
+from validate_schema.model.errors import ScratchError
 from validate_schema.scratch import Database, Server, open_server
 
 pytestmark = [pytest.mark.every_server, pytest.mark.pg(">= 16")]
@@ -152,6 +153,42 @@ def test_a_login_trigger_does_not_run_as_superuser(
     any_database.admin().close()
     any_database.connect().close()
     assert not is_superuser(any_database)
+
+
+@pytest.mark.parametrize("setting", ["role = nobody", "local_preload_libraries = 'x'"])
+def test_what_a_database_is_set_to_does_not_change_who_reads_it(
+    any_conn: "psycopg.Connection[Any]", any_database: Database, setting: str
+) -> None:
+    any_conn.execute("drop role if exists nobody; create role nobody")
+    any_conn.execute(f'alter database "{any_database.name}" set {setting}'.encode())
+    with any_database.admin() as admin:
+        assert admin.execute("select current_user").fetchone() == ("validate_schema_superuser",)
+    any_conn.execute(f'alter database "{any_database.name}" reset all; drop role nobody'.encode())
+
+
+def test_a_database_that_lets_nobody_in_is_dropped(any_server: Server) -> None:
+    with any_server.database() as database:
+        with database.connect() as conn:
+            conn.execute(f'alter database "{database.name}" set local_preload_libraries = x'.encode())
+        with pytest.raises(ScratchError, match="refuses a connection"):
+            database.connect()
+    with any_server.connect() as admin:
+        there = admin.execute("select from pg_database where datname = %s", [database.name])
+        assert there.fetchall() == []
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "log_min_duration_statement = 100",
+        "log_statement = 'ddl'",
+        "lc_messages = 'C'",
+        "deadlock_timeout = '2s'",
+    ],
+)
+def test_it_says_what_is_logged_and_counted(any_conn: "psycopg.Connection[Any]", setting: str) -> None:
+    any_conn.execute("drop role if exists r; create role r")
+    any_conn.execute(f"set {setting}; alter role r set {setting}; drop role r".encode())
 
 
 def test_it_owns_what_it_makes_and_is_shown_as_whoever_runs_migrations(

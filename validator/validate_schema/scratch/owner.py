@@ -29,7 +29,13 @@ _LENT = (
     "pg_read_all_settings", "pg_read_all_stats", "pg_signal_backend", "pg_stat_scan_tables",
     "pg_use_reserved_connections", "pg_write_all_data",
 )  # fmt: skip
-_PARAMETERS = ("session_replication_role",)
+# Settings of a superuser that say what is logged, counted or printed.
+_PARAMETERS = (
+    "session_replication_role", "lc_messages", "deadlock_timeout", "lo_compat_privileges",
+    "log_duration", "log_error_verbosity", "log_lock_waits", "log_min_duration_statement",
+    "log_min_error_statement", "log_min_messages", "log_statement", "log_temp_files",
+    "track_functions", "track_io_timing",
+)  # fmt: skip
 
 
 def prepare(conn: "psycopg.Connection[Any]", *, superuser: bool) -> None:

@@ -45,7 +45,8 @@ class Database:
         Code that others put into the database is not to be run on it; event triggers are not."""
         import psycopg
 
-        set_here = ["statement_timeout=0", "lock_timeout=0"]  # whatever the database is set to
+        # Whatever the database is set to.
+        set_here = ["statement_timeout=0", "lock_timeout=0", "role=none", "local_preload_libraries="]
         if self.server.version_num >= 170000:
             set_here.append("event_triggers=off")
         switches = {"options": " ".join(f"-c {s}" for s in set_here)} if self.server.is_own else {}
@@ -258,7 +259,7 @@ class Server:
 
         if self._own_folder is None or self.version_num < 180000:
             return set()
-        with suppress(psycopg.Error), database.connect() as conn:
+        with suppress(psycopg.Error, ScratchError), database.connect() as conn:
             return standins.installed(conn)
         return set()
 
