@@ -59,6 +59,10 @@ create publication everything for all tables with (publish = 'insert');
 comment on event trigger watch is 'seen';
 comment on role app is 'reads';
 alter role app set statement_timeout = '5s';
+alter role app set app.tenant = 'none';
+alter role own set log_min_duration_statement = 100;
+create function bypassing() returns int language sql set "app.bypass.rls" = 'on' as 'select 1';
+do $$ begin execute format('alter database %I set app.region = %L', current_database(), 'eu'); end $$;
 grant all on all functions in schema extensions to app;
 alter extension vector set schema public;
 """
@@ -131,6 +135,8 @@ def failure(folder: Path, sql: str, key: str) -> str:
             "permission denied for language internal",
         ),
         ("do $$ begin alter role postgres superuser; end $$;", "permission denied to alter role"),
+        ("create role r; alter role r set event_triggers = off;", 'set parameter "event_triggers"'),
+        ("create role r; alter role r set plpgsql.check_asserts = off;", 'parameter "plpgsql.check_asserts"'),
     ],
 )
 def test_what_takes_a_superuser_is_nobodys_fault_and_says_how_to_get_one(

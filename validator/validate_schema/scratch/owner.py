@@ -5,12 +5,14 @@ then it may what managed services give to the role of that name, and what they d
 by functions (`helpers.sql`) that every database has.
 """
 
+import re
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..catalog.names import SCRATCH_SUPERUSER as SCRATCH_SUPERUSER
 from ..model.errors import ScratchError
+from ..sql.ident import quote_ident
 from . import home
 from .sources import Install, one_line
 
@@ -21,6 +23,9 @@ OWNER = "postgres"
 # Before PostgreSQL 16 a role with CREATEROLE may join pg_write_server_files: a superuser in all but name.
 # Source: release notes of PostgreSQL 16, "Restrict the privileges of CREATEROLE".
 FIRST_ORDINARY = 160000
+# A setting that no library has claimed is the application's own. Those of languages stay the superuser's:
+# they say what code means, and libraries that are loaded later claim them.
+_OF_LANGUAGE = re.compile(r"pl(?:pgsql|perlu?|tclu?|python\w*|java|v8|r|rust|sh|lua|proxy)\.", re.IGNORECASE)
 HELPERS = Path(__file__).with_name("helpers.sql")
 _ATTRIBUTES = "login inherit createrole createdb bypassrls replication connection limit -1 password null"
 # Roles that say what somebody may do with files and programs of the server's machine stay out.
@@ -55,6 +60,22 @@ def _lend(conn: "psycopg.Connection[Any]") -> None:
     lent = ", ".join(name for name in _LENT if name in known)
     conn.execute(f"grant {lent} to {OWNER} with admin option".encode())
     conn.execute(f"grant set on parameter {', '.join(_PARAMETERS)} to {OWNER}".encode())
+
+
+def lend_setting(conn: "psycopg.Connection[Any]", name: str) -> bool:
+    """Let `postgres` attach a setting of an application's own, such as app.tenant, to roles, functions and
+    the database; return whether it is one. What everybody may SET takes a superuser there.
+
+    Source: PostgreSQL 15's validate_option_array_item, "we cannot do any meaningful check on the value".
+    """
+    known = conn.execute(
+        "select from pg_catalog.pg_settings where lower(name) = lower(%s)", [name]
+    ).fetchone()
+    if known is not None or "." not in name or _OF_LANGUAGE.match(name):
+        return False
+    parts = ".".join(quote_ident(part) for part in name.split("."))
+    conn.execute(f"grant set on parameter {parts} to {OWNER}".encode())
+    return True
 
 
 def put_helpers(install: Install, data: Path, account: home.Account, environ: dict[str, str]) -> None:

@@ -8,6 +8,7 @@ from ...model.errors import ScratchError
 from ...model.history import Failure, Statement
 from ...model.limits import limits
 from ...model.wording import excerpt
+from ...scratch.owner import lend_setting
 from ...sql import script
 from ...sql.ident import quote_ident
 from ...sql.script import Piece
@@ -29,6 +30,7 @@ _IDLE_COMMANDS = re.compile(
 )
 _NO_ROLE = re.compile(r'role "(.+)" does not exist')
 _NO_EXTENSION = re.compile(r'extension "(.+)" (?:is not available|has no installation script)')
+_NO_SETTING = re.compile(r'permission denied to set parameter "(\w+(?:\.[\w$]+)+)"')
 _MAY_COMMIT = re.compile(
     r"\b(?:commit|rollback|abort|begin|start\s+transaction|end|savepoint)\b", re.IGNORECASE
 )
@@ -128,6 +130,7 @@ class _Replay:
             watch.begin(connection)
         self.roles: set[str] = set()
         self.extensions: set[str] = set()
+        self.settings: set[str] = set()
         self.notes = list(migrations.notes)
         self._own_roles = set().union(*(cluster.created_roles(f.sql) for f in migrations.files))
         found = connection.execute("select rolname from pg_catalog.pg_roles")
@@ -396,7 +399,8 @@ class _Replay:
             copy.write(piece.data.encode())
 
     def _supply(self, message: str, sql: str) -> bool:
-        """Make up the role or extension whose absence `message` tells of; return whether it did."""
+        """Make up the role or extension whose absence `message` tells of, or lend the setting; return whether
+        it did."""
         missing = _NO_ROLE.fullmatch(message) if self._made_up_roles else None
         if missing and missing[1] not in self._own_roles | self.roles:
             self._create_role(missing[1])
@@ -405,6 +409,11 @@ class _Replay:
             self.extensions.add(m[1])
             self.database.server.stand_in(m[1], asked_version(m[1], sql), placed=is_placed(m[1], sql))
             return True
+        denied = _NO_SETTING.fullmatch(message) if self._ordinary else None
+        if denied and denied[1] not in self.settings:
+            self.settings.add(denied[1])
+            with self.database.admin(autocommit=True) as admin:
+                return lend_setting(admin, denied[1])
         return False
 
     def _create_role(self, name: str) -> None:
