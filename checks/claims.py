@@ -26,11 +26,26 @@ _PEOPLE = """
 def writers_of_claims(facts: Facts) -> Iterator[Definer]:
     """SECURITY DEFINER functions that app roles may call and that name what is signed of people, themselves or by
     what they call."""
-    for function in (d.function for d in definers(facts)):
+    naming = _naming(facts)
+    for function in (d.function for d in definers(facts) if d.function.routine in naming):
         users = users_of(function.owner, function.grants, facts, ("EXECUTE",))
-        called = users and function.returns not in ("trigger", "event_trigger")
-        if called and any(_names(f) for f in _with_helpers(function, facts)):
+        if users and function.returns not in ("trigger", "event_trigger"):
             yield Definer(function, users)
+
+
+def _naming(facts: Facts) -> set[cat.Routine]:
+    """Return the functions that name what is signed, and those that call one, however indirectly."""
+    queue = [f.routine for f in facts.catalog.functions if _names(f)]
+    callers: dict[cat.Routine, list[cat.Routine]] = {}
+    for function in facts.catalog.functions if queue else ():
+        for called in facts.named_functions.within(function.body or ""):
+            callers.setdefault(called.routine, []).append(function.routine)
+    found = {*queue}
+    while queue:
+        fresh = [caller for caller in callers.get(queue.pop(), ()) if caller not in found]
+        found.update(fresh)
+        queue += fresh
+    return found
 
 
 def _names(function: cat.Function) -> bool:
