@@ -61,6 +61,13 @@ comment on role app is 'reads';
 alter role app set statement_timeout = '5s';
 alter role app set app.tenant = 'none';
 alter role own set log_min_duration_statement = 100;
+create function tight(text, inout n int, variadic "Many" text[] default '{}') language sql immutable leakproof strict
+    as 'select 1 -- leakproof';
+create or replace function tight_body(a int) returns int language sql leakproof return a;
+create function tightened() returns int language sql as 'select 1';
+alter function tightened() leakproof strict;
+alter function tightened leakproof;
+create function loose() returns int language sql not leakproof as 'select 1';
 create function bypassing() returns int language sql set "app.bypass.rls" = 'on' as 'select 1';
 do $$ begin execute format('alter database %I set app.region = %L', current_database(), 'eu'); end $$;
 grant all on all functions in schema extensions to app;
@@ -160,6 +167,13 @@ def test_an_error_is_told_by_the_statement_as_it_was_written(tmp_path: Path, key
     assert found.endswith(" does not exist")
 
 
+@pytest.mark.parametrize("said", ["disable", "enable"])
+def test_the_triggers_of_no_table_are_not_switched(tmp_path: Path, key: str, said: str) -> None:
+    found = failure(tmp_path, f"alter table nowhere {said} trigger all;", key)
+    assert found.startswith(f"FailedMigration: /1_a.sql:1: alter table nowhere {said} trigger all:")
+    assert found.endswith('relation "nowhere" does not exist')
+
+
 def test_what_is_granted_in_vain_is_noted(tmp_path: Path) -> None:
     folder = lay(
         tmp_path, {"1_a.sql": "create role app; grant select on pg_catalog.pg_stat_activity to app;"}
@@ -178,6 +192,7 @@ def test_what_is_granted_in_vain_is_noted(tmp_path: Path) -> None:
         "alter table a\n  owner\n to b;\nselect 2",
         "create publication p\nfor all tables;\nselect 2",
         "create event trigger e on login execute function f();\n-- create extension\nselect 2",
+        "create function f()\nreturns int leakproof\nlanguage sql return 1;\nselect 2",
     ],
 )
 def test_every_line_stays_where_it_was(sql: str) -> None:
@@ -195,6 +210,8 @@ def test_every_line_stays_where_it_was(sql: str) -> None:
         "create publication p for table a",
         "create publication p",
         "create extension",
+        "create function f() returns int language sql not leakproof return 1",
+        "create function leakproof() returns int language sql as 'select 1 leakproof'",
         "do 'begin create extension x; end'",
     ],
 )

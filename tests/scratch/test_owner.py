@@ -59,6 +59,8 @@ def is_superuser(database: Database) -> bool:
         "create event trigger e on ddl_command_end execute function f()",
         "set event_triggers = off",
         "drop role validate_schema_superuser",
+        "select validate_schema_leakproof('pg_catalog.int4_avg_accum(bigint[],integer)')",
+        "select validate_schema_triggers('pg_class', false)",
         "create tablespace t location '/tmp'",
         "load '/lib/x.so'",
     ],

@@ -17,6 +17,10 @@ _SUSPECT = re.compile(
     r"\b(?:create\s+(?:extension|event\s+trigger|publication)|alter\s[^;]*\s(?:owner\s+to|(?:en|dis)able\s+trigger\s+all))\b",
     re.IGNORECASE,
 )
+_LEAKPROOF = re.compile(
+    r"(?:create|create\s+or\s+replace|alter)\s+(?:function|routine)\b.*\bleakproof\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _ALL_TRIGGERS = {"AT_EnableTrigAll": True, "AT_DisableTrigAll": False}
 _OWNER = "postgres"
 
@@ -25,11 +29,11 @@ def on_behalf(sql: str) -> tuple[str, dict[str, str]]:
     """Return the text with what is done on behalf in place of such statements, on the same lines; and the
     statement that each replaces."""
     replaced: dict[str, str] = {}
-    if not _SUSPECT.search(sql):
+    if not _SUSPECT.search(sql) and "leakproof" not in sql.lower():
         return sql, replaced
     found, last = [], 0
     for piece in script.pieces(sql):
-        if piece.kind != "sql" or not _SUSPECT.match(piece.text):
+        if piece.kind != "sql" or not (_SUSPECT.match(piece.text) or _LEAKPROOF.match(piece.text)):
             continue
         instead = _instead(piece)
         if not instead:
@@ -116,6 +120,8 @@ def _table(said: Any, text: str) -> list[str]:
         return []
     named = ".".join(quote_ident(n) for n in (said.relation.schemaname, said.relation.relname) if n)
     table = f"pg_catalog.to_regclass({_literal(named)})"
+    if not said.missing_ok:
+        table = f"{_literal(named)}::pg_catalog.regclass"
     return [f"select pg_catalog.validate_schema_triggers({table}, {_truth(bool(on))})" for on in switched]
 
 
@@ -133,6 +139,41 @@ def _given(text: str, owner: Any, schema: str, relation: Any) -> list[str]:
     return [f"{call}true)", text, f"{call}false)"]
 
 
+def _function(said: Any, text: str) -> list[str]:
+    (shown,) = parse_messages("drop function f()")
+    named = shown.stmt.drop_stmt.objects[0].object_with_args
+    named.ClearField("objname")
+    named.objname.extend(said.funcname)
+    modes = said.DESCRIPTOR.file.enum_types_by_name["FunctionParameterMode"].values_by_name
+    given = [modes[f"FUNC_PARAM_{m}"].number for m in ("DEFAULT", "IN", "INOUT", "VARIADIC")]
+    for item in said.parameters:
+        if item.function_parameter.mode in given:
+            named.objargs.add().type_name.CopyFrom(item.function_parameter.arg_type)
+    called = deparse(shown.stmt).removeprefix("DROP FUNCTION ")
+    return _leakproof(said.options, text, f"{_literal(called)}::pg_catalog.regprocedure")
+
+
+def _altered_function(said: Any, text: str) -> list[str]:
+    (shown,) = parse_messages("drop function f()")
+    shown.stmt.drop_stmt.objects[0].object_with_args.CopyFrom(said.func)
+    called = deparse(shown.stmt).removeprefix("DROP FUNCTION ")
+    kind = "regproc" if said.func.args_unspecified else "regprocedure"
+    done = _leakproof(said.actions, text, f"{_literal(called)}::pg_catalog.{kind}")
+    return done[1:] if len(said.actions) == 1 else done
+
+
+def _leakproof(options: Any, text: str, called: str) -> list[str]:
+    """Return the statement without its LEAKPROOF, and what says so instead."""
+    found = [
+        o.def_elem for o in options if o.def_elem.defname == "leakproof" and o.def_elem.arg.boolean.boolval
+    ]
+    if len(found) != 1:
+        return []
+    raw, at = text.encode(), found[0].location
+    without = (raw[:at] + b" " * len("leakproof") + raw[at + len("leakproof") :]).decode()
+    return [without, f"select pg_catalog.validate_schema_leakproof({called})"]
+
+
 def _literal(text: str) -> str:
     return quote_literal(text)
 
@@ -147,6 +188,8 @@ _MADE = {
     "create_publication_stmt": _publication,
     "alter_owner_stmt": _owner,
     "alter_table_stmt": _table,
+    "create_function_stmt": _function,
+    "alter_function_stmt": _altered_function,
 }
 
 
