@@ -198,12 +198,14 @@ def test_parts_carry_what_they_are_measured_against(fleet: Database, terminal: T
         (("--reference", "snapshot:migrations/V1__begin.sql"), 2, "V1__begin.sql"),
         (("--reference", "tenant_1", "--migrations", "migrations"), 2, "give one"),
         (("--migrations", "broken"), 3, "V1__begin.sql"),
+        (("--migrations", "strong"), 3, "[migrations] superuser = true"),
     ],
 )
 def test_what_cannot_be_measured_against_is_one_line(
     fleet: Database, terminal: Terminal, arguments: tuple[str, ...], status: int, said: str
 ) -> None:
     terminal.write("broken/V1__begin.sql", "create table account (id bigint primary key, nope nope);")
+    terminal.write("strong/V1__begin.sql", "alter role postgres superuser;")
     ran = terminal.run("fleet", "--schemas", "tenant_%", "--format", "json", *arguments)
     assert (ran.status, ran.out) == (status, "")
     assert said in ran.complaint

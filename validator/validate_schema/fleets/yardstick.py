@@ -43,7 +43,9 @@ def _replayed(outside: Outside, kind: MemberKind, source: Source, progress: Prog
     states: list[tuple[str, Catalog]] = []
     files = some(len(migrations.files), "migration")
     with (
-        open_server(source.scratch, key=migrations.digest, progress=progress) as server,
+        open_server(
+            source.scratch, key=migrations.digest, progress=progress, superuser=source.superuser
+        ) as server,
         progress.step(f"replaying {files}"),
         server.database() as database,
     ):
@@ -75,17 +77,17 @@ def _prepared(database: Database) -> str:
 def _run(database: Database, migrations: MigrationSet, home: str, states: list[tuple[str, Catalog]]) -> None:
     """Run the migrations, and keep the catalog after each, of the last ones where they are many."""
     left = [first_read(migrations)]
-    with database.connect(autocommit=True, prepare_threshold=0) as connection:
+    with database.admin(autocommit=True, prepare_threshold=0) as reader:
 
         def take(file: MigrationFile | None, _: object = None) -> None:
             left[0] -= 1
             if left[0] < 0:
                 label = migrations.label(file.path) if file else ""
-                states.append((label, set_apart(read_catalog(connection, default_schema=home))))
+                states.append((label, set_apart(read_catalog(reader, default_schema=home))))
 
         replay(database, migrations, before=lambda: take(None), after=take)
         if not states:
-            states.append(("", set_apart(read_catalog(connection, default_schema=home))))
+            states.append(("", set_apart(read_catalog(reader, default_schema=home))))
 
 
 def _with_milestones(found: Yardstick, states: list[tuple[str, Catalog]]) -> Yardstick:
