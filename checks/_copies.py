@@ -19,6 +19,7 @@ _SENDS = (
     "lo_from_bytea",
     "lowrite",
 )  # what they are given, every session may get
+_SURROGATE = ("uuid", "smallint", "integer", "bigint")
 _SAY_WHO = ("current_setting", "current_query", "query_to_xml", "dblink", "lo_get", "loread")
 
 
@@ -37,6 +38,7 @@ class Rows(NamedTuple):
 
     table: cat.Table
     names: frozenset[str]
+    silent: frozenset[str] = frozenset()  # columns of NEW and OLD that tell nothing
 
     def told_by(
         self, node: syntax.Node, variables: frozenset[str], facts: Facts, into: cat.QName | None = None
@@ -53,6 +55,7 @@ class Rows(NamedTuple):
             match found:
                 case syntax.Column(names=("", *names)) | syntax.Column(names=(*names,)):
                     mine = names[0] in self.names and names[-1] not in shared
+                    mine = mine and not (names[0] in ("new", "old") and names[-1] in self.silent)
                     told = names[0] in variables or mine
                 case syntax.Table(name=name):
                     told = name in self.names
@@ -250,15 +253,36 @@ def readers(table: cat.Table, facts: Facts) -> tuple[str, ...]:
 
 def sends(statements: Iterable[syntax.Node], rows: Rows, variables: frozenset[str], facts: Facts) -> bool:
     """Tell whether values of the rows go into a notification, a large object, or a sequence that an app role may
-    read: also where they come from a relation that stands in FROM beside the call."""
+    read: also where they come from a relation that stands in FROM beside the call. A notification may hold the row's
+    surrogate keys, which tell nothing but which row to look up, under the policies of who does."""
+    quiet = rows._replace(silent=_surrogates(rows.table))
     for node in syntax.walk(*statements):
-        if isinstance(node, syntax.Select) and rows.told_by(node, frozenset(), facts):
-            calls = [n for n in syntax.walk(node) if _is_sent(n, facts)]
-            if any(isinstance(n, syntax.Column) for call in calls for n in syntax.walk(call)):
-                return True
-        if _is_sent(node, facts) and rows.told_by(node, variables, facts):
+        if isinstance(node, syntax.Select):
+            for call in (n for n in syntax.walk(node) if _is_sent(n, facts)):
+                given = quiet if _notifies(call) else rows
+                held = any(isinstance(n, syntax.Column) for n in syntax.walk(call))
+                if held and given.told_by(node, frozenset(), facts):
+                    return True
+        if _is_sent(node, facts) and (quiet if _notifies(node) else rows).told_by(node, variables, facts):
             return True
     return False
+
+
+def _notifies(node: syntax.Node) -> bool:
+    return isinstance(node, syntax.Call) and node.name == "pg_notify"
+
+
+def _surrogates(table: cat.Table) -> frozenset[str]:
+    """Return the columns that hold made-up keys: numbers and UUIDs in a primary or foreign key, and called so, for one
+    that is called otherwise (`token`) may be a word to rest on."""
+    keyed = {
+        c for key in table.constraints if key.kind in ("primary key", "foreign key") for c in key.columns
+    }
+    return frozenset(
+        c.name
+        for c in table.columns
+        if c.name in keyed and c.base_type in _SURROGATE and (c.name == "id" or c.name.endswith("_id"))
+    )
 
 
 def _is_sent(node: syntax.Node, facts: Facts) -> bool:

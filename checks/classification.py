@@ -68,7 +68,7 @@ def classified(table: catalog.Table, facts: Facts) -> Flaw | None:
     so. Fails for all others: which of the four a table is meant to be only a person can say. A table
     that was declared a tenant table and lacks the column is left to TEN001.
 
-    Undecided where row security is on and each policy gives a person his own rows alone: such rows are
+    Undecided where row security is on and each policy for an app role gives a person his own rows alone: such rows are
     nobody's but that person's, but whether views, functions and roles keep to that is examined for tables of
     tenants only.
     """
@@ -91,8 +91,10 @@ def classified(table: catalog.Table, facts: Facts) -> Flaw | None:
 
 
 def _is_of_persons(table: catalog.Table, facts: Facts) -> bool:
-    """Tell whether row security is on and every policy that lets rows pass asks for the person of the session."""
-    policies = [p for p in table.policies if p.permissive]
+    """Tell whether row security is on and every policy that lets an app role's rows pass asks for the person of the
+    session."""
+    apps = {holder for role in facts.app_roles for holder in facts.grantees_of(role)}
+    policies = [p for p in table.policies if p.permissive and (not apps or apps.intersection(p.roles))]
     texts = [text for p in policies for text in (p.using, p.check) if text is not None]
     reader = ContextReader(facts)
     return table.row_security and bool(texts) and all(_asks_for_person(text, reader) for text in texts)

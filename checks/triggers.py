@@ -203,7 +203,7 @@ def trigger(subject: FiredTrigger, facts: Facts) -> Flaw | None:
     body of their function. Fails when the function copies the row (NEW, OLD) into a table that is no
     tenant's and that an app role may read; undecided where it is not known where all the values come from. Undecided
     when it may send the row, or tenants' rows that it reads, with
-    NOTIFY, which every session of the database can hear, put them into a sequence or a large object, or hand it to a function that does such things; when
+    NOTIFY, which every session of the database can hear (surrogate keys of the row may be told), put them into a sequence or a large object, or hand it to a function that does such things; when
     the function runs with its owner's rights past the policies and its statements are not all tied to the
     row's tenant; or when its body cannot be read.
 

@@ -70,6 +70,22 @@ TRIGGERS = {
         ),
     ),
     "news for all who listen": ("undecided", trigger("perform pg_notify('jobs', new.title);", definer=False)),
+    "news of its key and more": (
+        "undecided",
+        trigger(
+            "perform pg_notify('jobs', json_build_object('id', new.id, 'of', new.title)::text);",
+            definer=False,
+        ),
+    ),
+    "news of a key that is a word": (
+        "undecided",
+        "alter table job add token uuid not null default gen_random_uuid() unique;"
+        + trigger("perform pg_notify('jobs', new.token::text);", definer=False),
+    ),
+    "a key in a large object": (
+        "undecided",
+        trigger("perform lo_from_bytea(0, convert_to(new.id::text, 'UTF8'));", definer=False),
+    ),
     "news through a helper": (
         "undecided",
         trigger(
@@ -346,6 +362,10 @@ TRIGGERS = {
     ),
     "what the caller may do": ("passed", trigger("update job set state = 'old';", definer=False)),
     "the row itself": ("passed", trigger("new.state := upper(new.state);", timing="before insert")),
+    "news of its key": (
+        "passed",
+        trigger("perform pg_notify('jobs_' || new.org_id, new.id::text);", definer=False),
+    ),
     "news without the row": ("passed", trigger("perform pg_notify('jobs', 'changed');", definer=False)),
 }
 

@@ -131,8 +131,9 @@ PERSONAL = """
         ("alter table human disable row level security;", False),
         ("drop policy own on human;", False),
         ("create policy not_these on human as restrictive using (nick <> '');", True),
+        ("create policy counted on human for select to pg_monitor using (true);", True),
     ],
-    ids=["their own", "and others", "switched off", "nobody's", "fewer"],
+    ids=["their own", "and others", "switched off", "nobody's", "fewer", "another role's"],
 )
 def test_rows_of_people_are_not_decided_where_each_has_his_own(
     bench: Bench, more: str, undecided: bool

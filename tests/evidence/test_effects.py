@@ -85,6 +85,12 @@ HELD = {
         "update note set body = 'seen' where id <> new.id and org_id = new.org_id and pg_trigger_depth() < 2;",
         "after insert",
     ),
+    **{
+        f"a trigger that adds {more} to {kind}": HEALTHY
+        + f"alter table note add used {kind} not null;"
+        + TRIGGER.format(f"new.used := old.used + {more};", "before update")
+        for kind, more in (("int", 1), ("bigint", 2), ("smallint", 1), ("numeric", 1), ("numeric(12)", 1), ("date", 1), ("date", 2))
+    },
     "a trigger that stamps": HEALTHY + TRIGGER.format("new.body := upper(new.body);", "before insert or update"),
     "a trigger that says what it was given": HEALTHY
     + TRIGGER.format("raise notice 'got % of %', new.body, new.org_id;", "before insert or update"),

@@ -126,3 +126,20 @@ def test_statements_follow_those_of_the_gateway() -> None:
         ("select set_config('app.x', '1', false)",),
         "7",
     )
+
+
+def test_a_claim_that_is_the_tenant_is_said_as_the_tenant(bed: Bed) -> None:
+    """Rows of one person each, without a table of people: who asks is the tenant, not somebody of his."""
+    proof = bed.proven(
+        "create role anon nologin; create role authenticated nologin; create schema auth;"
+        " grant usage on schema auth to authenticated;"
+        f" create function auth.uid() returns uuid language sql stable as $$ select {PERSON['supabase']} $$;"
+        " create table todo (id uuid primary key, user_id uuid not null, task text);"
+        " alter table todo enable row level security;"
+        " create policy own on todo using (user_id = auth.uid());"
+        " grant select, insert, update, delete on todo to authenticated;",
+        toml='[tenancy]\ncolumn = "user_id"\nsetting = "request.jwt.claim.sub"\napp_roles = ["authenticated"]\n',
+    )
+
+    assert proof.preset == "supabase"
+    assert {c.outcome for c in proof.cells} == {Outcome.ISOLATED}, [(c.probe, c.why) for c in proof.cells]

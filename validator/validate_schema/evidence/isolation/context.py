@@ -62,7 +62,7 @@ def default_context(facts: Facts, preset: str | None = None) -> ContextSetup | N
     setting = facts.tenancy.setting
     for told in facts.principals.of_kind(Kind.TENANT, Kind.PERSON):
         value, name = ":tenant" if told.kind is Kind.TENANT else ":user", told.variable.setting
-        if told.kind is Kind.PERSON or setting is None or name.lower() == setting.lower():
+        if told.kind is Kind.PERSON or setting is None or setting.lower() in _names(name, told.variable.path):
             said.setdefault(name, {})[told.variable.path] = value
     if setting is not None and not any(name.lower() == setting.lower() for name in said):
         said = {setting: {(): ":tenant"}, **said}
@@ -72,6 +72,12 @@ def default_context(facts: Facts, preset: str | None = None) -> ContextSetup | N
         said[name] = claims | {path: v for path, v in said.get(name, {}).items() if path}
     statements = [*_statements(said), *(_one_by_one(said[_CLAIMS]) if _CLAIMS in said and gateway else ())]
     return ContextSetup(tuple(statements), preset=gateway) if statements else None
+
+
+def _names(setting: str, path: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what a variable is called where it is said: its setting, and that of the one claim."""
+    claim = (f"{_ONE_CLAIM}.{path[0]}",) if setting.lower() == _CLAIMS and len(path) == 1 else ()
+    return (setting.lower(), *claim)
 
 
 def with_preset(setup: ContextSetup, facts: Facts, preset: str) -> ContextSetup:

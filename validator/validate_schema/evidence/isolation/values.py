@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import psycopg
 
+_APART = 1009  # between numbers: a little more than one of A's is none of B's; a prime, so that none repeats
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _TYPES = """
 select t.oid::int8, t.typname, t.typtype::text, t.typcategory::text,
@@ -100,16 +101,16 @@ def _text(n: int, modifier: int) -> str:
     return ("v" + text)[-room:] if len(text) < room else text[-room:]
 
 
-def _integer(low: int, span: int) -> Callable[[int, int], str]:
-    return lambda n, _: str(low + n % span)
+def _integer(low: int, span: int, apart: int = _APART) -> Callable[[int, int], str]:
+    return lambda n, _: str(low + n * apart % span)
 
 
 def _numeric(n: int, modifier: int) -> str:
     """Return a number that fits numeric(precision, scale), whatever is of larger scale than precision."""
     if modifier < 4:
-        return str(1_000_000 + n)
+        return str(1_000_000 + n * _APART)
     precision, scale = ((modifier - 4) >> 16) & 0xFFFF, (((modifier - 4) & 0x7FF) ^ 1024) - 1024
-    digits = n % 10**precision
+    digits = n * (_APART if precision > 7 else 1) % 10**precision
     return f"{digits}e{-scale}" if scale else str(digits)
 
 
@@ -127,6 +128,7 @@ def _seconds(n: int) -> str:
 
 
 def _day(n: int) -> str:
+    n *= 37  # a day, a week or a month later is no other value
     return f"{2001 + n // 336 % 90}-{n // 28 % 12 + 1:02}-{n % 28 + 1:02}"
 
 
@@ -147,7 +149,7 @@ def _vector(n: int, modifier: int) -> str:
 
 
 _MAKERS: dict[str, Callable[[int, int], str]] = {
-    "int2": _integer(10_000, 20_000),
+    "int2": _integer(10_000, 20_000, apart=7),
     "int4": _integer(1_000_000, 2_000_000_000),
     "int8": _integer(1_000_000, 10**15),
     "oid": _integer(1_000_000, 2_000_000_000),
