@@ -47,7 +47,7 @@ def tried_roles(facts: Facts) -> Iterator[TriedRole]:
     "Role of a member reached another member's rows",
     subjects=tried_roles,
     severity=Severity.ERROR,
-    needs="fleet",
+    needs="fleet proof",
     remediable=False,
     why="What a session of one tenant did to another tenant's rows on a copy, it can do in the database.",
     bad=f"""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 from msgspec import structs
@@ -115,9 +115,16 @@ def findings(check: Check, conn: psycopg.Connection, toml: str = "", *, schema: 
     return judge(check, proven(conn, facts) if check.needs == "proof" else facts)
 
 
+class Reached(Database):
+    """The database of a connection, whose role may do anything there."""
+
+    def admin(self, **options: Any) -> psycopg.Connection:
+        return self.connect(**options)
+
+
 def proven(conn: psycopg.Connection, facts: Facts) -> Facts:
     """Return the facts with the proof made in the connection's database, which must be committed."""
-    database = Database(conn.info.dbname, conn.info.dsn, None)  # type: ignore[arg-type]
+    database = Reached(conn.info.dbname, conn.info.dsn, None)  # type: ignore[arg-type]
     return replace(facts, isolation=prove(database, facts))
 
 

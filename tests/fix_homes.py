@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fix_server import quick_folder
-from validate_schema.scratch import builds, clean_scratch, open_server
+from validate_schema.scratch import builds, clean_scratch, home, open_server
 from validate_schema.scratch.sources import find_install
 
 
@@ -28,6 +28,9 @@ def done_once() -> Path:
     """What a first run of this test session prepared: this build's, since other builds' come and go."""
     with open_server(key="blank"):
         build = builds.within_reach(find_install("embedded"), lambda _: None)
+        with tempfile.TemporaryDirectory(prefix="vs-blank-", dir=quick_folder()) as folder:
+            account = home.Account(os.geteuid(), os.getegid())
+            builds.copy_blank(build, account, Path(folder, "data"), lambda _: None)
         return builds.blank(build)
 
 

@@ -20,7 +20,7 @@ from validate_schema.run.fix.script import Heading, write_script
 from validate_schema.sql.script import refuses_transaction
 
 # Those of migrations: test_migration_examples; those of fleets: tests/fleet/test_examples.
-CHECKS = tuple(c for c in builtin_checks() if not c.on_migrations and c.needs != "fleet")
+CHECKS = tuple(c for c in builtin_checks() if not c.on_migrations and not c.on_fleet)
 
 # What a quoted name does to a check hangs on no server's version.
 every_schema = pytest.mark.parametrize(

@@ -21,8 +21,10 @@ A, B = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa", "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbb
 CONTEXT = "nullif(current_setting('app.tenant_id', true), '')::uuid"
 TABLES = f"""
 create schema guard;
-create function guard.tenant() returns uuid language sql stable as $$ select {CONTEXT} $$;
-create function guard.shout(word text) returns text language sql immutable as $$ select upper(word) $$;
+create function guard.tenant() returns uuid language sql stable set search_path = pg_catalog
+    as $$ select {CONTEXT} $$;
+create function guard.shout(word text) returns text language sql immutable
+    set search_path = pg_catalog as $$ select upper(word) $$;
 create table invoice (
     id uuid primary key default gen_random_uuid(),
     org_id uuid not null references organization (id),
@@ -119,7 +121,7 @@ STOLEN = pytest.mark.parametrize(
             id="a function that nothing rests on",
         ),
         pytest.param(
-            "create function guard.same(a uuid, b uuid) returns boolean language sql stable as 'select a = b';"
+            "create function guard.same(a uuid, b uuid) returns boolean language sql stable set search_path = pg_catalog as 'select a = b';"
             " create operator guard.=== (leftarg = uuid, rightarg = uuid, function = guard.same);"
             " alter policy tenant on invoice using (org_id operator(guard.===) guard.tenant());"
             " alter function guard.same(uuid, uuid) owner to app_user; grant create on schema guard to app_user",

@@ -9,14 +9,14 @@ import pytest
 from tests.fix_bench import execute
 from tests.fix_server import fresh
 from validate_schema import fleet
-from validate_schema.checking.declare import FLEET, Check
+from validate_schema.checking.declare import Check
 from validate_schema.checking.packs import builtin_checks
 from validate_schema.checking.reference import EXAMPLE_TABLE
 from validate_schema.model.fleet import FleetFinding, FleetReport
 from validate_schema.scratch import Database, Server
 from validate_schema.sql.ident import quote_ident, quote_literal
 
-CHECKS = tuple(c for c in builtin_checks() if c.needs == FLEET)
+CHECKS = tuple(c for c in builtin_checks() if c.on_fleet)
 _HEAD = re.compile(r"^-- database (\w+)\n", re.MULTILINE)
 _ONE = ""
 _PROVEN = "FLT014"

@@ -15,7 +15,8 @@ Verdict = Flaw | Undecided | Unexamined | None
 Judge = Callable[[Any, Facts], Verdict]
 Selector = Callable[[Facts], Iterable[Any]]
 
-PROOF, SUPPRESSIONS, FLEET = "proof", "suppressions", "fleet"
+PROOF, SUPPRESSIONS = "proof", "suppressions"
+FLEET, FLEET_PROOF = "fleet", "fleet proof"
 MIGRATION_EVIDENCE = frozenset({"files", "ledger", "replay", "drift", "dry run", "fixtures"})
 
 
@@ -69,6 +70,11 @@ class Check(msgspec.Struct, frozen=True):
     def on_migrations(self) -> bool:
         """Whether it judges the migrations rather than the schema that they end in."""
         return self.needs in MIGRATION_EVIDENCE
+
+    @property
+    def on_fleet(self) -> bool:
+        """Whether it judges what stands between the members of a fleet."""
+        return self.needs in (FLEET, FLEET_PROOF)
 
     @property
     def on_catalog(self) -> bool:

@@ -8,14 +8,13 @@ from typing import Literal, NamedTuple, TextIO
 import msgspec
 from msgspec.structs import replace
 
+from ..checking.declare import FLEET_PROOF
 from ..model.errors import UsageError
 from ..model.fleet import Excluded
 from ..model.secret import Secret
 from ..run.request import Request
 from .state import State
 from .survey import pattern
-
-PROVEN = "FLT014"
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -115,7 +114,7 @@ class FleetRequest(msgspec.Struct, frozen=True, kw_only=True):
 def judging_proof(run: Request) -> Request:
     """Return the run with the check that judges the proof, whatever is selected: what was reached shall not
     pass because nobody asked. Who ignores it by name knows what he does."""
-    found = tuple(c for c in run.known if c.id == PROVEN and not c.id.startswith(run.ignored))
+    found = tuple(c for c in run.known if c.needs == FLEET_PROOF and not c.id.startswith(run.ignored))
     return replace(run, checks=(*run.checks, *(c for c in found if c not in run.checks)))
 
 

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from ..catalog.engines import engine_of
 from ..catalog.ledgers import ledgers
 from ..checking.baseline import measured
-from ..checking.declare import FLEET
 from ..checking.engine import Outcome, judge
 from ..config import Config
 from ..contract.merge import settled
@@ -106,7 +105,7 @@ def _judged(facts: Facts, opened: Opened, request: Request, progress: Progress) 
     """Return what the checks say. Where reading left something open and the migrations' copy is at hand, the
     proof decides what it can, and they are asked again."""
     config = request.config.config
-    checks = tuple(c for c in request.checks if c.needs != FLEET) or request.checks
+    checks = tuple(c for c in request.checks if not c.on_fleet) or request.checks
 
     def judged(facts: Facts) -> Outcome:
         with progress.step("running the checks"):

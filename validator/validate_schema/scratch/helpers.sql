@@ -168,3 +168,8 @@ begin
     end if;
 end
 $$;
+
+-- They hold nobody back who drops the language.
+delete from pg_depend d using pg_proc p, pg_language l
+where d.classid = 'pg_proc'::regclass and d.objid = p.oid and p.proname like 'validate_schema_%'
+  and d.refclassid = 'pg_language'::regclass and d.refobjid = l.oid and l.lanname = 'plpgsql';

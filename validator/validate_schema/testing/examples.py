@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from ..checking.declare import FLEET, PROOF, SUPPRESSIONS, Check
+from ..checking.declare import PROOF, SUPPRESSIONS, Check
 from ..checking.packs import builtin_checks, pack_checks
 from ..checking.reference import EXAMPLE_CONFIG, EXAMPLE_ROLES, EXAMPLE_TABLE
 from ..config import LoadedConfig, parse_toml
@@ -55,7 +55,7 @@ def examples(pack: str | os.PathLike[str]) -> Callable[..., None]:
     examples are of many schemas or databases. Raises `PackError` for a pack that
     cannot be used.
     """
-    checks = (check for check in pack_checks(os.fspath(pack)) if check.needs != FLEET)
+    checks = (check for check in pack_checks(os.fspath(pack)) if not check.on_fleet)
     cases = [Example(check, part) for check in checks for part in _parts(check)]
 
     @pytest.mark.parametrize("example", cases, ids=str)
