@@ -299,6 +299,7 @@ class _Replay:
             pgconn.send_query(sql.encode())
             pgconn.set_single_row_mode()
             try:
+                self.connection.wait(generators.send(pgconn))
                 while answer := self.connection.wait(generators.fetch(pgconn)):
                     if answer.status != pq.ExecStatus.SINGLE_TUPLE:
                         found.append(answer)
