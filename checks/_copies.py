@@ -4,14 +4,13 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from validate_schema.pack import Facts
-from validate_schema.pack.model import TableClass
+from validate_schema.pack.model import OWNED
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.rights import acts, body_of, candidates, is_guarded, is_trusted
 from validate_schema.pack.sql import Unreadable, plpgsql, syntax
 
 from ._access import may, sources, users_of
 
-_OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 _SENDS = (
     "pg_notify",
     "setval",
@@ -69,7 +68,7 @@ class Rows(NamedTuple):
 
 
 def _is_shared(key: cat.Constraint, facts: Facts) -> bool:
-    return key.references is not None and facts.class_of(key.references) not in _OWNED
+    return key.references is not None and facts.class_of(key.references) not in OWNED
 
 
 def variables_of(function: plpgsql.Function | None, rows: Rows, facts: Facts) -> frozenset[str]:
@@ -179,9 +178,7 @@ def _of_nobody(named: syntax.Table, facts: Facts) -> list[cat.Table]:
     return [
         table
         for name, table in facts.tables_by_name.items()
-        if name.name == named.name
-        and named.schema in ("", name.schema)
-        and facts.class_of(name) not in _OWNED
+        if name.name == named.name and named.schema in ("", name.schema) and facts.class_of(name) not in OWNED
     ][:1]
 
 
@@ -211,7 +208,7 @@ def _tables(named: syntax.Table, facts: Facts) -> Iterator[cat.Table]:
     for name in (n for n in names if named.schema in ("", n.schema)):
         for below in views[name].depends_on if name in views else (name,):
             table = facts.tables_by_name.get(below)
-            if table is not None and facts.class_of(below) not in _OWNED and not is_guarded(table, facts):
+            if table is not None and facts.class_of(below) not in OWNED and not is_guarded(table, facts):
                 yield table
 
 

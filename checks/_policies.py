@@ -48,26 +48,26 @@ def policies_of(facts: Facts) -> Iterator[TablePolicy]:
             yield from (TablePolicy(table, p) for p in table.policies)
 
 
+def nodes_of(text: str) -> tuple[syntax.Node, ...]:
+    """Return all that an expression consists of; nothing where it is empty or cannot be read."""
+    try:
+        return tuple(syntax.walk(read_expression(text))) if text else ()
+    except Unreadable:
+        return ()
+
+
 @lru_cache(maxsize=1024)
 def compared(text: str) -> tuple[tuple[syntax.Node, syntax.Node], ...]:
     """Return both sides of each ``=`` in an expression, either way round; none where it cannot be read."""
-    try:
-        nodes = [*syntax.walk(read_expression(text))] if text else []
-    except Unreadable:
-        return ()
-    equals = [n for n in nodes if isinstance(n, syntax.Operation) and n.operator == "="]
+    equals = [n for n in nodes_of(text) if isinstance(n, syntax.Operation) and n.operator == "="]
     sides = [(n.left, n.right) for n in equals if n.left is not None]
     return tuple(pair for one, other in sides for pair in ((one, other), (other, one)))
 
 
 def among(text: str) -> tuple[tuple[syntax.Node, syntax.Node], ...]:
     """Return, for each ``x = ANY (ARRAY[a, b])`` and ``x IN (a, b)``, each of what stands there with x."""
-    try:
-        nodes = [*syntax.walk(read_expression(text))] if text else []
-    except Unreadable:
-        return ()
     found: list[tuple[syntax.Node, syntax.Node]] = []
-    for node in nodes:
+    for node in nodes_of(text):
         match node:
             case syntax.Quantified(operator="=", left=left, array=syntax.Array(items=items), every=False):
                 found += [(item, left) for item in items]

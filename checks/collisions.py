@@ -9,8 +9,6 @@ from validate_schema.pack.scoping import scope_of
 from validate_schema.pack.sql import Unreadable, ddl, read_statements, syntax
 from validate_schema.pack.subjects import TableConstraint, TableUnique, uniques_of
 
-_OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
-
 
 def exclusions(facts: Facts) -> Iterator[TableConstraint]:
     """Exclusion constraints of tenant and inherited tables."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
-from validate_schema.pack.model import TableClass
+from validate_schema.pack.model import OWNED
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.remedies import ACCESS_EXCLUSIVE
 from validate_schema.pack.rights import ROW_PRIVILEGES, Act, Opening, acts_that, openings, why_open
@@ -15,7 +15,6 @@ from validate_schema.pack.subjects import TableConstraint
 
 from ._access import may, users_of
 
-_OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 _THROUGH = " through "
 _SPREADS = ("cascade", "set null", "set default")
 _NOT_PLAIN = re.compile(r"\b(?:JOIN|GROUP BY|DISTINCT|UNION|INTERSECT|EXCEPT|HAVING|LIMIT|OFFSET|WITH)\b")
@@ -41,10 +40,10 @@ _OWN = "where org_id = nullif(current_setting('app.tenant_id', true), '')::uuid"
 def spreading_keys(facts: Facts) -> Iterator[TableConstraint]:
     """Foreign keys of tenants' tables to tables of no tenant that do more than refuse."""
     facts.require_tenancy()
-    for table in facts.of_class(*_OWNED):
+    for table in facts.of_class(*OWNED):
         for key in table.foreign_keys:
             shared = facts.tables_by_name.get(key.references) if key.references else None
-            if shared is None or facts.class_of(shared.qname) in _OWNED:
+            if shared is None or facts.class_of(shared.qname) in OWNED:
                 continue
             if key.on_delete in _SPREADS or key.on_update in _SPREADS:
                 yield TableConstraint(table, key)
@@ -135,7 +134,7 @@ def _starters(verb: str, table: cat.Table, columns: tuple[str, ...], facts: Fact
     while queue:
         for key in queue.pop().foreign_keys:
             above = facts.tables_by_name.get(key.references) if key.references else None
-            if above is None or above.qname in seen or facts.class_of(above.qname) in _OWNED:
+            if above is None or above.qname in seen or facts.class_of(above.qname) in OWNED:
                 continue
             for started, action in (("DELETE", key.on_delete), ("UPDATE", key.on_update)):
                 carries = (

@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
-from validate_schema.pack.model import TableClass
+from validate_schema.pack.model import OWNED
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.roles import relied_on
 
 from ._access import sources
 from ._copies import Rows, publishes
 
-_OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 _PLACES = ("policy ", "CHECK ", "column ", "index ", "domain ", "view ")
 
 
@@ -23,8 +22,7 @@ class Given(NamedTuple):
 
     @property
     def ref(self) -> ObjectRef:
-        function = self.function
-        return ObjectRef("function", function.schema, name=f"{function.name}({function.arguments})")
+        return ObjectRef.of_routine(self.function.routine)
 
 
 def given_rows(facts: Facts) -> Iterator[Given]:
@@ -78,7 +76,7 @@ def hands_on(subject: Given, facts: Facts) -> Flaw | None:
     Source: PostgreSQL documentation, CREATE FUNCTION, "Constraints", NOTIFY.
     """
     function = subject.function
-    tenants = facts.of_class(*_OWNED)
+    tenants = facts.of_class(*OWNED)
     if not tenants or not publishes(function, Rows(tenants[0], frozenset()), facts):
         return None
     return Flaw(

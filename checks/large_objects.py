@@ -4,12 +4,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
-from validate_schema.pack.model import TableClass, listed
+from validate_schema.pack.model import OWNED, listed
 from validate_schema.pack.model import catalog as cat
 
 from ._access import users_of
-
-_OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 
 
 class Stored(NamedTuple):
@@ -24,7 +22,7 @@ class Stored(NamedTuple):
 
 def pointers(facts: Facts) -> Iterator[cat.Table | Stored]:
     """Tables of the tenants, and the large objects that there are."""
-    yield from facts.of_class(*_OWNED)
+    yield from facts.of_class(*OWNED)
     yield from map(Stored, facts.catalog.large_objects)
 
 

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
-from validate_schema.pack.model import TableClass
+from validate_schema.pack.model import OWNED, TableClass
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.roles import is_platforms
 
 from ._access import users_of
 
-_OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 _LEFT_OUT = (TableClass.GLOBAL, TableClass.EXEMPT, TableClass.LEDGER)
 _WRITES = ("INSERT", "UPDATE", "DELETE")
 
@@ -82,7 +81,7 @@ def unjudged(subject: LeftOut, facts: Facts) -> Flaw | None:
     columns = {c for level in facts.tenancy.levels for c in level.columns}
     carried = [c.name for c in table.columns if c.name in columns]
     keys = [
-        k for k in table.foreign_keys if k.references is not None and facts.class_of(k.references) in _OWNED
+        k for k in table.foreign_keys if k.references is not None and facts.class_of(k.references) in OWNED
     ]
     writers = users_of(table.owner, grants, facts, _WRITES)
     ours = facts.class_of(table.qname) in (TableClass.GLOBAL, TableClass.EXEMPT) and table.extension is None

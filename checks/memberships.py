@@ -6,10 +6,10 @@ from typing import NamedTuple
 from validate_schema.pack import Facts, Flaw, ObjectRef, Promise, Remedy, Severity, Undecided, check
 from validate_schema.pack.model import Filler, TableClass, reading
 from validate_schema.pack.model import catalog as cat
-from validate_schema.pack.sql import Unreadable, read_expression, syntax
+from validate_schema.pack.sql import syntax
 from validate_schema.pack.subjects import TablePolicy
 
-from ._policies import Subject, among, compared, defects, permissive, policies_of, verdict
+from ._policies import Subject, among, compared, defects, nodes_of, permissive, policies_of, verdict
 
 _MEMBER = """
     create table member (
@@ -159,11 +159,7 @@ def _own_claim(table: cat.Table, branch: str, facts: Facts) -> str:
 
 def _tables_in(text: str) -> dict[str, str]:
     """Return the tables that an expression names, by what they are called there."""
-    try:
-        nodes = [*syntax.walk(read_expression(text))] if text else []
-    except Unreadable:
-        return {}
-    return {t.known_as: t.name for t in nodes if isinstance(t, syntax.Table)}
+    return {t.known_as: t.name for t in nodes_of(text) if isinstance(t, syntax.Table)}
 
 
 def _leads_to_root(table: cat.Table, column: str, facts: Facts) -> bool:

@@ -1,14 +1,13 @@
 """TEN: tables without a tenant column belong to exactly one tenant through their foreign keys."""
 
 from validate_schema.pack import Facts, Flaw, Remedy, Severity, Step, check
-from validate_schema.pack.model import TableClass, catalog
+from validate_schema.pack.model import OWNED, TableClass, catalog
 from validate_schema.pack.remedies import enforce_constraint, validate_constraint
 from validate_schema.pack.scoping import judged_name
 from validate_schema.pack.subjects import inherited_tables
 
 from ._nulls import forbid_null, lets_null_in
 
-_OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 _INVOICE = """
     create table invoice (
         id uuid primary key,
@@ -74,7 +73,7 @@ def _owner(key: catalog.Constraint, facts: Facts) -> catalog.QName | None:
     if key.references is None:
         return None
     name = judged_name(key.references, facts)
-    return name if facts.class_of(name) in _OWNED else None
+    return name if facts.class_of(name) in OWNED else None
 
 
 def _faults(table: catalog.Table, key: catalog.Constraint) -> list[str]:

@@ -4,14 +4,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
-from validate_schema.pack.model import TableClass
+from validate_schema.pack.model import OWNED
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.roles import relied_on, sends_statements
 from validate_schema.pack.sql import quote_qname
 
 from ._access import users_of
-
-_OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 
 
 class Used(NamedTuple):
@@ -42,7 +40,7 @@ def used_relations(facts: Facts) -> Iterator[Used]:
         for function, runs_as in with_rights:
             for name in function.touches or () if runs_as not in mine else ():
                 relation = facts.tables_by_name.get(name) or facts.views_by_name.get(name)
-                if relation is not None and facts.class_of(name) not in _OWNED:
+                if relation is not None and facts.class_of(name) not in OWNED:
                     found.setdefault((name, role), Used(relation, function, runs_as, role))
     yield from found.values()
 

@@ -7,16 +7,14 @@ from typing import NamedTuple
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
 from validate_schema.pack.model import Kind, reading
 from validate_schema.pack.sql import (
-    Unreadable,
     quote_literal,
-    read_expression,
     setting_of,
     syntax,
     with_calls_replaced,
 )
 from validate_schema.pack.subjects import TablePolicy
 
-from ._policies import defects, mentions, policies_of, rewritten
+from ._policies import defects, mentions, nodes_of, policies_of, rewritten
 
 
 class Read(NamedTuple):
@@ -162,17 +160,10 @@ def missing_ok(subject: Read, facts: Facts) -> Flaw | None:
     )
 
 
-def _nodes(text: str) -> list[syntax.Node]:
-    try:
-        return list(syntax.walk(read_expression(text)))
-    except Unreadable:
-        return []
-
-
 @lru_cache(maxsize=4096)
 def _tolerant(text: str) -> str:
     """Return the expression with each setting as NULL while it is unset or empty."""
-    guarded = [syntax.uncast(n.value).at for n in _nodes(text) if isinstance(n, syntax.NullIf)]
+    guarded = [syntax.uncast(n.value).at for n in nodes_of(text) if isinstance(n, syntax.NullIf)]
 
     def known(call: syntax.Call, _: str) -> str | None:
         setting = setting_of(call)
@@ -232,7 +223,7 @@ def initplan(subject: Read, facts: Facts) -> Flaw | None:
 
 def _wrapped(text: str) -> str:
     """Return the expression with each setting, or else each call without arguments, in a sub-select."""
-    nodes = _nodes(text)
+    nodes = nodes_of(text)
     settings = any(setting_of(node) is not None for node in nodes)
     selected = [t.value.at for n in nodes for t in _selected(n) if t.value is not None]
 

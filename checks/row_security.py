@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from validate_schema.pack import Facts, Flaw, Promise, Remedy, Severity, check
-from validate_schema.pack.model import TableClass
+from validate_schema.pack.model import OWNED, TableClass
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.remedies import LONGEST_WAY, enable_row_security, tenant_policy
 from validate_schema.pack.rights import ROW_PRIVILEGES, is_guarded
@@ -11,7 +11,6 @@ from validate_schema.pack.roles import data_roles
 
 from ._access import may, users_of
 
-_OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 _LOCK = "ACCESS EXCLUSIVE for a moment each: only the catalog changes, no row is read"
 _NO_CONTEXT = (
     "Set tenancy.setting (or tenancy.current_tenant) in the config to have the policy written, or write "
@@ -43,7 +42,7 @@ def forcible_tables(facts: Facts) -> tuple[cat.Table, ...]:
     return tuple(
         t
         for t in row_security_tables(facts)
-        if not _denied_to_all(t, facts) and not (facts.class_of(t.qname) in _OWNED and _app_owners(t, facts))
+        if not _denied_to_all(t, facts) and not (facts.class_of(t.qname) in OWNED and _app_owners(t, facts))
     )
 
 

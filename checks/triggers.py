@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
-from validate_schema.pack.model import TableClass
+from validate_schema.pack.model import OWNED
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.rights import (
     ROW_PRIVILEGES,
@@ -39,7 +39,6 @@ from ._copies import (
 )
 
 _WRITES = ("INSERT", "UPDATE", "DELETE")
-_OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 _KEYS = ("primary key", "foreign key")
 _NOTHING = re.compile(r"\bDO\s+INSTEAD\s+NOTHING\s*;?\s*$", re.IGNORECASE)
 _PUBLISHES = "it sends a notification, or writes to what every tenant may read"
@@ -140,7 +139,7 @@ def _written_relations(facts: Facts) -> Iterator[tuple[cat.Table | cat.View, cat
     else an app role writes to; each with the table whose rows are meant, and whether they are tenants'
     rows."""
     facts.require_tenancy()
-    owned = {t.qname for t in facts.of_class(*_OWNED)}
+    owned = {t.qname for t in facts.of_class(*OWNED)}
     for table in facts.catalog.tables:
         ours = table.qname in owned or (table.parent is not None and is_guarded(table, facts))
         written = table.triggers and table.qname in facts.once(_writers_of)
@@ -347,7 +346,7 @@ def _unread(told: _Told, facts: Facts) -> Flaw | None:
         runs = f"runs as {why_open(past, facts)}" if past[0].role else _BY_KEY
         return _doubt(told, "whose body cannot be read", runs, facts)
     shared = [
-        t for t in facts.catalog.tables if facts.class_of(t.qname) not in _OWNED and not is_guarded(t, facts)
+        t for t in facts.catalog.tables if facts.class_of(t.qname) not in OWNED and not is_guarded(t, facts)
     ]
     open_ones = [
         t for t in shared if readers(t, facts) and may(t.owner, t.grants, t.columns, facts, *_WRITES[:2])

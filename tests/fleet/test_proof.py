@@ -249,3 +249,15 @@ def test_databases_and_shards_are_refused(terminal: Terminal, database: Database
     for more in (("--databases", "x%"), ("--schemas", "t%", "--shard", "1/2", "--report", "p.json")):
         ran = terminal.run(*asked, *more)
         assert (ran.status, ran.err.count("\n"), "--prove" in ran.err) == (2, 1, True)
+
+
+def test_where_nothing_could_be_tried_nothing_is_passed(database: Database, conn: Conn) -> None:
+    make(conn, "tenant_a")
+    conn.execute("create schema tenant_b")
+    report = proven(database)
+    proof = of(report, "tenant_a")
+    assert (proof.attempted, proof.reason) == ((), "the other member has no table: nothing was tried")
+    assert any(
+        check.check == "FLT014" and "tenant_a: the other member has no table" in check.reason
+        for check in report.open_checks
+    )

@@ -9,12 +9,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..model.catalog import Function, QName, Table
-from ..model.tenancy import TableClass
+from ..model.tenancy import OWNED
 from .facts import Facts
 from .reliance import relied_on
 from .roles import DATABASE_OWNER
-
-OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 
 
 class Estate(NamedTuple):

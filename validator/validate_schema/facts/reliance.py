@@ -10,10 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from ..model.catalog import Function, Routine, Table
-from ..model.tenancy import TableClass
+from ..model.tenancy import OWNED
 from .facts import Facts
 
-_OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 _CALL = re.compile(r'"?\s*\(')
 
 
@@ -41,7 +40,7 @@ def _relied_on(facts: Facts) -> dict[Routine, Reliance]:
             for t in table.triggers
             if t.function in fired
         ]
-        if not (table.policies or facts.class_of(table.qname) in _OWNED):
+        if not (table.policies or facts.class_of(table.qname) in OWNED):
             continue
         queue += _called(facts, ((text, who, "") for text, who in _texts_of_table(table, facts)))
     queue += [

@@ -23,6 +23,10 @@ class TableClass(StrEnum):
     LEDGER = "ledger"
 
 
+OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
+"""Tables whose rows are a tenant's."""
+
+
 class Ownership(StrEnum):
     """The shape in which a table says whose its rows are."""
 

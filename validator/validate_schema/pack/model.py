@@ -15,6 +15,7 @@ from ..model import reading as reading
 from ..model.difference import change_words as change_words
 from ..model.principals import Filler as Filler
 from ..model.principals import Kind as Kind
+from ..model.tenancy import OWNED as OWNED
 from ..model.tenancy import TableClass as TableClass
 from ..model.wording import first_of as first_of
 from ..model.wording import form as form

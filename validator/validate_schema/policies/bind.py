@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..model.catalog import Constraint, QName, Table
-from ..model.tenancy import TableClass
+from ..model.tenancy import OWNED, TableClass
 from ..sql.tree import FALSE, ROW, SELECTS, TRUE, Node, Relation, conjuncts, every, opaque, some, walk
 from .claims import exactly, of_the_row_alone
 from .world import Schema
@@ -17,7 +17,6 @@ from .world import Schema
 TENANT = "tenant"
 _DEEPEST = 5
 _APART = "other#"
-_OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 _ORDERS = ("<", ">", "<=", ">=")
 
 
@@ -216,7 +215,7 @@ class Binder:
         (alias, table), (other, beside) = mine, theirs
         for key in self._tenants_keys(table):
             standing = self.schema.standings.get(key.references) if key.references else None
-            if standing is None or standing.table_class not in _OWNED:
+            if standing is None or standing.table_class not in OWNED:
                 continue
             ends = [key.referenced_columns] if key.references == beside.qname else []
             ends += [

@@ -2,10 +2,8 @@
 
 from ..facts.facts import Facts
 from ..model.catalog import QName, Table
-from ..model.tenancy import TableClass
+from ..model.tenancy import OWNED
 from ..sql import syntax as s
-
-_OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 
 
 class Relations:
@@ -50,7 +48,7 @@ def _owned_relations(facts: Facts) -> frozenset[QName]:
     for view in facts.catalog.views:
         for name in view.depends_on:
             above.setdefault(name, []).append(view.qname)
-    found = {name for name in facts.tables_by_name if facts.class_of(name) in _OWNED}
+    found = {name for name in facts.tables_by_name if facts.class_of(name) in OWNED}
     waiting = list(found)
     while waiting:
         name = waiting.pop()

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from ..facts.roles import Roles
 from ..model.catalog import Catalog, Grant, QName, Table
-from ..model.tenancy import Ownership, Standing, TableClass
+from ..model.tenancy import OWNED, Ownership, Standing, TableClass
 from ..sql.words import key_name, of_people, of_tenants, reads_as_person, singular, words
 from .graph import Graph
 
@@ -14,7 +14,6 @@ _THE_SAME_FOR_ALL = frozenset(
     ["country", "currency", "language", "locale", "timezone", "continent", "nationality", "province"]
 )
 _KINDS = frozenset(["type", "status", "kind", "tier", "plan", "permission", "feature", "unit"])
-_OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 _WRITES = frozenset({"INSERT", "UPDATE", "DELETE"})
 
 
@@ -49,7 +48,7 @@ class _Finder:
         self.referred = {
             edge.target
             for name, edges in graph.edges.items()
-            if self.of[name].table_class in _OWNED
+            if self.of[name].table_class in OWNED
             for edge in edges
         }
         definers = [f for f in catalog.functions if f.security_definer]

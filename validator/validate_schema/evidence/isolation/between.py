@@ -66,6 +66,7 @@ _BECOMES = """
     order by 1
 """
 _MOST_ROLES = 3  # that one session is let become on its way to the other member
+NO_TABLE = "the other member has no table: nothing was tried"
 NO_ROLE = "no role but a superuser has rights in it: nothing binds a superuser"
 _NOT_CALLED = "functions were not called: FLT001, FLT002 and FLT005 read them"
 
@@ -184,6 +185,10 @@ class _Between:
         self.stage = Stage(self.conn, settings, self.end)
         self.superuser = self.conn.info.user
         attempted = [a for session in found for a in self._as(session)]
+        if not attempted:
+            return MemberProof(
+                member=self.named.member, other=self.named.other, reason=NO_TABLE, notes=self.lacks
+            )
         notes += [n for session in found if (n := self._idle(session))]
         return MemberProof(
             member=self.named.member,

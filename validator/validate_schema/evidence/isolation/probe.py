@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from ...model.catalog import Constraint
 from ...model.isolation import Cell, Outcome, Probe
 from ...model.reading import Reach
-from ...model.tenancy import TableClass
+from ...model.tenancy import OWNED, TableClass
 from .attempt import Attempt, most_telling, plain_ones
 from .attempts import Target
 from .context import ContextSetup
@@ -286,7 +286,7 @@ class Prober:
         asked = [
             facts.show(t.qname)
             for t in facts.catalog.tables
-            if t.name in words and t.qname not in ties and facts.class_of(t.qname) not in _OWNED
+            if t.name in words and t.qname not in ties and facts.class_of(t.qname) not in OWNED
         ]
         named = _ROLES & {word.lower() for word in words}
         if named:
@@ -382,7 +382,6 @@ _NAMES_HIM = (
     "rows of another tenant are reached where they name the person who asks: whether there are any, no"
     " made-up row tells"
 )
-_OWNED = (TableClass.ROOT, TableClass.TENANT, TableClass.INHERITED)
 _ROLES = {"current_user", "session_user", "current_role"}
 _INSERTS = "inserts a row of another tenant"
 _MOVES = {"gives away": "gives its row to B", "takes": "makes a row of B its own"}
