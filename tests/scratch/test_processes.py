@@ -112,6 +112,25 @@ def test_the_next_run_stops_the_server_of_a_killed_one(key: str, spawn: Spawn) -
     assert not socket.exists()
 
 
+def test_the_next_run_removes_what_was_made_for_a_server_that_was_never_started(
+    key: str, spawn: Spawn
+) -> None:
+    code = """
+    from validate_schema.scratch.cluster import Cluster
+
+    Cluster._spawn = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    with open_server(key=sys.argv[1]):
+        tell("not reached")
+    """
+    assert spawn(code, key).end() == -signal.SIGKILL
+    socket = Path((entry(key).folder / "sockets").read_text())
+    assert socket.exists()
+    with open_server(key=f"another {key}"):
+        pass
+    assert not socket.exists()
+    assert not (entry(key).folder / "sockets").exists()
+
+
 def test_the_next_run_drops_the_databases_of_a_killed_one(key: str, spawn: Spawn) -> None:
     child = spawn(USE, key)
     name = child.line()

@@ -54,6 +54,7 @@ _SETTINGS = {
 _FILES = {"config_file": "", "hba_file": "local all all trust\n", "ident_file": ""}
 _READY = "database system is ready to accept connections"
 NOTE = "server.pid"  # of the process that waits for the server; it removes it when all is ended
+_SOCKETS = "sockets"  # names the folder of the server's socket
 _FORMAT = 3  # of what is in a cluster's folder
 
 
@@ -101,9 +102,15 @@ class Cluster:
         return locks.taken(self.server_lock)
 
     @property
+    def left_something(self) -> bool:
+        """Tell whether a server runs, or whoever started or ran one may have been killed: there is something
+        to clear up unless somebody uses it."""
+        return self.running or any((self.folder / name).exists() for name in (NOTE, _SOCKETS))
+
+    @property
     def sockets(self) -> Path:
         """Return the private folder of the server's socket, as noted by whoever started it."""
-        return Path((self.folder / "sockets").read_text())
+        return Path((self.folder / _SOCKETS).read_text())
 
     def join(
         self, install: Install, key: str, ready: Callable[[bool], None], say: Callable[[str], None]
@@ -207,7 +214,7 @@ class Cluster:
         sockets = home.socket_folder(account)
         try:
             # Noted before it is made: whatever happens in between, somebody removes it.
-            (self.folder / "sockets").write_text(str(sockets))
+            (self.folder / _SOCKETS).write_text(str(sockets))
             sockets.mkdir(mode=0o700)
             account.own(sockets)
             standins.provide(self.folder)
@@ -311,7 +318,7 @@ class Cluster:
         return int(noted) if os.fsencode(self.folder) in command.split(b"\0") else None
 
     def _remove_sockets(self) -> None:
-        note = self.folder / "sockets"
+        note = self.folder / _SOCKETS
         if note.exists():
             noted = note.read_text()
             if noted:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from . import locks
-from .cluster import NOTE, Cluster, Info
+from .cluster import Cluster, Info
 from .home import home, remove
 
 _KEPT_CLUSTERS = 8
@@ -70,8 +70,8 @@ def sweep(keep: Path) -> None:
             continue
         if position >= _KEPT_CLUSTERS:
             _stop(folder, remove=True)
-        elif locks.taken(folder / "server.lock") or (folder / NOTE).exists():
-            _stop(folder)  # it runs for nobody, or something that ran there was killed
+        elif Cluster(folder).left_something:
+            _stop(folder)
     for kind in ("blank", "install"):
         for folder in _by_use(keep.parents[1] / kind)[_KEPT_BUILDS:]:
             _remove_cached(folder)
