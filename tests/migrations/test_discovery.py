@@ -185,12 +185,14 @@ LAYOUTS: dict[str, tuple[dict[str, str], tuple[str, list[tuple[str, str, str, st
             "atlas.sum": "h1:x\n",
             "10_a.sql": "-- atlas:txmode none\n\na",
             "2_b.sql": "b",
+            "3_c.sql": lines("-- atlas:txtar", "", "-- checks.sql --", "x", "-- migration.sql --", "c", "-- down.sql --", "x"),
             "1_old.sql": "old",
             "1_z.sql": "-- atlas:checkpoint\n\nz",
         },
         (
             "atlas",
-            [("1", "1_z.sql", "-- atlas:checkpoint\n\nz", "transaction"), ("2", "2_b.sql", "b", "transaction")],
+            [("1", "1_z.sql", "-- atlas:checkpoint\n\nz", "transaction"), ("2", "2_b.sql", "b", "transaction"),
+             ("3", "3_c.sql", "c", "transaction")],
         ),
     ),
     "sqitch": (
@@ -421,6 +423,30 @@ def test_stray_files_are_those_that_the_tool_never_runs(tmp_path: Path) -> None:
     }
     found = discover(lay(tmp_path, files))
     assert [found.label(p) for p in found.stray] == ["1_a/extra.sql", "hand.sql"]
+
+
+@pytest.mark.parametrize(
+    ("forth", "back"),
+    [
+        ("1_a.sql", "1_a_down.sql"),
+        ("1_a-up.sql", "1_a-down.sql"),
+        ("1_up.sql", "1_down.sql"),
+        ("1_a.sql", "1_a.DOWN.sql"),
+        ("1_a_Forward.sql", "1_A_backward.sql"),
+        ("1_a.sql", "1_a-rollback.sql"),
+        ("V1__a.sql", "V1__a_undo.sql"),
+        ("V1__a.sql", "rollback/V1__a.sql"),
+        ("001.DO.a.sql", "001.UNDO.a.sql"),
+    ],
+)
+def test_a_file_that_leads_back_by_its_name_never_runs(tmp_path: Path, forth: str, back: str) -> None:
+    found = discover(lay(tmp_path, {forth: "a", back: "x"}))
+    assert ([f.sql for f in found.files], found.stray) == (["a"], ())
+
+
+def test_a_name_that_only_ends_so_is_a_migration(tmp_path: Path) -> None:
+    found = discover(lay(tmp_path, {"1_a.sql": "a", "2_a_rollback.sql": "b", "3_slow_down.sql": "c"}))
+    assert [f.sql for f in found.files] == ["a", "b", "c"]
 
 
 def test_what_lies_outside_the_tools_own_folders_is_not_stray(tmp_path: Path) -> None:

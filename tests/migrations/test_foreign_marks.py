@@ -27,7 +27,17 @@ MARKS = {
     "a rule": ("-- ==== Apply ====", "-- ==== Rollback ===="),
     "the way down alone": ("", "-- Undo script"),
     "a known tool's, misspelt": ("-- +goose Up", "-- +goose-Down"),
+    "one dash less": ("", "--- create above / drop below ---"),
+    "an archive's": ("-- up.sql --", "-- down.sql --"),
+    "quotes": ("-- 'Up'", "-- 'Down'"),
+    "signs": ("-- %% ↑ up", "-- %% ↓ down"),
+    "two words for it": ("-- Up", "-- Down (rollback)"),
+    "which one": ("-- Migration 001", "-- Rollback migration 001"),
+    "other words": ("-- forwards", "-- backwards"),
+    "another": ("", "-- Reverse migration"),
 }
+# What says more is a mark where the next statement drops what was made above.
+SPOKEN = ("-- DOWN: drop the table again", "-- To undo this:", "/* how to roll back */")
 
 
 def divided(up: str, down: str) -> str:
@@ -94,6 +104,19 @@ def test_a_mark_that_no_known_tool_writes_is_refused_with_its_line(tmp_path: Pat
     )
 
 
+@pytest.mark.parametrize("comment", SPOKEN)
+def test_a_comment_before_what_undoes_the_file_is_a_mark(comment: str) -> None:
+    assert way_down(f"{UP}{comment}\n{DOWN}") == len(UP)
+    assert way_down(f"{UP}{comment}\ndrop table {'x' * 9};") is None
+    assert way_down(f"alter table a add b int;\n{comment}\nalter table a drop column b;") is not None
+    assert way_down(f"create temp table b ();\n{comment}\ndrop table b;") is None
+
+
+def test_a_block_is_one_comment() -> None:
+    assert way_down(f"{UP}/*\n * DOWN\n */\n{DOWN}") == len(UP) + 3
+    assert way_down(f"{UP}/*\n-- DOWN\n{DOWN}*/\nselect 2;") is None
+
+
 def test_marks_with_carriage_returns_are_read(tmp_path: Path) -> None:
     lay(tmp_path, {"1_a.sql": divided(*MARKS["brackets"]).replace("\n", "\r\n")})
     with pytest.raises(MigrationError, match="reads as the mark of a way down"):
@@ -132,6 +155,8 @@ INNOCENT = {
     "in a statement": "select 1;\nselect\n-- down\n2;\nselect 3;\n",
     "in a function": "select 1;\ncreate function f() returns int language sql as $$\n-- down\nselect 1 $$;\nselect 2;\n",
     "after code": "select 1; -- down\nselect 2;\n",
+    "another meaning": "select 1;\n-- undo log\nselect 2;\n-- scale down\nselect 3;\n-- reverse index\nselect 4;\n",
+    "in a string": "select '\n-- down\n';\nselect 1;\n",
 }
 
 

@@ -156,9 +156,10 @@ def undone_in(marks: Marks) -> Undo:
 
 
 def _beside(_: Folder, file: MigrationFile) -> Iterator[Path]:
-    stem = re.sub(r"(?:\.up)?\.(?:sql|fizz)$", "", file.path.name)
-    for suffix in (".down.sql", ".rollback.sql", ".undo.sql", ".revert.sql"):
-        yield file.path.with_name(stem + suffix)
+    stem = re.sub(r"(?:[._-]up)?\.(?:sql|fizz)$", "", file.path.name)
+    for word in ("down", "rollback", "undo", "revert"):
+        for mark in "._-":
+            yield file.path.with_name(f"{stem}{mark}{word}.sql")
 
 
 undone_beside = undone_by(_beside)

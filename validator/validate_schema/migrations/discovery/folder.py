@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -16,9 +16,24 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _NOT_OURS = {"node_modules", "vendor", "target", "build", "dist", "venv", "__pycache__"}
 # Undo scripts, checks after a deploy, and seeds: beside migrations by design, never part of them.
 _COMPANION = re.compile(
-    r"(?:^|/)(?:down\.sql|[^/]*\.(?:down|rollback|undo|revert|drop)\.sql|seeds?[^/]*\.sql|U\d[^/]*__[^/]*\.sql)$"
-    r"|(?:^|/)(?:revert|verify|seeds?|snapshots)/"
+    r"(?:^|/)(?:down\.sql|[^/]*\.(?:down|rollback|undo|revert|drop)\.sql|\d+\.undo\.[^/]*\.sql|seeds?[^/]*\.sql"
+    r"|(?-i:U)\d[^/]*__[^/]*\.sql)$"
+    r"|(?:^|/)(?:revert|down|undo|rollbacks?|verify|seeds?|snapshots)/",
+    re.IGNORECASE,
 )
+# A way back by its name alone, where a file of the same number and name leads there.
+_BACK = re.compile(
+    r"(?P<of>V?\d.*?)[._-]+(?:down|dn|undo|rollback|revert|reverse|backwards?|drop)\.sql", re.IGNORECASE
+)
+_FORTH = re.compile(r"(?P<of>V?\d.*?)(?:[._-]+(?:up|do|apply|forwards?|deploy|create))?\.sql", re.IGNORECASE)
+
+
+def _migrations(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names, or paths, of files that are no companions of others."""
+    kept = [name for name in names if not _COMPANION.search(name)]
+    back = {name: m["of"].lower() for name in kept if (m := _BACK.fullmatch(name))}
+    forth = {m["of"].lower() for name in kept if name not in back and (m := _FORTH.fullmatch(name))}
+    return tuple(name for name in kept if back.get(name) not in forth)
 
 
 def read_sql(path: Path) -> str:
@@ -101,7 +116,7 @@ class Folder:
     @cached_property
     def sql(self) -> tuple[str, ...]:
         """Names of the SQL files, but for undo scripts and seeds."""
-        return tuple(n for n in self.files if n.lower().endswith(".sql") and not _COMPANION.search(n))
+        return _migrations([n for n in self.files if n.lower().endswith(".sql")])
 
     @cached_property
     def every_sql(self) -> tuple[Path, ...]:
@@ -118,7 +133,8 @@ class Folder:
     @cached_property
     def tree(self) -> tuple[Path, ...]:
         """The SQL files at any depth, but for undo scripts and seeds."""
-        return tuple(p for p in self.every_sql if not _COMPANION.search(p.relative_to(self.path).as_posix()))
+        found = {p.relative_to(self.path).as_posix(): p for p in self.every_sql}
+        return tuple(found[name] for name in _migrations(list(found)))
 
     def reach(self, pattern: str, paths: tuple[Path, ...]) -> list[tuple[Path, re.Match[str]]]:
         """Return those of `paths` whose name matches; none if not `deep` and none lies at the top."""

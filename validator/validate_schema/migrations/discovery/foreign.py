@@ -1,50 +1,121 @@
 """Comments that read as the mark of a way down, written for a tool that is not known."""
 
 import re
-from bisect import bisect
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from ...sql import script
 
-# Marks that PostgreSQL does not take for a comment it refuses itself.
-_COMMENT = r"(?m)^[ \t]*(?:--+|/\*+)(?P<words>[^\n]*)"
-_EDGES = " \t\r-=#*/~_+!@:.<>[]{}()|&"
-_WAY_DOWN = re.compile(
-    r"(?:(?P<before>\w+)[\s:.+!@/-]+)?(?:migrat(?:e|ions?)[\s:.+!@/-]+)?"
-    r"(?:downs?|downgrade|undo|rollback|roll[ -]back|revert|drop[ -]below)"
-    r"(?:[\s:-]+(?:migrations?|sections?|scripts?|sql|parts?|statements?|begins?|starts?|here|below|only))*",
-    re.IGNORECASE,
-)
-_UP = re.compile(
-    r"(?:(?P<before>\w+)[\s:.+!@/-]+)?(?:ups?|upgrade|apply|do)(?:[\s:-]+(?:migration|section|sql))*", re.I
-)
+_COMMENT = re.compile(r"--(?P<line>[^\n]*)|/\*(?P<block>.*?)(?:\*/|\Z)", re.DOTALL)
+_DOWN = frozenset({
+    "down", "downs", "downgrade", "downward", "downwards", "undo", "rollback", "rollbacks", "revert",
+    "reverts", "reverse", "reversal", "backward", "backwards", "teardown", "uninstall", "unapply",
+})  # fmt: skip
+_UP = frozenset({"up", "ups", "upgrade", "upward", "upwards", "apply", "do", "forward", "forwards"})
+# What may stand beside these words in a mark.
+_SECTION = frozenset({
+    "migrate", "migration", "migrations", "section", "sections", "script", "scripts", "sql", "part", "parts",
+    "statement", "statements", "begin", "begins", "start", "starts", "here", "below", "only", "change",
+    "changes", "step", "steps", "direction",
+})  # fmt: skip
 # Words in front of these by which a comment says something rather than marks.
-_SENTENCE = re.compile(
-    r"a|after|an|and|before|can|cannot|do|for|how|if|in|is|it|must|no|not|of|on|or|the|this|to|will|with",
-    re.IGNORECASE,
+_SENTENCE = frozenset({
+    "a", "after", "an", "and", "before", "can", "cannot", "do", "for", "how", "if", "in", "is", "it", "must",
+    "no", "not", "of", "on", "or", "the", "this", "to", "will", "with",
+    "break", "count", "cut", "lock", "scale", "shut", "slow",
+})  # fmt: skip
+_OTHER_SPELLINGS = (
+    (re.compile(r"\broll[ _-]back"), "rollback"),
+    (re.compile(r"\btear[ _-]down\b"), "teardown"),
+    (re.compile(r"\bcreate above\b\W*"), ""),  # as tern has it
+    (re.compile(r"\bdrop[ -]below\b"), "undo"),
+    (re.compile(r"^\W*\S*[._-](?=[a-z]+\.sql\b)"), ""),  # the name of a file
 )
+_PERHAPS = re.compile(
+    r"down|undo|roll[ _-]?back|rever[st]|backward|uninstall|unapply|drop[ -]below", re.IGNORECASE
+)
+_SQL_ROLLBACK = re.compile(r"\s*rollback(?:\s+(?:work|transaction|to\b.*))?\s*;\s*", re.IGNORECASE)
+_NAME = r'((?:"(?:[^"]|"")+"|[\w$]+)(?:\.(?:"(?:[^"]|"")+"|[\w$]+))*)'
+_DROPS = re.compile(
+    rf"(?:drop\s+(?:materialized\s+)?\w+|alter\s+table\s.*?\sdrop(?:\s+(?:column|constraint))?)"
+    rf"\s+(?:concurrently\s+)?(?:if\s+exists\s+)?{_NAME}",
+    re.IGNORECASE | re.DOTALL,
+)
+_MAKES = re.compile(r"create\s(?!.*\btemp)|alter\s+table\s.*\badd\s", re.IGNORECASE)
+
+
+class _Line(NamedTuple):
+    """A line of a comment between statements: where it begins, its text, and which statement comes next."""
+
+    start: int
+    text: str
+    next: int
 
 
 def way_down(sql: str) -> int | None:
     """Return where a line of `sql` reads as the mark of a way down that its tool would cut at: statements
     follow it, and others go before, or a way up is marked as well. None without one.
 
-    Marks are lines of a few words, such as ``-- DOWN``, ``--- undo ---`` or ``-- tool:rollback``. Comments
-    inside statements are none, nor is SQL that was commented out.
+    Marks are lines of a few words, such as ``-- DOWN``, ``--- undo ---`` or ``-- tool:rollback``, and any
+    that speak of the way down where what comes next drops what was made above. Comments inside statements
+    and beside them are none, nor is SQL that was commented out.
     """
-    found = [m for m in re.finditer(_COMMENT, sql) if _is(_WAY_DOWN, m)]
-    if not found:
+    if not _PERHAPS.search(sql):
         return None
     pieces = script.pieces(sql)
-    starts = [piece.start for piece in pieces]
-    marked_up = any(_is(_UP, m) for m in re.finditer(_COMMENT, sql))
-    for mark in found:
-        before = bisect(starts, mark.start())
-        inside = before > 0 and mark.start() < pieces[before - 1].end
-        if not inside and before < len(pieces) and (before or marked_up):
-            return mark.start()
+    lines = list(_between(sql, pieces))
+    marked_up = any(_marks(line.text, _UP) for line in lines)
+    for line in lines:
+        if line.next == len(pieces) or not (line.next or marked_up) or _SQL_ROLLBACK.fullmatch(line.text):
+            continue
+        above, below = pieces[: line.next], pieces[line.next]
+        if _marks(line.text, _DOWN) or (_speaks_of_it(line.text) and _undoes(below, above)):
+            return line.start
     return None
 
 
-def _is(way: re.Pattern[str], comment: re.Match[str]) -> bool:
-    words = way.fullmatch(comment["words"].strip(_EDGES))
-    return words is not None and not _SENTENCE.fullmatch(words["before"] or "")
+def _between(sql: str, pieces: tuple[script.Piece, ...]) -> Iterator[_Line]:
+    """Yield the lines of the comments between statements, but for those that stand behind one on its line
+    and for blocks that hold SQL."""
+    starts = [*(piece.start for piece in pieces), len(sql)]
+    ends = [0, *(piece.end for piece in pieces)]
+    for number, (begin, end) in enumerate(zip(ends, starts, strict=True)):
+        for comment in _COMMENT.finditer(sql, begin, end):
+            beside = number and "\n" not in sql[begin : comment.start()]
+            block = comment["block"]
+            if beside or (block and re.search(r";[ \t\r]*$", block, re.MULTILINE)):
+                continue
+            at = comment.start()
+            for text in comment[0].split("\n"):
+                yield _Line(at, text.strip("-/* \t\r"), number)
+                at += len(text) + 1
+
+
+def _marks(text: str, words: frozenset[str]) -> bool:
+    """Tell whether a line consists of one of `words`, and of no more than what names a section and a tool."""
+    said = _words(text)
+    found = next((i for i, word in enumerate(said) if word in words), None)
+    if found is None or not words | _SECTION >= set(said[found + 1 :]):
+        return False
+    before = [word for word in said[:found] if word not in _SECTION]
+    return not before or (len(before) == 1 and before[0] not in _SENTENCE)
+
+
+def _speaks_of_it(text: str) -> bool:
+    return not _DOWN.isdisjoint(_words(text))
+
+
+def _words(text: str) -> list[str]:
+    said = text.lower()
+    for spelling, word in _OTHER_SPELLINGS:
+        said = spelling.sub(word, said)
+    return [word for word in re.findall(r"\w+", said) if not re.fullmatch(r"v?\d+", word)]
+
+
+def _undoes(below: script.Piece, above: tuple[script.Piece, ...]) -> bool:
+    """Tell whether a statement drops something that one above it made to stay."""
+    dropped = _DROPS.match(below.text)
+    if dropped is None:
+        return False
+    name = re.escape(dropped[1].rpartition(".")[2].strip('"'))
+    return any(_MAKES.match(p.text) and re.search(rf"(?<!\w){name}(?!\w)", p.text, re.I) for p in above)

@@ -3,13 +3,15 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from typing import Any
 
 from ...catalog.ledgers import Shape
 from ...model.errors import MigrationError
 from ...model.history import LedgerEntry, LedgerState, ToolWords
-from ..discovery.files import whole
+from ..discovery.files import undone_in, way_up, whole
 from ..discovery.folder import Folder
+from ..discovery.sections import Marks
 from ..records import MigrationFile, Mode
 from ..rows import Row, first_line, moment, ranks
 from ..tool import Checksum, Layout, LedgerTable, Loaded, Tool, recorded_names
@@ -18,6 +20,15 @@ from ..writing import TRANSACTION, Writing, one_file
 _DELIMITER = r"\s*--\s*atlas:delimiter\b"
 _ALONE = r"(?m)^-- atlas:txmode none\b"
 _CHECKPOINT = r"(?m)^-- atlas:checkpoint\b"
+# Checks, the way up and the way down in one file. Source: Atlas documentation, "Pre-migration Checks".
+_ARCHIVE = r"\s*--\s*atlas:txtar\b"
+_PARTS = Marks(
+    "-- migration.sql --",
+    r"(?m)^-- (\S+) --[ \t\r]*(?:\n|\Z)",
+    blocks=True,
+    ups=("migration.sql",),
+    downs=("down.sql",),
+)
 _META = ".atlas_cloud_identifier"
 
 
@@ -37,7 +48,11 @@ def _load(folder: Folder, chosen: bool) -> Loaded | None:
             superseded += files
             files.clear()
         version, _, rest = name[:-4].partition("_")
-        files.append(whole(folder, name, version, rest or version, mode))
+        file = whole(folder, name, version, rest or version, mode)
+        if re.match(_ARCHIVE, text):
+            section = way_up(folder, name, _PARTS, "Atlas")
+            file = replace(file, sql=section.sql, first_line=section.first_line)
+        files.append(file)
     return Loaded(tuple(files), superseded=tuple(superseded))
 
 
@@ -88,7 +103,7 @@ TOOL = Tool(
     "Atlas",
     proves="✓ | ✓ | ✓ | ✓ chained: after an edited file, later ones are unverifiable | ✓",
     rank=5,
-    layouts=(Layout(_load, "atlas.sum and <version>_<name>.sql"),),
+    layouts=(Layout(_load, "atlas.sum and <version>_<name>.sql", undone_in(_PARTS)),),
     ledgers=(
         LedgerTable(
             Shape(

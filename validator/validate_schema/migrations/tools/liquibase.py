@@ -11,7 +11,7 @@ from ...model.history import LedgerEntry, ToolWords
 from ..rows import Row, moment
 from ..tool import LedgerTable, Lock, Sources, Tool
 
-_FORMATTED = r"(?i)\s*--\s*liquibase\s*formatted"
+_FORMATTED = r"(?i)(?:\s|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*?--\s*liquibase\s*formatted"
 
 
 def _refuses(text: str) -> str:
