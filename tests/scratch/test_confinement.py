@@ -379,3 +379,4 @@ def test_layers_are_told_as_they_are() -> None:
     told = {layer.text.partition(":")[0]: layer.holds for layer in layers()}
     assert any(name.startswith("files") for name in told)
     assert told["user"] is (os.geteuid() == 0)
+    assert told["rights"] is True  # the embedded server is newer than PostgreSQL 15

@@ -3,7 +3,8 @@
 import sys
 from dataclasses import dataclass
 
-from . import home, launcher
+from ..model.errors import ScratchError
+from . import home, launcher, owner, sources
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Layer:
 
 def layers() -> tuple[Layer, ...]:
     """Return what shuts scratch servers in on this machine, the strongest first."""
-    return (_files(), _calls(), _user(), _environment(), _orphans())
+    return (_files(), _calls(), _user(), _rights(), _environment(), _orphans())
 
 
 def _files() -> Layer:
@@ -42,6 +43,19 @@ def _user() -> Layer:
     if home.new_account(()).is_lent:
         return Layer(True, "user: each cluster has one of its own, which is nobody's")
     return Layer(False, "user: this user namespace has none to spare, clusters share one")
+
+
+def _rights() -> Layer:
+    """What is said is about the server that is started unless another is named."""
+    try:
+        version = sources.major(sources.find_install("embedded").bin_dir)
+    except ScratchError:
+        return Layer(
+            False, "rights: no server comes with this installation: what runs migrations depends on it"
+        )
+    if version * 10_000 >= owner.FIRST_ORDINARY:
+        return Layer(True, "rights: migrations are run by a role that is no superuser; proofs by one that is")
+    return Layer(False, "rights: before PostgreSQL 16 migrations are run by a superuser of the server")
 
 
 def _environment() -> Layer:
