@@ -14,6 +14,7 @@ from benchmarks.cloning import cloned
 from benchmarks.cost import PROGRAM, Cost, costs
 from benchmarks.fleets import fleets
 from benchmarks.growth import JUDGED, RUNS, SHAPES, SIZES, grown, people
+from benchmarks.loops import loops
 from benchmarks.replay import replayed
 from benchmarks.startup import started
 from benchmarks.table import Row, header
@@ -22,6 +23,7 @@ from validate_schema.scratch import Server, open_server
 FLAKEGUARD = Path(__file__).parents[1] / "examples/flakeguard"
 OTHERS = {
     "people": people,
+    "loops": loops,
     "replay": replayed,
     "startup": started,
     "flakeguard": lambda _: flakeguard(),
