@@ -136,7 +136,7 @@ FEATURES = (
             "create table {n} (a int, s int4range)"),
     Feature("period", ("", "alter table {n} add constraint {n}_k primary key (a, s without overlaps)"),
             "create table {n} (a int4range, s int4range)", since=18),
-    Feature("not_null_valid", ("alter table {n} add constraint {n}_n not null a",
+    Feature("not_null_valid", ("", "alter table {n} add constraint {n}_n not null a",
                                "alter table {n} add constraint {n}_n not null a not valid",
                                "alter table {n} add constraint {n}_n not null a no inherit"),
             _TABLE, since=18),
@@ -320,6 +320,16 @@ FEATURES = (
                     "q with (connect = false)", "p with (connect = false, slot_name = {n}_s)",
                     "p with (connect = false, binary)", "p with (connect = false, synchronous_commit = on)")),
     ),
+    Feature("subscribed", _each("create subscription {n} connection 'host=nowhere' publication p with (connect = false@)", "",
+                                ", disable_on_error", ", password_required = false"), since=16),
+    Feature(
+        "dependence",
+        ("", "alter function {n} depends on extension hstore", "alter index {n}_i depends on extension hstore",
+         "alter trigger {n} on {n} depends on extension hstore"),
+        _TRIGGERED.replace("{n}_f()", "{n}()") + "; create index {n}_i on {n} (a); create extension if not exists hstore;"
+        " create trigger {n} before insert on {n} for each row execute function {n}()",
+        said="z_dependence_z",  # for this one contrib has to be there
+    ),
     Feature(
         "default_privileges",
         ("", *_each("alter default privileges for role dump_maker in schema {n} grant @ to dump_app", "select on tables",
@@ -401,7 +411,14 @@ UNNAMED = (
     Feature(
         "system",
         ("", "grant execute on function pg_catalog.pg_ls_dir(text) to dump_app", "grant select on pg_catalog.pg_authid to dump_app",
-         "revoke usage on language plpgsql from public", "grant usage on schema public to dump_app"),
+         "revoke usage on language plpgsql from public", "grant usage on schema public to dump_app",
+         "revoke usage on type pg_catalog.int4 from public", "grant update (rolname) on pg_catalog.pg_authid to dump_app"),
+    ),
+    Feature(
+        "brought",
+        ("", "revoke usage on type hstore from public", "grant usage on foreign data wrapper postgres_fdw to dump_app",
+         "grant select (usagecount) on pg_buffercache to dump_app"),
+        "create extension if not exists hstore; create extension postgres_fdw; create extension pg_buffercache",
     ),
     Feature("everywhere", ("", *_each("alter default privileges for role dump_maker @", "grant select on tables to dump_app",
                                       "revoke execute on functions from public"))),

@@ -101,6 +101,7 @@ GUARDS = {
         create sequence s; create publication p for table a where (org > 0);
         create function watch() returns event_trigger language plpgsql as 'begin end';
         create event trigger watch on ddl_command_end execute function watch();
+        create text search dictionary d (template = snowball, language = english);
     """,
 }
 SWITCHED_OFF = {
@@ -116,6 +117,8 @@ SWITCHED_OFF = {
     "alter sequence s increment 7 cycle": ["changed sequence s cycle: none → yes", "changed sequence s increment: none → 7"],
     "alter publication p set table a": ["changed publication p row filter: public.a: (org > 0) → public.a: none (wider)"],
     "alter event trigger watch disable": ["changed event trigger watch enabled: origin → disabled (wider)"],
+    "alter text search dictionary d (language = german)":
+        ["changed text search dictionary d options: language = 'english' → language = 'german'"],
     "create cast (bigint as timestamp) without function": ["added cast bigint as timestamp without time zone"],
     "create operator === (function = int4eq, leftarg = int, rightarg = int)": ["added operator === (integer, integer)"],
     "create collation c (locale = 'C'); create statistics t on id, org from a":

@@ -27,6 +27,7 @@ _WORDS = {
     "operator class": ("type", "family", "default", "storage"),
     "conversion": ("from", "to", "function", "default"),
     "transform": ("from SQL", "to SQL"),
+    "dependence": (),
     "statistics": ("definition", "statistics"),
     "subscription": ("publications", "slot", "synchronous commit", "enabled", "options"),
 }  # fmt: skip

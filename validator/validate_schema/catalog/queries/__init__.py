@@ -122,6 +122,8 @@ def _subscription(version: int) -> str:
     known = [("binary", "subbinary::text", 0), ("streaming", "substream::text", 0)]
     known += [
         ("two phase", "subtwophasestate::text", 150000),
+        ("disable on error", "subdisableonerr::text", 150000),
+        ("password required", "subpasswordrequired::text", 160000),
         ("run as owner", "subrunasowner::text", 160000),
     ]
     known += [("origin", "suborigin", 160000), ("failover", "subfailover::text", 170000)]

@@ -309,6 +309,11 @@ OBJECTS = (
         from pg_transform t join pg_language l on l.oid = trflang
         where t.oid >= {first_own} and t.oid not in {members pg_transform}
         union all
+        select 'dependence', null, o.type || ' ' || o.identity || ' on extension ' || quote_ident(extname), null,
+               null, '{{}}'
+        from pg_depend d join pg_extension e on e.oid = refobjid, pg_identify_object(classid, objid, objsubid) o
+        where refclassid = 'pg_extension'::regclass and deptype = 'x' and o.identity is not null
+        union all
         select 'statistics', stxnamespace, stxname, stxowner, null, array[
                coalesce(pg_get_statisticsobjdef(s.oid), ''), {extended_statistics}]
         from pg_statistic_ext s
@@ -368,12 +373,36 @@ OBJECTS = (
             left join pg_init_privs i on i.classoid = 'pg_namespace'::regclass and i.objoid = n.oid
             where nspname = 'pg_catalog'
             union all
+            select 'column', relnamespace, relname || '.' || attname, relowner,
+                   coalesce(attacl, '{{}}'), coalesce(initprivs, '{{}}')
+            from pg_attribute a join pg_class c on c.oid = attrelid
+            left join pg_init_privs i
+              on i.classoid = 'pg_class'::regclass and i.objoid = c.oid and i.objsubid = attnum
+            where (attacl is not null or initprivs is not null) and not attisdropped
+              and attrelid = any(array(select oid from pg_class where relnamespace = 'pg_catalog'::regnamespace
+                                       union all {members pg_class}))
+            union all
+            select 'type', typnamespace, typname, typowner, coalesce(typacl, acldefault('T', typowner)),
+                   coalesce(initprivs, acldefault('T', typowner))
+            from pg_type t
+            left join pg_init_privs i on i.classoid = 'pg_type'::regclass and i.objoid = t.oid
+            where (typacl is not null or initprivs is not null)
+              and (typnamespace = 'pg_catalog'::regnamespace or t.oid in {members pg_type})
+            union all
+            select 'foreign-data wrapper', null, fdwname, fdwowner, coalesce(fdwacl, acldefault('F', fdwowner)),
+                   coalesce(initprivs, acldefault('F', fdwowner))
+            from pg_foreign_data_wrapper w
+            left join pg_init_privs i
+              on i.classoid = 'pg_foreign_data_wrapper'::regclass and i.objoid = w.oid
+            where (fdwacl is not null or initprivs is not null)
+              and w.oid in {members pg_foreign_data_wrapper}
+            union all
             select 'parameter', null, parname, {first_superuser}, paracl, '{{}}' from {parameter_acl}
         ) held
         where acl <> initial
         order by kind, schema, name""",
         "privileges on the server's own objects",
-        ("pg_init_privs", "pg_proc", "pg_class"),
+        ("pg_init_privs", "pg_proc", "pg_class", "pg_type", "pg_foreign_data_wrapper"),
     ),
     Query(
         "comments",

@@ -93,9 +93,15 @@ def _not_null(before: Table, after: Table, terms: Terms) -> Iterator[Change]:
     stated = {c.columns for t in (before, after) for c in t.constraints if c.kind == "not null"}
     for columns in sorted(stated):
         old, new = _forbidding_null(before, columns), _forbidding_null(after, columns)
-        if old is not None and new is not None and len(columns) == 1:
-            ref = ObjectRef.on_table("column", after.qname, columns[0])
+        if len(columns) != 1 or None in (before.column(columns[0]), after.column(columns[0])):
+            continue
+        ref = ObjectRef.on_table("column", after.qname, columns[0])
+        if old is not None and new is not None:
             yield from differences(_NOT_NULL, old, new, ref, terms)
+        elif not all(key is None or key.validated for key in (old, new)):
+            held, missing = "not valid", "none"  # to the column itself, both are nullable
+            left, right = (missing if key is None else held for key in (old, new))
+            yield Change(kind="changed", object=ref, what="not null", before=left, after=right)
 
 
 def _forbidding_null(table: Table, columns: tuple[str, ...]) -> Constraint | None:

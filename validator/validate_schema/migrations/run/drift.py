@@ -25,6 +25,7 @@ _LEADS_AWAY = frozenset({"subscription", "user mapping"})
 _UNSURE = frozenset({
     "owner", "options", "version", "toast options", "server options", "tablespace", "statistics", "clustered",
 })  # fmt: skip
+_MEANT = ("text search dictionary", "options")  # they decide what a search finds
 
 
 def drift(replayed: Catalog, live: Catalog, ledgers: Iterable[QName] = ()) -> Drift:
@@ -104,7 +105,7 @@ class _Certain:
     def of(self, change: Change) -> bool:
         """Tell whether the difference is certain."""
         ref = change.object
-        if change.kind == "changed" and change.what in _UNSURE:
+        if change.kind == "changed" and change.what in _UNSURE and (ref.kind, change.what) != _MEANT:
             return False
         if change.what.startswith("privileges of "):
             return self._lost(change)
