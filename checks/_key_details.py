@@ -11,7 +11,7 @@ from ._declared import written_in
 from ._expected import ExpectedOf, ExpectedReference
 from ._references import deferral_words
 
-_DESCENDING = 1  # the flag in pg_index.indoption
+_DESCENDING, _NULLS_FIRST = 1, 2  # the flags in pg_index.indoption
 _RENAME = {
     "foreign key": "a foreign key",
     "unique": "a unique",
@@ -73,6 +73,14 @@ def _details(key: contract.ExpectedKey, index: catalog.Index) -> list[str]:
     descending = {column for column, flags in pairs if flags & _DESCENDING}
     if key.ordered and descending != set(key.descending):
         found.append(f"{_sorted(descending)} instead of {_sorted(set(key.descending))}")
+    elif key.nulls is not None and _unusual_nulls(key, index) != [c in key.nulls for c in key.columns]:
+        found.append("NULLs at the other end")
+    collations = index.collations or ("",) * len(index.columns)
+    found += [
+        f"{there or 'the default collation'} instead of {wanted or 'the default collation'}"
+        for wanted, there in zip(key.collations or (), collations, strict=False)
+        if wanted != there
+    ]
     classes = zip(key.opclasses, index.opclasses or ("",) * len(key.opclasses), strict=False)
     found += [
         f"{there or 'the default operator class'} instead of {wanted}"
@@ -82,6 +90,12 @@ def _details(key: contract.ExpectedKey, index: catalog.Index) -> list[str]:
     if key.include is not None and set(key.include) != set(index.include):
         found.append(f"{_included(index.include)} instead of {_included(key.include)}")
     return found + _uniqueness(key, index)
+
+
+def _unusual_nulls(key: contract.ExpectedKey, index: catalog.Index) -> list[bool]:
+    """Tell of each declared column whether its NULLs stand at the other end than its order puts them."""
+    width = len(key.columns)
+    return [flags in (_DESCENDING, _NULLS_FIRST) for flags in (index.options or (0,) * width)[:width]]
 
 
 def _included(columns: Sequence[str]) -> str:
@@ -95,13 +109,34 @@ def _deferral(subject: ExpectedOf, index: catalog.Index) -> list[str]:
     return [f"{deferral_words(there)} instead of {deferral_words(wanted)}"]
 
 
+def _temporal(key: contract.ExpectedKey, there: bool) -> list[str]:
+    words = ("no WITHOUT OVERLAPS", "WITHOUT OVERLAPS")
+    return [] if key.temporal in (None, there) else [f"{words[there]} instead of {words[not there]}"]
+
+
+def other_constraint(subject: ExpectedOf, key: catalog.Constraint, facts: Facts) -> Flaw | None:
+    """Judge a primary key on the declared columns by what else was declared of it."""
+    index = next((i for i in subject.table.indexes if i.primary), None)
+    found = _temporal(subject.key, key.temporal) + (_deferral(subject, index) if index is not None else [])
+    if not found:
+        return other_name(subject, subject.kind, (key.name,), facts)
+    return Flaw(
+        message=f"The primary key of {facts.show(subject.table.qname)} is not as declared: {'; '.join(found)}",
+        expected=f"{_RENAME[subject.kind]} on ({', '.join(subject.key.columns)}){written_in(subject.key)}",
+        location=subject.key.where,
+        observed="; ".join(found),
+        remedy=Remedy(note="Decide which is meant, and make the other the same by a migration."),
+    )
+
+
 def _sorted(columns: set[str | None]) -> str:
     return f"{', '.join(sorted(str(c) for c in columns))} descending" if columns else "ascending"
 
 
 def other_details(subject: ExpectedOf, index: catalog.Index, facts: Facts) -> Flaw | None:
     """Judge an index on the declared columns by what else was declared of it."""
-    found = _details(subject.key, index) + _deferral(subject, index)
+    temporal = any(c.temporal for c in subject.table.constraints if c.name == index.constraint)
+    found = _details(subject.key, index) + _deferral(subject, index) + _temporal(subject.key, temporal)
     if not found:
         return other_name(subject, subject.kind, (index.name,), facts)
     table = subject.table

@@ -50,7 +50,7 @@ def expected_index(subject: ExpectedOf, facts: Facts) -> Flaw | None:
 
     Examined are the indexes declared for tables that exist. Where the contract gives columns alone,
     any valid index without a predicate satisfies it when its first columns are exactly these, in this
-    order. Where it gives the index by name, it must have exactly these columns, and the method, order,
+    order. Where it gives the index by name, it must have exactly these columns, and the method, order, collations,
     operator classes and predicate that are declared; a difference in these is a warning. It is an info
     where only the name differs, and where another index leads with the columns.
     """

@@ -8,7 +8,7 @@ from validate_schema.pack.model import catalog, contract
 
 from ._declared import written_in
 from ._expected import ExpectedOf, expected_primary_keys
-from ._key_details import other_name
+from ._key_details import other_constraint
 
 
 @check(
@@ -47,13 +47,13 @@ from ._key_details import other_name
 def declared_key(subject: ExpectedOf, facts: Facts) -> Flaw | None:
     """A table has no primary key, or one on other columns than the contract declares.
 
-    Examined are the primary keys declared for tables that exist. The order of the columns counts.
-    Where only the declared name differs, the finding is an info.
+    Examined are the primary keys declared for tables that exist. The order of the columns counts, and whether
+    it is deferrable and WITHOUT OVERLAPS where that is declared. Where only the declared name differs, the finding is an info.
     """
     table, expected = subject.table, subject.key
     key = table.primary_key
     if key is not None and key.columns == expected.columns:
-        return other_name(subject, subject.kind, (key.name,), facts)
+        return other_constraint(subject, key, facts)
     listed = ", ".join(expected.columns)
     return Flaw(
         message=f"The primary key of {facts.show(table.qname)} is not ({listed})",

@@ -191,7 +191,7 @@ def expected_task(**changes: Any) -> ExpectedTable:
     def key(name: str, columns: tuple[str, ...], **details: Any) -> ExpectedKey:
         return ExpectedKey(
             columns=columns, name=name, method="btree", ordered=True, nulls_distinct=True, include=(),
-            deferral="no", origin=origin, **details,
+            deferral="no", nulls=(), collations=("",) * len(columns), temporal=False, origin=origin, **details,
         )  # fmt: skip
 
     fields: dict[str, Any] = {
@@ -204,7 +204,9 @@ def expected_task(**changes: Any) -> ExpectedTable:
             column("mood", "mood", False),
             column("twice", "integer", True, declared=False),
         ),
-        "primary_key": ExpectedKey(columns=("id",), name="task_pkey", origin=origin),
+        "primary_key": ExpectedKey(
+            columns=("id",), name="task_pkey", deferral="no", temporal=False, origin=origin
+        ),
         "uniques": (
             key("task_lower_idx", ("lower(name)",), opclasses=("",), expressions=("lower(name)",)),
             key("task_mood_idx", ("mood",), opclasses=("",), predicate="(name IS NULL)"),

@@ -5,14 +5,18 @@ from msgspec.structs import replace
 
 from tests.contract.test_catalogs import line, read
 from validate_schema.catalog.reader import read_catalog
+from validate_schema.checking.engine import run
+from validate_schema.checking.packs import builtin_checks
 from validate_schema.config import parse_toml
 from validate_schema.contract.declared import declared_contract
 from validate_schema.contract.diff.contracts import Declared, compare_contracts, count_declared
 from validate_schema.contract.merge import merged
 from validate_schema.contract.observed import observed_contract
+from validate_schema.facts.facts import Facts
 from validate_schema.model.catalog import Catalog
 from validate_schema.model.contract import Contract
 from validate_schema.model.errors import ConfigError
+from validate_schema.model.tenancy import Tenancy
 from validate_schema.scratch import Database, Server
 
 SQL = """
@@ -100,6 +104,38 @@ def test_what_differs_from_it_is_told(database: Database, sql: str, expected: li
 
     assert found(contract, there) == []
     assert found(contract, read(database, sql)) == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there", "check", "told"),
+    [
+        ('create unique index i on t (a collate "C")', "create unique index i on t (a)", "UNQ004",
+         "changed unique t.i collations: C → default"),
+        ("create index i on t (a nulls first)", "create index i on t (a)", "IDX006",
+         "changed index t.i nulls at the other end: a → none"),
+        ("create index i on t (a desc)", "create index i on t (a desc nulls last)", "IDX006",
+         "changed index t.i nulls at the other end: none → a"),
+        ("alter table t add primary key (a) deferrable", "alter table t add primary key (a)", "TBL007",
+         "changed primary key t.t_pkey deferrable: initially immediate → no"),
+        pytest.param("alter table t add primary key (b, c without overlaps)", "alter table t add primary key (b, c)", "TBL007",
+                     "changed primary key t.t_pkey without overlaps: yes → no", marks=pytest.mark.pg(">= 18")),
+    ],
+)  # fmt: skip
+def test_what_else_is_said_of_a_key_is_kept(
+    database: Database, wanted: str, there: str, check: str, told: str
+) -> None:
+    catalogs = []
+    with database.connect(autocommit=True) as connection:
+        for sql in (wanted, there):
+            connection.execute("drop table if exists t; create table t (a text, b int4range, c int4range)")
+            connection.execute(sql.encode())
+            catalogs.append(read_catalog(connection))
+    first, second = (observed_contract(catalog, "db") for catalog in catalogs)
+    judges = [c for c in builtin_checks() if c.id == check]
+
+    assert [line(c) for c in compare_contracts(Declared(first), Declared(second))] == [told]
+    for catalog, count in zip(catalogs, (0, 1), strict=True):
+        assert len(run(judges, Facts(catalog, Tenancy(), contract=first)).findings) == count
 
 
 def test_two_catalogs_as_contracts_differ_in_their_objects(database: Database) -> None:

@@ -17,7 +17,7 @@ from ..model.contract import (
 )
 
 _Item = TypeVar("_Item")
-_MAY_BE_EMPTY = ("nulls_distinct", "include", "deferral")
+_MAY_BE_EMPTY = ("nulls_distinct", "include", "deferral", "nulls", "collations", "temporal")
 _DETAILS = ("name", "method", "opclasses", "ordered", "descending", "expressions", "where")
 
 

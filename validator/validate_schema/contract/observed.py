@@ -35,7 +35,7 @@ from ..model.contract import (
 from ..sql.ident import quote_ident
 from ..sql.types import parse_type
 
-_DESCENDING = 1  # the flag in pg_index.indoption
+_DESCENDING, _NULLS_FIRST = 1, 2  # the flags in pg_index.indoption
 _OBJECTS_SINCE = 2  # the snapshot format
 _Movable = TypeVar("_Movable", Function, Sequence)
 Where = Callable[[str, QName, str], str]
@@ -198,6 +198,8 @@ def _primary_key(key: Constraint, table: Table, given: _Setting) -> ExpectedKey:
     return ExpectedKey(
         columns=key.columns,
         name=key.name,
+        deferral=key.deferral,
+        temporal=key.temporal,
         origin=given.origin,
         where=given.where("key", table.qname, key.name),
     )
@@ -220,6 +222,11 @@ def _key(index: Index, table: Table, given: _Setting) -> ExpectedKey:
         nulls_distinct=not index.nulls_not_distinct,
         include=index.include,
         deferral=constraint.deferral if constraint is not None else "no",
+        nulls=tuple(
+            c for c, flags in zip(columns, options, strict=False) if flags in (_DESCENDING, _NULLS_FIRST)
+        ),
+        collations=index.collations or ("",) * len(columns),
+        temporal=constraint is not None and constraint.temporal,
         origin=given.origin,
         where=given.where("key", table.qname, index.name),
     )

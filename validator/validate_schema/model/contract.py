@@ -41,8 +41,10 @@ class ExpectedKey(_Expected, frozen=True, kw_only=True):
     (``lower(email)``) and no columns. An index with a `name` was declared as one object:
     a longer index that starts with its columns is another one. `method` is an access method
     (``gin``), `opclasses` name each column's operator class (empty: not declared), `descending` the
-    columns that are sorted so, compared when `ordered`. `predicate` is the SQL expression of a partial one.
-    Of a unique, `nulls_distinct` and `deferral`, and `include`, the columns that it only carries along.
+    columns that are sorted so, compared when `ordered`; `nulls` those whose NULLs stand at the other end
+    than that puts them, `collations` each column's, empty for the database's own. `predicate` is the SQL
+    expression of a partial one. Of a unique, `nulls_distinct` and `deferral`, and `include`, the columns
+    that it only carries along; `temporal` is one WITHOUT OVERLAPS.
     """
 
     columns: tuple[str, ...]
@@ -56,6 +58,9 @@ class ExpectedKey(_Expected, frozen=True, kw_only=True):
     nulls_distinct: bool | None = None
     include: tuple[str, ...] | None = None
     deferral: Deferral | None = None
+    nulls: tuple[str, ...] | None = None
+    collations: tuple[str, ...] | None = None
+    temporal: bool | None = None
 
 
 class ExpectedForeignKey(_Expected, frozen=True, kw_only=True):

@@ -309,9 +309,10 @@ OBJECTS = (
         from pg_transform t join pg_language l on l.oid = trflang
         where t.oid >= {first_own} and t.oid not in {members pg_transform}
         union all
-        select 'dependence', null, o.type || ' ' || o.identity || ' on extension ' || quote_ident(extname), null,
-               null, '{{}}'
-        from pg_depend d join pg_extension e on e.oid = refobjid, pg_identify_object(classid, objid, objsubid) o
+        select 'dependence', null, o.type || ' ' || o.identity || ' on extension ' || quote_ident(extname),
+               null, null, '{{}}'
+        from pg_depend d join pg_extension e on e.oid = refobjid,
+             pg_identify_object(classid, objid, objsubid) o
         where refclassid = 'pg_extension'::regclass and deptype = 'x' and o.identity is not null
         union all
         select 'statistics', stxnamespace, stxname, stxowner, null, array[
@@ -379,7 +380,8 @@ OBJECTS = (
             left join pg_init_privs i
               on i.classoid = 'pg_class'::regclass and i.objoid = c.oid and i.objsubid = attnum
             where (attacl is not null or initprivs is not null) and not attisdropped
-              and attrelid = any(array(select oid from pg_class where relnamespace = 'pg_catalog'::regnamespace
+              and attrelid = any(array(select oid from pg_class
+                                       where relnamespace = 'pg_catalog'::regnamespace
                                        union all {members pg_class}))
             union all
             select 'type', typnamespace, typname, typowner, coalesce(typacl, acldefault('T', typowner)),
@@ -389,8 +391,8 @@ OBJECTS = (
             where (typacl is not null or initprivs is not null)
               and (typnamespace = 'pg_catalog'::regnamespace or t.oid in {members pg_type})
             union all
-            select 'foreign-data wrapper', null, fdwname, fdwowner, coalesce(fdwacl, acldefault('F', fdwowner)),
-                   coalesce(initprivs, acldefault('F', fdwowner))
+            select 'foreign-data wrapper', null, fdwname, fdwowner,
+                   coalesce(fdwacl, acldefault('F', fdwowner)), coalesce(initprivs, acldefault('F', fdwowner))
             from pg_foreign_data_wrapper w
             left join pg_init_privs i
               on i.classoid = 'pg_foreign_data_wrapper'::regclass and i.objoid = w.oid

@@ -101,7 +101,7 @@ def _kind(name: str, plain: frozenset[str]) -> Kind[ExpectedKey]:
         )
 
     attributes = (field("columns", "columns", names, same=on_same), *_DETAILS)
-    attributes = attributes[:1] if name == "primary key" else attributes
+    attributes = (attributes[0], *_OF_CONSTRAINTS) if name == "primary key" else attributes
     same = same_content(attributes)
     passes: tuple[Fits[ExpectedKey], ...] = (
         same,
@@ -137,10 +137,19 @@ def _yes_no(value: bool | None) -> str | None:
     return None if value is None else yes_no(value)
 
 
+def _collations(key: ExpectedKey, _: Terms) -> str | None:
+    found = key.collations
+    return None if found is None else names([name or "default" for name in found])
+
+
 def _carried(columns: tuple[str, ...] | None) -> str | None:
     return None if columns is None else names(sorted(columns)) or "none"
 
 
+_OF_CONSTRAINTS: tuple[Attribute[Any], ...] = (
+    field("deferrable", "deferral", as_declared),
+    field("without overlaps", "temporal", _yes_no),
+)
 _DETAILS: tuple[Attribute[Any], ...] = (
     field("predicate", "predicate", same=_same_predicate),
     field("method", "method", as_declared),
@@ -153,7 +162,9 @@ _DETAILS: tuple[Attribute[Any], ...] = (
     ),
     field("nulls distinct", "nulls_distinct", _yes_no),
     field("include", "include", _carried),
-    field("deferrable", "deferral", as_declared),
+    field("nulls at the other end", "nulls", _carried),
+    Attribute("collations", _collations),
+    *_OF_CONSTRAINTS,
 )
 
 
