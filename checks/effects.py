@@ -9,8 +9,8 @@ from validate_schema.pack.model import OWNED
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.remedies import ACCESS_EXCLUSIVE
 from validate_schema.pack.rights import ROW_PRIVILEGES, Act, Opening, acts_that, openings, why_open
-from validate_schema.pack.scoping import keeps_to_tenant
-from validate_schema.pack.sql import Unreadable, quote_ident, quote_qname, read_body, syntax
+from validate_schema.pack.scoping import binds_the_tenant, keeps_to_tenant
+from validate_schema.pack.sql import Unreadable, quote_ident, quote_qname, read_body, read_statements, syntax
 from validate_schema.pack.subjects import TableConstraint
 
 from ._access import may, users_of
@@ -291,15 +291,18 @@ def written(subject: WrittenView, facts: Facts) -> Flaw | None:
     Examined: views that are not security_invoker, read protected tables as an owner whom no policy holds for,
     and tie them to the tenant by their own condition. Fails when an app role or PUBLIC may INSERT or UPDATE
     through one that PostgreSQL updates automatically, and it has no CHECK OPTION, or a LOCAL one over a view
-    that has none.
+    that has none. Fails as well for a view over a table of memberships that asks who the person is and not which
+    tenant, whatever it checks: he writes himself into any.
     Source: PostgreSQL documentation, CREATE VIEW, "Updatable Views".
     """
     view = subject.view
     verbs = [verb for verb in ("INSERT", "UPDATE") if not _by_hand(view, verb)]
     writers = may(view.owner, view.grants, view.altered, facts, *verbs) if verbs else ()
-    if not writers or _checked(view, facts) or not _updatable(view):
+    if not writers or not _updatable(view):
         return None
     name = facts.show(view.qname)
+    if _checked(view, facts):
+        return _joining(view, verbs, name, facts)
     before = "SET (check_option = local)" if view.check_option else "RESET (check_option)"
     return Flaw(
         message=f"{', '.join(writers)} may write rows of other tenants through {name}: it does not check what it takes",
@@ -317,6 +320,44 @@ def written(subject: WrittenView, facts: Facts) -> Flaw | None:
             lock="ACCESS EXCLUSIVE on the view for a moment",
         ),
     )
+
+
+def _joining(view: cat.View, verbs: list[str], name: str, facts: Facts) -> Flaw | None:
+    """Return the flaw of a view through which a person writes the tenant of a membership of his."""
+    table, columns = _selected(view, facts)
+    tenants = {m.tenant for m in facts.principals.memberships if m.table == table and m.asked}
+    shown = [name for name, source in columns.items() if source in tenants]
+    altered = [c for c in view.altered if c.name in shown]
+    writers = may(view.owner, view.grants, altered, facts, *verbs) if shown else ()
+    if table is None or not writers or binds_the_tenant(view, facts):
+        return None
+    return Flaw(
+        message=f"{', '.join(writers)} may join any tenant through {name}: it asks who the person is, not which tenant",
+        expected=f"no INSERT and UPDATE of {', '.join(shown)} through the view, or a condition on it",
+        observed=f"writes {facts.show(table)}, with the rights of {view.owner}",
+        remedy=Remedy(
+            note="Let a function that checks an invitation write memberships, and take the privilege away here."
+        ),
+    )
+
+
+def _selected(view: cat.View, facts: Facts) -> tuple[cat.QName | None, dict[str, str]]:
+    """Return the table that a simple view writes to, and which of its columns each of the view's is."""
+    try:
+        (query,) = read_statements(view.definition)
+    except Unreadable:
+        return None, {}
+    source = query.sources[0] if isinstance(query, syntax.Select) and len(query.sources) == 1 else None
+    if not isinstance(source, syntax.Table) or not isinstance(query, syntax.Select):
+        return None, {}
+    values = [target.value for target in query.targets]
+    pairs = zip(view.columns, values, strict=False)
+    columns = {name: value.name for name, value in pairs if isinstance(value, syntax.Column)}
+    name = cat.QName(source.schema or facts.default_schema, source.name)
+    if name not in facts.views_by_name:
+        return name, columns
+    table, below = _selected(facts.views_by_name[name], facts)
+    return table, {mine: below[its] for mine, its in columns.items() if its in below}
 
 
 def _checked(view: cat.View, facts: Facts) -> bool:

@@ -76,6 +76,8 @@ class FiredTrigger(NamedTuple):
         unchanged in the columns that tell whose it is, from this function and from all that come after it; of
         a view nobody checks it. Nothing is known of the rows of other tables."""
         timing, owned = self.trigger.timing, self.owned
+        if self.row.qname in facts.loose:
+            return Given(self.row, ())
         if not owned or timing == "instead of":
             return Given(self.row, ("old",) if owned else ())
         goes_on = timing == "after" or (
@@ -453,7 +455,8 @@ def _acts_apart(subject: ActingRule, actions: tuple[syntax.Node, ...], facts: Fa
     users = facts.app_roles or ("PUBLIC",)
     if not openings(subject.relation.owner, names, facts, ROW_PRIVILEGES, users):
         return False
-    trusted = ("old",) if subject.owned and isinstance(subject.relation, cat.Table) else ()
+    own = subject.owned and isinstance(subject.relation, cat.Table) and subject.row.qname not in facts.loose
+    trusted = ("old",) if own else ()
     return rule_confinement(actions, Given(subject.row, trusted), facts) is not Keeps.KEPT
 
 

@@ -671,6 +671,38 @@ def test_a_view_over_a_view_is_checked_where_the_tenant_is(
     assert outcome(bench, "EFF004", script)[0] == status
 
 
+SEATS = """
+create function who() returns uuid language sql stable as $$ select nullif(current_setting('app.user_id', true), '')::uuid $$;
+create table seat (org_id uuid not null references organization, user_id uuid not null, taken boolean not null default false,
+    primary key (org_id, user_id));
+alter table seat enable row level security;
+create policy own on seat for select using (user_id = who());
+create policy ask on seat for insert with check (user_id = who() and not taken);
+grant select on seat to app_user;
+create policy seats on job using (org_id in (select s.org_id from seat s where s.user_id = who() and s.taken));
+create view mine with (security_barrier) as select {} from seat where {} with check option; grant {} on mine to app_user;
+"""
+OWN_SEATS = {
+    "any tenant's": ("failed", SEATS.format("org_id, user_id", "user_id = who()", "select, insert")),
+    "moved to any tenant": ("failed", SEATS.format("org_id as team, user_id", "user_id = who()", "update (team)")),
+    "shown": ("passed", SEATS.format("org_id, user_id", "user_id = who()", "select, update (user_id)")),
+    "without the tenant": ("passed", SEATS.format("user_id", "user_id = who()", "insert, update")),
+    "of the tenant": ("passed", SEATS.format("org_id, user_id", f"user_id = who() and org_id = {CONTEXT}", "insert, update")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "script"), OWN_SEATS.values(), ids=OWN_SEATS)
+def test_a_view_over_memberships_asks_for_the_tenant(bench: Bench, status: str, script: str) -> None:
+    assert outcome(bench, "EFF004", script)[0] == status
+
+
+@pytest.mark.parametrize(("grant", "status"), [("select", "passed"), ("select, insert", "undecided")])
+def test_a_request_to_join_is_no_row_of_the_tenant(bench: Bench, grant: str, status: str) -> None:
+    accepts = trigger("update seat set taken = true where org_id = new.org_id and user_id = new.user_id;")
+    script = SEATS.format("user_id", "user_id = who()", "select") + accepts.replace("on job", "on seat")
+    assert outcome(bench, "EFF001", f"{script} grant {grant} on seat to app_user;")[0] == status
+
+
 def test_a_view_that_takes_rows_may_be_one_of_several(bench: Bench) -> None:
     assert (
         outcome(bench, "EFF004", view("select, insert", select="select distinct org_id from job"))[0]

@@ -50,6 +50,8 @@ STRICT = """create function same(a text, b text) returns boolean language sql im
   as $$ select coalesce(a = b, false) $$;"""
 LAX = STRICT.replace("strict", "called on null input")
 HELPER = f"create function current_org() returns text language sql stable as $$ select {CTX} $$;"
+OWN_LOWER = "create function lower(a uuid) returns text language sql immutable as $$ select a::text $$;"
+OWN_MAX = "create function max(a uuid) returns uuid language sql immutable as $$ select a $$;"
 STATUS = "create type status as enum ('public', 'internal', 'archive');"
 
 
@@ -76,6 +78,18 @@ STATUS = "create type status as enum ('public', 'internal', 'archive');"
         (f"org_id::text = any (string_to_array({CTX}, ','))", "uuid", "", {Reach.SAFE}),
         (f"org_id = any ({CTX}::text[])", "text", "", NOT_SAFE),
         (f"lower(org_id) = lower({CTX})", "text", "", NOT_SAFE),
+        (f"lower(org_id) = lower({CTX})", "text", OWN_LOWER, NOT_SAFE),
+        (f"public.lower(org_id) = public.lower({CTX}::uuid)", "uuid", OWN_LOWER, {Reach.SAFE}),
+        (
+            f"exists (select max(n.body) from note n where n.org_id = item.org_id and n.{BOUND})",
+            "text",
+            MEMBERS.format("text") + OWN_MAX,
+            NOT_SAFE,
+        ),
+        (f"org_id = any (string_to_array({CTX}, null))", "text", "", NOT_SAFE),
+        (f"{BOUND} or string_to_array('a', null) is not null", "text", "", OPEN),
+        (f"{BOUND} or (array['a'] || null::text) is not null", "text", "", NOT_SAFE),
+        (f"{BOUND} or replace('a', '', 'b') = 'a'", "text", "", OPEN),
         (f"coalesce(same(org_id, {CTX}), true)", "text", STRICT, OPEN),
         (f"same(org_id, {CTX})", "text", STRICT, {Reach.SAFE}),
         (f"coalesce(same(org_id, {CTX}), true)", "text", LAX, {Reach.SAFE}),

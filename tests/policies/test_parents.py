@@ -60,6 +60,8 @@ MINE = "select from parent p where p.id = child.parent_id"
         (OPEN_PARENT, f"(select p.org_id from parent p where p.id = child.parent_id) = {CONTEXT}", Reach.SAFE),
         (TIGHT_PARENT, f"exists ({MINE})", Reach.SAFE),
         (TIGHT_PARENT, "parent_id in (select id from parent)", Reach.SAFE),
+        (OPEN_PARENT, f"exists (select from parent p where p.id::text = child.parent_id::text and p.org_id = {CONTEXT})", Reach.SAFE),
+        (OPEN_PARENT, f"exists (select from parent p where p.id::text::varchar(1) = child.parent_id::text::varchar(1) and p.org_id = {CONTEXT})", Reach.UNVERIFIED),
         (OPEN_PARENT, f"exists ({MINE})", Reach.UNSAFE),
         (OPEN_PARENT, f"exists ({MINE} and (p.org_id = {CONTEXT} or p.is_open))", Reach.UNSAFE),
         (OPEN_PARENT, f"exists (select from parent p where p.org_id = {CONTEXT})", Reach.UNSAFE),

@@ -48,7 +48,7 @@ def functions(
 def _function(names: Names, row: Row, touches: set[QName] | None, aggregate: Aggregate | None) -> Function:
     oid, name, schema, arguments, owner, language, returns, kind = row[:8]
     volatility, definer, leakproof, settings, body, _, acl, signature = row[8:16]
-    strict, parallel, cost, result_rows, support, transforms, library = row[16:]
+    strict, parallel, cost, result_rows, support, transforms, library, overloads = row[16:]
     elsewhere = language in _NO_SOURCE
     return Function(
         schema=names.schemas[schema],
@@ -76,6 +76,7 @@ def _function(names: Names, row: Row, touches: set[QName] | None, aggregate: Agg
         library=library,
         aggregate=aggregate,
         extension=names.extension("pg_proc", oid),
+        overloads=overloads,
     )
 
 

@@ -292,6 +292,11 @@ class Facts(msgspec.Struct, frozen=True, dict=True):
         """Who asks: what variables of the session stand for, and which tables hold memberships."""
         return self.analysis.principals
 
+    @property
+    def loose(self) -> tuple[QName, ...]:
+        """The tables of memberships with rows that a person wrote for any tenant, and nobody accepted."""
+        return self.analysis.loose
+
     @cached_property
     def judgements(self) -> Mapping[QName, tuple[Judgement, ...]]:
         """What the analysis says of row-level security, by table."""

@@ -89,7 +89,7 @@ OF_MEMBERS: Mapping[str, Spec] = {
     "enums": Spec(3, "2 role:4 acl:5 array:6", (1,)),
     "views": Spec("relation", "2"),
     "functions": Spec(
-        3, "2 4 role:5 6 7 8 9 10 11 path:12 13 14 acl:15 16 17 18 19 20 named:21 array:22 23", (1,)
+        3, "2 4 role:5 6 7 8 9 10 11 path:12 13 14 acl:15 16 17 18 19 20 named:21 array:22 23", (1, 24)
     ),
     "sequences": Spec(3, "2 role:4 5 acl:6 schema:7 8 9 10 11 12 13 14 15 16 17", (1,)),
     "default_privileges": Spec(2, "role:1 3 acl:4"),

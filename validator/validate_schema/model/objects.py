@@ -23,7 +23,7 @@ class Function(Record, frozen=True):
     `signature` are the arguments with their defaults, where there are any. `cost` and `rows` are
     estimates where somebody gave them, `support` the planner's support function, `transforms` the
     types of TRANSFORM FOR TYPE. `symbol` is what a C or internal function is called in its `library`.
-    `extension` is the one that owns it.
+    `extension` is the one that owns it. `overloads` where PostgreSQL has functions of that name too.
     """
 
     schema: str
@@ -51,6 +51,7 @@ class Function(Record, frozen=True):
     library: str | None = None
     aggregate: Aggregate | None = None
     extension: str | None = None
+    overloads: bool = False
 
     @property
     def qname(self) -> QName:

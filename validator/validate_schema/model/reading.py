@@ -81,10 +81,13 @@ class PolicyReading(msgspec.Struct, frozen=True):
 class Analysis(msgspec.Struct, frozen=True):
     """All judgements, sorted by table, role, command, half; each policy's reading; and who asks.
     `owners` are those of the roles with whose rights views, functions, triggers and rules act, as these roles
-    alone. `unread` is the reason why nothing could be judged: what a policy needs may not be read."""
+    alone. `loose` are the tables of memberships into which a person may write rows of any tenant, though none
+    that policies count. `unread` is the reason why nothing could be judged: what a policy needs may not be
+    read."""
 
     judgements: tuple[Judgement, ...] = ()
     policies: tuple[PolicyReading, ...] = ()
     owners: tuple[Judgement, ...] = ()
     principals: Principals = Principals()
     unread: str = ""
+    loose: tuple[QName, ...] = ()

@@ -12,6 +12,7 @@ from ..facts.scoping import scope_of as scope_of
 from ..facts.scoping import stays_in_tenant as stays_in_tenant
 from ..facts.scoping import tie_of as tie_of
 from ..policies.confinement import Given as Given
+from ..policies.confinement import binds_the_tenant as binds_the_tenant
 from ..policies.confinement import confinement as confinement
 from ..policies.confinement import keeps_to_tenant as keeps_to_tenant
 from ..policies.confinement import rule_confinement as rule_confinement

@@ -66,7 +66,8 @@ def _analysed(catalog: Catalog, tenancy: Tenancy) -> Analysis:
         if t.force_row_security or not judge.roles.has(owner, t.owner)
         for j in judge.as_owner(t, owner, user)
     ]
-    return Analysis(tuple(judgements), tuple(readings), tuple(owners), schema.principals)
+    loose = tuple(name for name in sorted(schema.memberships) if any(judge.is_loose(name, r) for r in roles))
+    return Analysis(tuple(judgements), tuple(readings), tuple(owners), schema.principals, loose=loose)
 
 
 def _acting(catalog: Catalog, users: list[str]) -> set[tuple[str, str]]:

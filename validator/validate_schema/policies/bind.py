@@ -181,7 +181,8 @@ class Binder:
             demanded = self.policies(table, relation.rights) if table.row_security else None
             asked = [(part, relation.alias) for part in parts]
             asked += [(part, ROW) for part in conjuncts(demanded)]
-            if not any(names_person(part, alias, self.schema.persons) for part, alias in asked):
+            spelled = self.schema.types.spelled(table)
+            if not any(names_person(part, alias, self.schema.persons, spelled) for part, alias in asked):
                 continue
             if table.qname in self.schema.trusted_tables:
                 found.append(FALSE)
@@ -225,7 +226,24 @@ class Binder:
             ]
             for end in ends:
                 pairs = zip(key.columns, end, strict=True)
-                if all(_equated(parts, alias, column, other, their) for column, their in pairs):
+                if all(
+                    self._equated(parts, (alias, table, column), (other, their)) for column, their in pairs
+                ):
+                    return True
+        return False
+
+    def _equated(
+        self, parts: tuple[Node, ...], keyed: tuple[str, Table, str], other: tuple[str, str]
+    ) -> bool:
+        """Tell whether conditions equate a column of a key with what it references, each by its alias: whole,
+        for a cast to another type may make two keys one."""
+        alias, table, column = keyed
+        found, wanted = table.column(column), {(alias, column), other}
+        kept = ("text", self.schema.types.kind(found.base_type) if found is not None else "text")
+        for part in parts:
+            if part.op == "compare" and part.value == "=":
+                names = {s.value for s in (_bare(arg, kept) for arg in part.args) if s.op == "column"}
+                if {(alias if q is None and (alias, n) in wanted else q, n) for q, n in names} == wanted:
                     return True
         return False
 
@@ -320,7 +338,10 @@ class Binder:
             for key in self._tenants_keys(row.table):
                 if key.references == table.qname:
                     columns = tuple(zip(key.columns, key.referenced_columns, strict=True))
-                    if all(_equated(parts, alias, mine, relation.alias, theirs) for mine, theirs in columns):
+                    if all(
+                        self._equated(parts, (alias, row.table, mine), (relation.alias, theirs))
+                        for mine, theirs in columns
+                    ):
                         return f"{row.name}>{key.name}", self._inherited(row, table, columns)
         return None
 
@@ -341,7 +362,10 @@ class Binder:
             for alias, row in rows.items():
                 if key.references == row.table.qname and row.known:
                     columns = zip(key.columns, key.referenced_columns, strict=True)
-                    if all(_equated(parts, alias, theirs, relation.alias, mine) for mine, theirs in columns):
+                    if all(
+                        self._equated(parts, (relation.alias, table, mine), (alias, theirs))
+                        for mine, theirs in columns
+                    ):
                         return dict.fromkeys(self.schema.tenant_columns(table), TENANT)
         for alias, row in rows.items():
             siblings = (relation.alias, table), (alias, row.table)
@@ -350,46 +374,43 @@ class Binder:
         return None
 
 
-def names_person(part: Node, alias: str, persons: frozenset[str]) -> bool:
+def names_person(part: Node, alias: str, persons: frozenset[str], spelled: frozenset[str]) -> bool:
     """Tell whether a condition holds only for rows of the person who asks: one of the row's columns is
-    equal to what says who that is."""
+    equal to what says who that is. Those `spelled` in more than one way are so as text."""
     if part.op == "or":
-        return all(names_person(arg, alias, persons) for arg in part.args)
+        return all(names_person(arg, alias, persons, spelled) for arg in part.args)
     if part.op == "and":
-        return any(names_person(arg, alias, persons) for arg in part.args)
+        return any(names_person(arg, alias, persons, spelled) for arg in part.args)
     if part.op not in ("compare", "any") or part.value != "=":
+        return False
+    if any(_respelled(node, alias, spelled) for arg in part.args for node in walk(arg)):
         return False
     sides = [exactly(arg) for arg in part.args]
     column = any(side.op == "column" and side.value[0] == alias for side in sides)
     return column and any(side.op == "variable" and side.value[0] in persons for side in sides)
 
 
+def _respelled(node: Node, alias: str, spelled: frozenset[str]) -> bool:
+    """Tell whether a cast makes one value of texts, or numbers, that are two."""
+    held = node.args[0] if node.op == "cast" and node.value != "text" else node
+    return held is not node and held.op == "column" and held.value[0] == alias and held.value[1] in spelled
+
+
 def _around(row: Row) -> dict[str, Row]:
     return {row.table.name: row, ROW: row}
-
-
-def _equated(parts: tuple[Node, ...], alias: str, column: str, other: str, theirs: str) -> bool:
-    wanted = {(alias, column), (other, theirs)}
-    for part in parts:
-        if part.op == "compare" and part.value == "=":
-            sides = [_bare(arg) for arg in part.args]
-            names = {side.value for side in sides if side.op == "column"}
-            plain = {(alias if q is None and (alias, n) in wanted else q, n) for q, n in names}
-            if len(sides) == 2 and plain == wanted:
-                return True
-    return False
 
 
 def _finds(part: Node, alias: str, column: str) -> bool:
     """Tell whether a condition gives the column a value that comes from elsewhere."""
     if part.op != "compare" or part.value != "=":
         return False
-    mine = [_bare(side).op == "column" and _bare(side).value == (alias, column) for side in part.args]
+    plain = [side.args[0] if side.op == "cast" else side for side in part.args]
+    mine = [side.op == "column" and side.value == (alias, column) for side in plain]
     other = part.args[mine.index(True) - 1] if sum(mine) == 1 else None
     return other is not None and not any(n.op == "column" and n.value[0] == alias for n in walk(other))
 
 
-def _bare(node: Node) -> Node:
-    while node.op == "cast":
+def _bare(node: Node, kept: tuple[str, ...]) -> Node:
+    while node.op == "cast" and node.value in kept:
         node = node.args[0]
     return node

@@ -23,6 +23,7 @@ _PLAIN = frozenset(
         "cast",
         "const",
         "column",
+        "clock",
     ]
 )
 _END, _STEP = ("operator ->>", "operator #>>"), ("operator ->", "operator #>")

@@ -42,6 +42,9 @@ _DEEPEST = 20
 _SETTING = re.compile(r"'([\w$]+\.[\w$.]+)'")
 
 
+_NOTHING = Known()
+
+
 class Given(NamedTuple):
     """The rows that a trigger function is given: those of `table`. They are the session's own where they
     go by one of `names` (``new``, ``old``) or stand in one of `transitions`, because the policies let the
@@ -92,6 +95,14 @@ def keeps_to_tenant(subject: Function | View, facts: Facts, given: Given | None 
     return confinement(subject, facts, given) is Keeps.KEPT
 
 
+def binds_the_tenant(view: View, facts: Facts) -> bool:
+    """Tell whether the conditions of a view name the tenant of the session, not only who asks."""
+    try:
+        return _view(view, facts.once(_functions), Known(person=frozenset())) is Keeps.KEPT
+    except (Unreadable, RecursionError):
+        return False
+
+
 def tested_parameters(function: Function, facts: Facts) -> frozenset[str]:
     """Return the parameters that a function has tested to be the tenant of the session whenever it comes to
     its end; none where the body cannot be read."""
@@ -105,14 +116,14 @@ def _functions(facts: Facts) -> "_Functions":
     return _Functions(facts)
 
 
-def _view(view: View, functions: "_Functions") -> Keeps:
+def _view(view: View, functions: "_Functions", known: Known = _NOTHING) -> Keeps:
     builder = Builder(functions.facts, functions)
     builder.timeless = view.kind != "view"
     builder.acts = False
     (query,) = read_statements(view.definition)
     # What it calls, whoever reads it calls himself.
     settler = Settler(builder.items, lambda *_: Keeps.KEPT, functions.alone(""))
-    keeps = settler.query(builder.query(query, Scope()), Known()).keeps
+    keeps = settler.query(builder.query(query, Scope()), known).keeps
     return functions.with_members(keeps, settler)
 
 
@@ -137,7 +148,8 @@ class _Functions:
         """Return the names of a function's parameters and the expression that it returns; None where it does
         more than that."""
         found = candidates(call, self.facts)
-        value = sole_value(found[0]) if len(found) == 1 else None
+        sure = len(found) == 1 and not (found[0].overloads and not call.schema)
+        value = sole_value(found[0]) if sure else None
         return (parameters(found[0]), value) if value is not None else None
 
     def behind(self, operation: s.Operation) -> list[s.Call]:
@@ -148,7 +160,8 @@ class _Functions:
     def gives(self, call: s.Call) -> bool:
         """Tell whether every value that a function returns is a tenant of the session."""
         found = candidates(call, self.facts)
-        return bool(found) and all(self._tried(f).gives for f in found)
+        own = any(f.overloads for f in found) and not call.schema  # it may be PostgreSQL's, too
+        return bool(found) and not own and all(self._tried(f).gives for f in found)
 
     def _tried(self, function: Function) -> Summary:
         try:
@@ -212,7 +225,7 @@ class _Functions:
             for verb in _WRITES
             if self._writes_ties(table, role, verb)
         ]
-        if not table.row_security:
+        if not table.row_security or name in self.facts.loose:
             return bool(open_to)
         reached = {
             (j.role, j.command)

@@ -20,6 +20,7 @@ from ..sql.predicates import check_expression
 from ..sql.tree import FALSE, SELECTS, TRUE, Node, every, some, walk
 from .askers import Askers
 from .bind import Binder
+from .changed import set_by_triggers, sources_of
 from .claims import identity, variable_name
 from .evaluate import World
 from .questions import Question, order_of
@@ -194,6 +195,14 @@ class Judge:
         reasons = sorted(self._joining(rest, role).why for rest in found)
         return next(filter(None, reasons), "")
 
+    def is_loose(self, name: QName, role: str) -> bool:
+        """Tell whether a person may write rows of any tenant into a table of memberships, and none that
+        counts: requests to join, which somebody has to accept."""
+        counts = self.schema.counting.get(name, TRUE)
+        if counts == TRUE or self._joining((name, counts), role).why:
+            return False
+        return bool(self._joining((name, TRUE), role).why)
+
     def _joining(self, rest: Rest, role: str) -> "Joining":
         key = (rest, role)
         if key not in self._joinable:
@@ -221,14 +230,19 @@ class Judge:
 
     def writes(self, table: Table, role: str, command: str, counts: Node = TRUE) -> bool:
         """Tell whether the role may write whose a row is: by any INSERT, for a default may name him and his
-        tenant, and by an UPDATE of the tenant, or of what makes the row one that `counts`."""
+        tenant, and by an UPDATE of the tenant, or of what makes the row one that `counts`; also where a
+        trigger does it for him."""
         if command == "INSERT":
             return self._privileged(table, role, command)
         members = self.schema.memberships.get(table.qname, ())
         wanted = {m.tenant for m in members} or self.schema.tenant_columns(table)
         wanted = {*wanted, *(node.value[1] for node in walk(counts) if node.op == "column")}
-        columns = (found for name in wanted if (found := table.column(name)) is not None)
-        return any(self._holds(role, (*table.grants, *c.grants), table.owner, command) for c in columns)
+        named = sources_of(table, wanted)
+        columns = (found for name in named if (found := table.column(name)) is not None)
+        if any(self._holds(role, (*table.grants, *c.grants), table.owner, command) for c in columns):
+            return True
+        beside = set_by_triggers(table, wanted, lambda name: self.schema.functions.get(name, ()))
+        return beside and self._privileged(table, role, command)
 
     def _holds(self, role: str, grants: tuple[Grant, ...], owner: str, command: str) -> bool:
         holders = [owner, *(g.grantee for g in grants if command in g.privileges), *data_roles((command,))]

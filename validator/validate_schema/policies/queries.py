@@ -35,7 +35,7 @@ from .relations import Relations
 from .shapes import counts, expressions_of, known_as, negated, results, sealed, windows
 
 _EXACT = frozenset({"uuid", "text", "varchar", "int2", "int4", "int8", "bigint", "integer", "smallint"})
-_TEXTS = ("text", "character varying")
+_KEYS = ("uuid", "bigint", "integer", "smallint")
 _NESTED_VIEWS = 12
 
 
@@ -461,13 +461,13 @@ class Builder:
 
     def _exact(self, node: s.Node, place: Place) -> bool:
         """Tell whether the casts around a column leave two values two: a text that is cast to something else
-        may spell one value in several ways, and a shorter type cuts it."""
+        may spell one value in several ways, a shorter type cuts it, and a number loses its fraction."""
         item = self.items.get(place[0])
         column = item.table.column(place[1]) if item is not None and item.table is not None else None
-        text = column is not None and column.base_type.startswith(_TEXTS)
+        other = column is not None and column.base_type not in _KEYS
         while isinstance(node, s.Cast):
             name = node.type.names[-1]
-            lossy = node.type.modifiers or node.type.dimensions or (text and name not in ("text", "varchar"))
+            lossy = node.type.modifiers or node.type.dimensions or (other and name not in ("text", "varchar"))
             if name not in _EXACT or lossy:
                 return False
             node = node.arg

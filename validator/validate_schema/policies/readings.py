@@ -48,7 +48,9 @@ class Reader:
             name = QName(relation.schema or self.schema.home, relation.name)
             for membership in self.schema.memberships.get(name, ()):
                 persons = frozenset({variable_name(membership.variable)})
-                picked = any(names_person(p, relation.alias, persons) for p in conjuncts(select.where))
+                picked = any(
+                    names_person(p, relation.alias, persons, frozenset()) for p in conjuncts(select.where)
+                )
                 target = identity(select.target) if select.target is not None else None
                 one = any(
                     i.unique and set(i.columns) == {membership.person}

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from functools import cached_property
 
-from ..model.catalog import Catalog, QName
+from ..model.catalog import Catalog, QName, Table
 from ..sql.tree import Node, opaque
 
 _TEXTS = ("character varying", "text", "character", "name")
@@ -35,6 +35,10 @@ class Types:
         return {"bigint": "int", "integer": "int", "smallint": "int", "uuid": "uuid", "boolean": "bool"}.get(
             shown, "other"
         )
+
+    def spelled(self, table: Table) -> frozenset[str]:
+        """Return the columns of which two values may be one as a key of another type: '7' and '07'."""
+        return frozenset(c.name for c in table.columns if self.kind(c.base_type) not in ("uuid", "int"))
 
     def named_type(self, shown: str) -> QName:
         schema, _, name = shown.rpartition(".")

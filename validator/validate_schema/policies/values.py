@@ -316,8 +316,8 @@ def call(name: str, args: list[Values]) -> Values:
     for given in product(*args):
         if FAILS in given:
             found.add(FAILS)
-        elif None in given and name != "concat":
-            found.add(None)
+        elif None in given:
+            found |= _of_null(name, given)
         elif all(isinstance(v, (str, Number)) for v in given):
             found.add(_applied(function, given))
         elif name == "string_to_array" and isinstance(given[0], Token) and _is_one(given[0]):
@@ -325,6 +325,16 @@ def call(name: str, args: list[Values]) -> Values:
         else:
             found.add(SOME)
     return bounded(found)
+
+
+def _of_null(name: str, given: tuple[Any, ...]) -> Values:
+    """Return what a call comes to that is given a NULL: concat() leaves it out, an array takes it as an
+    element, and a text that no delimiter parts is parted into its letters. Source: PostgreSQL documentation,
+    "String Functions and Operators" and "Array Functions and Operators"."""
+    if name == "concat" or (name == "string_to_array" and given[0] is not None):
+        return frozenset({SOME})
+    texts = all(value is None or isinstance(value, (str, Token, Number)) for value in given)
+    return _NULL if name != "operator ||" or texts else UNKNOWN
 
 
 def _is_one(token: Token) -> bool:
@@ -371,7 +381,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "starts_with": str.startswith,
     "operator ^@": str.startswith,
     "split_part": _split_part,
-    "replace": str.replace,
+    "replace": lambda text, old, new: text.replace(old, new) if old else text,
     "concat": lambda *parts: "".join(str(p) for p in parts),
     "operator ||": lambda a, b: str(a) + str(b),
     "string_to_array": lambda text, by: tuple(text.split(by)) if text else (),

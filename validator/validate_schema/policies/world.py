@@ -286,12 +286,14 @@ class Schema:
     def _yields_one(self, schema: str | None, name: str) -> bool:
         """Tell whether what is called gives one value for each row: no aggregate, no set."""
         found = [f for f in self.functions.get(name, ()) if schema in (None, f.schema)]
-        if not found:
+        if not found or self._overloaded(schema, name):
             return schema is None and name in _KNOWN_CALLS
         return all(f.kind == "function" and not (f.returns or "").startswith(_SETS) for f in found)
 
     def _called(self, node: Node, depth: int) -> Node:
         schema, name = node.value
+        if self._overloaded(schema, name):
+            return opaque(f"the function {name}(), of which PostgreSQL has one too", node.args)
         function = self._function(schema, name, len(node.args))
         if name == "set_config" or (function is not None and "set_config" in (function.body or "")):
             raise Unreadable(_SWITCHES)  # what is read beside it may be what it has just set
@@ -302,6 +304,10 @@ class Schema:
             lacking = len(parameters_of(function)) - len(node.args)
             left = tuple(self._inline(d, depth) for d in defaults_of(function)[-lacking:]) if lacking else ()
             body = self._body(function, (*node.args, *left), depth)
+        if function is not None and body is not None and self._stays(function, depth):
+            return opaque(
+                f"the function {_shown(schema, name)}, of which plans keep what it said before", node.args
+            )
         if body is None and not node.args and (known := platform_body(schema, name)) is not None:
             body = self._inline(known, depth + 1)
         if self._is_helper(schema, name) and not node.args:
@@ -323,6 +329,19 @@ class Schema:
         if function.routine not in self._telling:
             self._telling[function.routine] = tells(function, lambda name: self.functions.get(name, ()))
         return self._telling[function.routine]
+
+    def _stays(self, function: Function, depth: int) -> bool:
+        """Tell whether a function is declared IMMUTABLE and hangs on more than its arguments. Source:
+        PostgreSQL documentation, "Function Volatility Categories"."""
+        if function.volatility != "immutable":
+            return False
+        body = self._body(function, tuple(Node("const") for _ in parameters_of(function)), depth)
+        return body is not None and any(n.op in ("variable", "user", *SELECTS) for n in walk(body))
+
+    def _overloaded(self, schema: str | None, name: str) -> bool:
+        """Tell whether a call without a schema may mean PostgreSQL's own function of that name, or another
+        one: only the types of its arguments say which."""
+        return schema is None and any(f.overloads for f in self.functions.get(name, ()))
 
     def _function(self, schema: str | None, name: str, arguments: int) -> Function | None:
         found = [

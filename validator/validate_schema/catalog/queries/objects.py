@@ -50,7 +50,9 @@ OBJECTS = (
                case when pronargdefaults > 0 then pg_get_function_arguments(p.oid) end,
                proisstrict, proparallel::text, procost::float8, prorows::float8, {function p prosupport},
                case when protrftypes is not null then
-                    array(select format_type(type, null) from unnest(protrftypes) type) end, probin
+                    array(select format_type(type, null) from unnest(protrftypes) type) end, probin,
+               exists (select from pg_proc o where o.proname = p.proname
+                       and o.pronamespace = 'pg_catalog'::regnamespace)
         from pg_proc p join pg_language l on l.oid = prolang
         where pronamespace {in_user_schema}
           and (p.oid not in {members pg_proc} or lanname in ('sql', 'plpgsql') or prosecdef)

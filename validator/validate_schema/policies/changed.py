@@ -1,0 +1,45 @@
+"""What an UPDATE changes beside the columns that it names.
+
+Sources: PostgreSQL documentation, "Overview of Trigger Behavior" (a BEFORE trigger changes what is written,
+and needs no privilege on a column for that) and "Generated Columns".
+"""
+
+from collections.abc import Callable, Iterable
+
+from ..model.catalog import Function, Table, Trigger
+from ..sql import plpgsql as pl
+from ..sql.parse import parse
+from ..sql.parser import Unreadable
+from ..sql.routines import read_body
+from ..sql.tree import walk
+
+Functions = Callable[[str], Iterable[Function]]
+
+
+def sources_of(table: Table, columns: Iterable[str]) -> frozenset[str]:
+    """Return columns with those that the generated ones among them are made of."""
+    found = {name: table.column(name) for name in columns}
+    texts = (c.default for c in found.values() if c is not None and c.generated and c.default)
+    return frozenset(found).union(n.value[1] for t in texts for n in walk(parse(t)) if n.op == "column")
+
+
+def set_by_triggers(table: Table, columns: Iterable[str], functions: Functions) -> bool:
+    """Tell whether a trigger gives one of the columns a value before a row is updated, or may: its function
+    cannot be read. `functions` gives those of a name."""
+    told = {"new", *(f"new.{column}" for column in columns)}
+    return any(_sets(f, told) for t in table.triggers if _before(t) for f in functions(t.function.name))
+
+
+def _before(trigger: Trigger) -> bool:
+    row = trigger.timing == "before" and trigger.level == "row"
+    return row and "UPDATE" in trigger.events and trigger.enabled in ("origin", "always")
+
+
+def _sets(function: Function, told: set[str]) -> bool:
+    if function.language in ("c", "internal"):
+        return False
+    try:
+        body = read_body(function.language, function.body or "", "", function.returns or "")
+    except Unreadable:
+        return True
+    return body.function is None or not told.isdisjoint(pl.assigned((body.function.body,)))
