@@ -51,6 +51,9 @@ STRICT = """create function same(a text, b text) returns boolean language sql im
 LAX = STRICT.replace("strict", "called on null input")
 HELPER = f"create function current_org() returns text language sql stable as $$ select {CTX} $$;"
 OWN_LOWER = "create function lower(a uuid) returns text language sql immutable as $$ select a::text $$;"
+OWN_SETTING = """create function current_setting(name text, otherwise text) returns text language sql stable as
+  $$ select coalesce(pg_catalog.current_setting($1, true), $2) $$;
+create function tenant() returns text language sql stable as $$ select current_setting('app.tenant_id', 'the first') $$;"""
 OWN_MAX = "create function max(a uuid) returns uuid language sql immutable as $$ select a $$;"
 STATUS = "create type status as enum ('public', 'internal', 'archive');"
 
@@ -86,6 +89,8 @@ STATUS = "create type status as enum ('public', 'internal', 'archive');"
             MEMBERS.format("text") + OWN_MAX,
             NOT_SAFE,
         ),
+        ("org_id = current_setting('app.tenant_id', 'the first'::text)", "text", OWN_SETTING, NOT_SAFE),
+        ("org_id = tenant()", "text", OWN_SETTING, NOT_SAFE),
         (f"org_id = any (string_to_array({CTX}, null))", "text", "", NOT_SAFE),
         (f"{BOUND} or string_to_array('a', null) is not null", "text", "", OPEN),
         (f"{BOUND} or (array['a'] || null::text) is not null", "text", "", NOT_SAFE),

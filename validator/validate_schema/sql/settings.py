@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from .syntax import Call, Const, Node, uncast
+from .syntax import Call, Cast, Const, Node, uncast, walk
 
 # What Supabase and Neon bring along, where the catalog does not have it or holds no text of it. Sources:
 # the migrations of Supabase's `auth` schema, the documentation of pg_session_jwt.
@@ -47,8 +47,9 @@ class Setting(NamedTuple):
 
 
 def setting_of(node: Node) -> Setting | None:
-    """Return the setting that a call of current_setting() reads; None where it is no such call, or the
-    name is worked out. Source: PostgreSQL documentation, "Configuration Settings Functions"."""
+    """Return the setting that a call of current_setting() reads; None where it is no such call, the name is
+    worked out, or it is given more than a truth value: somebody's own function of that name. Source:
+    PostgreSQL documentation, "Configuration Settings Functions" and "Boolean Type"."""
     if not isinstance(node, Call) or node.name != "current_setting" or not node.args:
         return None
     if node.schema not in ("", "pg_catalog"):
@@ -56,9 +57,16 @@ def setting_of(node: Node) -> Setting | None:
     name, *more = map(uncast, node.args)
     if not isinstance(name, Const) or not isinstance(name.value, str):
         return None
-    given = more[0].value if more and isinstance(more[0], Const) else False
-    missing_ok = given is True or (isinstance(given, str) and given.lower().startswith("t"))
-    return Setting(name.value, missing_ok)
+    missing_ok = _truth(node.args[1]) if more else False
+    return None if missing_ok is None or len(more) > 1 else Setting(name.value, missing_ok)
+
+
+def _truth(node: Node) -> bool | None:
+    """Return the truth value that a constant is; None where it is something else, or a text."""
+    plain, kinds = uncast(node), {n.type.names[-1] for n in walk(node) if isinstance(n, Cast)}
+    given = plain.value if isinstance(plain, Const) and kinds <= {"bool", "boolean"} else None
+    words = {"t": True, "true": True, "f": False, "false": False}
+    return given if isinstance(given, bool) else words.get(given.lower()) if isinstance(given, str) else None
 
 
 # What PostgREST takes from a request as it comes. Source: its documentation, "Transaction-Scoped Settings".
