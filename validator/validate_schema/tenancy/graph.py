@@ -10,6 +10,7 @@ from ..facts.scoping import nullable_columns
 from ..model.catalog import Catalog, Column, Constraint, QName, Table
 
 Place = tuple[QName, str]
+_OWNERS_IN_A_CIRCLE = 20  # tables that reference one another by their own keys, each as if it were the owner
 
 
 class Edge(NamedTuple):
@@ -203,15 +204,47 @@ class Graph:
     @cached_property
     def _ends(self) -> dict[Place, list[Place]]:
         """Where values come from in the end. Of places in a circle, such as a scope whose main login must be
-        one of its own, those that are all of a primary key: a row is nowhere else before it is there."""
+        one of its own, those that are all of a primary key: a row is nowhere else before it is there. Where
+        those are many, none of them is what the others belong to."""
+        circling: set[Place] = set()
+        for circle in self._circles():
+            own = [place for place in circle if self._own(place[0]) == place[1]]
+            circling.update(own if len(own) <= _OWNERS_IN_A_CIRCLE else ())
         found: dict[Place, list[Place]] = {}
         for end in self._backward:
-            own = self._own(end[0]) == end[1]
-            if end not in self._onward or (
-                own and end in self._between_circles and end in self._before([end])
-            ):
+            if end not in self._onward or end in circling:
                 for place in self._before([end]):
                     found.setdefault(place, []).append(end)
+        return found
+
+    def _circles(self) -> Iterator[list[Place]]:
+        """Yield the places that lead to one another, circle by circle (Kosaraju's algorithm)."""
+        waiting = {*self._between_circles}
+        for start in reversed(self._searched()):
+            circle, queue = [], [start]
+            while queue:
+                place = queue.pop()
+                if place in waiting:
+                    waiting.discard(place)
+                    circle.append(place)
+                    queue += self._backward.get(place, ())
+            if len(circle) > 1 or (circle and start in self._onward.get(start, ())):
+                yield circle
+
+    def _searched(self) -> list[Place]:
+        """Return the places that are in circles or between them, each after those that it leads to, as far as
+        they are in no circle with it."""
+        seen, found = set(), []
+        for start in self._between_circles:
+            around = [(start, False)]
+            while around:
+                place, is_done = around.pop()
+                if is_done:
+                    found.append(place)
+                elif place not in seen and place in self._between_circles:
+                    seen.add(place)
+                    around.append((place, True))
+                    around += ((onward, False) for onward in self._onward.get(place, ()))
         return found
 
     @cached_property
