@@ -15,6 +15,7 @@ from benchmarks.cost import PROGRAM, Cost, costs
 from benchmarks.fleets import fleets
 from benchmarks.growth import JUDGED, RUNS, SHAPES, SIZES, grown, people
 from benchmarks.loops import loops
+from benchmarks.migrating import restored, watched
 from benchmarks.replay import replayed
 from benchmarks.startup import started
 from benchmarks.table import Row, header
@@ -25,6 +26,8 @@ OTHERS = {
     "people": people,
     "loops": loops,
     "replay": replayed,
+    "restore": restored,
+    "watched": watched,
     "startup": started,
     "flakeguard": lambda _: flakeguard(),
     "cloning": lambda _: cloned(),

@@ -10,10 +10,7 @@ from validate_schema.pack.model import deploy as dep
 
 from ._migration import Sound, place
 
-_UNITS = ("bytes", "kB", "MB", "GB", "TB")
-_STEP = 1024
 _LOSSES = ("rows", "values", "altered")
-_MILLION, _THOUSAND = 1_000_000, 1_000
 
 
 class Touched(NamedTuple):
@@ -96,18 +93,7 @@ def _files(deploy: dep.Deploy) -> dict[str, list[dep.Observed]]:
 def touched(facts: Facts) -> Iterator[Touched | Sound]:
     """Every pair of a pending file and a table of the target that it locks or works on; one for a file without."""
     for file, statements in _files(_watched(facts)).items():
-        tables = {
-            name
-            for seen in statements
-            for names in (
-                (lock.table for lock in seen.locks),
-                seen.rewrites,
-                seen.scans,
-                seen.builds,
-                seen.truncates,
-            )
-            for name in names
-        }
+        tables = {name for seen in statements for name in seen.tables}
         yield from (Touched(file, table, tuple(statements)) for table in sorted(tables))
         if not tables:
             yield Sound()
@@ -145,10 +131,7 @@ def gone(facts: Facts) -> Iterator[Gone | Sound]:
 def size(facts: Facts, table: cat.QName) -> str:
     """Return how large a table of the target is, in words: ``about 12 M rows, 3.1 GB``."""
     found = _size(facts, table)
-    if found is None or found.bytes is None:
-        return "nobody knows how many rows it has"
-    rows = "never analysed" if found.rows is None else f"about {_number(found.rows)} rows"
-    return f"{rows}, {_amount(found.bytes)}"
+    return found.words if found is not None else dep.TableSize(table=table).words
 
 
 def weight(facts: Facts, *tables: cat.QName) -> Severity | None:
@@ -192,17 +175,3 @@ def where(facts: Facts, seen: dep.Observed) -> str:
 
 def _size(facts: Facts, table: cat.QName) -> dep.TableSize | None:
     return next((s for s in facts.history.deploy.sizes if s.table == table), None)
-
-
-def _number(rows: int) -> str:
-    if rows >= _MILLION:
-        return f"{rows / _MILLION:.3g} M"
-    return f"{rows / _THOUSAND:.3g} k" if rows >= 10 * _THOUSAND else f"{rows:,}"
-
-
-def _amount(size: float) -> str:
-    for unit in _UNITS:
-        if size < _STEP or unit == _UNITS[-1]:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.3g} {unit}"
-        size /= _STEP
-    raise AssertionError

@@ -44,7 +44,8 @@ def _words(asked: dep.Asked, words: str, facts: Facts) -> str:
 def data_loss(subject: Raised | Sound, facts: Facts) -> Flaw | Unexamined | None:
     """A pending file drops or empties what holds something on the target, or changes values by a new type.
 
-    Examined: tables and columns of the target that pending files drop, truncate or give another type; each is asked of
+    Examined: tables and columns of the target that pending files drop, empty (TRUNCATE, DELETE without a condition)
+    or give another type; each is asked of
     the target, read only, within data.statement_timeout_ms. Fails where a row or value is there to be lost, or where a value
     does not come back the same from the new type. A USING that computes, and types of your own, are told as info.
     """

@@ -26,6 +26,7 @@ create unique index item_twice on item (twice);
 create index item_org on item (org);
 create table part (d int not null) partition by list (d);
 create table loose (d int not null);
+create table short (c varchar(5) unique);
 create materialized view busy as select id from org;
 """
 ROWS = """
@@ -99,6 +100,8 @@ OBSERVED = {
     " execute function suppress_redundant_updates_trigger()": "SHARE ROW EXCLUSIVE item",
     "do $$ begin lock table item in exclusive mode; end $$": "EXCLUSIVE item",
     "update item set name = 'z'": "scans item, writes item",
+    "delete from only public.item i": "truncates item, scans item, writes item",
+    "delete from item where id > 0": "scans item, writes item",
 }
 HARMLESS = {
     "create table fresh (id int primary key, org int)": "",
@@ -114,6 +117,7 @@ HARMLESS = {
     "alter table item add n int": EXCLUSIVE,
     "alter table item add n int default 5": EXCLUSIVE,
     "alter table item alter name type varchar(40)": EXCLUSIVE,
+    "alter table short alter c type varchar(9)": "ACCESS EXCLUSIVE short",
     "alter table item alter old set not null": EXCLUSIVE,
     "alter table item add check (id > 0) not valid": EXCLUSIVE,
     "alter table item add unique using index item_twice": EXCLUSIVE,
@@ -158,6 +162,16 @@ def test_scans_of_one_transaction_are_not_told_of_the_next(server: Server, tmp_p
         assert [told(s) for s in deploy.statements] == [f"{EXCLUSIVE}, scans item", EXCLUSIVE, "", EXCLUSIVE]
 
 
+def test_the_targets_time_zone_decides_whether_a_time_is_another(server: Server, tmp_path: Path) -> None:
+    change = "alter table item alter at type timestamptz;"
+    zone = "do $$ begin execute format('alter database %I set timezone to %L', current_database(), 'Etc/GMT+5'); end $$"
+    rewritten = []
+    for number, rows in enumerate((ROWS, ROWS + zone)):
+        with rehearsed(server, tmp_path / str(number), change, rows=rows) as deploy:
+            rewritten.append(len(deploy.statements[-1].rewrites))
+    assert rewritten == [0, 1]
+
+
 def test_a_lock_timeout_is_one_that_is_set(server: Server, tmp_path: Path) -> None:
     files = ["alter table item add n int;", "set lock_timeout = '2s';\nalter table item add o int;"]
     with rehearsed(server, tmp_path, *files, "alter table item add p int;") as deploy:
@@ -175,6 +189,7 @@ def test_sizes_are_those_of_the_target(server: Server, tmp_path: Path) -> None:
 ASKED = {
     "drop table item;": ["rows item: True"],
     "truncate item;": ["rows item truncate: True"],
+    "delete from item;": ["rows item truncate: True"],
     "alter table item drop old;": ["values item.old: True"],
     "alter table item drop span;": ["values item.span: False"],
     "alter table item alter name set not null;": ["null item.name: True"],

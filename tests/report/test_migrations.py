@@ -112,6 +112,32 @@ def test_a_replay_says_what_each_file_does_what_drifted_and_what_the_pending_one
     assert [r.failure is None for r in facts.dry_run.runs] == [False]
 
 
+def test_what_the_pending_file_does_to_live_tables_stands_in_the_report(
+    terminal: Terminal, database: Database
+) -> None:
+    project(
+        terminal, **{"0003_nick": "set lock_timeout = '1s';\ncreate unique index n on customer (org_id);\n"}
+    )
+    migrate(database)
+
+    judge(terminal, database, "--replay", "--report", "out.html")
+
+    row = (
+        "0003_nick.sql:2",
+        "create unique index n on customer (org_id)",
+        "customer",
+        "SHARE",
+        "an index built",
+    )
+    for name in ("out.md", "out.html"):
+        _, _, text = (
+            (terminal.folder / name)
+            .read_text(encoding="utf-8")
+            .partition("What the pending migrations do to live tables")
+        )
+        assert all(said in text for said in (*row, "read from end to end", "never analysed"))
+
+
 def test_the_computed_purpose_and_what_undoing_would_lose_stand_in_the_sequence(
     terminal: Terminal, database: Database
 ) -> None:

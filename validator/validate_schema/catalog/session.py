@@ -57,15 +57,18 @@ def read_rows(
     statement_timeout_ms: int | None,
     *,
     only: Collection[str] | None = None,
+    without: Collection[str] = (),
     by_piece: bool = False,
 ) -> Rows:
-    """Run all queries in one transaction and return their rows, of the schemas `only` where they are given.
+    """Run all queries but those `without` in one transaction and return their rows, of the schemas `only`
+    where they are given.
 
     A reading that meets an object in the middle of being dropped begins again. What is refused, stays locked
     or cannot be printed is noted, and the rest read `by_piece`. Raises `ReadError` or `ConnectError`, as
     `read_catalog` says.
     """
-    plan, settings = _plan(conn.info.server_version, only), _settings(statement_timeout_ms)
+    settings = _settings(statement_timeout_ms)
+    plan = tuple(query for query in _plan(conn.info.server_version, only) if query.name not in without)
     moved: psycopg.Error | None = None
     locked = 0
     for attempt in range(1, _ATTEMPTS + 1):
@@ -138,7 +141,7 @@ def _pipelined(conn: psycopg.Connection[Any], settings: str, plan: tuple[Query, 
             cursors[query.name] = conn.execute(query.sql, prepare=prepare)
 
     def fetch(name: str) -> list[Row]:
-        return cursors.pop(name).fetchall()
+        return cursors.pop(name).fetchall() if name in cursors else []
 
     return Rows(fetch)
 
@@ -151,7 +154,7 @@ def _piece_by_piece(
     conn.execute(settings)
     pieces = Pieces(conn, last=last)
     rows = {"current": current} | {query.name: pieces.rows(query) for query in plan}
-    return Rows(rows.pop, tuple(pieces.unreadable))
+    return Rows(lambda name: rows.pop(name, []), tuple(pieces.unreadable))
 
 
 def may_pass(error: psycopg.Error) -> bool:

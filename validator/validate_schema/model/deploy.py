@@ -10,6 +10,9 @@ from .relations import QName
 # The lock modes that writers wait for, weakest first. Source: PostgreSQL documentation, "Explicit Locking".
 BLOCKING = ("SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE", "ACCESS EXCLUSIVE")
 
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+_STEP = 1024
+_MILLION, _THOUSAND = 1_000_000, 1_000
 Question = Literal["null", "duplicate", "orphan", "check", "unfit", "altered", "rows", "values"]
 
 
@@ -43,6 +46,12 @@ class Observed(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     writes: tuple[QName, ...] = ()
     unlimited: bool = False
 
+    @property
+    def tables(self) -> tuple[QName, ...]:
+        """All tables that something was done to, or that were locked."""
+        done = (self.rewrites, self.truncates, self.scans, self.builds, self.writes)
+        return tuple(sorted({lock.table for lock in self.locks}.union(*done)))
+
 
 class TableSize(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """How large a table of the target is: `rows` as the planner estimates them (None: never analysed, or out
@@ -51,6 +60,28 @@ class TableSize(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     table: QName
     rows: int | None = None
     bytes: int | None = None
+
+    @property
+    def words(self) -> str:
+        """How large it is: ``about 12 M rows, 3.1 GB``."""
+        if self.bytes is None:
+            return "nobody knows how many rows it has"
+        rows = "never analysed" if self.rows is None else f"about {_number(self.rows)} rows"
+        return f"{rows}, {_amount(self.bytes)}"
+
+
+def _number(rows: int) -> str:
+    if rows >= _MILLION:
+        return f"{rows / _MILLION:.3g} M"
+    return f"{rows / _THOUSAND:.3g} k" if rows >= 10 * _THOUSAND else f"{rows:,}"
+
+
+def _amount(size: float) -> str:
+    for unit in _UNITS:
+        if size < _STEP or unit == _UNITS[-1]:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.3g} {unit}"
+        size /= _STEP
+    raise AssertionError
 
 
 class Asked(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

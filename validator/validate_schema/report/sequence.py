@@ -5,10 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..model.deploy import Observed, TableSize
 from ..model.difference import change_words
 from ..model.history import Failure, RepeatedDdl
+from ..model.relations import QName
 from ..model.report import MigrationEntry, Report
 from ..model.wording import first_of, some
+from ..sql.ident import display
 from .declared import declared
 from .headline import migration_label
 from .line import Line
@@ -79,6 +82,19 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Watched:
+    """What a statement of a pending file does to a table that is there: the lock that it takes, what happens
+    under it, and how large the table is."""
+
+    place: str
+    statement: str
+    lock: str
+    table: str
+    done: str
+    size: str
+
+
+@dataclass(frozen=True)
 class Repeat:
     """An object that is created several times, and where."""
 
@@ -135,6 +151,25 @@ class Migrations:
         return tuple(Difference(w.object, kind, w.what, w.before, w.after) for kind, w in said)
 
     @cached_property
+    def watched(self) -> tuple[Watched, ...]:
+        """What the pending files do to tables that are there, statement by statement."""
+        deploy, schema = self.facts.deploy, self._report.target.default_schema
+        sizes = {size.table: size.words for size in deploy.sizes}
+        unknown = TableSize(table=QName("", "")).words
+        return tuple(
+            Watched(
+                place=f"{seen.file}:{seen.line}",
+                statement=seen.text,
+                lock=_lock(seen, table),
+                table=display(table, schema),
+                done=", ".join(words for words, tables in _done(seen) if table in tables) or "nothing else",
+                size=sizes.get(table, unknown),
+            )
+            for seen in deploy.statements
+            for table in seen.tables
+        )
+
+    @cached_property
     def repeated(self) -> tuple[Repeat, ...]:
         return tuple(
             Repeat(r.object, tuple(f"{s.file}:{s.line}" for s in r.statements), r.hidden)
@@ -168,6 +203,21 @@ class Migrations:
         later = sum(e.applied_at > last.made_at for e in self.facts.entries if e.applied_at.endswith("Z"))
         missed = f"; of these migrations {later} came after it" if later else ""
         return f"The last backup is {last.file}, made {last.made_at}{missed}."
+
+
+def _lock(seen: Observed, table: QName) -> str:
+    mode = next((lock.mode for lock in seen.locks if lock.table == table), "")
+    return f"{mode}, waited for without limit" if mode and seen.unlimited else mode or "no new one"
+
+
+def _done(seen: Observed) -> tuple[tuple[str, tuple[QName, ...]], ...]:
+    return (
+        ("written anew", seen.rewrites),
+        ("emptied", seen.truncates),
+        ("an index built", seen.builds),
+        ("read from end to end", seen.scans),
+        ("rows changed", seen.writes),
+    )
 
 
 def _ties(repeated: Sequence[RepeatedDdl], orders: Mapping[str, int]) -> dict[str, list[Tie]]:

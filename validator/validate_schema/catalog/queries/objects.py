@@ -381,10 +381,13 @@ OBJECTS = (
             from pg_attribute a join pg_class c on c.oid = attrelid
             left join pg_init_privs i
               on i.classoid = 'pg_class'::regclass and i.objoid = c.oid and i.objsubid = attnum
-            where (attacl is not null or initprivs is not null) and not attisdropped
+            where (attacl is not null or (attrelid, attnum) in (
+                       select objoid, objsubid from pg_init_privs
+                       where classoid = 'pg_class'::regclass and objsubid > 0))
               and attrelid = any(array(select oid from pg_class
                                        where relnamespace = 'pg_catalog'::regnamespace
                                        union all {members pg_class}))
+              and not attisdropped
             union all
             select 'type', typnamespace, typname, typowner, coalesce(typacl, acldefault('T', typowner)),
                    coalesce(initprivs, acldefault('T', typowner))

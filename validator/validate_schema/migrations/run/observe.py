@@ -1,5 +1,6 @@
 """What each statement of a migration does to the tables that are there, asked of the server after it."""
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,6 +33,8 @@ _HELD = _SEEN.format(
     group by relation
 ) l join pg_catalog.pg_class c on c.oid = l.relation""",
 )
+# No statement that empties a table shows on one that is empty: this one is told by its text.
+_CLEARS = re.compile(r'delete\s+from\s+(?:only\s+)?([\w.$"]+)(?:\s+(?:as\s+)?\w+)?\s*', re.IGNORECASE)
 _TIMEOUT = "select pg_catalog.current_setting('lock_timeout') = '0'"
 # The counts of scans are the transaction's own only after those of earlier ones were handed in.
 # Source: PostgreSQL documentation, "The Cumulative Statistics System".
@@ -94,12 +97,13 @@ class Watch:
         inside = connection.info.transaction_status != 0
         found = [_Relation._make(row) for row in connection.execute(_HELD if inside else _ALL)]
         known = dict(self._relations)
+        files = {r.filenode for r in known.values()}
         self._relations.update((r.oid, r) for r in found)
         rewritten = {r.oid for r in found if r.oid in known and known[r.oid].filenode != r.filenode}
         emptied = rewritten if statement.text[:8].lower() == "truncate" else set()
-        built = {
-            r.table for r in found if r.is_index and r.modes and (r.oid not in known or r.oid in rewritten)
-        }
+        # A new index in the file of one that went is that one: a column's type became longer, and no more.
+        new = {r.oid for r in found if r.oid not in known and not (r.filenode and r.filenode in files)}
+        built = {r.table for r in found if r.is_index and r.modes and r.oid in new | rewritten}
         row = connection.execute(_TIMEOUT).fetchone()
         self.statements.append(
             Observed(
@@ -109,7 +113,7 @@ class Watch:
                 transaction=self._transaction,
                 locks=self._new_locks(found, rewritten),
                 rewrites=self._names(rewritten - emptied),
-                truncates=self._names(emptied),
+                truncates=self._names(emptied | self._cleared(statement.text, found)),
                 scans=self._names({r.oid for r in found if self._scanned(r)} - rewritten),
                 builds=self._names(built - rewritten),
                 writes=self._names(r.oid for r in found if _WRITES in (r.modes or ())),
@@ -119,6 +123,12 @@ class Watch:
 
     def _names(self, oids: Iterable[int | None]) -> tuple[QName, ...]:
         return tuple(sorted({self._tables[oid] for oid in oids if oid in self._tables}))
+
+    def _cleared(self, text: str, found: list[_Relation]) -> set[int]:
+        """Return the table of which a DELETE without a condition takes all rows."""
+        clears = _CLEARS.fullmatch(text)
+        name = clears[1].rpartition(".")[2].strip('"').lower() if clears else ""
+        return {r.oid for r in found if r.name.lower() == name and _WRITES in (r.modes or ())}
 
     def _scanned(self, relation: _Relation) -> bool:
         before = self._scans.get(relation.oid, 0)

@@ -42,20 +42,21 @@ class Raised(NamedTuple):
 
 
 class Named(NamedTuple):
-    """The tables of the copy and their columns by what stays when they are renamed: oid, and place in the
-    table."""
+    """The tables of the copy and the columns of each by what stays when they are renamed: oid, and place in
+    the table."""
 
     tables: dict[int, QName]
-    columns: dict[tuple[int, int], str]
+    columns: dict[int, dict[int, str]]
 
     @classmethod
     def of(cls, connection: "psycopg.Connection[Any]") -> "Named":
         tables: dict[int, QName] = {}
-        columns: dict[tuple[int, int], str] = {}
+        columns: dict[int, dict[int, str]] = {}
         for oid, schema, table, place, name in connection.execute(_NAMES):
             tables[oid] = QName(schema, table)
+            of_table = columns.setdefault(oid, {})
             if place is not None:
-                columns[oid, place] = name
+                of_table[place] = name
         return cls(tables, columns)
 
 
@@ -76,8 +77,9 @@ class _Step(NamedTuple):
 
     def columns(self, oid: int, names: Iterable[str | None]) -> tuple[str, ...] | None:
         """Return what the target calls columns of a table after the file; None where it lacks one."""
-        places = {name: place for (table, place), name in self.after.named.columns.items() if table == oid}
-        found = [self.target.columns.get((oid, places[n])) if n in places else None for n in names]
+        places = {name: place for place, name in self.after.named.columns.get(oid, {}).items()}
+        target = self.target.columns.get(oid, {})
+        found = [target.get(places[n]) if n in places else None for n in names]
         return None if None in found else tuple(name for name in found if name is not None)
 
 
@@ -96,12 +98,17 @@ def raised(file: str, target: Named, before: State, after: State, text: str) -> 
             continue
         if became is None:
             yield Raised(Asked(file=file, question="rows", table=name), _exists(name))
-        elif became in new and new[became] is not old[was]:
+        elif became in new and _changed(oid, old[was], new[became], before.named, after.named):
             yield from _of_columns(step, oid, old[was], new[became], text)
             for key in _added(old[was].constraints, new[became].constraints):
                 yield from _of_constraint(step, oid, key)
             for index in _added(old[was].indexes, new[became].indexes):
                 yield from _of_index(step, oid, index)
+
+
+def _changed(oid: int, old: Table, new: Table, before: Named, after: Named) -> bool:
+    """Tell whether a table is another, if only by a column that went and came again."""
+    return old != new or before.columns.get(oid) != after.columns.get(oid)
 
 
 def emptied(file: str, target: Named, tables: Iterable[QName]) -> Iterator[Raised]:
@@ -114,6 +121,7 @@ def taken(file: str, target: Named, before: State, after: State) -> Iterator[Tak
     """Yield what the version of the application before the file may use, and the file takes away."""
     here = {*after.named.tables.values(), *(v.qname for v in after.catalog.views)}
     tables = {t.qname: t for t in after.catalog.tables}
+    were = {t.qname: t for t in before.catalog.tables}
     for oid, name in target.tables.items():
         became = after.named.tables.get(oid)
         if oid in before.named.tables and before.named.tables[oid] == name and name not in here:
@@ -121,14 +129,13 @@ def taken(file: str, target: Named, before: State, after: State) -> Iterator[Tak
             yield _taken(file, ref, became.name if became else "")
         if became is None or oid not in before.named.tables:
             continue
-        old = {place: column for (table, place), column in before.named.columns.items() if table == oid}
-        new = {place: column for (table, place), column in after.named.columns.items() if table == oid}
+        old, new = before.named.columns[oid], after.named.columns[oid]
         records = {c.name: c for c in tables[became].columns} if became in tables else {}
         for place, column in old.items():
             ref = ObjectRef.on_table("column", name, column)
-            if target.columns.get((oid, place)) == column and column not in records:
+            if target.columns[oid].get(place) == column and column not in records:
                 yield _taken(file, ref, new.get(place, ""))
-        was = next((t for t in before.catalog.tables if t.qname == before.named.tables[oid]), None)
+        was = were.get(before.named.tables[oid])
         filled = {c.name for c in was.columns if not c.not_null} if was else set()
         for place, column in new.items():
             record = records.get(column)
@@ -153,21 +160,21 @@ def _added(old: Iterable[Any], new: Iterable[Any]) -> Iterator[Any]:
 def _of_columns(step: _Step, oid: int, old: Table, new: Table, text: str) -> Iterator[Raised]:
     name = step.target.tables[oid]
     were, now = {c.name: c for c in old.columns}, {c.name: c for c in new.columns}
-    before, after = step.before.named.columns, step.after.named.columns
-    for (table, place), column in after.items():
-        made = table == oid and (oid, place) not in before
+    before, after = step.before.named.columns[oid], step.after.named.columns[oid]
+    for place, column in after.items():
+        made = place not in before
         if made and column in now and now[column].not_null and _unfilled(now[column]):
             asked = Asked(file=step.file, question="null", table=name, columns=(column,), detail="new column")
             yield Raised(asked, _exists(name))
-    for (table, place), called in step.target.columns.items():
-        if table != oid or (oid, place) not in before:
+    for place, called in step.target.columns[oid].items():
+        if place not in before:
             continue
         here, written = (called,), quote_ident(called)
-        if (oid, place) not in after:
+        if place not in after:
             asked = Asked(file=step.file, question="values", table=name, columns=here)
             yield Raised(asked, _exists(name, f"{written} is not null"))
             continue
-        was, became = were.get(before[oid, place]), now.get(after[oid, place])
+        was, became = were.get(before[place]), now.get(after[place])
         if was is None or became is None:
             continue
         if became.not_null and not was.not_null:

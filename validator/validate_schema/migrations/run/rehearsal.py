@@ -1,6 +1,7 @@
 """The pending migrations on a copy of the target's schema, watched, and weighed by what the target holds."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
@@ -10,6 +11,7 @@ from ...catalog.reader import read_catalog
 from ...model.catalog import QName
 from ...model.deploy import Deploy, Observed, TableSize, Taken
 from ...model.history import DryRuns
+from ...sql.ident import quote_ident, quote_literal
 from ..records import MigrationFile, MigrationSet
 from .dry_run import dry_run
 from .observe import Watch
@@ -26,6 +28,14 @@ from unnest(%s::text[], %s::text[]) as want(schema, name)
 join pg_catalog.pg_namespace n on n.nspname = want.schema
 join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = want.name
 """
+# What no question is about (`questions`): it is read once for each file.
+_NOT_ASKED = frozenset({
+    "policies", "triggers", "rules", "relation_details", "index_details", "function_sources", "view_sources",
+    "publications", "publication_tables", "publication_schemas", "event_triggers", "default_privileges",
+    "role_settings", "memberships", "system_privileges", "comments", "large_objects", "subscriptions",
+    "foreign", "text_search", "access", "operators", "casts", "user_collations", "guards",
+})  # fmt: skip
+_ZONE = "select reset_val from pg_catalog.pg_settings where name = 'TimeZone'"
 _OF_ROWS = ("null", "duplicate", "orphan", "unfit", "altered")
 
 
@@ -50,6 +60,7 @@ def rehearse(
     """
     watch = Watch(limited=limited)
     with database.connect(autocommit=True, prepare_threshold=0) as reader:
+        _keep_zone(target, reader, database.name)
         states = [_state(reader, path[0])]
         runs = dry_run(
             database,
@@ -71,7 +82,7 @@ def rehearse(
         questions += emptied(label, first, (name for s in seen for name in s.truncates))
         lost += taken(label, first, before, after)
     asked = answered(target, map(_Written.of(watch.statements).hold, questions), timeout_ms=timeout_ms)
-    named = {name for seen in watch.statements for name in _tables(seen)} | {a.table for a in asked}
+    named = {name for seen in watch.statements for name in seen.tables} | {a.table for a in asked}
     return runs, Deploy(
         examined=True,
         statements=tuple(watch.statements),
@@ -82,8 +93,19 @@ def rehearse(
     )
 
 
+def _keep_zone(target: "psycopg.Connection[Any]", copy: "psycopg.Connection[Any]", name: str) -> None:
+    """Give the copy the target's time zone, by which a new type makes of a time another one, and rewrites the
+    table, or the same. Where the copy's server does not know it, the zone stays as it is."""
+    import psycopg
+
+    row = target.execute(_ZONE).fetchone()
+    with suppress(psycopg.Error):
+        zone = quote_literal(str(row[0] if row else ""))
+        copy.execute(f"alter database {quote_ident(name)} set timezone to {zone}".encode())
+
+
 def _state(reader: "psycopg.Connection[Any]", home: str) -> State:
-    return State(read_catalog(reader, default_schema=home), Named.of(reader))
+    return State(read_catalog(reader, default_schema=home, without=_NOT_ASKED), Named.of(reader))
 
 
 class _Written(NamedTuple):
@@ -111,12 +133,6 @@ class _Written(NamedTuple):
         if self.order.index(file) > self.order.index(asked.file):
             return question
         return Raised(replace(asked, reason=f"{file} changes rows of the table first", moot=True))
-
-
-def _tables(seen: Observed) -> Iterator[QName]:
-    yield from (lock.table for lock in seen.locks)
-    for tables in (seen.rewrites, seen.truncates, seen.scans, seen.builds, seen.writes):
-        yield from tables
 
 
 def _sizes(
