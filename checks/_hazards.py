@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from validate_schema.pack import Facts, Flaw, NotExamined, ObjectRef, Remedy, Severity
+from validate_schema.pack import Facts, Flaw, NotExamined, ObjectRef, Remedy, Severity, Unexamined
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.model import deploy as dep
 
@@ -126,6 +126,17 @@ def gone(facts: Facts) -> Iterator[Gone | Sound]:
     deploy = _watched(facts)
     yield from map(Gone, deploy.taken)
     yield from (Sound() for _ in _files(deploy).keys() - {taken.file for taken in deploy.taken})
+
+
+def unseen(subject: Touched, facts: Facts) -> Unexamined | None:
+    """Return that nobody saw what the file reads through, where the server counts no scans and it keeps
+    writers out of the table."""
+    if not facts.history.deploy.uncounted or not any(map(subject.held, subject.statements)):
+        return None
+    return Unexamined(
+        f"{subject.file}: whether {facts.show(subject.table)} is read through under a lock was not seen: the scratch "
+        "server counts no scans (track_counts is off); --scratch embedded does"
+    )
 
 
 def size(facts: Facts, table: cat.QName) -> str:

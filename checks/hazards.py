@@ -1,11 +1,11 @@
 """HAZ: what a pending migration does to live tables, watched on a copy and weighed by what the target holds."""
 
-from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
+from validate_schema.pack import Facts, Flaw, Remedy, Severity, Unexamined, check
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.model import deploy as dep
 from validate_schema.pack.model import listed, some
 
-from ._hazards import Touched, Waiting, flaw, is_large, size, touched, waiting, weight, where
+from ._hazards import Touched, Waiting, flaw, is_large, size, touched, unseen, waiting, weight, where
 from ._migration import Sound
 
 _LEDGER = """\
@@ -116,7 +116,7 @@ def index_build(subject: Touched | Sound, facts: Facts) -> Flaw | None:
         "alter table note validate constraint pages_positive;",
     ),
 )
-def validation(subject: Touched | Sound, facts: Facts) -> Flaw | None:
+def validation(subject: Touched | Sound, facts: Facts) -> Flaw | Unexamined | None:
     """A pending file has PostgreSQL read all of a table that the target has, under a lock that keeps writers out.
 
     Examined: tables that pending files lock or work on. Fails where one is scanned while the transaction holds
@@ -133,7 +133,7 @@ def validation(subject: Touched | Sound, facts: Facts) -> Flaw | None:
         and not {subject.table} & {*s.rewrites, *s.builds, *s.writes}
     ]
     if not found:
-        return None
+        return unseen(subject, facts)
     return flaw(
         subject,
         found[0],
@@ -158,7 +158,7 @@ def validation(subject: Touched | Sound, facts: Facts) -> Flaw | None:
     ),
     good=example("alter table note add column size integer;", "update note set size = pages;"),
 )
-def kept_lock(subject: Touched | Sound, facts: Facts) -> Flaw | None:
+def kept_lock(subject: Touched | Sound, facts: Facts) -> Flaw | Unexamined | None:
     """A pending file locks a table against readers or writers, and then works on rows in the same transaction.
 
     Examined: tables that pending files lock. Fails where a later statement of the transaction rewrites, indexes, reads
@@ -188,7 +188,7 @@ def kept_lock(subject: Touched | Sound, facts: Facts) -> Flaw | None:
                 ),
                 location=where(facts, seen),
             )
-    return None
+    return unseen(subject, facts)
 
 
 def _worked_on(seen: dep.Observed) -> list[cat.QName]:

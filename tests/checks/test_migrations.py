@@ -6,6 +6,8 @@ from tests.fix_history import FOLDER, entry, eventful, facts_with, history, judg
 from validate_schema.checking.engine import run
 from validate_schema.checking.packs import builtin_checks
 from validate_schema.facts.facts import SuppressionUse
+from validate_schema.model.catalog import QName
+from validate_schema.model.deploy import Deploy, Lock, Observed
 from validate_schema.model.finding import Severity
 from validate_schema.model.history import (
     Drift,
@@ -34,6 +36,18 @@ def test_without_migrations_nothing_applies_and_the_reason_is_given() -> None:
                 "not_applicable",
                 "no migrations were given ([migrations] path, --migrations)",
             )
+
+
+@pytest.mark.parametrize("uncounted", [False, True])
+def test_what_is_read_through_is_no_pass_where_no_scan_is_counted(uncounted: bool) -> None:
+    table = QName("public", "note")
+    seen = Observed(file="2.sql", line=1, text="x", transaction=1, locks=(Lock(table, "ACCESS EXCLUSIVE"),))
+    deploy = Deploy(examined=True, statements=(seen,), uncounted=uncounted)
+    given = history(entry("1"), deploy=deploy, dry_run=DryRuns(wanted=True, examined=True))
+    for id in ("HAZ003", "HAZ004"):
+        result, findings = judged(given, id)
+        assert (result.status, len(findings)) == ("skipped" if uncounted else "passed", 0), result
+    assert judged(given, "HAZ001")[0].status == "passed"
 
 
 @pytest.mark.parametrize("id", LEDGER_CHECKS)

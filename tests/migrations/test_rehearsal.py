@@ -134,6 +134,9 @@ def test_what_a_statement_does_to_a_table_is_asked_of_the_server(
     before = "create table fresh_too (id int);"
     with rehearsed(any_server, tmp_path, before, f"{sql};") as deploy:
         assert deploy.examined
+        if deploy.uncounted:  # before 15 it takes a socket to count scans, and a scratch server has none
+            assert any_server.version_num < 150000
+            expected = ", ".join(part for part in expected.split(", ") if not part.startswith("scans "))
         assert [told(s) for s in deploy.statements] == ["", expected]
         assert [(s.file, s.line) for s in deploy.statements] == [("2_f.sql", 1), ("3_f.sql", 1)]
 
@@ -156,6 +159,7 @@ def test_a_lock_is_told_where_it_is_first_taken_and_its_transaction_is_known(
     assert len({transaction for _, transaction, _ in seen}) == 3
 
 
+@pytest.mark.pg(">= 15")
 def test_scans_of_one_transaction_are_not_told_of_the_next(server: Server, tmp_path: Path) -> None:
     files = ["alter table item add check (id > 0);", "alter table item add n int;", "vacuum item;"]
     with rehearsed(server, tmp_path, *files, "alter table item add o int;") as deploy:

@@ -14,6 +14,7 @@ from validate_schema.catalog.reader import read_catalog
 from validate_schema.migrations import ReplayNotes, discover, replay, templated
 from validate_schema.model.errors import MigrationError, ScratchError
 from validate_schema.scratch import Database, Server, launcher
+from validate_schema.scratch.standins import missing_extension
 
 
 def run(folder: Path, database: Database, files: dict[str, str], tool: str | None = None) -> ReplayNotes:
@@ -315,6 +316,7 @@ def test_a_tablespace_is_left_out_and_said(terminal: Terminal) -> None:
     assert [t["name"] for t in json.loads(ran.out)["tables"]] == ["a"]
 
 
+@pytest.mark.pg(">= 18")
 def test_a_missing_extension_is_stood_in_and_reported(
     tmp_path: Path, server: Server, database: Database
 ) -> None:
@@ -359,6 +361,7 @@ SUPABASE = {
 }
 
 
+@pytest.mark.pg(">= 18")
 def test_supabase_finds_its_platform_and_only_its_own_tables_are_judged(
     tmp_path: Path, server: Server, database: Database
 ) -> None:
@@ -454,3 +457,19 @@ def test_a_lost_connection_is_an_error_of_one_line(tmp_path: Path, database: Dat
     with pytest.raises((MigrationError, psycopg.OperationalError)) as failed:
         run(tmp_path, database, files)
     assert re.match(r".*1_a\.sql:1: select pg_terminate_backend.*: terminating connection", str(failed.value))
+
+
+@pytest.mark.parametrize(
+    ("message", "name"),
+    [
+        ('extension "uuid-ossp" is not available', "uuid-ossp"),
+        ('extension "x" has no installation script nor update path for version "2"', "x"),
+        (
+            'could not open extension control file "/s/extension/uuid-ossp.control": No such file or directory',
+            "uuid-ossp",
+        ),
+        ('extension "x" already exists', None),
+    ],
+)
+def test_each_server_has_its_words_for_a_missing_extension(message: str, name: str | None) -> None:
+    assert missing_extension(message) == name

@@ -117,7 +117,8 @@ class Taken(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 class Deploy(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """All that was seen of the pending migrations. Not `examined`: `reason` says why. `large` is the number
-    of rows from which a table counts as large, of the config's `[hazards]`."""
+    of rows from which a table counts as large, of the config's `[hazards]`. `uncounted`: the server counts no
+    scans, so that none was seen."""
 
     examined: bool = False
     reason: str = ""
@@ -126,3 +127,4 @@ class Deploy(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     asked: tuple[Asked, ...] = ()
     taken: tuple[Taken, ...] = ()
     large: int = 0
+    uncounted: bool = False

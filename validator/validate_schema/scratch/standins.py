@@ -31,6 +31,19 @@ FIXED_SCHEMAS = {
 }
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
 
+# The second is how servers before 15 say it.
+_MISSING = re.compile(
+    r'extension "([^"]+)" (?:is not available|has no installation script)'
+    r'|could not open extension control file "(?:[^"]*/)?([^"/]+)\.control"'
+)
+
+
+def missing_extension(message: str) -> str | None:
+    """Return the extension whose files the server lacks, as an error message says; None where it says another
+    thing."""
+    found = _MISSING.search(message)
+    return (found[1] or found[2]) if found else None
+
 
 def provide(folder: Path) -> None:
     """Put our own stand-ins where the server of this cluster finds them (`extension_control_path`)."""

@@ -6,7 +6,6 @@ forgotten is found. Django runs in a process of its own, because its settings ar
 
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -20,12 +19,12 @@ from ..contract.observed import Where, observed_contract
 from ..model.catalog import Catalog, QName
 from ..model.contract import Contract, ExpectedTable
 from ..model.errors import ConfigError
+from ..scratch.standins import missing_extension
 from . import SourceContext
 
 if TYPE_CHECKING:
     from ..scratch import Database
 
-_NO_EXTENSION = re.compile(r'extension "([^"]+)" is not available')
 # Settings often insist on it; it leads nowhere, so that nothing can reach the project's database.
 _NOWHERE = "postgresql://nobody@localhost:1/nowhere"
 
@@ -48,11 +47,11 @@ def read(entry: str, base: Path, context: SourceContext) -> Contract:
                 with database.connect() as connection:
                     catalog = read_catalog(connection, default_schema="public")
                 return _unnamed(observed_contract(catalog, entry, _places(made, catalog)), made)
-        lacking = _NO_EXTENSION.search(failure)
-        if lacking is None or lacking[1] in missing:
+        lacking = missing_extension(failure)
+        if lacking is None or lacking in missing:
             raise ConfigError(f'contract source "{entry}": {failure}')
-        missing.add(lacking[1])
-        server.stand_in(lacking[1])
+        missing.add(lacking)
+        server.stand_in(lacking)
 
 
 def _make_tables(module: str, base: Path, database: "Database") -> dict[str, Any]:

@@ -35,6 +35,7 @@ _HELD = _SEEN.format(
 )
 # No statement that empties a table shows on one that is empty: this one is told by its text.
 _CLEARS = re.compile(r'delete\s+from\s+(?:only\s+)?([\w.$"]+)(?:\s+(?:as\s+)?\w+)?\s*', re.IGNORECASE)
+_COUNTS = "select pg_catalog.current_setting('track_counts')::bool"
 _TIMEOUT = "select pg_catalog.current_setting('lock_timeout') = '0'"
 # The counts of scans are the transaction's own only after those of earlier ones were handed in.
 # Source: PostgreSQL documentation, "The Cumulative Statistics System".
@@ -62,7 +63,8 @@ class _Relation(NamedTuple):
 class Watch:
     """Watches the statements that run on one connection to a copy of the target's schema.
 
-    `statements` has one record for each that was reported by `saw`. What is told is told by the server: locks
+    `statements` has one record for each that was reported by `saw`; `counts` tells whether the server counts
+    scans: before 15 it needs a socket for that. What is told is told by the server: locks
     by pg_locks, rewrites by a relation's file, scans by the transaction's own counts. The copy has no rows,
     but each of these happens on an empty table as it does on a full one. Tables that the migrations make
     themselves are nobody's yet, and not told.
@@ -71,6 +73,7 @@ class Watch:
     def __init__(self, *, limited: bool = False) -> None:
         """`limited`: whoever applies the files sets lock_timeout, whatever they say."""
         self.statements: list[Observed] = []
+        self.counts = True
         self._limited = limited
         self._relations: dict[int, _Relation] = {}
         self._tables: dict[int, QName] = {}
@@ -80,6 +83,8 @@ class Watch:
 
     def begin(self, connection: "psycopg.Connection[Any]") -> None:
         """Note what is there before the first file runs."""
+        row = connection.execute(_COUNTS).fetchone()
+        self.counts = row is not None and bool(row[0])
         for found in map(_Relation._make, connection.execute(_ALL)):
             self._relations[found.oid] = found
             if found.kind in ("r", "p", "m"):

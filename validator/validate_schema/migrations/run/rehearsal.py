@@ -90,6 +90,7 @@ def rehearse(
         asked=asked,
         taken=tuple(lost),
         large=large,
+        uncounted=not watch.counts,
     )
 
 

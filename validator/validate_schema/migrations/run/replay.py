@@ -9,6 +9,7 @@ from ...model.history import Failure, Statement
 from ...model.limits import limits
 from ...model.wording import excerpt
 from ...scratch.owner import lend_setting
+from ...scratch.standins import missing_extension
 from ...sql import script
 from ...sql.ident import quote_ident
 from ...sql.script import Piece
@@ -29,7 +30,6 @@ _IDLE_COMMANDS = re.compile(
     re.IGNORECASE,
 )
 _NO_ROLE = re.compile(r'role "(.+)" does not exist')
-_NO_EXTENSION = re.compile(r'extension "(.+)" (?:is not available|has no installation script)')
 _NO_SETTING = re.compile(r'permission denied to set parameter "(\w+(?:\.[\w$]+)+)"')
 _MAY_COMMIT = re.compile(
     r"\b(?:commit|rollback|abort|begin|start\s+transaction|end|savepoint)\b", re.IGNORECASE
@@ -406,9 +406,10 @@ class _Replay:
         if missing and missing[1] not in self._own_roles | self.roles:
             self._create_role(missing[1])
             return True
-        if (m := _NO_EXTENSION.match(message)) and m[1] not in self.extensions:
-            self.extensions.add(m[1])
-            self.database.server.stand_in(m[1], asked_version(m[1], sql), placed=is_placed(m[1], sql))
+        name = missing_extension(message)
+        if name is not None and name not in self.extensions:
+            self.extensions.add(name)
+            self.database.server.stand_in(name, asked_version(name, sql), placed=is_placed(name, sql))
             return True
         denied = _NO_SETTING.fullmatch(message) if self._ordinary else None
         if denied and denied[1] not in self.settings:
