@@ -687,6 +687,7 @@ OWN_SEATS = {
     "moved to any tenant": ("failed", SEATS.format("org_id as team, user_id", "user_id = who()", "update (team)")),
     "shown": ("passed", SEATS.format("org_id, user_id", "user_id = who()", "select, update (user_id)")),
     "without the tenant": ("passed", SEATS.format("user_id", "user_id = who()", "insert, update")),
+    "of a tenant of his": ("passed", SEATS.format("org_id, user_id", "org_id in (select s.org_id from seat s where s.user_id = who())", "insert, update")),
     "of the tenant": ("passed", SEATS.format("org_id, user_id", f"user_id = who() and org_id = {CONTEXT}", "insert, update")),
 }  # fmt: skip
 

@@ -205,10 +205,24 @@ def test_nobody_is_of_both_where_a_person_has_one_tenant(bed: Bed) -> None:
     assert cells(proof, "doc")[Probe.READ].outcome is Outcome.INCONCLUSIVE
 
 
-def test_a_rank_in_ones_own_tenant_opens_no_other(bed: Bed) -> None:
+@pytest.mark.parametrize("counts", ["", "and s.left_at is null"])
+def test_a_rank_in_ones_own_tenant_opens_no_other(bed: Bed, counts: str) -> None:
     """The first person of A has no rank of his own: every rank that a policy names is tried for him."""
     script = BY_PERSON + (
-        "create policy own on doc using (exists (select from seat s where s.person_id = me() and s.rank = 'chair'));"
+        "alter table seat add left_at timestamptz;"
+        f"create policy own on doc using (exists (select from seat s where s.person_id = me() and s.rank = 'chair' {counts}));"
+    )
+
+    found = cells(bed.proven(script, toml=TOML), "doc")
+
+    assert (found[Probe.READ].outcome, found[Probe.OWN].outcome) == (Outcome.LEAK, Outcome.ISOLATED)
+
+
+@pytest.mark.parametrize("counts", ["s.until > now()", "s.until < now()"])
+def test_a_membership_that_runs_out_is_one_until_then(bed: Bed, counts: str) -> None:
+    script = BY_PERSON + (
+        "alter table seat add until timestamptz not null default 'infinity';"
+        f"create policy own on doc using (exists (select from seat s where s.person_id = me() and {counts}));"
     )
 
     found = cells(bed.proven(script, toml=TOML), "doc")

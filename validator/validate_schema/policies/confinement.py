@@ -18,7 +18,7 @@ from ..sql import syntax as s
 from ..sql.parser import Unreadable
 from ..sql.reading import read_statements
 from ..sql.routines import Body
-from .blocks import CONTEXT, PERSON, Called, Item, Known, Place, Query, Scope, variable
+from .blocks import CONTEXT, PERSON, Block, Called, Item, Known, Place, Query, Scope, variable
 from .calls import (
     Act,
     acts,
@@ -40,9 +40,6 @@ from .statements import Statements
 _WRITES = ("INSERT", "UPDATE")
 _DEEPEST = 20
 _SETTING = re.compile(r"'([\w$]+\.[\w$.]+)'")
-
-
-_NOTHING = Known()
 
 
 class Given(NamedTuple):
@@ -96,9 +93,10 @@ def keeps_to_tenant(subject: Function | View, facts: Facts, given: Given | None 
 
 
 def binds_the_tenant(view: View, facts: Facts) -> bool:
-    """Tell whether the conditions of a view name the tenant of the session, not only who asks."""
+    """Tell whether the conditions of a view tie the rows that it shows to the tenant of the session, or to
+    one that the person belongs to; it is not enough that they name him."""
     try:
-        return _view(view, facts.once(_functions), Known(person=frozenset())) is Keeps.KEPT
+        return _view(view, facts.once(_functions), by_person=False) is Keeps.KEPT
     except (Unreadable, RecursionError):
         return False
 
@@ -116,15 +114,17 @@ def _functions(facts: Facts) -> "_Functions":
     return _Functions(facts)
 
 
-def _view(view: View, functions: "_Functions", known: Known = _NOTHING) -> Keeps:
+def _view(view: View, functions: "_Functions", *, by_person: bool = True) -> Keeps:
     builder = Builder(functions.facts, functions)
     builder.timeless = view.kind != "view"
     builder.acts = False
     (query,) = read_statements(view.definition)
     # What it calls, whoever reads it calls himself.
     settler = Settler(builder.items, lambda *_: Keeps.KEPT, functions.alone(""))
-    keeps = settler.query(builder.query(query, Scope()), known).keeps
-    return functions.with_members(keeps, settler)
+    built = builder.query(query, Scope())
+    if not by_person and isinstance(built, Block) and built.conditions.items:
+        settler.not_by_person = built.conditions.items[0].number  # what stands first in FROM
+    return functions.with_members(settler.query(built, Known()).keeps, settler)
 
 
 class _Functions:

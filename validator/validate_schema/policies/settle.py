@@ -55,6 +55,7 @@ class Settler:
         self._alone = alone
         self._depth = depth
         self.persons: set[QName] = set()
+        self.not_by_person = 0  # the number of a relation for which it is not enough that it names who asks
         self._steps = 0
         if depth > _DEEPEST:
             raise Unreadable("views over views, too deep")
@@ -179,7 +180,7 @@ class _Spread:
         """Tell whether a condition asks for the one row that ties the person of the session to a tenant: a
         key holds the person beside the tenant; or alone, where that is known to be one."""
         table = item.table
-        if table is None:
+        if table is None or item.number == self.settler.not_by_person:
             return False
         session = self.person | self.tenant  # one setting may say both
         held = {column.name for column in table.columns if item.place(column.name) in session}

@@ -92,6 +92,10 @@ class Ground:
         kind, _ = self.values.bottom(column.type, column.modifier)
         return kind.kind == "e" or kind.category == "S"
 
+    def types_of_times(self, column: Column) -> bool:
+        """Tell whether the column holds a date or a time."""
+        return self.values.bottom(column.type, column.modifier)[0].category == "D"
+
     def takes(self, text: str, column: Column) -> bool:
         """Tell whether the server reads the text as a value of the column's type."""
         asked = (text, column.type_text)

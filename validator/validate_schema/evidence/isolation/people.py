@@ -4,6 +4,7 @@ Two belong to each tenant. The first is who A's session works for; their keys ar
 table of people, where there is one. One more belongs to both, where the memberships allow it.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -157,22 +158,40 @@ class People:
 
     def standings(self, seeded: Mapping[QName, Rows], text: str | None = None) -> list[str]:
         """Return UPDATEs that give the first person of A another standing, such as a rank as a member: each
-        word of the policies, or of a `text`, that a column of a row which names that person takes."""
+        word of the policies, or of a `text`, that a column of a row which names that person takes. What they
+        ask to be NULL, such as when he left, is NULL then; a time that they look at is long past, or yet to
+        come."""
         me, words = self.session(A), self._words if text is None else literals(text)
-        return [
-            f"update {quote_qname(name)} set {quote_ident(column.name)} = {literal(word)}"
-            f" where {quote_ident(person)} = {literal(me)}"
-            for name, rows in seeded.items()
-            for person in self._naming(rows, me)
-            for column in rows.columns
-            if not self._ground.binds(rows.table, column) and column.name != person
-            for word in words
-            if self._ground.types_of_words(column) and self._ground.takes(word, column)
-        ][:_MOST_STANDINGS]
+        asked = self._texts if text is None else text
+        found = []
+        for name, rows in seeded.items():
+            for person in self._naming(rows, me):
+                columns = [c for c in rows.columns if not self._ground.binds(rows.table, c)]
+                columns = [c for c in columns if c.name != person]
+                none = {c.name: None for c in columns if not c.not_null and _asked_for_none(c.name, asked)}
+                given: list[dict[str, str]] = [{}] if none else []
+                given += [{c.name: word} for c in columns for word in self._words_for(c, words, asked)]
+                for values in given:
+                    sets = (f"{quote_ident(c)} = {literal(v)}" for c, v in {**none, **values}.items())
+                    whose = f"{quote_ident(person)} = {literal(me)}"
+                    found.append(f"update {quote_qname(name)} set {', '.join(sets)} where {whose}")
+        return found[:_MOST_STANDINGS]
+
+    def _words_for(self, column: Column, words: list[str], asked: str) -> list[str]:
+        """Return what a column may be given of these words, or of times."""
+        if self._ground.types_of_times(column):
+            words = ["infinity", "-infinity"] if mentions(asked, column.name) else []
+        elif not self._ground.types_of_words(column):
+            return []
+        return [word for word in words if self._ground.takes(word, column)]
 
     def _naming(self, rows: Rows, key: str) -> list[str]:
         """Return the columns in which rows of A hold a person."""
         return list(dict.fromkeys(c for row in rows.of(A) for c, v in row.values.items() if v == key))
+
+    @cached_property
+    def _texts(self) -> str:
+        return "\n".join(self._ground.texts.own(t) for t in self._facts.tables if t.policies)
 
     @cached_property
     def _words(self) -> list[str]:
@@ -234,6 +253,11 @@ class People:
 
     def _column(self, table: QName, name: str) -> Column | None:
         return next((c for c in self._ground.columns_of(table) if c.name == name), None)
+
+
+def _asked_for_none(column: str, asked: str) -> bool:
+    """Tell whether a text asks that a column is NULL."""
+    return re.search(rf"\b{re.escape(column)}\b\"?\)? is null\b", asked, re.IGNORECASE) is not None
 
 
 def _keys(table: Table) -> list[set[str | None]]:
