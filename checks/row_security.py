@@ -7,7 +7,7 @@ from validate_schema.pack.model import OWNED, TableClass
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.remedies import LONGEST_WAY, enable_row_security, tenant_policy
 from validate_schema.pack.rights import ROW_PRIVILEGES, is_guarded
-from validate_schema.pack.roles import data_roles
+from validate_schema.pack.roles import data_roles, platform_of
 
 from ._access import may, users_of
 
@@ -201,13 +201,24 @@ def has_policy(table: cat.Table, facts: Facts) -> Flaw | None:
 
     Examined: tables with row security on. A table without a policy that no app role and not PUBLIC
     may use is denied on purpose, and passes. When no app role is known, any role that is subject to
-    policies and holds a privilege counts as a user of the table.
+    policies and holds a privilege counts as a user of the table. An info where they are those that a gateway runs
+    requests as (Supabase: ``anon``, ``authenticated``), which its default privileges give every table: without a policy
+    the server alone uses it.
     """
     if table.policies:
         return None
     users = _users(table, facts)
     if not users:
         return None
+    platform = platform_of(facts.catalog)
+    if platform is not None and platform.web_roles.issuperset(users):
+        return Flaw(
+            message=f"Row security is on for {facts.show(table.qname)} and it has no policy: requests see no row of it",
+            expected="a table that the server alone uses, or a policy that admits the rows of who asks",
+            observed=f"no policy; granted to {', '.join(users)}",
+            severity=Severity.INFO,
+            remedy=Remedy(note="Nothing to do where the server alone uses it; a REVOKE from them says so."),
+        )
     policy = tenant_policy(table, facts)
     note = _reads_note(table, facts) if policy else _policy_note(table, facts)
     return Flaw(

@@ -83,6 +83,7 @@ def test_a_key_that_may_cross_is_found_with_all_that_is_known(bench: Bench) -> N
                 'ON DELETE SET NULL ("projectId") ON UPDATE CASCADE DEFERRABLE NOT VALID;',
                 'ALTER TABLE "public"."Task" VALIDATE CONSTRAINT "Task_org_id_projectId_fkey";',
                 'ALTER TABLE "public"."Task" DROP CONSTRAINT "Task_projectId_fkey";',
+                'ALTER TABLE "public"."Task" RENAME CONSTRAINT "Task_org_id_projectId_fkey" TO "Task_projectId_fkey";',
             ),
             CROSSING,
             ADD_LOCK,

@@ -2,8 +2,10 @@
 
 import pytest
 
-from tests.fix_bench import Bench
+from tests.fix_bench import Bench, execute
+from tests.fix_examples import check_of, findings
 from tests.fix_guarded import CONTEXT, TABLE, found
+from validate_schema.model.finding import Finding, Severity
 
 pytestmark = pytest.mark.every_server
 
@@ -72,3 +74,39 @@ def test_an_open_inheritance_child_is_one_error_of_this_check_alone(bench: Bench
         "error: archived, an inheritance child of invoice, is open to app_user past the policies of invoice"
     ]
     assert found(bench, "RLS001", script, TABLE) == []
+
+
+PLATFORM = f"""
+create role anon; create role authenticated; create role service_role bypassrls; create role supabase_auth_admin login;
+create schema auth; create function auth.uid() returns uuid language sql stable as $$ select null::uuid $$;
+create table invoice (id bigint primary key, org_id uuid not null references organization (id));
+create table receipt (id bigint primary key, org_id uuid not null references organization (id));
+alter table invoice enable row level security; alter table receipt enable row level security;
+grant all on invoice, receipt to anon, authenticated;
+create policy own on receipt {OWN}
+"""
+NAMED = "[tenancy]\nroot = 'organization'\ncolumn = 'org_id'\n"
+
+
+def test_a_table_that_a_gateway_gives_no_row_of_is_the_servers_own(bench: Bench) -> None:
+    (told,) = _inferred(bench, "RLS003", PLATFORM)
+    (lost,) = _inferred(bench, "RLS003", f"{PLATFORM} create role app login; grant select on invoice to app;")
+
+    assert (told.severity, told.remedy.steps) == (Severity.INFO, ())
+    assert lost.severity is Severity.ERROR
+
+
+def test_a_role_by_which_a_platform_works_is_no_app_role(bench: Bench) -> None:
+    hook = "grant select on receipt to {0}; create policy hook on receipt for select to {0} using (true);"
+
+    (told,) = _inferred(bench, "RLS005", PLATFORM + hook.format("supabase_auth_admin"))
+    (open_,) = _inferred(bench, "RLS005", PLATFORM + hook.format("anon"))
+
+    assert (told.severity, open_.severity) == (Severity.WARNING, Severity.ERROR)
+
+
+def _inferred(bench: Bench, id: str, script: str) -> tuple[Finding, ...]:
+    """Return the findings where the config names no app role."""
+    with bench.open(script) as conn:
+        execute(conn, script)
+        return findings(check_of(id), conn, NAMED).findings

@@ -132,6 +132,7 @@ def cured(bench: Bench, id: str, script: str, toml: str = CONFIG) -> tuple[list[
         pytest.param("token text unique", Scope.SURROGATE, id="a token"),
         pytest.param('"oneTimeUseToken" text unique', Scope.SURROGATE, id="a token of several words"),
         pytest.param('"hashedSecretKey" text unique', Scope.SURROGATE, id="the hash of a secret"),
+        pytest.param("key_hash bytea unique", Scope.SURROGATE, id="the hash of a key"),
         pytest.param("token text default 'x' unique", Scope.GLOBAL, id="a token with a default"),
         pytest.param("device_token text unique", Scope.GLOBAL, id="a token made elsewhere"),
         pytest.param("content_hash text unique", Scope.GLOBAL, id="the hash of something known"),
@@ -166,6 +167,13 @@ def test_a_mirrored_key_of_the_root_is_scoped_when_a_composite_key_proves_it(ben
         pytest.param("(lower(email))", Scope.GLOBAL, id="expression"),
         pytest.param("(lower(email), org_id)", Scope.TENANT, id="expression and tenant"),
         pytest.param("(lower(org_id::text || email))", Scope.GLOBAL, id="the tenant inside an expression"),
+        pytest.param("((org_id::text), email)", Scope.TENANT, id="the tenant as text"),
+        pytest.param(
+            "((org_id::text || '/' || email))", Scope.TENANT, id="a text that begins with the tenant"
+        ),
+        pytest.param("((org_id::varchar(8)), email)", Scope.GLOBAL, id="the beginning of the tenant"),
+        pytest.param("((email || org_id::text))", Scope.GLOBAL, id="a text that ends with the tenant"),
+        pytest.param("((org_id is null), email)", Scope.GLOBAL, id="whether there is a tenant"),
         pytest.param("(email) where deleted_at is null", Scope.GLOBAL, id="soft delete"),
         pytest.param("(org_id, email) where deleted_at is null", Scope.TENANT, id="scoped soft delete"),
         pytest.param("(email) where org_id is null", Scope.ONE_TENANT, id="shared rows"),

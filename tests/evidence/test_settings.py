@@ -158,3 +158,82 @@ def test_a_role_has_the_settings_that_it_would_log_in_with(bed: Bed) -> None:
     assert bed.outcomes(BY_PATH)[Probe.READ] is Outcome.ISOLATED
     script = f"{BY_PATH} alter role app_user set search_path = theirs, public;"
     assert bed.outcomes(script)[Probe.READ] is Outcome.LEAK
+
+
+ACCEPTED = """
+[tenancy]
+trusted = [{{ setting = "App.mode", reason = "set by the support tool alone"{values} }}]
+"""
+BY_MODE = (
+    f"{PROTECTED} create policy p on note using ({TENANT} or current_setting('app.mode', true) = 'support'{{more}})"
+    f" with check ({TENANT});"
+)
+
+
+@pytest.mark.parametrize(
+    ("values", "more", "outcome"),
+    [
+        pytest.param("", "", Outcome.ISOLATED, id="a switch"),
+        pytest.param(', values = ["support"]', "", Outcome.ISOLATED, id="one word of it"),
+        pytest.param(
+            ', values = ["support"]',
+            " or current_setting('app.mode', true) = 'root'",
+            Outcome.LEAK,
+            id="another word",
+        ),
+        pytest.param("", " or current_setting('app.other', true) = 'on'", Outcome.LEAK, id="another switch"),
+    ],
+)
+def test_what_is_accepted_is_not_tried(bed: Bed, values: str, more: str, outcome: Outcome) -> None:
+    found = bed.prove(BY_MODE.format(more=more), toml=ACCEPTED.format(values=values))
+
+    assert {c.probe: c.outcome for c in found.cells if c.table.name == "note"}[Probe.READ] is outcome
+
+
+PART = "part_id = nullif(current_setting('app.part', true), '')::uuid"
+MORE = {
+    "a part that the session works in": (
+        "create table part (org_id uuid not null references organization (id), id uuid primary key,"
+        " unique (org_id, id)); alter table note add part_id uuid not null,"
+        " add foreign key (org_id, part_id) references part (org_id, id);",
+        f"{TENANT} and {PART}",
+        Outcome.ISOLATED,
+    ),
+    "a part alone": (
+        "create table part (org_id uuid not null references organization (id), id uuid primary key);"
+        " alter table note add part_id uuid not null references part (id);",
+        PART,
+        Outcome.LEAK,
+    ),
+    "an author beside the tenant": (
+        "create table person (org_id uuid not null references organization (id), id uuid primary key,"
+        " unique (org_id, id)); alter table note add author_id uuid not null,"
+        " add foreign key (org_id, author_id) references person (org_id, id);",
+        f"{TENANT} and author_id = nullif(current_setting('app.user_id', true), '')::uuid",
+        Outcome.ISOLATED,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MORE)
+def test_own_rows_are_tried_by_a_session_that_says_all_that_the_policy_asks(bed: Bed, name: str) -> None:
+    tables, policy, outcome = MORE[name]
+    found = bed.outcomes(f"{PROTECTED} {tables} create policy p on note using ({policy});")
+
+    assert found[Probe.READ] is outcome
+    assert found[Probe.OWN] is Outcome.ISOLATED
+    assert outcome is Outcome.LEAK or set(found.values()) == {Outcome.ISOLATED}
+
+
+@pytest.mark.parametrize("key", ["text", "bigint"])
+def test_people_whose_table_is_elsewhere_are_the_tenants(bed: Bed, key: str) -> None:
+    claim = "nullif(nullif(current_setting('request.jwt.claims', true), '')::json ->> 'sub', '')"
+    found = bed.proven(
+        f"create role app_user login; create function me() returns {key} stable language sql as $$ select {claim}::{key} $$;"
+        f" create table todo (id int primary key, user_id {key} not null, task text);"
+        " alter table todo enable row level security; create policy own on todo using ((select me() = user_id));"
+        " grant select, insert, update, delete on todo to app_user;",
+        toml='[tenancy]\ncolumn = "user_id"',
+    )
+
+    assert {c.outcome for c in found.cells} == {Outcome.ISOLATED}

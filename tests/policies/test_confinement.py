@@ -464,6 +464,12 @@ BODIES: Mapping[str, tuple[Keeps, str]] = {
     "and refused of another": (UNCLEAR, f"v := 'x'; perform role_in(q); {BY_P} | v text;"),
     "looked up, and never refused": (OPEN, f"select rank_in(p) into v; {BY_P} | v text;"),
     "by a ticket": (UNCLEAR, "perform 1 from job where invite_token = q::text;"),
+    "by the hash of a ticket": (
+        UNCLEAR,
+        "perform 1 from job where invite_token = encode(sha256(q::text::bytea), 'hex');",
+    ),
+    "by the hash of another thing": (OPEN, "perform 1 from job where device_token = md5(q::text);"),
+    "by the hash of its own": (OPEN, "perform 1 from job where invite_token = md5(invite_token);"),
     "by a ticket of its own choosing": (OPEN, "perform 1 from job where invite_token = invite_token;"),
     "by another thing that is known": (OPEN, "perform 1 from job where device_token = q::text;"),
     "entered": (OPEN, f"perform enter(p); perform 1 from job where org_id = {CTX};"),

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from ..model.catalog import Column, Constraint, Index, QName, Table
 from ..model.tenancy import Ownership, TableClass
+from ..sql import syntax
+from ..sql.parser import Unreadable
 from ..sql.predicates import (
     check_expression,
     conjuncts,
@@ -15,6 +17,7 @@ from ..sql.predicates import (
     generates,
     not_null_columns,
 )
+from ..sql.reading import read_expression
 from ..sql.words import reads_as_token
 from .facts import Facts
 from .subjects import TableUnique as TableUnique
@@ -62,7 +65,7 @@ def scope_of(unique: TableUnique, facts: Facts) -> Scope:
     """
     table, columns = unique.table, frozenset(c for c in unique.columns if c is not None)
     own = facts.tenant_column(table)
-    if own is not None and own in columns:
+    if own is not None and (own in columns or any(_tells(e, own, table) for e in unique.expressions)):
         return Scope.TENANT
     if _holds_surrogate(table, columns):
         return Scope.SURROGATE
@@ -75,6 +78,31 @@ def scope_of(unique: TableUnique, facts: Facts) -> Scope:
         return through
     by_level = _scope_by_level(table, columns, facts)
     return by_level or through or Scope.GLOBAL
+
+
+_TEXTS = {"text", "varchar"}  # without a length, they hold all of a key
+_TOLD_BY_TEXT = {"uuid", "smallint", "integer", "bigint", "text", "character varying"}
+
+
+def _tells(expression: str, own: str, table: Table) -> bool:
+    """Tell whether an expression has another value for each tenant: it is the tenant column as text, or a
+    text that begins with a uuid, which is as long as any other."""
+    column = table.column(own)
+    if column is None or column.base_type not in _TOLD_BY_TEXT:
+        return False
+    try:
+        node: syntax.Node | None = read_expression(expression)
+    except Unreadable:
+        return False
+    while column.base_type == "uuid" and isinstance(node, syntax.Operation) and node.operator == "||":
+        node = node.left
+    return (
+        isinstance(node, syntax.Cast)
+        and node.type.names[-1] in _TEXTS
+        and not (node.type.modifiers or node.type.dimensions)
+        and isinstance(node.arg, syntax.Column)
+        and node.arg.name == own
+    )
 
 
 def _scope_by_level(table: Table, columns: frozenset[str], facts: Facts) -> Scope | None:

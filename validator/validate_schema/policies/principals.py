@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ..model.catalog import Constraint, QName, Table
+from ..model.catalog import QName, Table
 from ..model.principals import ContextVariable, Kind, Membership, Principals, Variable
 from ..model.tenancy import TableClass
 from ..model.wording import some as so_many
@@ -226,7 +226,7 @@ class _Reader:
     def _of_people(self, place: Place) -> bool:
         """Tell whether a column holds people: it leads to their table, is the key of it, or reads so."""
         table, column = place.table, place.column
-        if any(key.references is not None and _people(key.references) for key in _keys(table, column)):
+        if any(_people(led) for led, _ in self._led(table, column)):
             return True
         if reads_as_person(column):
             return True
@@ -241,12 +241,24 @@ class _Reader:
             if met.place is None or met.variable not in persons:
                 continue
             table, column = met.place.table, met.place.column
-            led.update((k.references, k.referenced_columns[0]) for k in _keys(table, column) if k.references)
+            led.update(self._led(table, column))
             if table.primary_key is not None and table.primary_key.columns == (column,):
                 led[table.qname, column] += 1
         if not led:
             return None, None
         return max(sorted(led), key=led.__getitem__)
+
+    def _led(self, table: Table, column: str) -> Iterator[tuple[QName, str]]:
+        """Yield where a column leads, with the column there: by a key of its own, or one that holds the
+        tenant beside it."""
+        held = self.schema.tenant_columns(table)
+        for key in table.foreign_keys:
+            if (
+                key.references is not None
+                and column in key.columns
+                and held.issuperset({*key.columns} - {column})
+            ):
+                yield key.references, key.referenced_columns[key.columns.index(column)]
 
     def memberships(self, variables: tuple[ContextVariable, ...]) -> Iterator[Membership]:
         """Yield the tables that tie people to tenants, each once for each column of a person."""
@@ -296,10 +308,6 @@ def _by_place(found: Found) -> tuple[QName, str]:
 
 def _people(name: QName) -> bool:
     return name == QName("auth", "users") or of_people(name.name)
-
-
-def _keys(table: Table, column: str) -> Iterator[Constraint]:
-    return (key for key in table.foreign_keys if key.columns == (column,))
 
 
 def _keyed_by(table: Table, *columns: str) -> bool:

@@ -66,6 +66,9 @@ class At(NamedTuple):
     confines: frozenset[int] | None = None
 
 
+_HASHES = {"sha224", "sha256", "sha384", "sha512", "md5", "digest", "hmac", "crypt", "encode", "convert_to"}
+
+
 class Builder:
     """Builds the blocks of one routine or view. `rows` are relations that only its text knows: transition
     tables. `words` are qualifiers that mean its own variables."""
@@ -315,11 +318,20 @@ class Builder:
         left, right = (self._compared(side, at) for side in (one, other))
         if left is not None and right is not None:
             at.conditions.facts.append(Fact(left, right, at.confines))
-            at.conditions.veiled = at.conditions.veiled or self._is_ticket(left, right)
+        asked = [place or self._hashed(side, at) for side, place in ((one, left), (other, right))]
+        if asked[0] is not None and asked[1] is not None:
+            at.conditions.veiled = at.conditions.veiled or self._is_ticket(asked[0], asked[1])
         for side, place in ((one, left), (other, right)):
             if place is None:
                 self._veil(side, at)
                 self.expressions(at, side)
+
+    def _hashed(self, side: s.Node, at: At) -> Place | None:
+        """Return what an expression is the hash of."""
+        call = node = s.uncast(side)
+        while isinstance(node, s.Call) and node.name in _HASHES and node.args:
+            node = s.uncast(node.args[0])
+        return self.value(node, at) if node is not call else None
 
     def _is_ticket(self, left: Place, right: Place) -> bool:
         """Tell whether a secret of the row is asked for: whoever knows it may have been given it."""

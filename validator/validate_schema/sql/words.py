@@ -140,7 +140,8 @@ _TOKEN_WORDS = frozenset(
 
 def reads_as_token(column: str) -> bool:
     """Tell whether a column's name is that of a secret of the application's own making, or of its hash:
-    ``token``, ``reset_password_token``, ``hashed_secret_key``. Nobody can guess it, and it is looked up
-    before the tenant is known. ``device_token`` and ``content_hash`` are made elsewhere."""
+    ``token``, ``reset_password_token``, ``hashed_secret_key``, ``key_hash``. Nobody can guess it, and it is
+    looked up before the tenant is known. ``device_token`` and ``content_hash`` are made elsewhere."""
     parts = frozenset(words(column))
-    return not parts.isdisjoint({"token", "secret"}) and parts <= _TOKEN_WORDS
+    hashed = "key" in parts and not parts.isdisjoint({"hash", "hashed", "digest"})
+    return parts <= _TOKEN_WORDS and (hashed or not parts.isdisjoint({"token", "secret"}))

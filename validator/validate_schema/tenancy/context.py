@@ -7,6 +7,7 @@ import msgspec
 
 from ..config import TenancyConfig
 from ..facts.context import is_helper
+from ..facts.platforms import platform_of
 from ..facts.roles import Roles
 from ..model.catalog import Catalog, QName, Role, Table
 from ..model.tenancy import Level, Standing, TableClass
@@ -154,8 +155,8 @@ def find_app_roles(
     """Return the app roles, and the reason unless the config names them.
 
     They are the roles with privileges on tenant data or named in its policies, but for owners,
-    superusers and roles that bypass row security. A group without login stands for the logins that
-    inherit from it, and for itself where nobody does.
+    superusers, roles that bypass row security, and those by which a platform does its own work. A group
+    without login stands for the logins that inherit from it, and for itself where nobody does.
     """
     if config.app_roles is not None:
         return config.app_roles, None
@@ -163,10 +164,11 @@ def find_app_roles(
         return (), "none: there are no tenant tables to have privileges on"
     guarded = {s.table for s in standings if s.table_class in (TableClass.TENANT, TableClass.INHERITED)}
     tables = [t for t in catalog.tables if t.qname in guarded]
-    owners = {t.owner for t in tables}
+    owners = frozenset(t.owner for t in tables)
     granted = Counter(_users(t) for t in tables)
     named = Counter(frozenset(role for p in t.policies for role in p.roles) for t in tables)
-    known = Roles.of(catalog)
+    known, platform = Roles.of(catalog), platform_of(catalog)
+    owners |= platform.roles - platform.web_roles if platform is not None else frozenset()
     possible = {
         name
         for name in frozenset().union(*granted, *named)
@@ -197,7 +199,7 @@ def _may_be_app(role: Role) -> bool:
     return not (role.superuser or role.bypassrls or role.name.startswith("pg_"))
 
 
-def _logins(possible: set[str], roles: Roles, owners: set[str]) -> set[str]:
+def _logins(possible: set[str], roles: Roles, owners: frozenset[str]) -> set[str]:
     """Return the roles that can log in, and for each of the others the logins that inherit from it, or it
     itself where there are none."""
     groups = {name for name in possible if not roles.by_name[name].login}

@@ -15,7 +15,14 @@ from ...model.catalog import Constraint, Index, QName, Table
 from ...model.finding import Remedy, Step
 from ...sql.ident import derived_name, quote_ident, quote_idents
 from .online import add_foreign_key
-from .steps import add_constraint, create_index, drop_constraint, drop_index, exchange_constraint
+from .steps import (
+    add_constraint,
+    create_index,
+    drop_constraint,
+    drop_index,
+    exchange_constraint,
+    rename_constraint,
+)
 
 ONLINE = (
     "SHARE UPDATE EXCLUSIVE while the index is built: reads and writes go on; "
@@ -251,9 +258,11 @@ def replace_foreign_key(
     references: QName | None = None,
     keep: bool = False,
 ) -> tuple[Step, ...]:
-    """Return the steps that add a foreign key of these columns, validate it, and drop `key`
-    unless it is to be kept."""
+    """Return the steps that add a foreign key of these columns and validate it; unless `key` is to be kept,
+    it is dropped, and the new one has its name: a contract, or the next migration, may know it by that."""
     name = free_name(facts, table.schema, table.name, *columns, "fkey")
     target = references or key.references or table.qname
     add = add_foreign_key(table, columns, target, referenced, actions=actions, name=name)
-    return add if keep else (*add, drop_constraint(table.qname, key.name))
+    if keep:
+        return add
+    return (*add, drop_constraint(table.qname, key.name), rename_constraint(table.qname, name, key.name))

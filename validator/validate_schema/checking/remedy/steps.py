@@ -48,6 +48,16 @@ def drop_constraint(table: QName, name: str, *, passing: bool = False) -> Step:
     )
 
 
+def rename_constraint(table: QName, name: str, to: str) -> Step:
+    """Return RENAME CONSTRAINT."""
+
+    def renamed(old: str, new: str) -> str:
+        return f"ALTER TABLE {quote_qname(table)} RENAME CONSTRAINT {quote_ident(old)} TO {quote_ident(new)};"
+
+    back = Step(renamed(to, name), lock=ACCESS_EXCLUSIVE)
+    return Step(renamed(name, to), (back,), ACCESS_EXCLUSIVE, makes=_constraint(table, to))
+
+
 def exchange_constraint(table: QName, old: str, new: str, definition: str) -> Step:
     """Return the one statement that drops a constraint and adds another in its place."""
     return Step(

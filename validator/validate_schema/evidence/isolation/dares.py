@@ -12,7 +12,7 @@ from .attempts import Target
 from .context import ContextSetup
 from .hints import literals, nearest
 from .rows import MALFORMED, A, B
-from .sessions import Said, Sessions, asks_for_tenant, own_settings
+from .sessions import Said, Sessions, asks_for_tenant, other_settings
 
 _NEAR, _MOST_HELD = 2, 3  # columns that are looked at for one setting, and values of each
 _MOST_MIRRORS, _MOST_WORDS, _MOST_RANKS = 12, 12, 8
@@ -38,8 +38,7 @@ class Dares:
     @cached_property
     def sessions(self) -> Sessions:
         """The settings besides those of the context that the policies deciding over the rows read."""
-        own = own_settings(self.target.seeder.facts, self.target.session, self._text)
-        return Sessions(self._text, own, self._theirs)
+        return other_settings(self.target.seeder.facts, self.target.session, self._text, self._theirs)
 
     @property
     def _own(self) -> str:
@@ -60,6 +59,19 @@ class Dares:
             statements = self.sessions.mirror(attempt.values)
             if statements:
                 yield Dare((*context, *statements), [attempt])
+
+    def as_its_rows(self, attempts: list[Attempt], context: Said) -> Iterator[tuple[Said, Attempt]]:
+        """Yield what a session of A tries once its other settings hold what a row of its own does: a policy
+        may ask for more than the tenant, such as a part of it that the session works in. What says the tenant
+        itself is not among them: the context has said it."""
+        held = set(self.target.seeder.facts.held_levels.get(self.target.table.qname, {}).values())
+        rows = [row.values for row in self.target.rows.of(A)]
+        for attempt in plain_ones(attempts):
+            told = [attempt.values] if attempt.values else rows
+            said = (
+                self.sessions.mirror({c: v for c, v in values.items() if c not in held}) for values in told
+            )
+            yield from (((*context, *more), attempt) for more in dict.fromkeys(filter(None, said)))
 
     @cached_property
     def _pretences(self) -> list[Said]:

@@ -19,7 +19,7 @@ from .hints import literals
 from .plain import Plain
 from .rows import MALFORMED, A, B, literal
 from .seed import Seeder
-from .sessions import Said, Sessions, own_settings
+from .sessions import Said, other_settings
 from .stage import Stage
 
 _MANY, _TENANTS, _MOST_SESSIONS = 1_000, 5, 60
@@ -109,12 +109,12 @@ class Keyed:
         """Yield what sessions say, and the tenant that each works for."""
         assert self.setup is not None, "nothing is tried without a context"
         keys = self.seeder.keys[0]
-        own = own_settings(self.seeder.facts, self.setup.of(keys[A]), tried.text)
-        sessions = Sessions(tried.text, own, lambda _: [keys[B], keys[A]])
+        usual = self.setup.of(keys[A])
+        sessions = other_settings(self.seeder.facts, usual, tried.text, lambda _: [keys[B], keys[A]])
         for key in (*keys.values(), *self._made(_TENANTS)):
             yield self.setup.of(key), key
         for said in sessions.switched()[:_MOST_SESSIONS]:
-            yield (*self.setup.of(keys[A]), *said), keys[A]
+            yield (*usual, *said), keys[A]
         for word in ("", " ", *MALFORMED, *(w for w in literals(tried.text) if w not in keys.values())):
             yield (*sessions.spent, *self.setup.of(word)), None
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 
 from ...model.catalog import QName, Table
+from ...model.principals import Kind
 from ...model.tenancy import TableClass
 from ...sql.ident import quote_ident, quote_qname
 from ...sql.mentions import mentions
@@ -62,11 +63,26 @@ class People:
         """Return the key of who a tenant's session works for, as text."""
         if label == A and self._user is not None:
             return self._user
+        if self._are_tenants:
+            return self._ground.keys[0][label]
         table, key = self._people
         column = self._column(table, key) if table is not None else None
         if table is not None and column is not None and table in self._facts.tables_by_name:
             return self._cell(table, column, label, 0) or ""
         return self._made(self._type_of_all(), label, 0) or ""
+
+    @property
+    def _are_tenants(self) -> bool:
+        """Whether people, whose table is not in the catalog, are the tenants themselves."""
+        outer = self._facts.tenancy.levels[0]
+        told = self._facts.principals
+        alone = outer.root is None and not told.memberships and not told.of_kind(Kind.TENANT)
+        return (
+            alone
+            and told.people is None
+            and 0 in self._ground.keys
+            and all(map(reads_as_person, outer.columns))
+        )
 
     @cached_property
     def of_both(self) -> str | None:

@@ -255,7 +255,7 @@ class Prober:
         }
         found = {verb: self.trial.works(tries, context) for verb, tries in verbs.items() if tries}
         for verb in [v for v, f in found.items() if f.outcome is Outcome.BLOCKED and not self._is_closed(v)]:
-            found[verb] = self._by_another_standing(verbs[verb], context) or found[verb]
+            found[verb] = self._by_more(verbs[verb], context) or found[verb]
         worked = [verb for verb, f in found.items() if f.outcome is Outcome.ISOLATED]
         denied = [verb for verb, f in found.items() if f.outcome is Outcome.DENIED]
         blocked = [verb for verb, f in found.items() if f.outcome is Outcome.BLOCKED]
@@ -297,8 +297,11 @@ class Prober:
             return cell
         return replace(cell, outcome=Outcome.INCONCLUSIVE, why=why)
 
-    def _by_another_standing(self, attempts: list[Attempt], context: Said) -> Found | None:
-        """Tell that it works for somebody of the tenant: a policy may ask for a rank besides."""
+    def _by_more(self, attempts: list[Attempt], context: Said) -> Found | None:
+        """Tell that it works for a session that says more than its tenant, or for one of another rank."""
+        for more, attempt in self.dares.as_its_rows(attempts, context):
+            if self.trial.reached([attempt], more) is not None:
+                return Found(Outcome.ISOLATED, "")
         seeder = self.target.seeder
         for said in seeder.people.standings(seeder.seeded):
             tries = [replace_attempt(a, before=(*a.before, said)) for a in plain_ones(attempts)]
@@ -365,9 +368,11 @@ class Prober:
             why = f"the role lacks the privilege: {answers[0].message}"
             return Found(Outcome.DENIED, why, across[0], answers[0], context)
         telling = most_telling(answers)
-        if self.trial.reached(within, context) is None:
+        if self.trial.reached(within, context) is None and self._by_more(within, context) is None:
             if self._is_closed("INSERT") and self._is_closed("UPDATE"):
                 return Found(Outcome.DENIED, "no policy lets the role write", across[0], telling, context)
+            if all(a.state == "23503" for a in self.trial.opened(across, context)):
+                return Found(Outcome.ISOLATED, "the foreign key refuses it", across[0], telling, context)
             why = f"the self-check failed: a row that refers to A's own is refused too ({telling.said})"
             return Found(Outcome.INCONCLUSIVE, why, across[0], telling, context)
         odd = [a for a in answers if a.state not in ("", "23503") and not a.refused]

@@ -24,11 +24,14 @@ Said = tuple[str, ...]  # the statements of a session
 @dataclass(frozen=True)
 class Sessions:
     """The settings that `text` reads besides its `own`, which say who is asking. `theirs` gives, for a
-    setting, what the other tenant's rows hold that it may be compared with."""
+    setting, what the other tenant's rows hold that it may be compared with. `accepted` are
+    values of settings, whose names are in lower case, that the config accepts as a way past the tenant: no
+    session sets them."""
 
     text: str
     own: Container[str]
     theirs: Callable[[str], Sequence[str]] = lambda _: ()
+    accepted: Container[tuple[str, str]] = ()
 
     @cached_property
     def others(self) -> list[str]:
@@ -45,6 +48,7 @@ class Sessions:
         words, figures = literals(self.text), numbers(self.text)
         theirs = {name: list(self.theirs(name)) for name in self.others}
         values = {name: self._values(name, words, figures, theirs[name]) for name in self.others}
+        values = {name: each for name, each in values.items() if each}
         longest = max(map(len, values.values()), default=0)
         alone: list[Said] = [  # the likeliest value of each first
             (setting(name, each[i]),)
@@ -52,7 +56,7 @@ class Sessions:
             for name, each in values.items()
             if i < len(each)
         ]
-        if len(self.others) < 2:
+        if len(values) < 2:
             return alone
         first = product(*([v[0], *theirs[name][:1], _USUAL[0]] for name, v in values.items()))
         level = (tuple(v[i % len(v)] for v in values.values()) for i in range(longest))
@@ -63,14 +67,16 @@ class Sessions:
     def _values(self, name: str, words: list[str], figures: list[str], theirs: list[str]) -> list[str]:
         near = nearest(self.text, [name], words)[:_MOST_WORDS]
         limits = nearest(self.text, [name], figures)[:_MOST_NUMBERS]
-        return list(dict.fromkeys([*near[:2], *theirs, *_USUAL, *near[2:], *limits]))
+        values = dict.fromkeys([*near[:2], *theirs, *_USUAL, *near[2:], *limits])
+        return [value for value in values if (name.lower(), value) not in self.accepted]
 
     def mirror(self, values: Mapping[str, str | None]) -> Said:
         """Return what sets each of the others to what a row holds in the column that the text names
         nearest to it."""
         columns = [c for c in values if mentions(self.text, c)] if self.others else []
         held = {name: values[nearest(self.text, [name], columns)[0]] for name in self.others if columns}
-        return tuple(setting(name, value) for name, value in held.items() if value is not None)
+        told = [(name, value) for name, value in held.items() if value is not None]
+        return tuple(setting(name, v) for name, v in told if (name.lower(), v) not in self.accepted)
 
 
 def asks_for_tenant(facts: Facts, text: str) -> bool:
@@ -88,6 +94,19 @@ def asks_for_tenant(facts: Facts, text: str) -> bool:
         or any(v.setting in names and v.path[-1] in literals(text) for v in claims)
         or bool(helper and mentions(text, helper))
     )
+
+
+def other_settings(
+    facts: Facts,
+    statements: Sequence[str],
+    text: str,
+    theirs: Callable[[str], Sequence[str]] = lambda _: (),
+) -> Sessions:
+    """Return what a session may say besides `statements`, which set its context, of what `text` reads: what
+    the config accepts as a way past the tenant is left out."""
+    trusted = [t for t in facts.tenancy.trusted if t.setting]
+    own = own_settings(facts, statements, text) | {t.setting.lower() for t in trusted if not t.values}
+    return Sessions(text, own, theirs, {(t.setting.lower(), v) for t in trusted for v in t.values})
 
 
 def own_settings(facts: Facts, statements: Sequence[str], text: str) -> frozenset[str]:

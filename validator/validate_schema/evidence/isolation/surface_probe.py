@@ -21,7 +21,7 @@ from .markers import Markers
 from .rows import MALFORMED, A, B, Row
 from .script import all_rows, view_script
 from .seed import Seeder
-from .sessions import Said, Sessions, asks_for_tenant, own_settings
+from .sessions import Said, asks_for_tenant, other_settings
 from .stage import LATE, OutOfTimeError, Stage
 from .surfaces import Surface, find_surfaces, guarded_tables
 
@@ -121,8 +121,7 @@ class SurfaceProber:
     def _dared(self, surface: Surface) -> Iterator[tuple[Said, str]]:
         context, setting = self.contexts[A], self.seeder.facts.tenancy.setting
         keys = [key for held in self.seeder.keys.values() for key in (held[B], held[A])]
-        own = own_settings(self.seeder.facts, context, surface.text)
-        sessions = Sessions(surface.text, own, lambda _: keys)
+        sessions = other_settings(self.seeder.facts, context, surface.text, lambda _: keys)
         for statements in sessions.switched():
             yield (*context, *statements), "once its session sets another setting that it reads"
         if self.setup is None:

@@ -124,6 +124,10 @@ class Trial:
         telling = most_telling(rounds[0][1])
         return Found(Outcome.INCONCLUSIVE, f"stopped by {telling.said}", attempts[0], telling)
 
+    def opened(self, attempts: list[Attempt], context: Said) -> list[Answer]:
+        """Return the answers with the table's row security off."""
+        return [self._try(attempt, context, False, opened=True)[1] for attempt in attempts]
+
     def without(self, attempts: list[Attempt], context: Said, quiet: bool) -> tuple[int | None, bool]:
         """Try again with the table's row security off: which attempt reaches rows then, if any; and
         whether privileges forbid them all, which a policy's own error may have hidden."""
