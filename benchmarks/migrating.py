@@ -55,8 +55,9 @@ def restored(server: Server) -> Iterator[Row]:
             restore(destination, server.version_num, file, archive)
 
         theirs, ours = _in_turns(server, lambda: subprocess.run(command, check=True), put_back)
+    theirs, ours = (found._replace(processor=0) for found in (theirs, ours))
     yield Row("pg_restore", theirs, RESTORED)
-    yield Row("restore", ours, RESTORED, ours.processor / theirs.processor, 1.5)
+    yield Row("restore", ours, RESTORED, ours.seconds / theirs.seconds, 1.5)
 
 
 def watched(server: Server) -> Iterator[Row]:

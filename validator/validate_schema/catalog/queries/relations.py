@@ -204,7 +204,8 @@ RELATIONS = (
                tgconstrrelid,
                case when tgqual is not null or tgnargs > 0 then coalesce(pg_get_triggerdef(t.oid), '') end
         from pg_trigger t join pg_proc p on p.oid = tgfoid
-        where not tgisinternal and {wanted pg_class rel tgrelid}
+        where (not tgisinternal or (tgparentid <> 0 and tgconstraint = 0))  -- so clones are marked before 15
+          and {wanted pg_class rel tgrelid}
         order by tgrelid, tgname""",
         "triggers",
         ("pg_trigger", "pg_proc"),
