@@ -67,7 +67,8 @@ def estate_words(estate: Estate, facts: Facts) -> str:
     parts += [f"schema {name}" for name in estate.schemas]
     tables = [facts.show(t.qname) for t in estate.tables]
     functions = [f"{facts.show(f.qname)}({f.arguments})" for f in estate.functions]
-    parts += [first_of(names, _SHOWN) for names in (tables, functions) if names]
+    types = [f"type {facts.show(name)}" for name in estate.types]
+    parts += [first_of(names, _SHOWN) for names in (tables, functions, types) if names]
     return listed(parts)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
+from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.model import listed
 from validate_schema.pack.roles import Power, Reliance, estates, powers_of, relied_on
 from validate_schema.pack.sql import quote_ident, quote_qname
@@ -36,6 +37,17 @@ class OwnedContainer(NamedTuple):
     @property
     def ref(self) -> ObjectRef:
         return ObjectRef("schema" if self.schema else "database", self.schema, name=self.role)
+
+
+class OwnedType(NamedTuple):
+    """A type that columns of the tenants have, and the app role that owns it."""
+
+    name: cat.QName
+    role: str
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef("type", self.name.schema, name=self.name.name)
 
 
 class OwnedFunction(NamedTuple):
@@ -110,25 +122,27 @@ def _take(reach: RoleReach, powers: tuple[Power, ...], facts: Facts) -> Remedy:
     )
 
 
-def containers(facts: Facts) -> Iterator[OwnedContainer | RoleReach]:
-    """The database, and the schemas with something of the tenants in them, × app roles; and the owners of
-    these whose rights an app role has."""
+def containers(facts: Facts) -> Iterator[OwnedContainer | OwnedType | RoleReach]:
+    """The database, and the schemas with something of the tenants in them, × app roles; the types of app roles that
+    the tenants' columns have; and the owners of these whose rights an app role has."""
     names = {name for estate in estates(facts).values() for name in estate.schemas}
     schemas = [s.name for s in facts.catalog.schemas if s.name in names]
     for role in facts.app_roles:
         for schema in ("", *schemas):
             yield OwnedContainer(schema, role, facts.catalog.server.database)
+        mine = estates(facts).get(role)
+        yield from (OwnedType(name, role) for name in (mine.types if mine else ()))
     yield from owners_acted_as(facts)
 
 
 @check(
     "BYP014",
-    "App role owns the database or a schema of the tenants",
+    "App role owns what the tenants' tables lie in or are made of",
     subjects=containers,
     severity=Severity.ERROR,
     explains=("beside",),
     remediable=False,
-    why="The owner of a schema or a database drops what lies in it, whoever owns that, with every tenant's rows; no policy is asked.",
+    why="The owner of a schema, a database or a type drops or changes what lies in it or has it, every tenant's; no policy is asked.",
     bad="""
         create schema billing;
         create table billing.invoice (
@@ -148,23 +162,28 @@ def containers(facts: Facts) -> Iterator[OwnedContainer | RoleReach]:
         alter schema drafts owner to app_user;
     """,
 )
-def container_owner(subject: OwnedContainer | RoleReach, facts: Facts) -> Flaw | None:
-    """An app role owns the database, or a schema with tables of the tenants or functions that guard them.
+def container_owner(subject: OwnedContainer | OwnedType | RoleReach, facts: Facts) -> Flaw | None:
+    """An app role owns the database, a schema of the tenants, or a type of their columns.
 
-    Examined: the database and each such schema × app roles, and the owners whose rights an app role has, as
-    far as they own no table of the tenants (else BYP002 tells all of it). The owner of a schema drops
-    every object in it; the owner of the database does so with the schema ``public`` (PostgreSQL 15), may create
-    others, and sets what every session starts with. A schema with nothing of the tenants in it may be the
-    app's own.
-    Source: PostgreSQL documentation, DROP SCHEMA, ALTER DATABASE, "Predefined Roles" (pg_database_owner).
+    Examined: the database and each schema with tables of the tenants or functions that guard them × app roles, the
+    types that columns of the tenants' tables have, and the owners whose rights an app role has, as far as they
+    own no table of the tenants (else BYP002 tells all of it). The owner of a schema drops every object in it; the owner of the database does so with the schema
+    ``public`` (PostgreSQL 15), may create others, and sets what every session starts with. The owner of a type
+    drops it with all columns that have it, renames the labels of an enum, takes attributes from a composite, and
+    gives a domain a CHECK, which is then asked of every tenant's values and tells of them. A schema with nothing
+    of the tenants in it, or a type, may be the app's own.
+    Source: PostgreSQL documentation, DROP SCHEMA, ALTER DATABASE, "Predefined Roles" (pg_database_owner), ALTER
+    TYPE, ALTER DOMAIN, DROP TYPE.
     """
+    if isinstance(subject, OwnedType):
+        return _type_owner(subject, facts)
     if isinstance(subject, RoleReach):
         estate = estates(facts)[subject.becomes]
-        if estate.tables or not (estate.database or estate.schemas):
+        if estate.tables or not (estate.database or estate.schemas or estate.types):
             return None
         return Flaw(
             message=f"App role {subject.role} {how_reached(subject, facts)}, which owns {estate_words(estate, facts)}, "
-            "and can drop what lies there with every tenant's rows",
+            "and can drop or change that with every tenant's rows",
             expected="an owner that no app role is or can act as",
             observed=f"{subject.role} has the rights of {subject.becomes}",
             remedy=Remedy(note=leave_owner(subject, facts)),
@@ -186,6 +205,21 @@ def container_owner(subject: OwnedContainer | RoleReach, facts: Facts) -> Flaw |
         remedy=Remedy(
             note=f"ALTER {word} OWNER TO the role that runs migrations, never one the app can act as; then grant "
             f"{quote_ident(subject.role)} what it needs."
+        ),
+    )
+
+
+def _type_owner(subject: OwnedType, facts: Facts) -> Flaw:
+    name = facts.show(subject.name)
+    word = "DOMAIN" if subject.name in {d.qname for d in facts.catalog.domains} else "TYPE"
+    return Flaw(
+        message=f"App role {subject.role} owns the type {name}, which columns of the tenants have, and can change or "
+        "drop it with every tenant's values",
+        expected="an owner that no app role is or can act as",
+        observed=f"owner {subject.role}",
+        remedy=Remedy(
+            note=f"ALTER {word} {quote_qname(subject.name)} OWNER TO the role that runs migrations, never one the app "
+            "can act as."
         ),
     )
 
@@ -246,7 +280,7 @@ def function_owner(subject: OwnedFunction | RoleReach, facts: Facts) -> Flaw | N
     """
     if isinstance(subject, RoleReach):
         estate = estates(facts)[subject.becomes]
-        if estate.tables or estate.database or estate.schemas:
+        if estate.tables or estate.database or estate.schemas or estate.types:
             return None
         gained = [f for f in estate.functions if _gains(relied_on(facts)[f.routine], subject.role, facts)]
         if not gained:

@@ -264,7 +264,8 @@ def schema_create(subject: SchemaRole, facts: Facts) -> Flaw | None:
 
 def _has_more(role: str, facts: Facts) -> bool:
     """Tell whether what runs as the role reaches rows that the policies keep from others."""
-    owns = facts.tenancy.identified and bool(estates(facts).get(role))
+    estate = estates(facts).get(role) if facts.tenancy.identified else None
+    owns = estate is not None and bool(estate.database or estate.schemas or estate.tables or estate.functions)
     return owns or facts.memberships.bypasses(role)
 
 

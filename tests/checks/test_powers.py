@@ -84,6 +84,28 @@ STOLEN = pytest.mark.parametrize(
             id="the schema of the helper",
         ),
         pytest.param(
+            "create domain guard.word as text; alter domain guard.word owner to app_user;"
+            " alter table invoice add note guard.word; update invoice set note = title",
+            "drop domain guard.word cascade; select 'B-secret'",
+            {"BYP014"},
+            id="the domain of a column, with all its values",
+        ),
+        pytest.param(
+            "create type guard.state as enum ('open', 'paid'); alter table invoice add states guard.state[];"
+            " alter type guard.state owner to keeper; grant keeper to app_user; grant create on schema guard to keeper",
+            "set role keeper; alter type guard.state rename value 'paid' to 'B-secret';"
+            " select enum_range(null::guard.state)",
+            {"BYP014"},
+            id="the enum of an array, by membership",
+        ),
+        pytest.param(
+            "create type guard.draft as enum ('new'); alter type guard.draft owner to app_user;"
+            " create function guard.kind(guard.draft) returns text language sql as 'select null'",
+            "drop type guard.draft cascade; " + SECRET,
+            set(),
+            id="a type that no column has",
+        ),
+        pytest.param(
             "alter function guard.tenant() owner to app_user",
             "drop function guard.tenant() cascade; select 'B-secret'",
             {"BYP015"},

@@ -8,21 +8,24 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..model.catalog import Function, QName, Table
+from ..model.catalog import Composite, Definition, Domain, Enum, Function, QName, Table
 from ..model.tenancy import OWNED
 from .facts import Facts
 from .reliance import relied_on
-from .roles import DATABASE_OWNER
+from .roles import DATABASE_OWNER, closure
+
+_RARE_TYPES = ("range type", "base type")
 
 
 class Estate(NamedTuple):
     """What one role owns: the database by its name, schemas with something of the tenants in them, tables of
-    the tenants, functions that their isolation rests on."""
+    the tenants, functions that their isolation rests on, types that columns of the tenants' tables have."""
 
     database: str = ""
     schemas: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
     functions: tuple[Function, ...] = ()
+    types: tuple[QName, ...] = ()
 
 
 def estates(facts: Facts) -> dict[str, Estate]:
@@ -61,14 +64,43 @@ def _estates(facts: Facts) -> dict[str, Estate]:
     for schema in facts.catalog.schemas:
         if schema.name in held and schema.owner != DATABASE_OWNER:
             schemas[schema.owner].append(schema.name)
+    types: dict[str, list[QName]] = defaultdict(list)
+    for kind in _types_in_use(facts):
+        types[kind.owner].append(kind.qname)
     database = facts.catalog.database
-    owners = {*tables, *functions, *schemas, *((database.owner,) if database else ())}
+    owners = {*tables, *functions, *schemas, *types, *((database.owner,) if database else ())}
     return {
         owner: Estate(
             facts.catalog.server.database if database and database.owner == owner else "",
             tuple(schemas[owner]),
             tuple(tables[owner]),
             tuple(functions[owner]),
+            tuple(types[owner]),
         )
         for owner in sorted(owners)
     }
+
+
+_Type = Domain | Enum | Composite | Definition
+
+
+def _types_in_use(facts: Facts) -> Iterator[_Type]:
+    """Yield the types that somebody made and that columns of the tenants' tables have, and what these consist
+    of. Ranges and base types are known by their names alone."""
+    catalog = facts.catalog
+    made: tuple[_Type, ...] = (*catalog.domains, *catalog.enums, *catalog.composites)
+    known = {kind.qname: kind for kind in made}
+    rare = {d.name: d for d in catalog.definitions if d.kind in _RARE_TYPES}
+
+    def parts(kind: _Type) -> Iterator[_Type]:
+        names = [kind.type_name] if isinstance(kind, Domain) else []
+        names += [a.type_name for a in kind.attributes] if isinstance(kind, Composite) else []
+        yield from (known[name] for name in names if name in known)
+
+    used: list[_Type] = []
+    for column in (c for table in tables_with_parts(facts) for c in table.columns):
+        if column.type_name in known:
+            used.append(known[column.type_name])
+        elif (name := column.type.removesuffix("[]").rpartition(".")[2].strip('"')) in rare:
+            used.append(rare[name])
+    yield from sorted(closure(used, parts), key=lambda kind: kind.qname)
