@@ -41,9 +41,10 @@ Subject = TablePolicy | Combination
 
 @kept
 def policies_of(facts: Facts) -> Iterator[TablePolicy]:
-    """Policies of the tables of the tenants whose row security is on, as far as they were analysed."""
+    """Policies of the tables of the tenants, and of their partitions, whose row security is on, as far as they were
+    analysed."""
     facts.require_tenancy()
-    for table in facts.tables:
+    for table in facts.catalog.tables:
         if table.qname in facts.judgements:
             yield from (TablePolicy(table, p) for p in table.policies)
 

@@ -163,7 +163,7 @@ def partition_child(table: cat.Table, facts: Facts) -> Flaw | None:
 
     Examined: partitions, at any depth, and inheritance children of tenant and inherited tables whose
     row security is on. It passes while no app role and not PUBLIC holds a privilege on its rows, or
-    its own row security is on. A query of the parent is filtered by the parent's policies and needs
+    its own row security is on: then its policies are judged like those of a table. A query of the parent is filtered by the parent's policies and needs
     no privilege on the child.
     Source: PostgreSQL documentation, "Row Security Policies", "Inheritance" (5.11.1).
     """

@@ -67,6 +67,28 @@ def test_a_partition_behind_its_table_is_no_finding(bench: Bench, script: str) -
     assert found(bench, "RLS013", PARTITIONED + script, "") == []
 
 
+@pytest.mark.parametrize(
+    ("policy", "grant", "errors"),
+    [
+        pytest.param("using (true)", "grant select on event_1_a to app_user;", 1, id="open"),
+        pytest.param("using (true)", "", 0, id="open, and not used"),
+        pytest.param(
+            "to app_owner using (true)", "grant select on event_1_a to app_user;", 0, id="another's"
+        ),
+        pytest.param(OWN.rstrip(";"), "grant select on event_1_a to app_user;", 0, id="the tenant's"),
+    ],
+)
+def test_the_policies_of_a_partition_are_judged_where_it_is_used(
+    bench: Bench, policy: str, grant: str, errors: int
+) -> None:
+    own = (
+        f"alter table event_1_a enable row level security; create policy part on event_1_a {policy}; {grant}"
+    )
+
+    assert len(found(bench, "RLS005", PARTITIONED + own, "")) == errors
+    assert found(bench, "RLS013", PARTITIONED + own, "") == []
+
+
 def test_an_open_inheritance_child_is_one_error_of_this_check_alone(bench: Bench) -> None:
     script = f"create policy own on invoice {OWN} {CHILD} grant select on archived to public;"
 

@@ -17,7 +17,7 @@ _GUARDED = (TableClass.TENANT, TableClass.INHERITED, TableClass.ROOT)
 def analyse(catalog: Catalog, tenancy: Tenancy) -> Analysis:
     """Judge every tenant, inherited and root table with row security on, for every app role, and for every
     other role that somebody can be and that holds a privilege on the table: one of each kind that the
-    policies tell apart.
+    policies tell apart. Partitions with row security of their own, for the roles that hold a privilege there.
 
     App roles are those that exist; PUBLIC alone stands for them where none is known. Left out are roles that
     policies do not bind, owners of the table, and groups that no login can become. Empty where the tenancy
@@ -55,6 +55,7 @@ def _analysed(catalog: Catalog, tenancy: Tenancy) -> Analysis:
         j
         for t in tables
         for role in sorted({*roles, *(r for r in others if judge.uses(t, r))})
+        if t.parent is None or judge.uses(t, role)
         for j in judge.judge(t, role)
     ]
     readings = [reader.read(t, p) for t in tables for p in t.policies]
@@ -86,7 +87,5 @@ def _acting(catalog: Catalog, users: list[str]) -> set[tuple[str, str]]:
 
 
 def _guarded(table: Table, schema: "Schema") -> bool:
-    if not table.row_security or table.parent is not None:
-        return False
-    standing = schema.standings.get(table.qname)
+    standing = schema.standings.get(table.qname) if table.row_security else None
     return standing is not None and standing.table_class in _GUARDED

@@ -52,7 +52,24 @@ class Schema:
 
     @cached_property
     def standings(self) -> Mapping[QName, Standing]:
-        return {s.table: s for s in self.tenancy.standings}
+        """What each table is: a partition with row security of its own what the table at its top is."""
+        known = {s.table: s for s in self.tenancy.standings}
+        return known | {name: known[top] for name, top in self.partitions.items() if top in known}
+
+    @cached_property
+    def partitions(self) -> Mapping[QName, QName]:
+        """The partitions with row security of their own, each with the table at its top."""
+        own = (t for t in self.catalog.tables if t.parent is not None and t.row_security)
+        return {table.qname: self._top(table) for table in own}
+
+    def _top(self, table: Table) -> QName:
+        while table.parent is not None and table.parent in self.tables:
+            table = self.tables[table.parent]
+        return table.qname
+
+    def named(self, name: str) -> tuple[Function, ...]:
+        """Return the functions of the database that have a name."""
+        return self.functions.get(name, ())
 
     @cached_property
     def functions(self) -> Mapping[str, tuple[Function, ...]]:
@@ -126,7 +143,9 @@ class Schema:
         if standing.column is not None:
             found.add(standing.column)
         if standing.table_class is TableClass.ROOT:
-            found |= {level.key for level in self.tenancy.levels if level.root == table.qname and level.key}
+            found |= {
+                level.key for level in self.tenancy.levels if level.root == standing.table and level.key
+            }
         return frozenset(found)
 
     def tells_tenant(self, table: Table, key: Constraint) -> bool:
@@ -327,7 +346,7 @@ class Schema:
         if not any(node.op == "column" for arg in args for node in walk(arg)):
             return False
         if function.routine not in self._telling:
-            self._telling[function.routine] = tells(function, lambda name: self.functions.get(name, ()))
+            self._telling[function.routine] = tells(function, self.named)
         return self._telling[function.routine]
 
     def _stays(self, function: Function, depth: int) -> bool:
