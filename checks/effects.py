@@ -9,9 +9,9 @@ from validate_schema.pack.model import OWNED
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.remedies import ACCESS_EXCLUSIVE
 from validate_schema.pack.rights import ROW_PRIVILEGES, Act, Opening, acts_that, openings, why_open
-from validate_schema.pack.scoping import binds_the_tenant, keeps_to_tenant
+from validate_schema.pack.scoping import binds_the_tenant, judged_name, keeps_to_tenant, level_columns
 from validate_schema.pack.sql import Unreadable, quote_ident, quote_qname, read_body, read_statements, syntax
-from validate_schema.pack.subjects import TableConstraint
+from validate_schema.pack.subjects import TableConstraint, uniques_of
 
 from ._access import may, users_of
 
@@ -38,15 +38,28 @@ _OWN = "where org_id = nullif(current_setting('app.tenant_id', true), '')::uuid"
 
 
 def spreading_keys(facts: Facts) -> Iterator[TableConstraint]:
-    """Foreign keys of tenants' tables to tables of no tenant that do more than refuse."""
+    """Foreign keys of tenants' tables to tables of no tenant, or to another tenant's row of the root, that do more than
+    refuse."""
     facts.require_tenancy()
     for table in facts.of_class(*OWNED):
         for key in table.foreign_keys:
             shared = facts.tables_by_name.get(key.references) if key.references else None
-            if shared is None or facts.class_of(shared.qname) in OWNED:
+            own = shared is not None and facts.class_of(shared.qname) in OWNED
+            if shared is None or (own and not _leads_to_others(table, key, facts)):
                 continue
             if key.on_delete in _SPREADS or key.on_update in _SPREADS:
                 yield TableConstraint(table, key)
+
+
+def _leads_to_others(table: cat.Table, key: cat.Constraint, facts: Facts) -> bool:
+    """Tell whether a key leads to a row of the root that is another tenant's: ``partner_id`` beside ``org_id``, the
+    parent of a tenant."""
+    standing = facts.standings.get(table.qname)
+    own = {facts.tenant_column(table), *level_columns(table, facts).values()}
+    whose = standing.path[:1] if standing is not None else ()
+    return (
+        key.references in facts.level_of_root and key.references not in whose and own.isdisjoint(key.columns)
+    )
 
 
 @check(
@@ -86,8 +99,9 @@ def spreading_keys(facts: Facts) -> Iterator[TableConstraint]:
 def spreads(subject: TableConstraint, facts: Facts) -> Flaw | None:
     """A foreign key carries a change of a shared table into the rows of every tenant.
 
-    Examined: foreign keys from root, tenant and inherited tables to tables of no tenant, with ON DELETE or
-    ON UPDATE CASCADE, SET NULL or SET DEFAULT. Fails when an app role or PUBLIC may delete rows of the
+    Examined: foreign keys from root, tenant and inherited tables to tables of no tenant, and those to the root
+    beside the tenant column (a partner, the parent of a tenant), with ON DELETE or ON UPDATE CASCADE, SET NULL or
+    SET DEFAULT. Fails when an app role or PUBLIC may delete rows of the
     shared table, itself or through a view, or update the columns that the key refers to, and row security
     is off there. Undecided where it is on with a policy that lets such a role in, and where only a
     function with its owner's rights runs it: whose rows it reaches is not read. Source: PostgreSQL
@@ -277,12 +291,12 @@ def owners_views(facts: Facts) -> Iterator[WrittenView]:
     why="Without WITH CHECK OPTION a view takes rows that it would not show: a tenant writes rows for another, with the owner's rights.",
     bad=f"""{_TABLE}
         create view my_invoice with (security_barrier = true) as select id, org_id, title from invoice {_OWN};
-        grant select, insert, update on my_invoice to app_user;
+        grant select, insert, update (title) on my_invoice to app_user;
     """,
     good=f"""{_TABLE}
         create view my_invoice with (security_barrier = true) as select id, org_id, title from invoice {_OWN}
             with cascaded check option;
-        grant select, insert, update on my_invoice to app_user;
+        grant select, insert, update (title) on my_invoice to app_user;
     """,
 )
 def written(subject: WrittenView, facts: Facts) -> Flaw | None:
@@ -292,7 +306,8 @@ def written(subject: WrittenView, facts: Facts) -> Flaw | None:
     and tie them to the tenant by their own condition. Fails when an app role or PUBLIC may INSERT or UPDATE
     through one that PostgreSQL updates automatically, and it has no CHECK OPTION, or a LOCAL one over a view
     that has none. Fails as well for a view over a table of memberships that asks who the person is and not which
-    tenant, whatever it checks: he writes himself into any.
+    tenant, whatever it checks: he writes himself into any. Undecided where it checks, and INSERT with ON CONFLICT DO UPDATE may meet another tenant's row by a
+    key without the tenant: the condition of the view is not asked of that row, and what it then is passes the check.
     Source: PostgreSQL documentation, CREATE VIEW, "Updatable Views".
     """
     view = subject.view
@@ -302,7 +317,7 @@ def written(subject: WrittenView, facts: Facts) -> Flaw | None:
         return None
     name = facts.show(view.qname)
     if _checked(view, facts):
-        return _joining(view, verbs, name, facts)
+        return _joining(view, verbs, name, facts) or _meets_others(subject, facts)
     before = "SET (check_option = local)" if view.check_option else "RESET (check_option)"
     return Flaw(
         message=f"{', '.join(writers)} may write rows of other tenants through {name}: it does not check what it takes",
@@ -358,6 +373,37 @@ def _selected(view: cat.View, facts: Facts) -> tuple[cat.QName | None, dict[str,
         return name, columns
     table, below = _selected(facts.views_by_name[name], facts)
     return table, {mine: below[its] for mine, its in columns.items() if its in below}
+
+
+def _meets_others(subject: WrittenView, facts: Facts) -> Flaw | None:
+    """Tell of a view with CHECK OPTION by which INSERT with ON CONFLICT DO UPDATE makes another tenant's row the
+    session's own: who holds both verbs, the tenant column too, and names a key that does not hold the tenant."""
+    view = subject.view
+    source, shown = _selected(view, facts)
+    inserts = () if _by_hand(view, "INSERT") else may(view.owner, view.grants, view.altered, facts, "INSERT")
+    for table in (o.table for o in subject.tables if o.table.qname == source):
+        judged = facts.tables_by_name[judged_name(table.qname, facts)]
+        own = {*level_columns(judged, facts).values(), facts.tenant_column(judged)} - {None}
+        columns = [c for c in view.altered if shown.get(c.name) in own]
+        updates = may(view.owner, view.grants, columns, facts, "UPDATE")
+        writers = [user for user in inserts if user in updates]
+        keys = (u for u in uniques_of(table) if u.valid and own.isdisjoint(u.columns))
+        key = next((u for u in keys if set(shown.values()).issuperset(u.columns)), None)
+        if not writers or key is None or own.isdisjoint(shown.values()):
+            continue
+        return Flaw(
+            message=f"{', '.join(writers)} may take rows of other tenants through {facts.show(view.qname)}: INSERT with ON "
+            f"CONFLICT meets them by {key.name}, and the view does not ask whose they were",
+            expected=f"security_invoker, no UPDATE beside INSERT, or {key.name} with the tenant column",
+            observed=f"INSERT and UPDATE, writes as {why_open(subject.tables, facts)}",
+            severity=Severity.WARNING,
+            undecided=True,
+            remedy=Remedy(
+                note=f"Make the view security_invoker; or REVOKE UPDATE on it, and grant it on the columns that tell "
+                f"nothing of the tenant: GRANT UPDATE (…) ON {quote_qname(view.qname)}."
+            ),
+        )
+    return None
 
 
 def _checked(view: cat.View, facts: Facts) -> bool:

@@ -1,5 +1,6 @@
 """BYP: functions that run with their owner's rights."""
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
@@ -31,8 +32,17 @@ from validate_schema.pack.sql import (
 
 from ._access import sources, users_of
 from ._copies import published, tells_all
-from ._lookup import looks_up, places, shared_schemas, statements_of, takes_temporary, temporary_makers
+from ._lookup import (
+    looks_up,
+    names_a_table,
+    places,
+    shared_schemas,
+    statements_of,
+    takes_temporary,
+    temporary_makers,
+)
 
+_SUPPORT = re.compile(r'([\w$]+)"?\(')
 _NO_LOCK = "none on rows"
 _TRIGGERS = ("trigger", "event_trigger")
 
@@ -65,9 +75,20 @@ def touching_definers(facts: Facts) -> Iterator[Definer]:
             continue
         if function.returns == "event_trigger":  # whoever may make a temporary table fires it
             users = (facts.app_roles or ("PUBLIC",)) if function.qname in fired else ()
+        elif function.name in facts.once(_support):
+            users = facts.app_roles or ("PUBLIC",)
         else:
             users = users_of(function.owner, function.grants, facts, ("EXECUTE",))
         yield Definer(function, users)
+
+
+def _support(facts: Facts) -> frozenset[str]:
+    """Return the names of the functions that the server calls for operator classes and ranges, and asks nobody for
+    EXECUTE. Source: PostgreSQL documentation, CREATE OPERATOR CLASS, CREATE TYPE (SUBTYPE_DIFF, CANONICAL)."""
+    kinds, words = ("operator family", "range type"), ("functions", "canonical", "difference")
+    found = (d for d in facts.catalog.definitions if d.kind in kinds)
+    texts = (str(said) for d in found for word, said in d.details if word in words)
+    return frozenset(name for text in texts for name in _SUPPORT.findall(text))
 
 
 def _touches_some(function: cat.Function, facts: Facts) -> bool:
@@ -324,7 +345,7 @@ def search_path(subject: Definer, facts: Facts) -> Flaw | None:
     Examined: SECURITY DEFINER functions and procedures. Passes when the function sets search_path for
     itself, to schemas in which no app role and not PUBLIC may create anything, with ``pg_temp`` at its
     end. An error where they may, in one of these, in one of a path that the body sets, or, where the function
-    has no path, in any or in one of their own: a function or operator of theirs would run with the owner's rights. Temporary
+    has no path or sets one that is not written there, in any or in one of their own: a function or operator of theirs would run with the owner's rights. Temporary
     tables come first where the path does not name ``pg_temp``: that is told where the body names a table,
     or nobody can say whether it does; undecided where a policy rests on the function, or it reaches
     tenants' rows beside another table. Source: PostgreSQL documentation, CREATE FUNCTION, "Writing
@@ -364,8 +385,8 @@ def _may_run(subject: Definer, facts: Facts) -> bool:
     return bool(users_of(function.owner, function.grants, facts, ("EXECUTE",)))
 
 
-def _paths_within(function: cat.Function) -> Iterator[tuple[str, ...]]:
-    """Yield the search paths that a body sets while it runs, as far as they are written there."""
+def _paths_within(function: cat.Function) -> Iterator[tuple[str, ...] | None]:
+    """Yield the search paths that a body sets while it runs; None for one that is not written there."""
     try:
         nodes = syntax.walk(*statements_of(function))
     except Unreadable:
@@ -377,7 +398,7 @@ def _paths_within(function: cat.Function) -> Iterator[tuple[str, ...]]:
             case syntax.Call(name="set_config", args=(name, value, *_)):
                 named, given = syntax.uncast(name), syntax.uncast(value)
                 if isinstance(named, syntax.Const) and str(named.value).lower() == "search_path":
-                    yield schemas_of(str(given.value)) if isinstance(given, syntax.Const) else ()
+                    yield schemas_of(str(given.value)) if isinstance(given, syntax.Const) else None
 
 
 def _borrowed_path(subject: Definer, path: str, facts: Facts) -> Flaw | None:
@@ -386,13 +407,16 @@ def _borrowed_path(subject: Definer, path: str, facts: Facts) -> Flaw | None:
     if not _may_run(subject, facts):
         return None
     schemas, shared = schemas_of(path), shared_schemas(facts)
-    within = [name for found in _paths_within(function) for name in found]
-    open_ones = [name for name in dict.fromkeys((*schemas, *within)) if name in shared]
+    within = [*_paths_within(function)]
+    any_path = None in within
+    named = (*schemas, *(name for found in within for name in found or ()))
+    open_ones = [name for name in dict.fromkeys(named) if name in shared]
     before = schemas[:-1] if schemas[-1:] == ("pg_temp",) else schemas
-    temporary = takes_temporary(function)
-    if not (open_ones or temporary):
+    temporary = takes_temporary(function) or (any_path and names_a_table(function))
+    elsewhere = places(facts) if any_path else {name: shared[name] for name in open_ones}
+    if not (elsewhere or temporary):
         return None
-    why = [f"{', '.join(shared[name])} may create objects in {name}" for name in open_ones]
+    why = [f"{', '.join(users)} may create objects in {name}" for name, users in elsewhere.items()]
     why += (
         ["temporary tables of the caller come first: pg_temp does not stand at its end"] if temporary else []
     )
@@ -403,14 +427,14 @@ def _borrowed_path(subject: Definer, path: str, facts: Facts) -> Flaw | None:
         message=f"{_name(subject, facts)} runs as {function.owner} and finds what its caller made: {'; '.join(why)}",
         expected="schemas that only trusted roles write to, and pg_temp at the end",
         observed=f"search_path = {path}{', and another that it sets itself' if within else ''}",
-        severity=Severity.ERROR if open_ones else None,
+        severity=Severity.ERROR if elsewhere else None,
         remedy=Remedy(
             steps=(Step(f"ALTER ROUTINE {_signature(function)} SET search_path = {safe};"),),
             note="Make sure that it needs nothing of a schema that is left out, or write such names with their schema."
             f"{' Take out the path that the body sets.' if within else ''}",
             lock=_NO_LOCK,
         ),
-        undecided=not open_ones and _decides_rows(function, facts),
+        undecided=not elsewhere and _decides_rows(function, facts),
     )
 
 

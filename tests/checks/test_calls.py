@@ -134,6 +134,13 @@ CASES = {
         " as $$ begin delete from invoice; end $$;"
         " create event trigger note on ddl_command_end execute function note(); alter event trigger note disable;",
     ),
+    "what an index calls": (
+        "failed",
+        "create function less(a int, b int) returns int language sql immutable security definer as"
+        " $$ select count(*)::int from invoice where amount > a $$; revoke execute on function less from public;"
+        " create operator class odd for type int using btree as"
+        " operator 1 <, operator 2 <=, operator 3 =, operator 4 >=, operator 5 >, function 1 less(int, int);",
+    ),
     "the standard's syntax": (
         "failed",
         "create function outer() returns numeric language sql security definer begin atomic select sum(amount) from invoice; end;",
@@ -144,6 +151,34 @@ CASES = {
 @pytest.mark.parametrize(("status", "script"), CASES.values(), ids=CASES)
 def test_what_a_function_calls_is_its_own_doing(bench: Bench, status: str, script: str) -> None:
     judged = look(bench, "BYP005", GUARDED + script)
+
+    assert judged.result.status.replace("not_applicable", "passed") == status, judged.said
+
+
+OWNER = (
+    "alter table invoice owner to app_owner; alter table invoice force row level security;"
+    " grant create on schema public to app_owner;"
+)
+GIVEN = "alter default privileges for role app_owner grant select on tables to app_user;"
+MAKES = "execute format('create table %I (like invoice)', k);"
+AS_OWNER = {
+    "a text of the caller's": ("undecided", "execute k;"),
+    "a name put in": ("passed", "execute format('analyze %I', k);"),
+    "a text put in": ("undecided", "execute format('alter table invoice set (fillfactor = %s)', k);"),
+    "a text beside": ("undecided", "execute 'analyze ' || k;"),
+    "a name of a function": ("undecided", "execute format('select %I()', k);"),
+    "a table dropped": ("undecided", "execute format('drop table %I', k);"),
+    "row security switched off": ("undecided", "alter table invoice disable row level security;"),
+    "a table made": ("passed", MAKES),
+    "a table made for the app": ("undecided", f"{MAKES}\n{GIVEN}"),
+}
+
+
+@pytest.mark.parametrize(("status", "body"), AS_OWNER.values(), ids=AS_OWNER)
+def test_what_runs_as_the_owner_leaves_the_policies_alone(bench: Bench, status: str, body: str) -> None:
+    does, _, more = body.partition("\n")
+    made = definer(does, "outer(k text) returns void") + "alter function outer(text) owner to app_owner;"
+    judged = look(bench, "BYP005", GUARDED + OWNER + made + more)
 
     assert judged.result.status.replace("not_applicable", "passed") == status, judged.said
 

@@ -626,6 +626,20 @@ CASCADES = {
         "passed",
         colour("on delete cascade", "select, delete", "create role painter; alter table colour enable row level security; create policy c on colour to painter using (true);"),
     ),
+    "the partner of a row": (
+        "undecided",
+        "grant delete on organization to app_user;"
+        " alter table job add partner uuid references organization on delete cascade;",
+    ),
+    "the parent of a tenant": (
+        "undecided",
+        "grant delete on organization to app_user;"
+        " alter table organization add parent uuid references organization on delete set null;",
+    ),
+    "a partner that stays": (
+        "passed",
+        "alter table job add partner uuid references organization on delete cascade;",
+    ),
     "under policies that only show": (
         "passed",
         colour("on delete cascade", "select, delete", "alter table colour enable row level security; create policy c on colour for select using (true);"),
@@ -649,6 +663,15 @@ def test_a_view_that_takes_rows_checks_them(bench: Bench) -> None:
     assert outcome(bench, "EFF004", view("update"))[0] == "failed"
     assert outcome(bench, "EFF004", view("insert", end="with check option"))[0] == "passed"
     assert outcome(bench, "EFF004", view("select, delete"))[0] == "passed"
+
+
+def test_a_view_that_checks_what_it_takes_meets_no_row_of_another_tenant(bench: Bench) -> None:
+    def taken(grants: str) -> str:
+        return outcome(bench, "EFF004", view(grants, end="with check option"))[0]
+
+    assert taken("insert, update") == "undecided"
+    assert taken("insert, update (title)") == "passed"
+    assert taken("insert") == "passed"
 
 
 OVER = "create view short {} as select * from mine where length(title) < 9 {}; grant insert on short to app_user;"
@@ -754,6 +777,21 @@ def test_an_exclusion_constraint_holds_the_tenant(bench: Bench) -> None:
     )
 
 
+def test_what_only_a_partition_keeps_apart_holds_the_tenant(bench: Bench) -> None:
+    table = (
+        "create table slot (org_id uuid not null references organization, at int) partition by range (at);"
+        " create table slot_1 partition of slot for values from (0) to (9); "
+    )
+    assert outcome(bench, "UNQ008", table + "create unique index on slot_1 (at);")[0] == "failed"
+    assert outcome(bench, "UNQ008", table + "create unique index on slot_1 (org_id, at);")[0] == "passed"
+    assert (
+        outcome(bench, "UNQ008", table + "create unique index on slot (org_id, at);")[0] == "not_applicable"
+    )
+    excludes = table + "alter table slot_1 add exclude using btree (at with ="
+    assert outcome(bench, "UNQ007", excludes + ");")[0] == "failed"
+    assert outcome(bench, "UNQ007", excludes + ", org_id with =);")[0] == "passed"
+
+
 def test_a_unique_of_a_detail_table_leads_to_its_owner(bench: Bench) -> None:
     table = "create table detail (job_id uuid primary key references job (id), ref text, number int {});"
     assert outcome(bench, "UNQ008", table.format(", unique (ref)"))[0] == "failed"
@@ -828,6 +866,11 @@ PATHS = {
         "error",
         "set search_path = pg_catalog, pg_temp",
         "select length(set_config('search_path', 'work, public', true))::bigint",
+    ),
+    "a path that is not written within": (
+        "error",
+        "set search_path = pg_catalog, pg_temp",
+        "select length(set_config('search_path', concat('work'), true))::bigint",
     ),
     "a path of others within": (
         "passed",

@@ -86,6 +86,20 @@ def test_a_function_that_looks_at_rows_for_a_policy_keeps_them_to_itself(bench: 
         assert look(bench, "RLS005", BASE + script, TOML).result.status == expected
 
 
+@pytest.mark.parametrize(
+    ("status", "using"),
+    [
+        pytest.param("undecided", f"id::text::date is null and org_id = {CONTEXT}", id="dearer"),
+        pytest.param("passed", f"id::text::date is null and org_id = (select {CONTEXT})", id="cheaper"),
+        pytest.param("passed", f"id::text > 'a' and org_id = {CONTEXT}", id="no failure"),
+    ],
+)
+def test_what_fails_on_other_tenants_rows_runs_after_what_hides_them(
+    bench: Bench, status: str, using: str
+) -> None:
+    assert look(bench, "RLS005", BASE + policy(using), TOML).result.status == status
+
+
 @pytest.mark.parametrize("id", ["RLS010", "RLS011"])
 def test_a_helper_without_arguments_is_wrapped_and_a_strict_one_left_to_a_person(
     bench: Bench, id: str

@@ -32,6 +32,8 @@ create table crate (org_id uuid not null references organization, no int not nul
 create table lot (org_id uuid not null, crate_no int not null, no int not null, primary key (org_id, crate_no, no), foreign key (org_id, crate_no) references crate);
 create table place (id uuid primary key, org_id uuid not null references organization, above uuid references place);
 create table tally (org_id uuid not null references organization, day date not null, n int not null default 0, primary key (org_id, day));
+create function loud(t text) returns boolean language plpgsql cost 0.1 as $$ begin raise notice '%', t; return true; end $$;
+create function slow(t text) returns boolean language plpgsql as $$ begin raise notice '%', t; return true; end $$;
 create table tag (code varchar(40) primary key, org_id uuid not null references organization);
 alter table job enable row level security;
 alter table seat enable row level security;
@@ -64,6 +66,16 @@ VIEWS: Mapping[str, tuple[Keeps, str]] = {
         KEPT,
         f"select j.title from deal d join job j on j.org_id = d.org_id where d.org_id = {CTX}",
     ),
+    "a cast that fails before": (UNCLEAR, f"select id from job where title::date > now() and org_id = {CTX}"),
+    "a cast that fails after": (
+        KEPT,
+        f"select id from job where title::date > now() and org_id = (select {CTX})",
+    ),
+    "a cast that never fails": (KEPT, f"select id from job where cost::text > '1' and org_id = {CTX}"),
+    "a division before": (UNCLEAR, f"select id from job where 9 / cost > 1 and org_id = {CTX}"),
+    "a division by a number": (KEPT, f"select id from job where cost / 9 > 1 and org_id = {CTX}"),
+    "told of before": (UNCLEAR, f"select id from job where loud(title) and org_id = {CTX}"),
+    "told of after": (KEPT, f"select id from job where slow(title) and org_id = {CTX}"),
     "shortened": (OPEN, f"select id from job where org_id::varchar(8) = ({CTX})::varchar(8)"),
     "another operator": (OPEN, f"select id from job where org_id >= {CTX}"),
     "either way": (
@@ -322,6 +334,7 @@ BODIES: Mapping[str, tuple[Keeps, str]] = {
     ),
     "a statement of statements": (UNCLEAR, "execute 'do $x$ begin perform 1 from job; end $x$';"),
     "rights given away": (UNCLEAR, "grant select on job to public;"),
+    "row security switched off": (UNCLEAR, "alter table job disable row level security;"),
     "a guard taken down": (UNCLEAR, "drop policy if exists seats on seat;"),
     "a table of tenants dropped": (UNCLEAR, "drop table job;"),
     "a table of its own dropped": (KEPT, "drop table if exists pg_temp.mine, news;"),

@@ -88,7 +88,8 @@ class Called(NamedTuple):
 
 class Conditions(msgspec.Struct):
     """What must be true of the rows: facts; choices, of each of which one must hold; and the relations, with
-    those of EXISTS and IN that must have a row. `groups` are places that hold what one of others holds.
+    those of EXISTS and IN that must have a row. `hasty`: one of
+    them may tell of rows before others hide these. `groups` are places that hold what one of others holds.
     `nested` are other queries within. `veiled`: something else is asked that may guard the rows."""
 
     items: list[Item] = msgspec.field(default_factory=list)
@@ -98,6 +99,7 @@ class Conditions(msgspec.Struct):
     nested: list["Query"] = msgspec.field(default_factory=list)
     calls: list[Called] = msgspec.field(default_factory=list)
     veiled: bool = False
+    hasty: bool = False
 
     def chosen(self, which: "Conditions") -> "Conditions":
         """Return them with the first choice made."""
@@ -109,6 +111,7 @@ class Conditions(msgspec.Struct):
             self.nested + which.nested,
             self.calls + which.calls,
             self.veiled or which.veiled,
+            self.hasty or which.hasty,
         )
 
 

@@ -27,6 +27,7 @@ from .calls import (
     functions_of,
     is_trusted,
     parameters,
+    routines_by_name,
     sole_value,
     some_act,
     switches_tenant,
@@ -36,6 +37,7 @@ from .queries import Builder
 from .rights import may_reach
 from .settle import Alone, Keeps, Settler
 from .statements import Statements
+from .telling import tells
 
 _WRITES = ("INSERT", "UPDATE")
 _DEEPEST = 20
@@ -162,6 +164,14 @@ class _Functions:
         found = candidates(call, self.facts)
         own = any(f.overloads for f in found) and not call.schema  # it may be PostgreSQL's, too
         return bool(found) and not own and all(self._tried(f).gives for f in found)
+
+    def named(self, name: str) -> tuple[Function, ...]:
+        """Return the functions of the database that have a name."""
+        return self.facts.once(routines_by_name).get(name, ())
+
+    def tells(self, function: Function) -> bool:
+        """Tell whether a function may hand on what it is given."""
+        return tells(function, self.named)
 
     def _tried(self, function: Function) -> Summary:
         try:

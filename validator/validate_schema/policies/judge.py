@@ -23,6 +23,7 @@ from .bind import Binder
 from .changed import set_by_triggers, sources_of
 from .claims import identity, variable_name
 from .evaluate import World
+from .haste import policy_outruns
 from .questions import Question, order_of
 from .scenarios import Ways, key_kind
 from .search import Answer, Found, Searches
@@ -264,6 +265,7 @@ _OWN_ROWS = (
     "not decided by the text: rows of another tenant pass where they name the person who asks, and nothing"
     " says that there are none"
 )
+_HASTY = "it fails on some rows by a cast or a division, and tells of them, before it looks at whose they are"
 _GUARDED = (
     "not decided by the text: the policies let a person write himself into any tenant, and trigger {} may"
     " refuse it"
@@ -324,13 +326,22 @@ class _Filter:
 
     def _spoiled(self) -> Answered | None:
         """Return the doubt about all policies where one of them does more than answer: restrictive ones run
-        before the others. Source: PostgreSQL's rowsecurity.c, add_security_quals."""
+        before the others, and of one the cheapest conditions. Source: PostgreSQL's rowsecurity.c,
+        add_security_quals."""
         for policy in self.policies:
             text = condition_text(policy, self.half)
             why = self.owner.schema.spoils(text) if text is not None and not policy.permissive else ""
+            if text is not None and not why and self.half == "using":
+                why = _HASTY if self._is_hasty(policy, text) else ""
             if why:
                 return Answered(Reach.UNVERIFIED, f"not decided by the text: {why}", policy.name)
         return None
+
+    def _is_hasty(self, policy: Policy, text: str) -> bool:
+        schema = self.owner.schema
+        several = policy.permissive and sum(p.permissive for p in self.policies) > 1
+        own = schema.tenant_columns(self.table)
+        return policy_outruns(text, self.table, own, schema.named, written=several)
 
     def _trigger_on_tenant(self) -> str:
         """Return the trigger that looks at the tenant of a row before it is written, "" without one."""

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from ..facts.context import ContextReader
 from ..facts.facts import Facts
-from ..model.catalog import QName, Table, View
+from ..model.catalog import Column, Function, QName, Table, View
 from ..sql import syntax as s
 from ..sql.built import run_by
 from ..sql.parser import Unreadable
@@ -31,6 +31,7 @@ from .blocks import (
     renamed,
     variable,
 )
+from .haste import outruns
 from .relations import Relations
 from .shapes import counts, expressions_of, known_as, negated, results, sealed, windows
 
@@ -55,6 +56,12 @@ class Reads(Protocol):
 
     def gives(self, call: s.Call) -> bool:
         """Tell whether every value that a function returns is a tenant of the session."""
+
+    def named(self, name: str) -> Sequence[Function]:
+        """Return the functions of the database that have a name."""
+
+    def tells(self, function: Function) -> bool:
+        """Tell whether a function may hand on what it is given."""
 
 
 class At(NamedTuple):
@@ -245,10 +252,29 @@ class Builder:
 
     def condition(self, node: s.Node | None, at: At) -> None:
         """Add what is true where the condition is."""
-        for part in s.conjuncts(node):
+        parts = [*s.conjuncts(node)]
+        at.conditions.hasty = at.conditions.hasty or self._is_hasty(parts, at)
+        for part in parts:
             if not (self._equation(part, at) or self._membership(part, at) or self._composed(part, at)):
                 self._veil(part, at)
                 self.expressions(at, part)
+
+    def _is_hasty(self, parts: Sequence[s.Node], at: At) -> bool:
+        """Tell whether one of the conditions may tell of a row before another has hidden it."""
+
+        def found(column: s.Column) -> tuple[Item | None, str]:
+            place = at.scope.find(column.names)
+            return (self.items.get(place[0]), place[1]) if place is not None else (None, "")
+
+        def row(column: s.Column) -> Column | None:
+            item, name = found(column)
+            return item.table.column(name) if item is not None and item.owned and item.table else None
+
+        def own(column: s.Column) -> bool:
+            item, name = found(column)
+            return item is not None and name in item.keys
+
+        return len(parts) > 1 and outruns(parts, row, own, self.reads.named, self.reads.tells)
 
     def _equation(self, part: s.Node, at: At) -> bool:
         match part:

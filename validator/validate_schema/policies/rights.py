@@ -19,10 +19,11 @@ from ..sql import syntax
 from ..sql.parser import Unreadable
 from ..sql.routines import read_body
 from .calls import is_trusted
-from .doors import has_door
+from .doors import has_door, says_anything
 
 _SHOWN = 50
 _OPEN = (reading.Reach.UNSAFE, reading.Reach.UNVERIFIED)
+_OWNS = ("ALTER TABLE", "using", reading.Reach.UNVERIFIED, "its owner may take the policies away")
 ROW_PRIVILEGES = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
 
 
@@ -158,6 +159,8 @@ def why_open(found: Iterable[Opening], facts: Facts) -> str:
     policy = opening.judgement.policy if opening.judgement is not None else None
     name = facts.show(opening.table.qname)
     which = f"policy {policy} on {name}" if policy else f"the policies on {name} together"
+    if opening.judgement is not None and opening.judgement.command == _OWNS[0]:
+        return f"{opening.role}, who owns {name} and may take its policies away"
     if opening.certain:
         return f"{opening.role}, to whom {which} {'opens' if policy else 'open'} the rows of every tenant"
     return f"{opening.role}, for whom {which} could not be read to the end"
@@ -228,8 +231,10 @@ def may_reach(function: Function, role: str | None, facts: Facts) -> tuple[Openi
     if role is None or (function.touches is None and (is_trusted(function) or function.extension)):
         return ()
     alias = function.language == "internal" and not is_trusted(function)
-    if function.touches is None or alias or has_door(function, facts):
-        return past_guards(role, facts)
+    door = has_door(function, facts)
+    if function.touches is None or alias or door:
+        found = past_guards(role, facts)
+        return found or (at_mercy_of(role, facts) if door or alias or says_anything(function, facts) else ())
     return openings(role, function.touches, facts, verbs_of(function))
 
 
@@ -240,6 +245,15 @@ def past_guards(role: str, facts: Facts) -> tuple[Opening, ...]:
         guarded = [t.qname for t in facts.catalog.tables if is_guarded(t, facts)]
         known[role] = openings(role, guarded, facts, ROW_PRIVILEGES)
     return known[role]
+
+
+def at_mercy_of(role: str, facts: Facts) -> tuple[Opening, ...]:
+    """Return the guarded tables whose policies what runs as a role may take away, for it has their owner's
+    rights."""
+    tables = (
+        t for t in facts.catalog.tables if is_guarded(t, facts) and facts.memberships.has(role, t.owner)
+    )
+    return tuple(Opening(t, role, reading.Judgement(t.qname, role, *_OWNS)) for t in tables)
 
 
 def _past_guards(_: Facts) -> dict[str, tuple[Opening, ...]]:

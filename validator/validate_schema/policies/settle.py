@@ -108,6 +108,8 @@ class Settler:
         keeps = max((spread.within.get(number, Keeps.OPEN) for number in loose), default=Keeps.KEPT)
         if keeps is Keeps.OPEN and (conditions.veiled or spread.asks_person()):
             keeps = Keeps.UNCLEAR
+        if conditions.hasty:
+            keeps = max(keeps, Keeps.UNCLEAR)
         for query in conditions.nested:
             keeps = max(keeps, self.query(query, spread.known).keeps)
         for called in conditions.calls:

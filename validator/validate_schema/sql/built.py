@@ -30,6 +30,8 @@ from .syntax import (
 
 _FIRST_VALUE = 1_000  # numbers of parameters from here on stand for values in the text
 _FORMAT = re.compile(r"%(?:(\d+)\$)?-?\d*([sIL%])")
+ANY_NAME = " any_name_at_all "
+_ONE_WORD = frozenset({"regclass", "int2", "int4", "int8", "integer", "bigint", "smallint"})
 _LITERALS = ("quote_literal", "quote_nullable")
 _RUN_QUERY = frozenset({
     "query_to_xml", "query_to_xmlschema", "query_to_xml_and_xmlschema", "ts_stat", "crosstab", "crosstab2",
@@ -58,6 +60,12 @@ def built_statements(text: Node, params: tuple[Node, ...]) -> tuple[Node, ...]:
         return _of_function(values[place])
 
     return tuple(changed(statement, put) for statement in read_statements(written))
+
+
+def patterned(text: Node) -> tuple[Node, ...]:
+    """Return the statements of a text that an expression puts together, whatever names and literals are put
+    in: any name stands there as `ANY_NAME`. Raises `Unreadable` where more than that may be put in."""
+    return read_statements(_Pattern().text(text))
 
 
 def run_by(call: Call) -> tuple[Node, ...]:
@@ -123,6 +131,27 @@ class _Parts:
         if not isinstance(known, Const) or not isinstance(known.value, str):
             raise Unreadable("a statement built at run time")
         return quote_ident(known.value) if kind == "I" else known.value
+
+
+class _Pattern(_Parts):
+    """A text in the making, of which a name or a number may be worked out: neither says more than itself."""
+
+    def text(self, node: Node) -> str:
+        match node:
+            case Cast(type=wanted) if wanted.names[-1] in _ONE_WORD and not wanted.dimensions:
+                return ANY_NAME if wanted.names[-1] == "regclass" else " NULL "
+            case Call(name="quote_ident"):
+                return ANY_NAME
+        return super().text(node)
+
+    def _formatted(self, found: re.Match[str], rest: Iterator[Node], args: list[Node]) -> str:
+        number, kind = found[1], found[2]
+        if kind in ("%", "L"):
+            return "%" if kind == "%" else super()._formatted(found, rest, args)
+        arg = args[int(number) - 1] if number and 0 < int(number) <= len(args) else next(rest, None)
+        if arg is None:
+            raise Unreadable("a format without a value")
+        return ANY_NAME if kind == "I" else self.text(arg)
 
 
 def _of_function(value: Node) -> Node:
