@@ -43,3 +43,9 @@ def may(
     """Return the app roles, or PUBLIC, that hold one of the privileges on a relation or a column of it."""
     given = [*grants, *(grant for column in columns for grant in column.grants)]
     return users_of(owner, given, facts, privileges)
+
+
+def by_hand(view: cat.View, verb: str) -> bool:
+    """Tell whether a trigger or a rule of the view takes the place of the statement."""
+    fired = any(t.timing == "instead of" and verb.lower() in map(str.lower, t.events) for t in view.triggers)
+    return fired or any(r.event == verb and r.instead and r.condition is None for r in view.rules)

@@ -17,11 +17,12 @@ from validate_schema.pack.sql import (
     syntax,
 )
 
+from ._prose import without_comments
+
 Nodes: TypeAlias = syntax.Node | tuple[syntax.Node, ...]
 _Schemas: TypeAlias = tuple[
     frozenset[str], frozenset[str]
 ]  # those that are named, those that only seem to be
-_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 _QUALIFIED = re.compile(r'(?<![\w$."])(?:"((?:[^"]|"")+)"|([^\W\d][\w$]*))\s*\.\s*(?=["\w])')
 
@@ -95,7 +96,7 @@ def _of_function(function: cat.Function) -> Crossing:
             function.language, body, function.signature or function.arguments, function.returns or ""
         )
     except Unreadable:
-        named, unsure = frozenset[str](), _qualified(_COMMENT.sub(" ", body))
+        named, unsure = frozenset[str](), _qualified(without_comments(body))
     else:
         named, unsure = _of_nodes(read.statements)
     return Crossing(ref, "The function", named | path, unsure - named - path)
