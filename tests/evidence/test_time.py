@@ -7,7 +7,7 @@ import pytest
 from tests.fix_examples import facts_of
 from tests.fix_proof import HEALTHY, ORGANIZATION, Bed, execute
 from tests.fix_server import fresh
-from validate_schema.evidence.isolation import prove, stage
+from validate_schema.evidence.isolation import proof, prove, stage
 from validate_schema.model.catalog import QName
 from validate_schema.model.isolation import Isolation, Outcome
 
@@ -86,3 +86,34 @@ _PARTLY = {Outcome.LEAK, Outcome.INCONCLUSIVE}
 
 def _outcome(run: Isolation, probe: str) -> Outcome:
     return next(c.outcome for c in run.cells if (c.table.name, c.probe.name.lower()) == ("note", probe))
+
+
+ENDLESS = {
+    "a view that reads itself": (
+        "create view endless with (security_barrier) as with recursive t as (select n.body from note n where"
+        " n.org_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) union all select body from t)"
+        " select body from t",
+        "it gives 10,000 rows or more",
+    ),
+    "a view that waits": (
+        "create view endless with (security_barrier) as select n.body, pg_sleep(3600)::text from note n where"
+        " n.org_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)",
+        "canceling statement due to statement timeout",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_what_has_no_end_is_left_and_not_called_isolated(
+    bed: Bed, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    view, why = ENDLESS[name]
+    monkeypatch.setattr(proof, "LONGEST_STATEMENT", "300ms")
+    with fresh(bed.server) as database:
+        with database.connect(autocommit=True) as conn:
+            execute(conn, ORGANIZATION, HEALTHY, view, "grant select on endless to app_user")
+            facts = facts_of(conn)
+        found = prove(database, facts)
+
+    (cell,) = [c for c in found.cells if c.table.name == "endless"]
+    assert (cell.outcome, why in cell.why) == (Outcome.INCONCLUSIVE, True), cell.why

@@ -27,7 +27,7 @@ from .roles import rights_of
 from .rows import A, B, Column, Row
 from .script import Script
 from .seed import Seeder
-from .stage import LATE, OutOfTimeError, Stage
+from .stage import LATE, LONGEST_STATEMENT, OutOfTimeError, Stage
 
 if TYPE_CHECKING:
     import psycopg
@@ -182,6 +182,7 @@ class _Between:
                 member=self.named.member, other=self.named.other, reason=NO_ROLE, notes=self.lacks
             )
         settings = {r.name: r.settings for r in self.facts.catalog.roles if r.settings}
+        self.conn.execute(f"set local statement_timeout = '{LONGEST_STATEMENT}'".encode())
         self.stage = Stage(self.conn, settings, self.end)
         self.superuser = self.conn.info.user
         attempted = [a for session in found for a in self._as(session)]

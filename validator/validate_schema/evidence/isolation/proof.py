@@ -25,7 +25,7 @@ from .roles import app_roles, rights_of
 from .rows import MALFORMED, A, B, sibling
 from .script import Script
 from .seed import Seeder
-from .stage import LATE, OutOfTimeError, Stage
+from .stage import LATE, LONGEST_STATEMENT, OutOfTimeError, Stage
 from .surface_probe import SurfaceProber
 from .surfaces import missing_surfaces
 from .trial import Found
@@ -103,7 +103,7 @@ class _Proof:
     end: float
 
     def run(self) -> Isolation:
-        self.conn.execute("set local lc_messages = 'C'")
+        self.conn.execute(f"set local lc_messages = 'C'; set local statement_timeout = '{LONGEST_STATEMENT}'")
         self.say("making rows for two tenants")
         seeder = Seeder(self.conn, self.facts, self.setup)
         seeder.seed()

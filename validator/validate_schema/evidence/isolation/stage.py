@@ -21,6 +21,7 @@ class OutOfTimeError(Exception):
     """The time for the proof is up: what was not tried by now is not decided."""
 
 
+LONGEST_STATEMENT = "60s"  # what takes longer may have no end, and says nothing
 LATE = "not tried: the time for the proof was up ([limits] proof_seconds)"
 _QUIET = "set local session_replication_role = replica"
 _UNDO = ("rollback to savepoint attempt", "release savepoint attempt")

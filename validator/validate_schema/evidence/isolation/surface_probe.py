@@ -27,6 +27,8 @@ from .surfaces import Surface, find_surfaces, guarded_tables
 
 _MOST_CONTEXTS, _MOST_DARED = 40, 3  # of one surface; of its statements with each
 _MOST_WORDS = 8
+_MOST_ROWS = 10_000  # of one answer: a view that reads itself may never end
+_UNFINISHED = ("54000", "57014")  # more rows than that; it took too long
 _TOGETHER = 25  # surfaces that are read while the rows of B are away
 
 
@@ -135,11 +137,19 @@ class SurfaceProber:
         """Read them with the rows of B there, and without them but those that are kept."""
         if not readings:
             return {}
-        there = [self.stage.run(Attempt(r.statement, "reads"), role, r.said) for r in readings]
+        there = [self._answer(r, role) for r in readings]
         with self.stage.conn.transaction(force_rollback=True):
             self._remove(B, kept)
-            gone = [self.stage.run(Attempt(r.statement, "reads"), role, r.said) for r in readings]
+            gone = [self._answer(r, role) for r in readings]
         return dict(zip(readings, zip(there, gone, strict=True), strict=True))
+
+    def _answer(self, reading: _Reading, role: str) -> Answer:
+        called = reading.statement.startswith("call ")
+        bounded = reading.statement if called else f"{reading.statement} limit {_MOST_ROWS}"
+        answer = self.stage.run(Attempt(bounded, "reads"), role, reading.said)
+        if len(answer.rows) < _MOST_ROWS:
+            return answer
+        return Answer(state="54000", message=f"it gives {_MOST_ROWS:,} rows or more, and no more are read")
 
     def _told(self, role: str, readings: list[_Reading], kept: Sequence[Row] = ()) -> _Answers:
         """Read them so that B's rows can be told by the answers: where the same statement answers otherwise
@@ -147,7 +157,7 @@ class SurfaceProber:
         found = self._read(role, readings, kept)
         for reading, (there, gone) in found.items():
             if _differ(there, gone):
-                again = self.stage.run(Attempt(reading.statement, "reads"), role, reading.said)
+                again = self._answer(reading, role)
                 if _differ(there, again):
                     found[reading] = self._worded(there), self._worded(gone)
         return found
@@ -206,6 +216,7 @@ def _judge(
     seen = [r for r in plain if _differ(*control[r.statement])]
     clear = next((r for r in seen if _says_something(plain[r])), None)
     shown = leak or clear or next(iter(seen or plain))
+    endless = next((a for pair in found.values() for a in pair if a.state in _UNFINISHED), None)
     observed = found[shown][0]
     if leak is not None:
         outcome, why = (
@@ -214,6 +225,8 @@ def _judge(
         )
     elif all(a.state == "42501" and a.source.startswith("aclcheck_error") for a in plain.values()):
         outcome, why = Outcome.DENIED, f"the role lacks a privilege: {observed.message}"
+    elif endless is not None:
+        outcome, why = Outcome.INCONCLUSIVE, f"it was not read to its end: {endless.said}"
     elif clear is not None:
         why = "tenant A gets the same with and without B's rows; tenant B does not"
         if surface.ways > len(surface.statements):
