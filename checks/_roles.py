@@ -68,6 +68,7 @@ def estate_words(estate: Estate, facts: Facts) -> str:
     tables = [facts.show(t.qname) for t in estate.tables]
     functions = [f"{facts.show(f.qname)}({f.arguments})" for f in estate.functions]
     types = [f"type {facts.show(name)}" for name in estate.types]
+    types += [f"extension {name}" for name in estate.extensions]
     parts += [first_of(names, _SHOWN) for names in (tables, functions, types) if names]
     return listed(parts)
 

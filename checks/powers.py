@@ -6,7 +6,7 @@ from typing import NamedTuple
 from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.model import listed
-from validate_schema.pack.roles import Power, Reliance, estates, powers_of, relied_on
+from validate_schema.pack.roles import Estate, Power, Reliance, estates, powers_of, relied_on
 from validate_schema.pack.sql import quote_ident, quote_qname
 
 from ._roles import (
@@ -48,6 +48,17 @@ class OwnedType(NamedTuple):
     @property
     def ref(self) -> ObjectRef:
         return ObjectRef("type", self.name.schema, name=self.name.name)
+
+
+class OwnedExtension(NamedTuple):
+    """An extension that brought a type which columns of the tenants have, and the app role that owns it."""
+
+    name: str
+    role: str
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef("extension", "", name=self.name)
 
 
 class OwnedFunction(NamedTuple):
@@ -122,16 +133,17 @@ def _take(reach: RoleReach, powers: tuple[Power, ...], facts: Facts) -> Remedy:
     )
 
 
-def containers(facts: Facts) -> Iterator[OwnedContainer | OwnedType | RoleReach]:
+def containers(facts: Facts) -> Iterator[OwnedContainer | OwnedType | OwnedExtension | RoleReach]:
     """The database, and the schemas with something of the tenants in them, × app roles; the types of app roles that
-    the tenants' columns have; and the owners of these whose rights an app role has."""
+    the tenants' columns have, and extensions that brought some; and the owners of these whose rights an app role has."""
     names = {name for estate in estates(facts).values() for name in estate.schemas}
     schemas = [s.name for s in facts.catalog.schemas if s.name in names]
     for role in facts.app_roles:
         for schema in ("", *schemas):
             yield OwnedContainer(schema, role, facts.catalog.server.database)
-        mine = estates(facts).get(role)
-        yield from (OwnedType(name, role) for name in (mine.types if mine else ()))
+        mine = estates(facts).get(role, Estate())
+        yield from (OwnedType(name, role) for name in mine.types)
+        yield from (OwnedExtension(name, role) for name in mine.extensions)
     yield from owners_acted_as(facts)
 
 
@@ -162,24 +174,29 @@ def containers(facts: Facts) -> Iterator[OwnedContainer | OwnedType | RoleReach]
         alter schema drafts owner to app_user;
     """,
 )
-def container_owner(subject: OwnedContainer | OwnedType | RoleReach, facts: Facts) -> Flaw | None:
+def container_owner(
+    subject: OwnedContainer | OwnedType | OwnedExtension | RoleReach, facts: Facts
+) -> Flaw | None:
     """An app role owns the database, a schema of the tenants, or a type of their columns.
 
     Examined: the database and each schema with tables of the tenants or functions that guard them × app roles, the
-    types that columns of the tenants' tables have, and the owners whose rights an app role has, as far as they
+    types that columns of the tenants' tables have, the extensions that brought some, and the owners whose rights an app role has, as far as they
     own no table of the tenants (else BYP002 tells all of it). The owner of a schema drops every object in it; the owner of the database does so with the schema
     ``public`` (PostgreSQL 15), may create others, and sets what every session starts with. The owner of a type
     drops it with all columns that have it, renames the labels of an enum, takes attributes from a composite, and
-    gives a domain a CHECK, which is then asked of every tenant's values and tells of them. A schema with nothing
+    gives a domain a CHECK, which is then asked of every tenant's values and tells of them. The owner of an extension
+    drops it with its types. A schema with nothing
     of the tenants in it, or a type, may be the app's own.
     Source: PostgreSQL documentation, DROP SCHEMA, ALTER DATABASE, "Predefined Roles" (pg_database_owner), ALTER
-    TYPE, ALTER DOMAIN, DROP TYPE.
+    TYPE, ALTER DOMAIN, DROP TYPE, DROP EXTENSION.
     """
     if isinstance(subject, OwnedType):
         return _type_owner(subject, facts)
+    if isinstance(subject, OwnedExtension):
+        return _extension_owner(subject)
     if isinstance(subject, RoleReach):
         estate = estates(facts)[subject.becomes]
-        if estate.tables or not (estate.database or estate.schemas or estate.types):
+        if estate.tables or not (estate.database or estate.schemas or estate.types or estate.extensions):
             return None
         return Flaw(
             message=f"App role {subject.role} {how_reached(subject, facts)}, which owns {estate_words(estate, facts)}, "
@@ -220,6 +237,19 @@ def _type_owner(subject: OwnedType, facts: Facts) -> Flaw:
         remedy=Remedy(
             note=f"ALTER {word} {quote_qname(subject.name)} OWNER TO the role that runs migrations, never one the app "
             "can act as."
+        ),
+    )
+
+
+def _extension_owner(subject: OwnedExtension) -> Flaw:
+    return Flaw(
+        message=f"App role {subject.role} owns the extension {subject.name}, whose types columns of the tenants have, and "
+        "can drop it with every tenant's values",
+        expected="an owner that no app role is or can act as",
+        observed=f"owner {subject.role}",
+        remedy=Remedy(
+            note="An extension changes its owner by REASSIGN OWNED alone, with all else that the role owns: let the role "
+            "that runs migrations create extensions."
         ),
     )
 
@@ -280,7 +310,7 @@ def function_owner(subject: OwnedFunction | RoleReach, facts: Facts) -> Flaw | N
     """
     if isinstance(subject, RoleReach):
         estate = estates(facts)[subject.becomes]
-        if estate.tables or estate.database or estate.schemas or estate.types:
+        if estate.tables or estate.database or estate.schemas or estate.types or estate.extensions:
             return None
         gained = [f for f in estate.functions if _gains(relied_on(facts)[f.routine], subject.role, facts)]
         if not gained:

@@ -106,6 +106,23 @@ STOLEN = pytest.mark.parametrize(
             id="a type that no column has",
         ),
         pytest.param(
+            "create schema words authorization app_user; create domain words.word as text;"
+            " alter table invoice add note words.word",
+            "drop schema words cascade; select 'B-secret'",
+            {"BYP014"},
+            id="the schema of a column's domain",
+        ),
+        pytest.param(
+            "do $$ begin execute format('grant create on database %I to app_user', current_database()); end $$;"
+            " set role app_user; create schema words; create extension citext schema words; reset role;"
+            " do $$ begin execute format('revoke create on database %I from app_user', current_database()); end $$;"
+            " alter schema words owner to app_owner; alter table invoice add note words.citext",
+            "drop extension citext cascade; select 'B-secret'",
+            {"BYP014"},
+            id="the extension of a column's type",
+            marks=pytest.mark.pg(">= 18"),  # the older builds come without trusted extensions
+        ),
+        pytest.param(
             "alter function guard.tenant() owner to app_user",
             "drop function guard.tenant() cascade; select 'B-secret'",
             {"BYP015"},

@@ -188,8 +188,10 @@ def extensions(names: Names, rows: list[Row], member_rows: list[Row]) -> tuple[E
             members[extension].append(words)
     names.extensions.update((row[0], row[1]) for row in rows)
     return tuple(
-        Extension(name, version, names.schemas[schema], tuple(sorted(members.get(oid, ()))))
-        for oid, name, version, schema in rows
+        Extension(
+            name, version, names.schemas[schema], tuple(sorted(members.get(oid, ()))), names.role(owner)
+        )
+        for oid, name, version, schema, owner in rows
     )
 
 

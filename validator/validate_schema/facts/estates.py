@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..model.catalog import Composite, Definition, Domain, Enum, Function, QName, Table
+from ..model.catalog import Composite, Definition, Domain, Enum, Extension, Function, QName, Table
 from ..model.tenancy import OWNED
 from .facts import Facts
 from .reliance import relied_on
@@ -19,13 +19,15 @@ _RARE_TYPES = ("range type", "base type")
 
 class Estate(NamedTuple):
     """What one role owns: the database by its name, schemas with something of the tenants in them, tables of
-    the tenants, functions that their isolation rests on, types that columns of the tenants' tables have."""
+    the tenants, functions that their isolation rests on, types that columns of the tenants' tables have, and
+    extensions that such types are of."""
 
     database: str = ""
     schemas: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
     functions: tuple[Function, ...] = ()
     types: tuple[QName, ...] = ()
+    extensions: tuple[str, ...] = ()
 
 
 def estates(facts: Facts) -> dict[str, Estate]:
@@ -52,23 +54,28 @@ def guarded_tables(facts: Facts) -> Iterator[Table]:
 
 def _estates(facts: Facts) -> dict[str, Estate]:
     tables: dict[str, list[Table]] = defaultdict(list)
-    held: dict[str, list[QName]] = defaultdict(list)
+    held: set[str] = set()  # schemas
     for table in guarded_tables(facts):
         tables[table.owner].append(table)
-        held[table.schema].append(table.qname)
+        held.add(table.schema)
     functions: dict[str, list[Function]] = defaultdict(list)
     for reliance in relied_on(facts).values():
         functions[reliance.function.owner].append(reliance.function)
-        held[reliance.function.schema].append(reliance.function.qname)
+        held.add(reliance.function.schema)
+    types: dict[str, list[QName]] = defaultdict(list)
+    for kind in _types_in_use(facts):
+        types[kind.owner].append(kind.qname)
+        held.add(kind.schema)
+    extensions: dict[str, list[str]] = defaultdict(list)
+    for extension in _extensions_in_use(facts):
+        extensions[extension.owner].append(extension.name)
+        held.add(extension.schema)
     schemas: dict[str, list[str]] = defaultdict(list)
     for schema in facts.catalog.schemas:
         if schema.name in held and schema.owner != DATABASE_OWNER:
             schemas[schema.owner].append(schema.name)
-    types: dict[str, list[QName]] = defaultdict(list)
-    for kind in _types_in_use(facts):
-        types[kind.owner].append(kind.qname)
     database = facts.catalog.database
-    owners = {*tables, *functions, *schemas, *types, *((database.owner,) if database else ())}
+    owners = {*tables, *functions, *schemas, *types, *extensions, *((database.owner,) if database else ())}
     return {
         owner: Estate(
             facts.catalog.server.database if database and database.owner == owner else "",
@@ -76,9 +83,23 @@ def _estates(facts: Facts) -> dict[str, Estate]:
             tuple(tables[owner]),
             tuple(functions[owner]),
             tuple(types[owner]),
+            tuple(extensions[owner]),
         )
         for owner in sorted(owners)
     }
+
+
+def _extensions_in_use(facts: Facts) -> Iterator[Extension]:
+    """Yield the extensions that brought a type of the tenants' columns, or of what these consist of: whoever
+    drops one drops the columns as well."""
+    found = [c.type for table in tables_with_parts(facts) for c in table.columns]
+    for kind in _types_in_use(facts):
+        found += [kind.base_type] if isinstance(kind, Domain) else []
+        found += [a.type for a in kind.attributes] if isinstance(kind, Composite) else []
+    members = {f"type {name.removesuffix('[]').partition('(')[0]}" for name in found}
+    for extension in facts.catalog.extensions:
+        if not members.isdisjoint(extension.members):
+            yield extension
 
 
 _Type = Domain | Enum | Composite | Definition

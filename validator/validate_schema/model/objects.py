@@ -191,12 +191,14 @@ class Sequence(Record, frozen=True):
 
 
 class Extension(Record, frozen=True):
-    """An installed extension; `members` are its objects as `pg_describe_object` words."""
+    """An installed extension; `members` are its objects as `pg_describe_object` words. `owner` is "" where a
+    contract or an older snapshot does not tell."""
 
     name: str
     version: str
     schema: str
     members: tuple[str, ...] = ()
+    owner: str = ""
 
 
 class EventTrigger(Record, frozen=True):

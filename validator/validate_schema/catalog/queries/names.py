@@ -51,7 +51,7 @@ NAMES = (
     Query(
         "extensions",
         """
-        select oid, extname, extversion, extnamespace from pg_extension order by extname""",
+        select oid, extname, extversion, extnamespace, extowner from pg_extension order by extname""",
         "extensions",
         ("pg_extension",),
     ),
