@@ -259,10 +259,14 @@ def replace_foreign_key(
     keep: bool = False,
 ) -> tuple[Step, ...]:
     """Return the steps that add a foreign key of these columns and validate it; unless `key` is to be kept,
-    it is dropped, and the new one has its name: a contract, or the next migration, may know it by that."""
+    it is dropped, and the new one has its name: the next migration may know it by that. A key that a contract
+    declares keeps its name for itself."""
     name = free_name(facts, table.schema, table.name, *columns, "fkey")
     target = references or key.references or table.qname
     add = add_foreign_key(table, columns, target, referenced, actions=actions, name=name)
     if keep:
         return add
+    declared = facts.expected_tables.get(table.qname)
+    if declared is not None and any({*k.columns} == {*key.columns} for k in declared.foreign_keys):
+        return (*add, drop_constraint(table.qname, key.name))
     return (*add, drop_constraint(table.qname, key.name), rename_constraint(table.qname, name, key.name))
