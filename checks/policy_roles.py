@@ -130,6 +130,7 @@ def _is_locked(table: cat.Table, names: frozenset[str]) -> bool:
     "Partition or child open beside its protected table",
     subjects=children,
     severity=Severity.ERROR,
+    explains=("rows",),
     why="The policies of a table do not hold for whoever names its partition or child directly: it hands out every tenant's rows.",
     bad="""
         create table event (

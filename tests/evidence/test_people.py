@@ -1,10 +1,14 @@
 """Sessions of people: rows of their own, members of tenants, joining another, claims."""
 
+import json
+
 import pytest
 
-from tests.fix_proof import PROTECTED, TENANT, Bed
+from tests.fix_cli import Terminal
+from tests.fix_proof import PROTECTED, TENANT, Bed, execute
 from validate_schema.evidence.isolation import ContextSetup
 from validate_schema.model.isolation import Outcome, Probe
+from validate_schema.scratch import Database
 
 ME = "nullif(current_setting('app.person', true), '')::uuid"
 CLAIM = "(nullif(current_setting('request.jwt.claims', true), '')::json ->> 'sub')::uuid"
@@ -140,3 +144,39 @@ def test_what_a_gateway_signs_is_no_switch(bed: Bed) -> None:
     assert not {Outcome.LEAK, Outcome.BLOCKED} & {c.outcome for c in cells}, [
         (c.table.name, c.probe, c.why) for c in cells if c.outcome in (Outcome.LEAK, Outcome.BLOCKED)
     ]
+
+
+PINNED = PEOPLE["people in a table"].replace(
+    "security definer", "security definer set search_path = public, pg_temp"
+)
+BESIDE = {
+    "nothing": ("select 1", True),
+    "a function": (
+        "create function join_team(team uuid) returns void language sql security definer set search_path = public"
+        f" as $$ insert into seat (team_id, person_id) values (team, {ME}) $$",
+        False,
+    ),
+    "a view": (
+        f"create view my_seat as select team_id, person_id from seat where person_id = {ME};"
+        " grant select, insert on my_seat to app_user",
+        False,
+    ),
+    "a rule": (
+        "create table wish (team_id uuid references team (id), person_id uuid);"
+        " create rule grant_it as on insert to wish do also insert into seat values (new.team_id, new.person_id);"
+        " grant insert on wish to app_user",
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_rests_on_memberships_is_as_tight_as_whatever_writes_them(
+    terminal: Terminal, database: Database, name: str
+) -> None:
+    terminal.write("validate-schema.toml", TOML)
+    beside, expected = BESIDE[name]
+    with database.connect(autocommit=True) as conn:
+        execute(conn, PINNED, READ_SEATS, beside)
+    ran = terminal.run("--database-url", database.conninfo, "--prove", "--format", "json")
+    assert ("doc" in json.loads(ran.out)["isolation"]["proven"]) is expected

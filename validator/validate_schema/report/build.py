@@ -1,7 +1,8 @@
 """Make the Report of a run from its facts and its outcome. Pure: no clock, no connection."""
 
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -10,7 +11,7 @@ from ..checking.baseline import EXIT_CODES, decide
 from ..checking.engine import Outcome
 from ..facts.facts import Facts
 from ..model.catalog import POSTGRESQL, QName
-from ..model.finding import Severity
+from ..model.finding import Finding, Severity
 from ..model.report import (
     DEFAULT_TITLE,
     AlikeFacts,
@@ -53,20 +54,55 @@ _ABOUT_ROWS = {"role", "rows", "unverified", "beside", "tenant"}
 _FIRST = 3  # schemas that are named
 
 
-def _doubted(outcome: Outcome, every: frozenset[QName]) -> frozenset[QName]:
+def _doubted(outcome: Outcome, facts: Facts) -> frozenset[QName]:
     """Return the tables of which an error, or what is undecided, says that rows may get through; a role that
-    no policy restrains has all of them, as has whoever is taken for a tenant of its own kind."""
+    no policy restrains has all of them, as has whoever is taken for a tenant of its own kind, or may come by
+    a membership, be it through a view, a function, a trigger or a key: the others rest on those."""
+    every = frozenset(facts.isolation.tables)
     about_rows = {c.id for c in outcome.checks if _ABOUT_ROWS & set(c.explains)}
     of_tenants = {c.id for c in outcome.checks if "tenant" in c.explains}
     of_roles = {c.id for c in outcome.checks if {"role", "beside"} & set(c.explains)}
+    of_ways = {c.id for c in outcome.checks if {"surface", "rows"} & set(c.explains)}
+    joined = _memberships(facts)
     found: set[QName] = set()
     for f in (*outcome.findings, *outcome.suppressed):
-        if f.check not in about_rows or not (f.undecided or f.severity is Severity.ERROR):
+        if not (f.undecided or f.severity is Severity.ERROR):
+            continue
+        if f.check in of_ways and joined is not None and joined.search(_concerned(f, facts)):
+            found |= every
+        if f.check not in about_rows:
             continue
         if f.check in of_tenants or (f.check in of_roles and not f.object.table):
             found |= every
-        found.add(QName(f.object.schema, f.object.table))
+        found.update(_wholes(QName(f.object.schema, f.object.table), facts))
     return frozenset(found)
+
+
+def _wholes(name: QName | None, facts: Facts) -> Iterator[QName]:
+    """Yield a table and what it is a part of: the rows of a partition are those of the whole."""
+    while name is not None:
+        yield name
+        table = facts.tables_by_name.get(name)
+        name = table.parent if table is not None else None
+
+
+def _concerned(finding: Finding, facts: Facts) -> str:
+    """Return in words what a finding is about, and what the view reads or the rule does that it is about."""
+    about = finding.object
+    said = [about.table, finding.message]
+    if about.kind == "view" and (view := facts.views_by_name.get(QName(about.schema, about.name))):
+        said += map(facts.show, view.depends_on)
+    if about.kind == "rule" and (table := facts.tables_by_name.get(QName(about.schema, about.table))):
+        said += [rule.definition for rule in table.rules if rule.name == about.name]
+    return " ".join(said)
+
+
+def _memberships(facts: Facts) -> re.Pattern[str] | None:
+    """Return what finds the name of a table of memberships, or of its part, in a text; None without any."""
+    asked = [m.table for m in facts.principals.memberships if m.asked]
+    parts = [part.qname for name in asked for part in facts.partitions.get(name, ())]
+    names = [re.escape(facts.show(name)) for name in (*asked, *parts)]
+    return re.compile(rf"(?<![\w$])(?:{'|'.join(names)})(?![\w$])") if names else None
 
 
 def _leaky(outcome: Outcome) -> frozenset[QName]:
@@ -110,9 +146,7 @@ def build_report(facts: Facts, outcome: Outcome, fail_on: str, given: Circumstan
         findings=outcome.findings,
         suppressed=outcome.suppressed,
         migrations=migration_facts(facts.history, (f for f in everything if f.check in on_migrations)),
-        isolation=isolation_facts(
-            facts, _doubted(outcome, frozenset(facts.isolation.tables)), _leaky(outcome)
-        ),
+        isolation=isolation_facts(facts, _doubted(outcome, facts), _leaky(outcome)),
         baseline=given.baseline,
         subjects=outcome.subjects,
         statistics=statistics(outcome),
