@@ -108,7 +108,7 @@ OF_MEMBERS: Mapping[str, Spec] = {
 OF_DATABASES: Mapping[str, Spec] = {
     **OF_MEMBERS,
     "schemas": Spec(1, "2 role:3 acl:4"),
-    "extensions": Spec(4, "2 3", (1,)),
+    "extensions": Spec(4, "2 3 role:5", (1,)),
     "event_triggers": Spec(0, "2 3 schema:4 5 6 role:7 array:8", (1,)),
     "publications": Spec(0, "2 3 role:4 5 6 7 8 9 10", (1,)),
     "publication_tables": Spec("relation", "publication:1 5 6", (2, 3), by=4),
