@@ -1,6 +1,8 @@
 """Where to connect, and what is said when that fails. No host but 127.0.0.1 is asked."""
 
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -346,3 +348,10 @@ def test_passwords_are_masked_wherever_they_stand(text: str, masked: str) -> Non
 )
 def test_only_postgresql_of_a_known_age_is_supported(version: str, number: int, reason: str) -> None:
     assert unsupported(version, number) == reason
+
+
+def test_what_the_driver_logs_of_a_lost_connection_stands_on_no_terminal() -> None:
+    code = "import validate_schema.catalog.connect, logging; logging.getLogger('psycopg').warning('lost')"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert ran.stderr == ""

@@ -5,6 +5,7 @@ server connection and meet the next client. Limits travel as startup options; wh
 those, the reader sets its own inside its transaction.
 """
 
+import logging
 import os
 import re
 from collections.abc import Callable, Generator, Iterator
@@ -18,6 +19,9 @@ from psycopg import conninfo, pq
 from ..model.errors import ConnectError, UsageError
 from ..model.secret import Secret, mask, password, reveal
 from ..model.wording import did_you_mean
+
+# What psycopg logs of a connection that is lost, it raises as well: once is enough, unless somebody listens.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 Connection = psycopg.Connection[Any]
 """What a room that does not connect calls the connection that it hands on."""
