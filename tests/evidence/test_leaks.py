@@ -189,6 +189,13 @@ def test_a_key_that_crosses_tenants_leaks_and_a_composite_one_does_not(bed: Bed)
     assert (found.outcome, found.detail) == (LEAK, "comment_note_id_fkey")
     assert bed.repeats(found, simple) == 1
     assert bed.outcomes(tied, table="comment")[Probe.REFERENCE] is Outcome.ISOLATED
+    # Whatever the app writes fails by the same state: the key itself has refused nothing.
+    fails = (
+        "create function fail() returns trigger language plpgsql as $$ begin if current_user = 'app_user' then"
+        " raise foreign_key_violation; end if; return new; end $$;"
+        " create trigger fail before insert or update on comment for each row execute function fail();"
+    )
+    assert bed.outcomes(simple + fails, table="comment")[Probe.REFERENCE] is Outcome.INCONCLUSIVE
 
 
 SURFACES = {

@@ -19,7 +19,7 @@ from .rows import B, literal, tid_of, tids
 from .script import all_rows, view_script
 from .seed import Seeder
 from .sessions import Said
-from .stage import LATE, OutOfTimeError, Stage
+from .stage import LATE, MOST_ROWS, OutOfTimeError, Stage, bounded
 from .surfaces import guarded_tables
 from .works import HEARS_ALL, Work, Works, sets_off, setting_off
 
@@ -120,13 +120,15 @@ class Effects:
         return self._markers.within((str(row[0]) for row in answer.rows), said)
 
     def _readable(self, role: str, rights: dict[QName, Rights]) -> list[str]:
-        """Return queries for all that A can read, each row as a text."""
+        """Return queries for all that A can read to its end, each row as a text; the probe of views has the
+        rest."""
         found = []
         for name, held in sorted(rights.items()):
             if held.select:
                 columns = ", ".join(map(quote_ident, held.select))
-                query = f"select row({columns})::text from {quote_qname(name)}"
-                if not self.stage.run(Attempt(query, "reads"), role, self.context).state:
+                query = bounded(f"select row({columns})::text from {quote_qname(name)}")
+                answer = self.stage.run(Attempt(query, "reads"), role, self.context)
+                if not answer.state and len(answer.rows) < MOST_ROWS:
                     found.append(query)
         return found
 

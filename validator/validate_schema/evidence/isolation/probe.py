@@ -371,7 +371,8 @@ class Prober:
         if self.trial.reached(within, context) is None and self._by_more(within, context) is None:
             if self._is_closed("INSERT") and self._is_closed("UPDATE"):
                 return Found(Outcome.DENIED, "no policy lets the role write", across[0], telling, context)
-            if all(a.state == "23503" for a in self.trial.opened(across, context)):
+            keyed = all(a.state == "23503" for a in self.trial.opened(across, context))
+            if keyed and not any(a.state for a in self.trial.opened(within, context)):
                 return Found(Outcome.ISOLATED, "the foreign key refuses it", across[0], telling, context)
             why = f"the self-check failed: a row that refers to A's own is refused too ({telling.said})"
             return Found(Outcome.INCONCLUSIVE, why, across[0], telling, context)

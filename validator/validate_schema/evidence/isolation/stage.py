@@ -22,10 +22,16 @@ class OutOfTimeError(Exception):
 
 
 LONGEST_STATEMENT = "60s"  # what takes longer may have no end, and says nothing
+MOST_ROWS = 10_000  # of one answer: a view that reads itself may never end
 LATE = "not tried: the time for the proof was up ([limits] proof_seconds)"
 _QUIET = "set local session_replication_role = replica"
 _UNDO = ("rollback to savepoint attempt", "release savepoint attempt")
 _TOGETHER = 400  # statements of one round trip
+
+
+def bounded(query: str) -> str:
+    """Return a query that gives `MOST_ROWS` rows at most."""
+    return f"{query} limit {MOST_ROWS}"
 
 
 class Watched(NamedTuple):

@@ -22,12 +22,11 @@ from .rows import MALFORMED, A, B, Row
 from .script import all_rows, view_script
 from .seed import Seeder
 from .sessions import Said, asks_for_tenant, other_settings
-from .stage import LATE, OutOfTimeError, Stage
+from .stage import LATE, MOST_ROWS, OutOfTimeError, Stage, bounded
 from .surfaces import Surface, find_surfaces, guarded_tables
 
 _MOST_CONTEXTS, _MOST_DARED = 40, 3  # of one surface; of its statements with each
 _MOST_WORDS = 8
-_MOST_ROWS = 10_000  # of one answer: a view that reads itself may never end
 _UNFINISHED = ("54000", "57014")  # more rows than that; it took too long
 _TOGETHER = 25  # surfaces that are read while the rows of B are away
 
@@ -145,11 +144,11 @@ class SurfaceProber:
 
     def _answer(self, reading: _Reading, role: str) -> Answer:
         called = reading.statement.startswith("call ")
-        bounded = reading.statement if called else f"{reading.statement} limit {_MOST_ROWS}"
-        answer = self.stage.run(Attempt(bounded, "reads"), role, reading.said)
-        if len(answer.rows) < _MOST_ROWS:
+        asked = reading.statement if called else bounded(reading.statement)
+        answer = self.stage.run(Attempt(asked, "reads"), role, reading.said)
+        if len(answer.rows) < MOST_ROWS:
             return answer
-        return Answer(state="54000", message=f"it gives {_MOST_ROWS:,} rows or more, and no more are read")
+        return Answer(state="54000", message=f"it gives {MOST_ROWS:,} rows or more, and no more are read")
 
     def _told(self, role: str, readings: list[_Reading], kept: Sequence[Row] = ()) -> _Answers:
         """Read them so that B's rows can be told by the answers: where the same statement answers otherwise
