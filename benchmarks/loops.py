@@ -72,7 +72,7 @@ def _views(count: int) -> Iterator[str]:
 
 
 def _helpers(count: int) -> Iterator[str]:
-    """Each function calls the one before; the first writes, and the last is a trigger's."""
+    """Each function calls the one before; the first writes."""
     head = "returns void language plpgsql security definer set search_path = public, pg_temp as"
     yield f"create function f00000() {head} $$ begin update task set title = title; end $$"
     for n in range(1, count):

@@ -180,13 +180,13 @@ def container_owner(
     """An app role owns the database, a schema of the tenants, or a type of their columns.
 
     Examined: the database and each schema with tables of the tenants or functions that guard them × app roles, the
-    types that columns of the tenants' tables have, the extensions that brought some, and the owners whose rights an app role has, as far as they
-    own no table of the tenants (else BYP002 tells all of it). The owner of a schema drops every object in it; the owner of the database does so with the schema
-    ``public`` (PostgreSQL 15), may create others, and sets what every session starts with. The owner of a type
-    drops it with all columns that have it, renames the labels of an enum, takes attributes from a composite, and
-    gives a domain a CHECK, which is then asked of every tenant's values and tells of them. The owner of an extension
-    drops it with its types. A schema with nothing
-    of the tenants in it, or a type, may be the app's own.
+    types that columns of the tenants' tables have, the extensions that brought some, and the owners whose rights an
+    app role has, as far as they own no table of the tenants (else BYP002 tells all of it). The owner of a schema
+    drops every object in it; the owner of the database does so with the schema ``public`` (PostgreSQL 15), may
+    create others, and sets what every session starts with. The owner of a type drops it with all columns that have
+    it, renames the labels of an enum, takes attributes from a composite, and gives a domain a CHECK, which is then
+    asked of every tenant's values and tells of them. The owner of an extension drops it with its types. A schema
+    with nothing of the tenants in it, or a type, may be the app's own.
     Source: PostgreSQL documentation, DROP SCHEMA, ALTER DATABASE, "Predefined Roles" (pg_database_owner), ALTER
     TYPE, ALTER DOMAIN, DROP TYPE, DROP EXTENSION.
     """
@@ -196,7 +196,7 @@ def container_owner(
         return _extension_owner(subject)
     if isinstance(subject, RoleReach):
         estate = estates(facts)[subject.becomes]
-        if estate.tables or not (estate.database or estate.schemas or estate.types or estate.extensions):
+        if estate.tables or not estate.holds_tables:
             return None
         return Flaw(
             message=f"App role {subject.role} {how_reached(subject, facts)}, which owns {estate_words(estate, facts)}, "
@@ -310,7 +310,7 @@ def function_owner(subject: OwnedFunction | RoleReach, facts: Facts) -> Flaw | N
     """
     if isinstance(subject, RoleReach):
         estate = estates(facts)[subject.becomes]
-        if estate.tables or estate.database or estate.schemas or estate.types or estate.extensions:
+        if estate.tables or estate.holds_tables:
             return None
         gained = [f for f in estate.functions if _gains(relied_on(facts)[f.routine], subject.role, facts)]
         if not gained:

@@ -5,7 +5,7 @@ dropped by its owner … who can drop it even if he owns none of the objects wit
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ..model.catalog import Composite, Definition, Domain, Enum, Extension, Function, QName, Table
@@ -28,6 +28,11 @@ class Estate(NamedTuple):
     functions: tuple[Function, ...] = ()
     types: tuple[QName, ...] = ()
     extensions: tuple[str, ...] = ()
+
+    @property
+    def holds_tables(self) -> bool:
+        """Whether tables of others lie in it or have something of it, which goes with them."""
+        return bool(self.database or self.schemas or self.types or self.extensions)
 
 
 def estates(facts: Facts) -> dict[str, Estate]:
@@ -63,11 +68,12 @@ def _estates(facts: Facts) -> dict[str, Estate]:
         functions[reliance.function.owner].append(reliance.function)
         held.add(reliance.function.schema)
     types: dict[str, list[QName]] = defaultdict(list)
-    for kind in _types_in_use(facts):
+    used = list(_types_in_use(facts))
+    for kind in used:
         types[kind.owner].append(kind.qname)
         held.add(kind.schema)
     extensions: dict[str, list[str]] = defaultdict(list)
-    for extension in _extensions_in_use(facts):
+    for extension in _extensions_in_use(facts, used):
         extensions[extension.owner].append(extension.name)
         held.add(extension.schema)
     schemas: dict[str, list[str]] = defaultdict(list)
@@ -89,11 +95,11 @@ def _estates(facts: Facts) -> dict[str, Estate]:
     }
 
 
-def _extensions_in_use(facts: Facts) -> Iterator[Extension]:
-    """Yield the extensions that brought a type of the tenants' columns, or of what these consist of: whoever
-    drops one drops the columns as well."""
+def _extensions_in_use(facts: Facts, made: Sequence["_Type"]) -> Iterator[Extension]:
+    """Yield the extensions that brought a type of the tenants' columns, or of what those `made` consist of:
+    whoever drops one drops the columns as well."""
     found = [c.type for table in tables_with_parts(facts) for c in table.columns]
-    for kind in _types_in_use(facts):
+    for kind in made:
         found += [kind.base_type] if isinstance(kind, Domain) else []
         found += [a.type for a in kind.attributes] if isinstance(kind, Composite) else []
     members = {f"type {name.removesuffix('[]').partition('(')[0]}" for name in found}

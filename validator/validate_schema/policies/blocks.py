@@ -88,9 +88,9 @@ class Called(NamedTuple):
 
 class Conditions(msgspec.Struct):
     """What must be true of the rows: facts; choices, of each of which one must hold; and the relations, with
-    those of EXISTS and IN that must have a row. `hasty`: one of
-    them may tell of rows before others hide these. `groups` are places that hold what one of others holds.
-    `nested` are other queries within. `veiled`: something else is asked that may guard the rows."""
+    those of EXISTS and IN that must have a row. `groups` are places that hold what one of others holds.
+    `nested` are other queries within. `veiled`: something else is asked that may guard the rows. `hasty`: one
+    of the conditions may tell of rows before others hide these."""
 
     items: list[Item] = msgspec.field(default_factory=list)
     facts: list[Fact] = msgspec.field(default_factory=list)

@@ -38,6 +38,7 @@ from .shapes import counts, expressions_of, known_as, negated, results, sealed, 
 _EXACT = frozenset({"uuid", "text", "varchar", "int2", "int4", "int8", "bigint", "integer", "smallint"})
 _KEYS = ("uuid", "bigint", "integer", "smallint")
 _NESTED_VIEWS = 12
+_HASHES = {"sha224", "sha256", "sha384", "sha512", "md5", "digest", "hmac", "crypt", "encode", "convert_to"}
 
 
 class Reads(Protocol):
@@ -71,9 +72,6 @@ class At(NamedTuple):
     scope: Scope
     conditions: Conditions
     confines: frozenset[int] | None = None
-
-
-_HASHES = {"sha224", "sha256", "sha384", "sha512", "md5", "digest", "hmac", "crypt", "encode", "convert_to"}
 
 
 class Builder:

@@ -1,6 +1,5 @@
 """Make the Report of a run from its facts and its outcome. Pure: no clock, no connection."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
@@ -27,6 +26,7 @@ from ..model.report import (
     Tool,
 )
 from ..model.version import __version__
+from ..sql.mentions import mentions
 from ..tenancy.alike import alike_schemas
 from . import figures
 from .asked import asked_facts, assumptions
@@ -63,12 +63,14 @@ def _doubted(outcome: Outcome, facts: Facts) -> frozenset[QName]:
     of_tenants = {c.id for c in outcome.checks if "tenant" in c.explains}
     of_roles = {c.id for c in outcome.checks if {"role", "beside"} & set(c.explains)}
     of_ways = {c.id for c in outcome.checks if {"surface", "rows"} & set(c.explains)}
-    joined = _memberships(facts)
+    asked = [m.table for m in facts.principals.memberships if m.asked]
+    parts = (part.qname for name in asked for part in facts.partitions.get(name, ()))
+    joined = [facts.show(name) for name in (*asked, *parts)]
     found: set[QName] = set()
     for f in (*outcome.findings, *outcome.suppressed):
         if not (f.undecided or f.severity is Severity.ERROR):
             continue
-        if f.check in of_ways and joined is not None and joined.search(_concerned(f, facts)):
+        if f.check in of_ways and any(mentions(_concerned(f, facts), name) for name in joined):
             found |= every
         if f.check not in about_rows:
             continue
@@ -95,14 +97,6 @@ def _concerned(finding: Finding, facts: Facts) -> str:
     if about.kind == "rule" and (table := facts.tables_by_name.get(QName(about.schema, about.table))):
         said += [rule.definition for rule in table.rules if rule.name == about.name]
     return " ".join(said)
-
-
-def _memberships(facts: Facts) -> re.Pattern[str] | None:
-    """Return what finds the name of a table of memberships, or of its part, in a text; None without any."""
-    asked = [m.table for m in facts.principals.memberships if m.asked]
-    parts = [part.qname for name in asked for part in facts.partitions.get(name, ())]
-    names = [re.escape(facts.show(name)) for name in (*asked, *parts)]
-    return re.compile(rf"(?<![\w$])(?:{'|'.join(names)})(?![\w$])") if names else None
 
 
 def _leaky(outcome: Outcome) -> frozenset[QName]:

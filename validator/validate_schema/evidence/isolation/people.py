@@ -211,8 +211,7 @@ class People:
 
     @cached_property
     def _words(self) -> list[str]:
-        texts = (self._ground.texts.own(t) for t in self._facts.tables if t.policies)
-        return list(dict.fromkeys(word for text in texts for word in literals(text)))
+        return list(dict.fromkeys(literals(self._texts)))
 
     def key(self, table: QName, column: Column, label: str, number: int) -> str | None:
         """Return who stands in a column of people of a tenant's row; None where the column is none, or a
