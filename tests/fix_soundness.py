@@ -281,6 +281,7 @@ def _statements(conn: psycopg.Connection) -> Iterator[str]:
             yield f"insert into {name} (title) values ('x')"
         if {"org_id", "id"} <= columns:
             yield f"update {name} set org_id = '{B}', id = 77"
+            yield f"update {name} set org_id = '{B}', id = 77 where id = 0"  # one: two would be the same row
             item = ", item_id" if "item_id" in columns else ""
             more = ", 1" if item else ""
             for org in (A, B):

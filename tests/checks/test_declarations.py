@@ -50,6 +50,7 @@ BYP017 server-grants error         BYP018 open-definer error         BYP019 expo
 RLS021 superfluous-policy info      FKY011 duplicate-key info          FKY012 exempt-reference info
 DAT007 key-overflow warning        BYP021 large-objects warning       BYP022 plants-code error
 EFF008 hands-on warning             BYP023 signs-claims warning
+BYP024 tenant-role warning
 IDX008 person-indexed warning       IDX009 cast-column warning
 BYP020 callers-tables warning       DAT006 empty-key error
 RLS020 reads-itself error          TBL009 unvalidated-check info      FKY010 unkeyed-column info

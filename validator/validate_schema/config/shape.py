@@ -101,7 +101,10 @@ class TenancyConfig(_Section, frozen=True, kw_only=True):
     ] = ()
     setting: Annotated[
         str | None,
-        Meta(description="The setting that policies compare the tenant column with: app.tenant_id."),
+        Meta(
+            description="The setting that policies compare the tenant column with: app.tenant_id; role where"
+            " each tenant is a role and they read current_user."
+        ),
     ] = None
     current_tenant: Annotated[
         str | None,

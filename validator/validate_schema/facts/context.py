@@ -14,7 +14,15 @@ from ..sql.parser import Unreadable
 from ..sql.patterns import parse_name
 from ..sql.reading import read_expression
 from ..sql.routines import read_body
-from ..sql.settings import PLATFORM_HELPERS, claim_setting, is_written_by_client, setting_of
+from ..sql.settings import (
+    LOGIN,
+    PLATFORM_HELPERS,
+    ROLE,
+    claim_setting,
+    is_written_by_client,
+    said_by,
+    setting_of,
+)
 
 if TYPE_CHECKING:
     from .facts import Facts
@@ -94,6 +102,8 @@ class ContextReader:
     def _kind(self, variable: Variable) -> Kind:
         if not variable.path and is_setting(variable.setting, self.facts.tenancy):
             return Kind.TENANT
+        if variable.setting == LOGIN and is_setting(ROLE, self.facts.tenancy):
+            return Kind.TENANT  # who logged in is a tenant, or nobody's row names him
         if is_written_by_client(variable.setting) or "user_metadata" in variable.path:
             return Kind.CLIENT
         return self.facts.once(_kinds).get(variable, Kind.OTHER)
@@ -111,6 +121,9 @@ class ContextReader:
                 return frozenset(Variable(v.setting, (*v.path, *path)) for v in found_in)
             case s.Call():
                 return self._said_by(leaf, depth)
+            case s.SessionValue():
+                read = said_by(leaf)
+                return frozenset({Variable(read.name)}) if read is not None else frozenset()
         return frozenset()
 
     def _said_by(self, call: s.Call, depth: int) -> frozenset[Variable]:
@@ -119,10 +132,10 @@ class ContextReader:
             return frozenset({Variable(*claim_setting(read.name))})
         if call.args or depth == _DEEPEST:
             return frozenset()
-        values = [_sole_value(function) for function in self._functions(call)]
-        if not values and (text := PLATFORM_HELPERS.get((call.schema, call.name))) is not None:
-            values = [read_expression(text)]
-        found = [self._asked(value, depth + 1) for value in values]
+        functions = list(self._functions(call))
+        found = [self._asked(_sole_value(f), depth + 1) - _of_the_owner(f) for f in functions]
+        if not functions and (text := PLATFORM_HELPERS.get((call.schema, call.name))) is not None:
+            found = [self._asked(read_expression(text), depth + 1)]
         return frozenset[Variable]().union(*found) if all(found) else frozenset()
 
     def _called(self, call: s.Call) -> bool:
@@ -167,6 +180,12 @@ class ContextReader:
         for function in self.facts.once(_functions_by_name).get(call.name, ()):
             if call.schema in ("", function.schema):
                 yield function
+
+
+def _of_the_owner(function: Function) -> frozenset[Variable]:
+    """Return the variables that say who owns a function rather than who asks: to a SECURITY DEFINER the
+    current user is its owner."""
+    return frozenset({Variable(ROLE)}) if function.security_definer else frozenset()
 
 
 def _path(operator: str, key: s.Node) -> tuple[str, ...]:

@@ -113,6 +113,14 @@ class Judge:
             )
         return found
 
+    @cached_property
+    def strangers(self) -> frozenset[str]:
+        """The roles that no session of a tenant is, where tenants are roles."""
+        if not self.schema.role_says_tenant:
+            return frozenset()
+        tenants = self.roles.heirs_of_any(self.guises) | self.guises.keys()
+        return frozenset(self.roles.by_name.keys() - tenants)
+
     def _shape(self, table: Table) -> object:
         """Return all that the verdict depends on, or None where it depends on other tables too."""
         texts = tuple(t for p in table.policies for t in (p.using, p.check) if t is not None)
@@ -382,7 +390,8 @@ class _Filter:
         for name in self._personal(bound, schema.persons):
             variables[name] = variables[name]._replace(personal=True)
         kind, persons = key_kind(schema, self.table), tuple(sorted(schema.persons & set(order_of((bound,)))))
-        return Question(bound, variables, kind, who.user, checks, persons, who.session)
+        by_role, strangers = schema.role_says_tenant, self.owner.strangers
+        return Question(bound, variables, kind, who.user, checks, persons, who.session, by_role, strangers)
 
     @cached_property
     def _own_question(self) -> Question:

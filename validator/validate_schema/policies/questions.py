@@ -54,7 +54,8 @@ class Scenario(NamedTuple):
 class Question(NamedTuple):
     """A bound condition, its variables, the kind of the tenant key, who asks, and CHECKs that every row
     meets. `persons` are the variables that say which person asks, `session` who logged in where that is
-    another role than the `user`."""
+    another role than the `user`. `by_role`: the session's role says which tenant it is for, and none is for
+    one that is called like one of the `strangers`, roles that no session of a tenant is."""
 
     condition: Node
     variables: Mapping[str, Variable]
@@ -63,6 +64,8 @@ class Question(NamedTuple):
     checks: tuple[Node, ...] = ()
     persons: tuple[str, ...] = ()
     session: str = ""
+    by_role: bool = False
+    strangers: frozenset[str] = frozenset()
 
     @property
     def exact(self) -> bool:
@@ -97,8 +100,9 @@ def other_tenants(question: Question) -> tuple[tuple[Case, ...], tuple[Case, ...
     words = sorted(_met_by_keys(question))
     keys = [key for word in words if (key := _as_kind(word, question.kind)) is not None]
     cases = [Case(theirs, mine), *(Case(key, mine) for key in keys[:_MOST_LITERALS])]
-    cases += [Case(theirs, word) for word in words[:_MOST_LITERALS]]
-    pairs = [Case(a, b) for a in keys for b in words if _shown(a, question.kind) != b]
+    said = [word for word in words if word not in question.strangers]
+    cases += [Case(theirs, word) for word in said[:_MOST_LITERALS]]
+    pairs = [Case(a, b) for a in keys for b in said if _shown(a, question.kind) != b]
     cases += pairs[:_MOST_PAIRS]
     if len(words) > _MOST_LITERALS or len(pairs) > _MOST_PAIRS:
         cases += [Case(theirs, SOME), Case(SOME, mine), Case(SOME, SOME)]
@@ -107,7 +111,11 @@ def other_tenants(question: Question) -> tuple[tuple[Case, ...], tuple[Case, ...
 
 
 def no_context(question: Question) -> tuple[object, ...]:
-    """Return what the context is when nobody says who asks: unset, empty, blank, or text that is no key."""
+    """Return what the context is when nobody says who asks: unset, empty, blank, or text that is no key; of a
+    role, its own name."""
+    if question.by_role:
+        named = question.user in literals_of((question.condition,)).words
+        return (question.user if named else Token("no key", word=True),)
     return (None, "", " ", Token("no key", word=True)) if question.exact else (None, "", " ")
 
 

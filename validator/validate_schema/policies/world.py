@@ -11,7 +11,7 @@ from ..model.principals import Kind, Membership, Principals, Variable
 from ..model.tenancy import Standing, TableClass, Tenancy
 from ..sql.parse import parse
 from ..sql.parser import Unreadable
-from ..sql.settings import is_written_by_client
+from ..sql.settings import is_written_by_client, word_for
 from ..sql.tree import CONTEXT, ROW, SELECTS, Node, Select, deeper, opaque, some, walk
 from .bodies import Names, defaults_of, is_truth, parameters_of, returned_by
 from .claims import OWN_CLAIMS, canonical, claim_of, holds_claims, platform_body, variable_name, variable_of
@@ -108,6 +108,11 @@ class Schema:
     @cached_property
     def setting(self) -> str | None:
         return self.tenancy.setting.lower() if self.tenancy.setting else None
+
+    @cached_property
+    def role_says_tenant(self) -> bool:
+        """Whether each tenant is a role, and the session's role is the context."""
+        return bool(word_for(self.setting))
 
     @cached_property
     def persons(self) -> frozenset[str]:
@@ -243,6 +248,8 @@ class Schema:
             return Node("in", (args[0],), listed, node.source)
         if node.op == "setting":
             return self._context(node)
+        if node.op == "user" and self.role_says_tenant and node.value == word_for(self.setting):
+            return Node("variable", value=("context", False), source=node.source)
         if node.op == "wrapped":
             return args[0]
         typed = self.types.read(node._replace(args=args))

@@ -9,7 +9,7 @@ from ..model.catalog import Catalog, Function, QName
 from ..model.isolation import Tested
 from ..model.reading import Judgement, Reach
 from ..policies import analyse
-from ..sql.ident import quote_literal
+from ..sql.settings import read_as_text
 
 
 def with_tested(facts: Facts) -> Facts:
@@ -48,7 +48,7 @@ def _standing_in(catalog: Catalog, tested: Iterable[Tested], setting: str) -> Ca
 
 
 def _stand_in(function: Function, tested: Tested, setting: str) -> Function:
-    read = f"nullif(current_setting({quote_literal(setting).strip()}, true), '')::{tested.type}"
+    read = f"{read_as_text(setting)}::{tested.type}"
     body = f"select ${tested.place} = {read}" if tested.place else f"select {read}"
     return replace(function, language="sql", body=body, touches=(), volatility="stable", strict=False)
 

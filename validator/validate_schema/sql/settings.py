@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from .syntax import Call, Cast, Const, Node, uncast, walk
+from .ident import quote_literal
+from .syntax import Call, Cast, Const, Node, SessionValue, uncast, walk
 
 # What Supabase and Neon bring along, where the catalog does not have it or holds no text of it. Sources:
 # the migrations of Supabase's `auth` schema, the documentation of pg_session_jwt.
@@ -17,6 +18,12 @@ PLATFORM_HELPERS = {
     ("auth", "user_id"): f"{_JWT} ->> 'sub'",
     ("auth", "session"): _JWT,
 }
+
+# Settings that SQL reads by a word: the role that a session has taken, and the one that it logged in as.
+# Source: PostgreSQL documentation, "System Information Functions", SET ROLE, SET SESSION AUTHORIZATION.
+ROLE, LOGIN = "role", "session_authorization"
+_BY_WORD = {"current_user": ROLE, "current_role": ROLE, "user": ROLE, "session_user": LOGIN}
+_WORDS = {ROLE: "current_user", LOGIN: "session_user"}
 
 _SCHEMA = re.compile(r'"((?:[^"]|"")*)"|([^\s",]+)')
 
@@ -59,6 +66,25 @@ def setting_of(node: Node) -> Setting | None:
         return None
     missing_ok = _truth(node.args[1]) if more else False
     return None if missing_ok is None or len(more) > 1 else Setting(name.value, missing_ok)
+
+
+def said_by(node: Node) -> Setting | None:
+    """Return the setting that an expression is the value of: what a call of current_setting() reads, or the
+    role of the session by the word for it; None for anything else."""
+    if isinstance(node, SessionValue):
+        return Setting(_BY_WORD[node.name], missing_ok=True) if node.name in _BY_WORD else None
+    return setting_of(node)
+
+
+def word_for(setting: str | None) -> str:
+    """Return the word by which SQL reads the role of a session, "" for any other setting."""
+    return _WORDS.get((setting or "").lower(), "")
+
+
+def read_as_text(setting: str) -> str:
+    """Return the expression that reads a setting, as text, and gives NULL while it is unset or empty."""
+    word = word_for(setting)
+    return f"{word}::text" if word else f"nullif(current_setting({quote_literal(setting).strip()}, true), '')"
 
 
 def _truth(node: Node) -> bool | None:

@@ -14,6 +14,7 @@ from ..model.catalog import Catalog
 from ..model.principals import Trusted
 from ..model.tenancy import Tenancy
 from ..sql.patterns import parse_pattern
+from ..sql.settings import word_for
 from .classify import classify, table_names
 from .context import find_app_roles, find_context
 from .graph import Graph
@@ -52,7 +53,7 @@ def _identified(catalog: Catalog, config: TenancyConfig, today: date, threat: Th
     standings = classify(graph, decision.levels, config, today, read)
     inferred = dict(decision.inferred)
     context = find_context(catalog, config, decision.levels, reader.helpers, compared, read=read)
-    app_roles, why = find_app_roles(catalog, config, standings)
+    app_roles, why = find_app_roles(catalog, config, standings, tenants=bool(word_for(context.setting)))
     inferred |= context.inferred
     standings = shared(graph, catalog, standings, app_roles)
     if why is not None:

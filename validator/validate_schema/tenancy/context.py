@@ -150,16 +150,19 @@ def _alike(compared: Compared, levels: tuple[Level, ...]) -> Counter[frozenset[t
 
 
 def find_app_roles(
-    catalog: Catalog, config: TenancyConfig, standings: tuple[Standing, ...]
+    catalog: Catalog, config: TenancyConfig, standings: tuple[Standing, ...], *, tenants: bool = False
 ) -> tuple[tuple[str, ...], str | None]:
-    """Return the app roles, and the reason unless the config names them.
+    """Return the app roles, and the reason unless the config names them. `tenants`: each tenant is a role.
 
     They are the roles with privileges on tenant data or named in its policies, but for owners,
     superusers, roles that bypass row security, and those by which a platform does its own work. A group
-    without login stands for the logins that inherit from it, and for itself where nobody does.
+    without login stands for the logins that inherit from it, and for itself where nobody does. Where tenants
+    are roles, those that inherit from an app role are app roles too, the logins that become them instead of
+    them where there are any.
     """
     if config.app_roles is not None:
-        return config.app_roles, None
+        found = _tenants_of(config.app_roles, catalog) if tenants else config.app_roles
+        return found, None
     if not any(s.table_class is TableClass.TENANT for s in standings):
         return (), "none: there are no tenant tables to have privileges on"
     guarded = {s.table for s in standings if s.table_class in (TableClass.TENANT, TableClass.INHERITED)}
@@ -175,6 +178,8 @@ def find_app_roles(
         if name in known.by_name and name not in owners and _may_be_app(known.by_name[name])
     }
     chosen = sorted(_logins(possible, known, owners))
+    if tenants:
+        chosen = list(_tenants_of(tuple(chosen), catalog))
     if not chosen:
         return (), "none: no role but owners and superusers has privileges on tenant tables"
     why = []
@@ -185,6 +190,20 @@ def find_app_roles(
         said = f"{name} has privileges on {count} of {len(tables)} tenant and inherited tables"
         why.append(said + (f" and policies of {policies} are for it" if policies else ""))
     return tuple(chosen), "; ".join(why)
+
+
+def _tenants_of(named: tuple[str, ...], catalog: Catalog) -> tuple[str, ...]:
+    """Return the app roles with the roles of tenants among those that inherit from them, or the logins that
+    become these: whoever no login becomes is asked for itself."""
+    roles = Roles.of(catalog)
+    owners = {table.owner for table in catalog.tables}
+    heirs = {n for n in roles.heirs_of_any(named) if n in roles.by_name and n not in owners}
+    heirs = {n for n in heirs if _may_be_app(roles.by_name[n])}
+    above = (roles.by_name[n] for n in roles.becoming(heirs) if n in roles.by_name)
+    logins = sorted(r.name for r in above if r.login and _may_be_app(r) and r.name not in owners)
+    found = dict.fromkeys((*named, *logins))
+    reached = {other for name in found for other in roles.reached_from(name)}
+    return (*found, *sorted(heirs - reached))
 
 
 def _users(table: Table) -> frozenset[str]:

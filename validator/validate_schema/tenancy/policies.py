@@ -11,7 +11,7 @@ from ..sql import syntax as s
 from ..sql.parser import Unreadable
 from ..sql.reading import read_expression
 from ..sql.routines import read_body
-from ..sql.settings import claim_setting, is_written_by_client, setting_of
+from ..sql.settings import LOGIN, claim_setting, is_written_by_client, said_by, word_for
 
 # Functions of Supabase and Neon themselves, which are not in the catalog. Sources: Supabase's migrations of
 # `auth`, the documentation of pg_session_jwt.
@@ -74,7 +74,7 @@ class PolicyReader:
         stack = [*nodes]
         while stack:
             node = stack.pop()
-            setting = setting_of(node)
+            setting = said_by(node)
             if setting is not None and not is_written_by_client(setting.name):
                 yield _canonical(setting.name), None
             elif isinstance(node, s.Call) and not node.args:
@@ -115,15 +115,16 @@ def compared_column(nodes: tuple[s.Node, ...]) -> str | None:
 
 def _helpers(catalog: Catalog) -> dict[QName, str]:
     """Functions without arguments that read a setting, themselves or through one another, and no table."""
-    calls = {f.qname: _calls(f) for f in catalog.functions if f.body and not f.arguments}
+    made = {f.qname: _session_reads(f) for f in catalog.functions if f.body and not f.arguments}
     found = dict(_PLATFORM)
-    for name, made in calls.items():
-        read = next((setting for setting in map(setting_of, made) if setting is not None), None)
+    for name, nodes in made.items():
+        read = next((setting for setting in map(said_by, nodes) if setting is not None), None)
         if read is not None:
             found[name] = _canonical(read.name)
     by_name = {name.name: setting for name, setting in found.items()}
-    for name, made in calls.items():
-        called = (by_name[call.name] for call in made if not call.args and call.name in by_name)
+    for name, nodes in made.items():
+        bare = (node.name for node in nodes if isinstance(node, s.Call) and not node.args)
+        called = (by_name[other] for other in bare if other in by_name)
         if name not in found and (setting := next(called, None)) is not None:
             found[name] = setting
     return found
@@ -135,8 +136,10 @@ def _canonical(setting: str) -> str:
     return setting if claim or name == setting.lower() else name
 
 
-def _calls(function: Function) -> list[s.Call]:
-    """Return what a body calls, in the order of the text; nothing if it reads a table or cannot be read."""
+def _session_reads(function: Function) -> list[s.Node]:
+    """Return what a body calls, in the order of the text, and then the words for the session's role that it
+    reads; nothing if it reads a table or cannot be read. To a SECURITY DEFINER the current user is its
+    owner."""
     try:
         body = read_body(function.language, function.body or "", "", function.returns or "")
     except Unreadable:
@@ -144,4 +147,7 @@ def _calls(function: Function) -> list[s.Call]:
     nodes = [*(s.walk(*body.statements) if body.function is None else s.walk(body.function))]
     if any(isinstance(node, s.Table) for node in nodes):
         return []
-    return [node for node in nodes if isinstance(node, s.Call)]
+    words = [node for node in nodes if isinstance(node, s.SessionValue)]
+    if function.security_definer:
+        words = [node for node in words if word_for(LOGIN) == node.name]
+    return [*(node for node in nodes if isinstance(node, s.Call)), *words]

@@ -12,7 +12,8 @@ from ...facts.facts import Facts
 from ...model.catalog import Column, Constraint, QName, Table
 from ...model.finding import Step
 from ...model.tenancy import Level, TableClass
-from ...sql.ident import quote_ident, quote_literal, quote_qname, quote_role
+from ...sql.ident import quote_ident, quote_qname, quote_role
+from ...sql.settings import read_as_text
 from .steps import alter_table, create_policy
 
 POLICY_NAME = "tenant_isolation"
@@ -186,8 +187,7 @@ def _context(column: Column | None, facts: Facts) -> str | None:
         call, returns = _helper(tenancy.current_tenant, facts)
         return f"(SELECT {call}{_cast(column, returns)})"
     if tenancy.setting:
-        value = f"nullif(current_setting({quote_literal(tenancy.setting)}, true), '')"
-        return f"(SELECT {value}{_cast(column, 'text')})"
+        return f"(SELECT {read_as_text(tenancy.setting)}{_cast(column, 'text')})"
     return None
 
 

@@ -6,7 +6,7 @@ became and what its session said is undone with it. Source: PostgreSQL documenta
 Errors".
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from .attempt import Attempt
 from .rows import literal
@@ -20,19 +20,23 @@ _ORIGIN = "set local session_replication_role = origin"
 
 
 def together(
-    tries: Sequence[tuple[Sequence[str], Attempt]], become: Sequence[str], *, quiet: bool, strict: bool
+    tries: Sequence[tuple[Sequence[str], Attempt]],
+    become: Callable[[Sequence[str]], Sequence[str]],
+    *,
+    quiet: bool,
+    strict: bool,
 ) -> str:
-    """Return the block. `become` makes the session the role's; what is said before each attempt follows it.
+    """Return the block. `become` makes the session the role's, and then says what it is given.
     It raises a unique violation where an attempt reached a row, or met one by itself. `quiet`: foreign keys
     and triggers off; `strict`: an error that hangs on what a row holds is raised as well."""
-    ahead = (_REPLICA, *become) if quiet else tuple(become)
+    ahead = (_REPLICA,) if quiet else ()
     wanted = {rows: f"w{n}" for n, rows in enumerate(dict.fromkeys(a.wanted for _, a in tries))}
     lists = "".join(
         f" {name} text[] := array[{', '.join(map(literal, sorted(rows)))}]::text[];"
         for rows, name in wanted.items()
     )
     blocks = "\n".join(
-        _one(attempt, (*ahead, *said), wanted[attempt.wanted], strict) for said, attempt in tries
+        _one(attempt, (*ahead, *become(said)), wanted[attempt.wanted], strict) for said, attempt in tries
     )
     return f"declare n bigint; k bigint;{lists} begin {blocks} end"
 

@@ -1,14 +1,20 @@
 """How a session tells the database which tenant it works for."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...facts.facts import Facts
 from ...model.principals import PLATFORM_ROLES, Kind
-from ...sql.ident import quote_literal
+from ...sql.ident import quote_ident, quote_literal
+from ...sql.settings import ROLE, word_for
 
 _ROLE = "current_user::text"  # the context is set as the role that asks
+_TAKES_ROLE = re.compile(
+    r"(?:select (?:pg_catalog\.)?set_config\('role',|set (?:local |session )?role(?: to)?)"
+    r"\s*(?:'((?:[^']|'')*)'|\"((?:[^\"]|\"\")*)\"|(\w+))(?:, (?:true|false)\))?",
+    re.IGNORECASE,
+)
 _PLACEHOLDER = re.compile(r"(?<!:):(tenant[2-9]?|user|person|role)\b")
 _CLAIMS, _ONE_CLAIM = "request.jwt.claims", "request.jwt.claim"
 _SESSION_OF = {  # what each gateway says of a request, besides the claims that policies read
@@ -45,6 +51,11 @@ class ContextSetup:
         return (f"tenant{level + 1}" if level else "tenant") in self._named
 
     @property
+    def by_role(self) -> bool:
+        """Whether a session takes the role of its tenant: it can be for none that is no role."""
+        return role_taken(self.of("tenant")) is not None
+
+    @property
     def names_person(self) -> bool:
         """Whether the context says which person asks."""
         return bool({"user", "person"} & self._named)
@@ -52,6 +63,28 @@ class ContextSetup:
     @property
     def _named(self) -> set[str]:
         return {m[1] for s in self.statements for m in _PLACEHOLDER.finditer(s)}
+
+
+def role_taken(context: Sequence[str]) -> str | None:
+    """Return the role that the statements of a session take as its tenant's, None where they take none."""
+    found = [m for m in map(_TAKES_ROLE.fullmatch, context) if m]
+    if not found:
+        return None
+    text, name, plain = found[-1].groups()
+    if text is not None:
+        return text.replace("''", "'")
+    return name.replace('""', '"') if name is not None else plain.lower()
+
+
+def become(role: str, context: Sequence[str]) -> tuple[str, ...]:
+    """Return the statements by which a superuser's session becomes that of a role. Where it says that it is a
+    tenant's by taking the tenant's role, the role goes by that name from then on: so does whatever it was
+    granted, and the policies that are for it."""
+    taken = role_taken(context)
+    if not taken or taken == role:
+        return (f"set local session authorization {quote_ident(role)}",)
+    name = quote_ident(taken)
+    return f"alter role {quote_ident(role)} rename to {name}", f"set local session authorization {name}"
 
 
 def default_context(facts: Facts, preset: str | None = None) -> ContextSetup | None:
@@ -99,10 +132,8 @@ def _gateway_of(facts: Facts) -> str:
 
 
 def _statements(said: Mapping[str, Mapping[tuple[str, ...], str]]) -> list[str]:
-    return [
-        f"select set_config({quote_literal(name).strip()}, {_value(claims)}, false)"
-        for name, claims in said.items()
-    ]
+    names = {name: quote_literal(ROLE if word_for(name) else name).strip() for name in said}
+    return [f"select set_config({names[name]}, {_value(claims)}, false)" for name, claims in said.items()]
 
 
 def _one_by_one(claims: Mapping[tuple[str, ...], str]) -> list[str]:

@@ -57,7 +57,9 @@ class Keyed:
 
     def read_unset(self) -> None:
         """Ask them with the context unset: to be called before anything sets it."""
-        if self.setup is None or self.seeder.facts.tenancy.setting is None or 0 not in self.seeder.keys:
+        if self.setup is None or self.setup.by_role:
+            return  # each of a thousand tenants would have to be a role
+        if self.seeder.facts.tenancy.setting is None or 0 not in self.seeder.keys:
             return
         self._tried = list(self._candidates())
         for tried in self._tried:

@@ -288,7 +288,8 @@ class Prober:
             for t in facts.catalog.tables
             if t.name in words and t.qname not in ties and facts.class_of(t.qname) not in OWNED
         ]
-        named = _ROLES & {word.lower() for word in words}
+        by_role = bool(self.setup and self.setup.by_role)
+        named = set() if by_role else _ROLES & {word.lower() for word in words}
         if named:
             why = f"{cell.why}; the policies ask {min(named)}, and no made-up tenant has a role of its own"
         elif asked:

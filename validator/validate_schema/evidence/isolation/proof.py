@@ -176,7 +176,7 @@ class _Proof:
 
     def _other_states(self, prober: Prober, known: set[str]) -> Iterator["State"]:
         """Yield what the verbs come to with a context that is no tenant's."""
-        if self.setup is None:
+        if self.setup is None or self.setup.by_role:
             return
         spent = prober.dares.sessions.spent
         empty = (*spent, *prober.context(""))

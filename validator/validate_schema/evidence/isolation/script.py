@@ -1,8 +1,9 @@
 """What reproduces an outcome: a psql script that makes the rows, does it, and rolls back."""
 
 from ...model.catalog import QName
-from ...sql.ident import quote_ident, quote_qname
+from ...sql.ident import quote_qname
 from .attempt import Attempt
+from .context import become
 from .rows import NOBODY, A, B, inserts
 from .seed import Seeder
 
@@ -24,7 +25,7 @@ class Script:
             *self._made(),
             *attempt.before,
             "set local session_replication_role = origin",
-            f"set local session authorization {quote_ident(role)}",
+            *become(role, context),
             *context,
             attempt.shown or attempt.statement,
             "rollback",
@@ -65,12 +66,11 @@ def view_script(
     role: str, context: tuple[str, ...], rows: tuple[str, ...], statement: str
 ) -> tuple[str, ...]:
     """Return the script of a surface, for which all rows are needed."""
-    become = f"set local session authorization {quote_ident(role)}"
     return (
         "begin",
         *rows,
         "set local session_replication_role = origin",
-        become,
+        *become(role, context),
         *context,
         statement,
         "rollback",

@@ -11,6 +11,7 @@ from ...facts.facts import Facts
 from ...model.principals import Kind
 from ...sql.ident import quote_literal
 from ...sql.mentions import mentions
+from ...sql.settings import word_for
 from .hints import SETTING, literals, nearest, numbers
 
 _USUAL = ("on", "true")
@@ -89,8 +90,10 @@ def asks_for_tenant(facts: Facts, text: str) -> bool:
     }
     plain -= {v.setting for v in claims}
     helper = (facts.tenancy.current_tenant or "").removesuffix("()").rpartition(".")[2]
+    word = word_for(facts.tenancy.setting)
     return (
         bool(names & plain)
+        or bool(word and mentions(text.lower(), word))
         or any(v.setting in names and v.path[-1] in literals(text) for v in claims)
         or bool(helper and mentions(text, helper))
     )

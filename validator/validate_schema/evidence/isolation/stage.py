@@ -7,9 +7,10 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...model.catalog import QName
-from ...sql.ident import quote_ident, quote_literal, quote_qname
+from ...sql.ident import quote_literal, quote_qname
 from .attempt import Answer, Attempt
 from .batch import together
+from .context import become
 from .ground import brief
 from .rows import literal
 
@@ -25,6 +26,7 @@ LONGEST_STATEMENT = "60s"  # what takes longer may have no end, and says nothing
 MOST_ROWS = 10_000  # of one answer: a view that reads itself may never end
 LATE = "not tried: the time for the proof was up ([limits] proof_seconds)"
 _QUIET = "set local session_replication_role = replica"
+_CHECKED = "set constraints all immediate"
 _UNDO = ("rollback to savepoint attempt", "release savepoint attempt")
 _TOGETHER = 400  # statements of one round trip
 
@@ -76,7 +78,7 @@ class Stage:
             prepared += [_QUIET, *attempt.before, "set local session_replication_role = origin"]
         if attempt.count:
             prepared.append(attempt.count)
-        whole = [*prepared, *([_QUIET] if quiet else []), *self._become(role, context)]
+        whole = [*prepared, *([_QUIET] if quiet else []), _CHECKED, *self._become(role, context)]
         after = [s for s in (attempt.present or attempt.count,) if s]
         after = ["reset session authorization", *after, *_UNDO] if after else [*_UNDO]
         try:
@@ -110,7 +112,7 @@ class Stage:
         def hear(said: "psycopg.errors.Diagnostic") -> None:
             heard.extend(_texts(said))
 
-        whole = ["savepoint attempt", *self._become(role, context), attempt.statement]
+        whole = ["savepoint attempt", _CHECKED, *self._become(role, context), attempt.statement]
         self.conn.add_notice_handler(hear)
         try:
             results = self._all([*whole, "reset session authorization", check, *_UNDO])
@@ -140,9 +142,9 @@ class Stage:
         for first in range(0, len(tries), _TOGETHER):
             self._in_time()
             some = tries[first : first + _TOGETHER]
-            block = together(some, self._become(role, ())[1:], quiet=quiet, strict=strict)
+            block = together(some, lambda said: self._become(role, said), quiet=quiet, strict=strict)
             try:
-                self._all(["savepoint attempt", "set constraints all immediate", f"do {literal(block)}"])
+                self._all(["savepoint attempt", _CHECKED, f"do {literal(block)}"])
             except psycopg.Error:
                 return False
             finally:
@@ -159,7 +161,7 @@ class Stage:
 
     def _become(self, role: str, context: Sequence[str]) -> list[str]:
         """Return what makes the session the role's, with its own settings and the tenant context."""
-        found = ["set constraints all immediate", f"set local session authorization {quote_ident(role)}"]
+        found = [*become(role, context)]
         for setting in self.settings.get(role, ()):
             name, _, value = setting.partition("=")
             found.append(f"select pg_catalog.set_config({quote_literal(name)}, {quote_literal(value)}, true)")

@@ -2,6 +2,7 @@
 
 import re
 
+from ...sql.settings import word_for
 from .ground import Ground
 from .hints import SETTING, UUID, distances, literals
 from .rows import MALFORMED, OTHERS, THIRD, A, B, Column, sibling
@@ -25,7 +26,7 @@ def find_keys(ground: Ground) -> Keys:
     """Return each level's keys: of A, of B, of tenants that policies name, and of A's sub-tenants besides
     the one that its session works for (`rows.sibling`)."""
     found: Keys = {}
-    named = _named_tenants(ground)
+    named = [name for name in _named_tenants(ground) if name not in _roles_of_tenants(ground)]
     levels = range(len(ground.facts.tenancy.levels))
     for i in levels:
         column = ground.key_column(i)
@@ -52,10 +53,27 @@ def _is_of(kind: str, text: str) -> bool:
 def _keys_for(ground: Ground, column: Column) -> tuple[str, tuple[str, str, str]]:
     """Return the kind of the keys, "" where it is that of no text, and three of them."""
     for name in _kinds(ground, column):
-        if all(ground.fits(key, column) for key in _KEYS[name]):
-            return name, _KEYS[name]
+        keys = _free_names(ground, _KEYS[name])
+        if all(ground.fits(key, column) for key in keys):
+            return name, keys
     a, b, other = (ground.values.make(column.type, column.modifier, n) for n in (1, 2, 3))
     return "", (a, b, other)
+
+
+def _roles_of_tenants(ground: Ground) -> frozenset[str]:
+    """Return the roles that there are, where each tenant is one: none of them is another tenant to itself."""
+    if not word_for(ground.facts.tenancy.setting):
+        return frozenset()
+    return frozenset(r for (r,) in ground.conn.execute("select rolname::text from pg_catalog.pg_roles"))
+
+
+def _free_names(ground: Ground, keys: tuple[str, str, str]) -> tuple[str, str, str]:
+    """Return keys that no role is called by: a tenant's role is to be made for each."""
+    taken = _roles_of_tenants(ground)
+    while taken.intersection(keys):
+        a, b, other = keys
+        keys = f"{a}_", f"{b}_", f"{other}_"
+    return keys
 
 
 def _kinds(ground: Ground, column: Column) -> tuple[str, ...]:
