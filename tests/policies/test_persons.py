@@ -142,11 +142,18 @@ def test_what_memberships_do_not_bind_is_unsafe(bench: Bench, script: str, flow:
             assert reaches(conn)
 
 
+UNREAD = "create function may() returns boolean language plpgsql stable as $$ begin execute 'select 1'; return false; end $$;"
 JOINING = {
     "by inserting": ("create policy j on member for insert with check (user_id = uid());", WRITES),
     "by all": ("create policy j on member using (user_id = uid());", WRITES),
     "by moving his own row": ("create policy j on member for update using (user_id = uid());", "grant select, update on member to app_user;"),
     "by moving it by its column alone": ("create policy j on member for update using (user_id = uid());", "grant select, update (org_id) on member to app_user;"),
+    "beside what cannot be read": (UNREAD + "create policy j on member for update using (user_id = uid()); create policy k on member for update using (may());", WRITES),
+    "or what cannot be read": (UNREAD + "create policy j on member for insert with check (may() or user_id = uid());", WRITES),
+    "beside rows of operators": ("create table operator (user_id uuid primary key); alter table operator enable row level security;"
+    "create function operates() returns boolean language sql stable security definer set search_path = public, pg_temp as "
+    "$$ select exists (select from operator o where o.user_id = uid()) $$;"
+    "create policy j on member for update using (user_id = uid()); create policy k on member for update using (operates());", WRITES),
     "or as a member": (f"create policy j on member for insert with check (user_id = uid() or {MINE.replace('org_id in', 'member.org_id in')});", WRITES),
 }  # fmt: skip
 

@@ -320,12 +320,14 @@ class _Filter:
             return spoiled
         ways = self._ways
         found = self.owner.searches.answer(self.question, ways.strange())
-        if found.answer is Answer.NO:
-            found = self.owner.searches.answer(self._own_question, ways.own())
-            if found.answer is Answer.YES and self.half == "using":
+        if found.answer is Answer.NO or (found.answer is Answer.UNDECIDED and self.half == "check"):
+            own = self.owner.searches.answer(self._own_question, ways.own())
+            if own.answer is Answer.YES and self.half == "using":
                 return Answered(Reach.UNVERIFIED, _OWN_ROWS, self._suspect())
-            if found.answer is Answer.YES and (guard := self._trigger_on_tenant()):
+            if own.answer is Answer.YES and (guard := self._trigger_on_tenant()):
                 return Answered(Reach.UNVERIFIED, _GUARDED.format(guard), self._suspect())
+            if own.answer is Answer.YES or found.answer is Answer.NO:  # open beats unreadable
+                found = own
         if found.answer is Answer.YES:
             return self._unsafe(found)
         if found.answer is Answer.UNDECIDED:
