@@ -421,6 +421,26 @@ BODIES: Mapping[str, tuple[Keeps, str]] = {
     ),
     "a member by a helper": (KEPT, f"if not is_mine(p) then raise exception 'no'; end if; {BY_P}"),
     "a member where the rows are": (KEPT, "perform 1 from job j where is_mine(j.org_id);"),
+    "a member, and what is looked up beside it": (
+        KEPT,
+        f"if is_mine(p) and exists (select 1 from job where org_id = p and title = 'a') then {BY_P} else raise exception 'no'; end if;",
+    ),
+    "a member, and what is looked up of others beside it": (
+        UNCLEAR,
+        f"if is_mine(p) and exists (select 1 from job where lead = q) then {BY_P} else raise exception 'no'; end if;",
+    ),
+    "looked up before it is known whose it is": (
+        OPEN,
+        f"if exists (select 1 from job where org_id = p) and is_mine(p) then {BY_P} end if;",
+    ),
+    "a member or what is looked up": (
+        OPEN,
+        f"if is_mine(p) or exists (select 1 from job where org_id = p) then {BY_P} end if;",
+    ),
+    "asked in a way that may say NULL": (
+        UNCLEAR,
+        f"if p = {CTX} and exists (select 1 from job where org_id = p) then null; end if;",
+    ),
     "among one's own": (KEPT, "perform 1 from job where org_id in (select my_orgs());"),
     "among everybody's": (OPEN, "perform 1 from job where org_id in (select every_org());"),
     "a member that was found": (

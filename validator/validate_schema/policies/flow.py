@@ -137,7 +137,7 @@ class Flow:
             self._see(self._judge_value(node.subject, known))
         ends: list[Known | None] = []
         for branch in node.branches:
-            self._see(self._judge_value(branch.condition, known))
+            self._test(branch.condition, known)
             condition = self._meanings.of(branch.condition)
             asks = self._asks(condition, known)
             self._veiled = self._veiled or asks
@@ -147,6 +147,18 @@ class Flow:
             known = self._learn(self._refuted(condition, known), known)
         ends.append(self._all(node.otherwise, known))
         return _met(ends)
+
+    def _test(self, condition: s.Node, known: Known) -> None:
+        """Judge a test part by part: AND comes to the next where the one before was true; or NULL, so that only
+        what never is tells anything of the next."""
+        before = self._veiled
+        for part in s.conjuncts(condition):
+            self._see(self._judge_value(part, known))
+            meant = self._meanings.of(part)
+            self._veiled = self._veiled or self._asks(meant, known)
+            if self._never_null(meant, present=False):
+                known = self._learn((meant,), known)
+        self._veiled = before
 
     def _learn(self, conditions: tuple[s.Node, ...], known: Known) -> Known:
         return self.statements.learn(conditions, known).without(self._twice)
