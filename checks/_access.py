@@ -6,6 +6,8 @@ from validate_schema.pack import Facts
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.rights import reached
 from validate_schema.pack.roles import data_roles
+from validate_schema.pack.scoping import ContextReader
+from validate_schema.pack.sql import Unreadable, read_expression, syntax
 
 
 def users_of(
@@ -49,3 +51,23 @@ def by_hand(view: cat.View, verb: str) -> bool:
     """Tell whether a trigger or a rule of the view takes the place of the statement."""
     fired = any(t.timing == "instead of" and verb.lower() in map(str.lower, t.events) for t in view.triggers)
     return fired or any(r.event == verb and r.instead and r.condition is None for r in view.rules)
+
+
+def is_of_persons(table: cat.Table, facts: Facts) -> bool:
+    """Tell whether row security is on and every policy that lets an app role's rows pass asks for the person of the
+    session."""
+    apps = {holder for role in facts.app_roles for holder in facts.grantees_of(role)}
+    policies = [p for p in table.policies if p.permissive and (not apps or apps.intersection(p.roles))]
+    texts = [text for p in policies for text in (p.using, p.check) if text is not None]
+    reader = ContextReader(facts)
+    return table.row_security and bool(texts) and all(_asks_for_person(text, reader) for text in texts)
+
+
+def _asks_for_person(text: str, reader: ContextReader) -> bool:
+    try:
+        parts = [*syntax.conjuncts(read_expression(text))]
+    except Unreadable:
+        return False
+    pairs = [(p.left, p.right) for p in parts if isinstance(p, syntax.Operation) and p.operator == "="]
+    sides = [side for one, other in pairs for side in ((one, other), (other, one))]
+    return any(isinstance(mine, syntax.Column) and reader.gives_person(who) for mine, who in sides)

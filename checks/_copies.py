@@ -9,7 +9,7 @@ from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.rights import acts, body_of, candidates, is_guarded, is_trusted
 from validate_schema.pack.sql import Unreadable, plpgsql, syntax
 
-from ._access import may, sources, users_of
+from ._access import is_of_persons, may, sources, users_of
 
 _SENDS = (
     "pg_notify",
@@ -25,11 +25,24 @@ _SAY_WHO = ("current_setting", "current_query", "query_to_xml", "dblink", "lo_ge
 class Copy(NamedTuple):
     """A table of no tenant that an app role may read and that something writes to. `of_row`: values of the
     row at hand; else nothing, or what was read from tables of the tenants. `doubtful`: of where the values come
-    from, not all is known."""
+    from, not all is known. `personal`: its policies show each person what names him, whoever that is."""
 
     table: cat.Table
     of_row: bool
     doubtful: bool = False
+    personal: bool = False
+
+    @property
+    def certain(self) -> bool:
+        """Whether every tenant may read values of the row there."""
+        return self.of_row and not self.personal
+
+
+def shown_to(found: Iterable[Copy]) -> str:
+    """Return who may read what was copied, as a finding says it behind the tables' names."""
+    if all(copy.personal for copy in found):
+        return "whose policies give each person his own rows"
+    return "open to every tenant"
 
 
 class Rows(NamedTuple):
@@ -114,7 +127,7 @@ def copies(
             if readers(table, facts):
                 told = any(rows.told_by(value, variables, facts, table.qname) for value in _values(node))
                 doubtful = not all(_is_plain(value, written, rows, plain, facts) for value in _values(node))
-                found.append(Copy(table, told, doubtful))
+                found.append(Copy(table, told, doubtful, is_of_persons(table, facts)))
     return found
 
 

@@ -7,10 +7,10 @@ from validate_schema.pack import Facts, Flaw, ObjectRef, Promise, Remedy, Severi
 from validate_schema.pack.model import TableClass, catalog
 from validate_schema.pack.remedies import toml_text, write_name
 from validate_schema.pack.roles import is_platforms
-from validate_schema.pack.scoping import ContextReader
-from validate_schema.pack.sql import Unreadable, parse_pattern, read_expression, syntax
+from validate_schema.pack.sql import Unreadable, parse_pattern
 from validate_schema.pack.subjects import ConfigName
 
+from ._access import is_of_persons
 from ._declared import without_tenant_column
 from ._look_alikes import look_alikes
 
@@ -78,7 +78,7 @@ def classified(table: catalog.Table, facts: Facts) -> Flaw | None:
     standing = facts.standings.get(table.qname)
     alike = look_alikes(table, facts)
     reads_like = f"; {', '.join(alike)} reads like the tenant column" if alike else ""
-    personal = _is_of_persons(table, facts)
+    personal = is_of_persons(table, facts)
     return Flaw(
         message=f"Table {name} is neither root, tenant, inherited, global nor exempt"
         + (": its policies give each person his own rows" if personal else ""),
@@ -88,26 +88,6 @@ def classified(table: catalog.Table, facts: Facts) -> Flaw | None:
         undecided=personal,
         remedy=Remedy(note=_classify(table, facts)),
     )
-
-
-def _is_of_persons(table: catalog.Table, facts: Facts) -> bool:
-    """Tell whether row security is on and every policy that lets an app role's rows pass asks for the person of the
-    session."""
-    apps = {holder for role in facts.app_roles for holder in facts.grantees_of(role)}
-    policies = [p for p in table.policies if p.permissive and (not apps or apps.intersection(p.roles))]
-    texts = [text for p in policies for text in (p.using, p.check) if text is not None]
-    reader = ContextReader(facts)
-    return table.row_security and bool(texts) and all(_asks_for_person(text, reader) for text in texts)
-
-
-def _asks_for_person(text: str, reader: ContextReader) -> bool:
-    try:
-        parts = [*syntax.conjuncts(read_expression(text))]
-        pairs = [(p.left, p.right) for p in parts if isinstance(p, syntax.Operation) and p.operator == "="]
-        sides = [side for one, other in pairs for side in ((one, other), (other, one))]
-        return any(isinstance(mine, syntax.Column) and reader.gives_person(who) for mine, who in sides)
-    except Unreadable:
-        return False
 
 
 def _classify(table: catalog.Table, facts: Facts) -> str:

@@ -31,7 +31,7 @@ from validate_schema.pack.sql import (
 )
 
 from ._access import sources, users_of
-from ._copies import published, tells_all
+from ._copies import published, shown_to, tells_all
 from ._lookup import (
     looks_up,
     names_a_table,
@@ -250,7 +250,7 @@ def _publishes(subject: Definer, facts: Facts) -> Flaw | None:
     if not copied:
         return _sent(subject, facts)
     return Flaw(
-        message=f"{_name(subject, facts)} copies rows of the tenant into {listed}, open to every tenant",
+        message=f"{_name(subject, facts)} copies rows of the tenant into {listed}, {shown_to(copied)}",
         expected="a table with the tenant column and row security, or one that no app role may read",
         observed=f"{listed} belongs to no tenant, and {', '.join(subject.users)} may call the function",
         severity=Severity.WARNING,

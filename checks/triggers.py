@@ -34,6 +34,7 @@ from ._copies import (
     readers,
     reads_tenants,
     sends,
+    shown_to,
     variables_of,
     with_tenants,
 )
@@ -312,13 +313,14 @@ def _news(told: _Told, facts: Facts) -> Flaw:
 
 def _copy(told: _Told, found: list[Copy], facts: Facts) -> Flaw:
     """Return the flaw of writing to what all can read: the row itself, or what came of tenants' rows."""
-    certain = any(copy.of_row for copy in found)
+    certain = any(copy.certain for copy in found)
+    found = [copy for copy in found if copy.certain] or found
     listed = ", ".join(dict.fromkeys(facts.show(copy.table.qname) for copy in found))
-    what = "copies from the row into" if certain else "reads tenants' rows and writes to"
-    if not certain and not reads_tenants(told.function, facts):
+    what = "copies from the row into" if any(copy.of_row for copy in found) else "reads tenants' rows and writes to"
+    if not any(copy.of_row for copy in found) and not reads_tenants(told.function, facts):
         what = "may have values of the row in what it writes to"
     return Flaw(
-        message=f"{told.name(facts)}, which {what} {listed}, open to every tenant",
+        message=f"{told.name(facts)}, which {what} {listed}, {shown_to(found)}",
         expected="a table with the tenant column and row security, or one that no app role may read",
         observed=f"{listed} belongs to no tenant and may be read by {', '.join(readers(found[0].table, facts))}",
         severity=None if certain else Severity.WARNING,

@@ -727,6 +727,33 @@ def test_a_request_to_join_is_no_row_of_the_tenant(bench: Bench, grant: str, sta
     assert outcome(bench, "EFF001", f"{script} grant {grant} on seat to app_user;")[0] == status
 
 
+BELL = """create table bell (user_id uuid not null, body text);
+alter table bell enable row level security; grant select on bell to app_user;
+create policy own on bell for select using (user_id = who());
+"""
+BELLS = {
+    "to each his own": (BELL, "whose policies give each person his own rows"),
+    "to each his own, to add and to clear": (
+        BELL + "create policy add on bell for insert with check (user_id = who()); create policy clear on bell for delete using (user_id = who());",
+        "whose policies give each person his own rows",
+    ),
+    "to all": (BELL + "create policy news on bell for select using (true);", "open to every tenant"),
+    "to each his own, or to all": (BELL.replace("user_id = who())", "user_id = who() or body <> '')"), "open to every tenant"),
+    "to all, with row security off": (BELL + "alter table bell disable row level security;", "open to every tenant"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("bell", "shown"), BELLS.values(), ids=BELLS)
+def test_what_is_copied_for_one_person_is_not_open_to_all(bench: Bench, bell: str, shown: str) -> None:
+    seats = SEATS.format("user_id", "user_id = who()", "select")
+    script = seats + trigger("insert into bell select s.user_id, new.title from seat s where s.org_id = new.org_id;", before=bell)
+
+    status, said = outcome(bench, "EFF001", script)
+
+    assert status == ("failed" if shown == "open to every tenant" else "undecided"), said
+    assert [shown in text for text in said] == [True], said
+
+
 def test_a_view_that_takes_rows_may_be_one_of_several(bench: Bench) -> None:
     assert (
         outcome(bench, "EFF004", view("select, insert", select="select distinct org_id from job"))[0]
