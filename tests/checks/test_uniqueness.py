@@ -133,6 +133,10 @@ def cured(bench: Bench, id: str, script: str, toml: str = CONFIG) -> tuple[list[
         pytest.param('"oneTimeUseToken" text unique', Scope.SURROGATE, id="a token of several words"),
         pytest.param('"hashedSecretKey" text unique', Scope.SURROGATE, id="the hash of a secret"),
         pytest.param("key_hash bytea unique", Scope.SURROGATE, id="the hash of a key"),
+        pytest.param("api_key text unique", Scope.SURROGATE, id="a key that is handed out"),
+        pytest.param("invite_code text unique", Scope.SURROGATE, id="a code that is handed out"),
+        pytest.param("code text unique", Scope.GLOBAL, id="a code of something"),
+        pytest.param("stripe_api_key text unique", Scope.GLOBAL, id="a key that somebody else hands out"),
         pytest.param("token text default 'x' unique", Scope.GLOBAL, id="a token with a default"),
         pytest.param("device_token text unique", Scope.GLOBAL, id="a token made elsewhere"),
         pytest.param("content_hash text unique", Scope.GLOBAL, id="the hash of something known"),
@@ -147,6 +151,23 @@ def test_a_unique_is_scoped_by(bench: Bench, rest: str, scope: Scope) -> None:
     found = scopes(bench, script, "member")
 
     assert [s for name, s in found.items() if name != "member_pkey"] == [scope]
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "scope"),
+    [
+        ("api_keys", "key", Scope.SURROGATE),
+        ("invite_codes", "code", Scope.SURROGATE),
+        ("invitation", "code", Scope.SURROGATE),
+        ("setting", "key", Scope.GLOBAL),
+        ("voucher", "code", Scope.GLOBAL),
+        ("invitation", "slug", Scope.GLOBAL),
+    ],
+)
+def test_a_table_says_what_is_handed_out(bench: Bench, table: str, column: str, scope: Scope) -> None:
+    found = scopes(bench, f"create table {table} ({ID}, {TENANT}, {column} text unique)", table)
+
+    assert found[f"{table}_{column}_key"] is scope
 
 
 def test_a_mirrored_key_of_the_root_is_scoped_when_a_composite_key_proves_it(bench: Bench) -> None:

@@ -102,6 +102,39 @@ def test_a_tenant_that_whoever_asks_writes_himself_is_open(bench: Bench, taken: 
     assert any("himself" in j.reason for j in said)
 
 
+HEADER = "nullif(current_setting('request.headers', true), '')::json ->> 'x-key'"
+KEYS = """create table api_key (org_id uuid not null references organization, key text not null unique, label text);
+alter table api_key enable row level security; grant select on api_key to anon, authenticated;"""
+BY_KEY = {
+    "the row of a key": (f"key = ({HEADER})", Reach.UNVERIFIED),
+    "beside one's own": (f"{MINE.replace('org_id in', 'api_key.org_id in')} or key = ({HEADER})", Reach.UNVERIFIED),
+    "what is no key": (f"label = ({HEADER})", Reach.UNSAFE),
+    "a key or anything": (f"key = ({HEADER}) or label is not null", Reach.UNSAFE),
+    "any other key": (f"key <> ({HEADER})", Reach.UNSAFE),
+    "the tenant in its place": (f"org_id::text = ({HEADER})", Reach.UNSAFE),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("using", "reach"), BY_KEY.values(), ids=BY_KEY)
+def test_whoever_knows_the_key_of_a_row_may_have_been_given_it(bench: Bench, using: str, reach: Reach) -> None:
+    script = WORLD + KEYS + f"create policy p on api_key for select using ({using});"
+    with bench.open(script) as conn:
+        execute(conn, script)
+        said = facts_of(conn, TOML).analysis.judgements
+
+        assert {j.reach for j in said if (j.table.name, j.command) == ("api_key", "SELECT")} == {reach}, said
+
+
+def test_rows_of_the_tenant_whose_key_is_known_are_not_decided(bench: Bench) -> None:
+    using = f"exists (select from api_key k where k.key = ({HEADER}) and k.org_id = doc.org_id)"
+    script = WORLD + KEYS.replace("alter table api_key enable row level security;", "") + f"create policy p on doc using ({using});"
+    with bench.open(script) as conn:
+        execute(conn, script)
+        said = facts_of(conn, TOML).analysis.judgements
+
+        assert {j.reach for j in said if j.table.name == "doc"} == {Reach.UNVERIFIED}, said
+
+
 TAKEN = {
     "at sign-up": ("insert into member (org_id, user_id) values ((new.raw_user_meta_data ->> 'org')::uuid, new.id);", True),
     "by a variable": ("o := new.raw_user_meta_data ->> 'org'; insert into member (org_id, user_id) select o, new.id;", True),

@@ -18,7 +18,7 @@ from ..sql.predicates import (
     not_null_columns,
 )
 from ..sql.reading import read_expression
-from ..sql.words import reads_as_token
+from ..sql.words import reads_as_ticket
 from .facts import Facts
 from .subjects import TableUnique as TableUnique
 from .subjects import uniques_of as uniques_of
@@ -156,7 +156,7 @@ def never_null(constraint: Constraint) -> frozenset[str]:
 
 def _holds_surrogate(table: Table, columns: frozenset[str]) -> bool:
     if any(
-        c.name in columns and (is_generated(c) or (c.default is None and reads_as_token(c.name)))
+        c.name in columns and (is_generated(c) or (c.default is None and reads_as_ticket(c.name, table.name)))
         for c in table.columns
     ):
         return True

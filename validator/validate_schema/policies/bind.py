@@ -6,12 +6,15 @@ The policies of that table hold for the sub-select too.
 """
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import NamedTuple
 
 from ..model.catalog import Constraint, QName, Table
+from ..model.principals import Kind
 from ..model.tenancy import OWNED, TableClass
 from ..sql.tree import FALSE, ROW, SELECTS, TRUE, Node, Relation, conjuncts, every, opaque, some, walk
-from .claims import exactly, of_the_row_alone
+from ..sql.words import reads_as_ticket
+from .claims import exactly, identity, of_the_row_alone, variable_name
 from .world import Schema
 
 TENANT = "tenant"
@@ -72,6 +75,8 @@ class Binder:
             return self._column(node, scopes)
         if node.op in SELECTS:
             return self._sub_select(node, scopes)
+        if node.op == "compare" and node.value == "=" and (secret := self._ticket(node, scopes)):
+            return self._give_up(f"{secret}, which whoever knows it may have been given")
         args = tuple(self._bind(arg, scopes) for arg in node.args)
         if node.op in ("compare", "any", "all") and node.value in _ORDERS:
             return self._ordered(node._replace(args=args))
@@ -95,16 +100,41 @@ class Binder:
         variable = self.variables.get(node.value[0]) if node.op == "variable" else None
         return variable.labels if variable is not None else ()
 
-    def _column(self, node: Node, scopes: Scopes) -> Node:
-        qualifier, name = node.value
+    def _ticket(self, equation: Node, scopes: Scopes) -> str:
+        """Return the secret of a row that whoever asks has to give, in what he writes himself: its column; "" where
+        something else is compared."""
+        for one, other in (equation.args, equation.args[::-1]):
+            given, held = identity(one), identity(other)
+            if given.op != "variable" or held.op != "column" or given.value[0] not in self._written:
+                continue
+            row, name = self._found(*held.value, scopes), held.value[1]
+            if row is not None and reads_as_ticket(name, row.table.name):
+                return f"{row.table.name}.{name}"
+        return ""
+
+    @cached_property
+    def _written(self) -> frozenset[str]:
+        """What whoever asks writes himself."""
+        return frozenset(variable_name(v.variable) for v in self.schema.principals.of_kind(Kind.CLIENT))
+
+    def _found(self, qualifier: str | None, name: str, scopes: Scopes) -> Row | None:
+        """Return the row whose column a name means; None where no row in scope has it."""
         for scope in reversed(scopes):
             rows = [scope[qualifier]] if qualifier in scope else []
             if qualifier is None:
                 rows = [row for row in scope.values() if row.table.column(name) is not None]
-            if rows and (column := rows[0].table.column(name)) is not None:
-                if column.collation and self.schema.types.is_ambiguous(column.collation):
-                    return self._give_up(f"the collation of {name}")
-                return node._replace(op="variable", value=(self._key(rows[0], name), False))
+            if rows and rows[0].table.column(name) is not None:
+                return rows[0]
+        return None
+
+    def _column(self, node: Node, scopes: Scopes) -> Node:
+        qualifier, name = node.value
+        row = self._found(qualifier, name, scopes)
+        column = row.table.column(name) if row is not None else None
+        if row is not None and column is not None:
+            if column.collation and self.schema.types.is_ambiguous(column.collation):
+                return self._give_up(f"the collation of {name}")
+            return node._replace(op="variable", value=(self._key(row, name), False))
         self.undecided.append(f"the name {name}")
         return opaque(f"the name {name}")
 

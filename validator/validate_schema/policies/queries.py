@@ -13,7 +13,7 @@ from ..sql import syntax as s
 from ..sql.built import run_by
 from ..sql.parser import Unreadable
 from ..sql.reading import read_statements
-from ..sql.words import reads_as_token
+from ..sql.words import reads_as_ticket
 from .blocks import (
     CONTEXT,
     PERSON,
@@ -361,8 +361,11 @@ class Builder:
         """Tell whether a secret of the row is asked for: whoever knows it may have been given it."""
         sides = [self.items.get(place[0]) for place in (left, right)]
         given = (left, right)[sides.index(None)][0] == 0 if None in sides else False
-        held = next((p[1] for p, item in zip((left, right), sides, strict=True) if item is not None), "")
-        return given and reads_as_token(held)
+        held = next(((i, p[1]) for p, i in zip((left, right), sides, strict=True) if i is not None), None)
+        if held is None or not given:
+            return False
+        table = held[0].table
+        return reads_as_ticket(held[1], table.name if table is not None else "")
 
     def _same(self, one: s.Node, other: s.Node, at: At) -> None:
         """Read IS NOT DISTINCT FROM: an equation where a column is never NULL, and for variables, whose

@@ -145,3 +145,20 @@ def reads_as_token(column: str) -> bool:
     parts = frozenset(words(column))
     hashed = "key" in parts and not parts.isdisjoint({"hash", "hashed", "digest"})
     return parts <= _TOKEN_WORDS and (hashed or not parts.isdisjoint({"token", "secret"}))
+
+
+_HANDED_OUT = (
+    (frozenset({"key", "api", "access"}), frozenset({"api", "access"})),
+    (frozenset({"code", "invite", "invitation", "join"}), frozenset({"invite", "invitation", "join"})),
+)
+
+
+def reads_as_ticket(column: str, table: str) -> bool:
+    """Tell the same of a secret that is handed out, which the table's name may say as well: ``api_keys.key``,
+    ``invite_codes.code``, ``team.join_code``. It may be short enough to guess."""
+    parts = frozenset(words(column))
+    around = parts | {word.removesuffix("s") for word in words(table)}
+    return reads_as_token(column) or any(
+        parts <= held and not parts.isdisjoint({"key", "code"}) and not around.isdisjoint(named)
+        for held, named in _HANDED_OUT
+    )
