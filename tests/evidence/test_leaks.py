@@ -198,6 +198,27 @@ def test_a_key_that_crosses_tenants_leaks_and_a_composite_one_does_not(bed: Bed)
     assert bed.outcomes(simple + fails, table="comment")[Probe.REFERENCE] is Outcome.INCONCLUSIVE
 
 
+def test_what_a_key_with_the_tenant_refers_to_is_the_tenants_own(bed: Bed) -> None:
+    """A trigger makes what the row of A refers to, so that the key of B's is one of A's as well."""
+    places = f"""
+create table place (org_id uuid not null references organization (id), code text not null, primary key (org_id, code));
+alter table place enable row level security; create policy own on place using ({TENANT});
+create table visit (id int primary key, org_id uuid not null references organization (id), code text,
+    foreign key (org_id, code) references place (org_id, code));
+alter table visit enable row level security; create policy own on visit using ({TENANT});
+create function make() returns trigger language plpgsql security definer as $$ begin
+    insert into place (org_id, code) values (new.org_id, new.code) on conflict do nothing; return new; end $$;
+create trigger make before insert or update on visit for each row execute function make();
+grant select, insert, update, delete on place, visit to app_user;
+"""
+    found = bed.cells(places, table="visit")[Probe.REFERENCE]
+
+    assert (found.outcome, found.why) == (
+        Outcome.ISOLATED,
+        "the key holds the tenant: whatever a row refers to is its own tenant's",
+    )
+
+
 SURFACES = {
     "a view as its owner": "create view seen as select * from note; grant select on seen to app_user;",
     "a count": "create view seen as select count(*) from note; grant select on seen to app_user;",

@@ -180,3 +180,20 @@ def test_what_rests_on_memberships_is_as_tight_as_whatever_writes_them(
         execute(conn, PINNED, READ_SEATS, beside)
     ran = terminal.run("--database-url", database.conninfo, "--prove", "--format", "json")
     assert ("doc" in json.loads(ran.out)["isolation"]["proven"]) is expected
+
+
+RANKED = TEAM.format(me=CLAIM, references="references person (id)").replace(
+    "create policy own on doc using (team_id in (select mine()));",
+    f"""alter table seat add extra jsonb not null default '{{}}';
+create function may(want text) returns setof uuid stable language plpgsql security definer as $$ begin
+    return query select s.team_id from seat s where s.person_id = {CLAIM} and s.extra ->> 'rank' = want; end $$;
+create policy own on doc using (team_id in (select may('boss')));""",
+)
+
+
+def test_a_rank_that_no_made_up_member_has_is_in_doubt(bed: Bed) -> None:
+    found = {c.probe: c for c in bed.proven(RANKED, toml=TOML).cells if c.table.name == "doc"}
+
+    assert found[Probe.OWN].outcome is Outcome.INCONCLUSIVE
+    assert found[Probe.OWN].why.endswith("; the policies ask seat.extra as well, whose values are not the real ones")
+    assert found[Probe.READ].outcome is Outcome.INCONCLUSIVE

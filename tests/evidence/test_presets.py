@@ -143,3 +143,35 @@ def test_a_claim_that_is_the_tenant_is_said_as_the_tenant(bed: Bed) -> None:
 
     assert proof.preset == "supabase"
     assert {c.outcome for c in proof.cells} == {Outcome.ISOLATED}, [(c.probe, c.why) for c in proof.cells]
+
+
+FOUNDED = "create policy found on team for insert with check ({person} is not null); grant insert on team to {role};"
+LEFT_OUT = """
+grant select on team, seat to anon; grant select, insert on doc to anon; grant insert on seat to anon, {role};
+create policy joins on seat for insert with check (person_id = {person});
+create policy known on doc using ({person} is not null);
+"""
+BOTH_ROLES = TOML.format(role="authenticated").replace('"authenticated"', '"anon", "authenticated"')
+
+
+def test_whoever_is_not_logged_in_says_no_person(bed: Bed) -> None:
+    proof = bed.proven(schema("supabase", LEFT_OUT), toml=BOTH_ROLES)
+
+    leaks = {(c.role, c.table.name, c.probe.value) for c in proof.cells if c.outcome is Outcome.LEAK}
+    assert {("authenticated", "seat", "insert"), ("authenticated", "doc", "read")} <= leaks
+    assert not [leak for leak in leaks if leak[0] == "anon"]
+
+
+@pytest.mark.parametrize("gateway", ROLES)
+def test_whoever_founds_a_tenant_writes_nobody_elses_row(bed: Bed, gateway: str) -> None:
+    proof = bed.proven(schema(gateway, BOUND + FOUNDED), toml=TOML.format(role=ASKS[gateway]))
+
+    assert not [(c.table.name, c.probe, c.why) for c in proof.cells if c.outcome is Outcome.LEAK]
+
+
+def test_whoever_may_write_over_a_tenant_is_told(bed: Bed) -> None:
+    """An upsert of what is there changes it."""
+    over = "create policy moves on team for update using ({person} is not null); grant update on team to {role};"
+    proof = bed.proven(schema("supabase", BOUND + FOUNDED + over), toml=TOML.format(role="authenticated"))
+
+    assert {c.probe.value for c in proof.cells if c.outcome is Outcome.LEAK} >= {"update"}

@@ -16,6 +16,7 @@ _TAKES_ROLE = re.compile(
     re.IGNORECASE,
 )
 _PLACEHOLDER = re.compile(r"(?<!:):(tenant[2-9]?|user|person|role)\b")
+_PERSON = re.compile(r"(?<!:):(?:user|person)\b")
 _CLAIMS, _ONE_CLAIM = "request.jwt.claims", "request.jwt.claim"
 _SESSION_OF = {  # what each gateway says of a request, besides the claims that policies read
     "supabase": (_CLAIMS, {("sub",): ":person", ("role",): ":role", ("aud",): "'authenticated'"}),
@@ -45,6 +46,10 @@ class ContextSetup:
             _PLACEHOLDER.sub(lambda m: said.get(m[1], said["tenant"]), s).rstrip(" ;\n")
             for s in self.statements
         )
+
+    def of_nobody(self) -> "ContextSetup":
+        """Return what a session says that nobody has logged in for."""
+        return replace(self, statements=tuple(_PERSON.sub("null", s) for s in self.statements), person=None)
 
     def names(self, level: int) -> bool:
         """Tell whether the context says which sub-tenant of a level (1 is below the first) it is for."""

@@ -111,16 +111,20 @@ class Prober:
     @cached_property
     def _verbs(self) -> dict[str, tuple[list[Attempt], list[Attempt]]]:
         target, rows = self.target, self.target.everyone()
-        inserts = target.insert_root() if target.is_root else [*target.insert(A)[:1], *target.insert(B)]
-        return {
+        inserts = [*target.insert(A)[:1], *target.insert(B)]
+        varied = [*target.insert_varied(B), *target.insert_named()]
+        found = {
             "SELECT": (target.read(rows), []),
-            "INSERT": (inserts, [*target.insert_varied(B), *target.insert_named()]),
+            "INSERT": (inserts, varied),
             "UPDATE": (
                 target.update(rows),
                 [*target.update_varied(rows), *target.rehome(), *target.rehome_varied()],
             ),
             "DELETE": (target.delete(rows), []),
         }
+        if target.is_root:
+            del found["INSERT"]
+        return found
 
     # As tenant A
 
@@ -128,6 +132,8 @@ class Prober:
         """Try everything as tenant A, one after the other; own rows come first."""
         own = self._own(context)
         yield own
+        if self.target.is_root:
+            yield self.cell(Probe.INSERT, Found(Outcome.ISOLATED, _FOUNDED))
         for way in self._ways():
             if way.attempts:
                 yield unless_blocked(self._across(way, context), own)
@@ -139,7 +145,7 @@ class Prober:
     def _ways(self) -> Iterator[Way]:
         target, of_b = self.target, self.target.rows.of(B)
         foreign = target.rows.foreign(target.shared)
-        insert = target.insert_root() if target.is_root else target.insert(B)
+        insert = [] if target.is_root else target.insert(B)
         varied = [*target.insert_varied(B), *target.insert_named()]
         mine, joins = target.rows.of(MINE), target.joins() if target.both else []
         theirs = [*foreign, *mine]
@@ -288,12 +294,20 @@ class Prober:
             for t in facts.catalog.tables
             if t.name in words and t.qname not in ties and facts.class_of(t.qname) not in OWNED
         ]
+        ranks = [
+            f"{facts.show(t.qname)}.{c.name}"
+            for t in facts.catalog.tables
+            for c in t.columns
+            if t.qname in ties and t.name in words and c.base_type in ("json", "jsonb") and c.name in words
+        ]
         by_role = bool(self.setup and self.setup.by_role)
         named = set() if by_role else _ROLES & {word.lower() for word in words}
         if named:
             why = f"{cell.why}; the policies ask {min(named)}, and no made-up tenant has a role of its own"
         elif asked:
             why = f"{cell.why}; the policies ask {', '.join(asked)} as well, whose rows are not the real ones"
+        elif ranks:
+            why = f"{cell.why}; the policies ask {', '.join(ranks)} as well, whose values are not the real ones"
         else:
             return cell
         return replace(cell, outcome=Outcome.INCONCLUSIVE, why=why)
@@ -337,6 +351,8 @@ class Prober:
             dared = self.trial.dared(dares)
             if dared is not None:
                 found, when = dared[1], dared[0].when
+        if found.outcome is Outcome.LEAK and self._holds_tenant(key):
+            found = Found(Outcome.ISOLATED, _OWN_KEY, found.attempt, found.answer, found.context)
         said = f"a row of tenant A refers to a row of B by {key.name}{when}"
         return self.cell(Probe.REFERENCE, found, said, key.name)
 
@@ -361,6 +377,14 @@ class Prober:
         standing = facts.standings[table.qname]
         owner = standing.table_class is TableClass.INHERITED and standing.path[:1] == (key.references,)
         return not owner and not set(key.columns) <= set(facts.held_levels.get(table.qname, {}).values())
+
+    def _holds_tenant(self, key: Constraint) -> bool:
+        """Tell whether the key pairs the tenant of both tables, so that no row can refer to another tenant's."""
+        held = self.target.seeder.facts.held_levels
+        theirs = held.get(key.references, {}) if key.references is not None else {}
+        pairs = set(zip(key.columns, key.referenced_columns, strict=True))
+        mine = held.get(self.target.table.qname, {}).items()
+        return any((column, theirs.get(level)) in pairs for level, column in mine)
 
     def _refused(self, across: list[Attempt], within: list[Attempt], context: Said) -> Found:
         """Return why no row of A refers to one of B."""
@@ -389,6 +413,8 @@ _NAMES_HIM = (
     "rows of another tenant are reached where they name the person who asks: whether there are any, no"
     " made-up row tells"
 )
+_FOUNDED = "a tenant that is founded is nobody else's"
+_OWN_KEY = "the key holds the tenant: whatever a row refers to is its own tenant's"
 _ROLES = {"current_user", "session_user", "current_role"}
 _INSERTS = "inserts a row of another tenant"
 _MOVES = {"gives away": "gives its row to B", "takes": "makes a row of B its own"}

@@ -115,14 +115,14 @@ class _Proof:
         probers = [p for role in roles for p in self._probers(stage, seeder, role)]
         bare = self._cells_of_unprovable(seeder, roles)
         self.say(f"probing {some(len(self.tables), 'table')} as {', '.join(r.name for r in roles)}")
-        contexts = {x: self._context(seeder, x) for x in (A, B)}
+        contexts = {x: self._context(seeder, x, self.setup) for x in (A, B)}
         both = self._session_of_both(seeder)
         surfaces = SurfaceProber(stage, seeder, roles, self.setup, contexts, both)
         keyed = Keyed(stage, seeder, roles, self.setup)
         with suppress(OutOfTimeError):
             keyed.read_unset()
             surfaces.read_unset()  # a setting that was once set is '' afterwards
-        cells = [*bare, *self._cells(probers, contexts)]
+        cells = [*bare, *self._cells(probers)]
         self.say("reading views and calling functions")
         cells += surfaces.cells()
         self.say("watching what own work sets off")
@@ -142,11 +142,11 @@ class _Proof:
             tested=_in_time(keyed.tested, ()),
         )
 
-    def _cells(self, probers: list[Prober], contexts: dict[str, tuple[str, ...]]) -> list[Cell]:
+    def _cells(self, probers: list[Prober]) -> list[Cell]:
         """Return the cells of all tables and roles; inconclusive ones for what there was no time for."""
         cells: list[Cell] = []
         with suppress(OutOfTimeError):
-            self._probe(probers, contexts, cells)
+            self._probe(probers, cells)
         tried = {(cell.role, cell.table, cell.probe) for cell in cells}
         late = [
             p.cell(probe, Found(Outcome.INCONCLUSIVE, LATE))
@@ -156,14 +156,14 @@ class _Proof:
         ]
         return [*cells, *late]
 
-    def _probe(self, probers: list[Prober], contexts: dict[str, tuple[str, ...]], cells: list[Cell]) -> None:
+    def _probe(self, probers: list[Prober], cells: list[Cell]) -> None:
         """Add the cells, those of a table and role together. A setting that was once set is '' afterwards,
         not unset: so what needs it unset comes first."""
         open_ended = [(p, [("unset", p.without_context(()))]) for p in probers]
         pretended = [prober.pretending(()) for prober in probers]
         for (prober, states), unset in zip(open_ended, pretended, strict=True):
-            spent = prober.dares.sessions.spent
-            tried = _tried(prober, (*spent, *contexts[A]), cells)
+            context = (*prober.dares.sessions.spent, *prober.target.session)
+            tried = _tried(prober, context, cells)
             known = {_VERBS[c.probe] for c in tried if c.outcome is Outcome.LEAK and c.probe in _VERBS}
             again = f"unset {_PRETENDING}", [r for r in unset if r[0] not in known]
             try:
@@ -172,7 +172,7 @@ class _Proof:
                 cells.append(unless_blocked(summed, own))
             finally:  # what was found stays, though the time is up
                 cells += [prober.in_doubt(cell) for cell in tried]
-            cells += self._within(prober, (*spent, *contexts[A]))
+            cells += self._within(prober, context)
 
     def _other_states(self, prober: Prober, known: set[str]) -> Iterator["State"]:
         """Yield what the verbs come to with a context that is no tenant's."""
@@ -189,26 +189,29 @@ class _Proof:
 
     def _probers(self, stage: Stage, seeder: Seeder, role: AppRole) -> list[Prober]:
         rights = rights_of(self.conn, role.name)
-        shared, session = set(self.facts.tenancy.null_means_global), self._context(seeder, A)
+        shared, setup = set(self.facts.tenancy.null_means_global), self.setup
         both = self._session_of_both(seeder)
+        if setup is not None and self.facts.principals.is_nobody(role.name):
+            setup, both = setup.of_nobody(), ()
+        session = self._context(seeder, A, setup)
         return [
             Prober(
                 stage,
                 role.name,
                 Target(seeder, seeder.seeded[t.qname], rights[t.qname], t.qname in shared, session, both),
                 Script(seeder, t.qname),
-                self.setup,
+                setup,
             )
             for t in self.tables
             if not self._unprovable(seeder, t)
         ]
 
-    def _context(self, seeder: Seeder, label: str) -> tuple[str, ...]:
+    def _context(self, seeder: Seeder, label: str, setup: ContextSetup | None) -> tuple[str, ...]:
         """Return what a tenant's session says of itself: the first level's key, a user, deeper keys."""
-        if self.setup is None:
+        if setup is None:
             return ()
         below = tuple(seeder.keys.get(n, {}).get(label, "") for n in self._deeper())
-        return self.setup.of(self._tenant(seeder, label), seeder.people.session(label), below)
+        return setup.of(self._tenant(seeder, label), seeder.people.session(label), below)
 
     def _session_of_both(self, seeder: Seeder) -> tuple[str, ...]:
         """Return what the person of both tenants says in a session for A; nothing where nobody is."""
