@@ -155,6 +155,18 @@ def test_what_takes_a_superuser_is_nobodys_fault_and_says_how_to_get_one(
     assert found.endswith("[migrations] superuser = true makes it one")
 
 
+@pytest.mark.parametrize(
+    "place", ["", 'with schema "pg_catalog"', "with schema pg_catalog version '1.6'", "schema pg_catalog"]
+)
+def test_an_extension_whose_place_is_pg_catalog_is_made_there(tmp_path: Path, key: str, place: str) -> None:
+    elsewhere = "create schema apart; create extension pg_cron schema apart; drop extension pg_cron;"
+    sql = f"{elsewhere} create extension if not exists pg_cron {place}; create table a ();"
+    with open_server(key=key, superuser=False) as server:
+        _, notes = templated(server, discover(lay(tmp_path, {"1_a.sql": sql})))
+
+    assert "pg_cron" in notes.stand_in_extensions
+
+
 def test_a_role_that_a_file_takes_may_lack_rights_by_its_own_fault(tmp_path: Path, key: str) -> None:
     sql = "create role app; create table a (); set role app; select * from a;"
     assert failure(tmp_path, sql, key).startswith("FailedMigration: /1_a.sql:1: select * from a:")
