@@ -192,7 +192,7 @@ def _suspect(table: cat.Table, facts: Facts) -> str:
     return next((p for p in policies if stopped_by(table, p.name, facts)), policies[0]).name
 
 
-def _opens(subject: TablePolicy, id: str, facts: Facts) -> bool:
+def opens(subject: TablePolicy, id: str, facts: Facts) -> bool:
     """Tell whether the policy opens what check `id` speaks of: reading, or writing."""
     halves = {"RLS005": ("SELECT using",), "RLS006": _WRITING}.get(id, ())
     unsafe = judgements_of(subject.table, subject.policy.name, facts, reading.Reach.UNSAFE)
@@ -205,7 +205,7 @@ def verdict(subject: Subject, id: str, facts: Facts, effect: str) -> Flaw | Unde
     judgement = found.get(id)
     if judgement is None:
         told = next(iter(found), "")
-        if told and isinstance(subject, TablePolicy) and _opens(subject, id, facts):
+        if told and isinstance(subject, TablePolicy) and opens(subject, id, facts):
             return Undecided(f"{subject.policy.name} is open, as {told} says", told_by=told)
         stuck = undecided(subject, facts) if isinstance(subject, TablePolicy) else None
         return Undecided(stuck.reason, told_by=UNDECIDED) if stuck is not None else None

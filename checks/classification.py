@@ -7,7 +7,7 @@ from validate_schema.pack import Facts, Flaw, ObjectRef, Promise, Remedy, Severi
 from validate_schema.pack.model import TableClass, catalog
 from validate_schema.pack.remedies import toml_text, write_name
 from validate_schema.pack.roles import is_platforms
-from validate_schema.pack.sql import Unreadable, parse_pattern
+from validate_schema.pack.sql import parse_pattern
 from validate_schema.pack.subjects import ConfigName
 
 from ._access import is_of_persons

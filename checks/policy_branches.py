@@ -8,6 +8,7 @@ from validate_schema.pack.subjects import TablePolicy
 from ._policies import (
     UNDECIDED,
     Subject,
+    opens,
     permissive,
     policies_of,
     stopped_by,
@@ -73,7 +74,8 @@ def reads_bound(subject: Subject, facts: Facts) -> Flaw | Undecided | None:
     Policies that the analysis cannot decide count as undecided; RLS014 lists them. Of several policies
     that open a table for a command, one is named: the next shows when it is mended.
     """
-    return verdict(subject, "RLS005", facts, "read other tenants' rows")
+    writes = isinstance(subject, TablePolicy) and opens(subject, "RLS006", facts)
+    return verdict(subject, "RLS005", facts, f"read {'and write ' if writes else ''}other tenants' rows")
 
 
 @check(

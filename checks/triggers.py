@@ -316,7 +316,11 @@ def _copy(told: _Told, found: list[Copy], facts: Facts) -> Flaw:
     certain = any(copy.certain for copy in found)
     found = [copy for copy in found if copy.certain] or found
     listed = ", ".join(dict.fromkeys(facts.show(copy.table.qname) for copy in found))
-    what = "copies from the row into" if any(copy.of_row for copy in found) else "reads tenants' rows and writes to"
+    what = (
+        "copies from the row into"
+        if any(copy.of_row for copy in found)
+        else "reads tenants' rows and writes to"
+    )
     if not any(copy.of_row for copy in found) and not reads_tenants(told.function, facts):
         what = "may have values of the row in what it writes to"
     return Flaw(

@@ -746,7 +746,9 @@ BELLS = {
 @pytest.mark.parametrize(("bell", "shown"), BELLS.values(), ids=BELLS)
 def test_what_is_copied_for_one_person_is_not_open_to_all(bench: Bench, bell: str, shown: str) -> None:
     seats = SEATS.format("user_id", "user_id = who()", "select")
-    script = seats + trigger("insert into bell select s.user_id, new.title from seat s where s.org_id = new.org_id;", before=bell)
+    script = seats + trigger(
+        "insert into bell select s.user_id, new.title from seat s where s.org_id = new.org_id;", before=bell
+    )
 
     status, said = outcome(bench, "EFF001", script)
 

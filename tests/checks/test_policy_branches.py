@@ -57,6 +57,21 @@ def test_a_policy_that_is_open_for_reading_does_not_count_as_bound_for_writing(b
     assert (counted.failed, counted.undecided, counted.passed) == (0, 1, counted.examined - 1)
 
 
+OPEN_TO = {
+    "all commands": ("using (true) with check (true)", "read and write other tenants' rows"),
+    "all that are shown": (f"using ({OPEN_IF})", "read and write other tenants' rows"),
+    "all but what is written": (f"using (true) with check ({OWN})", "read and write other tenants' rows"),
+    "reading": ("for select using (true)", "read other tenants' rows"),
+}
+
+
+@pytest.mark.parametrize(("rest", "effect"), OPEN_TO.values(), ids=OPEN_TO)
+def test_what_an_open_policy_lets_be_done_is_said(bench: Bench, rest: str, effect: str) -> None:
+    (said,) = found(bench, "RLS005", f"{TABLE} create policy p on invoice {rest};", "")
+
+    assert said.startswith(f"error: Policy p on invoice lets app_user {effect}: ")
+
+
 HEARD = {
     "a notice": "raise notice 'look %', t; return true;",
     "a warning with an option": "raise warning using message = t; return true;",

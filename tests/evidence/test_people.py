@@ -195,5 +195,7 @@ def test_a_rank_that_no_made_up_member_has_is_in_doubt(bed: Bed) -> None:
     found = {c.probe: c for c in bed.proven(RANKED, toml=TOML).cells if c.table.name == "doc"}
 
     assert found[Probe.OWN].outcome is Outcome.INCONCLUSIVE
-    assert found[Probe.OWN].why.endswith("; the policies ask seat.extra as well, whose values are not the real ones")
+    assert found[Probe.OWN].why.endswith(
+        "; the policies ask seat.extra as well, whose values are not the real ones"
+    )
     assert found[Probe.READ].outcome is Outcome.INCONCLUSIVE

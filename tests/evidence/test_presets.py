@@ -171,7 +171,9 @@ def test_whoever_founds_a_tenant_writes_nobody_elses_row(bed: Bed, gateway: str)
 
 def test_whoever_may_write_over_a_tenant_is_told(bed: Bed) -> None:
     """An upsert of what is there changes it."""
-    over = "create policy moves on team for update using ({person} is not null); grant update on team to {role};"
+    over = (
+        "create policy moves on team for update using ({person} is not null); grant update on team to {role};"
+    )
     proof = bed.proven(schema("supabase", BOUND + FOUNDED + over), toml=TOML.format(role="authenticated"))
 
     assert {c.probe.value for c in proof.cells if c.outcome is Outcome.LEAK} >= {"update"}

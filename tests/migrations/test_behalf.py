@@ -155,12 +155,20 @@ def test_what_takes_a_superuser_is_nobodys_fault_and_says_how_to_get_one(
     assert found.endswith("[migrations] superuser = true makes it one")
 
 
+AGAIN = "drop extension pg_cron; create extension pg_cron"
+
+
 @pytest.mark.parametrize(
-    "place", ["", 'with schema "pg_catalog"', "with schema pg_catalog version '1.6'", "schema pg_catalog"]
+    "place",
+    [
+        "",
+        'with schema "pg_catalog"',
+        "with schema pg_catalog version '1.6'",
+        f"schema apart; {AGAIN} schema pg_catalog",
+    ],
 )
 def test_an_extension_whose_place_is_pg_catalog_is_made_there(tmp_path: Path, key: str, place: str) -> None:
-    elsewhere = "create schema apart; create extension pg_cron schema apart; drop extension pg_cron;"
-    sql = f"{elsewhere} create extension if not exists pg_cron {place}; create table a ();"
+    sql = f"create schema apart; create extension if not exists pg_cron {place}; create table a ();"
     with open_server(key=key, superuser=False) as server:
         _, notes = templated(server, discover(lay(tmp_path, {"1_a.sql": sql})))
 

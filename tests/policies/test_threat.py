@@ -116,7 +116,9 @@ BY_KEY = {
 
 
 @pytest.mark.parametrize(("using", "reach"), BY_KEY.values(), ids=BY_KEY)
-def test_whoever_knows_the_key_of_a_row_may_have_been_given_it(bench: Bench, using: str, reach: Reach) -> None:
+def test_whoever_knows_the_key_of_a_row_may_have_been_given_it(
+    bench: Bench, using: str, reach: Reach
+) -> None:
     script = WORLD + KEYS + f"create policy p on api_key for select using ({using});"
     with bench.open(script) as conn:
         execute(conn, script)
@@ -127,7 +129,11 @@ def test_whoever_knows_the_key_of_a_row_may_have_been_given_it(bench: Bench, usi
 
 def test_rows_of_the_tenant_whose_key_is_known_are_not_decided(bench: Bench) -> None:
     using = f"exists (select from api_key k where k.key = ({HEADER}) and k.org_id = doc.org_id)"
-    script = WORLD + KEYS.replace("alter table api_key enable row level security;", "") + f"create policy p on doc using ({using});"
+    script = (
+        WORLD
+        + KEYS.replace("alter table api_key enable row level security;", "")
+        + f"create policy p on doc using ({using});"
+    )
     with bench.open(script) as conn:
         execute(conn, script)
         said = facts_of(conn, TOML).analysis.judgements

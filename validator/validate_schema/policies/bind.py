@@ -101,13 +101,14 @@ class Binder:
         return variable.labels if variable is not None else ()
 
     def _ticket(self, equation: Node, scopes: Scopes) -> str:
-        """Return the secret of a row that whoever asks has to give, in what he writes himself: its column; "" where
-        something else is compared."""
+        """Return the secret of a row, its column, that whoever asks has to give in what he writes himself; ""
+        where something else is compared."""
         for one, other in (equation.args, equation.args[::-1]):
             given, held = identity(one), identity(other)
             if given.op != "variable" or held.op != "column" or given.value[0] not in self._written:
                 continue
-            row, name = self._found(*held.value, scopes), held.value[1]
+            qualifier, name = held.value
+            row = self._found(qualifier, name, scopes)
             if row is not None and reads_as_ticket(name, row.table.name):
                 return f"{row.table.name}.{name}"
         return ""

@@ -149,8 +149,8 @@ class Flow:
         return _met(ends)
 
     def _test(self, condition: s.Node, known: Known) -> None:
-        """Judge a test part by part: AND comes to the next where the one before was true; or NULL, so that only
-        what never is tells anything of the next."""
+        """Judge a test part by part: AND comes to the next where the one before was true; or NULL, so that
+        only what never is tells anything of the next."""
         before = self._veiled
         for part in s.conjuncts(condition):
             self._see(self._judge_value(part, known))

@@ -27,12 +27,13 @@ begin
     elsif exists (select from pg_event_trigger where evtenabled in ('A', 'R') and evtowner <> 10) then
         raise insufficient_privilege using message = 'an event trigger that is always enabled stands in the way';
     end if;
-    -- Into pg_catalog an extension's own control file puts it, which an empty stand-in does not have.
+    -- Into pg_catalog an extension's own control file puts it, which an empty stand-in does not have. One that is
+    -- not there at all is told to be missing.
     if placed is not null and home is null and not has_schema_privilege('postgres', placed, 'create')
-        and not (placed = 'pg_catalog' and exists (
-            select from pg_available_extensions e
-            where e.name = named and e.comment = 'stand-in by validate-schema: empty'
-        ))
+        and exists (
+            select from pg_available_extensions e where e.name = named
+            and (placed <> 'pg_catalog' or e.comment is distinct from 'stand-in by validate-schema: empty')
+        )
     then
         raise insufficient_privilege using message = format('permission denied for schema %s', placed);
     end if;

@@ -307,7 +307,9 @@ class Prober:
         elif asked:
             why = f"{cell.why}; the policies ask {', '.join(asked)} as well, whose rows are not the real ones"
         elif ranks:
-            why = f"{cell.why}; the policies ask {', '.join(ranks)} as well, whose values are not the real ones"
+            why = (
+                f"{cell.why}; the policies ask {', '.join(ranks)} as well, whose values are not the real ones"
+            )
         else:
             return cell
         return replace(cell, outcome=Outcome.INCONCLUSIVE, why=why)
@@ -379,7 +381,7 @@ class Prober:
         return not owner and not set(key.columns) <= set(facts.held_levels.get(table.qname, {}).values())
 
     def _holds_tenant(self, key: Constraint) -> bool:
-        """Tell whether the key pairs the tenant of both tables, so that no row can refer to another tenant's."""
+        """Tell whether the key pairs the tenant of both tables: no row can refer to another tenant's then."""
         held = self.target.seeder.facts.held_levels
         theirs = held.get(key.references, {}) if key.references is not None else {}
         pairs = set(zip(key.columns, key.referenced_columns, strict=True))
