@@ -177,3 +177,18 @@ def test_whoever_may_write_over_a_tenant_is_told(bed: Bed) -> None:
     proof = bed.proven(schema("supabase", BOUND + FOUNDED + over), toml=TOML.format(role="authenticated"))
 
     assert {c.probe.value for c in proof.cells if c.outcome is Outcome.LEAK} >= {"update"}
+
+
+SIGNED_IN = """
+create policy strong on doc as restrictive to authenticated using (array[{jwt} ->> 'aal'] <@ array['aal1', 'aal2']);
+create policy known on doc as restrictive to authenticated using (({jwt} ->> 'is_anonymous')::boolean is false);
+"""
+
+
+def test_a_session_of_supabase_says_how_somebody_has_logged_in(bed: Bed) -> None:
+    script = schema("supabase", BOUND) + SIGNED_IN.format(jwt=JWT)
+
+    proof = bed.proven(script, toml=TOML.format(role="authenticated"))
+
+    found = {c.probe.value: c.outcome for c in proof.cells if c.table.name == "doc"}
+    assert (found["own rows"], found["read"]) == (Outcome.ISOLATED, Outcome.ISOLATED)

@@ -18,8 +18,9 @@ _TAKES_ROLE = re.compile(
 _PLACEHOLDER = re.compile(r"(?<!:):(tenant[2-9]?|user|person|role)\b")
 _PERSON = re.compile(r"(?<!:):(?:user|person)\b")
 _CLAIMS, _ONE_CLAIM = "request.jwt.claims", "request.jwt.claim"
+_LOGGED_IN = {("aud",): "'authenticated'", ("aal",): "'aal1'", ("is_anonymous",): "'false'"}
 _SESSION_OF = {  # what each gateway says of a request, besides the claims that policies read
-    "supabase": (_CLAIMS, {("sub",): ":person", ("role",): ":role", ("aud",): "'authenticated'"}),
+    "supabase": (_CLAIMS, {("sub",): ":person", ("role",): ":role", **_LOGGED_IN}),
     "postgrest": (_CLAIMS, {("sub",): ":person", ("role",): ":role"}),
     "hasura": ("hasura.user", {("x-hasura-user-id",): ":person", ("x-hasura-role",): ":role"}),
 }
