@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.cloning import cloned
 from benchmarks.cost import PROGRAM, Cost, costs
-from benchmarks.fleets import fleets
+from benchmarks.fleets import databases, fleets
 from benchmarks.growth import JUDGED, RUNS, SHAPES, SIZES, grown, people
 from benchmarks.loops import loops
 from benchmarks.migrating import restored, watched
@@ -32,6 +32,7 @@ OTHERS = {
     "flakeguard": lambda _: flakeguard(),
     "cloning": lambda _: cloned(),
     "fleets": fleets,
+    "databases": databases,
 }
 
 

@@ -138,3 +138,21 @@ def test_the_tenants_table_is_known_by_the_names_in_it(
         assert [m.name for m in report.of_state("absent")] == ["tenant_5"]
     asked_nobody = fleet(database_url=database.conninfo, schemas="tenant%", select="FLT014", expected="none")
     assert (asked_nobody.control, asked_nobody.of_state("absent")) == (None, ())
+
+
+def test_a_tenants_table_that_cannot_be_read_leaves_open_who_is_missing(
+    database: Database, conn: "psycopg.Connection[object]"
+) -> None:
+    from validate_schema import fleet
+
+    for n in (1, 2):
+        conn.execute(f"create schema tenant_{n}; create table tenant_{n}.bill (id int primary key)".encode())
+    conn.execute(TABLES.format(column="schema_name", rows=3).encode())
+    with database.connect() as other:
+        other.execute("lock table client in access exclusive mode")
+        report = fleet(database_url=database.conninfo, schemas="tenant%", select="FLT014")
+
+    assert report.verdict.status == "incomplete"
+    assert [note.partition(":")[0] for note in report.notes] == [
+        "whether members are missing is not known, the tenants' table could not be looked for"
+    ]

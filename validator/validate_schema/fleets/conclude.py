@@ -30,6 +30,8 @@ from .judging import Judging, accepted, merged, opened, scene_of
 from .request import reason_to_leave_out
 from .shapes import Shapes, shape_id, shapes_of, told
 
+_UNLISTED = "whether members are missing is not known, the tenants' table could not be looked for: {}"
+
 
 def conclude(parts: Sequence[Part], run: Request, progress: Progress) -> FleetReport:
     """Return the report of a fleet from all its parts, in any order.
@@ -72,7 +74,7 @@ def conclude(parts: Sequence[Part], run: Request, progress: Progress) -> FleetRe
         heads=_heads(members),
         excluded=whole.excluded,
         databases=tuple(one.facts for one in whole.surveyed if one.facts is not None),
-        notes=missing,
+        notes=(*missing, *([_UNLISTED.format(whole.unlisted)] if whole.unlisted else [])),
         control=whole.control,
         shared=_shared(shown, whole),
         proofs=whole.proofs,
@@ -153,6 +155,7 @@ def joined(parts: Sequence[Part]) -> tuple[Part, tuple[str, ...]]:
         reference=first.reference,
         yardstick=first.yardstick,
         control=next((p.control for p in parts if p.control is not None), None),
+        unlisted=next((p.unlisted for p in parts if p.unlisted), ""),
         proofs=tuple(proof for p in parts for proof in p.proofs),
         interrupted=any(p.interrupted for p in parts),
     )

@@ -9,6 +9,7 @@ from ..catalog.session import may_pass
 from ..model.fleet import Control
 from ..sql.ident import quote_ident
 from .session import execute, snapshot
+from .standing import ATTEMPTS
 
 # django-tenants calls it so; for ros-apartment it is the column that `config.tenant_names` reads.
 # Sources: django_tenants/models.py (TenantMixin), ros-apartment's README ("Managing Migrations").
@@ -36,23 +37,31 @@ def find_control(
     None where there is none, or more than one.
 
     It stands in no member, and a unique column of text in it holds the names of at least half of the members,
-    and at least as many of those as of others: a table of people may hold some by chance.
+    and at least as many of those as of others: a table of people may hold some by chance. Raises
+    `psycopg.Error` where it cannot be looked for.
     """
     if len(members) < 2:
         return None
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return _found(connection, members, timeout_ms)
+        except Error as error:
+            if connection.broken or connection.closed or not may_pass(error):
+                raise
+    return _found(connection, members, timeout_ms)
+
+
+def _found(
+    connection: Connection, members: Sequence[str], timeout_ms: int
+) -> tuple[Control, tuple[str, ...]] | None:
     found = []
-    try:
-        with snapshot(connection, timeout_ms):
-            asked = (list(members), list(_LIKELY))
-            for schema, table, column in execute(connection, _UNIQUE_TEXTS, asked).fetchall():
-                names = _names(connection, Control(schema, table, column), members)
-                if names is not None:
-                    found.append((Control(schema, table, column), names))
-            shared = {row[0] for row in execute(connection, "select nspname::text from pg_namespace")}
-    except Error as error:
-        if connection.broken or connection.closed or not may_pass(error):
-            raise
-        return None
+    with snapshot(connection, timeout_ms):
+        asked = (list(members), list(_LIKELY))
+        for schema, table, column in execute(connection, _UNIQUE_TEXTS, asked).fetchall():
+            names = _names(connection, Control(schema, table, column), members)
+            if names is not None:
+                found.append((Control(schema, table, column), names))
+        shared = {row[0] for row in execute(connection, "select nspname::text from pg_namespace")}
     likely = [f for f in found if f[0].column in _LIKELY] or found
     if len({f[0] for f in likely}) != 1:
         return None

@@ -79,9 +79,9 @@ def _read_by(reader: Reader, request: FleetRequest, progress: Progress) -> Part:
         _without(request, answer or Surveyed(database=target.name, reason=_INTERRUPTED))
         for target, answer in zip(targets, answers, strict=True)
     )
-    control = None
+    control, unlisted = None, ""
     if expected is None and request.expected != NONE and not interrupted:
-        control, expected = _listed(request, targets, surveyed)
+        control, expected, unlisted = _listed(request, targets, surveyed)
     samples = _Samples([], {}, {}, True)
     if not interrupted:
         samples = _samples(reader, targets, surveyed, progress)
@@ -104,6 +104,7 @@ def _read_by(reader: Reader, request: FleetRequest, progress: Progress) -> Part:
         reference=request.reference,
         yardstick=yardstick,
         control=control,
+        unlisted=unlisted,
         proofs=proofs,
         interrupted=samples.interrupted,
     )
@@ -251,15 +252,15 @@ def _expected(request: FleetRequest) -> tuple[str, ...] | None:
 
 def _listed(
     request: FleetRequest, targets: Sequence[Target], surveyed: Sequence[Surveyed]
-) -> tuple[Control | None, tuple[str, ...] | None]:
-    """Return the tenants' table beside the members, and the names in it; None where the members are not the
-    schemas of one database, or none is found."""
+) -> tuple[Control | None, tuple[str, ...] | None, str]:
+    """Return the tenants' table beside the members, and the names in it, None where the members are not the
+    schemas of one database or none is found; and why it could not be looked for."""
     if not request.of_schemas or len(targets) != 1 or targets[0].name or surveyed[0].reason:
-        return None, None
+        return None, None, ""
     timeout = request.run.source.statement_timeout_ms
     try:
         with connected(resolved(targets[0].url), timeout) as connection:
             found = find_control(connection, surveyed[0].matched, timeout_ms=timeout)
-    except (ValidateSchemaError, Error):
-        return None, None
-    return found or (None, None)
+    except (ValidateSchemaError, Error) as error:
+        return None, None, first_line(error)
+    return (*(found or (None, None)), "")

@@ -160,8 +160,8 @@ class Part(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     from. `samples` has one member of each fingerprint, `lost` the members that were fingerprinted and could
     then not be read, with the reason. `expected` are the names that there should be, None where nobody said.
     `excluded` are those left out, `reference` the member that was named to measure against. `control` is the
-    tenants' table that `expected` was taken from, where nobody named a query. `proofs` are those between
-    members, where they were asked for.
+    tenants' table that `expected` was taken from, where nobody named a query; `unlisted` why it could not be
+    looked for. `proofs` are those between members, where they were asked for.
     """
 
     part_version: int
@@ -177,6 +177,7 @@ class Part(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     reference: str = ""
     yardstick: Yardstick | None = None
     control: Control | None = None
+    unlisted: str = ""
     proofs: tuple[MemberProof, ...] = ()
     interrupted: bool = False
 
