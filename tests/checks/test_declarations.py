@@ -65,6 +65,7 @@ MIG004 checksum error              MIG005 renamed error               MIG006 fai
 MIG007 out-of-order warning        MIG008 stray-file warning          MIG009 repeated-ddl error
 MIG010 replay error                MIG011 drift error                 MIG012 upgrade-path error
 MIG013 dry-run error               MIG014 several-heads warning      MIG015 stepping-back warning
+MIG016 hidden-rows error
 EFF001 trigger error                 EFF002 rule warning                EFF003 spreads error
 EFF004 written error                 EFF005 barrier error               EFF006 leakproof warning
 EFF007 immutable-helper error        RLS016 root-open error             TEN011 unjudged warning

@@ -24,7 +24,7 @@ def judged(check: Check, example: str, database: Database, terminal: Terminal) -
     done = lay(terminal.folder, example)
     with psycopg.connect(database.conninfo, autocommit=True) as conn:
         conn.execute(done.encode())
-    config = ["[migrations]", 'path = "migrations"']
+    config = [check.config or "[migrations]", 'path = "migrations"']
     config += ["replay = true"] if check.needs in REPLAYED else []
     config += ['fixtures = "fixtures"'] if check.needs == "fixtures" else []
     terminal.write("validate-schema.toml", "\n".join(config))

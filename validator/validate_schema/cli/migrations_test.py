@@ -67,22 +67,23 @@ def command(
     if folder is None or rows is None:
         what = "--migrations" if folder is None else "--fixtures"
         raise UsageError(f"{what} is missing: give a folder, or name one in the config's [migrations]")
-    found = discover(folder, tool or named.tool, placeholders=named.placeholders)
+    found = discover(folder, tool or named.tool, placeholders=named.placeholders, role=named.role)
     progress = Progress()
     with (
         progress.step("starting the scratch PostgreSQL"),
         open_server(scratch, key=found.digest, progress=progress, superuser=named.superuser) as server,
     ):
         paths = upgrade_paths(server, found, rows, progress=progress)
+    failed = bool(paths.losses) or any(not hidden.reason for hidden in paths.hidden)
     if format_ == "json":
         import msgspec
 
-        status = 1 if paths.losses else 0
-        outcome = {"verdict": "FAIL" if status else "PASS", "exit_code": status, **msgspec.to_builtins(paths)}
+        verdict = {"verdict": "FAIL" if failed else "PASS", "exit_code": int(failed)}
+        outcome = {**verdict, **msgspec.to_builtins(paths)}
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(outcome), indent=2).decode() + "\n")
     else:
         from ..report.paths_text import render_paths
 
         colored = use_color(color)
         click.echo(render_paths(paths, color=colored), nl=False, color=colored)
-    return 1 if paths.losses else 0
+    return int(failed)

@@ -294,6 +294,10 @@ class MigrationsConfig(_Section, frozen=True, kw_only=True):
     superuser: Annotated[
         bool, Meta(description="Let a superuser of the scratch server run them, where they need one.")
     ] = False
+    role: Annotated[
+        str | None,
+        Meta(description="The role that runs them in production, as which they are replayed and tried."),
+    ] = None
     ledger: Annotated[
         str | None, Meta(description="The ledger's table, where there are several: schema.name.")
     ] = None

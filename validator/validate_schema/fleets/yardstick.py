@@ -39,7 +39,7 @@ def yardstick_of(outside: Outside, kind: MemberKind, source: Source, progress: P
 
 
 def _replayed(outside: Outside, kind: MemberKind, source: Source, progress: Progress) -> Yardstick:
-    migrations = discover(outside.path, source.tool, placeholders=source.placeholders)
+    migrations = discover(outside.path, source.tool, placeholders=source.placeholders, role=source.role)
     states: list[tuple[str, Catalog]] = []
     files = some(len(migrations.files), "migration")
     with (

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from ..model.errors import MigrationError
-from ..model.history import Failure
+from ..model.history import Failure, HiddenRows
 
 Mode = Literal["message", "transaction", "statements"]
 
@@ -58,7 +58,8 @@ class MigrationSet:
     `stray` are SQL files below the folder that the tool never runs; undo scripts and seeds are not
     counted. `shadowed` are files that it passes over because another has their version, `superseded`
     those that a later baseline or checkpoint holds. `notes` are sentences about what could not be taken
-    from the files, and `remedy` says how to get the SQL of files that are programs.
+    from the files, and `remedy` says how to get the SQL of files that are programs. `role` is who runs them
+    where they are replayed; None is whoever logs in there.
     """
 
     tool: str
@@ -70,6 +71,7 @@ class MigrationSet:
     digest: str = field(default="", compare=False)
     superseded: tuple[MigrationFile, ...] = ()
     remedy: str = ""
+    role: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "digest", self._digest())
@@ -101,7 +103,8 @@ class MigrationSet:
     def _digest(self) -> str:
         """Return the SHA-256 of everything that decides what a replay leaves behind."""
         replayed = [(self.label(f.path), f.mode, f.raw if f.program else f.sql) for f in self.files]
-        return hashlib.sha256(msgspec.json.encode((REPLAY_VERSION, self.tool, replayed))).hexdigest()
+        whole = (REPLAY_VERSION, self.tool, replayed, *([self.role] if self.role is not None else []))
+        return hashlib.sha256(msgspec.json.encode(whole)).hexdigest()
 
 
 def _only(path: Path, tool: str) -> str:
@@ -118,7 +121,7 @@ class ReplayNotes(msgspec.Struct, frozen=True, omit_defaults=True):
     the replay was recorded: None for a file that was not looked at. `losses` is what data undoing each of
     them would lose. `stand_in_roles` were named by the migrations and created by none of them;
     `stand_in_extensions` are those that the scratch server lacks. `at_once`: a command of the project's ran
-    them all, and `notes` tell of that.
+    them all, and `notes` tell of that. `hidden` is what row security kept from the role that migrates.
     """
 
     applied: tuple[str, ...] = ()
@@ -128,6 +131,7 @@ class ReplayNotes(msgspec.Struct, frozen=True, omit_defaults=True):
     purposes: tuple[tuple[str, ...] | None, ...] = ()
     losses: tuple[tuple[str, ...], ...] = ()
     at_once: bool = False
+    hidden: tuple[HiddenRows, ...] = ()
 
     @property
     def stand_ins(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import msgspec
 
 from .deploy import Deploy
 from .difference import Change
+from .relations import QName
 
 LedgerState = Literal["applied", "failed", "running", "rolled_back", "baseline", "superseded"]
 
@@ -123,9 +124,24 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     detail: str = ""
 
 
+class HiddenRows(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A statement that changed fewer rows of `table` as the `role` that migrates than the number that is
+    `there` for it where row security filters nothing. With a `reason` it could not be tried both ways, and
+    nothing is known of it. `start`: the version at which the rows were put in, unless by a migration."""
+
+    statement: Statement
+    role: str
+    table: QName = QName("", "")
+    changed: int = 0
+    there: int = 0
+    reason: str = ""
+    start: str = ""
+
+
 class Replay(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The files run on a fresh database. Not `attempted`: `reason` says why, and `wanted` that somebody
-    asked for it. `applied` are the files that ran, in order."""
+    asked for it. `applied` are the files that ran, in order; `role` is the one that migrates, where the
+    config names it, and `hidden` what row security kept from its statements."""
 
     wanted: bool = False
     attempted: bool = False
@@ -133,6 +149,8 @@ class Replay(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     applied: tuple[str, ...] = ()
     failure: Failure | None = None
     stand_ins: tuple[str, ...] = ()
+    role: str = ""
+    hidden: tuple[HiddenRows, ...] = ()
 
 
 class Drift(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -184,8 +202,9 @@ class UpgradePaths(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     """Rows put in at each version that has a fixture, then taken to the head. `paths` are the start
     versions that were tried; `rows` is how many expected rows were looked for on all ways, `bare` are
     the versions without a fixture, `unasserted` those whose fixture says nothing of what to expect.
-    `forced` are the files that force row security: these ways run as superuser, whom it does not filter,
-    and the role that migrates in production may see no row there.
+    `forced` are the files that force row security where the config does not say who migrates: these ways then
+    run as superuser, whom it does not filter, and the role that migrates in production may see no row there.
+    `hidden` is what it kept from the statements of the role that the config names.
     """
 
     examined: bool = False
@@ -196,6 +215,7 @@ class UpgradePaths(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     bare: tuple[str, ...] = ()
     unasserted: tuple[str, ...] = ()
     forced: tuple[str, ...] = ()
+    hidden: tuple[HiddenRows, ...] = ()
 
 
 class LastBackup(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -40,7 +40,13 @@ def configured(config: MigrationsConfig, base: Path, *, replay: bool | None) -> 
     option (`replay`) though nothing is named.
     """
     if config.path is not None:
-        return discover(base / config.path, config.tool, programs=True, placeholders=config.placeholders)
+        return discover(
+            base / config.path,
+            config.tool,
+            programs=True,
+            placeholders=config.placeholders,
+            role=config.role,
+        )
     if replay:
         raise UsageError(NO_FOLDER)
     return None
@@ -121,6 +127,8 @@ def _replay(migrations: MigrationSet, ran: Ran) -> Replay:
         applied=before if failed else labels,
         failure=ran.failure,
         stand_ins=ran.notes.stand_ins,
+        role="" if migrations.program else migrations.role or "",
+        hidden=ran.notes.hidden,
     )
 
 
@@ -420,7 +428,13 @@ def _of_the_ledger(
     if config.ledger is None and any(is_own(ledger) for ledger in ledgers):
         return migrations
     tools = [ledger.tool for ledger in ledgers]
-    return discover(base / config.path, programs=True, ledgers=tools, placeholders=config.placeholders)
+    return discover(
+        base / config.path,
+        programs=True,
+        ledgers=tools,
+        placeholders=config.placeholders,
+        role=config.role,
+    )
 
 
 def _ledger(

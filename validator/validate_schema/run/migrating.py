@@ -43,10 +43,12 @@ def find(
     folder = migrations or (config.base / named.path if named.path else None)
     chosen = tool or named.tool
     if folder is not None:
-        found = discover(folder, chosen, programs=programs, placeholders=named.placeholders)
+        found = discover(folder, chosen, programs=programs, placeholders=named.placeholders, role=named.role)
         return Found(found, ledger or named.ledger)
     try:
-        found = discover(config.base, chosen, programs=programs, placeholders=named.placeholders)
+        found = discover(
+            config.base, chosen, programs=programs, placeholders=named.placeholders, role=named.role
+        )
     except MigrationError as error:
         raise UsageError(
             f"--migrations is missing: give a folder, or name one in the config's [migrations]; {error}"

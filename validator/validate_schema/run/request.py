@@ -104,6 +104,7 @@ def told(source: Source, loaded: LoadedConfig) -> Source:
         tool=source.tool or named.tool,
         command=named.command,
         superuser=named.superuser,
+        role=named.role,
         placeholders=named.placeholders,
         base=loaded.base,
     )

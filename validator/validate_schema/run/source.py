@@ -37,7 +37,7 @@ class Source(msgspec.Struct, frozen=True):
 
     `scratch` names the scratch server for `migrations`; `tool` the migration tool where the folder
     does not tell, and `command` runs migrations that are programs, in the folder `base`. `superuser`: whoever
-    runs migrations is one (`open_server`).
+    runs migrations is one (`open_server`). `role` is the role that migrates, as which they are run.
     """
 
     database_url: Secret | None = None
@@ -49,6 +49,7 @@ class Source(msgspec.Struct, frozen=True):
     tool: str | None = None
     command: str | None = None
     superuser: bool = False
+    role: str | None = None
     placeholders: dict[str, str] = {}
     base: Path = Path()
     scratch: Secret = EMBEDDED
@@ -145,7 +146,11 @@ def _open_migrations(
     from .history import replayed
 
     migrations = discover(
-        folder, source.tool, programs=source.command is not None, placeholders=source.placeholders
+        folder,
+        source.tool,
+        programs=source.command is not None,
+        placeholders=source.placeholders,
+        role=source.role,
     )
     name, shown = _shown_folder(folder), f"scratch PostgreSQL ({source.scratch})"
     with (

@@ -232,7 +232,8 @@ class _Run:
     def _config(self) -> str:
         if not self.check.on_migrations:
             return self.config or EXAMPLE_CONFIG
-        lines = [self.config, "[migrations]", 'path = "migrations"']
+        lines = [self.config, *(["[migrations]"] if "[migrations]" not in self.config else [])]
+        lines += ['path = "migrations"']
         lines += ["replay = true"] if self.check.needs in _REPLAYED else []
         lines += ['fixtures = "fixtures"'] if self.check.needs == "fixtures" else []
         return "\n".join(lines)

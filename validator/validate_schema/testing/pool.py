@@ -33,7 +33,11 @@ class Settings:
     def migrations(self) -> MigrationSet:
         named = self.config.config.migrations
         return discover(
-            self.folder, named.tool, programs=named.command is not None, placeholders=named.placeholders
+            self.folder,
+            named.tool,
+            programs=named.command is not None,
+            placeholders=named.placeholders,
+            role=named.role,
         )
 
     @property

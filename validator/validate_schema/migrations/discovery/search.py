@@ -67,16 +67,18 @@ def discover(
     programs: bool = False,
     ledgers: Sequence[str] = (),
     placeholders: Mapping[str, str] = NOTHING,
+    role: str | None = None,
 ) -> MigrationSet:
     """Return the migrations of `folder`: a migrations folder, a project around one, or an SQL file.
 
     `tool` (one of `tools.names`) decides where the layout does not; failing that, so do `ledgers`, the tools
     whose tracker tables the database has. `programs`: also find migrations that are no SQL, for callers
-    who only compare them with a ledger. `placeholders` are values for what the tool would fill in. Raises
-    `MigrationError` when nothing is found, when a file cannot be read, when there is more than `[limits]`
-    allow, and when two tools would do different things with it.
+    who only compare them with a ledger. `placeholders` are values for what the tool would fill in, `role` is
+    who is to run them. Raises `MigrationError` when nothing is found, when a file cannot be read, when there
+    is more than `[limits]` allow, and when two tools would do different things with it.
     """
-    return _within_limits(_discovered(folder, tool, programs, ledgers, placeholders))
+    found = _within_limits(_discovered(folder, tool, programs, ledgers, placeholders))
+    return found if role is None else replace(found, role=role)
 
 
 def _within_limits(found: MigrationSet) -> MigrationSet:

@@ -70,8 +70,11 @@ def _is_readable(piece: Piece) -> bool:
         return False
 
 
-def renew_role(connection: "psycopg.Connection[Any]", statement: str) -> list[str]:
-    """Give a role that an earlier replay left on the server the attributes of this CREATE ROLE only.
+def renew_role(
+    connection: "psycopg.Connection[Any]", statement: str, migrator: str | None = None
+) -> list[str]:
+    """Give a role that an earlier replay left on the server the attributes of this CREATE ROLE only. The
+    session's own role and the `migrator` stay its members.
 
     Returns the grants that make its memberships, for when the other roles are there too.
     """
@@ -82,18 +85,18 @@ def renew_role(connection: "psycopg.Connection[Any]", statement: str) -> list[st
     login = "login" if re.match(r"create\s+user\b", statement, re.IGNORECASE) else "nologin"
     connection.execute(f"alter role {name} {login} {fresh}".encode())
     connection.execute(f"alter role {name} reset all".encode())
-    for sql in _revocations(connection, created.name):
+    for sql in _revocations(connection, created.name, migrator):
         connection.execute(sql.encode())
     if created.alter:
         connection.execute(created.alter.encode())
     return list(created.grants)
 
 
-def _revocations(connection: "psycopg.Connection[Any]", role: str) -> list[str]:
+def _revocations(connection: "psycopg.Connection[Any]", role: str, migrator: str | None) -> list[str]:
     rows = connection.execute(
         "select g.rolname, m.rolname from pg_catalog.pg_auth_members a"
         " join pg_catalog.pg_roles g on g.oid = a.roleid join pg_catalog.pg_roles m on m.oid = a.member"
-        " where %s in (g.rolname, m.rolname) and m.rolname <> session_user",
-        [role],
+        " where %s in (g.rolname, m.rolname) and m.rolname <> all (array[session_user, %s])",
+        [role, migrator or ""],
     )
     return [f"revoke {quote_ident(group)} from {quote_ident(member)}" for group, member in rows]

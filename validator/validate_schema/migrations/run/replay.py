@@ -17,6 +17,8 @@ from ..records import FailedMigration, MigrationFile, MigrationSet, ReplayNotes
 from . import cluster, platform
 from .behalf import asked_version, is_placed, on_behalf
 from .deadline import Deadline
+from .hiding import Hiding
+from .migrator import as_option, let_in
 from .observe import Watch
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ _NO_SUPERUSER = (
     "migrations are run by a role that is no superuser; [migrations] superuser = true makes it one"
 )
 _DENIED = "42501"
+_ROW_SECURITY = "row-level security"  # what it refuses has the code of a right that lacks
 _UNHEEDED = ("01006", "01007")  # what was to be revoked or granted was not
 _OTHER_ROLE = re.compile(
     r"\bset\s+(?:local\s+|session\s+)?(?:role|session\s+authorization)\b|\bset_config\b", re.IGNORECASE
@@ -79,9 +82,13 @@ def replay(
     """
     migrations.require_sql()
     wants_platform = platform.wanted(migrations)
-    options = {"options": f"-c search_path={platform.SEARCH_PATH.replace(' ', '')}"} if wants_platform else {}
-    with database.connect(autocommit=True, **options) as connection:
+    role, made = migrations.role, False
+    if role is not None:
+        made = let_in(database, role, made_up=made_up_roles)
+    with database.connect(autocommit=True, **_options(role, wants_platform=wants_platform)) as connection:
         run = _Replay(database, connection, migrations, made_up_roles=made_up_roles, watch=watch)
+        if role is not None and made:
+            run.roles.add(role)
         if wants_platform and start == 0 and not platform.is_there(connection):
             run.platform()
         if before:
@@ -93,6 +100,13 @@ def replay(
             if after:
                 after(file, connection)
         return run.result()
+
+
+def _options(role: str | None, *, wants_platform: bool) -> dict[str, str]:
+    """Return how the session begins: as whom, and where it looks for names."""
+    said = [as_option(role)] if role is not None else []
+    said += [f"-c search_path={platform.SEARCH_PATH.replace(' ', '')}"] if wants_platform else []
+    return {"options": " ".join(said)} if said else {}
 
 
 class _Failure(Exception):  # noqa: N818 - carries a place to the one who words the error
@@ -126,6 +140,9 @@ class _Replay:
     ) -> None:
         self.database, self.connection, self.migrations = database, connection, migrations
         self.watch = watch
+        self.role = migrations.role
+        # On a copy of a live schema, which is what is watched, there is no row that could be hidden.
+        self.hiding = Hiding(self.role) if self.role is not None and watch is None else None
         if watch:
             watch.begin(connection)
         self.roles: set[str] = set()
@@ -135,6 +152,7 @@ class _Replay:
         self._own_roles = set().union(*(cluster.created_roles(f.sql) for f in migrations.files))
         found = connection.execute("select rolname from pg_catalog.pg_roles")
         self._present = {name for (name,) in found} & self._own_roles if made_up_roles else set()
+        self._present -= {self.role}
         self._made_up_roles = made_up_roles
         self._replaced: dict[str, str] = {}
         self._unheeded: list[str] = []
@@ -143,7 +161,9 @@ class _Replay:
 
     @property
     def _ordinary(self) -> bool:
-        return self.database.server.lends_no_superuser
+        server = self.database.server
+        as_role = self.role is not None and self._made_up_roles and server.is_own
+        return server.lends_no_superuser or as_role
 
     def result(self) -> ReplayNotes:
         applied = tuple(self.migrations.label(f.path) for f in self.migrations.files)
@@ -153,7 +173,13 @@ class _Replay:
             " where d.description like 'stand-in by validate-schema%'"
         )
         extensions = self.extensions | {name for (name,) in found}
-        return ReplayNotes(applied, tuple(sorted(self.roles)), tuple(sorted(extensions)), tuple(self.notes))
+        return ReplayNotes(
+            applied,
+            tuple(sorted(self.roles)),
+            tuple(sorted(extensions)),
+            tuple(self.notes),
+            hidden=tuple(self.hiding.found) if self.hiding else (),
+        )
 
     def platform(self) -> None:
         """Provide what Supabase's migrations expect to find."""
@@ -175,11 +201,11 @@ class _Replay:
         if self._ordinary:
             sql, self._replaced = on_behalf(sql)
         self.notes += [f"{label}: {words} … concerns the whole server and was left out" for words in skipped]
-        memberships = [g for p in creations for g in cluster.renew_role(self.connection, p.text)]
+        memberships = self._renewed(creations)
         self._present -= set().union(*(cluster.created_roles(p.text) for p in creations))
         deadline = Deadline(self.database, self.connection, limits().migration_seconds)
         try:
-            if self.watch or file.mode == "statements" or _piecemeal(sql):
+            if self.watch or self.hiding or file.mode == "statements" or _piecemeal(sql):
                 self._statements(file, sql)
             else:
                 self._whole(sql, wrapped=file.mode == "transaction")
@@ -197,13 +223,20 @@ class _Replay:
         finally:
             deadline.end()
         self._tell_unheeded(label)
-        self.connection.execute("reset session authorization; reset all")
+        self.connection.execute("reset session authorization; reset role; reset all")
+
+    def _renewed(self, creations: list[Piece]) -> list[str]:
+        """Renew roles that an earlier replay left, as whoever logged in; return the grants to follow."""
+        self.connection.execute("set role none")
+        grants = [g for p in creations for g in cluster.renew_role(self.connection, p.text, self.role)]
+        self.connection.execute("reset role")
+        return grants
 
     def _tell_unheeded(self, label: str) -> None:
         """Note what the server did not do, for want of a superuser, and only warned of."""
         if said := self._unheeded[:]:
             more = f", and {len(said) - 1} like it" if len(said) > 1 else ""
-            self.notes.append(f"{label}: {said[0]}{more}: {_NO_SUPERUSER}")
+            self.notes.append(f"{label}: {said[0]}{more}: {self._limits()}")
             self._unheeded.clear()
 
     def _hear(self, said: "psycopg.errors.Diagnostic") -> None:
@@ -226,8 +259,9 @@ class _Replay:
                 f"{place} {failure.message}: a scratch server starts no program and sees no file but its own;"
                 " take the statement out of the migrations, or name a server that may by --scratch postgresql://…"
             )
-        if self._ordinary and failure.state == _DENIED and not _OTHER_ROLE.search(file.sql):
-            return ScratchError(f"{place} {failure.message}: {_NO_SUPERUSER}")
+        denied = failure.state == _DENIED and _ROW_SECURITY not in failure.message
+        if self._ordinary and denied and not _OTHER_ROLE.search(file.sql):
+            return ScratchError(f"{place} {failure.message}: {self._limits()}")
         if failure.of_server or (self.connection.closed and failure.state != _ENDED):
             return ScratchError(f"{place} the scratch server could not go on: {failure.message}")
         return FailedMigration(
@@ -238,6 +272,11 @@ class _Replay:
                 detail=failure.detail,
             ),
         )
+
+    def _limits(self) -> str:
+        if self.role is None:
+            return _NO_SUPERUSER
+        return f"{self.role} ([migrations] role) has CREATEROLE and CREATEDB on a scratch server, and no more"
 
     def _whole(self, sql: str, *, wrapped: bool) -> None:
         """Send the text as one message, inside BEGIN and COMMIT if `wrapped`."""
@@ -337,21 +376,27 @@ class _Replay:
     def _watched(self, file: MigrationFile, sql: str, piece: Piece) -> _Failure | None:
         """Run a piece, and have it looked at: inside a transaction where it bears one, so that its locks
         show."""
-        if not self.watch or piece.kind == "psql" or script.controls_transactions(piece):
-            if self.watch and self.connection.info.transaction_status == 0:
+        alone = self.connection.info.transaction_status == 0
+        looks = self.watch or self.hiding
+        if not looks or piece.kind == "psql" or script.controls_transactions(piece):
+            if self.watch and alone:
                 self.watch.open(self.connection)
             return self._piece(piece)
-        alone = self.connection.info.transaction_status == 0
         if alone and (script.outside_transaction(piece) or _MAY_COMMIT_ITSELF.match(piece.text)):
-            self.watch.open(self.connection)
+            if self.watch:
+                self.watch.open(self.connection)
             alone = False
         elif alone:
             self._begin()
-        failure = self._piece(piece)
-        if failure is None:
-            line = file.first_line + script.line_at(sql, piece.start) - 1
-            text = excerpt(self._written(piece.text), _WORDS)
-            self.watch.saw(self.connection, Statement(self.migrations.label(file.path), line, text))
+        line = file.first_line + script.line_at(sql, piece.start) - 1
+        text = excerpt(self._written(piece.text), _WORDS)
+        place = Statement(self.migrations.label(file.path), line, text)
+        if self.hiding:
+            failure = self.hiding.run(self.connection, place, piece, lambda: self._piece(piece))
+        else:
+            failure = self._piece(piece)
+        if self.watch and failure is None:
+            self.watch.saw(self.connection, place)
         if alone:
             ended = self._send("commit" if failure is None else "rollback")
             failure = failure or ended
