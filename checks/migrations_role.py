@@ -16,6 +16,7 @@ from validate_schema.pack import (
 from validate_schema.pack.model import history as his
 from validate_schema.pack.model import some
 
+from ._hazards import is_large, size
 from ._migration import place
 
 _LONGEST = 200  # characters of a statement in a finding
@@ -25,6 +26,11 @@ create table note (id integer primary key, org text, done boolean);
     alter table note enable row level security;
     alter table note force row level security;
     create policy mine on note using (org = current_setting('app.org', true));"""
+
+
+_REMEDY = Remedy(
+    note="Let it run where no row is hidden: between ALTER TABLE … NO FORCE ROW LEVEL SECURITY and FORCE, in one transaction, by the owner; as a role with BYPASSRLS; or under a policy for the role that migrates."
+)
 
 
 class Seen(NamedTuple):
@@ -42,12 +48,14 @@ class Seen(NamedTuple):
 
 def seen(facts: Facts) -> Iterator[Seen]:
     """Every statement that row security kept rows from, and every other file that the role ran."""
-    replay, paths = facts.history.replay, facts.history.paths
+    replay, paths, dry_run = facts.history.replay, facts.history.paths, facts.history.dry_run
     if not replay.attempted and replay.wanted and facts.history.examined:
         raise NotExamined(replay.reason or "the migrations were not replayed")
     if not replay.role:
         return
-    found = {(h.statement.file, h.statement.line): h for h in (*paths.hidden, *replay.hidden)}
+    # A table that only pending files make has no rows on the target; those of the files are the replay's.
+    live = [h for h in dry_run.hidden if h.reason or h.table in facts.tables_by_name]
+    found = {(h.statement.file, h.statement.line): h for h in (*live, *paths.hidden, *replay.hidden)}
     yield from (Seen(h.statement.file, h) for h in found.values())
     told = {file for file, _ in found}
     yield from (Seen(file) for file in replay.applied if file not in told)
@@ -83,6 +91,8 @@ def hidden_rows(subject: Seen, facts: Facts) -> Flaw | Unexamined | None:
     Examined: files, where `role` in [migrations] says who runs them. Each statement that may change rows runs as a role
     that sees all rows, which is taken back, and then as that role. Fails where the first changes more rows of a
     table, those of fixtures among them. A statement that ends transactions by itself cannot be tried twice: skipped.
+    Of pending files, on a copy without rows: where row security filters a table of the target for the role, a warning
+    where that is small ([hazards] rows).
     """
     hidden = subject.hidden
     if hidden is None:
@@ -92,14 +102,22 @@ def hidden_rows(subject: Seen, facts: Facts) -> Flaw | Unexamined | None:
         return Unexamined(f"line {statement.line} of {subject.name}: {hidden.reason}")
     table = facts.show(hidden.table)
     text = statement.text if len(statement.text) <= _LONGEST else f"{statement.text[:_LONGEST]} …"
+    if not hidden.there:
+        return Flaw(
+            message=f"{subject.name} changes rows behind row security: {table}, {size(facts, hidden.table)}",
+            expected="row security hides no row from a migration",
+            observed=f"it filters {table} for {hidden.role}: what no policy shows stays as it is",
+            evidence=text,
+            severity=None if is_large(facts, hidden.table) else Severity.WARNING,
+            remedy=_REMEDY,
+            location=place(facts, statement.file, statement.line),
+        )
     beside = f", those put in at {hidden.start} among them" if hidden.start else ""
     return Flaw(
         message=f"{subject.name} changes {hidden.changed} of {some(hidden.there, 'row')} of {table}",
         expected="row security hides no row from a migration",
         observed=f"{hidden.role} changes {hidden.changed}, a role that sees all rows {hidden.there}{beside}",
         evidence=text,
-        remedy=Remedy(
-            note="Let it run where no row is hidden: between ALTER TABLE … NO FORCE ROW LEVEL SECURITY and FORCE, in one transaction, by the owner; as a role with BYPASSRLS; or under a policy for the role that migrates."
-        ),
+        remedy=_REMEDY,
         location=place(facts, statement.file, statement.line),
     )

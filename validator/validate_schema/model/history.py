@@ -127,7 +127,8 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 class HiddenRows(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A statement that changed fewer rows of `table` as the `role` that migrates than the number that is
     `there` for it where row security filters nothing. With a `reason` it could not be tried both ways, and
-    nothing is known of it. `start`: the version at which the rows were put in, unless by a migration."""
+    nothing is known of it; where none is `there`, row security filters the table, of a schema without rows.
+    `start`: the version at which the rows were put in, unless by a migration."""
 
     statement: Statement
     role: str
@@ -175,12 +176,14 @@ class DryRun(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 class DryRuns(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The pending files in order; a file after one that failed was not run and is not listed.
-    `wanted`: it was asked for, so that not `examined` is no pass."""
+    `wanted`: it was asked for, so that not `examined` is no pass. `hidden` is what row security would keep
+    from the role that migrates."""
 
     wanted: bool = False
     examined: bool = False
     reason: str = ""
     runs: tuple[DryRun, ...] = ()
+    hidden: tuple[HiddenRows, ...] = ()
 
 
 class RowLoss(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

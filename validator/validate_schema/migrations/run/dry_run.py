@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...model.errors import MigrationError
-from ...model.history import DryRun, DryRuns
+from ...model.history import DryRun, DryRuns, HiddenRows
 from ...sql import script
 from ...sql.ident import quote_ident
 from ..records import FailedMigration, MigrationFile, MigrationSet
@@ -49,8 +49,9 @@ def dry_run(
         shown = ", ".join(map(quote_ident, path))
         sql = f"alter database {quote_ident(database.name)} set search_path to {shown}"
         connection.execute(sql.encode())
+    hidden: tuple[HiddenRows, ...] = ()
     try:
-        replay(
+        hidden = replay(
             database,
             ordered,
             start=len(done),
@@ -58,14 +59,15 @@ def dry_run(
             progress=progress,
             made_up_roles=False,
             watch=watch,
-        )
+            foresee=True,
+        ).hidden
     except FailedMigration as failed:
         file = pending[len(ran)]
         label, alone = migrations.label(file.path), in_one_transaction(file)
         ran.append(DryRun(file=label, transactional=alone, failure=failed.failure))
     except MigrationError as error:
         return DryRuns(wanted=True, reason=str(error))
-    return DryRuns(wanted=True, examined=True, runs=tuple(ran))
+    return DryRuns(wanted=True, examined=True, runs=tuple(ran), hidden=hidden)
 
 
 def in_one_transaction(file: MigrationFile) -> bool:

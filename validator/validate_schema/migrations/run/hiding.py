@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Failed = TypeVar("Failed")
 Rows = dict[QName, int]
 
-_CHANGES = re.compile(
+CHANGES = re.compile(
     r"(?:update|delete|insert|merge|with|do|call|select|execute|refresh"
     r"|create\s+(?:\w+\s+){0,2}(?:table|view)\b.*\bas)\b",
     re.IGNORECASE | re.DOTALL,
@@ -60,15 +60,15 @@ class Hiding:
         send: Callable[[], Failed | None],
     ) -> Failed | None:
         """Run a statement by `send`, which returns what failed; inside a transaction, it is tried first."""
-        filtered = _names(connection, _FILTERED) if _CHANGES.match(piece.text) else set()
-        if not filtered:
+        tables = filtered(connection) if CHANGES.match(piece.text) else set()
+        if not tables:
             return send()
         reason = self._reason(connection)
         there = self._tried(connection, send) if not reason else None
         before = _changed(connection)
         failed = send()
         if failed is None and there is not None:
-            self._compare(at, there, _since(before, _changed(connection)), filtered)
+            self._compare(at, there, _since(before, _changed(connection)), tables)
         elif failed is None:
             reason = reason or "it fails as a role that sees all rows"
             self.found.append(HiddenRows(statement=at, role=self._role, reason=reason))
@@ -90,7 +90,7 @@ class Hiding:
         connection.execute("set local role none")
         numbers = _numbers(connection)
         before, there = _changed(connection), None
-        if not _names(connection, _FILTERED) and send() is None:
+        if not filtered(connection) and send() is None:
             there = _since(before, _changed(connection))
             for sequence, (last, start) in _numbers(connection).items():
                 known, _ = numbers.get(sequence, (last, start))
@@ -100,12 +100,12 @@ class Hiding:
         connection.execute(f"rollback to {_TWICE}; release {_TWICE}".encode())
         return there
 
-    def _compare(self, at: Statement, there: Rows, changed: Rows, filtered: set[QName]) -> None:
+    def _compare(self, at: Statement, there: Rows, changed: Rows, tables: set[QName]) -> None:
         """Note the table of which the most rows were hidden, of those that are filtered if there is one."""
         short = [name for name, rows in there.items() if changed.get(name, 0) < rows]
         if not short:
             return
-        most = min(short, key=lambda name: (name not in filtered, changed.get(name, 0) - there[name], name))
+        most = min(short, key=lambda name: (name not in tables, changed.get(name, 0) - there[name], name))
         self.found.append(
             HiddenRows(
                 statement=at, role=self._role, table=most, changed=changed.get(most, 0), there=there[most]
@@ -113,8 +113,9 @@ class Hiding:
         )
 
 
-def _names(connection: "psycopg.Connection[Any]", query: str) -> set[QName]:
-    return {QName(*row) for row in connection.execute(query.encode())}
+def filtered(connection: "psycopg.Connection[Any]") -> set[QName]:
+    """Return the tables of which row security filters the rows for who is asking."""
+    return {QName(*row) for row in connection.execute(_FILTERED)}
 
 
 def _changed(connection: "psycopg.Connection[Any]") -> Rows:

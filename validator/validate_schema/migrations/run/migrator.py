@@ -1,5 +1,6 @@
 """The role that migrates: it owns the scratch database, and the session is it from the start."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ...model.errors import MigrationError
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from ...scratch import Database
 
 _ATTRIBUTES = "login inherit createdb createrole nosuperuser nobypassrls noreplication"
+_OWNER = (
+    "select pg_catalog.pg_get_userbyid(datdba) from pg_catalog.pg_database"
+    " where datname = pg_catalog.current_database()"
+)
 _MEMBERS_CHOOSE = 160000
 
 
@@ -59,3 +64,14 @@ def as_option(role: str) -> str:
     Source: PostgreSQL documentation, "SET ROLE", and libpq's connection parameter ``options``.
     """
     return "-c role=" + role.replace("\\", "\\\\").replace(" ", "\\ ")
+
+
+def keep_owner(target: "psycopg.Connection[Any]", copy: "psycopg.Connection[Any]", name: str) -> None:
+    """Give a copy of the target's schema the target's owner, who may create schemas in it and what he likes
+    in the schema public. One that the copy's server does not know is none of the roles that are there."""
+    import psycopg
+
+    row = target.execute(_OWNER).fetchone()
+    with suppress(psycopg.Error):
+        owner = quote_ident(str(row[0] if row else ""))
+        copy.execute(f"alter database {quote_ident(name)} owner to {owner}".encode())

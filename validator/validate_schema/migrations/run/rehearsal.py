@@ -14,6 +14,7 @@ from ...model.history import DryRuns
 from ...sql.ident import quote_ident, quote_literal
 from ..records import MigrationFile, MigrationSet
 from .dry_run import dry_run
+from .migrator import keep_owner
 from .observe import Watch
 from .questions import Named, Raised, State, answered, emptied, raised, taken
 
@@ -61,6 +62,8 @@ def rehearse(
     watch = Watch(limited=limited)
     with database.connect(autocommit=True, prepare_threshold=0) as reader:
         _keep_zone(target, reader, database.name)
+        if migrations.role is not None:
+            keep_owner(target, reader, database.name)
         states = [_state(reader, path[0])]
         runs = dry_run(
             database,
@@ -83,6 +86,7 @@ def rehearse(
         lost += taken(label, first, before, after)
     asked = answered(target, map(_Written.of(watch.statements).hold, questions), timeout_ms=timeout_ms)
     named = {name for seen in watch.statements for name in seen.tables} | {a.table for a in asked}
+    named |= {hidden.table for hidden in runs.hidden if not hidden.reason}
     return runs, Deploy(
         examined=True,
         statements=tuple(watch.statements),

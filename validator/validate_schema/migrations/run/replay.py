@@ -17,6 +17,7 @@ from ..records import FailedMigration, MigrationFile, MigrationSet, ReplayNotes
 from . import cluster, platform
 from .behalf import asked_version, is_placed, on_behalf
 from .deadline import Deadline
+from .foreseeing import Foreseeing
 from .hiding import Hiding
 from .migrator import as_option, let_in
 from .observe import Watch
@@ -67,6 +68,7 @@ def replay(
     before: Callable[[], None] | None = None,
     after: Callable[[MigrationFile, "psycopg.Connection[Any]"], None] | None = None,
     watch: Watch | None = None,
+    foresee: bool = False,
 ) -> ReplayNotes:
     """Run all of `migrations` on the empty `database`; `progress` gets a line for each file.
 
@@ -76,9 +78,10 @@ def replay(
 
     A role or an extension that is missing is made up and reported, and a role that is there already is
     given the attributes of its CREATE ROLE; not so without `made_up_roles`, where the server's roles are
-    those of the target. `watch` looks at each statement when it has run. Raises `FailedMigration` (file,
-    line, statement, PostgreSQL's message) where a migration fails, `MigrationError` where only its tool
-    can run it, and `ScratchError` where the server cannot be given an extension.
+    those of the target. `watch` looks at each statement when it has run. `foresee`: the database has no rows,
+    and what row security would hide from the role that migrates is told without. Raises `FailedMigration`
+    (file, line, statement, PostgreSQL's message) where a migration fails, `MigrationError` where only its
+    tool can run it, and `ScratchError` where the server cannot be given an extension.
     """
     migrations.require_sql()
     wants_platform = platform.wanted(migrations)
@@ -86,7 +89,14 @@ def replay(
     if role is not None:
         made = let_in(database, role, made_up=made_up_roles)
     with database.connect(autocommit=True, **_options(role, wants_platform=wants_platform)) as connection:
-        run = _Replay(database, connection, migrations, made_up_roles=made_up_roles, watch=watch)
+        run = _Replay(
+            database,
+            connection,
+            migrations,
+            made_up_roles=made_up_roles,
+            watch=watch,
+            foresee=foresee,
+        )
         if role is not None and made:
             run.roles.add(role)
         if wants_platform and start == 0 and not platform.is_there(connection):
@@ -137,12 +147,12 @@ class _Replay:
         *,
         made_up_roles: bool,
         watch: Watch | None = None,
+        foresee: bool = False,
     ) -> None:
         self.database, self.connection, self.migrations = database, connection, migrations
         self.watch = watch
         self.role = migrations.role
-        # On a copy of a live schema, which is what is watched, there is no row that could be hidden.
-        self.hiding = Hiding(self.role) if self.role is not None and watch is None else None
+        self.hiding = None if self.role is None else Foreseeing(self.role) if foresee else Hiding(self.role)
         if watch:
             watch.begin(connection)
         self.roles: set[str] = set()

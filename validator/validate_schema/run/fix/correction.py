@@ -18,11 +18,13 @@ from ...facts.facts import Facts
 from ...facts.platforms import set_apart
 from ...facts.subjects import TableIndex
 from ...migrations import MigrationFile, MigrationSet, discover, replay
+from ...migrations.run.migrator import keep_owner
 from ...migrations.writing import ONE_BY_ONE, Script, Way, sql_of
 from ...model.contract import Contract
 from ...model.errors import MigrationError, UsageError
 from ...model.evidence import Evidence
 from ...model.finding import Finding, ObjectRef, Severity
+from ...model.history import HiddenRows
 from ...model.isolation import Cell, Isolation
 from ...model.isolation import Outcome as Probed
 from ...model.progress import Progress
@@ -30,6 +32,7 @@ from ...model.version import __version__
 from ...model.wording import first_of
 from ...sources import SourceContext
 from ...sources.build import build_contract
+from ...sql.patterns import write_name
 from ..examine import rows, severities, understand, with_rules
 from ..opened import Live, Replayed
 from ..proof import Proving, context_of
@@ -311,15 +314,17 @@ def _tried(bench: _Bench, plan: Plan, wanted: Wanted, script: Script) -> Verifie
         start = fingerprint(read_catalog(connection))
         before = bench.proof(database, connection) if wanted.prove else None
         try:
-            _run(database, sql_of(script.up), wanted)
+            hidden = _run(bench, database, sql_of(script.up), wanted)
         except MigrationError as error:
             return Verified(failure=str(error))
+        if hidden:
+            return Verified(failure=_behind(hidden[0]))
         after = bench.judge(connection).findings
         proofs = (before, bench.proof(database, connection)) if before is not None else None
         undone = None
         if script.down and _has_down(wanted):
             try:
-                _run(database, sql_of(script.down), wanted)
+                _run(bench, database, sql_of(script.down), wanted)
                 undone = fingerprint(read_catalog(connection)) == start
             except MigrationError:
                 undone = False
@@ -335,11 +340,24 @@ def _tried(bench: _Bench, plan: Plan, wanted: Wanted, script: Script) -> Verifie
     )
 
 
-def _run(database: "Database", sql: str, wanted: Wanted) -> None:
-    """Run a script on the copy in the way of the tool that it is written for."""
+def _run(bench: _Bench, database: "Database", sql: str, wanted: Wanted) -> tuple[HiddenRows, ...]:
+    """Run a script on the copy in the way of the tool that it is written for, as the role that migrates;
+    return what row security would keep from it."""
+    role, opened = bench.request.config.config.migrations.role, bench.opened
+    live = isinstance(opened, Live)
+    if role is not None and isinstance(opened, Live):
+        with database.admin(autocommit=True) as admin:
+            keep_owner(opened.connection, admin, database.name)
     folder = wanted.migrations.folder if wanted.migrations else Path()
     file = MigrationFile("1", wanted.name, folder / f"{wanted.name}.sql", sql, 1, _way(wanted).mode)
-    replay(database, MigrationSet("plain", folder, (file,)))
+    found = MigrationSet("plain", folder, (file,), role=role)
+    return replay(database, found, made_up_roles=role is None or not live, foresee=True).hidden
+
+
+def _behind(hidden: HiddenRows) -> str:
+    table = write_name(hidden.table, "public")
+    said = hidden.reason or f"row security hides rows of {table} from {hidden.role}"
+    return f"line {hidden.statement.line}: {said}: {hidden.statement.text}"
 
 
 def sentences(plan: Plan, verified: Verified) -> Iterator[str]:
