@@ -37,7 +37,7 @@ MARKS = {
     "another": ("", "-- Reverse migration"),
 }
 # What says more is a mark where the next statement drops what was made above.
-SPOKEN = ("-- DOWN: drop the table again", "-- To undo this:", "/* how to roll back */")
+SPOKEN = ("-- and undo it again here", "-- here we roll back what is above", "/* the rollback of it all */")
 
 
 def divided(up: str, down: str) -> str:
@@ -110,6 +110,103 @@ def test_a_comment_before_what_undoes_the_file_is_a_mark(comment: str) -> None:
     assert way_down(f"{UP}{comment}\ndrop table {'x' * 9};") is None
     assert way_down(f"alter table a add b int;\n{comment}\nalter table a drop column b;") is not None
     assert way_down(f"create temp table b ();\n{comment}\ndrop table b;") is None
+
+
+# What says of itself that the way back follows, though the file made nothing of what is dropped below.
+ANNOUNCED = (
+    "-- To undo:",
+    "-- to undo",
+    "-- To undo this migration:",
+    "-- To roll back, run the following:",
+    "-- How to revert",
+    "-- If you need to roll back:",
+    "-- In order to revert this change, run:",
+    "-- Undo this:",
+    "-- Revert the changes:",
+    "/* To undo: */",
+    "/*\n * To roll back:\n */",
+    "-- ---- to undo ----",
+    "-- DOWN: drop the old table",
+    "-- Down - removes the table",
+    "-- Rollback: drops what was there",
+    "-- rollback: drop table legacy;",
+    "-- UNDO => DROP TABLE legacy",
+    "-- Revert migration: delete the old rows",
+    "-- DOWN: drop the table again",
+    "-- To undo this:",
+    "/* how to roll back */",
+)
+TAKES = ("drop table legacy;", "alter table orgs drop column legacy;", "drop index if exists legacy;")
+
+
+@pytest.mark.parametrize("comment", ANNOUNCED)
+def test_a_comment_that_announces_the_way_back_is_a_mark(comment: str) -> None:
+    assert way_down(f"{UP}{comment}\n{TAKES[0]}") is not None
+    assert way_down(f"{comment}\n{TAKES[0]}") is None  # all of the file, and so what it is for
+
+
+@pytest.mark.parametrize("taken", TAKES)
+def test_whatever_is_taken_below_it_is_not_run(tmp_path: Path, taken: str) -> None:
+    lay(tmp_path, {"1_a.sql": f"{UP}-- To undo:\n{taken}\n"})
+    with pytest.raises(MigrationError, match=r"1_a\.sql:2: `-- To undo:` reads as the mark of a way down"):
+        discover(tmp_path)
+
+
+def test_an_infinitive_with_a_colon_announces_any_statement() -> None:
+    assert way_down(f"{UP}-- To undo:\nupdate orgs set id = 0;") is not None
+    assert way_down(f"{UP}-- Undo this:\nupdate orgs set id = 0;") is None
+
+
+def test_no_command_runs_what_stands_below_it(shop: Project) -> None:
+    shop.sql("create table legacy (id int)")
+    shop.lay({"001_orgs.sql": f"{UP}-- DOWN: drop the old table\ndrop table legacy;\n"})
+    for purpose, arguments in runs(shop).items():
+        ran = shop.terminal.run(*arguments)
+        assert ran.status == 2, purpose
+        assert "001_orgs.sql:2: `-- DOWN: drop the old table` reads as the mark" in ran.complaint, purpose
+    assert shop.sql("select to_regclass('legacy') is not null") == [(True,)]
+
+
+HARMLESS = (
+    "-- drop the old index first",
+    "-- undo the default of 0012",
+    "-- revert the changes of 0012",
+    "-- rollback: not possible, restore the backup",
+    "-- Rollback: none",
+    "-- Down: n/a",
+    "-- rollback: recreate the table from the archive",
+    "-- Rollback: see the runbook",
+    "-- rollback plan: restore the dump of last night",
+    "-- rollback: drop table orgs;",
+    "-- Undo: ALTER TABLE orgs DROP COLUMN id;",
+    "-- To undo:\n--   drop table orgs;",
+    "-- To roll back, run:\n-- DROP TABLE orgs;\n-- and tell the others",
+    "/* To undo:\n   drop table orgs;\n*/",
+    "-- the down payment table is no longer used",
+    "-- this cannot be undone: the rows are gone",
+    "-- no way to roll back from here",
+    "-- reverse the order of the keys",
+    "-- we roll back to the old name, as agreed",
+    "-- backward compatibility: the view stays until 2.0",
+    "-- backwards compatible: old readers never looked at it",
+    "-- clean up after the rollback of 0007",
+    "-- remove what 0003 left behind",
+    "-- downgrade protection is gone since 2.0",
+    "-- to undo the mistake of last week we drop it",
+    "-- how to roll back is described in the wiki",
+    "-- reverts 0012: nobody used the table",
+    "-- teardown of the experiment",
+    "-- uninstall pg_cron's leftovers",
+    "-- undo log no longer needed",
+    "-- was rolled back in 0007, and comes again",
+    "-- tear down the staging tables: they hold nothing",
+)
+
+
+@pytest.mark.parametrize("comment", HARMLESS)
+@pytest.mark.parametrize("taken", TAKES)
+def test_a_comment_that_says_something_else_is_none(comment: str, taken: str) -> None:
+    assert way_down(f"{UP}{comment}\n{taken}") is None
 
 
 def test_a_block_is_one_comment() -> None:

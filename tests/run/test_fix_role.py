@@ -47,9 +47,7 @@ def test_on_a_live_database_the_role_is_its_own(terminal: Terminal, database: Da
     with database.connect(autocommit=True) as live:
         live.execute("create role mender bypassrls")
         try:
-            owned = "; ".join(
-                f"alter table {t} owner to mender" for t in ("organization", "project", "task")
-            )
+            owned = "; ".join(f"alter table {t} owner to mender" for t in ("organization", "project", "task"))
             live.execute(f'alter database "{database.name}" owner to mender; {owned}'.encode())
             ran = fixed(terminal, CONFIG + ROLE, "--database-url", database.conninfo)
         finally:

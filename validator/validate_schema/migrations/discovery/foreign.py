@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice, takewhile
 from typing import NamedTuple
 
 from ...sql import script
@@ -34,6 +36,24 @@ _OTHER_SPELLINGS = (
 _PERHAPS = re.compile(
     r"down|undo|roll[ _-]?back|rever[st]|backward|uninstall|unapply|drop[ -]below", re.IGNORECASE
 )
+# What an announcement of the way down consists of, besides these words.
+_ANNOUNCES = _DOWN | _SECTION | frozenset({
+    "to", "how", "in", "order", "if", "you", "need", "want", "needed", "this", "that", "it", "these", "the",
+    "all", "above", "everything", "again", "run", "use", "execute", "following", "as", "follows", "please",
+    "by", "hand", "manually",
+})  # fmt: skip
+_LABEL = re.compile(r"(?P<label>[^:=–—]{1,40}?)\s*(?::|=+>|->| [-–—]+ )\s*(?P<said>\S.*)", re.DOTALL)
+_TAKES = re.compile(
+    r"(?:drop|truncate|delete|revoke)\b|alter\s.*?\b(?:drop|rename|disable)\b", re.IGNORECASE | re.DOTALL
+)
+_SAYS_TAKING = re.compile(
+    r"\b(?:drop|remove|delete|truncate|revoke|rename|disable)(?:s|d|ping|ing)?\b", re.IGNORECASE
+)
+_IS_SQL = re.compile(
+    r"(?:drop|alter|create)\s+(?:table|index|view|materialized|type|function|policy|trigger|schema|sequence|column)\b"
+    r"|(?:delete\s+from|insert\s+into|truncate|update|grant|revoke|begin|commit|select)\b.*",
+    re.IGNORECASE,
+)
 _SQL_ROLLBACK = re.compile(r"\s*rollback(?:\s+(?:work|transaction|to\b.*))?\s*;\s*", re.IGNORECASE)
 _NAME = r'((?:"(?:[^"]|"")+"|[\w$]+)(?:\.(?:"(?:[^"]|"")+"|[\w$]+))*)'
 _DROPS = re.compile(
@@ -56,20 +76,24 @@ def way_down(sql: str) -> int | None:
     """Return where a line of `sql` reads as the mark of a way down that its tool would cut at: statements
     follow it, and others go before, or a way up is marked as well. None without one.
 
-    Marks are lines of a few words, such as ``-- DOWN``, ``--- undo ---`` or ``-- tool:rollback``, and any
-    that speak of the way down where what comes next drops what was made above. Comments inside statements
-    and beside them are none, nor is SQL that was commented out.
+    Marks are lines of a few words, such as ``-- DOWN``, ``--- undo ---`` or ``-- tool:rollback``, any that
+    speak of the way down where what comes next drops what was made above, and those that announce it
+    (``-- To undo:``, ``-- DOWN: drop the table``) where what comes next takes something away. Comments inside
+    statements and beside them are none, nor is SQL that was commented out.
     """
     if not _PERHAPS.search(sql):
         return None
     pieces = script.pieces(sql)
     lines = list(_between(sql, pieces))
     marked_up = any(_marks(line.text, _UP) for line in lines)
-    for line in lines:
+    for number, line in enumerate(lines):
         if line.next == len(pieces) or not (line.next or marked_up) or _SQL_ROLLBACK.fullmatch(line.text):
             continue
         above, below = pieces[: line.next], pieces[line.next]
         if _marks(line.text, _DOWN) or (_speaks_of_it(line.text) and _undoes(below, above)):
+            return line.start
+        announced = _announces(line.text, below) or _labels(line.text, below)
+        if announced and not _goes_on_in_sql(lines, number):
             return line.start
     return None
 
@@ -105,11 +129,44 @@ def _speaks_of_it(text: str) -> bool:
     return not _DOWN.isdisjoint(_words(text))
 
 
-def _words(text: str) -> list[str]:
+def _announces(text: str, below: script.Piece) -> bool:
+    """Tell whether a line says no more than that the way down follows: to undo this, run."""
+    said = set(_words(text))
+    if said.isdisjoint(_DOWN) or not said <= _ANNOUNCES:
+        return False
+    infinitive, colon = "to" in said, text.endswith(":")
+    return (infinitive and colon) or ((infinitive or colon) and _TAKES.match(below.text) is not None)
+
+
+def _labels(text: str, below: script.Piece) -> bool:
+    """Tell whether a line is headed by the way down and goes on to say what the next statement does: takes
+    something away, the same where it names it in SQL."""
+    found = _LABEL.fullmatch(text)
+    if found is None or not _TAKES.match(below.text) or not _marks(found["label"], _DOWN):
+        return False
+    said = found["said"]
+    if _IS_SQL.match(said):
+        named, taken = _DROPS.match(said), _DROPS.match(below.text)
+        return named is not None and taken is not None and _bare(named[1]) == _bare(taken[1])
+    return _SAYS_TAKING.search(said) is not None
+
+
+def _goes_on_in_sql(lines: list[_Line], number: int) -> bool:
+    """Tell whether the comment of a line holds SQL after it, which then is what it announces."""
+    rest = takewhile(lambda later: later.next == lines[number].next, islice(lines, number + 1, None))
+    return any(_IS_SQL.match(later.text) for later in rest)
+
+
+def _bare(name: str) -> str:
+    return name.rpartition(".")[2].strip('"').lower()
+
+
+@lru_cache(maxsize=64)  # several questions about each line
+def _words(text: str) -> tuple[str, ...]:
     said = text.lower()
     for spelling, word in _OTHER_SPELLINGS:
         said = spelling.sub(word, said)
-    return [word for word in re.findall(r"\w+", said) if not re.fullmatch(r"v?\d+", word)]
+    return tuple(word for word in re.findall(r"\w+", said) if not re.fullmatch(r"v?\d+", word))
 
 
 def _undoes(below: script.Piece, above: tuple[script.Piece, ...]) -> bool:
