@@ -23,7 +23,7 @@ from validate_schema.scratch.dump import back_up
 from validate_schema.scratch.restore import check, restore
 
 RESTORED = 2_000  # tables
-LIVE, PENDING = 200, 5  # tables, files
+LIVE, PENDING = 200, 20  # tables, files
 RUNS = 3
 _HOW: dict[str, Any] = {"path": ("public",), "large": 0, "limited": False, "timeout_ms": 5_000}
 _CHANGE = """set lock_timeout = '5s';

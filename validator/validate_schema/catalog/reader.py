@@ -26,6 +26,7 @@ def read_catalog(
     statement_timeout_ms: int | None = None,
     only: Collection[str] | None = None,
     without: Collection[str] = (),
+    bare: Collection[int] = (),
 ) -> Catalog:
     """Read the catalog of the database that `conn` is connected to.
 
@@ -35,7 +36,8 @@ def read_catalog(
     names: by default the first of the connection's own search path, or ``public``. `statement_timeout_ms`
     bounds each query: by default what the session has, or 30 seconds where that is no limit. `only`: the
     schemas whose objects are read, of those that there are; by default all that are the user's. `without`:
-    queries that are not asked, where nobody looks at what they tell.
+    queries that are not asked, where nobody looks at what they tell. `bare`: oids of tables whose columns,
+    constraints and indexes are left out, where they are known.
 
     What may not be read is listed in `Catalog.unreadable`. Raises `ReadError` when the reading takes
     longer than the statement time-out, when essential catalogs may not be read, or when the schema
@@ -46,10 +48,10 @@ def read_catalog(
     try:
         version = conn.info.server_version
         try:
-            rows = read_rows(conn, statement_timeout_ms, only=only, without=without)
+            rows = read_rows(conn, statement_timeout_ms, only=only, without=without, bare=bare)
             found = _catalog(rows, version, default_schema)
         except UnicodeDecodeError:  # bytes in a name that are no text in the connection's encoding
-            rows = read_rows(conn, statement_timeout_ms, only=only, without=without, by_piece=True)
+            rows = read_rows(conn, statement_timeout_ms, only=only, without=without, bare=bare, by_piece=True)
             found = _catalog(rows, version, default_schema)
         return found if only is None else _of_schemas(found, frozenset(only))
     finally:

@@ -37,6 +37,15 @@ PRINTING = {
     "extra_float_digits": "1",
     "jit": "off",
 }
+# The queries of what tables consist of, and where they say of which.
+_PARTS = {
+    "defaults": "adrelid",
+    "columns": "attrelid",
+    "column_details": "attrelid",
+    "constraints": "conrelid",
+    "foreign_keys": "conrelid",
+    "indexes": "indrelid",
+}
 _LIMITS = {"statement_timeout": "30s", "lock_timeout": "2s"}  # where the session has none
 _ATTEMPTS = 20
 # What the server says when an object went away between two of its own look-ups. Source: PostgreSQL
@@ -58,10 +67,11 @@ def read_rows(
     *,
     only: Collection[str] | None = None,
     without: Collection[str] = (),
+    bare: Collection[int] = (),
     by_piece: bool = False,
 ) -> Rows:
     """Run all queries but those `without` in one transaction and return their rows, of the schemas `only`
-    where they are given.
+    where they are given, and of the tables `bare` no more than that they are there.
 
     A reading that meets an object in the middle of being dropped begins again. What is refused, stays locked
     or cannot be printed is noted, and the rest read `by_piece`. Raises `ReadError` or `ConnectError`, as
@@ -69,6 +79,8 @@ def read_rows(
     """
     settings = _settings(statement_timeout_ms)
     plan = tuple(query for query in _plan(conn.info.server_version, only) if query.name not in without)
+    if bare:
+        plan = tuple(_without_parts(query, bare) for query in plan)
     moved: psycopg.Error | None = None
     locked = 0
     for attempt in range(1, _ATTEMPTS + 1):
@@ -96,6 +108,15 @@ def _plan(version: int, only: Collection[str] | None) -> tuple[Query, ...]:
         return queries(version)
     names = ", ".join(quote_literal(name) for name in sorted(only)) or "null"
     return queries(version, f"in (select oid from pg_namespace where nspname in ({names}))")
+
+
+def _without_parts(query: Query, bare: Collection[int]) -> Query:
+    """Return the query without the rows that are parts of some tables."""
+    table = _PARTS.get(query.name)
+    if table is None:
+        return query
+    listed = ", ".join(map(str, sorted(bare)))
+    return query._replace(sql=f"select * from ({query.sql}) part where {table} not in ({listed})")
 
 
 def _settings(statement_timeout_ms: int | None) -> str:

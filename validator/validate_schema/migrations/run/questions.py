@@ -2,7 +2,7 @@
 answers."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
@@ -32,6 +32,7 @@ join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
 """
+_SOME = f"{_NAMES} and c.oid = any(%s::oid[])"
 
 
 class Raised(NamedTuple):
@@ -50,14 +51,38 @@ class Named(NamedTuple):
 
     @classmethod
     def of(cls, connection: "psycopg.Connection[Any]") -> "Named":
+        return cls._made(connection.execute(_NAMES))
+
+    @classmethod
+    def _made(cls, rows: Iterable[Any]) -> "Named":
         tables: dict[int, QName] = {}
         columns: dict[int, dict[int, str]] = {}
-        for oid, schema, table, place, name in connection.execute(_NAMES):
+        for oid, schema, table, place, name in rows:
             tables[oid] = QName(schema, table)
             of_table = columns.setdefault(oid, {})
             if place is not None:
                 of_table[place] = name
         return cls(tables, columns)
+
+    def renewed(
+        self, connection: "psycopg.Connection[Any]", there: Collection[int], changed: Sequence[int]
+    ) -> "Named":
+        """Return what is `there` of these tables, and the `changed` ones as they are now."""
+        now = self._made(connection.execute(_SOME, [changed]))
+        tables = {oid: name for oid, name in self.tables.items() if oid in there} | now.tables
+        columns = {oid: self.columns[oid] for oid in self.columns if oid in there} | now.columns
+        return Named(tables, columns)
+
+    def renames(self, now: "Named") -> bool:
+        """Tell whether a table or a column has another name now."""
+        return any(
+            oid in now.tables
+            and (
+                now.tables[oid] != name
+                or any(now.columns[oid].get(p, c) != c for p, c in self.columns[oid].items())
+            )
+            for oid, name in self.tables.items()
+        )
 
 
 class State(NamedTuple):

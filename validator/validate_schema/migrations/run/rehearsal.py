@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec.structs import replace
 
 from ...catalog.asking import asking
-from ...catalog.reader import read_catalog
 from ...model.catalog import QName
 from ...model.deploy import Deploy, Observed, TableSize, Taken
 from ...model.history import DryRuns
@@ -16,7 +15,8 @@ from ..records import MigrationFile, MigrationSet
 from .dry_run import dry_run
 from .migrator import keep_owner
 from .observe import Watch
-from .questions import Named, Raised, State, answered, emptied, raised, taken
+from .questions import Raised, answered, emptied, raised, taken
+from .states import States
 
 if TYPE_CHECKING:
     import psycopg
@@ -29,13 +29,6 @@ from unnest(%s::text[], %s::text[]) as want(schema, name)
 join pg_catalog.pg_namespace n on n.nspname = want.schema
 join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = want.name
 """
-# What no question is about (`questions`): it is read once for each file.
-_NOT_ASKED = frozenset({
-    "policies", "triggers", "rules", "relation_details", "index_details", "function_sources", "view_sources",
-    "publications", "publication_tables", "publication_schemas", "event_triggers", "default_privileges",
-    "role_settings", "memberships", "system_privileges", "comments", "large_objects", "subscriptions",
-    "foreign", "text_search", "access", "operators", "casts", "user_collations", "guards",
-})  # fmt: skip
 _ZONE = "select reset_val from pg_catalog.pg_settings where name = 'TimeZone'"
 _OF_ROWS = ("null", "duplicate", "orphan", "unfit", "altered")
 
@@ -64,7 +57,8 @@ def rehearse(
         _keep_zone(target, reader, database.name)
         if migrations.role is not None:
             keep_owner(target, reader, database.name)
-        states = [_state(reader, path[0])]
+        copy = States(reader, path[0])
+        states = [copy.read()]
         runs = dry_run(
             database,
             migrations,
@@ -72,7 +66,7 @@ def rehearse(
             path=path,
             progress=progress,
             watch=watch,
-            after=lambda _: states.append(_state(reader, path[0])),
+            after=lambda _: states.append(copy.read()),
         )
     if not runs.examined:
         return runs, Deploy(reason=runs.reason, large=large)
@@ -107,10 +101,6 @@ def _keep_zone(target: "psycopg.Connection[Any]", copy: "psycopg.Connection[Any]
     with suppress(psycopg.Error):
         zone = quote_literal(str(row[0] if row else ""))
         copy.execute(f"alter database {quote_ident(name)} set timezone to {zone}".encode())
-
-
-def _state(reader: "psycopg.Connection[Any]", home: str) -> State:
-    return State(read_catalog(reader, default_schema=home, without=_NOT_ASKED), Named.of(reader))
 
 
 class _Written(NamedTuple):
