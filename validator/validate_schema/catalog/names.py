@@ -14,6 +14,8 @@ Fetch = Callable[[str], list[Row]]
 # The superuser of a scratch server of ours. In what is read of such a server `postgres` stands for it: what
 # it owns is postgres's, and postgres, an ordinary role there, is shown with its rights.
 SCRATCH_SUPERUSER = "validate_schema_superuser"
+# What the proof works as there, in sessions of the roles that it proves; and the session of those that cannot log in.
+SCRATCH_PROVER, SCRATCH_SESSION = "validate_schema_prover", "validate_schema_session"
 _BOOTSTRAP = 10  # BOOTSTRAP_SUPERUSERID of pg_authid.h
 ENABLED: dict[str, Enabled] = {
     "O": "origin",
@@ -35,8 +37,10 @@ class Names:
         schemas = fetch("schemas")
         self.schema_rows = schemas
         self.schemas: dict[int, str] = {oid: name for oid, name, _, _ in schemas}
-        self.role_rows, self.owner = _shown(fetch("roles"))
+        all_roles = fetch("roles")
+        self.role_rows, self.owner = _shown(all_roles)
         self.roles: dict[int, str] = {row[0]: row[1] for row in self.role_rows} | {0: "PUBLIC"}
+        self.hidden = frozenset(row[0] for row in all_roles) - self.roles.keys()
         if self.owner:
             self.roles[_BOOTSTRAP] = "postgres"
         self.acls = Acls(version, {SCRATCH_SUPERUSER: "postgres"} if self.owner else {})
@@ -106,7 +110,7 @@ def _shown(rows: list[Row]) -> tuple[list[Row], int]:
     owner = next((row[0] for row in rows if row[1] == "postgres"), 0)
     if own is None or not owner:
         return rows, 0
-    kept = [row for row in rows if row is not own]
+    kept = [row for row in rows if row[1] not in (SCRATCH_SUPERUSER, SCRATCH_PROVER, SCRATCH_SESSION)]
     return [(owner, "postgres", *own[2:]) if row[0] == owner else row for row in kept], owner
 
 

@@ -59,8 +59,8 @@ def roles(names: Names, setting_rows: list[Row], membership_rows: list[Row]) -> 
     inherits = {row[0]: row[5] for row in names.role_rows}
     memberships: dict[int, dict[str, Membership]] = defaultdict(dict)
     for member, role, admin, inherit, set_role in membership_rows:
-        if member == names.owner:
-            continue  # what it needs to stand for a superuser
+        if member == names.owner or role in names.hidden:
+            continue  # what it needs to stand for a superuser, and what the proof needs
         name = names.role(role)
         # Before PostgreSQL 16 the member's own INHERIT attribute decides.
         inherited = inherits.get(member, True) if inherit is None else inherit

@@ -176,6 +176,75 @@ begin
 end
 $$;
 
+-- What only owners do to a copy that is proven, on behalf of sessions in which nobody is a superuser: the statement is
+-- run as the owner is. One who may start programs, or read and write files, of the server's machine owns nothing here.
+create function pg_catalog.validate_schema_run(statement text)
+returns void language plpgsql as $$ begin execute statement; end $$;
+
+create function pg_catalog.validate_schema_as(role oid, statement text, path text)
+returns void language plpgsql security definer
+set search_path = pg_catalog, pg_temp set session_replication_role = replica as $$
+declare
+    fired text := current_setting('event_triggers', true);
+begin
+    if pg_has_role(session_user, 'validate_schema_prover', 'member') is not true or role = 10
+        or role < 16384 and role <> 'pg_database_owner'::regrole
+        or not (select r.rolsuper from pg_roles r where r.oid = role) and exists (
+            select from pg_roles m where pg_has_role(role, m.oid, 'member') and m.rolname in (
+                'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files'
+            )
+        )
+    then
+        raise insufficient_privilege using message = 'only the proof does what owners do';
+    end if;
+    if fired is not null then
+        perform set_config('event_triggers', 'off', true);
+    end if;
+    update pg_proc set proowner = role, prosecdef = true where oid = 'validate_schema_run(text)'::regprocedure;
+    perform set_config('search_path', path, true);
+    execute 'select pg_catalog.validate_schema_run($1)' using statement;
+    perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    update pg_proc set proowner = 10, prosecdef = false where oid = 'validate_schema_run(text)'::regprocedure;
+    if fired is not null then
+        perform set_config('event_triggers', fired, true);
+    end if;
+end
+$$;
+
+-- As ALTER TABLE … DISABLE ROW LEVEL SECURITY, which is owners', done thousands of times.
+create function pg_catalog.validate_schema_opens(relation regclass)
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if pg_has_role(session_user, 'validate_schema_prover', 'member') is not true then
+        raise insufficient_privilege using message = 'only the proof opens tables';
+    end if;
+    update pg_class set relrowsecurity = false where oid = relation;
+end
+$$;
+
+-- Where tenants are roles, the one that is proven goes by the name of a tenant. ALTER ROLE renames no session's own.
+create function pg_catalog.validate_schema_renames(role text, name text)
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if pg_has_role(session_user, 'validate_schema_prover', 'member') is not true then
+        raise insufficient_privilege using message = 'only the proof renames roles';
+    end if;
+    update pg_authid set rolname = name where rolname = role and oid >= 16384 and not rolsuper;
+end
+$$;
+
+-- The role that is made up where a schema has none for its application: it goes with the transaction.
+create function pg_catalog.validate_schema_makes_up(role text)
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if session_user <> 'validate_schema_session' then
+        raise insufficient_privilege using message = 'only the proof makes up roles';
+    end if;
+    execute format('create role %I login', role);
+    execute format('grant %I to validate_schema_session with inherit false, set true', role);
+end
+$$;
+
 -- They hold nobody back who drops the language.
 delete from pg_depend d using pg_proc p, pg_language l
 where d.classid = 'pg_proc'::regclass and d.objid = p.oid and p.proname like 'validate_schema_%'

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ..catalog.names import SCRATCH_PROVER, SCRATCH_SESSION
 from ..sql.ident import quote_ident
 
 if TYPE_CHECKING:
@@ -148,10 +149,9 @@ def drop_stray_roles(conn: "Connection", keep: Set[str] = frozenset()) -> None:
 
 
 def role_names(conn: "Connection") -> set[str]:
-    """Return the roles that somebody created (object ids below 16384 are initdb's), but not the owner of
-    databases."""
+    """Return the roles that somebody created (object ids below 16384 are initdb's), but not our own."""
     made = conn.execute("select rolname from pg_roles where oid >= 16384 and rolname <> 'postgres'")
-    return {name for (name,) in made}
+    return {name for (name,) in made} - {SCRATCH_PROVER, SCRATCH_SESSION}
 
 
 def copy_settings(conn: "Connection", template: str, name: str) -> None:

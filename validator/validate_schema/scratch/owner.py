@@ -1,4 +1,5 @@
-"""The two roles of a server of ours: its superuser, whom we alone are, and `postgres`, which owns databases.
+"""The roles of a server of ours: its superuser, whom we alone are, `postgres`, which owns databases, and the
+role that the proof works as.
 
 Migrations are run by `postgres`. It is a superuser as well, unless the server was opened for strangers' SQL:
 then it may what managed services give to the role of that name, and what they do on its behalf is done here
@@ -10,6 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..catalog.names import SCRATCH_PROVER, SCRATCH_SESSION
 from ..catalog.names import SCRATCH_SUPERUSER as SCRATCH_SUPERUSER
 from ..model.errors import ScratchError
 from ..sql.ident import quote_ident
@@ -53,6 +55,21 @@ def prepare(conn: "psycopg.Connection[Any]", *, superuser: bool) -> None:
         conn.execute(f"alter role {OWNER} {rights}; alter role {OWNER} reset all".encode())
     if not superuser:
         _lend(conn)
+    if conn.info.server_version >= FIRST_ORDINARY:
+        _prepare_proof(conn)
+
+
+def _prepare_proof(conn: "psycopg.Connection[Any]") -> None:
+    """See that the role is there that sees and writes all rows, and is no superuser, and the one that logs in
+    for roles that cannot."""
+    for name, rights in ((SCRATCH_PROVER, "bypassrls nologin"), (SCRATCH_SESSION, "nobypassrls login")):
+        there = conn.execute("select from pg_catalog.pg_roles where rolname = %s", [name]).fetchone()
+        rest = "nosuperuser nocreaterole nocreatedb noreplication inherit connection limit -1"
+        conn.execute(f"{'alter' if there else 'create'} role {name} {rights} {rest}".encode())
+    rows = "pg_read_all_data, pg_write_all_data"
+    conn.execute(f"grant {rows} to {SCRATCH_PROVER} with inherit true, set false".encode())
+    conn.execute(f"grant set on parameter session_replication_role, lc_messages to {SCRATCH_PROVER}".encode())
+    conn.execute(f"grant {SCRATCH_PROVER} to {SCRATCH_SESSION} with inherit false, set true".encode())
 
 
 def _lend(conn: "psycopg.Connection[Any]") -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -52,6 +52,13 @@ class Database:
         switches = {"options": " ".join(f"-c {s}" for s in set_here)} if self.server.is_own else {}
         return psycopg.connect(self.server.admin_conninfo(self.name), **(switches | options))
 
+    def session(self, user: str, settings: Sequence[str]) -> "psycopg.Connection[Any]":
+        """Return a new connection of a role, on a server that is ours, with `settings` whatever it has."""
+        import psycopg
+
+        said = " ".join(f"-c {s}" for s in settings)
+        return psycopg.connect(self.server.login_conninfo(self.name, user), options=said)
+
     @property
     def parameters(self) -> dict[str, str]:
         """What `conninfo` says, by libpq's names."""
@@ -73,6 +80,7 @@ class Server:
         admin: "psycopg.Connection[Any]",
         conninfo: Callable[[str], str],
         admin_conninfo: Callable[[str], str],
+        login_conninfo: Callable[[str, str], str],
         *,
         label: str,
         bin_dir: Path | None,
@@ -87,6 +95,7 @@ class Server:
         self._admin = admin
         self._conninfo = conninfo
         self.admin_conninfo = admin_conninfo
+        self.login_conninfo = login_conninfo
         self.lends_no_superuser = not superuser
         self._own_folder = own_folder
         self._passing = passing

@@ -22,11 +22,12 @@ _ORIGIN = "set local session_replication_role = origin"
 def together(
     tries: Sequence[tuple[Sequence[str], Attempt]],
     become: Callable[[Sequence[str]], Sequence[str]],
+    back: str,
     *,
     quiet: bool,
     strict: bool,
 ) -> str:
-    """Return the block. `become` makes the session the role's, and then says what it is given.
+    """Return the block. `become` makes the session the role's, and then says what it is given; `back` ends it.
     It raises a unique violation where an attempt reached a row, or met one by itself. `quiet`: foreign keys
     and triggers off; `strict`: an error that hangs on what a row holds is raised as well."""
     ahead = (_REPLICA,) if quiet else ()
@@ -36,22 +37,23 @@ def together(
         for rows, name in wanted.items()
     )
     blocks = "\n".join(
-        _one(attempt, (*ahead, *become(said)), wanted[attempt.wanted], strict) for said, attempt in tries
+        _one(attempt, (*ahead, *become(said)), wanted[attempt.wanted], back, strict)
+        for said, attempt in tries
     )
     return f"declare n bigint; k bigint;{lists} begin {blocks} end"
 
 
-def _one(attempt: Attempt, said: Sequence[str], wanted: str, strict: bool) -> str:
+def _one(attempt: Attempt, said: Sequence[str], wanted: str, back: str, strict: bool) -> str:
     steps = [_execute(s) for s in (_REPLICA, *attempt.before, _ORIGIN)] if attempt.before else []
     steps += [_execute(attempt.count, "into k")] if attempt.count else []
     steps += map(_execute, said)
     if attempt.present:
         there = f"select p.t from ({attempt.present}) as p(t)"
         gone = f"select count(*) from unnest($1) as w(t) where w.t not in ({there})"
-        steps += [_execute(attempt.statement), "reset session authorization;"]
+        steps += [_execute(attempt.statement), f"{back};"]
         steps += [_execute(gone, f"into n using {wanted}")]
     elif attempt.count:
-        steps += [_execute(attempt.statement), "reset session authorization;"]
+        steps += [_execute(attempt.statement), f"{back};"]
         steps += [_execute(attempt.count, "into n"), "n := n - k;"]
     else:
         met = f"select count(*) from ({attempt.statement}) as r(t) where r.t::text = any ($1)"

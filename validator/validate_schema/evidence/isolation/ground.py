@@ -9,6 +9,7 @@ from ...model.tenancy import TableClass
 from ...sql.ident import quote_literal
 from .hints import UUID
 from .rows import Column
+from .seat import Seat
 from .texts import Texts
 from .values import Values
 
@@ -48,8 +49,9 @@ class Ground:
     """The schema on the copy. `keys` holds each level's tenant keys by label; `patterns` are what was found
     to fit a column, `omitted` the columns that are given no value."""
 
-    def __init__(self, conn: "psycopg.Connection[Any]", facts: Facts) -> None:
+    def __init__(self, conn: "psycopg.Connection[Any]", facts: Facts, seat: Seat) -> None:
         self.conn = conn
+        self.seat = seat
         self.facts = facts
         self.values = Values.read(conn)
         self.texts = Texts(facts)

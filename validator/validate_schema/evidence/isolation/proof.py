@@ -1,18 +1,19 @@
 """The whole proof on one copy: seed, probe, and tell."""
 
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ...facts.facts import Facts, NotExamined
 from ...model.catalog import Table
 from ...model.errors import ScratchError
-from ...model.isolation import AppRole, Cell, Isolation, Outcome, Probe
+from ...model.isolation import AppRole, Cell, Isolation, Outcome, Probe, Tested, Unmet
 from ...model.tenancy import TableClass
 from ...model.wording import some
+from ...scratch.seats import seated
 from ...sql.ident import display
 from .attempts import Target
 from .context import ContextSetup, default_context
@@ -21,9 +22,10 @@ from .gaps import Gaps, find_gaps
 from .ground import brief
 from .keyed import Keyed
 from .probe import Prober, unless_blocked
-from .roles import app_roles, rights_of
+from .roles import app_roles, make_up, may_call, rights_of
 from .rows import MALFORMED, A, B, sibling
 from .script import Script
+from .seat import Seat
 from .seed import Seeder
 from .stage import LATE, LONGEST_STATEMENT, OutOfTimeError, Stage
 from .surface_probe import SurfaceProber
@@ -56,7 +58,7 @@ def prove(
 ) -> Isolation:
     """Prove the isolation of tenants on `database`, a private copy of the schema that `facts` describe.
 
-    Connects as the copy's superuser; everything happens in one transaction that is rolled back.
+    Each role is proven in a session of its own, in one transaction that is rolled back.
     `context` replaces the setting that was inferred. `lacks` are notes on what could not be copied: with
     any, an object that is not all there is inconclusive. `progress` gets a line per step. Not identified
     tenancy, or no tables: not attempted, with the reason. What was not tried within `seconds` is
@@ -71,20 +73,84 @@ def prove(
         return Isolation(reason="there are no tenant tables")
     import psycopg
 
-    say = progress or _silent
-    with database.admin() as conn:
-        conn.prepare_threshold = (
-            None  # most statements are run once; and ours would be deallocated with psycopg's
-        )
-        try:
-            gaps = find_gaps(conn, facts) if lacks else Gaps()
-            return _Proof(conn, facts, tables, setup, say, gaps, lacks, monotonic() + seconds).run()
-        except psycopg.OperationalError as error:
-            why = _ENDED if conn.closed else brief(error)
-            raise ScratchError(f"the proof did not come to its end: {why}") from None
-        finally:
-            if not conn.closed:
-                conn.rollback()
+    say, end = progress or _silent, monotonic() + seconds
+    with database.admin() as admin:
+        gaps = find_gaps(admin, facts) if lacks else Gaps()
+        roles = app_roles(admin, facts)
+    say(f"proving {some(len(tables), 'table')} as {', '.join(r.name for r in roles)}")
+    parts = []
+    for place, role in enumerate(roles):
+        now = monotonic()
+        share = now + (end - now) / (len(roles) - place)
+        with _session(database, role) as (conn, seat):
+            parts.append(_Proof(conn, seat, facts, tables, role, setup, say, gaps, share).run())
+    return _whole(parts, facts, tables, roles, gaps, lacks, setup.preset if setup else "")
+
+
+@contextmanager
+def _session(database: "Database", role: AppRole) -> "Iterator[tuple[psycopg.Connection[Any], Seat]]":
+    """Yield the session in which a role is proven. Raises `ScratchError` where it ends."""
+    import psycopg
+
+    conn = None
+    try:
+        with seated(database, role.name, made_up=role.made_up) as (conn, login):
+            conn.prepare_threshold = (
+                None  # most statements are run once; and ours would be deallocated with psycopg's
+            )
+            try:
+                yield conn, Seat(login)
+            finally:
+                if not conn.closed:
+                    conn.rollback()
+    except psycopg.OperationalError as error:
+        why = _ENDED if conn is not None and conn.closed else brief(error)
+        raise ScratchError(f"the proof did not come to its end: {why}") from None
+
+
+class _Part(NamedTuple):
+    """What the proof of one role came to: cells of what no rows could be made for, of tables, of views and
+    functions, of effects; and what is told of the schema."""
+
+    bare: list[Cell]
+    tables: list[Cell]
+    surfaces: list[Cell]
+    effects: list[Cell]
+    relaxed: tuple[str, ...]
+    notes: tuple[str, ...]
+    broken: tuple[str, ...]
+    people: str
+    unmet: tuple[Unmet, ...]
+    tested: tuple[Tested, ...]
+    late: bool
+
+
+def _whole(
+    parts: Sequence[_Part],
+    facts: Facts,
+    tables: Sequence[Table],
+    roles: tuple[AppRole, ...],
+    gaps: Gaps,
+    lacks: tuple[str, ...],
+    preset: str,
+) -> Isolation:
+    """Return the proof of all roles. A function is tested that said yes to the session's tenant as each."""
+    first = parts[0]
+    kinds = ("bare", "tables", "surfaces", "effects")
+    cells = [cell for kind in kinds for part in parts for cell in getattr(part, kind)]
+    late = (_TIME_UP,) if any(part.late for part in parts) else ()
+    return Isolation(
+        attempted=True,
+        roles=roles,
+        tables=tuple(t.qname for t in tables),
+        cells=(*cells, *missing_surfaces(facts, gaps, roles)),
+        relaxed=first.relaxed,
+        notes=(*lacks, *first.notes, *late, *(note for part in parts for note in part.broken)),
+        people=first.people,
+        preset=preset,
+        unmet=tuple(u for part in parts for u in part.unmet),
+        tested=tuple(t for t in first.tested if all(t in part.tested for part in parts)),
+    )
 
 
 def _silent(_: str) -> None:
@@ -93,28 +159,36 @@ def _silent(_: str) -> None:
 
 @dataclass
 class _Proof:
+    """The proof of one role. Nothing is tried after `end`."""
+
     conn: "psycopg.Connection[Any]"
+    seat: Seat
     facts: Facts
     tables: tuple[Table, ...]
+    role: AppRole
     setup: ContextSetup | None
     say: Callable[[str], None]
     gaps: Gaps
-    lacks: tuple[str, ...]
     end: float
 
-    def run(self) -> Isolation:
-        self.conn.execute(f"set local lc_messages = 'C'; set local statement_timeout = '{LONGEST_STATEMENT}'")
+    def run(self) -> _Part:
+        self.conn.execute(
+            f"{self.seat.back}; set local lc_messages = 'C';"
+            f" set local statement_timeout = '{LONGEST_STATEMENT}'".encode()
+        )
+        may_call(self.conn, self.seat)
         self.say("making rows for two tenants")
-        seeder = Seeder(self.conn, self.facts, self.setup)
+        seeder = Seeder(self.conn, self.facts, self.setup, self.seat)
         seeder.seed()
         self._refresh()
-        roles = app_roles(self.conn, self.facts)
-        stage = Stage(
-            self.conn, {r.name: r.settings for r in self.facts.catalog.roles if r.settings}, self.end
-        )
-        probers = [p for role in roles for p in self._probers(stage, seeder, role)]
-        bare = self._cells_of_unprovable(seeder, roles)
-        self.say(f"probing {some(len(self.tables), 'table')} as {', '.join(r.name for r in roles)}")
+        if self.role.made_up:
+            make_up(self.conn, self.seat, self.facts, self.role.name)
+        roles = (self.role,)
+        settings = {r.name: r.settings for r in self.facts.catalog.roles if r.settings}
+        stage = Stage(self.conn, settings, self.end, self.seat)
+        probers = self._probers(stage, seeder)
+        bare = self._cells_of_unprovable(seeder)
+        self.say(f"probing as {self.role.name}")
         contexts = {x: self._context(seeder, x, self.setup) for x in (A, B)}
         both = self._session_of_both(seeder)
         surfaces = SurfaceProber(stage, seeder, roles, self.setup, contexts, both)
@@ -122,24 +196,24 @@ class _Proof:
         with suppress(OutOfTimeError):
             keyed.read_unset()
             surfaces.read_unset()  # a setting that was once set is '' afterwards
-        cells = [*bare, *self._cells(probers)]
+        tables = self._cells(probers)
         self.say("reading views and calling functions")
-        cells += surfaces.cells()
+        read = surfaces.cells()
         self.say("watching what own work sets off")
         effects = Effects(stage, seeder, roles, contexts[A]).cells()
-        cells = [*_still_isolated(cells, effects), *effects]
-        cells += missing_surfaces(seeder.facts, self.gaps, roles)
-        return Isolation(
-            attempted=True,
-            roles=roles,
-            tables=tuple(t.qname for t in self.tables),
-            cells=tuple(cells),
+        late = monotonic() > self.end
+        return _Part(
+            bare=bare,
+            tables=tables,
+            surfaces=_still_isolated(read, effects),
+            effects=effects,
             relaxed=tuple(n for r in seeder.seeded.values() for n in r.notes),
-            notes=(*self._notes(seeder), *self._broken(probers)),
+            notes=self._notes(seeder),
+            broken=tuple(self._broken(probers)),
             people=seeder.people.told,
             unmet=tuple(unmet(self.conn, seeder, roles, contexts[A])),
-            preset=self.setup.preset if self.setup else "",
             tested=_in_time(keyed.tested, ()),
+            late=late,
         )
 
     def _cells(self, probers: list[Prober]) -> list[Cell]:
@@ -187,17 +261,17 @@ class _Proof:
         if not leaks:
             yield from ((word, [("", Found(Outcome.ISOLATED, ""))]) for word, _ in words)
 
-    def _probers(self, stage: Stage, seeder: Seeder, role: AppRole) -> list[Prober]:
-        rights = rights_of(self.conn, role.name)
+    def _probers(self, stage: Stage, seeder: Seeder) -> list[Prober]:
+        rights = rights_of(self.conn, self.role.name)
         shared, setup = set(self.facts.tenancy.null_means_global), self.setup
         both = self._session_of_both(seeder)
-        if setup is not None and self.facts.principals.is_nobody(role.name):
+        if setup is not None and self.facts.principals.is_nobody(self.role.name):
             setup, both = setup.of_nobody(), ()
         session = self._context(seeder, A, setup)
         return [
             Prober(
                 stage,
-                role.name,
+                self.role.name,
                 Target(seeder, seeder.seeded[t.qname], rights[t.qname], t.qname in shared, session, both),
                 Script(seeder, t.qname),
                 setup,
@@ -244,10 +318,9 @@ class _Proof:
             return f"no rows could be made for both tenants: {rows.failed or 'nothing tells whose a row is'}"
         return ""
 
-    def _cells_of_unprovable(self, seeder: Seeder, roles: tuple[AppRole, ...]) -> list[Cell]:
+    def _cells_of_unprovable(self, seeder: Seeder) -> list[Cell]:
         return [
-            Cell(role=role.name, table=t.qname, probe=probe, outcome=Outcome.INCONCLUSIVE, why=why)
-            for role in roles
+            Cell(role=self.role.name, table=t.qname, probe=probe, outcome=Outcome.INCONCLUSIVE, why=why)
             for t in self.tables
             if (why := self._unprovable(seeder, t))
             for probe in _PROBES
@@ -262,7 +335,8 @@ class _Proof:
             if view.kind == "materialized view":
                 try:
                     with self.conn.transaction():
-                        self.conn.execute(f"refresh materialized view {quote_qname(view.qname)}".encode())
+                        refresh = f"refresh materialized view {quote_qname(view.qname)}"
+                        self.conn.execute(self.seat.owning(refresh, view.qname).encode())
                 except psycopg.Error:
                     continue  # it is read as it is; its self-check tells
 
@@ -271,7 +345,7 @@ class _Proof:
         return next((keys[label] for keys in seeder.keys.values()), "")
 
     def _notes(self, seeder: Seeder) -> tuple[str, ...]:
-        found = list(self.lacks)
+        found = []
         for level in self._deeper():
             if self.setup is None or not self.setup.names(level):
                 found.append(
@@ -282,8 +356,6 @@ class _Proof:
             found.append(
                 "no setting or statement that sets the tenant context is known: every probe ran without one"
             )
-        if monotonic() > self.end:
-            found.append("the time for the proof was up before everything was tried ([limits] proof_seconds)")
         for name, rows in seeder.seeded.items():
             if rows.failed:
                 found.append(
@@ -337,6 +409,7 @@ _PROBES = (
     Probe.OWN,
 )
 _LAST = {Probe.OWN: 1, Probe.REFERENCE: 2}  # in the order of what is told
+_TIME_UP = "the time for the proof was up before everything was tried ([limits] proof_seconds)"
 _PRETENDING = "once the session sets another setting that a policy reads"
 _VERBS = {Probe.READ: "SELECT", Probe.INSERT: "INSERT", Probe.UPDATE: "UPDATE", Probe.DELETE: "DELETE"}
 State = tuple[str, list[tuple[str, Found]]]  # of the context; what each verb came to

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ...catalog.names import SCRATCH_PROVER
 from ...facts.facts import Facts
 from ...model.catalog import QName, Table
 from ...model.isolation import AppRole
-from ...sql.ident import quote_ident, quote_qname
+from ...sql.ident import quote_ident, quote_literal, quote_qname
+from .seat import Seat
 
 if TYPE_CHECKING:
     import psycopg
@@ -25,6 +27,14 @@ select n.nspname, c.relname,
              and not a.attisdropped and pg_catalog.has_column_privilege(%(role)s, c.oid, a.attnum, 'UPDATE'))
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'v', 'm') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+"""
+# What extensions bring stays shut, and what is written in C: some of that is for superusers alone.
+_SHUT = f"""
+from pg_catalog.pg_proc p join pg_catalog.pg_language l on l.oid = p.prolang
+where p.proacl is not null and p.oid >= 16384 and p.proowner <> 10 and l.lanname not in ('c', 'internal')
+  and not pg_catalog.has_function_privilege('{SCRATCH_PROVER}', p.oid, 'EXECUTE')
+  and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+                  and d.objid = p.oid and d.deptype = 'e')
 """
 
 
@@ -46,14 +56,14 @@ def rights_of(conn: "psycopg.Connection[Any]", role: str) -> dict[QName, Rights]
 
 
 def app_roles(conn: "psycopg.Connection[Any]", facts: Facts) -> tuple[AppRole, ...]:
-    """Return the roles to probe: configured, inferred, or one that is made up now.
+    """Return the roles to probe: configured, inferred, or one that is to be made up (`make_up`).
 
     Roles that an app role can SET ROLE to are probed too: a session of the app can become them.
     """
     here = {name for (name,) in conn.execute("select rolname from pg_catalog.pg_roles")}
     named = [r for r in facts.app_roles if r in here]
     if not named:
-        return (_made_up(conn, facts, here),)
+        return (_made_up(here),)
     how = "inferred" if "app_roles" in facts.tenancy.inferred else "configured"
     why = facts.tenancy.inferred.get("app_roles", "")
     found = {name: AppRole(name, f"{how}: {why}" if why else how) for name in named}
@@ -63,23 +73,39 @@ def app_roles(conn: "psycopg.Connection[Any]", facts: Facts) -> tuple[AppRole, .
     return tuple(found.values())
 
 
-def _made_up(conn: "psycopg.Connection[Any]", facts: Facts, taken: set[str]) -> AppRole:
+def make_up(conn: "psycopg.Connection[Any]", seat: Seat, facts: Facts, name: str) -> None:
+    """Make the role, with its privileges: both go with the transaction."""
+    role = quote_ident(name)
+    made = f"select pg_catalog.validate_schema_makes_up({quote_literal(name)})"
+    conn.execute((made if seat.login else f"create role {role} login").encode())
+    for schema in sorted({t.schema for t in facts.tables}):
+        owner = f"select nspowner from pg_catalog.pg_namespace where nspname = {quote_literal(schema)}"
+        statement = f"grant usage on schema {quote_ident(schema)} to {role}"
+        conn.execute(seat.owning_any(statement, owner).encode())
+    sequences = [QName(s.schema, s.name) for s in facts.catalog.sequences]
+    held = [
+        *((t.qname, ", ".join(_common(t))) for t in facts.tables),
+        *((name, "usage on sequence") for name in sequences),
+        *((v.qname, "select") for v in facts.catalog.views),
+    ]
+    for relation, verbs in held:
+        on = verbs if verbs.endswith("sequence") else f"{verbs} on"
+        statement = f"grant {on} {quote_qname(relation)} to {role}"
+        conn.execute(seat.owning(statement, relation).encode())
+
+
+def may_call(conn: "psycopg.Connection[Any]", seat: Seat) -> None:
+    """Let whoever makes the rows call the functions that not everybody may: defaults and CHECKs call them."""
+    if seat.login:
+        grant = f"'grant execute on routine ' || p.oid::pg_catalog.regprocedure || ' to {SCRATCH_PROVER}'"
+        path = "pg_catalog.current_setting('search_path')"
+        conn.execute(f"select pg_catalog.validate_schema_as(p.proowner, {grant}, {path}) {_SHUT}".encode())
+
+
+def _made_up(taken: set[str]) -> AppRole:
     name = MADE_UP
     while name in taken:
         name += "_"
-    role = quote_ident(name)
-    conn.execute(f"create role {role} login".encode())
-    for schema in sorted({t.schema for t in facts.tables}):
-        conn.execute(f"grant usage on schema {quote_ident(schema)} to {role}".encode())
-    for table in facts.tables:
-        verbs = ", ".join(_common(table))
-        conn.execute(f"grant {verbs} on {quote_qname(table.qname)} to {role}".encode())
-    for sequence in facts.catalog.sequences:
-        conn.execute(
-            f"grant usage on sequence {quote_qname(QName(sequence.schema, sequence.name))} to {role}".encode()
-        )
-    for view in facts.catalog.views:
-        conn.execute(f"grant select on {quote_qname(view.qname)} to {role}".encode())
     how = (
         "made up on the copy: no app role is configured or could be inferred; it may do with each table"
         " what roles besides the owner may, or else all four verbs"

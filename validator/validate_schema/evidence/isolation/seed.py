@@ -29,6 +29,7 @@ from .rows import (
     literal,
     sibling,
 )
+from .seat import Seat
 from .tenant_keys import find_keys
 from .variety import Variety
 
@@ -56,9 +57,13 @@ class Seeder(Ground):
     """Makes the rows and inserts them. `keys` holds each level's tenant keys by label."""
 
     def __init__(
-        self, conn: "psycopg.Connection[Any]", facts: Facts, setup: ContextSetup | None = None
+        self,
+        conn: "psycopg.Connection[Any]",
+        facts: Facts,
+        setup: ContextSetup | None = None,
+        seat: Seat | None = None,
     ) -> None:
-        super().__init__(conn, facts)
+        super().__init__(conn, facts, seat or Seat())
         self.people = People(self, self.cell, setup)
         self.variety = Variety(self)
         self._repairs = Repairs(self)

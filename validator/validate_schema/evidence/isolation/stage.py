@@ -7,12 +7,12 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...model.catalog import QName
-from ...sql.ident import quote_literal, quote_qname
+from ...sql.ident import quote_literal
 from .attempt import Answer, Attempt
 from .batch import together
-from .context import become
 from .ground import brief
 from .rows import literal
+from .seat import Seat
 
 if TYPE_CHECKING:
     import psycopg
@@ -46,12 +46,13 @@ class Watched(NamedTuple):
 
 @dataclass
 class Stage:
-    """The connection. `settings` are what ALTER ROLE gives each role for its sessions. Nothing more is tried
+    """The connection, and who sits at it. `settings` are what ALTER ROLE gives each role for its sessions. Nothing more is tried
     once the clock, `time.monotonic`, shows `end`: `OutOfTimeError` is raised instead."""
 
     conn: "psycopg.Connection[Any]"
     settings: dict[str, tuple[str, ...]] = field(default_factory=dict)
     end: float = inf
+    seat: Seat = field(default_factory=Seat)
 
     def _in_time(self) -> None:
         if monotonic() > self.end:
@@ -73,14 +74,14 @@ class Stage:
         self._in_time()
         prepared = ["savepoint attempt"]
         if opened is not None:
-            prepared.append(f"alter table {quote_qname(opened)} disable row level security")
+            prepared.append(self.seat.opens(opened))
         if attempt.before:
             prepared += [_QUIET, *attempt.before, "set local session_replication_role = origin"]
         if attempt.count:
             prepared.append(attempt.count)
         whole = [*prepared, *([_QUIET] if quiet else []), _CHECKED, *self._become(role, context)]
         after = [s for s in (attempt.present or attempt.count,) if s]
-        after = ["reset session authorization", *after, *_UNDO] if after else [*_UNDO]
+        after = [self.seat.back, *after, *_UNDO] if after else [*_UNDO]
         try:
             if attempt.copied is None:
                 results = self._all([*whole, attempt.statement, *after])
@@ -102,7 +103,7 @@ class Stage:
         return Answer(hits, rows=tuple(rows))
 
     def watched(self, attempt: Attempt, role: str, context: Sequence[str], check: str) -> Watched:
-        """Run a statement as the role, then `check` as the superuser, and undo it; return its rows and what
+        """Run a statement as the role, then `check` as whoever sees all rows, and undo it; return its rows and what
         the role was told."""
         import psycopg
 
@@ -115,7 +116,7 @@ class Stage:
         whole = ["savepoint attempt", _CHECKED, *self._become(role, context), attempt.statement]
         self.conn.add_notice_handler(hear)
         try:
-            results = self._all([*whole, "reset session authorization", check, *_UNDO])
+            results = self._all([*whole, self.seat.back, check, *_UNDO])
         except psycopg.Error as error:
             self._all(_UNDO)
             return Watched(None, (*heard, *_texts(error.diag)))
@@ -142,7 +143,9 @@ class Stage:
         for first in range(0, len(tries), _TOGETHER):
             self._in_time()
             some = tries[first : first + _TOGETHER]
-            block = together(some, lambda said: self._become(role, said), quiet=quiet, strict=strict)
+            block = together(
+                some, lambda said: self._become(role, said), self.seat.back, quiet=quiet, strict=strict
+            )
             try:
                 self._all(["savepoint attempt", _CHECKED, f"do {literal(block)}"])
             except psycopg.Error:
@@ -161,7 +164,7 @@ class Stage:
 
     def _become(self, role: str, context: Sequence[str]) -> list[str]:
         """Return what makes the session the role's, with its own settings and the tenant context."""
-        found = [*become(role, context)]
+        found = [*self.seat.become(role, context)]
         for setting in self.settings.get(role, ()):
             name, _, value = setting.partition("=")
             found.append(f"select pg_catalog.set_config({quote_literal(name)}, {quote_literal(value)}, true)")

@@ -186,7 +186,8 @@ class SurfaceProber:
             if view.kind == "materialized view":
                 try:
                     with conn.transaction():
-                        conn.execute(f"refresh materialized view {quote_qname(view.qname)}".encode())
+                        refresh = f"refresh materialized view {quote_qname(view.qname)}"
+                        conn.execute(self.stage.seat.owning(refresh, view.qname).encode())
                 except psycopg.Error:
                     continue
 

@@ -1,0 +1,131 @@
+"""No code of the schema is a superuser while a copy is proven: not by RESET, not by an owner's rights."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.fix_examples import facts_of
+from tests.fix_proof import HEALTHY, ORGANIZATION, PROTECTED, TENANT, execute
+from tests.fix_server import MATRIX, fresh, server_versions
+from validate_schema.evidence.isolation import prove
+from validate_schema.model.isolation import Isolation, Outcome, Probe
+from validate_schema.scratch import Database, Server, open_server
+
+pytestmark = [pytest.mark.every_server, pytest.mark.pg(">= 16")]
+
+BACK = {
+    "as it is": "null",
+    "reset role": "reset role",
+    "reset session": "reset session authorization",
+    "set session": "set session authorization validate_schema_superuser",
+    "set role": "set role validate_schema_superuser",
+    "by name": "perform set_config(''session_authorization'', ''validate_schema_superuser'', false)",
+    "the prover": "set role validate_schema_prover",
+    "the owner": "set role postgres",
+}
+HARM = {
+    "is superuser": "if not (select rolsuper from pg_roles where rolname = current_user)"
+    " then raise insufficient_privilege; end if",
+    "create role": "create role grabbed superuser",
+    "program": "copy (select 1) to program ''true''",
+    "file": "perform pg_read_file(''PG_VERSION'')",
+    "folder": "perform pg_ls_dir(''.'')",
+    "export": "perform lo_export(lo_from_bytea(0, ''x''), ''/tmp/x'')",
+    "import": "perform lo_import(''/etc/passwd'')",
+    "catalog": "update pg_authid set rolsuper = true",
+    "language": "create function c() returns int language c as ''/lib/libc.so.6'', ''getpid''",
+    "as the machine": "perform validate_schema_as(''pg_execute_server_program''::regrole, ''select'', '''')",
+    "as superuser": "perform validate_schema_as(10, ''select'', '''')",
+    "made up": "perform validate_schema_makes_up(''x\" superuser; --'')",
+    "dblink": "perform dblink(''dbname=postgres user=validate_schema_superuser'', ''select 1'')",
+}
+# What was reached is told by a sequence: it does not go back with the savepoint.
+TRIES = "\n".join(
+    f"""begin {back}; begin {harm}; perform nextval('public.reached');
+    raise warning '% then % as %/%', {name!r}, {what!r}, session_user, current_user;
+    exception when others then null; end; exception when others then null; end;"""
+    for name, back in ((n, b.replace("''", "'")) for n, b in BACK.items())
+    for what, harm in ((n, h.replace("''", "'")) for n, h in HARM.items())
+)
+FUNCTION = f"""
+create sequence reached; grant all on sequence reached to public;
+create sequence ran; grant all on sequence ran to public;
+create function tried() returns boolean language plpgsql as $f$ begin
+    perform nextval('public.ran');
+    {TRIES}
+    return true;
+end $f$;
+create function fired() returns trigger language plpgsql as $$ begin perform public.tried(); return new; end $$;
+"""
+PLACES = {
+    "policy": HEALTHY.replace(TENANT, f"{TENANT} and tried()"),
+    "trigger": HEALTHY + "create trigger t before insert or update on note for each row execute function fired();",
+    "check": HEALTHY + "alter table note add check (tried());",
+    "generated": HEALTHY
+    + "create function fixed(text) returns boolean language plpgsql immutable as"
+    " 'begin return public.tried(); end'; alter table note add extra boolean generated always as (fixed(body)) stored;",
+    "index": HEALTHY
+    + "create function fixed(text) returns boolean language plpgsql immutable as"
+    " 'begin return public.tried(); end'; create index on note (fixed(body));",
+    "view": HEALTHY
+    + "create view v with (security_invoker) as select *, tried() from note; grant select on v to app_user;",
+    "owner's view": HEALTHY + f"create view v as select *, tried() from note where {TENANT}; grant select on v to app_user;",
+    "materialized view": HEALTHY + "create materialized view m as select org_id, tried() from note with no data;",
+    "definer": HEALTHY
+    + "create function d() returns setof note language plpgsql security definer as"
+    " 'begin perform public.tried(); return query select * from public.note where false; end';",
+    "operator": PROTECTED
+    + "create function same(uuid, text) returns boolean language plpgsql as"
+    " 'begin perform public.tried(); return $1::text = $2; end';"
+    " create operator === (function = same, leftarg = uuid, rightarg = text);"
+    " create policy own on note using (org_id === current_setting('app.tenant_id', true));",
+    "domain": HEALTHY
+    + "create domain d as text check (tried()); alter table note add extra d;",
+    "partition": HEALTHY
+    + "create function fixed(text) returns boolean language plpgsql immutable as"
+    " 'begin return public.tried(); end';"
+    " create table p (id int, org_id uuid not null references organization (id), kind text check (kind <> kind))"
+    " partition by list (kind); create index on p (fixed(kind), (fixed('x')));"
+    " grant select, insert, update, delete on p to app_user;",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=server_versions(), ids="pg{}".format)
+def strangers(request: pytest.FixtureRequest, worker_id: str) -> Iterator[Server]:
+    """Every server at hand, as it is opened for strangers' migrations."""
+    with open_server(MATRIX[request.param], key=f"proven-{worker_id}", superuser=False) as server:
+        yield server
+
+
+@pytest.fixture
+def database(strangers: Server) -> Iterator[Database]:
+    with fresh(strangers) as database:
+        yield database
+
+
+def proven(database: Database, *scripts: str) -> Isolation:
+    with database.connect(autocommit=True) as conn:
+        execute(conn, *scripts)
+        facts = facts_of(conn)
+    return prove(database, facts)
+
+
+def counted(database: Database, sequence: str) -> int:
+    """Return how often a sequence was asked for a number."""
+    with database.connect(autocommit=True) as conn:
+        row = conn.execute(f"select case when is_called then last_value else 0 end from {sequence}".encode())
+        found = row.fetchone()
+        assert found is not None
+        return int(found[0])
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_code_of_the_schema_is_a_superuser(database: Database, place: str) -> None:
+    proven(database, ORGANIZATION, FUNCTION, PLACES[place])
+    assert counted(database, "ran") > 0
+    assert counted(database, "reached") == 0
+    with database.admin() as admin:
+        others = admin.execute("select rolname from pg_roles where rolsuper").fetchall()
+    assert others == [("validate_schema_superuser",)]
