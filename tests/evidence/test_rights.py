@@ -1,16 +1,14 @@
 """No code of the schema is a superuser while a copy is proven: not by RESET, not by an owner's rights."""
 
 from collections.abc import Iterator
-from typing import Any
 
-import psycopg
 import pytest
 
 from tests.fix_examples import facts_of
 from tests.fix_proof import HEALTHY, ORGANIZATION, PROTECTED, TENANT, execute
 from tests.fix_server import MATRIX, fresh, server_versions
 from validate_schema.evidence.isolation import prove
-from validate_schema.model.isolation import Isolation, Outcome, Probe
+from validate_schema.model.isolation import Isolation
 from validate_schema.scratch import Database, Server, open_server
 
 pytestmark = [pytest.mark.every_server, pytest.mark.pg(">= 16")]

@@ -14,7 +14,7 @@ Fetch = Callable[[str], list[Row]]
 # The superuser of a scratch server of ours. In what is read of such a server `postgres` stands for it: what
 # it owns is postgres's, and postgres, an ordinary role there, is shown with its rights.
 SCRATCH_SUPERUSER = "validate_schema_superuser"
-# What the proof works as there, in sessions of the roles that it proves; and the session of those that cannot log in.
+# What the proof works as there, in sessions of the roles that it proves; who logs in for those that cannot.
 SCRATCH_PROVER, SCRATCH_SESSION = "validate_schema_prover", "validate_schema_session"
 _BOOTSTRAP = 10  # BOOTSTRAP_SUPERUSERID of pg_authid.h
 ENABLED: dict[str, Enabled] = {

@@ -35,8 +35,8 @@ where setrole = %s::pg_catalog.regrole
 
 @contextmanager
 def seated(database: "Database", role: str, *, made_up: bool) -> "Iterator[tuple[Connection, str]]":
-    """Yield a connection for the proof of `role`, and who logged in: the role itself, or for one that cannot a
-    role without any rights. "": a superuser did, since the server is not ours, or knows no better.
+    """Yield a connection for the proof of `role`, and who logged in: the role itself, or for one that cannot
+    a role without any rights. "": a superuser did, since the server is not ours, or knows no better.
 
     A role that is `made_up` is not there yet. Raises `psycopg.OperationalError` where the server refuses.
     """
@@ -88,7 +88,7 @@ def _join(admin: "Connection", role: str, member: str) -> None:
 
 
 def _neutral(admin: "Connection", login: str) -> dict[str, str]:
-    """Return what the settings that the role has of its own are for everybody else: rows are made with those."""
+    """Return what the settings that the role has of its own are for others: rows are made with those."""
     found = {}
     for (name,) in admin.execute(_SETTINGS.encode(), [quote_ident(login)]).fetchall():
         if "." not in name and name not in ("role", "session_authorization"):

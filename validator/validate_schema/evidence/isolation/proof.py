@@ -1,16 +1,18 @@
 """The whole proof on one copy: seed, probe, and tell."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
 
 from ...facts.facts import Facts, NotExamined
 from ...model.catalog import Table
 from ...model.errors import ScratchError
-from ...model.isolation import AppRole, Cell, Isolation, Outcome, Probe, Tested, Unmet
+from ...model.isolation import AppRole, Cell, Isolation, Outcome, Probe
 from ...model.tenancy import TableClass
 from ...model.wording import some
 from ...scratch.seats import seated
@@ -21,6 +23,7 @@ from .effects import Effects
 from .gaps import Gaps, find_gaps
 from .ground import brief
 from .keyed import Keyed
+from .parts import Part, whole
 from .probe import Prober, unless_blocked
 from .roles import app_roles, make_up, may_call, rights_of
 from .rows import MALFORMED, A, B, sibling
@@ -71,8 +74,6 @@ def prove(
         return Isolation(reason=str(error))
     if not tables:
         return Isolation(reason="there are no tenant tables")
-    import psycopg
-
     say, end = progress or _silent, monotonic() + seconds
     with database.admin() as admin:
         gaps = find_gaps(admin, facts) if lacks else Gaps()
@@ -84,7 +85,14 @@ def prove(
         share = now + (end - now) / (len(roles) - place)
         with _session(database, role) as (conn, seat):
             parts.append(_Proof(conn, seat, facts, tables, role, setup, say, gaps, share).run())
-    return _whole(parts, facts, tables, roles, gaps, lacks, setup.preset if setup else "")
+    found = whole(parts, lacks)
+    return msgspec.structs.replace(
+        found,
+        roles=roles,
+        tables=tuple(t.qname for t in tables),
+        cells=(*found.cells, *missing_surfaces(facts, gaps, roles)),
+        preset=setup.preset if setup else "",
+    )
 
 
 @contextmanager
@@ -108,51 +116,6 @@ def _session(database: "Database", role: AppRole) -> "Iterator[tuple[psycopg.Con
         raise ScratchError(f"the proof did not come to its end: {why}") from None
 
 
-class _Part(NamedTuple):
-    """What the proof of one role came to: cells of what no rows could be made for, of tables, of views and
-    functions, of effects; and what is told of the schema."""
-
-    bare: list[Cell]
-    tables: list[Cell]
-    surfaces: list[Cell]
-    effects: list[Cell]
-    relaxed: tuple[str, ...]
-    notes: tuple[str, ...]
-    broken: tuple[str, ...]
-    people: str
-    unmet: tuple[Unmet, ...]
-    tested: tuple[Tested, ...]
-    late: bool
-
-
-def _whole(
-    parts: Sequence[_Part],
-    facts: Facts,
-    tables: Sequence[Table],
-    roles: tuple[AppRole, ...],
-    gaps: Gaps,
-    lacks: tuple[str, ...],
-    preset: str,
-) -> Isolation:
-    """Return the proof of all roles. A function is tested that said yes to the session's tenant as each."""
-    first = parts[0]
-    kinds = ("bare", "tables", "surfaces", "effects")
-    cells = [cell for kind in kinds for part in parts for cell in getattr(part, kind)]
-    late = (_TIME_UP,) if any(part.late for part in parts) else ()
-    return Isolation(
-        attempted=True,
-        roles=roles,
-        tables=tuple(t.qname for t in tables),
-        cells=(*cells, *missing_surfaces(facts, gaps, roles)),
-        relaxed=first.relaxed,
-        notes=(*lacks, *first.notes, *late, *(note for part in parts for note in part.broken)),
-        people=first.people,
-        preset=preset,
-        unmet=tuple(u for part in parts for u in part.unmet),
-        tested=tuple(t for t in first.tested if all(t in part.tested for part in parts)),
-    )
-
-
 def _silent(_: str) -> None:
     """Report nothing."""
 
@@ -171,7 +134,7 @@ class _Proof:
     gaps: Gaps
     end: float
 
-    def run(self) -> _Part:
+    def run(self) -> Part:
         self.conn.execute(
             f"{self.seat.back}; set local lc_messages = 'C';"
             f" set local statement_timeout = '{LONGEST_STATEMENT}'".encode()
@@ -202,7 +165,7 @@ class _Proof:
         self.say("watching what own work sets off")
         effects = Effects(stage, seeder, roles, contexts[A]).cells()
         late = monotonic() > self.end
-        return _Part(
+        return Part(
             bare=bare,
             tables=tables,
             surfaces=_still_isolated(read, effects),
@@ -409,7 +372,6 @@ _PROBES = (
     Probe.OWN,
 )
 _LAST = {Probe.OWN: 1, Probe.REFERENCE: 2}  # in the order of what is told
-_TIME_UP = "the time for the proof was up before everything was tried ([limits] proof_seconds)"
 _PRETENDING = "once the session sets another setting that a policy reads"
 _VERBS = {Probe.READ: "SELECT", Probe.INSERT: "INSERT", Probe.UPDATE: "UPDATE", Probe.DELETE: "DELETE"}
 State = tuple[str, list[tuple[str, Found]]]  # of the context; what each verb came to

@@ -33,8 +33,10 @@ _SHUT = f"""
 from pg_catalog.pg_proc p join pg_catalog.pg_language l on l.oid = p.prolang
 where p.proacl is not null and p.oid >= 16384 and p.proowner <> 10 and l.lanname not in ('c', 'internal')
   and not pg_catalog.has_function_privilege('{SCRATCH_PROVER}', p.oid, 'EXECUTE')
-  and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
-                  and d.objid = p.oid and d.deptype = 'e')
+  and not exists (
+      select from pg_catalog.pg_depend d
+      where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = p.oid and d.deptype = 'e'
+  )
 """
 
 

@@ -1,4 +1,4 @@
-"""How a session becomes the role that is proven, comes back, and does what only an owner or a superuser may."""
+"""How a session becomes the role that is proven, comes back, and does what only an owner may."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from .context import become, role_taken
 
 @dataclass(frozen=True)
 class Seat:
-    """Who sits at a connection. `login` is the role that logged in to a server of ours, in whose session nobody
-    is a superuser; "": a superuser did.
+    """Who sits at a connection. `login` is the role that logged in to a server of ours, in whose session
+    nobody is a superuser; "": a superuser did.
 
-    What owners do is there done as them (`scratch/helpers.sql`); every statement returned is one.
+    What owners do is done there as them (`scratch/helpers.sql`).
     """
 
     login: str = ""

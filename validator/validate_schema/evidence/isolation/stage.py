@@ -46,8 +46,9 @@ class Watched(NamedTuple):
 
 @dataclass
 class Stage:
-    """The connection, and who sits at it. `settings` are what ALTER ROLE gives each role for its sessions. Nothing more is tried
-    once the clock, `time.monotonic`, shows `end`: `OutOfTimeError` is raised instead."""
+    """The connection, and who sits at it. `settings` are what ALTER ROLE gives each role for its sessions.
+    Nothing more is tried once the clock, `time.monotonic`, shows `end`: `OutOfTimeError` is raised instead.
+    """
 
     conn: "psycopg.Connection[Any]"
     settings: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -103,8 +104,8 @@ class Stage:
         return Answer(hits, rows=tuple(rows))
 
     def watched(self, attempt: Attempt, role: str, context: Sequence[str], check: str) -> Watched:
-        """Run a statement as the role, then `check` as whoever sees all rows, and undo it; return its rows and what
-        the role was told."""
+        """Run a statement as the role, then `check` as whoever sees all rows, and undo it; return its rows
+        and what the role was told."""
         import psycopg
 
         self._in_time()
