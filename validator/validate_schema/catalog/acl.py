@@ -47,8 +47,8 @@ _EVERYBODY_HAS = {"function": "X", "type": "U", "language": "U", "database": "Tc
 class Acls:
     """Parses privileges; the same text comes back as the same tuple, for most tables share one."""
 
-    def __init__(self, version: int, others: Mapping[str, str] | None = None) -> None:
-        """`others` are names under which some roles are shown."""
+    def __init__(self, version: int, others: Mapping[str, str | None] | None = None) -> None:
+        """`others` are names under which some roles are shown; None: what they hold is left out."""
         self._maintain = "m" if version >= 170000 else ""
         self.parse = cache(partial(_parse, others or {}))
         self.default = cache(self._default)
@@ -65,7 +65,7 @@ class Acls:
         return _grants(items)
 
 
-def _parse(others: Mapping[str, str], text: str) -> tuple[Grant, ...]:
+def _parse(others: Mapping[str, str | None], text: str) -> tuple[Grant, ...]:
     items = []
     for quoted, plain in _ELEMENT.findall(text):
         item = re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL) if quoted else plain
@@ -73,7 +73,9 @@ def _parse(others: Mapping[str, str], text: str) -> tuple[Grant, ...]:
         if match is None:
             raise ValueError(f"not an access privilege: {item!r}")
         name = match[2] if match[1] is None else match[1].replace('""', '"')
-        items.append((others.get(name, name) or "PUBLIC", match[3]))
+        shown = others.get(name, name)
+        if shown is not None:
+            items.append((shown or "PUBLIC", match[3]))
     return _grants(items)
 
 

@@ -16,6 +16,7 @@ Fetch = Callable[[str], list[Row]]
 SCRATCH_SUPERUSER = "validate_schema_superuser"
 # What the proof works as there, in sessions of the roles that it proves; who logs in for those that cannot.
 SCRATCH_PROVER, SCRATCH_SESSION = "validate_schema_prover", "validate_schema_session"
+_OTHERS = {SCRATCH_SUPERUSER: "postgres", SCRATCH_PROVER: None, SCRATCH_SESSION: None}
 _BOOTSTRAP = 10  # BOOTSTRAP_SUPERUSERID of pg_authid.h
 ENABLED: dict[str, Enabled] = {
     "O": "origin",
@@ -43,7 +44,7 @@ class Names:
         self.hidden = frozenset(row[0] for row in all_roles) - self.roles.keys()
         if self.owner:
             self.roles[_BOOTSTRAP] = "postgres"
-        self.acls = Acls(version, {SCRATCH_SUPERUSER: "postgres"} if self.owner else {})
+        self.acls = Acls(version, _OTHERS if self.owner else {})
         self.version = version
         self.relations: dict[int, QName] = {}
         self.vanished: set[int] = set()

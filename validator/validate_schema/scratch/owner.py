@@ -65,7 +65,7 @@ def _prepare_proof(conn: "psycopg.Connection[Any]") -> None:
     for name, rights in ((SCRATCH_PROVER, "bypassrls nologin"), (SCRATCH_SESSION, "nobypassrls login")):
         there = conn.execute("select from pg_catalog.pg_roles where rolname = %s", [name]).fetchone()
         rest = "nosuperuser nocreaterole nocreatedb noreplication inherit connection limit -1"
-        conn.execute(f"{'alter' if there else 'create'} role {name} {rights} {rest}".encode())
+        conn.execute(f"{'create' if there is None else 'alter'} role {name} {rights} {rest}".encode())
     rows = "pg_read_all_data, pg_write_all_data"
     conn.execute(f"grant {rows} to {SCRATCH_PROVER} with inherit true, set false".encode())
     conn.execute(f"grant set on parameter session_replication_role, lc_messages to {SCRATCH_PROVER}".encode())
