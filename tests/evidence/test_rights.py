@@ -7,9 +7,11 @@ import pytest
 from tests.fix_examples import facts_of
 from tests.fix_proof import HEALTHY, ORGANIZATION, PROTECTED, TENANT, execute
 from tests.fix_server import MATRIX, fresh, server_versions
+from validate_schema.catalog.connect import parse_url
 from validate_schema.evidence.isolation import prove
 from validate_schema.model.isolation import Isolation
 from validate_schema.scratch import Database, Server, open_server
+from validate_schema.scratch.copy import copy_schema
 
 pytestmark = [pytest.mark.every_server, pytest.mark.pg(">= 16")]
 
@@ -127,3 +129,34 @@ def test_no_code_of_the_schema_is_a_superuser(database: Database, place: str) ->
     with database.admin() as admin:
         others = admin.execute("select rolname from pg_roles where rolsuper").fetchall()
     assert others == [("validate_schema_superuser",)]
+
+
+DEFINER = "alter function tried() security definer;"
+OWNED = {
+    "who migrates": DEFINER,
+    "a superuser": "create role boss superuser; alter function tried() owner to boss;" + DEFINER,
+    "an event trigger": """create function f() returns event_trigger language plpgsql as $$ begin
+        if (select rolsuper from pg_roles where rolname = current_user) then perform nextval('public.reached'); end if;
+    end $$;
+    create event trigger e on ddl_command_start execute function f();
+    create event trigger a on ddl_command_end execute function f(); alter event trigger a enable always;""",
+}
+
+
+@pytest.mark.parametrize("owned", OWNED)
+@pytest.mark.parametrize("place", ["policy", "check", "partition", "materialized view"])
+def test_nor_on_the_copy_of_a_database(server: Server, strangers: Server, place: str, owned: str) -> None:
+    with fresh(server) as source:
+        with source.connect(autocommit=True) as conn:
+            execute(conn, ORGANIZATION, FUNCTION, PLACES[place], OWNED[owned])
+            facts = facts_of(conn)
+        with copy_schema(strangers, parse_url(source.conninfo), facts.catalog) as (copy, lacks):
+            assert lacks == ()
+            found = prove(copy, facts)
+            assert found.attempted
+            assert counted(copy, "ran") > 0
+            assert counted(copy, "reached") == 0
+            with copy.admin() as admin:
+                others = admin.execute("select rolname from pg_roles where rolsuper").fetchall()
+                assert facts_of(admin).catalog.event_triggers == facts.catalog.event_triggers
+            assert others == [("validate_schema_superuser",)]

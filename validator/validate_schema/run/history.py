@@ -331,7 +331,8 @@ def _try_pending(
     if beside.copy is None:
         return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, reason=NO_COPY))
     try:
-        with beside.copy() as (database, lacks):
+        superuser = config.migrations.superuser or migrations.program
+        with beside.copy(superuser=superuser) as (database, lacks):
             runs, deploy = _rehearsed(
                 database,
                 migrations,

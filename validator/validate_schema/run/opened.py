@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import msgspec
 
@@ -41,13 +41,21 @@ class _Read(msgspec.Struct, frozen=True):
         return ()
 
 
+class CopyOfLive(Protocol):
+    """Opens a copy of a live schema. Whoever it belongs to is no `superuser`, unless that is asked for."""
+
+    def __call__(
+        self, *, superuser: bool = False
+    ) -> AbstractContextManager[tuple["Database", tuple[str, ...]]]: ...
+
+
 class Live(_Read, frozen=True):
     """A database that answers. `copy` is None where the connection is the caller's: how it was made is not
     known, so no second one can be."""
 
     kind: ClassVar[str] = "database"
     connection: "psycopg.Connection"
-    copy: Copy | None = None
+    copy: CopyOfLive | None = None
 
 
 class _Migrated(_Read, frozen=True):

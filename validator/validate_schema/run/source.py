@@ -117,14 +117,22 @@ def _read_foreign(engine: Engine, source: Source, progress: Progress) -> File:
 
 @contextmanager
 def _copy(
-    source: Source, destination: "Destination", catalog: Catalog, progress: Progress
+    source: Source,
+    destination: "Destination",
+    catalog: Catalog,
+    progress: Progress,
+    *,
+    superuser: bool = False,
 ) -> Iterator[tuple["Database", tuple[str, ...]]]:
-    """Open a database on a scratch server with the schema of a live one, without its rows."""
+    """Open a database on a scratch server with the schema of a live one, without its rows. Not `superuser`:
+    whoever it belongs to is none (`open_server`)."""
     from ..scratch import open_server
     from ..scratch.copy import copy_schema
 
     with (
-        open_server(source.scratch, key=fingerprint(catalog), progress=progress) as server,
+        open_server(
+            source.scratch, key=fingerprint(catalog), progress=progress, superuser=superuser
+        ) as server,
         copy_schema(server, destination, catalog, progress) as copied,
     ):
         yield copied

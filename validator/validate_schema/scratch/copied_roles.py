@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
+from ..catalog.names import SCRATCH_PROVER
 from ..catalog.reader import read_catalog
 from ..model.catalog import Catalog, Role
 from ..model.errors import ScratchError
@@ -80,16 +83,41 @@ def _make(admin: "Connection", server: "Server", catalog: Catalog, made: list[st
         _set_aside(admin, name, f"{_ASIDE}{number}")
     new = [role for role in wanted.values() if role.name not in here or role.name in aside]
     for role in new:
-        admin.execute(f"create role {quote_ident(role.name)} {_attributes(role)}".encode())
+        said = replace(role, superuser=False, bypassrls=True) if _is_lowered(server, role) else role
+        admin.execute(f"create role {quote_ident(role.name)} {_attributes(said)}".encode())
         made.append(role.name)
     notes = [note for role in new for note in _join(admin, role)]
+    if server.lends_no_superuser:
+        notes += _belong(admin, server, new, catalog)
     return notes + _notes_on_owner(OWNER if server.is_own else admin.info.user, catalog)
+
+
+def _is_lowered(server: "Server", role: Role) -> bool:
+    """Tell whether a superuser of the source is none here, but sees and writes all rows."""
+    return role.superuser and server.lends_no_superuser
+
+
+def _belong(admin: "Connection", server: "Server", made: list[Role], catalog: Catalog) -> list[str]:
+    """Let `postgres` do what each owner may, and superusers of the source see and write all rows."""
+    import psycopg
+
+    notes = []
+    for role in made:
+        try:
+            admin.execute(f"grant {quote_ident(role.name)} to {OWNER} with inherit true, set true".encode())
+        except psycopg.Error as error:
+            notes.append(f"{OWNER} is no member of {role.name} on the copy: {error.diag.message_primary}")
+    for role in catalog.roles:
+        if _is_lowered(server, role) and (role.name == OWNER or role in made):
+            name = quote_ident(role.name)
+            admin.execute(f"grant {SCRATCH_PROVER} to {name} with inherit true, set true".encode())
+    return notes
 
 
 def _notes_on_owner(me: str, catalog: Catalog) -> list[str]:
     return [
-        f"the role {me} is no superuser at the source, but it is on the scratch server: what it owns is"
-        " reached with more rights on the copy"
+        f"the role {me} is no superuser at the source, but sees and writes all rows on the scratch server:"
+        " what it owns is reached with more rights on the copy"
         for role in catalog.roles
         if role.name == me and not role.superuser
     ]

@@ -10,6 +10,7 @@ from ..model.catalog import Catalog
 from ..model.errors import ScratchError
 from ..sql.ident import quote_ident
 from ..sql.script import pieces
+from .copied_owner import restoring
 from .copied_roles import borrowed_roles
 from .programs import credentials
 
@@ -62,8 +63,8 @@ def _restore(server: "Server", database: "Database", catalog: Catalog, script: s
     """Run the dump statement by statement; what fails is a note, since the rest can still be proven."""
     import psycopg
 
-    notes = []
-    with database.connect(autocommit=True) as conn:
+    notes: list[str] = []
+    with restoring(database, catalog, notes) as (conn, instead):
         for extension in catalog.extensions:
             found = conn.execute(
                 "select from pg_catalog.pg_available_extensions where name = %s", [extension.name]
@@ -78,7 +79,8 @@ def _restore(server: "Server", database: "Database", catalog: Catalog, script: s
             if piece.kind != "sql":
                 continue
             try:
-                conn.execute(piece.text.encode())
+                if not instead(piece.text):
+                    conn.execute(piece.text.encode())
             except psycopg.Error as error:
                 said = error.diag.message_primary or type(error).__name__
                 notes.append(f"not on the copy: {piece.text.splitlines()[0][:120]} ({said})")
