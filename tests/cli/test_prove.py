@@ -356,15 +356,21 @@ def test_the_scripts_of_every_kind_of_leak_show_it_in_psql(
 ENDING = """
 create function ending(uuid) returns boolean language plpgsql as $$
     begin perform pg_terminate_backend(pg_backend_pid()); return true; end $$;
-alter table customer add check (ending(id));
 """
 
 
 def test_code_that_ends_the_session_ends_the_proof_in_one_line(terminal: Terminal) -> None:
-    given = migrations(terminal, SCHEMA + ENDING)
+    policy = "create policy ending on customer as restrictive using (ending(id));"
+    given = migrations(terminal, SCHEMA + ENDING + policy)
     for command in (("prove",), ("--prove",)):
         ran = terminal.run(*command, *given)
         assert (ran.status, ran.out) == (3, "")
         assert ran.complaint.startswith(
             "error: the proof did not come to its end: its session on the copy was"
         )
+
+
+def test_a_check_that_would_end_the_session_may_not_and_is_no_pass(terminal: Terminal) -> None:
+    given = migrations(terminal, SCHEMA + ENDING + "alter table customer add check (ending(id));")
+    ran = terminal.run("prove", *given)
+    assert (ran.status, "permission denied to terminate process" in ran.out) == (3, True)

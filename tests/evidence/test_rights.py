@@ -1,6 +1,7 @@
 """No code of the schema is a superuser while a copy is proven: not by RESET, not by an owner's rights."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,10 @@ from tests.fix_proof import HEALTHY, ORGANIZATION, PROTECTED, TENANT, execute
 from tests.fix_server import MATRIX, fresh, server_versions
 from validate_schema.catalog.connect import parse_url
 from validate_schema.evidence.isolation import prove
+from validate_schema.migrations import discover
+from validate_schema.migrations.run.dry_run import dry_run
+from validate_schema.model.errors import ScratchError
+from validate_schema.model.history import DryRun
 from validate_schema.model.isolation import Isolation
 from validate_schema.scratch import Database, Server, open_server
 from validate_schema.scratch.copy import copy_schema
@@ -160,3 +165,52 @@ def test_nor_on_the_copy_of_a_database(server: Server, strangers: Server, place:
                 others = admin.execute("select rolname from pg_roles where rolsuper").fetchall()
                 assert facts_of(admin).catalog.event_triggers == facts.catalog.event_triggers
             assert others == [("validate_schema_superuser",)]
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "select pg_read_file('PG_VERSION')",
+        "copy (select 1) to program 'true'",
+        "create role grabbed superuser",
+        "set session authorization validate_schema_superuser",
+        "set role boss; create role grabbed superuser",
+        "select run_as_owner()",
+    ],
+)
+def test_nor_does_a_pending_migration_become_one(
+    server: Server, strangers: Server, tmp_path: Path, harm: str
+) -> None:
+    run = "create function run_as_owner() returns text language sql security definer as"
+    (tmp_path / "1_pending.sql").write_text(f"create table made (); {harm};")
+    with fresh(server) as source:
+        with source.connect(autocommit=True) as conn:
+            execute(conn, f"create role boss superuser; {run} $$ select pg_read_file('PG_VERSION') $$")
+            conn.execute("alter function run_as_owner() owner to boss")
+            catalog = facts_of(conn).catalog
+        found = discover(tmp_path, None)
+        with copy_schema(strangers, parse_url(source.conninfo), catalog) as (copy, _):
+            try:
+                (ran,) = dry_run(copy, found, found.files).runs
+                said = ran.failure.message if ran.failure else ""
+            except ScratchError as error:
+                said = str(error)
+        assert "permission denied" in said
+
+
+def test_a_pending_migration_does_what_owners_may(server: Server, strangers: Server, tmp_path: Path) -> None:
+    (tmp_path / "1_pending.sql").write_text(
+        "alter table note add made text; alter policy own on note using (true); create index on note (made);"
+        " create extension if not exists pgcrypto; alter table organization owner to app_user; drop schema other;"
+        " alter table note disable trigger all; grant select on note to reader; drop extension hstore;"
+    )
+    with fresh(server) as source:
+        with source.connect(autocommit=True) as conn:
+            execute(conn, ORGANIZATION, HEALTHY)
+            conn.execute("create role owner; create role reader; alter table note owner to owner")
+            conn.execute("create schema other authorization owner; create extension hstore")
+            catalog = facts_of(conn).catalog
+        found = discover(tmp_path, None)
+        with copy_schema(strangers, parse_url(source.conninfo), catalog) as (copy, lacks):
+            assert lacks == ()
+            assert dry_run(copy, found, found.files).runs == (DryRun(file="1_pending.sql"),)

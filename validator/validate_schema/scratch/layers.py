@@ -54,8 +54,11 @@ def _rights() -> Layer:
             False, "rights: no server comes with this installation: what runs migrations depends on it"
         )
     if version * 10_000 >= owner.FIRST_ORDINARY:
-        return Layer(True, "rights: migrations are run by a role that is no superuser; proofs by one that is")
-    return Layer(False, "rights: before PostgreSQL 16 migrations are run by a superuser of the server")
+        return Layer(True, "rights: migrations are run, and schemas proven, by roles that are no superusers")
+    return Layer(
+        False,
+        "rights: before PostgreSQL 16 migrations are run, and schemas proven, by a superuser of the server",
+    )
 
 
 def _environment() -> Layer:

@@ -27,7 +27,7 @@ def together(
     quiet: bool,
     strict: bool,
 ) -> str:
-    """Return the block. `become` makes the session the role's, and then says what it is given; `back` ends it.
+    """Return the block. `become` makes the session the role's, then says what it is given; `back` ends that.
     It raises a unique violation where an attempt reached a row, or met one by itself. `quiet`: foreign keys
     and triggers off; `strict`: an error that hangs on what a row holds is raised as well."""
     ahead = (_REPLICA,) if quiet else ()
