@@ -43,6 +43,9 @@ HARM = {
     "language": "create function c() returns int language c as ''/lib/libc.so.6'', ''getpid''",
     "as the machine": "perform validate_schema_as(''pg_execute_server_program''::regrole, ''select'', '''')",
     "as superuser": "perform validate_schema_as(10, ''select'', '''')",
+    "renamed": "perform validate_schema_renames(''validate_schema_superuser'', ''x'');"
+    " set role validate_schema_superuser",
+    "renamed file": "perform validate_schema_renames(''pg_read_server_files'', ''x''); perform pg_read_file(''PG_VERSION'')",
     "made up": "perform validate_schema_makes_up(''x\" superuser; --'')",
     "dblink": "perform dblink(''dbname=postgres user=validate_schema_superuser'', ''select 1'')",
 }

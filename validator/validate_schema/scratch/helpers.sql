@@ -222,14 +222,24 @@ begin
 end
 $$;
 
--- Where tenants are roles, the one that is proven goes by the name of a tenant. ALTER ROLE renames no session's own.
+-- Where tenants are roles, the one that is proven goes by the name of a tenant, which ALTER ROLE gives to no session's
+-- own; of a role that cannot log in, whoever does is a member, as each tenant's role is.
 create function pg_catalog.validate_schema_renames(role text, name text)
 returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if pg_has_role(session_user, 'validate_schema_prover', 'member') is not true then
+    if pg_has_role(session_user, 'validate_schema_prover', 'member') is not true
+        or not exists (select from pg_roles r where r.rolname = role and r.oid >= 16384 and not r.rolsuper)
+        or exists (select from pg_roles m where pg_has_role(role, m.oid, 'member') and (m.rolsuper or m.rolname in (
+            'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files'
+        )))
+    then
         raise insufficient_privilege using message = 'only the proof renames roles';
     end if;
-    update pg_authid set rolname = name where rolname = role and oid >= 16384 and not rolsuper;
+    if role <> session_user then
+        execute format('grant %I to %I with inherit true, set true', role, session_user);
+    end if;
+    update pg_authid s set rolname = name, rolbypassrls = r.rolbypassrls from pg_authid r
+    where r.rolname = role and s.rolname = session_user and s.oid >= 16384 and not s.rolsuper and not r.rolsuper;
 end
 $$;
 

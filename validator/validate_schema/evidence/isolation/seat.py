@@ -25,9 +25,10 @@ class Seat:
         if not self.login:
             return become(role, context)
         name = role_taken(context) or role
-        words = f"{quote_literal(role)}, {quote_literal(name)}"
-        renamed = (f"select pg_catalog.validate_schema_renames({words})",) if name != role else ()
-        return (*renamed, f"set local role {'none' if role == self.login else quote_ident(name)}")
+        if name != role:
+            words = f"{quote_literal(role)}, {quote_literal(name)}"
+            return f"select pg_catalog.validate_schema_renames({words})", "set local role none"
+        return (f"set local role {'none' if role == self.login else quote_ident(role)}",)
 
     @property
     def back(self) -> str:
