@@ -67,7 +67,9 @@ def unjudged(subject: LeftOut, facts: Facts) -> Flaw | None:
 
     Examined: tables that the config calls global or exempt, ledgers of migration tools as they are known by
     their shape, and tables that belong to extensions, as far as an app role or PUBLIC may use them. Undecided
-    when one has a tenant column or a foreign key to a table of the tenants, and when an app role may write to an
+    when one has a tenant column or a foreign key to a table of the tenants, or when such a table hangs below it
+    (INHERITS: who reads or changes the one, reads and changes the rows of the other, whose policies do not count
+    then), and when an app role may write to an
     extension's table: what it writes is tenants' data, and every tenant can read or spoil it. Fails when an app
     role may write to a ledger: the tool believes what stands there.
     What a platform brings (Supabase: storage.objects) is told only where somebody wrote policies that let rows
@@ -83,13 +85,15 @@ def unjudged(subject: LeftOut, facts: Facts) -> Flaw | None:
     keys = [
         k for k in table.foreign_keys if k.references is not None and facts.class_of(k.references) in OWNED
     ]
+    below = facts.once(_heirs).get(table.qname, ())
     writers = users_of(table.owner, grants, facts, _WRITES)
     ours = facts.class_of(table.qname) in (TableClass.GLOBAL, TableClass.EXEMPT) and table.extension is None
-    if not (carried or keys or (writers and not ours)):
+    if not (carried or keys or below or (writers and not ours)):
         return None
     name = facts.show(table.qname)
     ties = [*carried, *(k.name for k in keys)]
     what = f"ties rows to tenants by {', '.join(ties)}" if ties else f"may be written by {', '.join(writers)}"
+    what = f"has the rows of {', '.join(map(facts.show, below))} among its own" if below else what
     return Flaw(
         message=f"{name} is left out ({why}) and {what}",
         expected="no column or key that leads to a tenant, or a place among the tables of the tenants",
@@ -97,8 +101,24 @@ def unjudged(subject: LeftOut, facts: Facts) -> Flaw | None:
         remedy=Remedy(
             note="Have it judged as a tenants' table, or REVOKE what the app does not need; or accept it with a reason."
         ),
-        undecided=bool(ties) or table.extension is not None,
+        undecided=bool(ties or below) or table.extension is not None,
     )
+
+
+def _heirs(facts: Facts) -> dict[cat.QName, tuple[cat.QName, ...]]:
+    """Return the tenants' tables that inherit from each table, at any depth."""
+    found: dict[cat.QName, dict[cat.QName, None]] = {}
+    for table in facts.of_class(*OWNED):
+        above, seen = [*table.inherits], set[cat.QName]()
+        while above:
+            name = above.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            found.setdefault(name, {})[table.qname] = None
+            parent = facts.tables_by_name.get(name)
+            above += parent.inherits if parent is not None else ()
+    return {name: tuple(below) for name, below in found.items()}
 
 
 def _lets_some_in(table: cat.Table) -> bool:

@@ -18,6 +18,8 @@ from validate_schema.pack.rights import (
     may_reach,
     openings,
     past_guards,
+    sets_tenant,
+    switches_tenant,
     verbs_of,
     why_open,
 )
@@ -38,6 +40,7 @@ from ._copies import (
     variables_of,
     with_tenants,
 )
+from ._early import speaks
 
 _WRITES = ("INSERT", "UPDATE", "DELETE")
 _KEYS = ("primary key", "foreign key")
@@ -74,17 +77,25 @@ class FiredTrigger(NamedTuple):
     def given(self, function: plpgsql.Function | None, facts: Facts) -> Given:
         """Return the rows that the function is given, with the names of those that are the session's own.
         Policies check NEW after the last BEFORE trigger: before that only where it is what goes on,
-        unchanged in the columns that tell whose it is, from this function and from all that come after it; of
-        a view nobody checks it. Nothing is known of the rows of other tables."""
+        unchanged in the columns that tell whose it is, from this function and from all that come after it, and
+        where the function says nothing until then; of a view nobody checks it. Nothing is known of the rows of other
+        tables."""
         timing, owned = self.trigger.timing, self.owned
         if self.row.qname in facts.loose:
             return Given(self.row, ())
         if not owned or timing == "instead of":
             return Given(self.row, ("old",) if owned else ())
         goes_on = timing == "after" or (
-            _goes_on(function) and all(self._leaves(trigger, facts) for trigger in self._later())
+            _goes_on(function)
+            and all(self._leaves(trigger, facts) for trigger in self._later())
+            and not self.is_early(facts)
         )
         return Given(self.row, ("new", "old") if goes_on else ("old",), self.transitions)
+
+    def is_early(self, facts: Facts) -> bool:
+        """Tell whether the function may say what it found, before a policy has looked at the row."""
+        function = _function_of(self.trigger, facts)
+        return self.trigger.timing == "before" and function is not None and speaks(function, facts)
 
     def _later(self) -> Iterator[cat.Trigger]:
         """Yield the triggers that may still change or drop the row: those with a later name; and, where an
@@ -213,7 +224,11 @@ def trigger(subject: FiredTrigger, facts: Facts) -> Flaw | None:
     the tenant context or to the row that the trigger is given, or is under the policies of the caller or
     of the owner. Of an invoker's trigger the caller may be a function with its owner's rights, or the
     owner of a table to which a foreign key carries a change. Functions in C are taken to do what they are
-    documented to do. Source: PostgreSQL documentation, "Overview of Trigger Behavior", NOTIFY.
+    documented to do.
+
+    A BEFORE trigger runs before the policies look at the row. Where it raises what it found, or casts the text of
+    other rows, the row is nobody's yet: undecided, unless the function has compared its tenant with the context. So
+    is a function that sets the tenant of the session to anything but what it is. Source: PostgreSQL documentation, "Overview of Trigger Behavior", NOTIFY.
     """
     function = _function_of(subject.trigger, facts)
     if function is None or function.language in ("c", "internal"):
@@ -234,6 +249,8 @@ def trigger(subject: FiredTrigger, facts: Facts) -> Flaw | None:
     copied = copies(body.statements, rows, variables, facts, plain_variables(body.function, rows, facts))
     if copied and (any(c.of_row or c.doubtful for c in copied) or reads_tenants(function, facts)):
         return _copy(told, copied, facts)
+    if _enters(subject, function, body.function, facts):
+        return _switch(told, facts)
     for role in _executors(subject, function, facts):
         reached = [o for act in acts(function, role, facts) for o in may_reach(act.function, act.role, facts)]
         given = subject.given(body.function, facts)
@@ -290,6 +307,33 @@ def _writers_of(facts: Facts) -> dict[cat.QName, set[str]]:
     return found
 
 
+def _enters(
+    subject: FiredTrigger, function: cat.Function, read: plpgsql.Function | None, facts: Facts
+) -> bool:
+    """Tell whether a trigger may set the tenant of the session to another one. What is set before the policies look
+    is what they look with: NEW is nobody's then."""
+    if not switches_tenant(function, facts):
+        return False
+    before = subject.trigger.timing == "before"
+    given = Given(subject.row, ("old",)) if before else subject.given(read, facts)
+    return any(
+        confinement(function, facts, given, role) is not Keeps.KEPT for role in facts.app_roles or ("",)
+    )
+
+
+def _switch(told: _Told, facts: Facts) -> Flaw:
+    return Flaw(
+        message=f"{told.name(facts)}, which may set the tenant of the session to another one",
+        expected="the application alone sets the tenant; a trigger at most to what it is",
+        observed=f"it sets {facts.tenancy.setting}",
+        severity=Severity.WARNING,
+        undecided=True,
+        remedy=Remedy(
+            note="Have the trigger name the tenant in its own conditions, and leave the setting alone."
+        ),
+    )
+
+
 def _helpers(
     statements: tuple[syntax.Node, ...], rows: Rows, variables: frozenset[str], facts: Facts
 ) -> Iterator[cat.Function]:
@@ -337,9 +381,11 @@ def _copy(told: _Told, found: list[Copy], facts: Facts) -> Flaw:
 
 def _reaches(told: _Told, reached: list[Opening], role: str, facts: Facts) -> Flaw:
     listed = ", ".join(dict.fromkeys(facts.show(o.table.qname) for o in reached))
+    early = told.subject.is_early(facts)
     return _doubt(
         told,
-        f"on {listed}, by statements that are not all tied to the row's tenant",
+        f"on {listed}, by statements that are not all tied to the row's tenant"
+        + (": no policy has looked at that row when the function says what it found" if early else ""),
         f"runs as {why_open(reached, facts)}" if role else _BY_KEY,
         facts,
     )
@@ -414,7 +460,8 @@ def rule(subject: ActingRule, facts: Facts) -> Flaw | None:
 
     Examined: the enabled INSERT, UPDATE and DELETE rules of root, tenant and inherited tables, of views
     over them, and of other tables that an app role may write to. Their statements run with the rights of
-    the relation's owner, OLD being the rows that the policies let the statement reach. Passes for those
+    the relation's owner, OLD being the rows that the policies let the statement reach. Undecided where they set the
+    tenant of the session. Passes for those
     that are tied to the tenant of OLD or to the tenant context, or under the policies of the owner; and
     for ``DO INSTEAD NOTHING``. Undecided for all others. Source: PostgreSQL documentation, "Rules and
     Privileges".
@@ -454,6 +501,7 @@ def _acts_apart(subject: ActingRule, actions: tuple[syntax.Node, ...], facts: Fa
         sends(actions, rows, frozenset(), facts)
         or copies(actions, rows, frozenset(), facts)
         or any(_helpers(actions, rows, frozenset(), facts))
+        or sets_tenant(actions, facts)
     ):
         return True
     named = syntax.relations(*actions)

@@ -360,6 +360,88 @@ TRIGGERS = {
         "passed",
         trigger("insert into journal values (new.title);", before="create table journal (body text);"),
     ),
+    "the tenant set to what the row names": (
+        "undecided",
+        trigger(
+            "perform set_config('app.tenant_id', new.title, false);",
+            definer=False,
+        ),
+    ),
+    "the tenant set to that of a row that nobody looked at yet": (
+        "undecided",
+        trigger(
+            "perform set_config('app.tenant_id', new.org_id::text, true);",
+            definer=False,
+            timing="before insert",
+        ),
+    ),
+    "the tenant set by a helper": (
+        "undecided",
+        trigger(
+            "perform enter(new.title);",
+            definer=False,
+            before="create function enter(o text) returns text language sql as $$ select set_config('app.tenant_id', o, false) $$;",
+        ),
+    ),
+    "the tenant set to what it is": (
+        "passed",
+        trigger("perform set_config('app.tenant_id', new.org_id::text, true);", definer=False),
+    ),
+    "an answer about a row that nobody looked at yet": (
+        "undecided",
+        trigger(
+            "if exists (select from job j where j.org_id = new.org_id and j.title = new.title)"
+            " then raise exception 'taken'; end if;",
+            timing="before insert",
+        ),
+    ),
+    "an answer of a helper": (
+        "undecided",
+        trigger(
+            "perform refuse((select count(*) from job j where j.org_id = new.org_id));",
+            timing="before insert",
+            before="create function refuse(n bigint) returns void language plpgsql as"
+            " $$ begin if n > 9 then raise exception 'enough'; end if; end $$;",
+        ),
+    ),
+    "a number made of other rows' words": (
+        "undecided",
+        trigger(
+            "new.title := (select max(j.title::int) from job j where j.org_id = new.org_id);",
+            timing="before insert",
+        ),
+    ),
+    "an answer once the policies have looked": (
+        "passed",
+        trigger(
+            "if exists (select from job j where j.org_id = new.org_id and j.title = new.title and j.id <> new.id)"
+            " then raise exception 'taken'; end if;",
+        ),
+    ),
+    "an answer about the tenant that asks": (
+        "passed",
+        trigger(
+            "if exists (select from job j where j.org_id = nullif(current_setting('app.tenant_id', true), '')::uuid"
+            " and j.title = new.title) then raise exception 'taken'; end if;",
+            timing="before insert",
+        ),
+    ),
+    "an answer under the caller's policies": (
+        "passed",
+        trigger(
+            "if exists (select from job j where j.org_id = new.org_id and j.title = new.title)"
+            " then raise exception 'taken'; end if;",
+            timing="before insert",
+            definer=False,
+        ),
+    ),
+    "a number of other rows": (
+        "passed",
+        trigger(
+            "new.title := (select count(*) from job j where j.org_id = new.org_id);",
+            timing="before insert",
+        ),
+    ),
     "what the caller may do": ("passed", trigger("update job set state = 'old';", definer=False)),
     "the row itself": ("passed", trigger("new.state := upper(new.state);", timing="before insert")),
     "news of its key": (
@@ -411,6 +493,22 @@ HANDS_ON = {
         JOURNAL + "create function act(t text) returns boolean language sql security definer as"
         " $$ insert into journal values (t) returning true $$;"
         " create view v with (security_invoker) as select act(title) from job;",
+    ),
+    "a default that sets the tenant": (
+        "undecided",
+        "create function act() returns text language sql as $$ select set_config('app.tenant_id', 'x', false) $$;"
+        " alter table job alter state set default act();",
+    ),
+    "a view that sets the tenant": (
+        "undecided",
+        "create table board (slug text primary key, org text); grant select on board to app_user;"
+        " create view v with (security_invoker) as select set_config('app.tenant_id', org, false) as was from board;"
+        " grant select on v to app_user;",
+    ),
+    "a view that nobody reads": (
+        "passed",
+        "create table board (slug text primary key, org text);"
+        " create view v as select set_config('app.tenant_id', org, false) as was from board;",
     ),
     "a check that answers": (
         "passed",
@@ -561,6 +659,10 @@ RULES = {
         "undecided",
         "create view v with (security_invoker = true) as select id, title from job;"
         " create rule r as on delete to v do instead delete from job where title = old.title;",
+    ),
+    "the tenant that the row names": (
+        "undecided",
+        "create rule r as on insert to job do also select set_config('app.tenant_id', new.title, false);",
     ),
     "nothing": ("passed", "create rule r as on delete to job do instead nothing;"),
     "a soft delete": (
@@ -848,6 +950,19 @@ LEFT_OUT = {
     "a ledger that it does not": (
         "passed",
         "create table schema_migrations (version varchar(128) primary key); grant select on schema_migrations to app_user;",
+    ),
+    "shared, and a tenants' table hangs below it": (
+        "undecided",
+        "create table board (title text); grant select on board to app_user; alter table job inherit board;",
+    ),
+    "a tenants' table hangs below it, by another": (
+        "undecided",
+        "create table board (title text); grant update on board to app_user;"
+        " create table inbox () inherits (board); alter table job inherit inbox;",
+    ),
+    "a tenants' table hangs below it, and nobody uses it": (
+        "passed",
+        "create table board (title text); alter table job inherit board;",
     ),
     "shared for good": (
         "passed",

@@ -7,7 +7,8 @@ import psycopg
 import pytest
 
 from checks.powers import function_owner, server_powers
-from checks.sessions import server_grants, session_default
+from checks.session_defaults import session_default
+from checks.sessions import server_grants
 from tests.fix_bench import Bench, execute
 from tests.fix_examples import facts_of
 from tests.fix_world import judged, said, tenant_table, world
@@ -204,6 +205,59 @@ STOLEN = pytest.mark.parametrize(
             id="sessions that start as a tenant",
         ),
         pytest.param("alter role app_user set app.tenant_id = ''", SECRET, set(), id="an empty default"),
+        pytest.param(
+            f"create function f() returns setof text language sql stable set app.tenant_id = '{B}' as"
+            " $$ select title from invoice $$",
+            "select f()",
+            {"BYP016"},
+            id="a function that works as a tenant",
+        ),
+        pytest.param(
+            "create function f() returns setof text language sql stable set app.tenant_id = '' as"
+            " $$ select title from invoice $$",
+            "select f()",
+            set(),
+            id="a function that works as nobody",
+        ),
+        pytest.param(
+            "create function f(text) returns bytea language internal strict as 'pg_read_binary_file_all'",
+            "select 'B-secret', f('PG_VERSION')",
+            {"BYP017"},
+            id="a function of the server's own under another name",
+        ),
+        pytest.param(
+            "create function f(o text) returns setof text language plpgsql as $$ begin perform set_config('app.tenant_id', o, true);"
+            " return query select title from invoice; end $$",
+            f"select f('{B}')",
+            {"BYP016"},
+            id="a function that goes on as another tenant",
+        ),
+        pytest.param(
+            "create function f(o text) returns setof text language plpgsql as $$ begin"
+            " execute 'set local app.tenant_id = ' || quote_literal(o); return query select title from invoice; end $$",
+            f"select f('{B}')",
+            {"BYP016"},
+            id="a function that goes on as another tenant by a text",
+        ),
+        pytest.param(
+            "create function f(o text) returns void language plpgsql as $$ begin perform set_config('app.tenant_id', o, false); end $$",
+            f"select f('{B}'); {SECRET}",
+            set(),
+            id="a function that logs in",
+        ),
+        pytest.param(
+            f"create function f() returns event_trigger language plpgsql as $$ begin perform set_config('app.tenant_id', '{B}', false); end $$;"
+            " create event trigger f on ddl_command_end execute function f()",
+            f"create temp table x (); {SECRET}",
+            {"BYP016"},
+            id="an event trigger that sets the tenant",
+        ),
+        pytest.param(
+            "grant select on pg_catalog.pg_largeobject to app_user",
+            "select 'B-secret' from (select lo_from_bytea(0, 'x')) as l",
+            {"BYP017"},
+            id="the pages of large objects",
+        ),
         pytest.param(
             "alter role app_user set app.tenant_id = 'none'", SECRET, set(), id="a default that no key can be"
         ),

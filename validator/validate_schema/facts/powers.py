@@ -98,6 +98,7 @@ _OF_THE_SERVER = {
     "pg_statistic": "read sample values of all tenants' rows",
     "pg_statistic_ext_data": "read sample values of all tenants' rows",
     "pg_user_mapping": "read the passwords for other servers",
+    "pg_largeobject": "read every large object",
 }
 
 
@@ -107,7 +108,6 @@ _LENT = _OF_THE_SERVER | {
     "pg_stats": "read sample values of all tenants' rows",
     "pg_stats_ext": "read sample values of all tenants' rows",
     "pg_stats_ext_exprs": "read sample values of all tenants' rows",
-    "pg_largeobject": "read every large object",
 } | dict.fromkeys(
     ("pg_logical_slot_get_changes", "pg_logical_slot_peek_changes", "pg_logical_slot_get_binary_changes",
      "pg_logical_slot_peek_binary_changes"),

@@ -16,6 +16,7 @@ from ..sql.settings import only_a_path
 
 _MODES = ("IN", "INOUT", "OUT", "VARIADIC")
 _TRUSTED = ("c", "internal")
+_SET = re.compile(r"\bset\s+(?:local\s+|session\s+)?\"?([\w$.]+)", re.IGNORECASE)
 _LONG_NAMES = re.compile(
     r"(?:double precision|(?:character|bit) varying|time(?:stamp)? with(?:out)? time zone)\b.*"
 )
@@ -271,13 +272,28 @@ def _sets(function: Function, facts: Facts) -> bool:
     if is_trusted(function) or function.aggregate is not None:
         return False
     try:
-        nodes = [*s.walk(*body_of(function).statements)]
+        statements = body_of(function).statements
     except Unreadable:
         return True
+    return sets_tenant(statements, facts)
+
+
+def sets_tenant(statements: Iterable[s.Node], facts: Facts) -> bool:
+    """Tell whether statements themselves may set the setting that holds the tenant, also by a text that they
+    put together; what they call is not looked into."""
     return any(
         (isinstance(n, s.Call) and n.name == "set_config" and _may_be_tenant(n, facts))
         or (isinstance(n, s.SetVariable) and is_setting(n.name, facts.tenancy))
-        for n in nodes
+        or (isinstance(n, pl.Execute) and _spells_switch(n.built, facts))
+        for n in s.walk(*statements)
+    )
+
+
+def _spells_switch(built: s.Node, facts: Facts) -> bool:
+    texts = (str(n.value) for n in s.walk(built) if isinstance(n, s.Const))
+    return any(
+        "set_config" in text.lower() or any(is_setting(m[1], facts.tenancy) for m in _SET.finditer(text))
+        for text in texts
     )
 
 
