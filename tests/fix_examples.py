@@ -115,6 +115,12 @@ def findings(check: Check, conn: psycopg.Connection, toml: str = "", *, schema: 
     return judge(check, proven(conn, facts) if check.needs == "proof" else facts)
 
 
+class _Theirs:
+    """A server that somebody else keeps: nothing was prepared there."""
+
+    is_own = False
+
+
 class Reached(Database):
     """The database of a connection, whose role may do anything there."""
 
@@ -124,7 +130,7 @@ class Reached(Database):
 
 def proven(conn: psycopg.Connection, facts: Facts) -> Facts:
     """Return the facts with the proof made in the connection's database, which must be committed."""
-    database = Reached(conn.info.dbname, conn.info.dsn, None)  # type: ignore[arg-type]
+    database = Reached(conn.info.dbname, conn.info.dsn, _Theirs())  # type: ignore[arg-type]
     return replace(facts, isolation=prove(database, facts))
 
 

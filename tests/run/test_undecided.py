@@ -142,3 +142,27 @@ def test_a_view_whose_way_in_met_no_row_is_not_isolated(database: Database) -> N
     assert report.isolation.coverage.inconclusive == 1
     assert report.verdict == "FAIL"
     assert prove(database_url=url, config=TENANCY).verdict == "FAIL"
+
+
+def test_what_can_be_read_through_the_table_above_is_not_proven(server: Server) -> None:
+    script = """
+    create role above_app login;
+    create table organization (id uuid primary key);
+    create table record (id int not null, title text);
+    create table note (org_id uuid not null references organization, primary key (org_id, id)) inherits (record);
+    create table memo (id int not null, org_id uuid not null references organization, primary key (org_id, id));
+    alter table note enable row level security; alter table note force row level security;
+    alter table memo enable row level security; alter table memo force row level security;
+    create policy p on note using (org_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+    create policy p on memo using (org_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+    grant select, insert, update, delete on note, memo to above_app; grant select on record to above_app;
+    """
+    with fresh(server) as database:
+        with database.connect(autocommit=True) as conn:
+            conn.execute(script.encode())
+        config = TENANCY.replace("undecided_app", "above_app") + 'global = ["record"]\n'
+        report = validate(database_url=database.conninfo, config=config, prove=True)
+        with database.connect(autocommit=True) as conn:
+            conn.execute("drop owned by above_app; drop role above_app")
+    assert "TEN011" in {f.check for f in report.findings if f.undecided}
+    assert ("memo" in report.isolation.proven, "note" in report.isolation.proven) == (True, False)

@@ -76,7 +76,8 @@ def _doubted(outcome: Outcome, facts: Facts) -> frozenset[QName]:
             continue
         if f.check in of_tenants or (f.check in of_roles and not f.object.table):
             found |= every
-        found.update(_wholes(QName(f.object.schema, f.object.table), facts))
+        named = QName(f.object.schema, f.object.table)
+        found.update((*_wholes(named, facts), *_parts(named, facts)))
     return frozenset(found)
 
 
@@ -86,6 +87,16 @@ def _wholes(name: QName | None, facts: Facts) -> Iterator[QName]:
         yield name
         table = facts.tables_by_name.get(name)
         name = table.parent if table is not None else None
+
+
+def _parts(name: QName, facts: Facts) -> Iterator[QName]:
+    """Yield the tables that inherit from one: who reads it reads their rows."""
+    below, seen = [name], {name}
+    while below:
+        parts = {part.qname for part in facts.children.get(below.pop(), ())} - seen
+        seen |= parts
+        below += parts
+        yield from parts
 
 
 def _concerned(finding: Finding, facts: Facts) -> str:
