@@ -14,7 +14,10 @@ from validate_schema.scratch import Database, Server, ledger, open_server
 
 pytestmark = pytest.mark.every_server
 
-ROLES = "select array_agg(rolname::text order by rolname) from pg_roles where oid >= 16384 and rolname <> 'postgres'"
+ROLES = (
+    "select array_agg(rolname::text order by rolname) from pg_roles"
+    " where oid >= 16384 and rolname <> 'postgres' and rolname !~ '^validate_schema_'"
+)
 
 
 def databases(server: Server) -> set[str]:

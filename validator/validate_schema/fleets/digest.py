@@ -281,7 +281,8 @@ _KINDS = {
     " from (select unnest({0}::oid[]) as role) roles)",
     "acl": "case when {0} is not null then (select coalesce(string_agg(held, ',' order by held), '') from"
     " (select distinct concat_ws(' ', case grantee when 0 then '' else pg_get_userbyid(grantee) end,"
-    ' privilege_type, is_grantable) collate "C" as held from aclexplode({0}::aclitem[])) items) end',
+    ' privilege_type, is_grantable) collate "C" as held from'
+    " aclexplode(case when cardinality({0}::aclitem[]) > 0 then {0}::aclitem[] end)) items) end",
     "array": r"array_to_string({0}, E'\x1d', E'\x1e')",
     "path": r"(select string_agg(case when setting ~ '^search_path=' then replace(replace(regexp_replace("
     r"setting, '(\"(?:[^\"]|\"\")*\"|[^[:space:],=]+)', E'\x02\\1\x02', 'g'),"
