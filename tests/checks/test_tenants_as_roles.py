@@ -117,6 +117,14 @@ def test_a_role_for_each_tenant_binds_the_tenant(bench: Bench, policy: str, type
             id="a definer that sees no tenant, for it is none",
         ),
         pytest.param(
+            BOUND + "create function mine() returns setof task language sql"
+            " security definer set search_path = public, pg_temp as 'select * from task';"
+            " alter function mine() owner to globex;"
+            " alter table task force row level security;",
+            ["BYP005"],
+            id="a definer that is a tenant",
+        ),
+        pytest.param(
             BOUND + "alter role pool set role = 'globex';", ["BYP016"], id="sessions that start as a tenant"
         ),
         pytest.param(BOUND + "grant globex to acme;", ["BYP024"], id="a tenant in another's role"),

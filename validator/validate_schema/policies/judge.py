@@ -17,6 +17,7 @@ from ..model.tenancy import TableClass
 from ..sql.ident import display
 from ..sql.parse import parse, print_sql
 from ..sql.predicates import check_expression
+from ..sql.settings import word_for
 from ..sql.tree import FALSE, SELECTS, TRUE, Node, every, some, walk
 from .askers import Askers
 from .bind import Binder
@@ -107,11 +108,23 @@ class Judge:
                 continue
             key = (shape if shape is not None else table.qname, "owner", owner, user, command, half)
             if key not in self._known:
-                self._known[key] = self._answer(table, Who(owner, user, user), command, half)
+                answer = self._answer(table, Who(owner, user, user), command, half)
+                if answer.reach is Reach.SAFE and user == owner and self._may_be_the_tenant(owner):
+                    answer = Answered(Reach.UNVERIFIED, _OWNER_ASKS.format(owner))
+                self._known[key] = answer
             found.append(
                 Judgement(table.qname, owner, command, half, *self._known[key], "" if user == owner else user)
             )
         return found
+
+    def _may_be_the_tenant(self, owner: str) -> bool:
+        """Tell whether policies that ask CURRENT_USER take what acts as an owner for a tenant's session."""
+        return word_for(self.schema.setting) == "current_user" and owner in self._possible_tenants
+
+    @cached_property
+    def _possible_tenants(self) -> frozenset[str]:
+        """All that the app roles can become, and their heirs: of roles that are alike, every one."""
+        return self.roles.heirs_of_any(name for role in self.guises for name in self.roles.reached_from(role))
 
     @cached_property
     def strangers(self) -> frozenset[str]:
@@ -278,6 +291,7 @@ _GUARDED = (
     "not decided by the text: the policies let a person write himself into any tenant, and trigger {} may"
     " refuse it"
 )
+_OWNER_ASKS = "CURRENT_USER is {} there, which may be a tenant, whoever asks"
 _BADNESS = {Reach.CLOSED: 0, Reach.SAFE: 1, Reach.UNVERIFIED: 2, Reach.UNSAFE: 3}
 
 
