@@ -125,6 +125,24 @@ def test_a_role_for_each_tenant_binds_the_tenant(bench: Bench, policy: str, type
             id="a definer that is a tenant",
         ),
         pytest.param(
+            BOUND + "create function theirs() returns setof task language sql security definer"
+            " set search_path = public, pg_temp as 'select * from task where client_id = current_user';"
+            " alter function theirs() owner to globex;",
+            ["BYP005"],
+            id="a definer of a tenant that asks who it is itself",
+        ),
+        pytest.param(
+            BOUND
+            + "create function their() returns setof task language sql set role = 'globex' as 'select * from task';",
+            ["BYP016"],
+            id="a function that takes a role",
+        ),
+        pytest.param(
+            BOUND + "alter table task owner to tenants;",
+            ["BYP002"],
+            id="a group of tenants that owns a table",
+        ),
+        pytest.param(
             BOUND + "alter role pool set role = 'globex';", ["BYP016"], id="sessions that start as a tenant"
         ),
         pytest.param(BOUND + "grant globex to acme;", ["BYP024"], id="a tenant in another's role"),

@@ -114,6 +114,10 @@ class Roles:
         """Return these roles and every role that may SET ROLE to one of them, directly or through others."""
         return closure(names, lambda name: self._becoming.get(name, ()))
 
+    def sessions_of(self, names: Iterable[str]) -> frozenset[str]:
+        """Return these roles, all that they may become, and whoever has the privileges of one of them."""
+        return self.heirs_of_any(other for name in names for other in self.reached_from(name))
+
     def rights_of(self, name: str) -> frozenset[str]:
         """Return the role, every role that it may SET ROLE to, and what each of these inherits: the roles
         whose privileges and ownership it can use.

@@ -6,7 +6,7 @@ understood ties nothing.
 """
 
 import re
-from functools import partial
+from functools import cached_property, partial
 from typing import NamedTuple
 
 from ..facts.context import ContextReader, is_setting
@@ -18,6 +18,7 @@ from ..sql import syntax as s
 from ..sql.parser import Unreadable
 from ..sql.reading import read_statements
 from ..sql.routines import Body
+from ..sql.settings import word_for
 from .blocks import CONTEXT, PERSON, Block, Called, Item, Known, Place, Query, Scope, variable
 from .calls import (
     Act,
@@ -142,6 +143,12 @@ class _Functions:
         self._running: list[object] = []
         self._assumed = False
 
+    @cached_property
+    def _tenants(self) -> frozenset[str]:
+        """The roles that may be a tenant's, where policies ask CURRENT_USER which it is."""
+        by_role = word_for(self.facts.tenancy.setting) == "current_user"
+        return self.facts.memberships.sessions_of(self.facts.app_roles) if by_role else frozenset()
+
     def alone(self, role: str | None) -> Alone:
         """Return what is known of views that something reads with the rights of a role."""
         return self._alone.setdefault(role, {})
@@ -264,6 +271,7 @@ class _Functions:
             return Summary(max((self._tried_as(f, role) for f in parts), default=Keeps.KEPT))
         body = body_of(function)
         builder = Builder(self.facts, self, words=frozenset({function.name}))
+        builder.as_tenant = function.security_definer and function.owner in self._tenants
         settler = Settler(builder.items, partial(self._judge_call, role), self.alone(role))
         rows: dict[str, Item] = {}
         if given is not None:

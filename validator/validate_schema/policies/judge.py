@@ -124,15 +124,14 @@ class Judge:
     @cached_property
     def _possible_tenants(self) -> frozenset[str]:
         """All that the app roles can become, and their heirs: of roles that are alike, every one."""
-        return self.roles.heirs_of_any(name for role in self.guises for name in self.roles.reached_from(role))
+        return self.roles.sessions_of(self.guises)
 
     @cached_property
     def strangers(self) -> frozenset[str]:
         """The roles that no session of a tenant is, where tenants are roles."""
         if not self.schema.role_says_tenant:
             return frozenset()
-        tenants = self.roles.heirs_of_any(self.guises) | self.guises.keys()
-        return frozenset(self.roles.by_name.keys() - tenants)
+        return frozenset(self.roles.by_name.keys() - self._possible_tenants)
 
     def _shape(self, table: Table) -> object:
         """Return all that the verdict depends on, or None where it depends on other tables too."""

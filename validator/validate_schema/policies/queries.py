@@ -89,6 +89,7 @@ class Builder:
         self.relations = Relations(facts)
         self.timeless = False  # inside a materialized view: what the session says was said long ago
         self.acts = True  # what is called runs with the same rights
+        self.as_tenant = False  # CURRENT_USER is one tenant's role, whoever asks
         self._depth = 0
 
     # relations
@@ -455,6 +456,8 @@ class Builder:
 
     def _said(self, node: s.Node) -> Place | None:
         """Return the place of what the session says."""
+        if self.as_tenant and s.uncast(node) != s.SessionValue("session_user"):
+            return None
         if self.context.gives_context(node) or (isinstance(node, s.Call) and self.reads.gives(node)):
             return CONTEXT
         return PERSON if self.context.gives_person(node) else None

@@ -172,6 +172,10 @@ def find_app_roles(
     named = Counter(frozenset(role for p in t.policies for role in p.roles) for t in tables)
     known, platform = Roles.of(catalog), platform_of(catalog)
     owners |= platform.roles - platform.web_roles if platform is not None else frozenset()
+    if tenants:  # a group of tenants that owns tables is no operator's
+        named_owners = owners & frozenset(name for names in named for name in names)
+        shared_by = {name for name in named_owners if len(known.heirs_of(name)) > 1}
+        owners -= {n for n in shared_by if n in known.by_name and _may_be_app(known.by_name[n])}
     possible = {
         name
         for name in frozenset().union(*granted, *named)
