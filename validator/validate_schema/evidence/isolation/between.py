@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace as with_
 
+from ...catalog.names import SCRATCH_PROVER, SCRATCH_SESSION
 from ...facts.facts import Facts
 from ...model.catalog import QName, Table
 from ...model.crossing import Attempted, Crossed, MemberProof
@@ -40,7 +41,7 @@ _RIGHTS = """
       select r.oid, r.rolname::text as role, r.rolcanlogin,
              pg_catalog.pg_has_role(r.oid, home.nspowner, 'USAGE') as owns
       from pg_catalog.pg_roles r, home
-      where not r.rolsuper and r.rolname !~ '^pg_'
+      where not r.rolsuper and r.rolname !~ '^pg_' and r.rolname <> all (%(lent)s)
         and pg_catalog.has_schema_privilege(r.oid, home.oid, 'USAGE')
         and exists (
           select from pg_catalog.pg_class c
@@ -52,12 +53,13 @@ _RIGHTS = """
     union all
     select min(l.rolname::text), h.role, h.owns
     from held h join pg_catalog.pg_roles l
-      on l.rolcanlogin and not l.rolsuper and l.oid <> h.oid
+      on l.rolcanlogin and not l.rolsuper and l.oid <> h.oid and l.rolname <> all (%(lent)s)
       and pg_catalog.pg_has_role(l.oid, h.oid, 'MEMBER')
     where not h.rolcanlogin and not exists (select from held o where o.oid = l.oid)
     group by h.role, h.owns
     order by 1, 2
 """
+_LENT = [SCRATCH_PROVER, SCRATCH_SESSION]  # what a scratch server has for other proofs
 _BECOMES = """
     select r.rolname::text from pg_catalog.pg_roles r, pg_catalog.pg_namespace n
     where n.nspname = %(other)s and r.rolname <> %(role)s and not r.rolsuper
@@ -200,7 +202,7 @@ class _Between:
 
     def _sessions(self) -> tuple[list[Session], list[str]]:
         """Return who works for the member; whoever owns it only where nobody else does: that one migrates."""
-        rows = self.conn.execute(_RIGHTS.encode(), {"member": self.named.member}).fetchall()
+        rows = self.conn.execute(_RIGHTS.encode(), {"member": self.named.member, "lent": _LENT}).fetchall()
         used = [Session(login, via) for login, via, owns in rows if not owns]
         if not used:
             return [Session(login, via) for login, via, _ in rows], []

@@ -10,9 +10,9 @@ from ...sql.ident import quote_ident, quote_literal
 from ...sql.settings import ROLE, word_for
 
 _ROLE = "current_user::text"  # the context is set as the role that asks
-_TAKES_ROLE = re.compile(
+_TAKES_ROLE = re.compile(  # as a value: SET ROLE of a name is no tenant's
     r"(?:select (?:pg_catalog\.)?set_config\('role',|set (?:local |session )?role(?: to)?)"
-    r"\s*(?:'((?:[^']|'')*)'|\"((?:[^\"]|\"\")*)\"|(\w+))(?:, (?:true|false)\))?",
+    r"\s*'((?:[^']|'')*)'(?:, (?:true|false)\))?",
     re.IGNORECASE,
 )
 _PLACEHOLDER = re.compile(r"(?<!:):(tenant[2-9]?|user|person|role)\b")
@@ -76,10 +76,7 @@ def role_taken(context: Sequence[str]) -> str | None:
     found = [m for m in map(_TAKES_ROLE.fullmatch, context) if m]
     if not found:
         return None
-    text, name, plain = found[-1].groups()
-    if text is not None:
-        return text.replace("''", "'")
-    return name.replace('""', '"') if name is not None else plain.lower()
+    return found[-1][1].replace("''", "'")
 
 
 def become(role: str, context: Sequence[str]) -> tuple[str, ...]:

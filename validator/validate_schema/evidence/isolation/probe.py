@@ -133,7 +133,7 @@ class Prober:
         own = self._own(context)
         yield own
         if self.target.is_root:
-            yield self.cell(Probe.INSERT, Found(Outcome.ISOLATED, _FOUNDED))
+            yield self.cell(Probe.INSERT, self._founding())
         for way in self._ways():
             if way.attempts:
                 yield unless_blocked(self._across(way, context), own)
@@ -141,6 +141,12 @@ class Prober:
             cell = self._reference(key, context)
             if cell is not None:
                 yield unless_blocked(cell, own)
+
+    def _founding(self) -> Found:
+        """Return what comes of a new tenant, which nobody else has rows in."""
+        if self.target.rights.insert:
+            return Found(Outcome.ISOLATED, _FOUNDED)
+        return Found(Outcome.DENIED, f"permission denied for table {self.target.table.name}")
 
     def _ways(self) -> Iterator[Way]:
         target, of_b = self.target, self.target.rows.of(B)
