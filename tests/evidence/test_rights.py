@@ -234,3 +234,11 @@ def test_a_pending_migration_does_what_owners_may(theirs: Server, strangers: Ser
         with copy_schema(strangers, parse_url(source.conninfo), catalog) as (copy, lacks):
             assert lacks == ()
             assert dry_run(copy, found, found.files).runs == (DryRun(file="1_pending.sql"),)
+
+
+def test_an_app_role_that_owns_the_database_is_proven_as_itself(database: Database) -> None:
+    owned = f"alter database {database.name} owner to app_user; grant create on schema public to app_user;"
+
+    found = proven(database, ORGANIZATION, HEALTHY, owned)
+
+    assert (found.attempted, [role.name for role in found.roles]) == (True, ["app_user"])

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...catalog.names import SCRATCH_PROVER
 from ...facts.facts import Facts
+from ...facts.roles import DATABASE_OWNER
 from ...model.catalog import QName, Table
 from ...model.isolation import AppRole
 from ...sql.ident import quote_ident, quote_literal, quote_qname
@@ -60,7 +61,8 @@ def rights_of(conn: "psycopg.Connection[Any]", role: str) -> dict[QName, Rights]
 def app_roles(conn: "psycopg.Connection[Any]", facts: Facts) -> tuple[AppRole, ...]:
     """Return the roles to probe: configured, inferred, or one that is to be made up (`make_up`).
 
-    Roles that an app role can SET ROLE to are probed too: a session of the app can become them.
+    Roles that an app role can SET ROLE to are probed too: a session of the app can become them. Whoever owns
+    the database has the rights of `pg_database_owner` as himself, and nobody can be made a member of it.
     """
     here = {name for (name,) in conn.execute("select rolname from pg_catalog.pg_roles")}
     named = [r for r in facts.app_roles if r in here]
@@ -70,7 +72,7 @@ def app_roles(conn: "psycopg.Connection[Any]", facts: Facts) -> tuple[AppRole, .
     why = facts.tenancy.inferred.get("app_roles", "")
     found = {name: AppRole(name, f"{how}: {why}" if why else how) for name in named}
     for name in named:
-        for other in sorted(facts.can_become(name) & here):
+        for other in sorted((facts.can_become(name) & here) - {DATABASE_OWNER}):
             found.setdefault(other, AppRole(other, f"{name} can become it by SET ROLE"))
     return tuple(found.values())
 
