@@ -93,7 +93,9 @@ def hands_on(subject: Given | Entered, facts: Facts) -> Flaw | None:
         return _enters(subject.view, facts)
     function = subject.function
     if not is_trusted(function) and switches_tenant(function, facts):
-        return _sets(f"{subject.caller} calls {facts.show(function.qname)}({function.arguments})", facts)
+        return _sets(
+            f"{subject.caller} calls {facts.show(function.qname)}({function.arguments}), which", facts
+        )
     tenants = facts.of_class(*OWNED)
     if not tenants or not publishes(function, Rows(tenants[0], frozenset()), facts):
         return None
@@ -123,8 +125,7 @@ def _enters(view: cat.View, facts: Facts) -> Flaw | None:
 
 def _sets(what: str, facts: Facts) -> Flaw:
     return Flaw(
-        message=f"{what}{',' if ' calls ' in what else ''} {'which ' if ' calls ' in what else ''}may set the tenant of the "
-        "session to another one",
+        message=f"{what} may set the tenant of the session to another one",
         expected="the application alone sets the tenant",
         observed=f"set_config() of {facts.tenancy.setting}",
         undecided=True,

@@ -18,7 +18,7 @@ _NOBODY = re.compile(r"[0-]*|-1")  # the nil UUID, zero: what people write for n
 _UUID = re.compile(r"\{?[0-9a-f]{4}(-?[0-9a-f]{4}){7}\}?", re.IGNORECASE)
 _QUOTED = re.compile(r"'([\w-]+(?:\.[\w-]+)+)'")  # the name of a setting of one's own, as a literal
 _NUMBER = re.compile(r"\s*[+-]?\d+\s*")
-_SETS = re.compile(r"set_config|\bset\s+(?:local\s+|session\s+)?[\w$]+\.", re.IGNORECASE)
+_SETS = re.compile(r"set_config|\bset\s+(?:local\s+|session\s+)?(?:[\w$]+\.|role\b)", re.IGNORECASE)
 
 
 class Default(NamedTuple):

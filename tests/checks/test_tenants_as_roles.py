@@ -6,7 +6,9 @@ from tests.fix_bench import Bench, execute
 from tests.fix_examples import facts_of, look
 from validate_schema.checking.engine import run
 from validate_schema.checking.packs import builtin_checks
+from validate_schema.facts.context import ContextReader
 from validate_schema.model.finding import Severity
+from validate_schema.sql.reading import read_expression
 
 TOML = """
 [tenancy]
@@ -205,3 +207,12 @@ def test_the_cure_of_a_table_without_policies_reads_the_role(bench: Bench) -> No
     judged = look(bench, "RLS001", schema(BOUND + bare), TOML)
 
     assert any("(SELECT current_user::text)" in statement for statement in judged.cure), judged.cure
+
+
+@pytest.mark.parametrize("word", ["current_user", "session_user"])
+def test_where_all_tenants_share_a_role_it_says_of_nobody_who_he_is(bench: Bench, word: str) -> None:
+    with bench.open() as conn:
+        reader = ContextReader(facts_of(conn))
+
+    asked = read_expression(word)
+    assert (reader.gives_person(asked), reader.gives_context(asked)) == (False, False)

@@ -22,6 +22,7 @@ from ..sql.settings import (
     is_written_by_client,
     said_by,
     setting_of,
+    word_for,
 )
 
 if TYPE_CHECKING:
@@ -104,6 +105,8 @@ class ContextReader:
             return Kind.TENANT
         if variable.setting == LOGIN and is_setting(ROLE, self.facts.tenancy):
             return Kind.TENANT  # who logged in is a tenant, or nobody's row names him
+        if word_for(variable.setting):
+            return Kind.CLIENT  # sessions of all tenants may have one role: it says of no person who he is
         if is_written_by_client(variable.setting) or "user_metadata" in variable.path:
             return Kind.CLIENT
         return self.facts.once(_kinds).get(variable, Kind.OTHER)

@@ -113,18 +113,15 @@ class Prober:
         target, rows = self.target, self.target.everyone()
         inserts = [*target.insert(A)[:1], *target.insert(B)]
         varied = [*target.insert_varied(B), *target.insert_named()]
-        found = {
+        return {
             "SELECT": (target.read(rows), []),
-            "INSERT": (inserts, varied),
+            **({} if target.is_root else {"INSERT": (inserts, varied)}),
             "UPDATE": (
                 target.update(rows),
                 [*target.update_varied(rows), *target.rehome(), *target.rehome_varied()],
             ),
             "DELETE": (target.delete(rows), []),
         }
-        if target.is_root:
-            del found["INSERT"]
-        return found
 
     # As tenant A
 
@@ -387,12 +384,12 @@ class Prober:
         return not owner and not set(key.columns) <= set(facts.held_levels.get(table.qname, {}).values())
 
     def _holds_tenant(self, key: Constraint) -> bool:
-        """Tell whether the key pairs the tenant of both tables: no row can refer to another tenant's then."""
+        """Tell whether the key pairs the tenant of both tables, that of the first level: no row can refer to
+        another tenant's then."""
         held = self.target.seeder.facts.held_levels
-        theirs = held.get(key.references, {}) if key.references is not None else {}
-        pairs = set(zip(key.columns, key.referenced_columns, strict=True))
-        mine = held.get(self.target.table.qname, {}).items()
-        return any((column, theirs.get(level)) in pairs for level, column in mine)
+        theirs = held.get(key.references, {}).get(0) if key.references is not None else None
+        mine = held.get(self.target.table.qname, {}).get(0)
+        return mine is not None and (mine, theirs) in zip(key.columns, key.referenced_columns, strict=True)
 
     def _refused(self, across: list[Attempt], within: list[Attempt], context: Said) -> Found:
         """Return why no row of A refers to one of B."""

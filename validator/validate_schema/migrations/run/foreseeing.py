@@ -72,7 +72,7 @@ class Foreseeing:
 
         named = quote_qname(table)
         policies = connection.execute(_POLICIES, [named]).fetchall()
-        passes = {True: [], False: []}  # type: dict[bool, list[bool]]
+        passes: dict[bool, list[bool]] = {True: [], False: []}
         for permissive, condition in policies:
             row = f"select {condition} from (select (null::{named}).*) as {quote_ident(table.name)}"
             try:
