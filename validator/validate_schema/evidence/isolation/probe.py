@@ -389,7 +389,8 @@ class Prober:
         held = self.target.seeder.facts.held_levels
         theirs = held.get(key.references, {}).get(0) if key.references is not None else None
         mine = held.get(self.target.table.qname, {}).get(0)
-        return mine is not None and (mine, theirs) in zip(key.columns, key.referenced_columns, strict=True)
+        pairs = zip(key.columns, key.referenced_columns, strict=True)
+        return mine is not None and theirs is not None and (mine, theirs) in pairs
 
     def _refused(self, across: list[Attempt], within: list[Attempt], context: Said) -> Found:
         """Return why no row of A refers to one of B."""
