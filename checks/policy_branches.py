@@ -72,7 +72,7 @@ def reads_bound(subject: Subject, facts: Facts) -> Flaw | Undecided | None:
     the policies together open the table, the finding is about the table and the command.
 
     Policies that the analysis cannot decide count as undecided; RLS014 lists them. Of several policies
-    that open a table for a command, one is named: the next shows when it is mended.
+    that open a table for a command, each is named that would still open it without those named before.
     """
     writes = isinstance(subject, TablePolicy) and opens(subject, "RLS006", facts)
     return verdict(subject, "RLS005", facts, f"read {'and write ' if writes else ''}other tenants' rows")

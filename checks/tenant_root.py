@@ -26,6 +26,15 @@ def rooted_columns(facts: Facts) -> Iterator[TableColumn]:
             yield subject
 
 
+def keys_of_tenants(facts: Facts) -> Iterator[TableColumn]:
+    """The column by which the tenants themselves are told apart, where they are a table."""
+    top = facts.tenancy.levels[0] if facts.tenancy.levels else None
+    root = facts.tables_by_name.get(top.root) if top is not None and top.root is not None else None
+    column = root.column(top.key) if root is not None and top is not None and top.key else None
+    if root is not None and column is not None and root.kind != "foreign":
+        yield TableColumn(root, column)
+
+
 def direct_root_keys(facts: Facts) -> Iterator[TableConstraint]:
     """Foreign keys of the tenant column alone to its root; FKY005 looks after composite ones."""
     for table, key in root_foreign_keys(facts):
@@ -243,3 +252,57 @@ def root_fk_validated(subject: TableConstraint, facts: Facts) -> Flaw | None:
             else "SHARE ROW EXCLUSIVE on both tables while the rows are checked: writes wait",
         ),
     )
+
+
+@check(
+    "TEN012",
+    "Two tenants may have one key",
+    subjects=keys_of_tenants,
+    severity=Severity.ERROR,
+    remediable=False,
+    why="Policies compare the key alone: two tenants that share it see one another's rows.",
+    bad="""
+        drop table organization cascade;
+        create table organization (region text, id int, name text, primary key (region, id));
+        create table invoice (
+            id uuid primary key,
+            region text not null,
+            org_id int not null,
+            foreign key (region, org_id) references organization (region, id)
+        );
+    """,
+    good="""
+        create table invoice (id uuid primary key, org_id uuid not null references organization (id));
+    """,
+)
+def key_unique(subject: TableColumn, facts: Facts) -> Flaw | None:
+    """No unique key of the tenants' table is on the column that names a tenant, alone.
+
+    Examined: the column of the root that the tenant column stands for. Fails where it is unique beside
+    another column only (``PRIMARY KEY (region, id)``), for some rows only (a partial index), or not at all:
+    the next tenant may get a key that is another's. A warning where the key is a uuid, or a number that a
+    sequence gives: no two meet then unless somebody says so.
+    """
+    table, column = subject
+    if _referenceable(table, column.name):
+        return None
+    drawn = column.base_type == "uuid" or column.identity or "nextval(" in (column.default or "")
+    return Flaw(
+        message=f"{facts.show(table.qname)}.{column.name} tells tenants apart and is not unique by itself",
+        expected=f"a primary key or unique constraint on {column.name} alone",
+        observed=_unique_beside(table, column.name),
+        severity=Severity.WARNING if drawn else None,
+        remedy=Remedy(
+            note=f"Make {column.name} unique by itself; or give every table one tenant column that holds all of the"
+            " tenant's key, and name that in tenancy.column."
+        ),
+    )
+
+
+def _unique_beside(table: catalog.Table, column: str) -> str:
+    """Say which unique key the column is part of."""
+    for index in table.indexes:
+        if index.unique and index.valid and column in index.columns:
+            rows = " for some rows" if index.predicate else ""
+            return f"unique is ({', '.join(c or 'an expression' for c in index.columns)}){rows}"
+    return "no unique key holds it"

@@ -69,6 +69,7 @@ MIG016 hidden-rows error
 EFF001 trigger error                 EFF002 rule warning                EFF003 spreads error
 EFF004 written error                 EFF005 barrier error               EFF006 leakproof warning
 EFF007 immutable-helper error        RLS016 root-open error             TEN011 unjudged warning
+TEN012 key-unique error
 RLS017 joinable error             RLS018 anywhere error             RLS019 one-tenant warning
 OBJ001 expected-check error          OBJ002 expected-trigger error       OBJ003 expected-rule error
 OBJ004 expected-function error       OBJ005 expected-sequence error      OBJ006 expected-extension error

@@ -225,3 +225,26 @@ def test_the_checks_are_skipped_when_nobody_knows_the_tenants(bench: Bench) -> N
     ):
         assert (id, look(bench, id, "create table t (a int)", "[tenancy]\n").result.status) == (id, "skipped")
     assert look(bench, "TEN004", f"create table t ({DIRECT})", CONFIG).result.status == "passed"
+
+
+@pytest.mark.parametrize(
+    ("tenants", "key", "says"),
+    [
+        ("region text, id int, primary key (region, id)", "region, org_id", "error: unique is (region, id)"),
+        ("region text, id uuid, primary key (region, id)", "region, org_id", "warning: unique is (region, id)"),
+        ("region text, id int generated always as identity, primary key (region, id)", "region, org_id", "warning: unique is (region, id)"),
+        ("id int, gone boolean, unique (id)", "org_id", None),
+        ("region text, id int unique, primary key (region, id)", "region, org_id", None),
+    ],
+    ids=["half of the key", "drawn", "counted", "a unique key", "unique by itself as well"],
+)  # fmt: skip
+def test_a_tenant_is_told_by_a_key_of_its_own(bench: Bench, tenants: str, key: str, says: str | None) -> None:
+    target = "references organization" + (" (id)" if key == "org_id" else "")
+    script = f"""
+        drop table organization cascade;
+        create table organization ({tenants});
+        create table invoice (id uuid primary key, region text, org_id {"uuid" if "uuid" in tenants else "int"} not null,
+            foreign key ({key}) {target});
+    """
+    found = [f"{(f.severity or 'error')}: {f.observed}" for f in flaws_of(bench, "TEN012", script)]
+    assert found == ([says] if says else [])

@@ -48,11 +48,14 @@ Filter = Callable[[Table, str], Node | None]
 
 class Binder:
     """Binds the conditions of one table for one role. `policies` gives the rows of another table that the
-    role, or the one that is named, may see: unbound, or None where nothing limits them."""
+    role, or the one that is named, may see: unbound, or None where nothing limits them. `moved`: the row at
+    hand is as an UPDATE leaves it, which may have given it to another tenant: rows that refer to it tell
+    whose it was, not whose it is."""
 
-    def __init__(self, schema: Schema, table: Table, policies: Filter) -> None:
+    def __init__(self, schema: Schema, table: Table, policies: Filter, *, moved: bool = False) -> None:
         self.schema = schema
         self.policies = policies
+        self._moved = moved
         self.variables: dict[str, Variable] = {}
         self.undecided: list[str] = []
         self.reads: list[QName] = []
@@ -233,7 +236,7 @@ class Binder:
             return [Node("variable", value=(self._key(row, column), False)) for column in own]
         for scope in reversed(scopes):
             for other, beside in scope.items():
-                if other != alias and self._of_one_parent((alias, row.table), (other, beside.table), parts):
+                if other != alias and self._of_one_parent((alias, row.table), (other, beside), parts):
                     columns = sorted(self.schema.tenant_columns(beside.table))
                     if columns or not beside.name.startswith(_APART):
                         names = [self._key(beside, column) for column in columns] or [TENANT]
@@ -241,15 +244,17 @@ class Binder:
         return []
 
     def _of_one_parent(
-        self, mine: tuple[str, Table], theirs: tuple[str, Table], parts: tuple[Node, ...]
+        self, mine: tuple[str, Table], theirs: tuple[str, Row], parts: tuple[Node, ...]
     ) -> bool:
         """Tell whether keys tie two rows to one row of a tenant's: that of the other, or a third."""
-        (alias, table), (other, beside) = mine, theirs
+        (alias, table), (other, row) = mine, theirs
+        beside = row.table
         for key in self._tenants_keys(table):
             standing = self.schema.standings.get(key.references) if key.references else None
             if standing is None or standing.table_class not in OWNED:
                 continue
-            ends = [key.referenced_columns] if key.references == beside.qname else []
+            told = key.references == beside.qname and self._tells(row)
+            ends = [key.referenced_columns] if told else []
             ends += [
                 k.columns
                 for k in self._tenants_keys(beside)
@@ -277,6 +282,10 @@ class Binder:
                 if {(alias if q is None and (alias, n) in wanted else q, n) for q, n in names} == wanted:
                     return True
         return False
+
+    def _tells(self, row: Row) -> bool:
+        """Tell whether what refers to a row is of the row's tenant."""
+        return not (self._moved and row.name == self.row.name)
 
     def _tenants_keys(self, table: Table) -> list[Constraint]:
         """Return the foreign keys that every row obeys and that lead to rows of the same tenant."""
@@ -391,7 +400,7 @@ class Binder:
         relation, table = pair
         for key in self._tenants_keys(table):
             for alias, row in rows.items():
-                if key.references == row.table.qname and row.known:
+                if key.references == row.table.qname and row.known and self._tells(row):
                     columns = zip(key.columns, key.referenced_columns, strict=True)
                     if all(
                         self._equated(parts, (relation.alias, table, mine), (alias, theirs))
@@ -399,7 +408,7 @@ class Binder:
                     ):
                         return dict.fromkeys(self.schema.tenant_columns(table), TENANT)
         for alias, row in rows.items():
-            siblings = (relation.alias, table), (alias, row.table)
+            siblings = (relation.alias, table), (alias, row)
             if not row.name.startswith(_APART) and self._of_one_parent(*siblings, parts):
                 return dict.fromkeys(self.schema.tenant_columns(table), TENANT)
         return None

@@ -79,23 +79,24 @@ class Judge:
         self.roles = roles
         self._askers = askers
         self.searches = Searches()
-        self._known: dict[object, Answered] = {}
+        self._known: dict[object, tuple[Answered, ...]] = {}
         known = [r for r in schema.tenancy.app_roles if r in roles.by_name] or [PUBLIC]
         self.guises = dict.fromkeys(name for role in known for name in askers.disguises(role))
         self._joinable: dict[tuple[Rest, str], Joining] = {}
         self._columns: dict[tuple[str, ...], frozenset[str] | None] = {}
 
     def judge(self, table: Table, role: str) -> list[Judgement]:
-        """Return the judgements of every command; the worst of all that the role can become."""
+        """Return the judgements of every command: the worst of all that the role can become, and where that
+        opens the table, what would while its policy were not there, policy by policy."""
         shape = self._shape(table)
         found = []
         for command, half in HALVES:
             key = (shape, role, command, half)
-            answer = self._known.get(key) if shape is not None else None
-            if answer is None:
-                answer = self._worst(table, role, command, half)
-                self._known[key if shape is not None else (table.qname, *key)] = answer
-            found.append(Judgement(table.qname, role, command, half, *answer))
+            answers = self._known.get(key) if shape is not None else None
+            if answers is None:
+                answers = self._worst(table, role, command, half)
+                self._known[key if shape is not None else (table.qname, *key)] = answers
+            found += [Judgement(table.qname, role, command, half, *answer) for answer in answers]
         return found
 
     def as_owner(self, table: Table, owner: str, user: str) -> list[Judgement]:
@@ -108,13 +109,12 @@ class Judge:
                 continue
             key = (shape if shape is not None else table.qname, "owner", owner, user, command, half)
             if key not in self._known:
-                answer = self._answer(table, Who(owner, user, user), command, half)
-                if answer.reach is Reach.SAFE and user == owner and self._may_be_the_tenant(owner):
-                    answer = Answered(Reach.UNVERIFIED, _OWNER_ASKS.format(owner))
-                self._known[key] = answer
-            found.append(
-                Judgement(table.qname, owner, command, half, *self._known[key], "" if user == owner else user)
-            )
+                answers = self._answers(table, Who(owner, user, user), command, half)
+                if answers[0].reach is Reach.SAFE and user == owner and self._may_be_the_tenant(owner):
+                    answers = (Answered(Reach.UNVERIFIED, _OWNER_ASKS.format(owner)),)
+                self._known[key] = answers
+            asks = "" if user == owner else user
+            found += [Judgement(table.qname, owner, command, half, *a, asks) for a in self._known[key]]
         return found
 
     def _may_be_the_tenant(self, owner: str) -> bool:
@@ -160,25 +160,37 @@ class Judge:
             table.qname in self.schema.tenancy.null_means_global,
         )
 
-    def _worst(self, table: Table, role: str, command: str, half: str) -> Answered:
-        worst: Answered | None = None
+    def _worst(self, table: Table, role: str, command: str, half: str) -> tuple[Answered, ...]:
+        found: list[Answered] = []
         for name in (role,) if role == PUBLIC else self._askers.disguises(role):
             if name != role and not self._privileged(table, name, command):
                 continue
-            answer = self._answer(table, Who(name, name, role), command, half)
-            if name != role and answer.reach is not Reach.CLOSED:
-                answer = answer._replace(reason=f"after SET ROLE {name}: {answer.reason}")
-            if worst is None or _BADNESS[answer.reach] > _BADNESS[worst.reach]:
-                worst = answer
-            if answer.reach is Reach.UNSAFE:
-                break  # nothing is worse
-        if worst is None:
+            answers = self._answers(table, Who(name, name, role), command, half)
+            if name != role and answers[0].reach is not Reach.CLOSED:
+                answers = tuple(a._replace(reason=f"after SET ROLE {name}: {a.reason}") for a in answers)
+            found += answers
+        if not found:
             raise ValueError(f"no role to judge: {role}")
-        return worst
+        by_policy: dict[str | None, Answered] = {}
+        for answer in sorted(found, key=lambda a: -_BADNESS[a.reach]):
+            by_policy.setdefault(answer.policy, answer)
+        worst, *others = by_policy.values()
+        if worst.reach is not Reach.UNSAFE:
+            return (worst,)
+        return (worst, *(a for a in others if a.reach in (Reach.UNSAFE, Reach.UNVERIFIED)))
 
-    def _answer(self, table: Table, who: Who, command: str, half: str) -> Answered:
+    def _answers(self, table: Table, who: Who, command: str, half: str) -> tuple[Answered, ...]:
+        """Return the verdict, and as long as that is that a policy opens the table, the one without it."""
+        found: list[Answered] = []
+        passed_over: set[str] = set()
+        while not found or (found[-1].reach is Reach.UNSAFE and found[-1].policy not in passed_over):
+            passed_over |= {a.policy for a in found if a.policy is not None}
+            found.append(self._answer(table, who, command, half, frozenset(passed_over)))
+        return tuple(found)
+
+    def _answer(self, table: Table, who: Who, command: str, half: str, without: frozenset[str]) -> Answered:
         try:
-            return _Filter(self, table, who, command, half).answer()
+            return _Filter(self, table, who, command, half, without=without).answer()
         except RecursionError:  # policies of tables in sub-selects of policies, each of them deep
             return Answered(Reach.UNVERIFIED, "not decided by the text: policies that nest too deep")
 
@@ -303,7 +315,15 @@ class _Filter:
     """The row filter of one table for one role and command, and the question of what passes it."""
 
     def __init__(
-        self, judge: Judge, table: Table, who: Who, command: str, half: str, *, counts: Node | None = None
+        self,
+        judge: Judge,
+        table: Table,
+        who: Who,
+        command: str,
+        half: str,
+        *,
+        counts: Node | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> None:
         self.owner = judge
         self.table = table
@@ -313,7 +333,8 @@ class _Filter:
         self.command = command
         self.half = half
         self.counts = judge.schema.counting.get(table.qname, TRUE) if counts is None else counts
-        self.policies = judge.applicable(table, who.role, command)
+        found = judge.applicable(table, who.role, command)
+        self.policies = tuple(p for p in found if p.name not in without)
 
     def answer(self) -> Answered:
         found = self.by_itself()
@@ -380,22 +401,29 @@ class _Filter:
 
     @cached_property
     def _ways(self) -> Ways:
-        owner, half = self.owner, self.half
-        writes = half == "check" and owner.writes(self.table, self.who.role, self.command, self.counts)
         return Ways(
-            owner.schema,
+            self.owner.schema,
             self.table,
             self.question,
             command=self.command,
-            half=half,
+            half=self.half,
             role=self.who.role,
-            writes=writes,
+            writes=self._writes,
         )
+
+    @cached_property
+    def _writes(self) -> bool:
+        """Whether whoever asks has the privilege to write whose the row is."""
+        writes = self.owner.writes(self.table, self.who.role, self.command, self.counts)
+        return self.half == "check" and writes
 
     @cached_property
     def binder(self) -> Binder:
         judge, own = self.owner, self.who.role
-        return Binder(judge.schema, self.table, lambda table, role: judge.demanded(table, role or own))
+        moved = self.command == "UPDATE" and self._writes
+        return Binder(
+            judge.schema, self.table, lambda table, role: judge.demanded(table, role or own), moved=moved
+        )
 
     @cached_property
     def question(self) -> Question:
