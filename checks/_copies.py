@@ -1,13 +1,14 @@
 """What triggers and rules write of a row to where it is no tenant's."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from validate_schema.pack import Facts
 from validate_schema.pack.model import OWNED
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.rights import acts, body_of, candidates, is_guarded, is_trusted
-from validate_schema.pack.sql import Unreadable, plpgsql, syntax
+from validate_schema.pack.sql import Unreadable, plpgsql, read_expression, syntax
 
 from ._access import is_of_persons, may, sources, users_of
 
@@ -126,7 +127,8 @@ def copies(
         for table in _tables(written, facts):
             if readers(table, facts):
                 told = any(rows.told_by(value, variables, facts, table.qname) for value in _values(node))
-                doubtful = not all(_is_plain(value, written, rows, plain, facts) for value in _values(node))
+                put = _values(node), _defaults(node, table)
+                doubtful = not all(_is_plain(value, written, rows, plain, facts) for value in chain(*put))
                 found.append(Copy(table, told, doubtful, is_of_persons(table, facts)))
     return found
 
@@ -212,6 +214,20 @@ def _values(node: syntax.Node) -> Iterator[syntax.Node]:
             yield from sets
         case _:
             yield node
+
+
+def _defaults(node: syntax.Node, table: cat.Table) -> Iterator[syntax.Node]:
+    """Yield what the columns of a new row hold that the statement leaves out: of a MERGE, any may be."""
+    if isinstance(node, syntax.Update) or (isinstance(node, syntax.Insert) and _by_position(node)):
+        return
+    named = {target.name for target in node.columns} if isinstance(node, syntax.Insert) else set()
+    for column in table.columns:
+        if column.default is not None and column.generated is None and column.name not in named:
+            yield read_expression(column.default)
+
+
+def _by_position(node: syntax.Insert) -> bool:
+    return not node.columns and node.source is not None
 
 
 def _tables(named: syntax.Table, facts: Facts) -> Iterator[cat.Table]:

@@ -206,7 +206,9 @@ def verdict(subject: Subject, id: str, facts: Facts, effect: str) -> Flaw | Unde
     if judgement is None:
         told = next(iter(found), "")
         if told and isinstance(subject, TablePolicy) and opens(subject, id, facts):
-            return Undecided(f"{subject.policy.name} is open, as {told} says", told_by=told)
+            writes = (told, id) == ("RLS005", "RLS006")  # who lets rows be read lets none be written by that
+            kind = "open for writing as well" if writes else f"open, as {told} says"
+            return Undecided(f"{subject.policy.name} is {kind}", told_by=told, more=writes)
         stuck = undecided(subject, facts) if isinstance(subject, TablePolicy) else None
         return Undecided(stuck.reason, told_by=UNDECIDED) if stuck is not None else None
     name = facts.show(subject.table.qname)

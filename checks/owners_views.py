@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, check
+from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, Step, Undecided, check
 from validate_schema.pack.model import catalog as cat
 from validate_schema.pack.remedies import ACCESS_EXCLUSIVE
 from validate_schema.pack.rights import ROW_PRIVILEGES, Opening, openings, why_open
@@ -24,6 +24,7 @@ class WrittenView(NamedTuple):
 
     view: cat.View
     tables: tuple[Opening, ...]
+    kept: bool = True
 
     @property
     def ref(self) -> ObjectRef:
@@ -32,20 +33,25 @@ class WrittenView(NamedTuple):
 
 def owners_views(facts: Facts) -> Iterator[WrittenView]:
     """Views that read guarded tables past their policies and keep to the tenant by themselves."""
+    yield from (found for found in views_past_policies(facts) if found.kept)
+
+
+def views_past_policies(facts: Facts) -> Iterator[WrittenView]:
+    """Views that read guarded tables past their policies."""
     facts.require_tenancy()
     for view in facts.catalog.views:
         if view.kind != "view" or view.security_invoker:
             continue
         users = may(view.owner, view.grants, view.altered, facts, *ROW_PRIVILEGES)
         tables = openings(None, (view.qname,), facts, ROW_PRIVILEGES, users)
-        if tables and keeps_to_tenant(view, facts):
-            yield WrittenView(view, tables)
+        if tables:
+            yield WrittenView(view, tables, keeps_to_tenant(view, facts))
 
 
 @check(
     "EFF004",
     "View takes rows of other tenants",
-    subjects=owners_views,
+    subjects=views_past_policies,
     severity=Severity.ERROR,
     explains=("surface",),
     why="Without WITH CHECK OPTION a view takes rows that it would not show: a tenant writes rows for another, with the owner's rights.",
@@ -59,11 +65,12 @@ def owners_views(facts: Facts) -> Iterator[WrittenView]:
         grant select, insert, update (title) on my_invoice to app_user;
     """,
 )
-def written(subject: WrittenView, facts: Facts) -> Flaw | None:
+def written(subject: WrittenView, facts: Facts) -> Flaw | Undecided | None:
     """A view with its owner's rights lets rows be written that its own condition does not hold for.
 
-    Examined: views that are not security_invoker, read protected tables as an owner whom no policy holds for,
-    and tie them to the tenant by their own condition. Fails when an app role or PUBLIC may INSERT or UPDATE
+    Examined: views that are not security_invoker and read protected tables as an owner whom no policy holds for.
+    One that does not tie them to the tenant is BYP003's; who accepts that it shows them has not accepted that
+    they are written. Of the others, fails when an app role or PUBLIC may INSERT or UPDATE
     through one that PostgreSQL updates automatically, and it has no CHECK OPTION, or a LOCAL one over a view
     that has none. Fails as well for a view over a table of memberships that asks who the person is and not which
     tenant, whatever it checks: he writes himself into any. Undecided where it checks, and INSERT with ON CONFLICT DO UPDATE may meet another tenant's row by a
@@ -71,11 +78,14 @@ def written(subject: WrittenView, facts: Facts) -> Flaw | None:
     Source: PostgreSQL documentation, CREATE VIEW, "Updatable Views".
     """
     view = subject.view
-    verbs = [verb for verb in ("INSERT", "UPDATE") if not by_hand(view, verb)]
+    written = ("INSERT", "UPDATE") if subject.kept else ("INSERT", "UPDATE", "DELETE")
+    verbs = [verb for verb in written if not by_hand(view, verb)]
     writers = may(view.owner, view.grants, view.altered, facts, *verbs) if verbs else ()
     if not writers or not _updatable(view):
         return None
     name = facts.show(view.qname)
+    if not subject.kept:
+        return Undecided(f"rows are written through {name} as well as shown", told_by="BYP003", more=True)
     if _checked(view, facts):
         return _joining(view, verbs, name, facts) or _meets_others(subject, facts)
     before = "SET (check_option = local)" if view.check_option else "RESET (check_option)"
@@ -207,8 +217,9 @@ def _updatable(view: cat.View) -> bool:
 def barrier(subject: WrittenView, facts: Facts) -> Flaw | None:
     """A view keeps tenants apart by its own condition, and is no security barrier.
 
-    Examined: views that are not security_invoker, read protected tables as an owner whom no policy holds for,
-    and tie them to the tenant by their own condition. Fails when an app role or PUBLIC may read one without
+    Examined: views that are not security_invoker and read protected tables as an owner whom no policy holds for.
+    One that does not tie them to the tenant is BYP003's; who accepts that it shows them has not accepted that
+    they are written. Of the others, fails when an app role or PUBLIC may read one without
     ``security_barrier``.
     Source: PostgreSQL documentation, "Rules and Privileges"; CREATE VIEW.
     """

@@ -317,6 +317,20 @@ def test_what_is_undecided_passes_once_it_is_accepted_with_a_reason() -> None:
     assert decide(outcome, "error")[0] == "PASS"
 
 
+def test_who_accepts_a_finding_has_not_accepted_what_is_more() -> None:
+    def further(_table: Table, _facts: Facts) -> Undecided:
+        return Undecided("written as well", told_by="AAA001", more=True)
+
+    checks = [declared("AAA001", starting_with("b")), declared("BBB001", further)]
+    told = run(checks, facts("b"))
+    read = run(checks, facts("b", suppressions=(use("AAA001", "b"),)))
+    both = run(checks, facts("b", suppressions=(use("AAA001", "b"), use("BBB001", "b"))))
+
+    assert told.undecided == {}  # the finding stands, and fails
+    assert (read.undecided, decide(read, "error")[0]) == ({"BBB001": 1}, "INCOMPLETE")
+    assert (both.undecided, decide(both, "error")[0]) == ({}, "PASS")
+
+
 def test_what_another_check_tells_is_open_only_where_that_check_did_not_run() -> None:
     def by_another(_table: Table, _facts: Facts) -> Undecided:
         return Undecided("a function nobody can read", told_by="AAA001")

@@ -61,6 +61,28 @@ TRIGGERS = {
         "failed",
         trigger("insert into journal values (new.title);", before=JOURNAL),
     ),
+    "a default that holds the statement": (
+        "undecided",
+        trigger(
+            "insert into journal (org) values (null);",
+            before="create table journal (body text default current_query(), org uuid); grant select on journal to app_user;",
+        ),
+    ),
+    "a default of DEFAULT VALUES": (
+        "undecided",
+        trigger(
+            "insert into journal default values;",
+            before="create table journal (body text default upper(current_query()), org uuid); grant select on journal to app_user;",
+        ),
+    ),
+    "a default that tells nothing": (
+        "passed",
+        trigger(
+            "insert into journal (org) values (null);",
+            before="create table journal (body text default current_query(), org uuid, at timestamptz default now());"
+            " alter table journal alter body set default 'written'; grant select on journal to app_user;",
+        ),
+    ),
     "a copy by the caller": (
         "failed",
         trigger(
@@ -765,6 +787,17 @@ def test_a_view_that_takes_rows_checks_them(bench: Bench) -> None:
     assert outcome(bench, "EFF004", view("update"))[0] == "failed"
     assert outcome(bench, "EFF004", view("insert", end="with check option"))[0] == "passed"
     assert outcome(bench, "EFF004", view("select, delete"))[0] == "passed"
+
+
+@pytest.mark.parametrize(
+    ("grants", "status"),
+    [("select, update", "undecided"), ("select, delete", "undecided"), ("select", "passed")],
+)
+def test_who_accepts_what_a_view_shows_has_not_accepted_what_it_takes(
+    bench: Bench, grants: str, status: str
+) -> None:
+    every = f"create view every as select id, org_id, title from job; grant {grants} on every to app_user;"
+    assert outcome(bench, "EFF004", every)[0] == status
 
 
 def test_a_view_that_checks_what_it_takes_meets_no_row_of_another_tenant(bench: Bench) -> None:

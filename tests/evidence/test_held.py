@@ -60,6 +60,23 @@ def test_what_is_not_granted_is_denied(bed: Bed) -> None:
     assert found == {p: Outcome.DENIED if p in denied else Outcome.ISOLATED for p in TABLE_PROBES}
 
 
+def test_a_key_that_the_server_alone_makes_is_moved_by_nobody(bed: Bed) -> None:
+    tenant = "nullif(current_setting('app.tenant_id', true), '')::bigint"
+    found = bed.proven(
+        f"""create role app_user login;
+        create table organization (id bigint generated always as identity primary key, name text not null);
+        create table note (id uuid primary key default gen_random_uuid(), org_id bigint not null references organization, body text);
+        alter table organization enable row level security; alter table note enable row level security;
+        create policy own on organization using (id = {tenant}); create policy own on note using (org_id = {tenant});
+        grant select, update on organization to app_user;
+        grant select, insert, update, delete on note to app_user;"""
+    )
+    cells = {(c.table.name, c.probe): c for c in found.cells}
+    moved = cells["organization", Probe.REHOME]
+    assert (moved.outcome, "GENERATED ALWAYS" in moved.why) == (Outcome.DENIED, True)
+    assert cells["note", Probe.REHOME].outcome is Outcome.ISOLATED
+
+
 def test_columns_that_may_be_read_are_enough(bed: Bed) -> None:
     script = NOTE + "revoke select on note from app_user; grant select (body) on note to app_user;"
 

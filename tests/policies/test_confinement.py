@@ -326,6 +326,41 @@ create function count_of(o uuid) returns bigint language sql stable as $$ select
 BY_P = "perform 1 from job where org_id = p;"
 # What stands between BEGIN and END of a function f(p uuid, q uuid), after "|" what is declared.
 BODIES: Mapping[str, tuple[Keeps, str]] = {
+    "a tenant that is founded": (
+        KEPT,
+        "insert into organization (id, name) values (v, 'new'); insert into seat values (v, q, 'owner');"
+        "|v uuid := gen_random_uuid();",
+    ),
+    "a tenant that is founded by a key that is given": (
+        KEPT,
+        "insert into organization (id, name) values (p, 'new'); insert into seat values (p, q, 'owner');",
+    ),
+    "one that may be there": (
+        OPEN,
+        "insert into organization (id, name) values (p, 'new') on conflict do nothing; insert into seat values (p, q, 'owner');",
+    ),
+    "one that a query may not found": (
+        OPEN,
+        "insert into organization (id, name) select p, 'new' where random() > 1; insert into seat values (p, q, 'owner');",
+    ),
+    "one whose founding failed": (
+        OPEN,
+        "begin insert into organization (id, name) values (p, 'new'); exception when unique_violation then null; end;"
+        " insert into seat values (p, q, 'owner');",
+    ),
+    "one that was another by then": (
+        OPEN,
+        "insert into organization (id, name) values (v, 'new'); v := p; insert into seat values (v, q, 'owner');"
+        "|v uuid := gen_random_uuid();",
+    ),
+    "one that is founded in a branch": (
+        OPEN,
+        "if q is null then insert into organization (id, name) values (p, 'new'); end if; insert into seat values (p, q, 'owner');",
+    ),
+    "a row of no tenant's table": (
+        OPEN,
+        "insert into human (id) values (p); insert into seat values (p, q, 'owner');",
+    ),
     "the caller's": (OPEN, BY_P),
     "tied to the context": (KEPT, f"perform 1 from job where org_id = p and p = {CTX};"),
     "tied through a with query": (
@@ -609,6 +644,29 @@ def functions(bench: Bench) -> dict[str, Keeps]:
 @pytest.mark.parametrize("name", BODIES)
 def test_a_function_keeps_to_the_tenant_by_what_it_tests(functions: dict[str, Keeps], name: str) -> None:
     assert functions[name] is BODIES[name][0]
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        "create function keep() returns trigger language plpgsql as 'begin return null; end';"
+        " create trigger keep before insert on organization for each row execute function keep();",
+        "create rule keep as on insert to organization do instead nothing;",
+        "alter table organization add constraint later unique (id) deferrable; alter table job drop constraint job_org_id_fkey;"
+        " alter table organization drop constraint organization_pkey cascade;",
+    ],
+    ids=["a trigger that drops the row", "a rule", "a key that is looked at later"],
+)
+def test_a_tenant_that_may_not_be_new_is_not_founded(bench: Bench, beside: str) -> None:
+    body = (
+        "insert into organization (id, name) values (p, 'new'); insert into seat values (p, null, 'owner');"
+    )
+    with bench.open() as conn:
+        execute(conn, TABLES + beside)
+        execute(conn, f"create function f(p uuid) returns void language plpgsql as $$ begin {body} end $$;")
+        facts = facts_of(conn, TOML)
+        made = next(f for f in facts.catalog.functions if f.name == "f")
+        assert confinement(made, facts) is OPEN
 
 
 def test_a_person_who_may_make_himself_a_member_proves_nothing(bench: Bench) -> None:

@@ -61,7 +61,7 @@ class _Tally(msgspec.Struct):
     flaws: list[tuple[ObjectRef, Flaw]] = msgspec.field(default_factory=list)
     errors: list[ObjectRef] = msgspec.field(default_factory=list)  # by the check's own severity
     examined: int = 0
-    undecided: list[Undecided] = msgspec.field(default_factory=list)
+    undecided: list[tuple[ObjectRef, Undecided]] = msgspec.field(default_factory=list)
     unexamined: list[str] = msgspec.field(default_factory=list)
     subjects: list[SubjectFacts] | None = None
     reason: str = ""
@@ -143,7 +143,7 @@ def _examine(check: Check, facts: Facts, overrides: Mapping[str, Severity], list
                 tally.unexamined.append(verdict.reason)
                 continue
             if isinstance(verdict, Undecided):
-                tally.undecided.append(verdict)
+                tally.undecided.append((ref_of(subject), verdict))
                 continue
             ref = verdict.ref or ref_of(subject)
             if (verdict.severity or check.severity) is Severity.ERROR and not verdict.undecided:
@@ -208,7 +208,10 @@ def _conclude(tallies: Sequence[_Tally], facts: Facts) -> Outcome:
                 suppressed.append(_suppress(finding, accepted, facts))
         findings += kept
         results.append(_result(tally, kept, facts))
-        still_open = sum(f.undecided for f in kept) + sum(u.told_by not in told for u in tally.undecided)
+        still_open = sum(f.undecided for f in kept) + sum(
+            u.told_by not in told or _goes_further(tally.check.id, ref, u, suppressions)
+            for ref, u in tally.undecided
+        )
         if still_open:
             undecided[tally.check.id] = still_open
     return Outcome(
@@ -220,6 +223,12 @@ def _conclude(tallies: Sequence[_Tally], facts: Facts) -> Outcome:
         dict(sorted(undecided.items())),
         tuple(visible(reason_of(unread)) for unread in facts.catalog.unreadable),
     )
+
+
+def _goes_further(check: str, ref: ObjectRef, said: Undecided, suppressions: Suppressions) -> bool:
+    """Tell whether somebody accepted the finding that tells of an object, and not what is more."""
+    accepted = suppressions.accepting(said.told_by, ref)
+    return said.more and accepted is not None and suppressions.accepting(check, ref) is None
 
 
 def _order(finding: Finding) -> tuple[int, str, ObjectRef, str]:
@@ -282,7 +291,7 @@ def _status(tally: _Tally, kept: Sequence[Finding]) -> CheckStatus:
 
 
 def _open_reasons(tally: _Tally) -> list[str]:
-    return [*tally.unexamined, *(u.reason for u in tally.undecided)]
+    return [*tally.unexamined, *(u.reason for _, u in tally.undecided)]
 
 
 def _reasons(reasons: Sequence[str]) -> str:
@@ -296,7 +305,9 @@ def _matched(tallies: Sequence[_Tally], facts: Facts, ran: set[str]) -> tuple[Su
     """Return the suppressions with what they matched, lapsed ones included."""
     uses = facts.suppressions
     counts = Suppressions(uses, facts.default_schema, facts.today).counts(
-        (t.check.id, ref) for t in tallies for ref, _ in t.flaws
+        (t.check.id, ref)
+        for t in tallies
+        for ref in (*(ref for ref, _ in t.flaws), *(ref for ref, u in t.undecided if u.more))
     )
     known = {id[:end] for id in ran for end in range(len(id) + 1)}
     return tuple(

@@ -118,11 +118,13 @@ class Undecided(msgspec.Struct, frozen=True):
     """A judge's verdict on a subject that was read and shows neither a fault nor that there is none.
 
     It counts in the denominator. `told_by` is the check that has a finding for the same cause: where that
-    one ran, its finding, or who accepted it, says whether the run is complete.
+    one ran, its finding, or who accepted it, says whether the run is complete. `more`: it is worse than that
+    finding says, so that who accepted it has not accepted this; a suppression of its own may.
     """
 
     reason: str
     told_by: str = ""
+    more: bool = False
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

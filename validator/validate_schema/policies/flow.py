@@ -98,7 +98,8 @@ class Flow:
         result = self._see(self._judge(statement, known))
         self._meanings.ran(statement, into, never_null=self.statements.never_null)
         known, refuses = self._learned(statement, known)
-        known = known.without(self._twice)
+        founded = self.statements.founded(statement)
+        known = known._replace(tenant=known.tenant | founded).without(self._twice)
         self.refuses, self._veiled = self.refuses or refuses, self._veiled or refuses
         if isinstance(statement, s.Unknown) and statement.kind == "CallStmt":  # what is INOUT gets a value
             args = (arg for call in s.children(statement) for arg in s.children(call))

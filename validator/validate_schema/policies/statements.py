@@ -15,7 +15,7 @@ from ..model.tenancy import TableClass
 from ..sql import syntax as s
 from ..sql.parser import Unreadable
 from ..sql.reading import read_expression
-from .blocks import CONTEXT, Block, Conditions, Fact, Item, Known, Query, Scope, origin, variable
+from .blocks import CONTEXT, Block, Conditions, Fact, Item, Known, Place, Query, Scope, origin, variable
 from .doors import dropped, is_door
 from .queries import At, Builder
 from .settle import Keeps, Settler
@@ -89,6 +89,22 @@ class Statements:
             ("", False, False),
         )
         return tenant, person
+
+    def founded(self, node: s.Node) -> frozenset[Place]:
+        """Return the variable that is the key of a tenant which a statement founds: once it ran, no tenant had
+        that key before, so it is the session's own. None where the row may be there, or be no row."""
+        match node:
+            case s.Insert(table=named, conflict=None, source=s.Select(values=(row,)), columns=columns):
+                table = self.builder.relation(named, Scope()).table
+            case _:
+                return frozenset()
+        top = self.facts.tenancy.levels[0]
+        if table is None or table.qname != top.root or top.key is None or not _is_new(table, top.key):
+            return frozenset()
+        names = [column.name for column in columns] or [column.name for column in table.columns]
+        at = At(self.scope, Conditions())
+        places = (self.builder.value(v, at) for name, v in zip(names, row, strict=False) if name == top.key)
+        return frozenset(p for p in places if p is not None and p[0] == 0)
 
     def never_null(self, query: s.Query) -> bool:
         """Tell whether the first column of a query is one that holds no NULL."""
@@ -262,6 +278,18 @@ class Statements:
         if key and node.conflict is None:  # the new tenant is the session's own
             known = known._replace(tenant=known.tenant | {row.place(key)})
         return _columns(Block(at.conditions, self.builder.outputs(s.Select(_returning(node)), at)), known)
+
+
+def _is_new(table: Table, key: str) -> bool:
+    """Tell whether a row that was inserted has a key that none had before: by a unique key that is looked at
+    at once, and nothing that makes another row of it, or none."""
+    later = {c.name for c in table.constraints if c.deferrable}
+    before = any(t.timing == "before" and "INSERT" in t.events for t in table.triggers)
+    unique = any(
+        i.unique and i.valid and i.predicate is None and i.columns == (key,) and i.constraint not in later
+        for i in table.indexes
+    )
+    return unique and not before and not table.rules
 
 
 def _columns(query: Block, known: Known) -> tuple[tuple[str, bool, bool], ...]:

@@ -264,13 +264,18 @@ class Target(MetTable):
             takes.insert(0, self.touching(said, "takes", theirs, self._keys(theirs[:1])))
         return [replace(x, again=replace(x, before=clear)) for x in takes]
 
+    @property
+    def stays(self) -> bool:
+        """Whether nobody can say whose a row is, for the server alone makes what tells it."""
+        return not self._moved(B) and any(self._held(name) for name in self._made)
+
     def _moved(self, label: str) -> Variant:
         """Return what makes a row the tenant's: its key and its references."""
         moved: Variant = {}
         for name, value in self.seeder.row(self.table.qname, label, FRESH + 30).values.items():
             reference = self.seeder.reference(self.table.qname, name)
             owned = reference is not None and self._is_owned(reference[0].references)
-            if self._held(name) or owned:
+            if (self._held(name) or owned) and name not in self._made:
                 moved[name] = value
         return moved
 

@@ -52,15 +52,16 @@ class MetTable:
         return self.seeder.variety.named_tenants(self.table)
 
     def insertable(self) -> set[str]:
-        always = {c.name for c in self.rows.columns if c.identity == "a" or c.generated}
-        allowed = set(self.rights.insert) or {c.name for c in self.rows.columns}
-        return allowed - always
+        return (set(self.rights.insert) or {c.name for c in self.rows.columns}) - self._made
 
     def _updatable(self) -> list[str]:
         allowed = set(self.rights.update) or {c.name for c in self.rows.columns}
-        return [
-            c.name for c in self.rows.columns if c.name in allowed and not c.generated and c.identity != "a"
-        ]
+        return [c.name for c in self.rows.columns if c.name in allowed - self._made]
+
+    @cached_property
+    def _made(self) -> set[str]:
+        """The columns whose values the server makes alone, whoever writes."""
+        return {c.name for c in self.rows.columns if c.identity == "a" or c.generated}
 
     def plain_column(self) -> str | None:
         """Return a column that no key and no policy looks at."""

@@ -134,6 +134,8 @@ class Prober:
         for way in self._ways():
             if way.attempts:
                 yield unless_blocked(self._across(way, context), own)
+        if self.target.stays:
+            yield self.cell(Probe.REHOME, Found(Outcome.DENIED, _STAYS))
         for key in self.target.table.foreign_keys:
             cell = self._reference(key, context)
             if cell is not None:
@@ -420,6 +422,7 @@ _NAMES_HIM = (
     " made-up row tells"
 )
 _FOUNDED = "a tenant that is founded is nobody else's"
+_STAYS = "the server alone makes the key (GENERATED ALWAYS): no UPDATE changes it"
 _OWN_KEY = "the key holds the tenant: whatever a row refers to is its own tenant's"
 _ROLES = {"current_user", "session_user", "current_role"}
 _INSERTS = "inserts a row of another tenant"
