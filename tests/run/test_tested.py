@@ -59,11 +59,12 @@ create policy p on note using (mine(org_id) and shown) with check (mine(org_id))
 """
 DECIDED = {"branches": BRANCHES, "an exception that is caught": CAUGHT, "a function behind": THROUGH}
 OPEN = {
-    "a word in place of the tenant": BRANCHES.replace("said = ''", "said = ''").replace(
-        "return true;", "return true;"
-    ).replace("if o is distinct", "if said = 'all' then return true; end if; if o is distinct").replace(
-        "said::uuid", "nullif(said, 'all')::uuid"
-    ),
+    "a word in place of the tenant": BRANCHES.replace(
+        "if o is distinct", "if said = 'all' then return true; end if; if o is distinct"
+    ).replace("said::uuid", "nullif(said, 'all')::uuid"),
+    "what the caller's search_path decides": "create schema demo; grant usage on schema demo to tested_app;"
+    " create function demo.said() returns text language sql as $$ select current_setting('demo.org', true) $$;"
+    + THROUGH,
     "a key that it names": BRANCHES.replace(
         "if o is", "if o = '00000000-0000-4000-8000-00000000beef' then return true; end if; if o is"
     ),

@@ -91,8 +91,8 @@ class Statements:
         return tenant, person
 
     def founded(self, node: s.Node) -> frozenset[Place]:
-        """Return the variable that is the key of a tenant which a statement founds: once it ran, no tenant had
-        that key before, so it is the session's own. None where the row may be there, or be no row."""
+        """Return the variable that is the key of a tenant which a statement founds: it ran, so that no tenant
+        had that key before, and it is the session's own. None where the row may be there, or be no row."""
         match node:
             case s.Insert(table=named, conflict=None, source=s.Select(values=(row,)), columns=columns):
                 table = self.builder.relation(named, Scope()).table

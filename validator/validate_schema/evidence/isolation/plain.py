@@ -88,7 +88,8 @@ class Plain:
             for f in self._facts.catalog.functions
             if f.name == call.name and call.schema in ("", f.schema) and not call.rest
         ]
-        return bool(called) and all(map(self._is_plain, called))
+        by_path = not call.schema and len({f.schema for f in called}) > 1  # the caller says which
+        return bool(called) and not by_path and all(map(self._is_plain, called))
 
 
 def _tree(function: Function) -> tuple[s.Node, ...]:
