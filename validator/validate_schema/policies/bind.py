@@ -378,12 +378,26 @@ class Binder:
             for key in self._tenants_keys(row.table):
                 if key.references == table.qname:
                     columns = tuple(zip(key.columns, key.referenced_columns, strict=True))
-                    if all(
-                        self._equated(parts, (alias, row.table, mine), (relation.alias, theirs))
-                        for mine, theirs in columns
-                    ):
+                    if self._picked(parts, (alias, row.table), (relation.alias, table), columns):
                         return f"{row.name}>{key.name}", self._inherited(row, table, columns)
         return None
+
+    def _picked(
+        self,
+        parts: tuple[Node, ...],
+        mine: tuple[str, Table],
+        theirs: tuple[str, Table],
+        columns: tuple[tuple[str, str], ...],
+    ) -> bool:
+        """Tell whether conditions pick the row that a key leads to: by all of its columns, or by those that
+        are a unique key by themselves, where the others are never NULL and so the key always holds."""
+        (alias, table), (other, target) = mine, theirs
+        met = [c for c in columns if self._equated(parts, (alias, table, c[0]), (other, c[1]))]
+        if len(met) == len(columns):
+            return True
+        rest = (table.column(name) for name, _ in columns if (name, _) not in met)
+        held = all(c is not None and not self.schema.promises.may_be_null(table, c) for c in rest)
+        return held and _is_unique(target, {name for _, name in met})
 
     def _inherited(self, row: Row, table: Table, columns: tuple[tuple[str, str], ...]) -> dict[str, str]:
         standing = self.schema.standings.get(table.qname)
@@ -434,6 +448,12 @@ def _respelled(node: Node, alias: str, spelled: frozenset[str]) -> bool:
     """Tell whether a cast makes one value of texts, or numbers, that are two."""
     held = node.args[0] if node.op == "cast" and node.value != "text" else node
     return held is not node and held.op == "column" and held.value[0] == alias and held.value[1] in spelled
+
+
+def _is_unique(table: Table, columns: set[str]) -> bool:
+    """Tell whether columns hold a whole unique key of a table, of all its rows."""
+    keys = (i for i in table.indexes if i.unique and i.valid and i.predicate is None)
+    return any(columns.issuperset(i.columns) for i in keys)
 
 
 def _around(row: Row) -> dict[str, Row]:

@@ -18,9 +18,11 @@ class Promises:
 
     def stands(self, table: Table, constraint: Constraint) -> bool:
         """Tell whether every row that a query on the table finds obeys its constraint: a foreign key, and
-        what was said NO INHERIT, hold for no row of an inheritance child."""
+        what was said NO INHERIT, hold for no row of an inheritance child. A key whose triggers do not fire in
+        a usual session (DISABLE TRIGGER ALL) holds for none."""
         own = constraint.no_inherit or constraint.kind == "foreign key"
-        return constraint.validated and constraint.enforced and not (own and table.qname in self._children)
+        obeyed = constraint.validated and constraint.enforced and constraint.enabled in ("origin", "always")
+        return obeyed and not (own and table.qname in self._children)
 
     def standing_keys(self, table: Table) -> tuple[Constraint, ...]:
         """Return the foreign keys that every row which a query on the table finds obeys."""
