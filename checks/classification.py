@@ -13,6 +13,7 @@ from validate_schema.pack.subjects import ConfigName
 from ._access import is_of_persons
 from ._declared import without_tenant_column
 from ._look_alikes import look_alikes
+from ._personal import by_membership, is_private
 
 
 class ConfigEntry(NamedTuple):
@@ -68,20 +69,29 @@ def classified(table: catalog.Table, facts: Facts) -> Flaw | None:
     so. Fails for all others: which of the four a table is meant to be only a person can say. A table
     that was declared a tenant table and lacks the column is left to TEN001.
 
-    Undecided where row security is on and each policy for an app role gives a person his own rows alone: such rows are
-    nobody's but that person's, but whether views, functions and roles keep to that is examined for tables of
-    tenants only.
+    It passes where nothing shows a row to anybody but one person: a column that is never NULL leads to the table of
+    people, each policy compares it with who asks and asks nothing else, and no view or function with its owner's
+    rights (but for one that adds the row at sign-up), trigger, key, unique, owner or privilege leads past that.
+
+    Undecided where row security is on and each policy for an app role gives a person his own rows, or those of
+    people whom memberships tie to his tenants: whether all else keeps to that is examined for tables of tenants only.
     """
-    if facts.class_of(table.qname) is not TableClass.UNCLASSIFIED:
+    if facts.class_of(table.qname) is not TableClass.UNCLASSIFIED or is_private(table, facts):
         return None
     name = facts.show(table.qname)
     standing = facts.standings.get(table.qname)
     alike = look_alikes(table, facts)
     reads_like = f"; {', '.join(alike)} reads like the tenant column" if alike else ""
-    personal = is_of_persons(table, facts)
+    alone = is_of_persons(table, facts)
+    personal = alone or by_membership(table, facts)
+    whose = (
+        "each person his own rows"
+        if alone
+        else "a person his own rows, and those of who shares a tenant with him"
+    )
     return Flaw(
         message=f"Table {name} is neither root, tenant, inherited, global nor exempt"
-        + (": its policies give each person his own rows" if personal else ""),
+        + (f": its policies give {whose}" if personal else ""),
         expected="a table whose owner is known",
         observed=(standing.why if standing else "nothing is known of its owner") + reads_like,
         severity=Severity.WARNING if personal else None,

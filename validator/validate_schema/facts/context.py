@@ -80,6 +80,11 @@ class ContextReader:
         kinds = self._kinds(node)
         return bool(kinds) and kinds.isdisjoint((Kind.TENANT, Kind.CLIENT))
 
+    def is_person(self, node: s.Node | None) -> bool:
+        """Tell whether an expression is the person of the session and nothing else. Raises `Unreadable` where
+        a function that it calls cannot be read."""
+        return self._kinds(node) == {Kind.PERSON}
+
     def asks_who(self, node: s.Node) -> bool:
         """Tell whether an expression hangs on the user, on a list of tenants that the session holds, or on
         what a function of the schema says."""
