@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..model.catalog import Table
+from ..model.catalog import QName, Table
 from ..sql import syntax as s
 
 Place = tuple[int, str]
@@ -23,26 +23,41 @@ def variable(name: str) -> Place:
     return (_VARIABLES, name)
 
 
+class Looked(NamedTuple):
+    """A row that was looked up: in the table, the one whose `key` is what `row` holds is of the tenant that
+    `owner` holds."""
+
+    table: QName
+    key: str
+    row: Place
+    owner: Place
+
+
 class Known(NamedTuple):
     """The places that hold the tenant of the session, or a tenant of its person, wherever they hold anything;
-    those that hold the person; and the relations, by number, all of whose rows are of such a tenant."""
+    those that hold the person; the relations, by number, all of whose rows are of such a tenant; and the rows
+    that were looked up."""
 
     tenant: frozenset[Place] = frozenset({CONTEXT})
     person: frozenset[Place] = frozenset({PERSON})
     tied: frozenset[int] = frozenset()
+    looked: frozenset[Looked] = frozenset()
 
     def both(self, other: "Known") -> "Known":
-        return Known(self.tenant & other.tenant, self.person & other.person, self.tied & other.tied)
+        """Return what is known where this or the other is."""
+        return Known(*(mine & theirs for mine, theirs in zip(self, other, strict=True)))  # type: ignore[arg-type]
 
     def learned(self, other: "Known") -> "Known":
         """Return it with what `other` knows of variables."""
         tenant, person = (frozenset(p for p in places if p[0] == _VARIABLES) for places in other[:2])
-        return Known(self.tenant | tenant, self.person | person, self.tied)
+        return self._replace(tenant=self.tenant | tenant, person=self.person | person)
 
     def without(self, names: frozenset[str]) -> "Known":
         """Return what stays known when these variables, with their fields, are given other values."""
         tenant, person = (frozenset(p for p in places if not _is_of(p, names)) for places in self[:2])
-        return Known(tenant, person, self.tied)
+        looked = (one for one in self.looked if not _is_of(one.owner, names))
+        kept = frozenset(one._replace(row=UNKNOWN) if _is_of(one.row, names) else one for one in looked)
+        return Known(tenant, person, self.tied, kept)
 
 
 def _is_of(place: Place, names: frozenset[str]) -> bool:

@@ -5,11 +5,14 @@ what a loop or a handler may have changed is not known there. Source: PostgreSQL
 "Control Structures" and "Trapping Errors" (a handler undoes changes of rows, not of variables).
 """
 
+from collections import Counter
 from collections.abc import Callable
 
 from ..sql import plpgsql as pl
 from ..sql import syntax as s
-from .blocks import Known, variable
+from ..sql.parser import Unreadable
+from .afterwards import Act, LookUp, look_up
+from .blocks import Known, Looked, variable
 from .meanings import Meanings
 from .settle import Keeps
 from .statements import Result, Statements
@@ -41,6 +44,9 @@ class Flow:
         self._locals = {"found"}
         self._veiled = False
         self._meanings = Meanings(self._twice)
+        self._loops = 0
+        self._look_ups: list[LookUp] = []
+        self._acts: list[Act] = []
 
     def run(self, known: Known) -> None:
         """Judge the function from `known` of its parameters on."""
@@ -56,6 +62,7 @@ class Flow:
         after = self._block(function.body, known)
         if after is not None:
             self.leaves.append(after)
+        self._look_back()
 
     # statements in a row
 
@@ -73,6 +80,10 @@ class Flow:
         return here
 
     def _one(self, node: s.Node, known: Known) -> Known | None:
+        if isinstance(node, pl.Sql) and not node.into and _sole_call(node.statement) is not None:
+            self._ask(node.statement, known)
+        elif not isinstance(node, (pl.Block, pl.If, pl.Loop)):
+            self._use((node,), known)
         match node:
             case pl.Block():
                 return self._block(node, known)
@@ -95,7 +106,10 @@ class Flow:
         return known
 
     def _sql(self, statement: s.Node, into: tuple[pl.Names, ...], known: Known) -> Known:
-        result = self._see(self._judge(statement, known))
+        result = self._judge(statement, known)
+        looked = self._put_off(statement, into, known) if result.keeps is Keeps.OPEN else None
+        if looked is None:
+            self._see(result)
         self._meanings.ran(statement, into, never_null=self.statements.never_null)
         known, refuses = self._learned(statement, known)
         founded = self.statements.founded(statement)
@@ -104,7 +118,8 @@ class Flow:
         if isinstance(statement, s.Unknown) and statement.kind == "CallStmt":  # what is INOUT gets a value
             args = (arg for call in s.children(statement) for arg in s.children(call))
             known = known.without(frozenset(a.names[0] for a in args if isinstance(a, s.Column)))
-        return self._into(into, result.columns, known)
+        known = self._into(into, result.columns, known)
+        return known._replace(looked=known.looked | looked) if looked else known
 
     def _leave(self, node: s.Node, known: Known) -> Known | None:
         match node:
@@ -136,8 +151,10 @@ class Flow:
     def _if(self, node: pl.If, known: Known) -> Known | None:
         if node.subject is not None:
             self._see(self._judge_value(node.subject, known))
+            self._use((node.subject,), known)
         ends: list[Known | None] = []
         for branch in node.branches:
+            self._ask(branch.condition, known)
             self._test(branch.condition, known)
             condition = self._meanings.of(branch.condition)
             asks = self._asks(condition, known)
@@ -215,12 +232,15 @@ class Flow:
 
     def _loop(self, node: pl.Loop, known: Known) -> Known:
         before = known.without(frozenset(pl.assigned(node.body)))
+        self._use((*node.values, *filter(None, (node.query, node.built))), before)
         for value in node.values:
             self._see(self._judge_value(value, before))
         result = self._see(self._judge(node.query, before)) if node.query is not None else None
         self._meanings.forget({"found", *pl.assigned((node,))})
         inside = self._into(node.targets, result.columns if result is not None else (), before)
+        self._loops += 1
         self._all(node.body, inside)
+        self._loops -= 1
         return before.without(frozenset(target[0] for target in node.targets))
 
     def _block(self, node: pl.Block, known: Known) -> Known | None:
@@ -234,6 +254,63 @@ class Flow:
         if node.label and any(isinstance(n, pl.Exit) and n.label == node.label for n in s.walk(*node.body)):
             ends.append(known.without(changed))
         return _met(ends)
+
+    # what came before a test
+
+    def _put_off(
+        self, statement: s.Node, into: tuple[pl.Names, ...], known: Known
+    ) -> frozenset[Looked] | None:
+        """Leave it to what is asked later whether a statement that is open keeps to the tenant; return what
+        is known after it, None where nothing asked later could say so."""
+        if self._loops:
+            return None
+        look = self._looked_up(statement, into)
+        if look is not None:
+            self._look_ups.append(look)
+            return look.looked
+        if self._veiled:
+            return None
+        self._acts.append(Act.of(statement, into, known, len(self.leaves)))
+        return frozenset()
+
+    def _looked_up(self, statement: s.Node, into: tuple[pl.Names, ...]) -> LookUp | None:
+        if not isinstance(statement, s.Select) or not {t[0] for t in into} <= self._locals - self._twice:
+            return None
+        try:
+            query = self.statements.builder.query(statement, self.statements.scope)
+        except Unreadable:
+            return None
+        look = look_up(statement, query, into, veiled=self._veiled)
+        heirs = (name for table in self.statements.facts.catalog.tables for name in table.inherits)
+        if look is not None and {one.table for one in look.looked} & {*heirs}:
+            return None  # a key is none of the rows of inheritance children
+        if (
+            look is not None
+        ):  # what is declared with it is worked out where a block begins, or a cursor is opened
+            texts = (
+                text for d in self._function.declared for text in (d.default, d.query) if text is not None
+            )
+            look.used(texts, Known())
+        return look
+
+    def _ask(self, condition: s.Node, known: Known) -> None:
+        for look in self._look_ups:
+            look.asked(condition, known, self.statements.builder)
+
+    def _use(self, nodes: tuple[s.Node, ...], known: Known) -> None:
+        for look in self._look_ups:
+            look.used(nodes, known)
+
+    def _look_back(self) -> None:
+        """Judge what was put off."""
+        for look in self._look_ups:
+            if look.spoiled:
+                self.keeps = max(self.keeps, Keeps.UNCLEAR if look.veiled else Keeps.OPEN)
+        given = Counter(pl.assigned((self._function.body,)))
+        for act in self._acts:
+            ends = [act.once_asked(leave, given) for leave in self.leaves[act.leaves :]]
+            asked = ends and all(self._judge(act.statement, known).keeps is Keeps.KEPT for known in ends)
+            self.keeps = max(self.keeps, Keeps.UNCLEAR if asked else Keeps.OPEN)
 
     # variables
 
@@ -255,7 +332,7 @@ class Flow:
         sets = [set(known.tenant), set(known.person)]
         for which, place in found:
             sets[which].add(variable(f"{name}.{place[1].removeprefix(prefix)}"))
-        return Known(frozenset(sets[0]), frozenset(sets[1]), known.tied)
+        return known._replace(tenant=frozenset(sets[0]), person=frozenset(sets[1]))
 
     def _set(self, name: str, holds: tuple[bool, bool], known: Known) -> Known:
         known = known.without(frozenset({name}))
@@ -263,7 +340,7 @@ class Flow:
             return known
         here = frozenset({variable(name)})
         tenant, person = (here if held else frozenset() for held in holds)
-        return Known(known.tenant | tenant, known.person | person, known.tied)
+        return known._replace(tenant=known.tenant | tenant, person=known.person | person)
 
     def _into(self, into: tuple[pl.Names, ...], columns: _Columns, known: Known) -> Known:
         known = known.without(frozenset(target[0] for target in into if len(target) == 1))
@@ -293,6 +370,14 @@ class Flow:
         softened = result.keeps is Keeps.OPEN and self._veiled
         self.keeps = max(self.keeps, Keeps.UNCLEAR if softened else result.keeps)
         return result
+
+
+def _sole_call(statement: s.Node) -> s.Call | None:
+    """Return the call that is all of a statement."""
+    if isinstance(statement, s.Select) and len(statement.targets) == 1:
+        value = statement.targets[0].value
+        return value if isinstance(value, s.Call) and statement == s.Select(statement.targets) else None
+    return None
 
 
 def _met(ends: list[Known | None]) -> Known | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import IntEnum
 from typing import NamedTuple
 
-from ..model.catalog import QName, Table
+from ..model.catalog import Constraint, QName, Table
 from ..sql.parser import Unreadable
 from .blocks import Called, Conditions, Item, Known, Place, Query, Union, origin
 
@@ -125,12 +125,13 @@ class _Spread:
         self.conditions = conditions
         self.tenant, self.person = set(known.tenant), set(known.person)
         self.tied = set(known.tied)
+        self.looked = known.looked
         self.within: dict[int, Keeps] = {}  # what a query comes to by itself
         self.tied |= {item.number for item in conditions.items if item.held and item.owned}
 
     @property
     def known(self) -> Known:
-        return Known(frozenset(self.tenant), frozenset(self.person), frozenset(self.tied))
+        return Known(frozenset(self.tenant), frozenset(self.person), frozenset(self.tied), self.looked)
 
     def asks_person(self) -> bool:
         """Tell whether a condition compares something with the person of the session, but for a tenant
@@ -163,11 +164,28 @@ class _Spread:
         if item.query is not None:
             self._tie_query(item, item.query)
             return
-        keyed = any(item.place(key) in self.tenant for key in item.keys)
+        keyed = any(item.place(key) in self.tenant for key in item.keys) or self._was_looked_up(item)
         if item.number not in self.tied and (keyed or self._is_persons(item) or self._by_key(item)):
             self.tied.add(item.number)
         if item.number in self.tied and len(item.keys) == 1:
             self.tenant |= {item.place(key) for key in item.keys}
+
+    def _was_looked_up(self, item: Item) -> bool:
+        """Tell whether a relation's row is one that was looked up before and found to be the tenant's, or its
+        rows belong to that one."""
+        for one in self.looked:
+            if item.table is not None and one.owner in self.tenant:
+                same = {one.row}
+                self._equate(same)
+                led = (
+                    k.columns[0]
+                    for k in _single_keys(item.table)
+                    if (k.references, k.referenced_columns[0]) == one[:2]
+                )
+                columns = (one.key,) if item.table.qname == one.table else () if item.keys else led
+                if any(item.place(column) in same for column in columns):
+                    return True
+        return False
 
     def _tie_query(self, item: Item, query: Query) -> None:
         columns = item.columns or ()
@@ -236,6 +254,10 @@ def _ways(
                     yield tuple((b, a) for a, b in pairs) if turned else pairs
     if one[0].qname == two[0].qname:
         yield from (tuple((c, c) for c in key) for key in keys_of(one[0]))
+
+
+def _single_keys(table: Table) -> Iterator[Constraint]:
+    return (k for k in table.foreign_keys if len(k.columns) == 1 and k.validated and k.enforced)
 
 
 def _like_tenants(table: Table, keys: frozenset[str]) -> frozenset[str]:

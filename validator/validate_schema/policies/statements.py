@@ -257,7 +257,7 @@ class Statements:
     # RETURNING
 
     def _returned(self, node: s.Node, at: At) -> Block:
-        targets = _returning(node)
+        targets = returning(node)
         select = s.Select(targets)
         outputs = self.builder.outputs(select, at)
         self.builder.expressions(at, *(t for t in targets))
@@ -266,7 +266,7 @@ class Statements:
     def _told(self, node: s.Insert, target: Item, at: At, known: Known) -> Keeps:
         """Judge the queries within RETURNING."""
         told = At(Scope({node.table.known_as: target}, outer=at.scope), Conditions())
-        self.builder.expressions(told, *_returning(node))
+        self.builder.expressions(told, *returning(node))
         return self.settler.conditions(told.conditions, known)[0]
 
     def _returned_new(
@@ -277,7 +277,7 @@ class Statements:
         key = self.facts.tenancy.levels[level].key if level is not None else None
         if key and node.conflict is None:  # the new tenant is the session's own
             known = known._replace(tenant=known.tenant | {row.place(key)})
-        return _columns(Block(at.conditions, self.builder.outputs(s.Select(_returning(node)), at)), known)
+        return _columns(Block(at.conditions, self.builder.outputs(s.Select(returning(node)), at)), known)
 
 
 def _is_new(table: Table, key: str) -> bool:
@@ -297,7 +297,8 @@ def _columns(query: Block, known: Known) -> tuple[tuple[str, bool, bool], ...]:
     return tuple((name, place in known.tenant, place in known.person) for name, place in found)
 
 
-def _returning(node: s.Node) -> tuple[s.Target, ...]:
+def returning(node: s.Node) -> tuple[s.Target, ...]:
+    """Return what RETURNING lists; nothing for a statement without it."""
     clause = dict(getattr(node, "rest", ())).get("returning_clause")
     listed = dict(clause.rest).get("exprs", ()) if isinstance(clause, s.Unknown) else ()
     return tuple(t for t in listed if isinstance(t, s.Target)) if isinstance(listed, tuple) else ()
