@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Container
 
 import msgspec
+from msgspec.structs import replace
 
 from ..config import LevelConfig, TenancyConfig
 from ..model.catalog import QName
@@ -48,7 +49,42 @@ def decide(
         decision = _inferred(graph, found, read)
     if decision.problem and not decision.candidates:
         decision.candidates = candidates(graph, found, shared)[:_SHOWN]
+    decision.levels = tuple(_with_asked_key(graph, level, decision, read) for level in decision.levels)
     return decision
+
+
+def _with_asked_key(
+    graph: Graph, level: Level, decision: Decision, read: dict[QName, frozenset[str]]
+) -> Level:
+    """Return the level; where no foreign key leads to its root and the tenant column has another type than
+    the root's primary key, by the unique column of that type that the root's policies compare: another
+    system's name of the tenant (``clerk_org_id`` beside ``id``)."""
+    root = level.root
+    if root is None or level.key is None or graph.keys_led_to(root, level.columns):
+        return level
+    held = {_kind(graph, t, c) for c in level.columns for t in graph.carriers.get(c, ()) if t != root}
+    if len(held) != 1 or _kind(graph, root, level.key) in held:
+        return level
+    own = [
+        c for c in sorted(read.get(root, ())) if _kind(graph, root, c) in held and _names_one(graph, root, c)
+    ]
+    if len(own) != 1:
+        return level
+    why = decision.inferred.get("root", "the config names it")
+    decision.inferred["root"] = (
+        f"{why}; its policies compare {own[0]}, which has the type of {level.columns[0]}"
+    )
+    return replace(level, key=own[0])
+
+
+def _kind(graph: Graph, table: QName, column: str) -> str:
+    base = graph.columns[table][column].base_type
+    return "text" if base == "character varying" else base
+
+
+def _names_one(graph: Graph, table: QName, column: str) -> bool:
+    uniques = (i for i in graph.tables[table].indexes if i.unique and i.valid and i.predicate is None)
+    return graph.columns[table][column].not_null and any(i.columns == (column,) for i in uniques)
 
 
 def _columns(column: str | tuple[str, ...]) -> tuple[str, ...]:
