@@ -37,6 +37,9 @@ class Variable(msgspec.Struct, frozen=True, order=True):
         return f"{self.setting}{inner} ->> '{self.path[-1]}'"
 
 
+ROLE_CLAIM = Variable("request.jwt.claims", ("role",))  # the database's role, as PostgREST knows it
+
+
 class ContextVariable(msgspec.Struct, frozen=True):
     """What a variable of the session stands for, and the reason in a sentence. `words` are the constants
     that policies compare it with."""

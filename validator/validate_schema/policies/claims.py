@@ -7,7 +7,6 @@ from ..sql.parse import parse
 from ..sql.settings import PLATFORM_HELPERS, claim_setting
 from ..sql.tree import ROW, Node, every, walk
 
-ROLE_CLAIM = Variable("request.jwt.claims", ("role",))  # the database's role, as PostgREST knows it
 _PLAIN = frozenset(
     [
         "and",

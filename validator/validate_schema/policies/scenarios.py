@@ -1,10 +1,10 @@
 """In which ways rows of a table could reach somebody of another tenant: what is asked of its policies."""
 
 from ..model.catalog import Table
-from ..model.principals import PLATFORM_ROLES
+from ..model.principals import PLATFORM_ROLES, ROLE_CLAIM
 from ..model.reading import Flow
 from ..model.tenancy import Standing, TableClass
-from .claims import ROLE_CLAIM, variable_of
+from .claims import variable_of
 from .questions import Case, Question, Scenario, no_context, order_of, other_tenants, whole_domain
 from .values import Token, Values
 from .world import Schema

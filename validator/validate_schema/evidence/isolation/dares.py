@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
+from ...model.principals import ROLE_CLAIM, Kind
 from ...sql.mentions import mentions
 from .attempt import Attempt, plain_ones
 from .attempts import Target
 from .context import ContextSetup
 from .hints import literals, nearest
 from .rows import MALFORMED, A, B
-from .sessions import Said, Sessions, asks_for_tenant, other_settings
+from .sessions import Said, Sessions, asks_for_tenant, other_settings, says
 
 _NEAR, _MOST_HELD = 2, 3  # columns that are looked at for one setting, and values of each
 _MOST_MIRRORS, _MOST_WORDS, _MOST_RANKS = 12, 12, 8
@@ -115,6 +116,23 @@ class Dares:
         people, seeded = self.target.seeder.people, self.target.seeder.seeded
         return people.standings(seeded, self._own)[:_MOST_RANKS]
 
+    def claimed(self) -> list[Said]:
+        """Return what a session says besides its tenant to be one that the table's policies ask for: each
+        word that they compare a setting or a claim with, but for the database's own role; and the first of
+        each at once."""
+        told = self.target.seeder.facts.principals.of_kind(Kind.SWITCH)
+        asked = [
+            v
+            for v in told
+            if v.variable != ROLE_CLAIM
+            and mentions(self._own, v.variable.path[-1] if v.variable.path else v.variable.setting)
+        ]
+        alone: list[Said] = [(says(v.variable, word),) for v in asked for word in v.words]
+        return [
+            *alone[:_MOST_WORDS],
+            *([tuple(says(v.variable, v.words[0]) for v in asked)] if asked[1:] else []),
+        ]
+
     def sentinels(self) -> Iterator[tuple[str, Said]]:
         """Yield each word of the policies as what a session says in place of its tenant's key."""
         if self.setup is None:
@@ -124,6 +142,11 @@ class Dares:
         words = [w for w in literals(self._text) if w not in taken and w not in MALFORMED]
         for word in nearest(self._text, [setting] if setting else [], words)[:_MOST_WORDS]:
             yield repr(word), (*self.sessions.spent, *self.setup.of(word, word))
+
+    def as_claimed(self, claimed: list[Said], attempts: list[Attempt], context: Said) -> Iterator[Dare]:
+        """Yield sessions that say more of themselves, as their own rows ask."""
+        for more in claimed:
+            yield Dare((*context, *more), attempts, when=" when its session says more of itself")
 
     def _theirs(self, name: str) -> list[str]:
         """Return what a policy may compare a setting with: B's keys, what its rows hold in the columns that

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from dataclasses import replace as replace_attempt
 from functools import cached_property
 
@@ -50,6 +50,7 @@ class Prober:
     target: Target
     script: Script
     setup: ContextSetup | None
+    claimed: list[Said] = field(default_factory=list)  # what sessions say to have their own rows
 
     @cached_property
     def trial(self) -> Trial:
@@ -220,6 +221,7 @@ class Prober:
                 *self.dares.named(way.on_b),
                 *self.dares.both(self._as_both(way), list(way.joins)),
                 *self.dares.standings(way.attempts),
+                *self.dares.as_claimed(self.claimed, [*way.attempts, *plain_ones(way.varied)], context),
             ]
             dared = self.trial.dared(dares)
             if dared is not None:
@@ -266,7 +268,8 @@ class Prober:
         }
         found = {verb: self.trial.works(tries, context) for verb, tries in verbs.items() if tries}
         for verb in [v for v, f in found.items() if f.outcome is Outcome.BLOCKED and not self._is_closed(v)]:
-            found[verb] = self._by_more(verbs[verb], context) or found[verb]
+            more = self._by_more(verbs[verb], context) or self._by_claims(verbs[verb], context)
+            found[verb] = more or found[verb]
         worked = [verb for verb, f in found.items() if f.outcome is Outcome.ISOLATED]
         denied = [verb for verb, f in found.items() if f.outcome is Outcome.DENIED]
         blocked = [verb for verb, f in found.items() if f.outcome is Outcome.BLOCKED]
@@ -331,6 +334,15 @@ class Prober:
                 return Found(Outcome.ISOLATED, "")
         return None
 
+    def _by_claims(self, attempts: list[Attempt], context: Said) -> Found | None:
+        """Tell that it works for a session that says of itself what policies ask for: all else is tried as
+        that one too."""
+        for more in self.dares.claimed():
+            if self.trial.reached(attempts, (*context, *more)) is not None:
+                self.claimed += [] if more in self.claimed else [more]
+                return Found(Outcome.ISOLATED, "")
+        return None
+
     def _is_closed(self, verb: str) -> bool:
         """Tell whether no policy for the verb lets the role in at all, which is how one keeps it out."""
         judged = self.target.seeder.facts.judgements.get(self.target.table.qname, ())
@@ -354,6 +366,7 @@ class Prober:
                 *self.dares.named([*across, *varied]),
                 *self.dares.both([*across, *varied], []),
                 *self.dares.standings(across),
+                *self.dares.as_claimed(self.claimed, [*across, *varied], context),
             ]
             dared = self.trial.dared(dares)
             if dared is not None:

@@ -221,6 +221,9 @@ class _Proof:
         words = [("empty", empty), *((repr(m), (*spent, *prober.context(m, m))) for m in MALFORMED)]
         leaks = prober.saying([*words, *prober.dares.sentinels()])
         yield from leaks
+        yield from prober.saying(
+            [("empty, for who says what policies ask for", (*empty, *m)) for m in prober.claimed]
+        )
         if not leaks:
             yield from ((word, [("", Found(Outcome.ISOLATED, ""))]) for word, _ in words)
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import islice, product
 
 from ...facts.facts import Facts
-from ...model.principals import Kind
+from ...model.principals import Kind, Variable
 from ...sql.ident import quote_literal
 from ...sql.mentions import mentions
 from ...sql.settings import word_for
@@ -122,6 +122,20 @@ def own_settings(facts: Facts, statements: Sequence[str], text: str) -> frozense
     signed = (n for n in SETTING.findall(text) if told.gateway and n.lower().startswith(_SIGNED))
     found = (*words, *people, *signed, *([setting] if setting else []))
     return frozenset(name.lower() for name in found)
+
+
+def says(variable: Variable, value: str) -> str:
+    """Return the statement that gives a setting its value, or a claim among the others of its setting."""
+    if not variable.path:
+        return setting(variable.setting, value)
+    name = quote_literal(variable.setting).strip()
+    now = f"coalesce(nullif(pg_catalog.current_setting({name}, true), ''), '{{}}')::jsonb"
+    said = f"{quote_literal(value).strip()}::text"
+    for depth in reversed(range(len(variable.path))):
+        outer = quote_literal("{" + ",".join(variable.path[:depth]) + "}").strip()
+        held = f"coalesce({now} #> {outer}, '{{}}')" if depth else now
+        said = f"({held} || jsonb_build_object({quote_literal(variable.path[depth]).strip()}, {said}))"
+    return f"select pg_catalog.set_config({name}, {said}::text, false)"
 
 
 def setting(name: str, value: str) -> str:
