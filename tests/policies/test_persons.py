@@ -349,6 +349,34 @@ def test_only_memberships_that_count_join(bench: Bench, script: str, grant: str,
         )
 
 
+BY_SETTING = "create policy d on doc using (org_id = nullif(current_setting('app.org', true), '')::uuid);"
+MARKED = {
+    "with a mark": ("user_id = uid() and role = 'asked'", Reach.UNVERIFIED),
+    "with no time": ("user_id = uid() and joined_at is null", Reach.UNVERIFIED),
+    "with no mark": ("user_id = uid()", Reach.UNSAFE),
+    "with any of two marks": (
+        "user_id = uid() and (role = 'asked' or role = 'admin' or org_id is not null)",
+        Reach.UNSAFE,
+    ),
+    "with any mark but one": ("user_id = uid() and role <> 'asked'", Reach.UNSAFE),
+    "with a mark, for anybody": ("role = 'asked'", Reach.UNSAFE),
+    "with a mark of the person": ("user_id = uid() and user_id is not null", Reach.UNSAFE),
+}
+
+
+@pytest.mark.parametrize(("check", "reach"), MARKED.values(), ids=MARKED)
+def test_a_row_that_ties_its_writer_to_a_tenant_for_no_policy_is_a_request(
+    bench: Bench, check: str, reach: Reach
+) -> None:
+    script = "alter table member add joined_at timestamptz;" + SEES_OWN + BY_SETTING
+    script += f"create policy j on member for insert with check ({check}); grant select, insert on member to app_user;"
+    with bench.open(script) as conn:
+        execute(conn, WORLD + script)
+        said = analysis_of(conn, TOML + 'setting = "app.org"\n').judgements
+
+        assert {j.reach for j in said if (j.table.name, j.command) == ("member", "INSERT")} == {reach}
+
+
 RUNS_OUT = """alter table member add until timestamptz not null default 'infinity', add gone_at timestamptz,
   add gone boolean generated always as (gone_at is not null) stored;
 create policy u on member for update using (user_id = uid());"""

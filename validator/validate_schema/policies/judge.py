@@ -23,6 +23,7 @@ from .askers import Askers
 from .bind import Binder
 from .changed import set_by_triggers, sources_of
 from .claims import identity, variable_name
+from .doubts import REQUEST, doubts, is_request
 from .evaluate import World
 from .haste import policy_outruns
 from .questions import Question, order_of
@@ -360,13 +361,30 @@ class _Filter:
                 return Answered(Reach.UNVERIFIED, _OWN_ROWS, self._suspect())
             if own.answer is Answer.YES and (guard := self._trigger_on_tenant()):
                 return Answered(Reach.UNVERIFIED, _GUARDED.format(guard), self._suspect())
+            if own.answer is Answer.YES and self.command == "INSERT" and is_request(*self._permitted):
+                return Answered(Reach.UNVERIFIED, f"not decided by the text: {REQUEST}", self._suspect())
             if own.answer is Answer.YES or found.answer is Answer.NO:  # open beats unreadable
                 found = own
         if found.answer is Answer.YES:
-            return self._unsafe(found)
+            return self._in_doubt(found) or self._unsafe(found)
         if found.answer is Answer.UNDECIDED:
             return Answered(Reach.UNVERIFIED, self._stopped(found.why), self._suspect())
         return Answered(Reach.SAFE, "every branch binds the tenant")
+
+    @property
+    def _permitted(self) -> tuple[Schema, Table, list[Node]]:
+        permissive = [p for p in self.policies if p.permissive]
+        return self.owner.schema, self.table, [self.owner.condition(p, self.half) for p in permissive]
+
+    def _in_doubt(self, found: Found) -> Answered | None:
+        """Return why it is not known whether rows that pass are others', where nothing but such rows does."""
+        ways, ask = self._ways, self.owner.searches.answer
+        if found.flow is Flow.JOIN or ask(self._own_question, ways.own()).answer is Answer.YES:
+            return None
+        for doubt in doubts(self.owner.schema, self.table, self.question, ways.strange()):
+            if ask(self.question, doubt.left).answer is Answer.NO:
+                return Answered(Reach.UNVERIFIED, f"not decided by the text: {doubt.why}", self._suspect())
+        return None
 
     def _spoiled(self) -> Answered | None:
         """Return the doubt about all policies where one of them does more than answer: restrictive ones run

@@ -5,6 +5,7 @@ from ..model.principals import PLATFORM_ROLES, ROLE_CLAIM
 from ..model.reading import Flow
 from ..model.tenancy import Standing, TableClass
 from .claims import variable_of
+from .doubts import never_there
 from .questions import Case, Question, Scenario, no_context, order_of, other_tenants, whole_domain
 from .values import Token, Values
 from .world import Schema
@@ -42,7 +43,7 @@ class Ways:
         if self.half == "check" and self.command == "INSERT" and self._is_root:
             return []
         owned = self._owner_keys()
-        generic, spelled = other_tenants(self.question)
+        generic, spelled = self._others()
         kept = {key: whole_domain(self.question, key) - {None} for key in owned} | self.known
         rows, keys = ([*dict.fromkeys(case.tenant for case in cases)] for cases in (generic, spelled))
         found = [
@@ -75,9 +76,19 @@ class Ways:
             name = f"row.{membership.person}"
             if name in self.question.variables:
                 fixed[name] = whole_domain(self.question, name)
-        generic, spelled = other_tenants(self.question)
+        generic, spelled = self._others()
         flow = Flow.JOIN if joining else self._first
         return [Scenario(flow, generic, spelled, fixed, own=True)]
+
+    def _others(self) -> tuple[tuple[Case, ...], tuple[Case, ...]]:
+        generic, spelled = other_tenants(self.question)
+        named = {case.tenant for case in (*generic, *spelled) if not isinstance(case.tenant, Token)}
+        gone = {key for key in named if never_there(self.schema, self.table, key)}
+
+        def kept(cases: tuple[Case, ...]) -> tuple[Case, ...]:
+            return tuple(case for case in cases if case.tenant not in gone)
+
+        return kept(generic), kept(spelled)
 
     @property
     def _is_root(self) -> bool:
