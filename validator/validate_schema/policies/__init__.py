@@ -38,6 +38,7 @@ def _analysed(catalog: Catalog, tenancy: Tenancy) -> Analysis:
     from ..facts.roles import PUBLIC, Roles
     from .askers import Askers
     from .judge import Judge
+    from .named_tenants import NamedTenants
     from .principals import principals
     from .readings import Reader
     from .world import Schema
@@ -47,7 +48,10 @@ def _analysed(catalog: Catalog, tenancy: Tenancy) -> Analysis:
     tables = sorted((t for t in catalog.tables if _guarded(t, schema)), key=lambda t: t.qname)
     all_roles = Roles.of(catalog)
     askers = Askers(schema, all_roles, tables)
-    judge, reader = Judge(schema, all_roles, askers), Reader(schema)
+    judge, reader = (
+        Judge(schema, all_roles, askers, NamedTenants(schema, all_roles, askers, tables)),
+        Reader(schema),
+    )
     known = {role.name for role in catalog.roles}
     roles = sorted(r for r in tenancy.app_roles if r in known) or [PUBLIC]
     others = askers.apart(all_roles.usable() - set(roles))

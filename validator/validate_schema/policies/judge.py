@@ -26,6 +26,7 @@ from .claims import identity, variable_name
 from .doubts import REQUEST, doubts, is_request
 from .evaluate import World
 from .haste import policy_outruns
+from .named_tenants import NamedTenant, NamedTenants
 from .questions import Question, order_of
 from .scenarios import Ways, key_kind
 from .search import Answer, Found, Searches
@@ -75,8 +76,9 @@ class Who(NamedTuple):
 class Judge:
     """Judges tables; what two tables have in common is worked out once."""
 
-    def __init__(self, schema: Schema, roles: Roles, askers: Askers) -> None:
+    def __init__(self, schema: Schema, roles: Roles, askers: Askers, named: NamedTenants) -> None:
         self.schema = schema
+        self._named = named
         self.roles = roles
         self._askers = askers
         self.searches = Searches()
@@ -166,7 +168,7 @@ class Judge:
         for name in (role,) if role == PUBLIC else self._askers.disguises(role):
             if name != role and not self._privileged(table, name, command):
                 continue
-            answers = self._answers(table, Who(name, name, role), command, half)
+            answers = self._answers(table, Who(name, name, role), command, half, self._named.of(role))
             if name != role and answers[0].reach is not Reach.CLOSED:
                 answers = tuple(a._replace(reason=f"after SET ROLE {name}: {a.reason}") for a in answers)
             found += answers
@@ -180,18 +182,28 @@ class Judge:
             return (worst,)
         return (worst, *(a for a in others if a.reach in (Reach.UNSAFE, Reach.UNVERIFIED)))
 
-    def _answers(self, table: Table, who: Who, command: str, half: str) -> tuple[Answered, ...]:
+    def _answers(
+        self, table: Table, who: Who, command: str, half: str, own: NamedTenant | None = None
+    ) -> tuple[Answered, ...]:
         """Return the verdict, and as long as that is that a policy opens the table, the one without it."""
         found: list[Answered] = []
         passed_over: set[str] = set()
         while not found or (found[-1].reach is Reach.UNSAFE and found[-1].policy not in passed_over):
             passed_over |= {a.policy for a in found if a.policy is not None}
-            found.append(self._answer(table, who, command, half, frozenset(passed_over)))
+            found.append(self._answer(table, who, command, half, own, frozenset(passed_over)))
         return tuple(found)
 
-    def _answer(self, table: Table, who: Who, command: str, half: str, without: frozenset[str]) -> Answered:
+    def _answer(
+        self,
+        table: Table,
+        who: Who,
+        command: str,
+        half: str,
+        own: NamedTenant | None,
+        without: frozenset[str],
+    ) -> Answered:
         try:
-            return _Filter(self, table, who, command, half, without=without).answer()
+            return _Filter(self, table, who, command, half, own=own, without=without).answer()
         except RecursionError:  # policies of tables in sub-selects of policies, each of them deep
             return Answered(Reach.UNVERIFIED, "not decided by the text: policies that nest too deep")
 
@@ -325,8 +337,10 @@ class _Filter:
         *,
         counts: Node | None = None,
         without: frozenset[str] = frozenset(),
+        own: NamedTenant | None = None,
     ) -> None:
         self.owner = judge
+        self.own = own
         self.table = table
         self.who = who
         itself = (who.role,) if who.role == who.user else ()
@@ -369,6 +383,9 @@ class _Filter:
             return self._in_doubt(found) or self._unsafe(found)
         if found.answer is Answer.UNDECIDED:
             return Answered(Reach.UNVERIFIED, self._stopped(found.why), self._suspect())
+        if self.own is not None and self.own.others:
+            why = f"the rows of tenant {self.own.key} are shown to {', '.join(self.own.others)} as well"
+            return Answered(Reach.UNVERIFIED, f"not decided by the text: {why}", self._suspect())
         return Answered(Reach.SAFE, "every branch binds the tenant")
 
     @property
@@ -427,6 +444,7 @@ class _Filter:
             half=self.half,
             role=self.who.role,
             writes=self._writes,
+            own=self.own,
         )
 
     @cached_property

@@ -5,7 +5,8 @@ from ..model.principals import PLATFORM_ROLES, ROLE_CLAIM
 from ..model.reading import Flow
 from ..model.tenancy import Standing, TableClass
 from .claims import variable_of
-from .doubts import never_there
+from .doubts import never_there, shown
+from .named_tenants import NamedTenant
 from .questions import Case, Question, Scenario, no_context, order_of, other_tenants, whole_domain
 from .values import Token, Values
 from .world import Schema
@@ -15,7 +16,7 @@ NOBODY: Values = frozenset({None, ""})
 
 class Ways:
     """The scenarios of one table, command and half, for one role. `writes`: whoever asks has the privilege to
-    write whose the row is."""
+    write whose the row is. `own` is the tenant that the role is, whose rows are no others'."""
 
     def __init__(
         self,
@@ -27,9 +28,10 @@ class Ways:
         half: str,
         role: str,
         writes: bool,
+        own: NamedTenant | None = None,
     ) -> None:
         self.schema, self.table, self.command, self.half = schema, table, command, half
-        self.writes = writes
+        self.writes, self.named = writes, own
         self.question = question
         self.nobody = dict.fromkeys(question.persons, NOBODY)
         self.known = known_of_session(schema, question, role)
@@ -84,6 +86,8 @@ class Ways:
         generic, spelled = other_tenants(self.question)
         named = {case.tenant for case in (*generic, *spelled) if not isinstance(case.tenant, Token)}
         gone = {key for key in named if never_there(self.schema, self.table, key)}
+        if self.named is not None:
+            gone |= {key for key in named if shown(key) == self.named.key}
 
         def kept(cases: tuple[Case, ...]) -> tuple[Case, ...]:
             return tuple(case for case in cases if case.tenant not in gone)

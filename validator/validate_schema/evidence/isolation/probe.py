@@ -310,7 +310,9 @@ class Prober:
         ]
         by_role = bool(self.setup and self.setup.by_role)
         named = set() if by_role else _ROLES & {word.lower() for word in words}
-        if named:
+        if self.setup is None and self.target.named:
+            why = f"{cell.why}; the policies name tenants by their keys, and no made-up tenant is one of them"
+        elif named:
             why = f"{cell.why}; the policies ask {min(named)}, and no made-up tenant has a role of its own"
         elif asked:
             why = f"{cell.why}; the policies ask {', '.join(asked)} as well, whose rows are not the real ones"
