@@ -45,3 +45,16 @@ def test_what_no_session_can_say_is_still_an_outage(bed: Bed) -> None:
     found = bed.outcomes(PROTECTED + f"create policy p on note using ({TENANT} and {RANK} and false);")
 
     assert found[Probe.OWN] is Outcome.BLOCKED
+
+
+def test_a_tenant_that_policies_name_is_none_of_the_made_up_ones(bed: Bed) -> None:
+    script = """create role app_user login; create table org (id int primary key, name text);
+      create table doc (id int primary key, org_id int not null references org, body text);
+      alter table org enable row level security; alter table doc enable row level security;
+      grant select, insert, update, delete on doc to app_user;
+      create policy p on doc to app_user using (org_id = 1);"""
+    toml = '[tenancy]\nroot = "org"\ncolumn = "org_id"\napp_roles = ["app_user"]\n'
+    cells = [c for c in bed.proven(script, toml=toml).cells if (c.table.name, c.probe) == ("doc", Probe.OWN)]
+
+    assert [cell.outcome for cell in cells] == [Outcome.INCONCLUSIVE]
+    assert "mean no made-up one" in cells[0].why

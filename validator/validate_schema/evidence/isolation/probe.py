@@ -291,7 +291,7 @@ class Prober:
     def in_doubt(self, cell: Cell) -> Cell:
         """Return the cell; where a tenant's own rows are kept back by policies that ask tables besides, whose
         rows are made up or none, nobody knows whether they always are. Nor where they ask who the role is:
-        the tenants that are made up have no roles of their own."""
+        the tenants that are made up have no roles of their own; nor where they ask the session for none."""
         facts, table = self.target.seeder.facts, self.target.table
         if cell.probe is not Probe.OWN or cell.outcome is not Outcome.BLOCKED:
             return cell
@@ -310,8 +310,9 @@ class Prober:
         ]
         by_role = bool(self.setup and self.setup.by_role)
         named = set() if by_role else _ROLES & {word.lower() for word in words}
-        if self.setup is None and self.target.named:
-            why = f"{cell.why}; the policies name tenants by their keys, and no made-up tenant is one of them"
+        told = self.dares.sessions.others or facts.named_functions.within(self.target.seeder.texts.own(table))
+        if self.setup is None and not told:
+            why = f"{cell.why}; the policies ask the session for no tenant, and mean no made-up one"
         elif named:
             why = f"{cell.why}; the policies ask {min(named)}, and no made-up tenant has a role of its own"
         elif asked:
