@@ -190,7 +190,8 @@ class Judge:
         passed_over: set[str] = set()
         while not found or (found[-1].reach is Reach.UNSAFE and found[-1].policy not in passed_over):
             passed_over |= {a.policy for a in found if a.policy is not None}
-            found.append(self._answer(table, who, command, half, own, frozenset(passed_over)))
+            without = frozenset(passed_over)
+            found.append(self._answer(table, who, command, half, own=own, without=without))
         return tuple(found)
 
     def _answer(
@@ -199,6 +200,7 @@ class Judge:
         who: Who,
         command: str,
         half: str,
+        *,
         own: NamedTenant | None,
         without: frozenset[str],
     ) -> Answered:
