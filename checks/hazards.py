@@ -229,3 +229,37 @@ def lock_timeout(subject: Waiting, facts: Facts) -> Flaw | None:
         ),
         location=where(facts, seen),
     )
+
+
+@check(
+    "HAZ009",
+    "A pending migration drops an index while readers wait",
+    subjects=touched,
+    severity=Severity.WARNING,
+    remediable=False,
+    needs="dry run",
+    why="It waits for every query of the table to end, and all that come later wait behind it.",
+    bad=example("create index note_body on note (body);", "drop index note_body;"),
+    good=example("create index note_body on note (body);", "drop index concurrently note_body;"),
+)
+def index_drop(subject: Touched | Sound, facts: Facts) -> Flaw | None:
+    """A pending file drops an index of a table that the target has, without CONCURRENTLY.
+
+    Examined: tables that pending files lock or work on. Fails where an index that could go alone is gone from one of
+    them afterwards, whatever dropped it, and the transaction holds ACCESS EXCLUSIVE on the table. What goes with a
+    column or a constraint has no other way, and is not told. Info where the table is small ([hazards] rows).
+    """
+    if isinstance(subject, Sound):
+        return None
+    found = [s for s in subject.statements if subject.table in s.drops]
+    if not found:
+        return None
+    return flaw(
+        subject,
+        found[0],
+        facts,
+        does="drops an index of {}",
+        expected="DROP INDEX CONCURRENTLY",
+        note="DROP INDEX CONCURRENTLY in a file of its own, outside of a transaction. An index of a partitioned table has "
+        "no such way: SET lock_timeout, and try again when it runs out.",
+    )

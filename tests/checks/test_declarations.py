@@ -76,7 +76,7 @@ OBJ004 expected-function error       OBJ005 expected-sequence error      OBJ006 
 OBJ007 expected-owner warning        OBJ008 unexpected-object warning
 HAZ001 rewrite warning               HAZ002 index-build warning          HAZ003 validation warning
 HAZ004 kept-lock warning             HAZ005 lock-timeout warning         HAZ006 data-loss warning
-HAZ007 rows-in-the-way error         HAZ008 backward warning
+HAZ007 rows-in-the-way error         HAZ008 backward warning             HAZ009 index-drop warning
 FLT001 reaches-another error         FLT002 shared-reaches-member warning FLT003 role-of-several error
 FLT004 open-to-everybody error       FLT005 follows-the-caller warning FLT006 unkept-shared-table warning
 FLT007 extension-in-member warning   FLT008 opens-later warning        FLT009 publishes-several warning

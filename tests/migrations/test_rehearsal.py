@@ -28,6 +28,9 @@ create table part (d int not null) partition by list (d);
 create table loose (d int not null);
 create table short (c varchar(5) unique);
 create materialized view busy as select id from org;
+create table parted (d int) partition by list (d);
+create table parted_1 partition of parted for values in (1);
+create index parted_d on parted (d);
 """
 ROWS = """
 insert into org select n from generate_series(1, 3) n;
@@ -65,7 +68,7 @@ def rehearsed(server: Server, folder: Path, *files: str, rows: str = ROWS) -> It
 def told(seen: Observed) -> str:
     """One statement in words: locks, then what was done to which tables."""
     done = [f"{lock.mode} {lock.table.name}" for lock in seen.locks]
-    for word in ("rewrites", "truncates", "scans", "builds", "writes"):
+    for word in ("rewrites", "truncates", "scans", "builds", "drops", "writes"):
         done += [f"{word} {table.name}" for table in getattr(seen, word)]
     return ", ".join(done)
 
@@ -90,12 +93,21 @@ OBSERVED = {
     "alter table part attach partition loose for values in (1)": "ACCESS EXCLUSIVE loose, scans loose",
     "create index on item (name)": "SHARE item, scans item, builds item",
     "reindex index item_org": "SHARE item, scans item, builds item",
+    "reindex schema public": (
+        "SHARE item, SHARE org, SHARE parted_1, SHARE short, builds item, builds org, builds parted_1, builds short"
+    ),
+    "reindex index parted_d": "SHARE parted_1, builds parted_1",
     "alter table item add unique (name)": f"{EXCLUSIVE}, scans item, builds item",
     "alter table item add primary key (id)": f"{EXCLUSIVE}, scans item, builds item",
     "alter table item add exclude using gist (span with &&)": f"{EXCLUSIVE}, scans item, builds item",
     "alter table item drop column old": EXCLUSIVE,
     "alter table item rename name to title": EXCLUSIVE,
-    "drop index item_org": EXCLUSIVE,
+    "alter table item alter twice type bigint": f"{EXCLUSIVE}, rewrites item",
+    "drop index item_org": f"{EXCLUSIVE}, drops item",
+    "do $$ begin drop index item_org; end $$": f"{EXCLUSIVE}, drops item",
+    "drop index parted_d": (
+        "ACCESS EXCLUSIVE parted, ACCESS EXCLUSIVE parted_1, drops parted, drops parted_1"
+    ),
     "create trigger t before insert on item for each row"
     " execute function suppress_redundant_updates_trigger()": "SHARE ROW EXCLUSIVE item",
     "do $$ begin lock table item in exclusive mode; end $$": "EXCLUSIVE item",
@@ -121,6 +133,12 @@ HARMLESS = {
     "alter table item alter old set not null": EXCLUSIVE,
     "alter table item add check (id > 0) not valid": EXCLUSIVE,
     "alter table item add unique using index item_twice": EXCLUSIVE,
+    # An index that went with something else.
+    "alter table short drop constraint short_c_key": "ACCESS EXCLUSIVE short",
+    "do $$ begin alter table short drop constraint short_c_key; end $$": "ACCESS EXCLUSIVE short",
+    "do $$ begin alter table item drop column org; end $$": EXCLUSIVE,
+    "drop table parted": "",
+    "reindex index concurrently item_org": "",
     "alter table item add foreign key (org) references org not valid": (
         "SHARE ROW EXCLUSIVE item, SHARE ROW EXCLUSIVE org"
     ),
@@ -157,6 +175,14 @@ def test_a_lock_is_told_where_it_is_first_taken_and_its_transaction_is_known(
         (2, seen[3][1], "ACCESS EXCLUSIVE org"),
     ]
     assert len({transaction for _, transaction, _ in seen}) == 3
+
+
+def test_an_index_is_dropped_of_tables_that_are_there_and_once(server: Server, tmp_path: Path) -> None:
+    one = "create table made (id int); create index made_id on made (id); drop index made_id;"
+    two = "create index item_at on item (at); drop index item_at; drop index item_org; alter table item add n int;"
+    with rehearsed(server, tmp_path, one, two) as deploy:
+        dropped = [s.text for s in deploy.statements if s.drops]
+    assert dropped == ["drop index item_at", "drop index item_org"]
 
 
 @pytest.mark.pg(">= 15")

@@ -30,8 +30,9 @@ class Observed(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     Statements of a file with the same `transaction` keep their locks until the last of them; one that runs by
     itself has a number of its own. `locks` are those that it was the first to take; `rewrites` are tables
     whose files were written anew, `truncates` those that were emptied, `scans` those that were read from end
-    to end for anything else, `builds` those that an index was built on, `writes` those whose rows it may have
-    changed. `unlimited`: it waits for its locks as long as it takes, for lock_timeout is 0.
+    to end for anything else, `builds` those that an index was built on, `drops` those that one went from by
+    itself, `writes` those whose rows it may have changed. `unlimited`: it waits for its locks as long as it
+    takes, for lock_timeout is 0.
     """
 
     file: str
@@ -43,13 +44,14 @@ class Observed(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     truncates: tuple[QName, ...] = ()
     scans: tuple[QName, ...] = ()
     builds: tuple[QName, ...] = ()
+    drops: tuple[QName, ...] = ()
     writes: tuple[QName, ...] = ()
     unlimited: bool = False
 
     @property
     def tables(self) -> tuple[QName, ...]:
         """All tables that something was done to, or that were locked."""
-        done = (self.rewrites, self.truncates, self.scans, self.builds, self.writes)
+        done = (self.rewrites, self.truncates, self.scans, self.builds, self.drops, self.writes)
         return tuple(sorted({lock.table for lock in self.locks}.union(*done)))
 
 

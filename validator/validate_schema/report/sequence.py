@@ -215,6 +215,7 @@ def _done(seen: Observed) -> tuple[tuple[str, tuple[QName, ...]], ...]:
         ("written anew", seen.rewrites),
         ("emptied", seen.truncates),
         ("an index built", seen.builds),
+        ("an index dropped", seen.drops),
         ("read from end to end", seen.scans),
         ("rows changed", seen.writes),
     )

@@ -13,12 +13,18 @@ if TYPE_CHECKING:
 
 _MODES = {mode.title().replace(" ", "") + "Lock": mode for mode in BLOCKING}
 _WRITES = "RowExclusiveLock"
+_EXCLUSIVE = "AccessExclusiveLock"
 _SEEN = """
 select c.oid, n.nspname, c.relname, c.relkind::text, c.relfilenode, i.indrelid,
-       pg_catalog.pg_stat_get_xact_numscans(c.oid), {modes}
+       pg_catalog.pg_stat_get_xact_numscans(c.oid), {modes}, own.columns
 from {source}
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 left join pg_catalog.pg_index i on i.indexrelid = c.oid
+left join lateral (
+    select pg_catalog.array_agg(d.refobjsubid) columns from pg_catalog.pg_depend d
+    where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = i.indexrelid
+    having not pg_catalog.bool_or(d.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass)
+) own on true
 where c.relkind in ('r', 'p', 'm', 'i', 'I') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
 """
 _ALL = _SEEN.format(modes="null", source="pg_catalog.pg_class c")
@@ -35,6 +41,15 @@ _HELD = _SEEN.format(
 )
 # No statement that empties a table shows on one that is empty: this one is told by its text.
 _CLEARS = re.compile(r'delete\s+from\s+(?:only\s+)?([\w.$"]+)(?:\s+(?:as\s+)?\w+)?\s*', re.IGNORECASE)
+# What a statement left no trace of but that it is gone.
+_GONE = """
+select i.oid from pg_catalog.unnest('{{{indexes}}}'::pg_catalog.oid[]) i (oid)
+where not exists (select from pg_catalog.pg_class c where c.oid = i.oid)
+"""
+_LOST_COLUMNS = """
+select attrelid, attnum from pg_catalog.pg_attribute
+where attrelid = any ('{{{tables}}}'::pg_catalog.oid[]) and attisdropped
+"""
 _COUNTS = "select pg_catalog.current_setting('track_counts')::bool"
 _TIMEOUT = "select pg_catalog.current_setting('lock_timeout') = '0'"
 # The counts of scans are the transaction's own only after those of earlier ones were handed in.
@@ -44,7 +59,8 @@ _FLUSHES_SINCE = 150000
 
 
 class _Relation(NamedTuple):
-    """A relation as it stood when it was last looked at; `table` is the one that an index is on."""
+    """A relation as it stood when it was last looked at; `table` is the one that an index is on, `columns`
+    the numbers of those that it needs: None where it belongs to a constraint."""
 
     oid: int
     schema: str
@@ -54,6 +70,7 @@ class _Relation(NamedTuple):
     table: int | None
     scans: int
     modes: list[str] | None
+    columns: list[int] | None
 
     @property
     def is_index(self) -> bool:
@@ -80,6 +97,7 @@ class Watch:
         self._held: dict[int, int] = {}
         self._scans: dict[int, int] = {}
         self._transaction = 0
+        self._gone: set[int] = set()
 
     def begin(self, connection: "psycopg.Connection[Any]") -> None:
         """Note what is there before the first file runs."""
@@ -108,7 +126,8 @@ class Watch:
         emptied = rewritten if statement.text[:8].lower() == "truncate" else set()
         # A new index in the file of one that went is that one: a column's type became longer, and no more.
         new = {r.oid for r in found if r.oid not in known and not (r.filenode and r.filenode in files)}
-        built = {r.table for r in found if r.is_index and r.modes and r.oid in new | rewritten}
+        # Outside of a transaction no lock is held any more: an index with another file was built in its place.
+        built = {r.table for r in found if r.is_index and (r.oid in rewritten or (r.modes and r.oid in new))}
         row = connection.execute(_TIMEOUT).fetchone()
         self.statements.append(
             Observed(
@@ -116,11 +135,12 @@ class Watch:
                 line=statement.line,
                 text=statement.text,
                 transaction=self._transaction,
-                locks=self._new_locks(found, rewritten),
+                locks=self._new_locks(found, rewritten, built),
                 rewrites=self._names(rewritten - emptied),
                 truncates=self._names(emptied | self._cleared(statement.text, found)),
                 scans=self._names({r.oid for r in found if self._scanned(r)} - rewritten),
                 builds=self._names(built - rewritten),
+                drops=self._names(self._dropped(connection, known.values(), found)),
                 writes=self._names(r.oid for r in found if _WRITES in (r.modes or ())),
                 unlimited=not self._limited and row is not None and bool(row[0]),
             )
@@ -140,10 +160,37 @@ class Watch:
         self._scans[relation.oid] = relation.scans
         return relation.modes is not None and relation.scans > before
 
-    def _new_locks(self, found: list[_Relation], rewritten: set[int]) -> tuple[Lock, ...]:
-        """Return the locks that are stronger than those that the transaction had on the same table. A rewrite
-        outside of transactions (VACUUM FULL, CLUSTER) has let go of its own, which is always the
-        strongest."""
+    def _dropped(
+        self, connection: "psycopg.Connection[Any]", known: Iterable[_Relation], found: list[_Relation]
+    ) -> set[int | None]:
+        """Return the tables of which an index is gone that could have gone alone: not one of a constraint,
+        nor one that went with a column or had to be made anew."""
+        locked = {r.oid for r in found if r.oid in self._tables and _EXCLUSIVE in (r.modes or ())}
+        held = [r for r in known if r.table in locked and r.columns and r.oid not in self._gone]
+        if not held:
+            return set()
+        indexes = ",".join(str(r.oid) for r in held)
+        gone = {oid for (oid,) in connection.execute(_GONE.format(indexes=indexes).encode())}
+        if not gone:
+            return set()
+        self._gone |= gone
+        tables = ",".join(map(str, locked))
+        lost = set(connection.execute(_LOST_COLUMNS.format(tables=tables).encode()))
+        again = {(r.table, r.name) for r in found}
+        return {
+            r.table
+            for r in held
+            if r.oid in gone
+            and (r.table, r.name) not in again
+            and not any((r.table, column) in lost for column in r.columns or ())
+        }
+
+    def _new_locks(
+        self, found: list[_Relation], rewritten: set[int], built: set[int | None]
+    ) -> tuple[Lock, ...]:
+        """Return the locks that are stronger than those that the transaction had on the same table. What ran
+        outside of transactions has let go of its own: for a rewrite (VACUUM FULL, CLUSTER) that is always the
+        strongest, for an index that is built where it stands (REINDEX) SHARE."""
         locks = []
         for relation in found:
             if relation.oid not in self._tables:
@@ -151,6 +198,8 @@ class Watch:
             taken = [BLOCKING.index(_MODES[m]) for m in relation.modes or () if m in _MODES]
             if relation.modes is None and relation.oid in rewritten:
                 taken = [len(BLOCKING) - 1]
+            elif relation.modes is None and relation.oid in built:
+                taken = [BLOCKING.index("SHARE")]
             strongest = max(taken, default=-1)
             if strongest > self._held.get(relation.oid, -1):
                 self._held[relation.oid] = strongest

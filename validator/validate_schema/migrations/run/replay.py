@@ -38,6 +38,9 @@ _MAY_COMMIT = re.compile(
     r"\b(?:commit|rollback|abort|begin|start\s+transaction|end|savepoint)\b", re.IGNORECASE
 )
 _MAY_COMMIT_ITSELF = re.compile(r"call\b|do\b.*\b(?:commit|rollback)\b", re.IGNORECASE | re.DOTALL)
+# active_sql_transaction: the text does not tell of REINDEX and CLUSTER whether the table is partitioned.
+# Source: PostgreSQL documentation, "Error Codes".
+_IN_TRANSACTION = "25001"
 _WORDS = 60
 # What a superuser may do, and a server of ours is kept from (docs/scratch.md).
 _SHUT_IN = re.compile(
@@ -401,16 +404,23 @@ class _Replay:
         line = file.first_line + script.line_at(sql, piece.start) - 1
         text = excerpt(self._written(piece.text), _WORDS)
         place = Statement(self.migrations.label(file.path), line, text)
-        if self.hiding:
-            failure = self.hiding.run(self.connection, place, piece, lambda: self._piece(piece))
-        else:
-            failure = self._piece(piece)
+        failure = self._run(piece, place)
+        if alone and failure is not None and failure.state == _IN_TRANSACTION:
+            self._send("rollback")
+            if self.watch:
+                self.watch.open(self.connection)
+            alone, failure = False, self._run(piece, place)
         if self.watch and failure is None:
             self.watch.saw(self.connection, place)
         if alone:
             ended = self._send("commit" if failure is None else "rollback")
             failure = failure or ended
         return failure
+
+    def _run(self, piece: Piece, place: Statement) -> _Failure | None:
+        if self.hiding:
+            return self.hiding.run(self.connection, place, piece, lambda: self._piece(piece))
+        return self._piece(piece)
 
     def _piece(self, piece: Piece) -> _Failure | None:
         import psycopg
