@@ -43,10 +43,30 @@ class DeclaredColumn(NamedTuple):
         return ObjectRef.on_table("column", self.table.qname, self.expected.name)
 
 
+class DeclaredView(NamedTuple):
+    """A view of the contract, and what exists under its name."""
+
+    expected: contract.ExpectedView
+    qname: catalog.QName
+    view: catalog.View | None
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef("view", self.qname.schema, self.qname.name)
+
+
 def declared_tables(facts: Facts) -> Iterator[DeclaredTable]:
     """Tables of the contract."""
     for qname, expected in facts.expected_tables.items():
         yield DeclaredTable(expected, qname, facts.tables_by_name.get(qname))
+
+
+def declared_views(facts: Facts) -> Iterator[DeclaredView]:
+    """Views of the contract."""
+    known = {v.qname: v for v in facts.catalog.views}
+    for expected in facts.contract.views:
+        qname = catalog.QName(expected.schema or facts.default_schema, expected.name)
+        yield DeclaredView(expected, qname, known.get(qname))
 
 
 def declared_columns(facts: Facts) -> Iterator[DeclaredColumn]:

@@ -8,7 +8,7 @@ from validate_schema.pack import Check, Facts, Flaw, ObjectRef, Promise, Remedy,
 from validate_schema.pack.model import catalog, change_words, contract, declared_changes
 from validate_schema.pack.sql import same_type
 
-from ._declared import declared_tables, written_in
+from ._declared import declared_tables, declared_views, written_in
 
 _SINCE = 2  # the snapshot format that holds them
 _PROGRAMS = ("function", "procedure", "aggregate", "window")
@@ -23,36 +23,47 @@ class DeclaredObject(NamedTuple):
     """An object that the contract declares, and what exists under its name."""
 
     expected: contract.ExpectedObject
-    table: catalog.Table | None
+    on: catalog.Table | catalog.View | None
     there: contract.AnyObject | None
     schema: str
 
     @property
     def ref(self) -> ObjectRef:
         kind, label = self.expected.kind, self.expected.label
-        if self.table is not None:
-            return ObjectRef.on_table(kind, self.table.qname, label)
+        if self.on is not None:
+            return ObjectRef.on_table(kind, self.on.qname, label)
         return ObjectRef(kind, self.schema, name=label)
 
 
-def on_tables(kind: str) -> Callable[[Facts], Iterator[DeclaredObject]]:
-    """Select the contract's objects of a kind on tables that exist."""
+def on_relations(kind: str) -> Callable[[Facts], Iterator[DeclaredObject]]:
+    """Select the contract's objects of a kind on tables and views that exist."""
 
     def selected(facts: Facts) -> Iterator[DeclaredObject]:
-        for expected, _, table in declared_tables(facts):
-            if table is not None:
-                there = {item.name: item for item in _of_table(table, kind)}
-                for item in expected.objects:
-                    if item.kind == kind:
-                        yield DeclaredObject(item, table, there.get(item.label), "")
+        for expected, relation in declared_relations(facts):
+            wanted = [item for item in expected.objects if item.kind == kind]
+            there = {item.name: item for item in _of_relation(relation, kind)} if wanted else {}
+            for item in wanted:
+                yield DeclaredObject(item, relation, there.get(item.label), "")
 
     return selected
 
 
-def _of_table(table: catalog.Table, kind: str) -> tuple[contract.AnyObject, ...]:
+def declared_relations(
+    facts: Facts,
+) -> Iterator[tuple[contract.ExpectedTable | contract.ExpectedView, catalog.Table | catalog.View]]:
+    """Yield the contract's tables and views that exist, each with what it is declared to be."""
+    for declared_table in declared_tables(facts):
+        if declared_table.table is not None:
+            yield declared_table.expected, declared_table.table
+    for declared_view in declared_views(facts):
+        if declared_view.view is not None:
+            yield declared_view.expected, declared_view.view
+
+
+def _of_relation(relation: catalog.Table | catalog.View, kind: str) -> tuple[contract.AnyObject, ...]:
     if kind == "check":
-        return table.checks
-    return table.triggers if kind == "trigger" else table.rules
+        return relation.checks if isinstance(relation, catalog.Table) else ()
+    return relation.triggers if kind == "trigger" else relation.rules
 
 
 def declared_functions(facts: Facts) -> Iterator[DeclaredObject]:
@@ -150,7 +161,7 @@ def _judge(subject: DeclaredObject, facts: Facts, cure: str) -> Flaw | Unexamine
         )
     found = [
         change_words(change, facts.default_schema)
-        for change in declared_changes(item, subject.there, subject.table, facts.default_schema)
+        for change in declared_changes(item, subject.there, subject.on, facts.default_schema)
     ]
     if not found:
         return None

@@ -1,12 +1,8 @@
 """TBL: the primary keys and views that the contract declares are there."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from validate_schema.pack import Facts, Flaw, Remedy, Severity, check
 
-from validate_schema.pack import Facts, Flaw, ObjectRef, Remedy, Severity, check
-from validate_schema.pack.model import catalog, contract
-
-from ._declared import written_in
+from ._declared import DeclaredView, declared_views, written_in
 from ._expected import ExpectedOf, expected_primary_keys
 from ._key_details import other_constraint
 
@@ -65,26 +61,6 @@ def declared_key(subject: ExpectedOf, facts: Facts) -> Flaw | None:
             "keys to the old one are replaced before it goes."
         ),
     )
-
-
-class DeclaredView(NamedTuple):
-    """A view of the contract, and what exists under its name."""
-
-    expected: contract.ExpectedView
-    qname: catalog.QName
-    view: catalog.View | None
-
-    @property
-    def ref(self) -> ObjectRef:
-        return ObjectRef("view", self.qname.schema, self.qname.name)
-
-
-def declared_views(facts: Facts) -> Iterator[DeclaredView]:
-    """Views of the contract."""
-    known = {v.qname: v for v in facts.catalog.views}
-    for expected in facts.contract.views:
-        qname = catalog.QName(expected.schema or facts.default_schema, expected.name)
-        yield DeclaredView(expected, qname, known.get(qname))
 
 
 @check(

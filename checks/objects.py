@@ -15,8 +15,9 @@ from ._objects import (
     declared,
     declared_extensions,
     declared_functions,
+    declared_relations,
     declared_sequences,
-    on_tables,
+    on_relations,
     same_arguments,
 )
 
@@ -26,7 +27,7 @@ _APPLY = "Apply the migration that creates it."
 @declared(
     "OBJ001",
     "check",
-    subjects=on_tables("check"),
+    subjects=on_relations("check"),
     why="Rows get in that the application takes to be impossible.",
     bad="create table invoice (id uuid primary key, amount integer not null);",
     good="""
@@ -53,7 +54,7 @@ def expected_check(_: DeclaredObject) -> str:
 @declared(
     "OBJ002",
     "trigger",
-    subjects=on_tables("trigger"),
+    subjects=on_relations("trigger"),
     why="What the trigger guards or records is no longer guarded or recorded.",
     bad="""
         create table invoice (id uuid primary key, org_id uuid not null references organization (id));
@@ -79,7 +80,7 @@ def expected_check(_: DeclaredObject) -> str:
 def expected_trigger(_: DeclaredObject) -> str:
     """A trigger that the contract declares is missing, disabled, or fires otherwise.
 
-    Examined are the triggers declared for tables that exist, by name: when they fire and for which columns
+    Examined are the triggers declared for tables and views that exist, by name: when they fire and for which columns
     and rows, what they call with which arguments, and whether they are on.
     """
     return _APPLY
@@ -88,7 +89,7 @@ def expected_trigger(_: DeclaredObject) -> str:
 @declared(
     "OBJ003",
     "rule",
-    subjects=on_tables("rule"),
+    subjects=on_relations("rule"),
     why="Statements on the table do something else than was reviewed.",
     bad="create table invoice (id uuid primary key);",
     good="""
@@ -105,7 +106,7 @@ def expected_trigger(_: DeclaredObject) -> str:
 def expected_rule(_: DeclaredObject) -> str:
     """A rewrite rule that the contract declares is missing, disabled, or another.
 
-    Examined are the rules declared for tables that exist, by name. The configuration declares names alone;
+    Examined are the rules declared for tables and views that exist, by name. The configuration declares names alone;
     SQL, a snapshot and a database declare the whole.
     """
     return _APPLY
@@ -249,9 +250,8 @@ def under_closed_contract(facts: Facts) -> Iterator[UndeclaredObject]:
     """Checks, triggers, rules, functions and sequences of the kinds that a closed contract lists."""
     if not facts.contract.closed:
         return
-    for expected, _, table in declared_tables(facts):
-        if table is not None:
-            yield from _on_table(table, expected)
+    for expected, relation in declared_relations(facts):
+        yield from _on_relation(relation, expected)
     listed, home = facts.contract.lists, facts.default_schema
     declared_names = {(o.kind, o.schema or home, o.label) for o in facts.contract.objects}
     programs = [o.record for o in facts.contract.objects if isinstance(o.record, catalog.Function)]
@@ -270,14 +270,17 @@ def _is(function: catalog.Function, record: catalog.Function, home: str) -> bool
     return same_arguments(record.arguments, function.arguments)
 
 
-def _on_table(table: catalog.Table, expected: contract.ExpectedTable) -> Iterator[UndeclaredObject]:
+def _on_relation(
+    relation: catalog.Table | catalog.View, expected: contract.ExpectedTable | contract.ExpectedView
+) -> Iterator[UndeclaredObject]:
     known = {(o.kind, o.label) for o in expected.objects}
-    own = [("check", c.name) for c in table.checks if not c.inherited]
-    own += [("trigger", t.name) for t in table.triggers if not t.inherited]
-    own += [("rule", r.name) for r in table.rules]
+    checks = relation.checks if isinstance(relation, catalog.Table) else ()
+    own = [("check", c.name) for c in checks if not c.inherited]
+    own += [("trigger", t.name) for t in relation.triggers if not t.inherited]
+    own += [("rule", r.name) for r in relation.rules]
     for kind, name in own:
         if kind in expected.lists:
-            yield UndeclaredObject(ObjectRef.on_table(kind, table.qname, name), (kind, name) in known)
+            yield UndeclaredObject(ObjectRef.on_table(kind, relation.qname, name), (kind, name) in known)
 
 
 @check(
@@ -310,7 +313,7 @@ def unexpected_object(subject: UndeclaredObject, facts: Facts) -> Flaw | None:
     """A check, trigger, rule, function or sequence exists that the closed contract does not declare.
 
     Examined are those of the kinds that the contract lists: in the configuration those of which one is
-    written (for checks, triggers and rules: on that table), from SQL, a snapshot or a database all.
+    written (for checks, triggers and rules: on that table or view), from SQL, a snapshot or a database all.
     """
     if subject.known:
         return None

@@ -27,6 +27,10 @@ create rule swallow as on delete to task do instead nothing;
 create function f(a int, b text default 'x') returns int language sql stable as 'select a';
 create procedure p() language sql as 'select 1';
 create sequence tickets increment 5; create table counted (id serial);
+create view open_task as select id from task;
+create function route() returns trigger language plpgsql as 'begin return null; end';
+create trigger routed instead of insert or update on open_task for each row execute function route();
+create rule kept as on delete to open_task do instead nothing;
 """
 TOML = """
 [contract]
@@ -42,12 +46,20 @@ events = ["UPDATE"]
 when = "new.n > 1"
 columns = ["n"]
 arguments = ["a"]
+[contract.views.open_task]
+columns = ["id"]
+rules = ["kept"]
+[contract.views.open_task.triggers.routed]
+function = "route"
+timing = "instead of"
+events = ["INSERT", "UPDATE"]
 [contract.functions."f(a integer, b text)"]
 volatility = "stable"
 returns = "int4"
 security_definer = false
 body = "select a"
 [contract.functions."keep()"]
+[contract.functions."route()"]
 [contract.sequences.tickets]
 increment = 5
 start = 1
@@ -73,7 +85,7 @@ def test_what_the_configuration_declares_is_there(there: Catalog) -> None:
     contract = declared(TOML)
 
     assert found(contract, there) == []
-    assert count_declared(contract) == 1 + 3 + 2 + 1 + 1
+    assert count_declared(contract) == 1 + 3 + 1 + 2 + 3 + 1 + 1
 
 
 @pytest.mark.parametrize(
@@ -96,6 +108,15 @@ def test_what_the_configuration_declares_is_there(there: Catalog) -> None:
         ("alter function f cost 7", []),
         ("alter sequence tickets increment 1", ["changed sequence tickets increment: 5 → none"]),
         ("alter sequence tickets cache 9", []),
+        ("drop trigger routed on open_task", ["removed trigger open_task.routed"]),
+        (
+            "drop trigger routed on open_task; create trigger routed instead of insert on open_task for each row"
+            " execute function keep()",
+            ["changed trigger open_task.routed fires: instead of INSERT or UPDATE for each row → instead of INSERT for each row",
+             "changed trigger open_task.routed function: public.route → public.keep"],
+        ),
+        ("create trigger more instead of delete on open_task for each row execute function route()", ["added trigger open_task.more"]),
+        ("drop rule kept on open_task", ["removed rule open_task.kept"]),
     ],
 )  # fmt: skip
 def test_what_differs_from_it_is_told(database: Database, sql: str, expected: list[str]) -> None:
@@ -176,6 +197,36 @@ def test_the_later_source_replaces_an_object(there: Catalog) -> None:
     assert set(both.lists) >= {"function", "sequence", "extension"}
 
 
+def test_what_hangs_on_a_view_is_held_to_every_source(database: Database) -> None:
+    """By SQL, a snapshot, a database, and the configuration, and by the checks."""
+    before = read(database, SQL)
+    after = read(
+        database,
+        "drop trigger routed on open_task; drop rule kept on open_task;"
+        "create trigger other instead of delete on open_task for each row execute function route()",
+    )
+    judges = [c for c in builtin_checks() if c.id in ("OBJ002", "OBJ003", "OBJ008")]
+    for source in (observed_contract(before, "db"), declared(TOML)):
+        contract = replace(source, closed=True)
+        found = [
+            sorted(f"{f.check} {f.object.label()}" for f in told.findings if f.object.table == "open_task")
+            for told in (run(judges, Facts(there, Tenancy(), contract=contract)) for there in (before, after))
+        ]
+        assert found == [[], ["OBJ002 open_task.routed", "OBJ003 open_task.kept", "OBJ008 open_task.other"]]
+
+
+def test_a_view_takes_its_columns_from_one_source_and_a_trigger_from_another(there: Catalog) -> None:
+    more = declared(
+        '[contract.views.open_task.triggers.more]\nfunction = "route"\ntiming = "instead of"\nevents = ["DELETE"]'
+    )
+    (view,) = merged(observed_contract(there, "db"), more).views
+
+    assert view.columns == ("id",)
+    assert [(o.kind, o.label) for o in view.objects] == [
+        ("trigger", "routed"), ("rule", "kept"), ("trigger", "more"),
+    ]  # fmt: skip
+
+
 def test_a_function_without_its_arguments_is_refused() -> None:
     with pytest.raises(ConfigError, match=r'"f": write the argument types too, "f\(\)" for none'):
         declared("[contract.functions.f]\nvolatility = 'stable'")
@@ -185,3 +236,4 @@ def test_an_older_snapshot_declares_no_objects(there: Catalog) -> None:
     old = observed_contract(replace(there, format=1), "old.json")
 
     assert (old.objects, old.lists) == ((), ())
+    assert [(v.objects, v.lists) for v in old.views] == [((), ())]

@@ -26,3 +26,4 @@ from .shape import ThreatConfig as ThreatConfig
 from .shape import TriggerConfig as TriggerConfig
 from .shape import TrustedConfig as TrustedConfig
 from .shape import UniqueConfig as UniqueConfig
+from .shape import ViewConfig as ViewConfig

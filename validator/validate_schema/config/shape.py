@@ -256,6 +256,14 @@ class TableConfig(_Section, frozen=True, kw_only=True):
     tenant: Annotated[bool | None, Meta(description="Whether the table must carry the tenant column.")] = None
 
 
+class ViewConfig(_Section, frozen=True, kw_only=True):
+    """A view of the contract with more to it than its columns."""
+
+    columns: Annotated[tuple[_Text, ...], Meta(description="Columns that it has.")] = ()
+    triggers: dict[str, TriggerConfig] = {}
+    rules: Annotated[tuple[_Text, ...], Meta(description="The names of its rewrite rules.")] = ()
+
+
 class ContractConfig(_Section, frozen=True, kw_only=True):
     """`[contract]`: the declared state, here or in the files that `from` names."""
 
@@ -270,7 +278,8 @@ class ContractConfig(_Section, frozen=True, kw_only=True):
     enums: Annotated[dict[str, tuple[str, ...]], Meta(description="The labels of each enum, in order.")] = {}
     tables: dict[str, TableConfig] = {}
     views: Annotated[
-        dict[str, tuple[str, ...]], Meta(description="Views that must exist, each with columns that it has.")
+        dict[str, tuple[str, ...] | ViewConfig],
+        Meta(description="Views that must exist, each with columns that it has."),
     ] = {}
     functions: Annotated[
         dict[str, FunctionConfig], Meta(description="Functions, by name and argument types: f(a integer).")

@@ -15,6 +15,7 @@ from ..config import (
     TableConfig,
     TriggerConfig,
     UniqueConfig,
+    ViewConfig,
 )
 from ..model.catalog import Constraint, Extension, Function, QName, Rule, Sequence, Trigger
 from ..model.contract import (
@@ -52,10 +53,7 @@ def declared_contract(config: ContractConfig) -> Contract:
     for name, labels in config.enums.items():
         schema, plain = parse_name(name)
         enums.append(ExpectedEnum(name=plain, schema=schema, labels=labels, origin="[contract] enums"))
-    views = []
-    for name, columns in config.views.items():
-        schema, plain = parse_name(name)
-        views.append(ExpectedView(name=plain, schema=schema, columns=columns, origin="[contract] views"))
+    views = [_view(name, view) for name, view in config.views.items()]
     return Contract(
         tuple(sorted(tables, key=lambda t: (t.schema or "", t.name))),
         tuple(sorted(enums, key=lambda e: (e.schema or "", e.name))),
@@ -86,15 +84,35 @@ def _table(name: str, table: TableConfig) -> ExpectedTable:
     )
 
 
+def _view(name: str, written: tuple[str, ...] | ViewConfig) -> ExpectedView:
+    schema, plain = parse_name(name)
+    if isinstance(written, tuple):
+        return ExpectedView(name=plain, schema=schema, columns=written, origin="[contract] views")
+    origin = f"[contract.views.{name}]"
+    return ExpectedView(
+        name=plain,
+        schema=schema,
+        columns=written.columns,
+        objects=tuple(_on_relation(written, origin)),
+        lists=tuple(kind for kind in ("trigger", "rule") if getattr(written, f"{kind}s")),
+        origin=origin,
+    )
+
+
 def _on_table(table: TableConfig, origin: str) -> Iterator[ExpectedObject]:
     """Yield the checks, triggers and rules of a table."""
     for name, expression in table.checks.items():
         check = Constraint(name, "check", (), f"CHECK ({expression})")
         yield ExpectedObject.of("check", check, _OF_A_CHECK, origin=origin)
-    for name, trigger in table.triggers.items():
+    yield from _on_relation(table, origin)
+
+
+def _on_relation(relation: TableConfig | ViewConfig, origin: str) -> Iterator[ExpectedObject]:
+    """Yield the triggers and rules of a table or view."""
+    for name, trigger in relation.triggers.items():
         record = _trigger(name, trigger)
         yield ExpectedObject.of("trigger", record, _said(trigger), origin=origin)
-    for name in table.rules:
+    for name in relation.rules:
         yield ExpectedObject.of("rule", Rule(name, "SELECT", ""), ("enabled",), origin=origin)
 
 

@@ -30,7 +30,7 @@ def merged(first: Contract, second: Contract) -> Contract:
     return Contract(
         tuple(tables[name] for name in sorted(tables)),
         tuple(sorted(_replaced(first.enums, second.enums, _name), key=_name)),
-        views=tuple(sorted(_replaced(first.views, second.views, _name), key=_name)),
+        views=_views(first.views, second.views),
         objects=_replaced(first.objects, second.objects, _object),
         lists=_both(first.lists, second.lists),
     )
@@ -89,6 +89,24 @@ def _table(first: ExpectedTable, second: ExpectedTable) -> ExpectedTable:
         lists=_both(first.lists, second.lists),
         owner=second.owner or first.owner,
         origin=second.origin,
+        where=second.where or first.where,
+    )
+
+
+def _views(first: tuple[ExpectedView, ...], second: tuple[ExpectedView, ...]) -> tuple[ExpectedView, ...]:
+    views = {_name(v): v for v in first}
+    for view in second:
+        name = _name(view)
+        views[name] = _view(views[name], view) if name in views else view
+    return tuple(views[name] for name in sorted(views))
+
+
+def _view(first: ExpectedView, second: ExpectedView) -> ExpectedView:
+    return replace(
+        second,
+        columns=second.columns or first.columns,
+        objects=_replaced(first.objects, second.objects, _object),
+        lists=_both(first.lists, second.lists),
         where=second.where or first.where,
     )
 

@@ -17,6 +17,7 @@ from ..model.catalog import (
     QName,
     Sequence,
     Table,
+    View,
 )
 from ..model.contract import (
     AnyObject,
@@ -69,7 +70,8 @@ class _Setting(NamedTuple):
         return None if name.schema == self.home else name.schema
 
 
-_ON_TABLES = ("check", "trigger", "rule")
+_ON_VIEWS = ("trigger", "rule")
+_ON_TABLES = ("check", *_ON_VIEWS)
 _ALONE = ("function", "procedure", "aggregate", "window", "sequence", "extension")
 
 
@@ -86,6 +88,7 @@ def observed_contract(
     """
     given = _Setting(catalog.server.default_schema, origin, where, owners)
     kept = ledgers(catalog)
+    whole = catalog.server.product == POSTGRESQL and catalog.format >= _OBJECTS_SINCE
     tables = tuple(
         _table(table, given) for table in catalog.tables if table.parent is None and table.qname not in kept
     )
@@ -104,12 +107,13 @@ def observed_contract(
             name=v.name,
             schema=given.schema(v.qname),
             columns=v.columns,
+            objects=tuple(_on_relation(v, given)) if whole else (),
+            lists=_ON_VIEWS if whole else (),
             origin=origin,
             where=where("view", v.qname, ""),
         )
         for v in catalog.views
     )
-    whole = catalog.server.product == POSTGRESQL and catalog.format >= _OBJECTS_SINCE
     return Contract(
         tables,
         enums,
@@ -136,13 +140,18 @@ def _on_table(table: Table, given: _Setting) -> Iterator[ExpectedObject]:
     for constraint in table.checks:
         if not constraint.inherited:
             yield given.object("check", table.qname, constraint)
-    for trigger in table.triggers:
+    yield from _on_relation(table, given)
+
+
+def _on_relation(relation: Table | View, given: _Setting) -> Iterator[ExpectedObject]:
+    """Yield the triggers and rules that a table or view does not have from a parent."""
+    for trigger in relation.triggers:
         if not trigger.inherited:
             schema, name = trigger.function
             function = QName("" if schema == given.home else schema, name)
-            yield given.object("trigger", table.qname, replace(trigger, function=function))
-    for rule in table.rules:
-        yield given.object("rule", table.qname, rule)
+            yield given.object("trigger", relation.qname, replace(trigger, function=function))
+    for rule in relation.rules:
+        yield given.object("rule", relation.qname, rule)
 
 
 def _table(table: Table, given: _Setting) -> ExpectedTable:

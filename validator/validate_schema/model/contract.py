@@ -99,8 +99,8 @@ AnyObject: TypeAlias = Constraint | Trigger | Rule | Function | Sequence | Exten
 
 
 class ExpectedObject(_Expected, frozen=True, kw_only=True):
-    """A check, trigger or rule of a table, or an object of its own, as a catalog would hold it in the field
-    of its kind. `said` names the attributes that were declared; None: all of them, but for owner,
+    """A check, trigger or rule of a table or view, or an object of its own, as a catalog would hold it in the
+    field of its kind. `said` names the attributes that were declared; None: all of them, but for owner,
     privileges and an extension's version, which differ from server to server. An empty schema in the
     record is the default one."""
 
@@ -175,11 +175,14 @@ class ExpectedEnum(_Expected, frozen=True, kw_only=True):
 
 
 class ExpectedView(_Expected, frozen=True, kw_only=True):
-    """A view or materialized view with at least these columns."""
+    """A view or materialized view with at least these columns. `objects` are its triggers and rules, and
+    `lists` names the kinds of which it has all."""
 
     name: str
     schema: str | None = None
     columns: tuple[str, ...] = ()
+    objects: tuple[ExpectedObject, ...] = ()
+    lists: tuple[str, ...] = ()
 
 
 class Contract(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -23,15 +23,15 @@ from ..model.wording import listed as listed
 from ..model.wording import some as some
 
 if TYPE_CHECKING:
-    from ..model.catalog import Table
+    from ..model.catalog import Table, View
     from ..model.contract import AnyObject, ExpectedObject
     from ..model.difference import Change
 
 
 def declared_changes(
-    expected: "ExpectedObject", record: "AnyObject", on: "Table | None", default_schema: str
+    expected: "ExpectedObject", record: "AnyObject", on: "Table | View | None", default_schema: str
 ) -> "tuple[Change, ...]":
-    """Return what differs from a declared object to the one that there is; `on` is its table."""
+    """Return what differs from a declared object to the one that there is; `on` is its table or view."""
     from ..contract.diff import objects  # only where something is declared there is something to compare
 
     return objects.declared_changes(expected, record, on, default_schema)

@@ -1,13 +1,14 @@
 """Compare two declarations of a schema, of which one may be a catalog read as one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
 from ...model.catalog import QName
-from ...model.contract import Contract, ExpectedEnum, ExpectedTable, ExpectedView
+from ...model.contract import Contract, ExpectedEnum, ExpectedObject, ExpectedTable, ExpectedView
 from ...model.difference import Change
+from ...model.finding import ObjectRef
 from ..merge import settled
 from .catalogs import in_order
 from .changes import names
@@ -90,7 +91,8 @@ def count_declared(contract: Contract) -> int:
         + len(t.objects) + (t.primary_key is not None)
         for t in contract.tables
     )  # fmt: skip
-    return on_tables + len(contract.enums) + len(contract.views) + len(contract.objects)
+    on_views = sum(1 + len(v.objects) for v in contract.views)
+    return on_tables + on_views + len(contract.enums) + len(contract.objects)
 
 
 def undeclared_tables(
@@ -119,16 +121,25 @@ _ENUM: Kind[ExpectedEnum] = Kind(
 
 
 class _View(NamedTuple):
-    """A view; unless it is `full`, it may have other columns too."""
+    """A view; unless it is `full`, it may have other columns too. `lists` are the kinds of its objects of
+    which it has all."""
 
     schema: str | None
     name: str
     columns: tuple[str, ...]
     full: bool
+    objects: tuple[ExpectedObject, ...]
+    lists: tuple[str, ...]
 
 
 def _views(declared: Declared) -> list[_View]:
-    return [_View(v.schema, v.name, v.columns, declared.full) for v in declared.contract.views]
+    return [
+        _View(v.schema, v.name, v.columns, declared.full, v.objects, v.lists) for v in declared.contract.views
+    ]
+
+
+def _on_view(old: _View, new: _View, _: ObjectRef, terms: Terms) -> Iterator[Change]:
+    return objects(old.objects, new.objects, terms, (old.lists, new.lists), (new, new))
 
 
 def _same_columns(old: _View, new: _View, _: Terms) -> bool:
@@ -141,4 +152,5 @@ _VIEW: Kind[_View] = Kind(
     (field("columns", "columns", names, same=_same_columns),),
     described=lambda view, _: names(view.columns),
     key=lambda view: (view.schema, view.name),
+    parts=_on_view,
 )

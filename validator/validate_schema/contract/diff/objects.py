@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ...model.catalog import Table, Trigger
+from ...model.catalog import Table, Trigger, View
 from ...model.contract import AnyObject, ExpectedObject
 from ...model.difference import Change
 from ...model.finding import ObjectRef
@@ -30,9 +30,9 @@ _UNSAID = frozenset({"owner", "version"})  # another on every server: compared w
 
 
 def declared_changes(
-    expected: ExpectedObject, record: AnyObject, on: Table | None, default_schema: str
+    expected: ExpectedObject, record: AnyObject, on: Table | View | None, default_schema: str
 ) -> tuple[Change, ...]:
-    """Return what differs from a declared object to the one that there is; `on` is its table."""
+    """Return what differs from a declared object to the one that there is; `on` is its table or view."""
     terms = Terms(default_schema, exact=False, maintain=False, renamed={})
     return tuple(_differences(expected, ExpectedObject.of(expected.kind, record), terms, (on, on)))
 

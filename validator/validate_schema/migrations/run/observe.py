@@ -126,7 +126,7 @@ class Watch:
         emptied = rewritten if statement.text[:8].lower() == "truncate" else set()
         # A new index in the file of one that went is that one: a column's type became longer, and no more.
         new = {r.oid for r in found if r.oid not in known and not (r.filenode and r.filenode in files)}
-        # Outside of a transaction no lock is held any more: an index with another file was built in its place.
+        # Outside of a transaction no lock is held any more: an index with another file was built anew.
         built = {r.table for r in found if r.is_index and (r.oid in rewritten or (r.modes and r.oid in new))}
         row = connection.execute(_TIMEOUT).fetchone()
         self.statements.append(
