@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from tests.fix_cli import Terminal
+from tests.fix_server import fresh
 from tests.migrations.test_command import PYTHON
 from tests.migrations.test_command_fence import ALEMBIC, DJANGO
 from validate_schema.config import load
 from validate_schema.config.sections import kept, sections
 from validate_schema.model.errors import ConfigError
-from validate_schema.scratch import Database
+from validate_schema.scratch import Database, Server
 
 FILE = "validate-schema.toml"
 SQL = """
@@ -107,6 +108,67 @@ def test_force_keeps_what_was_written_by_hand(terminal: Terminal, shop: Database
     assert config.tenancy.trusted[0].values == ("on",)
     assert terminal.run("init", "--database-url", shop.conninfo, "--force").status == 0
     assert (terminal.folder / FILE).read_text() == text
+
+
+MADE = """
+create role app login; create role shipper login; create role crew;
+create table organization (id int primary key);
+create table note (id int primary key, organization_id int not null references organization);
+create index on note (organization_id);
+grant select, insert on note, organization to app;
+"""
+OWNS = "alter table organization owner to {}; alter table note owner to {};"
+ALL = ["# shipper owns all 2 tables and is bound by row security, as migrations then are", 'role = "shipper"']
+LEDGER = "create table pgmigrations (id serial primary key, name varchar(255) not null, run_on timestamp not null);"
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        (OWNS.format("shipper", "shipper"), ALL),
+        (
+            OWNS.format("app", "app"),
+            ["# app owns all 2 tables and is bound by row security, as migrations then are", 'role = "app"'],
+        ),
+        (
+            OWNS.format("shipper", "postgres"),
+            ["# shipper owns 1 of 2 tables; name whoever migrates", '# role = "shipper"'],
+        ),
+        (
+            OWNS.format("crew", "crew"),
+            ["# crew owns all 2 tables, but does not log in; name whoever migrates", '# role = "crew"'],
+        ),
+        (OWNS.format("shipper", "crew"), []),
+        (OWNS.format("postgres", "postgres"), []),
+        ("alter role shipper bypassrls;" + OWNS.format("shipper", "shipper"), []),
+        (LEDGER + OWNS.format("shipper", "shipper"), []),
+        (
+            f"{LEDGER}alter table pgmigrations owner to shipper;" + OWNS.format("shipper", "shipper"),
+            ["# shipper owns all 3 tables and is bound by row security, as migrations then are", ALL[1]],
+        ),
+    ],
+)
+def test_who_migrates_is_said_where_owners_show_it(
+    terminal: Terminal, server: Server, sql: str, said: list[str]
+) -> None:
+    terminal.write("migrations/0001_a.sql", SQL)
+    with fresh(server) as database, database.connect(autocommit=True) as connection:
+        connection.execute(f"{MADE}{sql}".encode())
+        try:
+            ran = terminal.run("init", "--database-url", database.conninfo)
+        finally:
+            connection.execute("drop owned by app, shipper, crew cascade; drop role app, shipper, crew")
+    assert ran.status == 0, ran.err
+    (section,) = (s for s in sections((terminal.folder / FILE).read_text()) if s.name == "migrations")
+    assert section.text.partition("\n\n")[0].splitlines()[2:] == said
+    role = load(None, terminal.folder).config.migrations.role
+    assert (f'role = "{role}"' in said) == (role is not None)
+
+
+def test_who_replayed_migrations_is_not_who_migrates(terminal: Terminal) -> None:
+    terminal.write("migrations/0001_a.sql", SQL)
+    assert terminal.run("init").status == 0
+    assert "role" not in (terminal.folder / FILE).read_text().partition("[migrations]")[2].partition("[")[0]
 
 
 def test_pyproject_is_never_replaced(terminal: Terminal, shop: Database) -> None:
