@@ -8,16 +8,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.request import urlopen
 
 import pytest
 
+from tests.fix_apply import until
 from tests.fix_cli import Terminal
 from tests.fix_fleet import make_members, mutate
+from tests.fix_server import fresh
 from validate_schema import fleet
 from validate_schema.model.errors import ConnectError, UsageError
-from validate_schema.scratch import Database
+from validate_schema.scratch import Database, Server
 
 distributed = pytest.importorskip("distributed")
 SECRET = "s3cr3t-of-the-tenants"
@@ -71,12 +73,22 @@ class Watcher(distributed.SchedulerPlugin):  # type: ignore[misc,name-defined]
                 self.held += pickle.dumps(task.run_spec) + repr(task.run_spec).encode()
 
 
-def test_workers_read_what_the_process_reads_and_no_secret_goes_there(cluster: Any, told: Database) -> None:
+def test_workers_read_what_the_process_reads_and_no_secret_goes_there(
+    cluster: Any, told: Database, tmp_path: Path
+) -> None:
     with told.connect(autocommit=True) as conn:
         mutate(conn, "alter table {0}.account add column note text", "tenant_3")
     watcher = Watcher()
     cluster.scheduler.add_plugin(watcher)
-    report = fleet(targets=TARGETS, schemas="tenant_%", select="TBL005", scheduler=cluster.scheduler_address)
+    asked = {
+        "targets": TARGETS,
+        "schemas": "tenant_%",
+        "select": "TBL005",
+        "scheduler": cluster.scheduler_address,
+    }
+    report = fleet(**asked)
+    for _ in range(2):
+        fleet(**asked, resume=tmp_path / "state")
     cluster.scheduler.remove_plugin(name=watcher.name)
     here = fleet(targets=dict.fromkeys(TARGETS, told.conninfo), schemas="tenant_%", select="TBL005")
     assert [(m.name, m.state, m.fingerprint) for m in report.members] == [
@@ -91,6 +103,8 @@ def test_workers_read_what_the_process_reads_and_no_secret_goes_there(cluster: A
             logs += shown.read().decode()
     assert b"validate-schema survey 1 a" in watcher.held
     assert b"env:FLEET_TEST_A" in watcher.held
+    assert report.members[0].fingerprint.encode() in watcher.held, "what the state knows goes to the worker"
+    assert SECRET not in (tmp_path / "state").read_text(encoding="utf-8")
     for text in (watcher.held.decode(errors="replace"), logs):
         assert SECRET not in text
         assert told.parameters["host"] not in text
@@ -153,14 +167,130 @@ def test_what_a_worker_had_that_was_killed_another_reads(cluster: Any, told: Dat
     run = threading.Thread(target=lambda: found.append(fleet(**asked, scheduler=cluster.scheduler_address)))  # type: ignore[arg-type]
     run.start()
     assert door.waiting.wait(30)
-    with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
-        (busy,) = (address for address, keys in client.processing().items() if keys)
-        os.kill(client.run(os.getpid, workers=[busy])[busy], signal.SIGKILL)
+    kill_whoever_reads(cluster)
     run.join(60)
     door.close()
     (report,) = found
     assert [m.state for m in report.members] == ["alike"] * 3
     assert door.callers >= 2
+
+
+def kill_whoever_reads(cluster: Any) -> None:
+    """Kill the workers that have a task now."""
+    with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
+        busy = [address for address, keys in client.processing().items() if keys]
+        assert busy
+        for process in client.run(os.getpid, workers=busy).values():
+            os.kill(process, signal.SIGKILL)
+
+
+@pytest.fixture
+def asked(
+    cluster: Any, told: Database, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> Iterator["Asked"]:
+    """A fleet of three databases, the last of which keeps its first reader waiting."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    monkeypatch.setenv("PGSERVICEFILE", str(cluster.services))  # for the worker after one that is killed
+    door = Door(told, held=1)
+    terminal.write("fleet.csv", f'a,env:FLEET_TEST_A\nb,env:FLEET_TEST_B\nc,"{door.url(told)}"\n')
+    words = (
+        "fleet",
+        "--targets",
+        "fleet.csv",
+        "--schemas",
+        "tenant_%",
+        "--select",
+        "TBL005",
+        "--format",
+        "json",
+    )
+    yield Asked(door, (*words, "--scheduler", cluster.scheduler_address))
+    door.close()
+
+
+class Asked(NamedTuple):
+    door: Door
+    words: tuple[str, ...]
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
+def test_a_run_that_is_ended_goes_on_where_it_was(
+    asked: Asked, terminal: Terminal, end: signal.Signals
+) -> None:
+    with terminal.start(*asked.words, "--resume", "state") as process:
+        assert asked.door.waiting.wait(60)
+        until(lambda: Path("state").read_bytes().count(b"\n") == 3)
+        process.send_signal(end)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, '"incomplete"' in out) == (
+        (3, True) if end == signal.SIGINT else (-9, False)
+    ), err
+    ran = terminal.run(*asked.words, "--resume", "state")
+    assert (ran.status, "state: 6 of 9 members had not changed" in ran.err) == (0, True), ran.err
+    assert terminal.run(*asked.words).out == ran.out
+    again = terminal.run(*asked.words, "--resume", "state")
+    assert ("state: 9 of 9 members had not changed" in again.err, again.out == ran.out) == (True, True), (
+        again.err
+    )
+
+
+def test_a_worker_that_is_killed_takes_nothing_of_the_state_along(
+    cluster: Any, asked: Asked, terminal: Terminal
+) -> None:
+    with terminal.start(*asked.words, "--resume", "state") as process:
+        assert asked.door.waiting.wait(60)
+        until(lambda: Path("state").read_bytes().count(b"\n") == 3)
+        kill_whoever_reads(cluster)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    again = terminal.run(*asked.words, "--resume", "state")
+    assert again.out == out
+    assert "state: 9 of 9 members had not changed" in again.err
+
+
+def test_what_is_changed_since_a_cluster_read_it_is_read_again(
+    asked: Asked, told: Database, terminal: Terminal
+) -> None:
+    terminal.write("fleet.csv", "a,env:FLEET_TEST_A\n")
+    terminal.run(*asked.words, "--resume", "state")
+    with told.connect(autocommit=True) as conn:
+        mutate(conn, "alter table {0}.account add column note text", "tenant_3")
+    ran = terminal.run(*asked.words, "--resume", "state")
+    assert (ran.status, "state: 2 of 3 members had not changed" in ran.err) == (1, True), ran.err
+    assert terminal.run(*asked.words).out == ran.out
+
+
+def test_runs_on_one_cluster_have_nothing_of_each_other(cluster: Any, told: Database, server: Server) -> None:
+    door = Door(told, held=1)
+    more = {"schemas": "tenant_%", "select": "TBL005", "scheduler": cluster.scheduler_address}
+    run = threading.Thread(target=lambda: fleet(targets={"a": door.url(told)}, **more))  # type: ignore[arg-type]
+    run.start()
+    assert door.waiting.wait(30)
+    with fresh(server) as other, other.connect(autocommit=True) as conn:
+        make_members(conn, ("tenant_9",))
+        report = fleet(targets={"a": other.conninfo}, **more)  # type: ignore[arg-type]
+    assert [(m.name, m.state) for m in report.members] == [("a/tenant_9", "alike")]
+    door.close()
+    run.join(60)
+
+
+def test_the_proof_is_made_on_the_machine_that_asks(
+    cluster: Any, told: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with told.connect(autocommit=True) as conn:
+        conn.execute("create role app login")
+        for name in ("tenant_1", "tenant_2", "tenant_3"):
+            conn.execute(f"grant usage on schema {name} to app; grant select on {name}.bills to app".encode())
+            conn.execute(f"grant select on {name}.event to app".encode())
+    asked = {"targets": TARGETS, "schemas": "tenant_%", "select": "FLT014", "prove": True}
+    report = fleet(**asked, scheduler=cluster.scheduler_address)  # type: ignore[arg-type]
+    (proof,) = report.proofs
+    assert "reached" in {a.outcome for a in proof.attempted}, proof
+    assert report.proofs == fleet(**asked).proofs  # type: ignore[arg-type]
+    monkeypatch.delenv("FLEET_TEST_A")
+    report = fleet(**asked, scheduler=cluster.scheduler_address)  # type: ignore[arg-type]
+    (proof,) = report.proofs
+    assert ("FLEET_TEST_A is not set" in proof.reason, report.verdict.exit_status) == (True, 3)
 
 
 def test_a_member_that_is_twice_out_of_reach_is_told(cluster: Any, told: Database) -> None:

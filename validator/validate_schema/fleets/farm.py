@@ -1,14 +1,15 @@
 """Many machines: the databases of a fleet read by the workers of a Dask cluster, a task for each.
 
-What travels there is a name, a reference to a URL (`whereabouts`) and the choice of members, and what comes
-back are the records that a part keeps. A worker that dies is replaced by another, a database that could not
-be read is asked for once more.
+What travels there is a name, a reference to a URL (`whereabouts`), the choice of members and what a state
+knows of them, and what comes back are the records that a part and the state keep. A worker that dies is
+replaced by another, a database that could not be read is asked for once more.
 """
 
 import logging
 from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
 
 import msgspec
 from psycopg import Error
@@ -18,6 +19,7 @@ from ..model.errors import ConnectError, UsageError, ValidateSchemaError
 from ..model.fleet import Reading, Sample, Surveyed
 from ..model.secret import Secret, mask, reveal
 from ..model.version import __version__
+from .memory import Notes, Remembered
 from .sample import ChangedError, sample
 from .session import stopped
 from .survey import Choice, survey
@@ -26,6 +28,8 @@ from .whereabouts import require_no_secret, resolved
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .state import State
+
 R = TypeVar("R", bound=msgspec.Struct)
 
 MISSING = "--scheduler needs Dask: pip install 'validate-schema[fleet]'"
@@ -33,6 +37,14 @@ _REACH = 5  # seconds for the scheduler to answer, and for a first worker
 _ALONE = 60  # seconds that a task waits for any worker
 _STEP = 0.5
 _MOST = 256  # tasks that are asked for at a time
+
+
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What came of surveying a database, what of its members is new to the state, and how many it knew."""
+
+    surveyed: Surveyed
+    new: tuple[Remembered, ...] = ()
+    recalls: int = 0
 
 
 class Sampled(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -55,6 +67,8 @@ class Farm:
             raise UsageError(MISSING) from None
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         self._scheduler = scheduler
+        # A cluster gives one answer to tasks of one name, whoever asks: each run has names of its own.
+        self._run = uuid4().hex
         try:
             client: Any = distributed.Client  # its methods have no types
             self._client = client(scheduler, timeout=_REACH, set_as_default=False)
@@ -85,24 +99,30 @@ class Farm:
         threads: int = sum(worker["nthreads"] for worker in workers)
         return min(_MOST, max(1, 2 * threads))
 
-    def survey(self, name: str, url: Secret | None, choice: Choice, timeout_ms: int) -> Surveyed | None:
+    def survey(
+        self, name: str, url: Secret | None, choice: Choice, timeout_ms: int, state: "State | None" = None
+    ) -> Surveyed | None:
         """Return what a worker learnt of a database; None after an interrupt. One that could not be read is
-        asked for once more."""
+        asked for once more. What is new to a `state` is written there as soon as it is here."""
         require_no_secret(name, url)
-        found: Surveyed | None = None
+        found: Answer | None = None
         for attempt in (1, 2):
-            key = f"validate-schema survey {attempt} {name}"
-            found = self._answer(Surveyed, key, survey_there, name, _text(url), _encoded(choice), timeout_ms)
-            if found is None or not found.reason:
+            key = f"validate-schema survey {attempt} {name} {self._run}"
+            known = None if state is None else msgspec.json.encode(state.known(name))
+            given = (name, _text(url), _encoded(choice), timeout_ms, known)
+            found = self._answer(Answer, key, survey_there, *given)
+            if found is not None and state is not None:
+                state.take(found.new, found.recalls)
+            if found is None or not found.surveyed.reason:
                 break
-        return found
+        return None if found is None else found.surveyed
 
     def sample(
         self, url: Secret | None, reading: Reading, names: Sequence[str], timeout_ms: int
     ) -> Sample | None:
         """Return a member as a worker read it; None after an interrupt. Raises `ChangedError` as `sample`
         does, and `ConnectError` for what else came of it."""
-        key = f"validate-schema sample {reading.member.name}"
+        key = f"validate-schema sample {reading.member.name} {self._run}"
         given = (_text(url), _encoded(reading), tuple(names), timeout_ms)
         found = self._answer(Sampled, key, sample_there, *given)
         if found is None:
@@ -140,7 +160,7 @@ class Farm:
 
 
 def _lost(kind: type[R], given: tuple[Any, ...], why: str) -> R:
-    found = Surveyed(database=given[0], reason=why) if kind is Surveyed else Sampled(reason=why)
+    found = Answer(Surveyed(database=given[0], reason=why)) if kind is Answer else Sampled(reason=why)
     return msgspec.convert(found, kind, from_attributes=True)
 
 
@@ -164,14 +184,18 @@ def version_there() -> str:
     return __version__
 
 
-def survey_there(name: str, url: str | None, choice: bytes, timeout_ms: int) -> bytes:
-    """Survey a database on a worker; see `survey`. The URL is a reference, or holds no secret."""
+def survey_there(name: str, url: str | None, choice: bytes, timeout_ms: int, known: bytes | None) -> bytes:
+    """Survey a database on a worker; see `survey`. The URL is a reference, or holds no secret; `known` is
+    what a state knows of the database, where there is one."""
+    notes = None if known is None else Notes(msgspec.json.decode(known, type=tuple[Remembered, ...]))
     try:
         where = resolved(None if url is None else Secret(url))
-        found = survey(name, where, msgspec.json.decode(choice, type=Choice), timeout_ms=timeout_ms)
+        wanted = msgspec.json.decode(choice, type=Choice)
+        found = survey(name, where, wanted, timeout_ms=timeout_ms, state=notes)
     except ValidateSchemaError as error:
         found = Surveyed(database=name, reason=mask(str(error)))
-    return msgspec.json.encode(found)
+    recalls = 0 if notes is None or found.reason else notes.recalls
+    return msgspec.json.encode(Answer(found, tuple(notes.new) if notes else (), recalls))
 
 
 def sample_there(url: str | None, reading: bytes, names: tuple[str, ...], timeout_ms: int) -> bytes:

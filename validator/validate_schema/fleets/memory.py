@@ -16,7 +16,7 @@ what is changed in place.
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 from psycopg import Error
@@ -82,8 +82,8 @@ class Kept(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
 
 
 class Remembered(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Members of one database as they were in one state of all that they share. `who` is the server and what
-    else must be the same, `xid` the transaction number of then."""
+    """Members of one database as they were in one state of all that they share. `who` is a hash of the server
+    and what else must be the same, `xid` the transaction number of then."""
 
     database: str
     server: str
@@ -112,7 +112,7 @@ class Memory:
         write: Callable[[Remembered], None],
     ) -> None:
         self._database, self._server, self._write = database, server, write
-        self._known = {kept.oid: (of, kept) for of in known for kept in of.members}
+        self._known = {(of.who, kept.oid): (of, kept) for of in known for kept in of.members}
         self._now: _Now | None = None
         self._timeout_ms = 0
         self.recalls = 0
@@ -127,7 +127,7 @@ class Memory:
             if connection.closed or connection.broken:
                 raise
             return
-        self._now = _Now(f"{who}/{_asked(connection.info.server_version)}", xid)
+        self._now = _Now(_hashed(f"{who}/{_asked(connection.info.server_version)}"), xid)
 
     def recalled(self, members: Mapping[int, str], now: Marks, others: frozenset[int]) -> dict[int, str]:
         """Return the fingerprints of members that stand as they did. `others` are all members."""
@@ -135,12 +135,12 @@ class Memory:
             return {}
         shared, found = _shared(now, others), {}
         for oid, name in members.items():
-            of, kept = self._known.get(oid, (None, None))
+            of, kept = self._known.get((self._now.who, oid), (None, None))
             if (
                 of is not None
                 and kept is not None
                 and (kept.name, kept.mark) == (name, now.get(oid, ""))
-                and (of.who, of.shared) == (self._now.who, shared)
+                and of.shared == shared
                 and 0 <= self._now.xid - of.xid < _XIDS
             ):
                 found[oid] = kept.fingerprint
@@ -179,16 +179,45 @@ class Memory:
         )
 
 
+class Memories(Protocol):
+    """Who has the memories of databases."""
+
+    def of(self, database: str, server: str) -> Memory:
+        """Return the memory of a database."""
+
+
+class Notes:
+    """The memory of one database where the file of all is not at hand: what is `known` of it, and `new`."""
+
+    def __init__(self, known: Iterable[Remembered]) -> None:
+        self._known = tuple(known)
+        self._memories: list[Memory] = []
+        self.new: list[Remembered] = []
+
+    def of(self, database: str, server: str) -> Memory:
+        """Return the memory of the database."""
+        memory = Memory(database, server, self._known, self.new.append)
+        self._memories.append(memory)
+        return memory
+
+    @property
+    def recalls(self) -> int:
+        """How many members were not read again."""
+        return sum(memory.recalls for memory in self._memories)
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
 def _asked(version: int) -> str:
-    """Return a hash of the queries that make a fingerprint: another program may ask for other things."""
-    text = "\n".join(q.sql for q in (*member_queries(version), *database_queries(version)))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    """Return the queries that make a fingerprint: another program may ask for other things."""
+    return "\n".join(q.sql for q in (*member_queries(version), *database_queries(version)))
 
 
 def _shared(marks: Marks, others: frozenset[int]) -> str:
     """Return a hash of the marks of all that is no member: whatever of it is changed may change each."""
-    text = "\n".join(f"{oid} {mark}" for oid, mark in sorted(marks.items()) if oid not in others)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return _hashed("\n".join(f"{oid} {mark}" for oid, mark in sorted(marks.items()) if oid not in others))
 
 
 def _tied(connection: Connection, some: Iterable[int], members: Iterable[int]) -> set[int]:

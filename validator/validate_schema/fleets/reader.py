@@ -52,10 +52,11 @@ class There:
 
     def __init__(self, farm: "Farm", request: FleetRequest) -> None:
         self.parallel = max(request.parallel, farm.slots)
-        self._farm, self._timeout_ms = farm, request.run.source.statement_timeout_ms
+        self._farm, self._state = farm, request.state
+        self._timeout_ms = request.run.source.statement_timeout_ms
 
     def survey(self, target: Target, choice: Choice) -> Surveyed | None:
-        return self._farm.survey(target.name, target.url, choice, self._timeout_ms)
+        return self._farm.survey(target.name, target.url, choice, self._timeout_ms, self._state)
 
     def sample(self, url: Secret | None, reading: Reading, names: Sequence[str]) -> Sample | None:
         return self._farm.sample(url, reading, names, self._timeout_ms)

@@ -97,8 +97,6 @@ class FleetRequest(msgspec.Struct, frozen=True, kw_only=True):
             raise UsageError(f"--shard {self.shard[0]}/{self.shard[1]}: write K/N, K from 1 to N")
         if self.reference and self.outside:
             raise UsageError("--reference and --migrations both say what to measure against: give one")
-        if self.scheduler and self.state:
-            raise UsageError("--resume keeps what this machine has read: give it without --scheduler")
         if self.prove and not self.of_schemas:
             raise UsageError("--prove is between members that are schemas: give --schemas or --schemas-query")
         if self.prove and self.shard[1] > 1:

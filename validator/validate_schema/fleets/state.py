@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock
 
 import msgspec
+from msgspec.structs import replace
 
 from ..model.errors import UsageError
 from ..model.limits import require_size
@@ -34,6 +35,7 @@ class State:
         """Read a state, or begin one. Raises `UsageError` for a file that is none or cannot be written."""
         self._path, self._lock = path, Lock()
         self._memories: list[Memory] = []
+        self._elsewhere = 0
         known = _latest(_read(path)) if path.exists() else []
         self._known: dict[tuple[str, str], list[Remembered]] = {}
         for one in known:
@@ -48,10 +50,27 @@ class State:
             self._memories.append(memory)
         return memory
 
+    def known(self, database: str) -> tuple[Remembered, ...]:
+        """Return what is known of a database, wherever it is: without the addresses, to go to whoever reads
+        it."""
+        with self._lock:
+            found = [one for (name, _), of in self._known.items() if name == database for one in of]
+        return tuple(replace(one, server="") for one in found)
+
+    def take(self, new: Iterable[Remembered], recalls: int) -> None:
+        """Keep what somebody else learnt of a database, who did not read so many members again."""
+        new = tuple(new)
+        with self._lock:
+            self._elsewhere += recalls
+            for one in new:
+                self._known.setdefault((one.database, one.server), []).append(one)
+        for one in new:
+            self._add(one)
+
     @property
     def recalls(self) -> int:
         """How many members were not read again so far."""
-        return sum(memory.recalls for memory in self._memories)
+        return self._elsewhere + sum(memory.recalls for memory in self._memories)
 
     def _add(self, one: Remembered) -> None:
         line = msgspec.json.encode(one) + b"\n"
@@ -96,5 +115,5 @@ def _latest(known: Iterable[Remembered]) -> list[Remembered]:
     for place, one in enumerate(known):
         if who[one.database, one.server] == one.who:
             kept = tuple(k for k in one.members if last[one.database, one.server, k.oid] == place)
-            found += [msgspec.structs.replace(one, members=kept)] if kept else []
+            found += [replace(one, members=kept)] if kept else []
     return found

@@ -44,8 +44,7 @@ _ROLES = f"""
 
 
 if TYPE_CHECKING:
-    from .memory import Memory
-    from .state import State
+    from .memory import Memories, Memory
 
 
 _LEDGERS = 1000  # members whose ledgers are read in one transaction
@@ -89,7 +88,7 @@ def survey(
     choice: Choice,
     *,
     timeout_ms: int = 30_000,
-    state: "State | None" = None,
+    state: "Memories | None" = None,
 ) -> Surveyed:
     """Return what there is to know of one database before anything is compared: its members, each with its
     fingerprint and its ledgers. Of members that have not changed since, the `state` tells the fingerprint.
