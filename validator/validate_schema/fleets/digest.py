@@ -11,6 +11,7 @@ brought together where it says nothing. It must never be coarser.
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import NamedTuple
 
 from ..catalog.queries import USER_SCHEMA, Query, queries
@@ -142,6 +143,7 @@ NOT_DIGESTED: Mapping[str, str] = {
 }
 
 
+@cache
 def member_queries(version: int) -> tuple[Query, ...]:
     """Return the queries that fingerprint schemas: rows of (oid of the schema, number of rows, two sums of
     hashes). The schemas are those whose oids the setting `MEMBERS` holds, as an array."""
@@ -149,6 +151,7 @@ def member_queries(version: int) -> tuple[Query, ...]:
     return tuple(q._replace(sql=_wrapped(q, OF_MEMBERS[q.name], True)) for q in known if q.name in OF_MEMBERS)
 
 
+@cache
 def database_queries(version: int) -> tuple[Query, ...]:
     """Return the queries that fingerprint a whole database: one row each, with 0 for the schema."""
     known = queries(version)

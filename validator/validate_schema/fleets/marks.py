@@ -7,16 +7,27 @@ the reading and one that was taken after it have the same marks, nothing of the 
 What stands in no schema, or in the server's own, and may be named by what stands in a member (extensions,
 languages), has one mark together, and the names of roles have one.
 
-Source: PostgreSQL documentation, "System Columns" (ctid, xmin) and "System Catalog Information Functions".
+Where no transaction that writes has ended on the whole server between two snapshots, no mark needs to be
+looked at again: each that ends changes what `pg_current_snapshot` says, for it was among those in progress,
+or is newer than the last that had ended. A standby does not say so.
+
+Source: PostgreSQL documentation, "System Columns" (ctid, xmin), "System Catalog Information Functions" and
+"Transaction ID and Snapshot Information Functions"; GetSnapshotData of PostgreSQL for what a standby leaves
+out.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from ..catalog.connect import Connection
 from ..catalog.queries import USER_SCHEMA
 
-Marks = Mapping[int, str]
-"""By the oid of a schema, a mark of all that stands in it."""
+
+class Marks(dict[int, str]):
+    """By the oid of a schema, a mark of all that stands in it; and the `moment` of the snapshot: where a
+    later one has the same, all marks are what they were. "" says nothing."""
+
+    moment = ""
+
 
 # In place of the oid of a schema: what stands beside all that are the user's, and the names of roles.
 BESIDE, ROLES = -1, -2
@@ -117,12 +128,30 @@ _MARKS = f"""
 """
 
 
+_MOMENT = "select case when pg_is_in_recovery() then '' else pg_current_snapshot()::text end"
+
+
 def marks(connection: Connection, homes: Iterable[int] | None = None) -> Marks:
     """Return the marks of schemas, of the snapshot that is open: of these, or of all that are the user's;
     and those of what stands `BESIDE`, and of the `ROLES`."""
     wanted = _ALL if homes is None else f"= any('{{{','.join(map(str, homes))}}}'::oid[])"
     beside = " union all ".join(_beside(connection.info.server_version))
-    return dict(connection.execute(_MARKS.format(homes=wanted, beside=beside).encode()).fetchall())
+    found = Marks(connection.execute(_MARKS.format(homes=wanted, beside=beside).encode()).fetchall())
+    found.moment = moment(connection)
+    return found
+
+
+def marks_after(connection: Connection, before: Marks, homes: Iterable[int] | None = None) -> Marks:
+    """Return the marks of the snapshot that is open, as `marks` does; those of `before` where nothing has
+    ended since."""
+    if before.moment and moment(connection) == before.moment:
+        return before
+    return marks(connection, homes)
+
+
+def moment(connection: Connection) -> str:
+    """Return the moment of the snapshot that is open; see `Marks`."""
+    return str(connection.execute(_MOMENT.encode()).fetchall()[0][0])
 
 
 def moved(before: Marks, after: Marks, members: Iterable[int], others: Iterable[int]) -> set[int]:

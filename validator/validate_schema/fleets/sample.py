@@ -59,7 +59,8 @@ def sample(
                 catalog = read_catalog(
                     connection, default_schema=schema or None, statement_timeout_ms=timeout_ms, only=scope
                 )
-            if not now or stirred(before, marks_now(connection, timeout_ms, homes), oids, ()):
+            after = marks_now(connection, timeout_ms, homes, before)
+            if not now or stirred(before, after, oids, ()):
                 continue
             if catalog is None:
                 raise ChangedError(name, now)

@@ -5,6 +5,8 @@ from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
+from psycopg.pq import TransactionStatus
+
 from ..catalog.connect import Connection, Patience, connect
 from ..catalog.queries import USER_SCHEMA
 from ..catalog.session import PRINTING
@@ -60,6 +62,8 @@ def connected(url: Secret | None, timeout_ms: int) -> Iterator[Connection]:
     with connect(
         url, statement_timeout_ms=timeout_ms, lock_timeout_ms=_LOCK_MS, patience=patience
     ) as connection:
+        # After a pipeline that failed, driver and server would not agree on what is prepared.
+        connection.prepare_threshold = None
         _OPEN.add(connection)
         try:
             yield connection
@@ -80,6 +84,18 @@ def snapshot(connection: Connection, timeout_ms: int) -> Iterator[None]:
         yield
     finally:
         if not (connection.closed or connection.broken):
+            connection.execute("rollback")
+
+
+@contextmanager
+def pipelined(connection: Connection) -> Iterator[None]:
+    """Have statements sent without waiting for their answers. What one of them raises, is raised at the end,
+    when the transaction that it left open is gone."""
+    try:
+        with connection.pipeline():
+            yield
+    finally:
+        if connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
             connection.execute("rollback")
 
 

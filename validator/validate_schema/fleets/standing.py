@@ -9,8 +9,8 @@ from psycopg.errors import LockNotAvailable, QueryCanceled
 from ..catalog.connect import Connection
 from ..catalog.session import may_pass
 from .digest import LOCKING, MEMBERS, Fingerprints, database_queries, member_queries
-from .marks import ROLES, Marks, marks, moved
-from .session import execute, schemas, snapshot
+from .marks import ROLES, Marks, marks, marks_after, moment, moved
+from .session import execute, pipelined, schemas, snapshot
 
 if TYPE_CHECKING:
     from .memory import Memory
@@ -34,11 +34,16 @@ def settled(
     members: Mapping[int, str],
     matched: Iterable[int],
     timeout_ms: int,
+    *,
     memory: "Memory | None" = None,
+    since: str = "",
 ) -> Settled:
     """Return the fingerprints of members, those of a whole database for `ALL`. `matched` are all members of
-    the database. What a `memory` holds of one that stands as it stood then is not read again."""
+    the database. What a `memory` holds of one that stands as it stood then is not read again. `since` is the
+    moment of a snapshot some time ago."""
     others, found = frozenset(matched), Settled({}, {})
+    if ALL in members and memory is None and (prints := _of_one_moment(connection, timeout_ms, since)):
+        return Settled(prints, {})
     everyone = list(members.items())
     for start in range(0, len(everyone), _MANY):
         some = dict(everyone[start : start + _MANY])
@@ -70,7 +75,8 @@ def _settled(
         if not left:
             break
         prints, locked = fingerprints(connection, left, timeout_ms)
-        odd = stirred(before, marks_now(connection, timeout_ms, homes), left, others) | locked
+        after = marks_now(connection, timeout_ms, homes, before)
+        odd = stirred(before, after, left, others) | locked
         still = {oid: value for oid, value in prints.items() if oid not in odd}
         if memory is not None:
             named = {oid: (left[oid], value) for oid, value in still.items()}
@@ -78,7 +84,24 @@ def _settled(
         found.prints.update(still)
         found.reasons.update(dict.fromkeys(locked, LOCKED))
         left = {oid: name for oid, name in left.items() if oid in odd}
+        if not left:
+            break
     return found
+
+
+def _of_one_moment(connection: Connection, timeout_ms: int, since: str) -> dict[int, str]:
+    """Return the fingerprint of a whole database where nothing has ended on the server `since` then until it
+    was read: that costs less than marks. Nothing, and no reading, where something has ended by now: there
+    something ends all the time."""
+    if not _still(connection, timeout_ms, since):
+        return {}
+    prints, _ = fingerprints(connection, {ALL: ""}, timeout_ms)
+    return prints if _still(connection, timeout_ms, since) else {}
+
+
+def _still(connection: Connection, timeout_ms: int, since: str) -> bool:
+    with snapshot(connection, timeout_ms):
+        return since != "" and moment(connection) == since
 
 
 def _homes(
@@ -92,10 +115,12 @@ def _homes(
         return schemas(connection).keys() - others | set(members)
 
 
-def marks_now(connection: Connection, timeout_ms: int, homes: Iterable[int] | None = None) -> Marks:
-    """Return the marks of schemas, or of all, of a snapshot of their own."""
+def marks_now(
+    connection: Connection, timeout_ms: int, homes: Iterable[int] | None = None, before: Marks | None = None
+) -> Marks:
+    """Return the marks of schemas, or of all, of a snapshot of their own. Those `before` may tell them."""
     with snapshot(connection, timeout_ms):
-        return marks(connection, homes)
+        return marks(connection, homes) if before is None else marks_after(connection, before, homes)
 
 
 def stirred(before: Marks, after: Marks, members: Iterable[int], others: Iterable[int]) -> set[int]:
@@ -119,9 +144,8 @@ def fingerprints(
     """
     prints, locked = Fingerprints(members), set[int]()
     if ALL in members:
-        for query in database_queries(connection.info.server_version):
-            with snapshot(connection, timeout_ms):
-                prints.take(query.name, execute(connection, query.sql))
+        for name, rows in _of_database(connection, timeout_ms):
+            prints.take(name, rows)
         return {ALL: prints.of(ALL)}, locked
     everyone = list(members)
     for query in member_queries(connection.info.server_version):
@@ -131,6 +155,26 @@ def fingerprints(
                 prints.take(query.name, rows)
                 locked |= refused
     return {oid: prints.of(oid) for oid in members if oid not in locked}, locked
+
+
+def _of_database(
+    connection: Connection, timeout_ms: int
+) -> Iterator[tuple[str, list[tuple[int, int, str, str]]]]:
+    """Yield the rows of each query of a whole database. All are sent before the first answer is waited for;
+    those that lock nothing have a transaction together."""
+    asked = database_queries(connection.info.server_version)
+    cursors = {}
+    with pipelined(connection):
+        with snapshot(connection, timeout_ms):
+            for query in asked:
+                if query.name not in LOCKING:
+                    cursors[query.name] = execute(connection, query.sql)
+        for query in asked:
+            if query.name in LOCKING:
+                with snapshot(connection, timeout_ms):
+                    cursors[query.name] = execute(connection, query.sql)
+    for query in asked:
+        yield query.name, cursors[query.name].fetchall()
 
 
 def _rows(

@@ -16,6 +16,7 @@ from ..model.fleet import DatabaseFacts, LedgerRows, Member, Reading, Surveyed
 from ..model.secret import Secret, mask
 from .digest import MEMBERS
 from .ledgers import read_versions
+from .marks import moment
 from .session import connected, execute, schemas, snapshot
 from .standing import ALL, ATTEMPTS, LOCKED, name_members, settled
 
@@ -148,14 +149,15 @@ def _said(error: Error) -> str:
 def _read(connection: Connection, asked: _Asked) -> Surveyed:
     database, server, choice, timeout_ms, memory = asked
     with snapshot(connection, timeout_ms):
-        facts = database_facts(connection, database, server)
-        matched = _members(connection, database, choice)
+        since, known = moment(connection), schemas(connection)
+        facts = database_facts(connection, database, server, known.values())
+        matched = _members(connection, database, choice, known)
         found = {oid: name for oid, name in matched.items() if in_shard(name, choice.shard)}
         if not choice.of_schemas:
             found = {ALL: ""}
-        roles = _roles(connection, matched)
+        roles = _roles(connection, matched) if matched else ()
     versions = _versions(connection, found, timeout_ms)
-    still = settled(connection, found, matched, timeout_ms, memory)
+    still = settled(connection, found, matched, timeout_ms, memory=memory, since=since)
     readings = []
     for oid, name in found.items():
         seen = still.prints.get(oid, "")
@@ -194,8 +196,9 @@ def _roles(connection: Connection, members: Iterable[int]) -> tuple[tuple[str, t
     return tuple((role, tuple(names)) for role, names in execute(connection, _ROLES).fetchall())
 
 
-def database_facts(connection: Connection, database: str, server: str) -> DatabaseFacts:
-    """Return what is true of the database as a whole. The snapshot is open."""
+def database_facts(connection: Connection, database: str, server: str, known: Iterable[str]) -> DatabaseFacts:
+    """Return what is true of the database as a whole, with the schemas that are `known`. The snapshot is
+    open."""
     new = connection.info.server_version >= 150_000
     sql = _DATABASE.format(
         version="datcollversion" if new else "null",
@@ -203,7 +206,6 @@ def database_facts(connection: Connection, database: str, server: str) -> Databa
     )
     (row,) = execute(connection, sql).fetchall()
     version, number, encoding, collation, recorded, actual, owner, acl, extensions, settings = row
-    names = tuple(schemas(connection).values())
     return DatabaseFacts(
         database=database,
         server=server,
@@ -217,17 +219,18 @@ def database_facts(connection: Connection, database: str, server: str) -> Databa
         acl=tuple(acl),
         extensions=tuple((name, version) for name, version in extensions),
         settings=tuple((role, setting) for role, setting in settings),
-        schemas=names,
+        schemas=tuple(known),
     )
 
 
-def _members(connection: Connection, database: str, choice: Choice) -> dict[int, str]:
-    """Return the members' schemas by oid. Names that a query gives and that are no schema are left to
-    `expected`."""
-    known = schemas(connection)
+def _members(
+    connection: Connection, database: str, choice: Choice, known: Mapping[int, str]
+) -> dict[int, str]:
+    """Return the members' schemas by oid, of those that are `known`. Names that a query gives and that are no
+    schema are left to `expected`."""
     if not choice.of_schemas:
         return {}
-    wanted = known
+    wanted = dict(known)
     if choice.query:
         named = _named(connection, database, choice.query)
         wanted = {oid: name for oid, name in wanted.items() if name in named}
