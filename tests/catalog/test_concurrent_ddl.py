@@ -13,7 +13,7 @@ from tests.fix_cli import Terminal
 from validate_schema.scratch import Database
 
 SESSIONS = 20
-RUNS = 200 if NIGHTLY else 100
+RUNS = 200 if NIGHTLY else 40
 CONFIG = """
 [tenancy]
 root = "organization"
