@@ -1,12 +1,21 @@
 """Whether a function finds what its caller made: temporary tables come before all others by default, and functions
 and operators of a schema where the caller says so."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from validate_schema.pack import Facts
 from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.rights import Act, past_guards
 from validate_schema.pack.roles import sends_statements, temporary_holders
-from validate_schema.pack.sql import Unreadable, is_bound, own_path, read_body, schemas_of, syntax
+from validate_schema.pack.sql import (
+    Unreadable,
+    is_bound,
+    names_a_type,
+    own_path,
+    read_body,
+    schemas_of,
+    syntax,
+)
 
 from ._access import users_of
 
@@ -24,10 +33,37 @@ def takes_temporary(function: cat.Function) -> bool:
     """Tell whether the function may read a temporary table of its caller instead of the one that it means: it
     names a relation without its schema, or nobody can say, and ``pg_temp`` does not stand at the end of a path of
     its own. Source: PostgreSQL documentation, "Writing SECURITY DEFINER Functions Safely", search_path."""
+    return not _is_guarded(function) and names_a_table(function)
+
+
+def _is_guarded(function: cat.Function) -> bool:
+    """Tell whether a function has a path of its own on which what is temporary comes last."""
     path = own_path(function.settings)
     schemas = schemas_of(path) if path is not None else ()
-    guarded = schemas[-1:] == ("pg_temp",) and "pg_temp" not in schemas[:-1]
-    return not guarded and names_a_table(function)
+    return schemas[-1:] == ("pg_temp",) and "pg_temp" not in schemas[:-1]
+
+
+def takes_types(acting: Iterable[Act], caller: cat.Function, facts: Facts) -> cat.Function | None:
+    """Return the first of what runs for `caller` past the policies, and may use a type that who calls made: its body
+    names one without a schema, and the path that it runs with does not end with ``pg_temp``. The CHECK of a temporary
+    domain runs with its rights then. Source: PostgreSQL documentation, search_path ("temporary-table schema")."""
+    if not facts.once(temporary_makers):
+        return None
+    version = facts.catalog.server.version_num
+    for function, role in acting:
+        ruled = function if own_path(function.settings) is not None else caller
+        if role is None or function.language in ("c", "internal") or _is_guarded(ruled):
+            continue
+        arguments = function.signature or function.arguments
+        try:
+            named = names_a_type(
+                function.language, function.body or "", arguments, function.returns or "", version
+            )
+        except Unreadable:
+            named = True
+        if named and past_guards(role, facts):
+            return function
+    return None
 
 
 def names_a_table(function: cat.Function) -> bool:

@@ -39,6 +39,7 @@ from ._lookup import (
     shared_schemas,
     statements_of,
     takes_temporary,
+    takes_types,
     temporary_makers,
 )
 
@@ -348,7 +349,10 @@ def search_path(subject: Definer, facts: Facts) -> Flaw | None:
     has no path or sets one that is not written there, in any or in one of their own: a function or operator of theirs would run with the owner's rights. Temporary
     tables come first where the path does not name ``pg_temp``: that is told where the body names a table,
     or nobody can say whether it does; undecided where a policy rests on the function, or it reaches
-    tenants' rows beside another table. Source: PostgreSQL documentation, CREATE FUNCTION, "Writing
+    tenants' rows beside another table. So do temporary types, whose CHECKs run with the owner's rights: undecided
+    where the body, or one that it calls, names a type without its schema that is no word of the grammar
+    (``uuid``, ``text``, ``record``; not ``integer``), its owner is past the policies of tenants' tables, and an
+    app role may send statements and make temporary objects. Source: PostgreSQL documentation, CREATE FUNCTION, "Writing
     SECURITY DEFINER Functions Safely".
     """
     function = subject.function
@@ -373,7 +377,11 @@ def search_path(subject: Definer, facts: Facts) -> Flaw | None:
             note="Make sure that it needs no other schema, and that no app role may create objects in these.",
             lock=_NO_LOCK,
         ),
-        undecided=not made and takes_temporary(function) and _decides_rows(function, facts),
+        undecided=not made
+        and (
+            (takes_temporary(function) and _decides_rows(function, facts))
+            or takes_types(_acts(function, facts), function, facts) is not None
+        ),
     )
 
 
@@ -415,7 +423,8 @@ def _borrowed_path(subject: Definer, path: str, facts: Facts) -> Flaw | None:
     temporary = takes_temporary(function) or (any_path and names_a_table(function))
     elsewhere = places(facts) if any_path else {name: shared[name] for name in open_ones}
     if not (elsewhere or temporary):
-        return None
+        taking = takes_types(_acts(function, facts), function, facts)
+        return _finds_types(subject, taking, facts) if taking is not None else None
     why = [f"{', '.join(users)} may create objects in {name}" for name, users in elsewhere.items()]
     why += (
         ["temporary tables of the caller come first: pg_temp does not stand at its end"] if temporary else []
@@ -434,7 +443,31 @@ def _borrowed_path(subject: Definer, path: str, facts: Facts) -> Flaw | None:
             f"{' Take out the path that the body sets.' if within else ''}",
             lock=_NO_LOCK,
         ),
-        undecided=not elsewhere and _decides_rows(function, facts),
+        undecided=not elsewhere
+        and (
+            _decides_rows(function, facts) or takes_types(_acts(function, facts), function, facts) is not None
+        ),
+    )
+
+
+def _finds_types(subject: Definer, taking: cat.Function, facts: Facts) -> Flaw:
+    """Return the doubt about a function that names types which its caller may have made."""
+    ruled = taking if own_path(taking.settings) is not None else subject.function
+    path = own_path(ruled.settings) or ""
+    kept = [name for name in schemas_of(path) if name != "pg_temp"]
+    safe = ", ".join((*map(quote_ident, kept or ["pg_catalog"]), "pg_temp"))
+    users = ", ".join(facts.once(temporary_makers))
+    return Flaw(
+        message=f"{_name(subject, facts)} runs as {subject.function.owner} and finds what its caller made: "
+        f"{facts.show(taking.qname)}() names types without their schema, and those of {users} in pg_temp come first",
+        expected="pg_temp at the end of the path, or types with their schema",
+        observed=f"search_path = {path}",
+        remedy=Remedy(
+            steps=(Step(f"ALTER ROUTINE {_signature(ruled)} SET search_path = {safe};"),),
+            note="The CHECK of a temporary domain runs with the rights of the owner.",
+            lock=_NO_LOCK,
+        ),
+        undecided=True,
     )
 
 

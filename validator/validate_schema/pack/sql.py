@@ -30,6 +30,7 @@ from ..sql.settings import own_path as own_path
 from ..sql.settings import schemas_of as schemas_of
 from ..sql.settings import setting_of as setting_of
 from ..sql.settings import word_for as word_for
+from ..sql.type_names import names_a_type as names_a_type
 from ..sql.types import parse_type as parse_type
 from ..sql.words import key_name as key_name
 from ..sql.words import table_stem as table_stem

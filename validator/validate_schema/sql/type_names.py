@@ -1,0 +1,55 @@
+"""Types that a body names without their schema: what they are is looked up whenever it runs."""
+
+from collections.abc import Iterator
+from itertools import takewhile
+
+from .parser import Token, tokens
+from .routines import is_bound, read_body
+from .syntax import TypeRef, walk
+
+# Names of types that the grammar knows, and looks up nowhere. Source: PostgreSQL's gram.y, SimpleTypename.
+_WORDS = frozenset({
+    "BIGINT", "BIT", "BOOLEAN_P", "CHAR_P", "CHARACTER", "DEC", "DECIMAL_P", "DOUBLE_P", "FLOAT_P", "INT_P",
+    "INTEGER", "INTERVAL", "JSON", "NATIONAL", "NCHAR", "NUMERIC", "REAL", "SMALLINT", "TIME", "TIMESTAMP",
+    "VARCHAR",
+})  # fmt: skip
+_JSON_IS_A_WORD = 170000
+
+
+def names_a_type(language: str, body: str, arguments: str, returns: str, version: int) -> bool:
+    """Tell whether a body names a type that a search path decides: in a cast, a variable, a list of columns,
+    or in what it puts together. `version` is the server's number: what is a word depends on it. Raises
+    `Unreadable`."""
+    if is_bound(language, body):
+        return False
+    read = read_body(language, body, arguments, returns)
+    json = version >= _JSON_IS_A_WORD
+    for node in walk(*read.statements):
+        if getattr(node, "built", None) is not None:
+            return True
+        if isinstance(node, TypeRef) and (len(node.names) == 1 or (node.names[-1] == "json" and not json)):
+            return True
+    return language == "plpgsql" and any(_is_looked_up(found, json) for found in _declared(body))
+
+
+def _declared(body: str) -> Iterator[list[Token]]:
+    """Yield what stands behind the name of each variable that a PL/pgSQL body declares: the parser of such
+    bodies does not say whether its type was written with a schema."""
+    found = iter([t for t in tokens(body) if t.kind not in ("SQL_COMMENT", "C_COMMENT")])
+    for token in found:
+        if token.kind != "DECLARE":
+            continue
+        while (name := next(found, None)) is not None and name.kind != "BEGIN_P":
+            if name.kind != "DECLARE":
+                yield [*takewhile(lambda t: t.kind != "ASCII_59", found)]
+
+
+def _is_looked_up(declared: list[Token], json: bool) -> bool:
+    kinds = [t.kind for t in declared if t.kind != "CONSTANT"]
+    if not kinds or kinds[1:2] == ["FOR"] or (kinds[0] in _WORDS and (json or kinds[0] != "JSON")):
+        return False  # a word, or another name for a parameter
+    if {"CURSOR", "SCROLL"} & {*kinds[:3]}:
+        return "ASCII_40" in kinds[: kinds.index("FOR") if "FOR" in kinds else None]
+    dots = len([*takewhile(lambda kind: kind == "ASCII_46", kinds[1::2])])
+    of_another = kinds[2 * dots + 1 : 2 * dots + 3] == ["ASCII_37", "TYPE_P"]
+    return dots == (1 if of_another else 0)  # x%TYPE is a variable's, x.y%TYPE a column's
