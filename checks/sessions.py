@@ -58,6 +58,16 @@ class Thrower(NamedTuple):
         return ObjectRef.of_routine(self.function.routine)
 
 
+class Believed(NamedTuple):
+    """A table whose people the config trusts to pass for every tenant."""
+
+    table: cat.Table
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef.of_table(self.table.qname)
+
+
 class Alias(NamedTuple):
     """A function of the server's own that somebody made callable under another name."""
 
@@ -79,13 +89,18 @@ class OtherServer(NamedTuple):
         return ObjectRef("foreign server", name=self.server.name)
 
 
-def server_objects(facts: Facts) -> Iterator[ServerObject | Lender | Thrower | Alias | OtherServer]:
+_Subject = ServerObject | Lender | Thrower | Believed | Alias | OtherServer
+
+
+def server_objects(facts: Facts) -> Iterator[_Subject]:
     """What of the server's own leads past the policies and was granted to somebody, the functions and views that lend
-    it, and the foreign servers to which there is a log-in; none without app roles."""
+    it, the foreign servers to which there is a log-in, and what the config trusts; none without app roles."""
     if facts.app_roles:
         yield from (ServerObject(held) for held in facts.catalog.system_privileges if allowed_by(held))
         yield from _lenders(facts)
         yield from _throwers(facts)
+        trusted = {t.table for t in facts.tenancy.trusted if t.table is not None}
+        yield from (Believed(t) for t in facts.catalog.tables if t.qname in trusted)
         yield from (Alias(f) for f in facts.catalog.functions if f.language == "internal")
         mapped = [d.name.rpartition(" on ") for d in facts.catalog.definitions if d.kind == "user mapping"]
         for server in (d for d in facts.catalog.definitions if d.kind == "foreign server"):
@@ -175,9 +190,7 @@ def _named_in(nodes: tuple[syntax.Node, ...], *, tables_only: bool = False) -> t
         grant execute on function pg_catalog.pg_read_binary_file(text) to backup_job;
     """,
 )
-def server_grants(
-    subject: ServerObject | Lender | Thrower | Alias | OtherServer, facts: Facts
-) -> Flaw | None:
+def server_grants(subject: _Subject, facts: Facts) -> Flaw | None:
     """An app role, or PUBLIC, was granted what the server keeps to itself.
 
     Examined: functions that read or write files of the server or connect as its own user, and catalogs
@@ -191,12 +204,18 @@ def server_grants(
     function that sets what ``tenancy.trusted`` accepts, for whoever calls it: what it does then is not read. And for
     a function of LANGUAGE internal that an app role may execute: it is one of the server's own, without the
     privileges that guard it under its own name.
+
+    Fails for a table of ``tenancy.trusted`` into which an app role may write rows (INSERT, UPDATE) without row
+    security: whoever writes himself into it passes for every tenant. Undecided where a policy lets it write some, or
+    a view or a SECURITY DEFINER function writes them with its owner's rights.
     Source: PostgreSQL documentation, "System Administration Functions", "System Catalogs", CREATE USER MAPPING.
     """
     if isinstance(subject, Lender):
         return _lends(subject, facts)
     if isinstance(subject, Thrower):
         return _throws(subject, facts)
+    if isinstance(subject, Believed):
+        return _believes(subject.table, facts)
     if isinstance(subject, Alias):
         return _alias(subject.function, facts)
     if isinstance(subject, OtherServer):
@@ -280,6 +299,48 @@ def _throws(subject: Thrower, facts: Facts) -> Flaw | None:
             note="Take it from the app roles and PUBLIC; or read what it does then, and accept it with a reason."
         ),
     )
+
+
+def _believes(table: cat.Table, facts: Facts) -> Flaw | None:
+    writes = ("INSERT", "UPDATE")
+    users = may(table.owner, table.grants, table.columns, facts, *writes)
+    lets_in = any(p.permissive and p.command in ("ALL", *writes) for p in table.policies)
+    owned = any(facts.memberships.has(user, table.owner) for user in users if user != "PUBLIC")
+    open_ = not table.row_security or (owned and not table.force_row_security)
+    direct = bool(users) and (open_ or lets_in)
+    ways = [f"{', '.join(users)} may write into it"] if direct else [*_written_through(table, facts)]
+    if not ways:
+        return None
+    return Flaw(
+        message=f"tenancy.trusted accepts the people in {facts.show(table.qname)}, and {'; '.join(ways)}",
+        expected="no INSERT and no UPDATE on it for app roles and PUBLIC: whoever is in it passes for every tenant",
+        observed=f"row security {'on' if table.row_security else 'off'}",
+        severity=None if direct and open_ else Severity.WARNING,
+        undecided=not (direct and open_),
+        remedy=Remedy(
+            note="REVOKE INSERT, UPDATE on it from the app and PUBLIC; or take the table out of tenancy.trusted."
+        ),
+    )
+
+
+def _written_through(table: cat.Table, facts: Facts) -> Iterator[str]:
+    """Yield what writes rows of the table with its owner's rights, for an app role."""
+    for view in facts.catalog.views:
+        users = may(view.owner, view.grants, view.altered, facts, "INSERT", "UPDATE")
+        if users and not view.security_invoker and table.qname in view.depends_on:
+            yield f"{', '.join(users)} may write through {facts.show(view.qname)}"
+    for function in facts.catalog.functions:
+        runs = function.returns == "trigger" or users_of(function.owner, function.grants, facts, ("EXECUTE",))
+        if function.security_definer and runs and table.qname in (function.touches or (table.qname,)):
+            with suppress(Unreadable):
+                if any(_writes(n, table.name) for n in syntax.walk(*body_of(function).statements)):
+                    yield f"{facts.show(function.qname)}({function.arguments}) writes it as {function.owner}"
+
+
+def _writes(node: syntax.Node, name: str) -> bool:
+    if isinstance(node, syntax.Unknown) and node.kind == "MergeStmt":
+        return any(isinstance(n, syntax.Table) and n.name == name for n in syntax.walk(node))
+    return isinstance(node, (syntax.Insert, syntax.Update)) and node.table.name == name
 
 
 def _logs_in(subject: OtherServer, facts: Facts) -> Flaw | None:
