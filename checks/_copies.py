@@ -19,6 +19,7 @@ _SENDS = (
     "lo_from_bytea",
     "lowrite",
 )  # what they are given, every session may get
+_CHANGES = "triggered_change_notification"
 _SURROGATE = ("uuid", "smallint", "integer", "bigint")
 _SAY_WHO = ("current_setting", "current_query", "query_to_xml", "dblink", "lo_get", "loread")
 
@@ -309,6 +310,14 @@ def _surrogates(table: cat.Table) -> frozenset[str]:
         for c in table.columns
         if c.name in keyed and c.base_type in _SURROGATE and (c.name == "id" or c.name.endswith("_id"))
     )
+
+
+def tells_keys(trigger: cat.Trigger, function: cat.Function | None, table: cat.Table) -> bool:
+    """Tell whether a trigger whose function is in C sends more of the row than its surrogate keys: tcn's sends the
+    whole primary key. Source: PostgreSQL documentation, "tcn"."""
+    key = next((k for k in table.constraints if k.kind == "primary key"), None)
+    named = (trigger.function.name, function.symbol if function is not None else None)
+    return _CHANGES in named and key is not None and not _surrogates(table).issuperset(key.columns)
 
 
 def _is_sent(node: syntax.Node, facts: Facts) -> bool:

@@ -37,6 +37,7 @@ from ._copies import (
     reads_tenants,
     sends,
     shown_to,
+    tells_keys,
     variables_of,
     with_tenants,
 )
@@ -73,6 +74,10 @@ class FiredTrigger(NamedTuple):
     @property
     def ref(self) -> ObjectRef:
         return ObjectRef.on_table("trigger", self.relation.qname, self.trigger.name)
+
+    def named(self, runs: str, facts: Facts) -> str:
+        """How a finding begins: which trigger runs what."""
+        return f"Trigger {self.trigger.name} on {facts.show(self.relation.qname)} {runs}"
 
     def given(self, function: plpgsql.Function | None, facts: Facts) -> Given:
         """Return the rows that the function is given, with the names of those that are the session's own.
@@ -224,16 +229,18 @@ def trigger(subject: FiredTrigger, facts: Facts) -> Flaw | None:
     the tenant context or to the row that the trigger is given, or is under the policies of the caller or
     of the owner. Of an invoker's trigger the caller may be a function with its owner's rights, or the
     owner of a table to which a foreign key carries a change. Functions in C are taken to do what they are
-    documented to do.
+    documented to do: ``triggered_change_notification`` of the extension tcn sends the columns of the primary key.
 
     A BEFORE trigger runs before the policies look at the row. Where it raises what it found, or casts the text of
     other rows, the row is nobody's yet: undecided, unless the function has compared its tenant with the context. So
-    is a function that sets the tenant of the session to anything but what it is. Source: PostgreSQL documentation, "Overview of Trigger Behavior", NOTIFY.
+    is a function that sets the tenant of the session to anything but what it is. Source: PostgreSQL documentation, "Overview of Trigger Behavior", NOTIFY, tcn.
     """
     function = _function_of(subject.trigger, facts)
+    runs = f"runs {facts.show(subject.trigger.function)}()"
     if function is None or function.language in ("c", "internal"):
-        return None
-    told = _Told(subject, function, f"runs {facts.show(function.qname)}()")
+        tells = tells_keys(subject.trigger, function, subject.row)
+        return _news(subject.named(runs, facts)) if tells else None
+    told = _Told(subject, function, runs)
     try:
         body = read_body(function.language, function.body or "", "", function.returns or "")
     except Unreadable:
@@ -242,7 +249,7 @@ def trigger(subject: FiredTrigger, facts: Facts) -> Flaw | None:
     variables = variables_of(body.function, rows, facts)
     read = with_tenants(rows, function, facts)
     if sends(body.statements, read, variables_of(body.function, read, facts), facts):
-        return _news(told, facts)
+        return _news(told.name(facts))
     helper = next(_helpers(body.statements, rows, variables, facts), None)
     if helper is not None:
         return _doubt(told, f"which hands the row to {facts.show(helper.qname)}()", _PUBLISHES, facts)
@@ -267,8 +274,7 @@ class _Told(NamedTuple):
     runs: str
 
     def name(self, facts: Facts) -> str:
-        relation = facts.show(self.subject.relation.qname)
-        return f"Trigger {self.subject.trigger.name} on {relation} {self.runs}"
+        return self.subject.named(self.runs, facts)
 
 
 def _executors(subject: FiredTrigger, function: cat.Function, facts: Facts) -> Iterator[str]:
@@ -343,12 +349,12 @@ def _helpers(
             yield from (f for f in candidates(node, facts) if publishes(f, rows, facts))
 
 
-def _news(told: _Told, facts: Facts) -> Flaw:
+def _news(named: str) -> Flaw:
     return Flaw(
-        message=f"{told.name(facts)}, which sends what stands in tenants' rows to every session that listens, or "
+        message=f"{named}, which sends what stands in tenants' rows to every session that listens, or "
         "puts it into a sequence or a large object",
         expected="a payload without the row's values: a key that the listener has to look up",
-        observed="pg_notify(), setval() or lo_put() with values of NEW, OLD or what the function reads",
+        observed="a notification, setval() or lo_put() with values of NEW, OLD or what the function reads",
         severity=Severity.WARNING,
         undecided=True,
         remedy=Remedy(note="Send the key alone, and have the listener read the row under its own policies."),

@@ -1103,3 +1103,42 @@ def test_a_key_of_several_columns_hands_the_tenant_down(bench: Bench) -> None:
     assert outcome(bench, "RLS005", script.format(tied))[0] == "passed"
     assert outcome(bench, "RLS005", script.format(f"doc_org = (select {CONTEXT})"))[0] == "passed"
     assert outcome(bench, "RLS005", script.format("doc in (select id from doc)"))[0] == "failed"
+
+
+TOLD = "execute function triggered_change_notification('changes');"
+EVENTS = (
+    "create extension tcn; create trigger tell after insert or update or delete on {} for each row " + TOLD
+)
+NOTICES = {
+    "a key that is an address": (
+        "create table contact (org_id uuid not null references organization, email text, primary key (org_id, email));",
+        "undecided",
+    ),
+    "a secret key": (
+        "create table contact (org_id uuid not null references organization, token uuid primary key);",
+        "undecided",
+    ),
+    "a key with a date": (
+        "create table contact (org_id uuid not null references organization, id int, day date, primary key (id, day));",
+        "undecided",
+    ),
+    "a surrogate key": (
+        "create table contact (id uuid primary key, org_id uuid not null references organization, email text);",
+        "passed",
+    ),
+    "a number within the tenant": (
+        "create table contact (org_id uuid not null references organization, id int, email text, primary key (org_id, id));",
+        "passed",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.pg(">= 18")
+@pytest.mark.parametrize(("table", "status"), NOTICES.values(), ids=NOTICES)
+def test_what_an_extension_notifies_is_the_primary_key(bench: Bench, table: str, status: str) -> None:
+    guard = (
+        f"alter table contact enable row level security; alter table contact force row level security;"
+        f"create policy c on contact using (org_id = (select {CONTEXT})); grant select, insert on contact to app_user;"
+    )
+
+    assert outcome(bench, "EFF001", table + guard + EVENTS.format("contact"))[0] == status
