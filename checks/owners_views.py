@@ -217,9 +217,8 @@ def _updatable(view: cat.View) -> bool:
 def barrier(subject: WrittenView, facts: Facts) -> Flaw | None:
     """A view keeps tenants apart by its own condition, and is no security barrier.
 
-    Examined: views that are not security_invoker and read protected tables as an owner whom no policy holds for.
-    One that does not tie them to the tenant is BYP003's; who accepts that it shows them has not accepted that
-    they are written. Of the others, fails when an app role or PUBLIC may read one without
+    Examined: views that are not security_invoker, read protected tables as an owner whom no policy holds for,
+    and tie them to the tenant by their own condition. Fails when an app role or PUBLIC may read one without
     ``security_barrier``.
     Source: PostgreSQL documentation, "Rules and Privileges"; CREATE VIEW.
     """
