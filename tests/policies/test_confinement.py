@@ -62,6 +62,16 @@ VIEWS: Mapping[str, tuple[Keeps, str]] = {
         OPEN,
         f"select j.title from deal d join job j on j.org_id = d.partner where d.org_id = {CTX}",
     ),
+    "a natural join": (KEPT, f"select c.label from crate c natural join lot l where l.org_id = {CTX}"),
+    "a natural join by something else": (
+        OPEN,
+        f"select j.title from job j natural join (select title, cost from job where org_id = {CTX}) mine",
+    ),
+    "a natural join of nothing": (OPEN, "select c.label from crate c natural join news n"),
+    "a natural left join": (
+        OPEN,
+        f"select c.label from crate c natural left join lot l where l.org_id = {CTX} or true",
+    ),
     "rows beside a partner": (
         KEPT,
         f"select j.title from deal d join job j on j.org_id = d.org_id where d.org_id = {CTX}",

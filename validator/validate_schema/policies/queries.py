@@ -237,7 +237,7 @@ class Builder:
         sides = {"inner": None, "left": right, "right": left, "full": frozenset[int]()}
         at = at._replace(confines=sides[join.kind])
         self.condition(join.condition, at)
-        for name in join.using:
+        for name in self._common(left, right) if join.natural else join.using:
             found = [
                 [i for i in map(self.items.get, side) if i and name in (i.columns or ())]
                 for side in (left, right)
@@ -246,6 +246,11 @@ class Builder:
                 one, other = (items[0].place(name) for items in found)
                 at.conditions.facts.append(Fact(one, other, at.confines))
         return left | right
+
+    def _common(self, left: frozenset[int], right: frozenset[int]) -> list[str]:
+        """Return the columns that both sides of a NATURAL JOIN have."""
+        one, other = ([self.items[n].columns or () for n in sorted(side)] for side in (left, right))
+        return list(dict.fromkeys(c for columns in one for c in columns if any(c in o for o in other)))
 
     # conditions
 
