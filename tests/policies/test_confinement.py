@@ -367,6 +367,23 @@ BODIES: Mapping[str, tuple[Keeps, str]] = {
         OPEN,
         "if q is null then insert into organization (id, name) values (p, 'new'); end if; insert into seat values (p, q, 'owner');",
     ),
+    "one whose key the server makes": (
+        OPEN,
+        "insert into organization (id, name) overriding user value values (p, 'new'); insert into seat values (p, q, 'owner');",
+    ),
+    "one whose key a call gave away": (
+        OPEN,
+        "insert into organization (id, name) values (v, 'new'); call choose(o => v); insert into seat values (v, q, 'owner');"
+        "|v uuid := gen_random_uuid();",
+    ),
+    "the context that a call gave away": (
+        OPEN,
+        f"v := {CTX}; call choose(o => v); perform 1 from job where org_id = v;|v uuid;",
+    ),
+    "the context in a type that cuts it": (
+        OPEN,
+        f"v := {CTX}; perform 1 from job where org_id::text = v;|v name;",
+    ),
     "a row of no tenant's table": (
         OPEN,
         "insert into human (id) values (p); insert into seat values (p, q, 'owner');",
@@ -664,8 +681,9 @@ def test_a_function_keeps_to_the_tenant_by_what_it_tests(functions: dict[str, Ke
         "create rule keep as on insert to organization do instead nothing;",
         "alter table organization add constraint later unique (id) deferrable; alter table job drop constraint job_org_id_fkey;"
         " alter table organization drop constraint organization_pkey cascade;",
+        "create schema staging; create table staging.organization (id uuid primary key, name text);",
     ],
-    ids=["a trigger that drops the row", "a rule", "a key that is looked at later"],
+    ids=["a trigger that drops the row", "a rule", "a key that is looked at later", "another of that name"],
 )
 def test_a_tenant_that_may_not_be_new_is_not_founded(bench: Bench, beside: str) -> None:
     body = (

@@ -31,8 +31,10 @@ alter table line add constraint of_one foreign key (org_id, invoice_id) referenc
         (ENFORCED | {"key": ""}, "", False),
         (ENFORCED, "alter table line disable trigger all;", False),
         (ENFORCED, "create table more () inherits (line);", False),
+        (ENFORCED, "create table old (unique (id)) inherits (invoice);", False),
+        (ENFORCED | {"key": "primary key deferrable"}, "", False),
     ],
-    ids=["enforced", "not where it is NULL", "not valid", "no key by itself", "triggers off", "not of children"],
+    ids=["enforced", "not where it is NULL", "not valid", "no key by itself", "triggers off", "not of children", "not to children", "looked at later"],
 )  # fmt: skip
 def test_a_key_that_holds_the_tenant_picks_its_row_by_what_is_unique_of_it(
     bench: Bench, said: dict[str, str], after: str, *, safe: bool

@@ -35,6 +35,14 @@ MOVES = {
     "a check of its own": f"create policy teams on team for select using ({MY_TEAM});"
     f"create policy moves on team for update using ({MY_TEAM}) with check ({MY_TEAM}); grant update on team to app_user;",
 }
+TURNED = "create function turn() returns trigger language plpgsql as $$ {} $$; create trigger turn before update on team for each row execute function turn();"
+NAMED = f"create policy teams on team using ({MY_TEAM}); grant update (name) on team to app_user;"
+BY_TRIGGERS = {
+    "another record": "declare r record; begin r := new; r.org_id := new.name::uuid; return r; end",
+    "what is made of the row": "begin return jsonb_populate_record(new, jsonb_build_object('org_id', new.name)); end",
+    "by a call": "begin call pick(o => new.org_id, n => new.name); return new; end",
+    "by an assignment": "begin new.org_id := new.name::uuid; return new; end",
+}
 STAYS = {
     "its name alone may be set": f"create policy teams on team using ({MY_TEAM}); grant update (name) on team to app_user;",
     "nothing may be set": f"create policy teams on team using ({MY_TEAM});",
@@ -73,6 +81,40 @@ def test_a_row_that_may_be_moved_is_not_tied_by_what_refers_to_it(bench: Bench, 
         execute(conn, WORLD + policies)
         assert reach_of(conn, "team")["UPDATE", "check"] in (Reach.UNSAFE, Reach.UNVERIFIED)
         assert moves(conn)
+
+
+@pytest.mark.parametrize("body", BY_TRIGGERS.values(), ids=BY_TRIGGERS)
+def test_a_trigger_may_move_it(bench: Bench, body: str) -> None:
+    pick = "create procedure pick(inout o uuid, n text) language plpgsql as $$ begin o := n::uuid; end $$;"
+    with bench.open(NAMED) as conn:
+        execute(conn, WORLD + pick + TURNED.format(body) + NAMED)
+        assert reach_of(conn, "team")["UPDATE", "check"] is Reach.UNVERIFIED
+
+
+def test_a_trigger_of_a_partition_may_move_it(bench: Bench) -> None:
+    body = BY_TRIGGERS["by an assignment"]
+    split = WORLD.replace(
+        "name text not null default '');", "name text not null default '') partition by hash (id);"
+    )
+    with bench.open(NAMED) as conn:
+        execute(
+            conn, split + "create table team_0 partition of team for values with (modulus 1, remainder 0);"
+        )
+        execute(conn, TURNED.format(body).replace("on team for", "on team_0 for") + NAMED)
+        assert reach_of(conn, "team")["UPDATE", "check"] is Reach.UNVERIFIED
+
+
+def test_a_trigger_that_hands_the_row_on_does_not(bench: Bench) -> None:
+    with bench.open(NAMED) as conn:
+        execute(conn, WORLD + TURNED.format("begin new.name := upper(new.name); return new; end") + NAMED)
+        assert reach_of(conn, "team")["UPDATE", "check"] is Reach.SAFE
+
+
+def test_a_row_that_may_be_deleted_may_be_another_tenants_when_it_is_there_again(bench: Bench) -> None:
+    policies = f"create policy teams on team using ({MY_TEAM});"
+    with bench.open(policies) as conn:
+        execute(conn, WORLD + policies + "grant insert, delete on team to app_user;")
+        assert reach_of(conn, "team")["INSERT", "check"] is Reach.UNVERIFIED
 
 
 @pytest.mark.parametrize("policies", STAYS.values(), ids=STAYS)

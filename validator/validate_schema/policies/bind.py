@@ -290,7 +290,11 @@ class Binder:
     def _tenants_keys(self, table: Table) -> list[Constraint]:
         """Return the foreign keys that every row obeys and that lead to rows of the same tenant."""
         keys = self.schema.promises.standing_keys(table)
-        return [key for key in keys if self.schema.tells_tenant(table, key)]
+        return [
+            key
+            for key in keys
+            if self.schema.tells_tenant(table, key) and not self.schema.promises.has_heirs(key.references)
+        ]
 
     def _give_up(self, why: str) -> Node:
         self.undecided.append(why)
@@ -452,8 +456,9 @@ def _respelled(node: Node, alias: str, spelled: frozenset[str]) -> bool:
 
 def _is_unique(table: Table, columns: set[str]) -> bool:
     """Tell whether columns hold a whole unique key of a table, of all its rows."""
+    later = {c.name for c in table.constraints if c.deferrable}
     keys = (i for i in table.indexes if i.unique and i.valid and i.predicate is None)
-    return any(columns.issuperset(i.columns) for i in keys)
+    return any(columns.issuperset(i.columns) for i in keys if i.constraint not in later)
 
 
 def _around(row: Row) -> dict[str, Row]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from ..model.catalog import Function, Table, Trigger
 from ..sql import plpgsql as pl
+from ..sql import syntax as s
 from ..sql.parse import parse
 from ..sql.parser import Unreadable
 from ..sql.routines import read_body
@@ -42,4 +43,17 @@ def _sets(function: Function, told: set[str]) -> bool:
         body = read_body(function.language, function.body or "", "", function.returns or "")
     except Unreadable:
         return True
-    return body.function is None or not told.isdisjoint(pl.assigned((body.function.body,)))
+    if body.function is None or not told.isdisjoint(pl.assigned((body.function.body,))):
+        return True
+    returned = (n.value for n in s.walk(body.function.body) if isinstance(n, pl.Return))
+    return not all(value is None or _is_given(value) for value in returned)
+
+
+def _is_given(value: s.Node) -> bool:
+    """Tell whether a trigger returns a row that it was given, or none."""
+    match value:
+        case s.Column(names=("new" | "old",)) | s.Const(value=None):
+            return True
+        case s.Coalesce(args=args):
+            return all(map(_is_given, args))
+    return False

@@ -21,6 +21,8 @@ _ERROR = 21  # elog.h
 _RECORDS = ("new", "old")
 _Columns = tuple[tuple[str, bool, bool], ...]
 
+_LOSSY = frozenset({"float4", "float8", "numeric", "bpchar", "char", "name"})  # may make one of two keys
+
 
 class Flow:
     """Walks through one body. `keeps` is the worst that was found, `returns` whether everything that it
@@ -40,7 +42,8 @@ class Flow:
         self.leaves: list[Known] = []
         self._learned = learned
         self._function = function
-        self._twice = function.several  # nothing is known of them
+        cut = (declared.name for declared in function.declared if declared.type in _LOSSY)
+        self._twice = function.several.union(cut)  # nothing is known of them
         self._locals = {"found"}
         self._veiled = False
         self._meanings = Meanings(self._twice)
@@ -116,8 +119,8 @@ class Flow:
         known = known._replace(tenant=known.tenant | founded).without(self._twice)
         self.refuses, self._veiled = self.refuses or refuses, self._veiled or refuses
         if isinstance(statement, s.Unknown) and statement.kind == "CallStmt":  # what is INOUT gets a value
-            args = (arg for call in s.children(statement) for arg in s.children(call))
-            known = known.without(frozenset(a.names[0] for a in args if isinstance(a, s.Column)))
+            args = frozenset(n.names[0] for n in s.walk(statement) if isinstance(n, s.Column))
+            known = known.without(args)
         known = self._into(into, result.columns, known)
         return known._replace(looked=known.looked | looked) if looked else known
 
@@ -304,8 +307,8 @@ class Flow:
     def _look_back(self) -> None:
         """Judge what was put off."""
         for look in self._look_ups:
-            if look.spoiled:
-                self.keeps = max(self.keeps, Keeps.UNCLEAR if look.veiled else Keeps.OPEN)
+            told = look.spoiled and not look.veiled
+            self.keeps = max(self.keeps, Keeps.OPEN if told else Keeps.UNCLEAR)
         given = Counter(pl.assigned((self._function.body,)))
         for act in self._acts:
             ends = [act.once_asked(leave, given) for leave in self.leaves[act.leaves :]]

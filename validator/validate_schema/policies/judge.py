@@ -209,6 +209,11 @@ class Judge:
         except RecursionError:  # policies of tables in sub-selects of policies, each of them deep
             return Answered(Reach.UNVERIFIED, "not decided by the text: policies that nest too deep")
 
+    def deletes(self, table: Table, role: str) -> bool:
+        """Tell whether the role may delete rows of the table, and so write one again under the key of another
+        one: a key with NO ACTION is looked at when the statement, or the transaction, ends."""
+        return self._privileged(table, role, "DELETE")
+
     def _privileged(self, table: Table, role: str, command: str) -> bool:
         """Tell whether the role may run the command on some column of the table at all."""
         grants = (*table.grants, *(g for c in table.columns for g in c.grants))
@@ -289,8 +294,18 @@ class Judge:
         columns = (found for name in named if (found := table.column(name)) is not None)
         if any(self._holds(role, (*table.grants, *c.grants), table.owner, command) for c in columns):
             return True
-        beside = set_by_triggers(table, wanted, lambda name: self.schema.functions.get(name, ()))
+        rows_in = closure((table.qname,), lambda name: self._below.get(name, ()))
+        beside = any(set_by_triggers(self.schema.tables[name], wanted, self.schema.named) for name in rows_in)
         return beside and self._privileged(table, role, command)
+
+    @cached_property
+    def _below(self) -> dict[QName, list[QName]]:
+        """The partitions and the inheritance children of tables."""
+        found: dict[QName, list[QName]] = {}
+        for table in self.schema.catalog.tables:
+            for above in {*table.inherits, *([table.parent] if table.parent is not None else [])}:
+                found.setdefault(above, []).append(table.qname)
+        return found
 
     def _holds(self, role: str, grants: tuple[Grant, ...], owner: str, command: str) -> bool:
         holders = [owner, *(g.grantee for g in grants if command in g.privileges), *data_roles((command,))]
@@ -458,7 +473,8 @@ class _Filter:
     @cached_property
     def binder(self) -> Binder:
         judge, own = self.owner, self.who.role
-        moved = self.command == "UPDATE" and self._writes
+        replaced = self.command == "INSERT" and judge.deletes(self.table, own)
+        moved = self._writes and (self.command == "UPDATE" or replaced)
         return Binder(
             judge.schema, self.table, lambda table, role: judge.demanded(table, role or own), moved=moved
         )

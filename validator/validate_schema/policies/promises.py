@@ -28,6 +28,10 @@ class Promises:
         """Return the foreign keys that every row which a query on the table finds obeys."""
         return tuple(key for key in table.foreign_keys if self.stands(table, key))
 
+    def has_heirs(self, name: QName | None) -> bool:
+        """Tell whether a query on a table finds rows of inheritance children, to which no key leads."""
+        return name in self._children
+
     def may_be_null(self, table: Table, column: Column) -> bool:
         """Tell whether a row that a query on the table finds can hold NULL there: NOT NULL may be NOT VALID
         (18), and before 18 inheritance children need not have it."""

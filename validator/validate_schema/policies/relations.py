@@ -19,6 +19,11 @@ class Relations:
         names = [n for n in self._by_name.get(table.name, ()) if table.schema in ("", n.schema)]
         return next((n for n in names if n in self.of_tenants), names[0] if names else None)
 
+    def sole(self, table: s.Table) -> QName | None:
+        """Return the relation that a name means, whatever the search_path; None where several have it."""
+        names = [n for n in self._by_name.get(table.name, ()) if table.schema in ("", n.schema)]
+        return names[0] if len(names) == 1 else None
+
     def apart(self, table: s.Table) -> Table | None:
         """Return the table of an extension or a platform that a whole name means."""
         found = (t for t in self.facts.catalog.extension_tables if t.qname == (table.schema, table.name))

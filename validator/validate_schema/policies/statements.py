@@ -95,16 +95,22 @@ class Statements:
         had that key before, and it is the session's own. None where the row may be there, or be no row."""
         match node:
             case s.Insert(table=named, conflict=None, source=s.Select(values=(row,)), columns=columns):
-                table = self.builder.relation(named, Scope()).table
+                table = self._root(named) if _override(node) is None else None
             case _:
                 return frozenset()
-        top = self.facts.tenancy.levels[0]
-        if table is None or table.qname != top.root or top.key is None or not _is_new(table, top.key):
+        top, *deeper = self.facts.tenancy.levels
+        if table is None or deeper or top.key is None or not _is_new(table, top.key):
             return frozenset()
         names = [column.name for column in columns] or [column.name for column in table.columns]
         at = At(self.scope, Conditions())
         places = (self.builder.value(v, at) for name, v in zip(names, row, strict=False) if name == top.key)
         return frozenset(p for p in places if p is not None and p[0] == 0)
+
+    def _root(self, named: s.Table) -> Table | None:
+        """Return the tenants' table where the name means it, whatever the search_path."""
+        name = self.builder.relations.sole(named)
+        is_root = name is not None and name == self.facts.tenancy.levels[0].root
+        return self.facts.tables_by_name.get(name) if name is not None and is_root else None
 
     def never_null(self, query: s.Query) -> bool:
         """Tell whether the first column of a query is one that holds no NULL."""
@@ -256,6 +262,15 @@ class Statements:
 
     # RETURNING
 
+    def _is_founded(self, node: s.Insert, table: Table, key: str) -> bool:
+        """Tell whether a key that was inserted is a tenant's of the session: a new one. Of several levels, a
+        key that is given may be another level's, and so may the next number."""
+        if self.builder.relations.sole(node.table) != table.qname:
+            return False
+        column = table.column(key)
+        drawn = column is not None and column.base_type == "uuid" and not _is_given(node, key)
+        return drawn or len(self.facts.tenancy.levels) == 1
+
     def _returned(self, node: s.Node, at: At) -> Block:
         targets = returning(node)
         select = s.Select(targets)
@@ -275,7 +290,7 @@ class Statements:
         at = At(Scope({node.table.known_as: row}), Conditions())
         level = self.facts.level_of_root.get(table.qname)
         key = self.facts.tenancy.levels[level].key if level is not None else None
-        if key and node.conflict is None:  # the new tenant is the session's own
+        if key and node.conflict is None and self._is_founded(node, table, key):
             known = known._replace(tenant=known.tenant | {row.place(key)})
         return _columns(Block(at.conditions, self.builder.outputs(s.Select(returning(node)), at)), known)
 
@@ -284,17 +299,28 @@ def _is_new(table: Table, key: str) -> bool:
     """Tell whether a row that was inserted has a key that none had before: by a unique key that is looked at
     at once, and nothing that makes another row of it, or none."""
     later = {c.name for c in table.constraints if c.deferrable}
+    spread = table.kind == "partitioned"  # a partition has triggers of its own
     before = any(t.timing == "before" and "INSERT" in t.events for t in table.triggers)
     unique = any(
         i.unique and i.valid and i.predicate is None and i.columns == (key,) and i.constraint not in later
         for i in table.indexes
     )
-    return unique and not before and not table.rules
+    return unique and not before and not spread and not table.rules
+
+
+def _is_given(node: s.Insert, column: str) -> bool:
+    """Tell whether an INSERT says what a column holds."""
+    return not node.columns or any(target.name == column for target in node.columns)
 
 
 def _columns(query: Block, known: Known) -> tuple[tuple[str, bool, bool], ...]:
     found = query.outputs or ()
     return tuple((name, place in known.tenant, place in known.person) for name, place in found)
+
+
+def _override(node: s.Insert) -> object:
+    """Return what OVERRIDING says of the values of identity columns; None where it is not there."""
+    return dict(node.rest).get("override")
 
 
 def returning(node: s.Node) -> tuple[s.Target, ...]:

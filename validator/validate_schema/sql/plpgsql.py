@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from .parser import Unreadable, parse_plpgsql, tokens
 from .reading import read_expression, read_statements
-from .syntax import Column, Node, ScalarSelect, Unknown, children, walk
+from .syntax import Column, Node, ScalarSelect, Unknown, walk
 
 Names = tuple[str, ...]  # a variable, or a field of one
 _EXPRESSION = 2  # RawParseMode in PostgreSQL's parser.h
@@ -185,8 +185,7 @@ def assigned(nodes: tuple[Node, ...]) -> Iterator[str]:
             case Loop(targets=targets) | Get(targets=targets) | Sql(into=targets) | Execute(into=targets):
                 yield from (target[0] for target in targets)
         if isinstance(node, Sql) and isinstance(node.statement, Unknown):
-            args = (arg for call in children(node.statement) for arg in children(call))
-            yield from (arg.names[0] for arg in args if isinstance(arg, Column))
+            yield from (arg.names[0] for arg in walk(node.statement) if isinstance(arg, Column))
 
 
 def read_plpgsql(body: str, arguments: str, returns: str) -> Function:
