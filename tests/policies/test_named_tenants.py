@@ -40,6 +40,10 @@ SCHEMAS = {
     "written for the other": (EACH.replace("(org_id = 1)", "(org_id = 1) with check (true)"), "", UNSAFE),
     "for everybody": (EACH + "create policy p on doc using (org_id = 1);", "", UNSAFE),
     "a setting beside": (EACH, 'setting = "app.tenant_id"\n', UNSAFE),
+    "by another number of the tenants": (
+        "alter table tenant add no int unique; alter table doc drop constraint doc_org_id_fkey, add foreign key (org_id) references tenant (no);"
+        + EACH, "", UNSAFE,
+    ),
     "one tenant for all": (EACH.replace("org_id = 2", "org_id = 1") + "drop policy g on tenant;", "", UNSAFE),
 }  # fmt: skip
 

@@ -71,7 +71,7 @@ class NamedTenants:
 
     def _equal(self, table: Table, text: str) -> Iterator[str]:
         """Yield the constants that the row's tenant has to be."""
-        own = self._schema.tenant_columns(table)
+        own = {column.name for column in table.columns if self._is_key(table, column.name)}
         for part in conjuncts(self._schema.expand(text)):
             if part.op == "compare" and part.value == "=":
                 for one, other in (part.args, part.args[::-1]):
@@ -79,3 +79,14 @@ class NamedTenants:
                     named = column.op == "column" and column.value[1] in own
                     if named and word.op == "const" and word.value is not None:
                         yield str(word.value)
+
+    def _is_key(self, table: Table, column: str) -> bool:
+        """Tell whether a column holds the tenants' own key, by which they are named: not another number of
+        theirs, nor the key of a deeper level."""
+        top, key = self._schema.tenancy.levels[0], (column,)
+        if top.root is None or table.qname == top.root:
+            return column in top.columns if top.root is None else column == top.key
+        return any(
+            (k.columns, k.references, k.referenced_columns) == (key, top.root, (top.key,))
+            for k in self._schema.promises.standing_keys(table)
+        )
