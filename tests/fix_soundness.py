@@ -92,7 +92,7 @@ HELPERS = [
     f"create function current_org() returns uuid language sql stable as $$ select {CTX} $$;",
     f"create function current_org() returns uuid language plpgsql stable as $$ begin return {CTX}; end $$;",
     f"create function current_org() returns uuid language plpgsql stable as $$ begin return coalesce({CTX}, '{B}'); end $$;",
-    f"create function current_org() returns uuid language plpgsql stable security definer set search_path = public as "
+    f"create function current_org() returns uuid language plpgsql stable security definer set search_path = public, pg_temp as "
     f"$$ declare o uuid; begin select {CTX} into o; return o; end $$;",
 ]
 SAME = [
@@ -101,9 +101,9 @@ SAME = [
     "create function same(a uuid, b uuid) returns boolean language sql immutable as $$ select a = b or b is null $$;",
 ]
 MAY_SEE = [
-    "create function may_see(o uuid) returns boolean language sql stable security definer set search_path = public as "
+    "create function may_see(o uuid) returns boolean language sql stable security definer set search_path = public, pg_temp as "
     "$$ select exists (select from member m where m.org_id = o and m.user_id = uid()) $$;",
-    "create function may_see(org_id uuid) returns boolean language sql stable security definer set search_path = public as "
+    "create function may_see(org_id uuid) returns boolean language sql stable security definer set search_path = public, pg_temp as "
     "$$ select exists (select from member m where m.org_id = org_id and m.user_id = uid()) $$;",
     f"create function may_see(o uuid) returns boolean language plpgsql stable as $$ begin return o = {CTX}; end $$;",
 ]
