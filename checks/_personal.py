@@ -76,7 +76,7 @@ def is_private(table: cat.Table, facts: Facts) -> bool:
         and not (table.rules or table.inherits or table.parent)
         and not any(table.qname in (*t.inherits, t.parent) for t in facts.catalog.tables)
         and not any(_leads_past(table, facts))
-        and all(map(_is_plain, table.triggers, [facts] * len(table.triggers)))
+        and all(_is_plain(trigger, facts) for trigger in table.triggers)
         and not _tells_values(table, column, facts)
     )
 
@@ -107,7 +107,7 @@ def _leads_to_people(name: cat.QName, column: str, facts: Facts) -> bool:
         table = facts.tables_by_name.get(here)
         for key in table.foreign_keys if table is not None else ():
             there = (key.references, key.referenced_columns[0]) if key.references is not None else None
-            if key.columns == (held,) and key.validated and key.enforced and there and there not in seen:
+            if key.columns == (held,) and key.holds and there and there not in seen:
                 seen.add(there)
                 waiting.append(there)
     return False

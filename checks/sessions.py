@@ -332,9 +332,12 @@ def _written_through(table: cat.Table, facts: Facts) -> Iterator[str]:
     for function in facts.catalog.functions:
         runs = function.returns == "trigger" or users_of(function.owner, function.grants, facts, ("EXECUTE",))
         if function.security_definer and runs and table.qname in (function.touches or (table.qname,)):
-            with suppress(Unreadable):
+            name = f"{facts.show(function.qname)}({function.arguments})"
+            try:
                 if any(_writes(n, table.name) for n in syntax.walk(*body_of(function).statements)):
-                    yield f"{facts.show(function.qname)}({function.arguments}) writes it as {function.owner}"
+                    yield f"{name} writes it as {function.owner}"
+            except Unreadable:
+                yield f"{name} may write it as {function.owner}, for it cannot be read"
 
 
 def _writes(node: syntax.Node, name: str) -> bool:

@@ -2,6 +2,7 @@
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from checks.sessions import server_grants
 from tests.fix_bench import Bench, execute
@@ -95,3 +96,15 @@ def test_what_is_said_of_a_trusted_table_agrees_with_the_server(
         assert [(f.severity, f.undecided) for f in found] == [
             (expected or Severity.WARNING, expected is None)
         ]
+
+
+def test_a_definer_that_cannot_be_read_may_write_it(bench: Bench) -> None:
+    with bench.open(TABLES, DEFINER) as conn:
+        execute(conn, TABLES + DEFINER)
+        facts = facts_of(conn, TOML)
+    functions = tuple(
+        replace(f, language="plperl", body="spi_exec_query(...)") if f.name == "join_staff" else f
+        for f in facts.catalog.functions
+    )
+    (found,) = judged(server_grants, replace(facts, catalog=replace(facts.catalog, functions=functions)))[1]
+    assert (found.undecided, "for it cannot be read" in found.message) == (True, True)

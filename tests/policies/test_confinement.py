@@ -679,8 +679,8 @@ def test_a_function_keeps_to_the_tenant_by_what_it_tests(functions: dict[str, Ke
         "create function keep() returns trigger language plpgsql as 'begin return null; end';"
         " create trigger keep before insert on organization for each row execute function keep();",
         "create rule keep as on insert to organization do instead nothing;",
-        "alter table organization add constraint later unique (id) deferrable; alter table job drop constraint job_org_id_fkey;"
-        " alter table organization drop constraint organization_pkey cascade;",
+        "alter table organization drop constraint organization_pkey cascade,"
+        " add constraint later primary key (id) deferrable;",
         "create schema staging; create table staging.organization (id uuid primary key, name text);",
     ],
     ids=["a trigger that drops the row", "a rule", "a key that is looked at later", "another of that name"],
@@ -695,6 +695,38 @@ def test_a_tenant_that_may_not_be_new_is_not_founded(bench: Bench, beside: str) 
         facts = facts_of(conn, TOML)
         made = next(f for f in facts.catalog.functions if f.name == "f")
         assert confinement(made, facts) is OPEN
+
+
+def test_a_key_that_is_looked_at_later_is_no_new_tenants_when_it_is_returned(bench: Bench) -> None:
+    later = (
+        "alter table organization drop constraint organization_pkey cascade,"
+        " add constraint later primary key (id) deferrable;"
+    )
+    body = "insert into organization (id, name) values (p, 'new') returning id into v; insert into seat values (v, null, 'owner');"
+    for beside, expected in (("", KEPT), (later, OPEN)):
+        with bench.open() as conn:
+            execute(conn, TABLES + beside)
+            execute(
+                conn,
+                f"create function f(p uuid) returns void language plpgsql as $$ declare v uuid; begin {body} end $$;",
+            )
+            facts = facts_of(conn, TOML)
+            made = next(f for f in facts.catalog.functions if f.name == "f")
+            assert confinement(made, facts) is expected
+
+
+def test_a_view_is_tied_by_no_key_whose_triggers_are_off(bench: Bench) -> None:
+    tied = f"select l.no from lot l join crate c on c.org_id = l.org_id and c.no = l.crate_no where c.org_id = {CTX}"
+    by_parent = f"select s.note from step s join job j on j.id = s.job_id where j.org_id = {CTX}"
+    for query, off, expected in (
+        (by_parent, "", KEPT),
+        (by_parent, "alter table step disable trigger all;", OPEN),
+        (tied, "alter table lot disable trigger all;", KEPT),
+    ):
+        with bench.open() as conn:
+            execute(conn, f"{TABLES} create view v as {query}; {off}")
+            facts = facts_of(conn, TOML)
+            assert confinement(next(v for v in facts.catalog.views if v.name == "v"), facts) is expected
 
 
 def test_a_person_who_may_make_himself_a_member_proves_nothing(bench: Bench) -> None:

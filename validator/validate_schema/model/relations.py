@@ -108,6 +108,12 @@ class Constraint(Record, frozen=True):
     enabled: Enabled = "origin"
 
     @property
+    def holds(self) -> bool:
+        """Whether every row obeys it: it is validated and enforced, and the triggers of a foreign key fire in
+        usual sessions."""
+        return self.validated and self.enforced and self.enabled in ("origin", "always")
+
+    @property
     def deferral(self) -> Literal["no", "initially immediate", "initially deferred"]:
         if not self.deferrable:
             return "no"

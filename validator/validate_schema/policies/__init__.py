@@ -48,10 +48,8 @@ def _analysed(catalog: Catalog, tenancy: Tenancy) -> Analysis:
     tables = sorted((t for t in catalog.tables if _guarded(t, schema)), key=lambda t: t.qname)
     all_roles = Roles.of(catalog)
     askers = Askers(schema, all_roles, tables)
-    judge, reader = (
-        Judge(schema, all_roles, askers, NamedTenants(schema, all_roles, askers, tables)),
-        Reader(schema),
-    )
+    judge = Judge(schema, all_roles, askers, NamedTenants(schema, all_roles, askers, tables))
+    reader = Reader(schema)
     known = {role.name for role in catalog.roles}
     roles = sorted(r for r in tenancy.app_roles if r in known) or [PUBLIC]
     others = askers.apart(all_roles.usable() - set(roles))

@@ -1,9 +1,12 @@
 """What a test says of what came before it: a function looks a row up by its key, or does something, and asks
 after that whether the caller may.
 
-Of a row that was looked up nobody has learned anything as long as only whose it is was looked at. What was
-done an exception undoes, but for what it told meanwhile (the DETAIL of a CHECK that is not met shows the
-row): that is not decided. Source: PostgreSQL documentation, "PL/pgSQL", "Trapping Errors" and
+Of a row that was looked up nobody has learned anything as long as only whose it is was looked at, but for
+what the look-up itself told (a cast of what is assigned, a generated column). What was done an exception
+undoes, but for what it told meanwhile (the DETAIL of a CHECK that is not met shows the row). Neither is
+decided; what is used before anybody asks is open.
+
+Source: PostgreSQL documentation, "PL/pgSQL", "Trapping Errors" and
 "Executing a Command with a Single-Row Result" (of what was changed, INTO takes one row alone).
 """
 

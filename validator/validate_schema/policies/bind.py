@@ -15,6 +15,7 @@ from ..model.tenancy import OWNED, TableClass
 from ..sql.tree import FALSE, ROW, SELECTS, TRUE, Node, Relation, conjuncts, every, opaque, some, walk
 from ..sql.words import reads_as_ticket
 from .claims import exactly, identity, of_the_row_alone, variable_name
+from .promises import is_unique
 from .world import Schema
 
 TENANT = "tenant"
@@ -401,7 +402,7 @@ class Binder:
             return True
         rest = (table.column(name) for name, _ in columns if (name, _) not in met)
         held = all(c is not None and not self.schema.promises.may_be_null(table, c) for c in rest)
-        return held and _is_unique(target, {name for _, name in met})
+        return held and is_unique(target, {name for _, name in met})
 
     def _inherited(self, row: Row, table: Table, columns: tuple[tuple[str, str], ...]) -> dict[str, str]:
         standing = self.schema.standings.get(table.qname)
@@ -452,13 +453,6 @@ def _respelled(node: Node, alias: str, spelled: frozenset[str]) -> bool:
     """Tell whether a cast makes one value of texts, or numbers, that are two."""
     held = node.args[0] if node.op == "cast" and node.value != "text" else node
     return held is not node and held.op == "column" and held.value[0] == alias and held.value[1] in spelled
-
-
-def _is_unique(table: Table, columns: set[str]) -> bool:
-    """Tell whether columns hold a whole unique key of a table, of all its rows."""
-    later = {c.name for c in table.constraints if c.deferrable}
-    keys = (i for i in table.indexes if i.unique and i.valid and i.predicate is None)
-    return any(columns.issuperset(i.columns) for i in keys if i.constraint not in later)
 
 
 def _around(row: Row) -> dict[str, Row]:

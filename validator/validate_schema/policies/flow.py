@@ -284,16 +284,12 @@ class Flow:
         except Unreadable:
             return None
         look = look_up(statement, query, into, veiled=self._veiled)
-        heirs = (name for table in self.statements.facts.catalog.tables for name in table.inherits)
-        if look is not None and {one.table for one in look.looked} & {*heirs}:
+        heirs = {name for table in self.statements.facts.catalog.tables for name in table.inherits}
+        if look is None or not heirs.isdisjoint(one.table for one in look.looked):
             return None  # a key is none of the rows of inheritance children
-        if (
-            look is not None
-        ):  # what is declared with it is worked out where a block begins, or a cursor is opened
-            texts = (
-                text for d in self._function.declared for text in (d.default, d.query) if text is not None
-            )
-            look.used(texts, Known())
+        # What is declared with it is worked out where a block begins, or a cursor is opened.
+        texts = (text for d in self._function.declared for text in (d.default, d.query) if text is not None)
+        look.used(texts, Known())
         return look
 
     def _ask(self, condition: s.Node, known: Known) -> None:

@@ -3,11 +3,18 @@
 Sources: PostgreSQL documentation, "Constraints", "Inheritance" (Caveats) and ALTER TABLE (NOT VALID).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 
 from ..facts.roles import closure
 from ..model.catalog import Catalog, Column, Constraint, QName, Table
+
+
+def is_unique(table: Table, columns: Collection[str]) -> bool:
+    """Tell whether columns hold a whole unique key of a table, of all its rows, that is looked at at once."""
+    later = {c.name for c in table.constraints if c.deferrable}
+    keys = (i for i in table.indexes if i.unique and i.valid and i.predicate is None)
+    return any(set(columns).issuperset(i.columns) for i in keys if i.constraint not in later)
 
 
 class Promises:
@@ -21,8 +28,7 @@ class Promises:
         what was said NO INHERIT, hold for no row of an inheritance child. A key whose triggers do not fire in
         a usual session (DISABLE TRIGGER ALL) holds for none."""
         own = constraint.no_inherit or constraint.kind == "foreign key"
-        obeyed = constraint.validated and constraint.enforced and constraint.enabled in ("origin", "always")
-        return obeyed and not (own and table.qname in self._children)
+        return constraint.holds and not (own and table.qname in self._children)
 
     def standing_keys(self, table: Table) -> tuple[Constraint, ...]:
         """Return the foreign keys that every row which a query on the table finds obeys."""

@@ -21,8 +21,10 @@ class Relations:
 
     def sole(self, table: s.Table) -> QName | None:
         """Return the relation that a name means, whatever the search_path; None where several have it."""
-        names = [n for n in self._by_name.get(table.name, ()) if table.schema in ("", n.schema)]
-        return names[0] if len(names) == 1 else None
+        beside = (t.qname for t in self.facts.catalog.extension_tables if t.name == table.name)
+        names = (*self._by_name.get(table.name, ()), *beside)
+        found = [n for n in names if table.schema in ("", n.schema)]
+        return found[0] if len(found) == 1 else None
 
     def apart(self, table: s.Table) -> Table | None:
         """Return the table of an extension or a platform that a whole name means."""

@@ -248,7 +248,7 @@ def _ways(
     those of its target by others than its own (``partner_id`` beside ``org_id``) leads to another tenant."""
     for (mine, own), (target, others), turned in ((one, two, False), (two, one, True)):
         for key in mine.foreign_keys:
-            if key.references == target.qname and key.validated and key.enforced:
+            if key.references == target.qname and key.holds:
                 pairs = tuple(zip(key.columns, key.referenced_columns, strict=True))
                 if not own or all(a in own for a, b in pairs if b in others):
                     yield tuple((b, a) for a, b in pairs) if turned else pairs
@@ -257,7 +257,7 @@ def _ways(
 
 
 def _single_keys(table: Table) -> Iterator[Constraint]:
-    return (k for k in table.foreign_keys if len(k.columns) == 1 and k.validated and k.enforced)
+    return (k for k in table.foreign_keys if len(k.columns) == 1 and k.holds)
 
 
 def _like_tenants(table: Table, keys: frozenset[str]) -> frozenset[str]:

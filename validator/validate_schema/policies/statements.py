@@ -17,6 +17,7 @@ from ..sql.parser import Unreadable
 from ..sql.reading import read_expression
 from .blocks import CONTEXT, Block, Conditions, Fact, Item, Known, Place, Query, Scope, origin, variable
 from .doors import dropped, is_door
+from .promises import is_unique
 from .queries import At, Builder
 from .settle import Keeps, Settler
 
@@ -108,9 +109,10 @@ class Statements:
 
     def _root(self, named: s.Table) -> Table | None:
         """Return the tenants' table where the name means it, whatever the search_path."""
-        name = self.builder.relations.sole(named)
-        is_root = name is not None and name == self.facts.tenancy.levels[0].root
-        return self.facts.tables_by_name.get(name) if name is not None and is_root else None
+        root = self.facts.tenancy.levels[0].root
+        return (
+            self.facts.tables_by_name[root] if root and root == self.builder.relations.sole(named) else None
+        )
 
     def never_null(self, query: s.Query) -> bool:
         """Tell whether the first column of a query is one that holds no NULL."""
@@ -269,7 +271,7 @@ class Statements:
             return False
         column = table.column(key)
         drawn = column is not None and column.base_type == "uuid" and not _is_given(node, key)
-        return drawn or len(self.facts.tenancy.levels) == 1
+        return drawn or (len(self.facts.tenancy.levels) == 1 and is_unique(table, (key,)))
 
     def _returned(self, node: s.Node, at: At) -> Block:
         targets = returning(node)
@@ -298,14 +300,9 @@ class Statements:
 def _is_new(table: Table, key: str) -> bool:
     """Tell whether a row that was inserted has a key that none had before: by a unique key that is looked at
     at once, and nothing that makes another row of it, or none."""
-    later = {c.name for c in table.constraints if c.deferrable}
     spread = table.kind == "partitioned"  # a partition has triggers of its own
     before = any(t.timing == "before" and "INSERT" in t.events for t in table.triggers)
-    unique = any(
-        i.unique and i.valid and i.predicate is None and i.columns == (key,) and i.constraint not in later
-        for i in table.indexes
-    )
-    return unique and not before and not spread and not table.rules
+    return is_unique(table, (key,)) and not before and not spread and not table.rules
 
 
 def _is_given(node: s.Insert, column: str) -> bool:
