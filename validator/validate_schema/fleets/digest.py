@@ -26,6 +26,12 @@ _BETWEEN = r"E'\x1f'"
 _TOKEN = r"""("(?:[^"]|"")*"|[^][:space:]\u001d\u001e\u001f!#%&()*+,/:;<=>?@^`{|}~''"[-]+)"""
 # A name may be quoted where it need not be.
 _QUOTED = """('"' || replace({}, '"', '""') || '"')"""
+# The schemas, each with the spellings of its name. OFFSET 0, here and below: a subquery that the planner
+# takes apart is worked out once for each mention of its columns.
+_SPELT = (
+    "(select oid, bare, quoted, replace(quoted, chr(39), repeat(chr(39), 2)) as literal from (select oid,"
+    f" nspname::text as bare, {_QUOTED.format('nspname')} as quoted from pg_namespace offset 0) n offset 0)"
+)
 _JOINS = {
     "relation": "join pg_class r on r.oid = {}",
     "type": "join pg_type t on t.oid = {}",
@@ -202,37 +208,32 @@ def _wrapped(query: Query, spec: Spec, by_member: bool) -> str:
         join += " join pg_type t on t.oid = q.c4"
     words = [*subject, *(_value(word, home if by_member else "0::oid") for word in spec.words.split())]
     line = f"concat_ws({_BETWEEN}, {', '.join(f'coalesce(({w})::text, {_NULL})' for w in words)})"
-    rows = f"select {home} as home, {line} as line from ({query.sql}) q({names}) {join}"
+    rows = f"select {home} as home, {line} as line from ({query.sql}) q({names}) {join} offset 0"
     if by_member:
         return (
             f"select home, count(*), {_sums('line')} from (select home, {_OWN_OUT} as line from ({rows}) d"
-            f" join pg_namespace m on m.oid = d.home where d.home {_IN_MEMBERS}) l group by home"
+            f" join {_SPELT} m on m.oid = d.home where d.home {_IN_MEMBERS} offset 0) l group by home"
         )
     where = "" if not spec.home else f" where home {_IN_DATABASE}"
     line = "concat_ws(E'\\x1f', home::regnamespace::text, line)"
     return (
-        f"select 0::oid, count(*), {_sums('line')} from (select {line} as line from ({rows}) d{where}) l"
-        " having count(*) > 0"
+        f"select 0::oid, count(*), {_sums('line')}"
+        f" from (select {line} as line from ({rows}) d{where} offset 0) l having count(*) > 0"
     )
 
 
 def _sums(line: str) -> str:
     """Sums do not depend on the order of rows, so that nothing has to be sorted."""
-    return ", ".join(
-        f'sum(hashtextextended({line} collate "C", {seed})::numeric)::text' for seed in (0, 20_251)
-    )
+    return ", ".join(f'sum(hashtextextended({line} collate "C", {seed}))::text' for seed in (0, 20_251))
 
 
 def _own_out() -> str:
     """Return the expression for `d.line` without the name of the schema `m`, where it stands before a dot."""
-    quoted = _QUOTED.format("m.nspname")
-    in_literal = f"replace({quoted}, chr(39), repeat(chr(39), 2))"
     marked = rf"regexp_replace(d.line, '{_TOKEN}', E'\x02\\1', 'g')"
-    text = rf"replace({marked}, E'\x02' || {quoted} || E'\x02.', E'\x01.')"
-    text = rf"replace({text}, E'\x02' || {in_literal} || E'\x02.', E'\x01.')"
-    text = rf"replace({text}, E'\x02' || m.nspname || '.', E'\x01.')"
-    spellings = ("m.nspname", quoted, in_literal)
-    found = " or ".join(f"strpos(d.line, {spelt} || '.') > 0" for spelt in spellings)
+    text = rf"replace({marked}, E'\x02' || m.quoted || E'\x02.', E'\x01.')"
+    text = rf"replace({text}, E'\x02' || m.literal || E'\x02.', E'\x01.')"
+    text = rf"replace({text}, E'\x02' || m.bare || '.', E'\x01.')"
+    found = " or ".join(f"strpos(d.line, m.{spelt} || '.') > 0" for spelt in ("bare", "quoted", "literal"))
     return f"case when {found} then {text} else d.line end"
 
 
