@@ -45,6 +45,7 @@ create view every_job as select id, org_id as owner, title from job;
 create view job_count as select org_id, count(*) as n, max(title) as last from job group by org_id;
 create view ranked_job as select id, org_id, rank() over (order by cost) as place from job;
 create table deal (org_id uuid not null references organization, partner uuid not null references organization, terms text, primary key (org_id, partner));
+create table hint (org_id uuid not null references organization, about uuid, primary key (org_id, about));
 create materialized view stored_job as select id, org_id, title from job where org_id = {CTX};
 """
 VIEWS: Mapping[str, tuple[Keeps, str]] = {
@@ -57,6 +58,14 @@ VIEWS: Mapping[str, tuple[Keeps, str]] = {
     "another tenant that a row names": (
         OPEN,
         f"select d.terms from deal d join organization o on o.id = d.partner where o.id = {CTX}",
+    ),
+    "rows of whoever names one": (
+        OPEN,
+        f"select j.title from hint h join job j on j.org_id = h.org_id where h.about = {CTX}",
+    ),
+    "rows of whoever names one who asks": (
+        KEPT,
+        f"select j.title from seat s join job j on j.org_id = s.org_id where s.human_id = {ME}",
     ),
     "rows of a partner": (
         OPEN,
@@ -330,6 +339,9 @@ create function role_in(o uuid) returns jsonb language plpgsql as $$ declare tol
     if told ->> 'rank' is null then raise exception 'not found'; end if; return told; end $$;
 create function rank_in(o uuid) returns text language plpgsql as $$ declare told text; begin
     select rank into told from seat where org_id = o and human_id = me(); return told; end $$;
+create function demand_why(o uuid, why text default '') returns void language plpgsql strict as $$ begin perform demand(o); end $$;
+create function ranked(o uuid, asked text) returns boolean language sql stable strict as $$
+    select exists (select 1 from seat where org_id = o and human_id = me() and rank = asked) $$;
 create procedure choose(inout o uuid) language plpgsql as $$ begin o := gen_random_uuid(); end $$;
 create function count_of(o uuid) returns bigint language sql stable as $$ select count(*) from job where org_id = o $$;
 """
@@ -514,6 +526,46 @@ BODIES: Mapping[str, tuple[Keeps, str]] = {
         f"perform 1 from seat where org_id = p and human_id = me(); perform 1 from seat where org_id = {CTX};"
         f" if not found then raise exception 'no'; end if; {BY_P}",
     ),
+    "among the members of whoever there is": (
+        UNCLEAR,
+        "if not (p in (select s.org_id from human h left join seat s on s.human_id = h.id where h.id = me())) then"
+        f" raise exception 'no'; end if; {BY_P}",
+    ),
+    "among the members": (
+        KEPT,
+        "if not (p in (select s.org_id from human h join seat s on s.human_id = h.id where h.id = me())) then"
+        f" raise exception 'no'; end if; {BY_P}",
+    ),
+    "among groups of members": (
+        UNCLEAR,
+        "if not (p in (select s.org_id from seat s where s.human_id = me() group by rollup (s.org_id))) then"
+        f" raise exception 'no'; end if; {BY_P}",
+    ),
+    "a flag of what a call chose anew": (
+        UNCLEAR,
+        "v := p; ok := exists (select 1 from seat where org_id = v and human_id = me()); call choose(v);"
+        " if not ok then raise exception 'no'; end if; perform 1 from job where org_id = v; | v uuid; ok boolean;",
+    ),
+    "something else was returned": (
+        UNCLEAR,
+        "perform 1 from seat where org_id = p and human_id = me(); return query select 'x'::text;"
+        f" if not found then raise exception 'no'; end if; {BY_P}",
+    ),
+    "something else was fetched": (
+        UNCLEAR,
+        "perform 1 from seat where org_id = p and human_id = me(); fetch c into n;"
+        f" if not found then raise exception 'no'; end if; {BY_P} | c refcursor; n int;",
+    ),
+    "a cursor was moved": (
+        UNCLEAR,
+        "perform 1 from seat where org_id = p and human_id = me(); move next from c;"
+        f" if not found then raise exception 'no'; end if; {BY_P} | c refcursor;",
+    ),
+    "a value was given meanwhile": (
+        KEPT,
+        "perform 1 from seat where org_id = p and human_id = me(); n := 1; raise notice 'x';"
+        f" if not found then raise exception 'no'; end if; {BY_P} | n int;",
+    ),
     "found before the parameter was another": (
         UNCLEAR,
         f"perform 1 from seat where org_id = p and human_id = me(); p := q; if not found then raise exception 'no'; end if; {BY_P}",
@@ -552,6 +604,20 @@ BODIES: Mapping[str, tuple[Keeps, str]] = {
         f"select rank into t from seat where org_id = p and human_id = me(); if t is null then raise exception 'no'; end if; {BY_P} | t text;",
     ),
     "demanded": (KEPT, f"perform demand(p); {BY_P}"),
+    "demanded where the caller says so": (OPEN, f"perform demand(p) where q is null; {BY_P}"),
+    "demanded in no row": (OPEN, f"perform demand(p) limit 0; {BY_P}"),
+    "demanded with a reason": (KEPT, f"perform demand_why(p, 'because'); {BY_P}"),
+    "demanded where there is a reason": (OPEN, f"perform demand_why(p, q::text); {BY_P}"),
+    "demanded without a reason": (OPEN, f"perform demand_why(p, null); {BY_P}"),
+    "demanded with a reason that is left out": (OPEN, f"perform demand_why(p); {BY_P}"),
+    "refused unless ranked, NULL where no rank is asked for": (
+        UNCLEAR,
+        f"if not ranked(p, q::text) then raise exception 'no'; end if; {BY_P}",
+    ),
+    "refused unless it is true that he is ranked": (
+        KEPT,
+        f"if ranked(p, q::text) is not true then raise exception 'no'; end if; {BY_P}",
+    ),
     "demanded of another": (OPEN, f"perform demand(q); {BY_P}"),
     "wished for": (OPEN, f"perform wish(p); {BY_P}"),
     "demanded for a value": (KEPT, f"select demand(p) into v; {BY_P} | v text;"),
@@ -656,7 +722,8 @@ BODIES: Mapping[str, tuple[Keeps, str]] = {
 def created(name: str, text: str) -> str:
     body, _, declared = text.partition("|")
     declare = f"declare {declared}" if declared else ""
-    head = f'create function "{name}"(p uuid default null, q uuid default null) returns void'
+    returned = "setof text" if "return query" in body else "void"
+    head = f'create function "{name}"(p uuid default null, q uuid default null) returns {returned}'
     return f"{head} language plpgsql security definer as $f$ {declare} begin {body.replace('f(p, q)', f'{chr(34)}{name}{chr(34)}(p, q)')} end $f$;"
 
 
@@ -727,6 +794,49 @@ def test_a_view_is_tied_by_no_key_whose_triggers_are_off(bench: Bench) -> None:
             execute(conn, f"{TABLES} create view v as {query}; {off}")
             facts = facts_of(conn, TOML)
             assert confinement(next(v for v in facts.catalog.views if v.name == "v"), facts) is expected
+
+
+FIRMS = """
+create table firm (id text primary key);
+create table bill (firm_id text not null references firm, note text);
+create function number_of(key text) returns integer language sql immutable as $$ select key::integer $$;
+"""
+FIRM = "current_setting('app.tenant_id', true)"
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        (f"nullif(firm_id, '') = nullif({FIRM}, '')", KEPT),
+        (f"nullif(firm_id, '')::integer = nullif({FIRM}, '')::integer", OPEN),
+        (f"coalesce(firm_id, firm_id)::integer = {FIRM}::integer", OPEN),
+        (f"coalesce(firm_id, firm_id)::text = {FIRM}", KEPT),
+        (f"(select f.id from firm f where f.id = firm_id)::integer = {FIRM}::integer", OPEN),
+        (f"(select f.id from firm f where f.id = firm_id) = {FIRM}", KEPT),
+        (f"(case when true then firm_id else firm_id end)::integer = {FIRM}::integer", OPEN),
+        (f"number_of(firm_id) = number_of({FIRM})", UNCLEAR),
+        (f"nullif(firm_id, '')::integer in (select f.id::integer from firm f where f.id = {FIRM})", OPEN),
+    ],
+)
+def test_a_cast_of_a_text_makes_two_tenants_one(bench: Bench, condition: str, expected: Keeps) -> None:
+    toml = TOML.replace("organization", "firm").replace("org_id", "firm_id")
+    with bench.open() as conn:
+        execute(conn, f"{FIRMS} create view v as select note from bill where {condition};")
+        facts = facts_of(conn, toml.replace("global =", "# global ="))
+        assert confinement(next(v for v in facts.catalog.views if v.name == "v"), facts) is expected
+
+
+def test_a_parameter_that_was_compared_as_a_number_is_no_text(bench: Bench) -> None:
+    toml = TOML.replace("organization", "firm").replace("org_id", "firm_id")
+    with bench.open() as conn:
+        for name, cast in (("as_number", "::integer"), ("as_text", "")):
+            test = f"if p{cast} is distinct from {FIRM}{cast} then raise exception 'no'; end if;"
+            body = f"begin {test} perform 1 from bill where firm_id = p; end"
+            head = f"create function {name}(p text) returns void language plpgsql"
+            execute(conn, f"{FIRMS if cast else ''} {head} as $$ {body} $$;")
+        facts = facts_of(conn, toml.replace("global =", "# global ="))
+        kept = {f.name: confinement(f, facts) for f in facts.catalog.functions if f.name != "number_of"}
+        assert kept == {"as_number": UNCLEAR, "as_text": KEPT}
 
 
 def test_a_person_who_may_make_himself_a_member_proves_nothing(bench: Bench) -> None:

@@ -50,6 +50,13 @@ STRICT = """create function same(a text, b text) returns boolean language sql im
   as $$ select coalesce(a = b, false) $$;"""
 LAX = STRICT.replace("strict", "called on null input")
 HELPER = f"create function current_org() returns text language sql stable as $$ select {CTX} $$;"
+# What a variable of a type makes of a key that is given to it.
+TYPED = """create table rate (value real, code text);
+create function mine(p {0}) returns boolean language plpgsql stable as $$
+  declare theirs {1} := p; own {1}; begin {2} return theirs = own; end $$;"""
+DEFAULTED = TYPED.format("{0}", "{1}", f"own := {CTX};")
+SELECTED = TYPED.format("{0}", "{1}", f"select {CTX} into own;")
+FLOATING = f"create function mine(p double precision) returns boolean language sql stable as $$ select p = {CTX}::bigint $$;"
 OWN_LOWER = "create function lower(a uuid) returns text language sql immutable as $$ select a::text $$;"
 OWN_SETTING = """create function current_setting(name text, otherwise text) returns text language sql stable as
   $$ select coalesce(pg_catalog.current_setting($1, true), $2) $$;
@@ -95,6 +102,22 @@ STATUS = "create type status as enum ('public', 'internal', 'archive');"
         (f"{BOUND} or string_to_array('a', null) is not null", "text", "", OPEN),
         (f"{BOUND} or (array['a'] || null::text) is not null", "text", "", NOT_SAFE),
         (f"{BOUND} or replace('a', '', 'b') = 'a'", "text", "", OPEN),
+        ("mine(org_id)", "text", DEFAULTED.format("text", "text"), {Reach.SAFE}),
+        ("mine(org_id)", "text", DEFAULTED.format("text", "public.rate.code%type"), {Reach.SAFE}),
+        ("mine(org_id)", "text", DEFAULTED.format("text", "integer"), NOT_SAFE),
+        ("mine(org_id)", "text", SELECTED.format("text", "integer"), NOT_SAFE),
+        ("mine(org_id)", "text", DEFAULTED.format("text", "char(3)"), NOT_SAFE),
+        (
+            "mine(org_id)",
+            "text",
+            CODE.replace("text", "integer") + DEFAULTED.format("text", "code"),
+            NOT_SAFE,
+        ),
+        ("mine(org_id)", "uuid", DEFAULTED.format("uuid", "uuid"), {Reach.SAFE}),
+        ("mine(org_id)", "bigint", DEFAULTED.format("bigint", "bigint"), {Reach.SAFE}),
+        ("mine(org_id)", "bigint", DEFAULTED.format("bigint", "double precision"), NOT_SAFE),
+        ("mine(org_id)", "bigint", DEFAULTED.format("bigint", "public.rate.value%type"), NOT_SAFE),
+        ("mine(org_id)", "bigint", FLOATING, NOT_SAFE),
         (f"coalesce(same(org_id, {CTX}), true)", "text", STRICT, OPEN),
         (f"same(org_id, {CTX})", "text", STRICT, {Reach.SAFE}),
         (f"coalesce(same(org_id, {CTX}), true)", "text", LAX, {Reach.SAFE}),

@@ -8,7 +8,7 @@ from ..facts.platforms import set_apart
 from ..model.errors import ReadError
 from ..model.fleet import Reading, Sample
 from ..model.secret import Secret
-from .marks import marks
+from .marks import marks, moment_alone
 from .session import connected, execute, schemas, snapshot
 from .standing import ALL, ATTEMPTS, fingerprints, marks_now, stirred
 
@@ -44,12 +44,12 @@ def sample(
     """
     name, schema = reading.member.name, reading.member.schema
     with connected(url, timeout_ms) as connection:
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             with snapshot(connection, timeout_ms):
                 known = schemas(connection)
                 scope = _scope(connection, known.values(), schema, members) if schema else None
                 homes = _oids(known, scope) if scope is not None else None
-                before = marks(connection, homes)
+                before = marks(connection, homes) if attempt else moment_alone(connection)
             oids = {oid: n for oid, n in known.items() if n == schema} if schema else {ALL: ""}
             if not oids:
                 raise ChangedError(name, "")

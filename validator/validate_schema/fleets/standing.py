@@ -42,11 +42,14 @@ def settled(
     the database. What a `memory` holds of one that stands as it stood then is not read again. `since` is the
     moment of a snapshot some time ago."""
     others, found = frozenset(matched), Settled({}, {})
-    if ALL in members and memory is None and (prints := _of_one_moment(connection, timeout_ms, since)):
-        return Settled(prints, {})
+    quiet = memory is None
     everyone = list(members.items())
     for start in range(0, len(everyone), _MANY):
         some = dict(everyone[start : start + _MANY])
+        if quiet and (prints := _of_one_moment(connection, some, timeout_ms, since)):
+            found.prints.update(prints)
+            continue
+        quiet = False
         prints, reasons = _settled(connection, some, others, timeout_ms, memory)
         found.prints.update(prints)
         found.reasons.update(reasons)
@@ -89,14 +92,16 @@ def _settled(
     return found
 
 
-def _of_one_moment(connection: Connection, timeout_ms: int, since: str) -> dict[int, str]:
-    """Return the fingerprint of a whole database where nothing has ended on the server `since` then until it
-    was read: that costs less than marks. Nothing, and no reading, where something has ended by now: there
-    something ends all the time."""
+def _of_one_moment(
+    connection: Connection, members: Mapping[int, str], timeout_ms: int, since: str
+) -> dict[int, str]:
+    """Return the fingerprints of members where nothing has ended on the server `since` then until they were
+    read: that costs less than marks. Nothing, and no reading, where something has ended by now: there
+    something ends all the time. Nothing where one is locked, either."""
     if not _still(connection, timeout_ms, since):
         return {}
-    prints, _ = fingerprints(connection, {ALL: ""}, timeout_ms)
-    return prints if _still(connection, timeout_ms, since) else {}
+    prints, locked = fingerprints(connection, members, timeout_ms)
+    return prints if not locked and _still(connection, timeout_ms, since) else {}
 
 
 def _still(connection: Connection, timeout_ms: int, since: str) -> bool:

@@ -6,13 +6,14 @@ documentation, "Arguments for SQL Functions" (a column hides an argument of its 
 Function" and "Executing a Command with a Single-Row Result" of PL/pgSQL.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from itertools import count
 
 from ..model.catalog import Function, Table
 from ..sql import plpgsql as pl
 from ..sql import syntax as s
-from ..sql.parse import read, read_select
+from ..sql.parse import kind_of, read, read_select
 from ..sql.parser import Unreadable
 from ..sql.reading import read_statements
 from ..sql.routines import is_bound, read_body
@@ -25,6 +26,9 @@ FAILURE = Node("fails")
 _TRUTHS = frozenset(
     ["and", "or", "not", "compare", "distinct", "null", "is", "any", "all", "exists", "in", "opaque", "fails"]
 )
+_AS_IT_IS = ("text", "json", "bool")
+# What an argument of another type may be cast to without being asked for, and is not what it was.
+_NARROW = frozenset({"real", "double precision", "character", '"char"', "name"})
 Tables = Callable[[str, str], Table | None]
 Given = Mapping[object, Node]  # what parameters, by name and by number, and variables stand for
 Scope = dict[str, tuple[str, frozenset[str]]]  # by alias: the new one, and the columns
@@ -36,6 +40,22 @@ def parameters_of(function: Function) -> tuple[str, ...]:
         return ()
     words = [part.strip().split(" ") for part in function.arguments.split(", ")]
     return tuple(w[0].strip('"') if len(w) > 1 else "" for w in words)
+
+
+def _types(function: Function) -> tuple[str, ...]:
+    """Return the types of the arguments, as the server prints them."""
+    if not function.arguments:
+        return ()
+    named = zip(function.arguments.split(", "), parameters_of(function), strict=True)
+    return tuple(part.split(" ", 1)[1] if name else part for part, name in named)
+
+
+def _as_type(value: Node, name: str) -> Node:
+    """Return a value as one of a type: a type that holds it as it is changes nothing."""
+    kind = f"{kind_of(name[1:])}[]" if name.startswith("_") else kind_of(name)
+    if kind.removesuffix("[]") in _AS_IT_IS or (value.op == "cast" and value.value == kind):
+        return value
+    return Node("cast", (value,), kind)
 
 
 def defaults_of(function: Function) -> tuple[Node, ...]:
@@ -59,8 +79,11 @@ def returned_by(function: Function, args: tuple[Node, ...], names: "Names") -> N
     of them."""
     if function.body is None or not only_a_path(function.settings) or function.kind != "function":
         return None
-    given: dict[object, Node] = {i + 1: arg for i, arg in enumerate(args)}
-    given |= {name: arg for name, arg in zip(parameters_of(function), args, strict=True) if name}
+    passed = [
+        _as_type(arg, t) if t in _NARROW else arg for arg, t in zip(args, _types(function), strict=True)
+    ]
+    given: dict[object, Node] = {i + 1: arg for i, arg in enumerate(passed)}
+    given |= {name: arg for name, arg in zip(parameters_of(function), passed, strict=True) if name}
     closing = _Closing(names, function)
     try:
         body = read_body(function.language, function.body, function.arguments, function.returns or "")
@@ -100,17 +123,29 @@ class _Run:
     given last."""
 
     def __init__(self, closing: "_Closing") -> None:
-        self._close = closing.node
+        self._close, self._type_of_column = closing.node, closing.type_of_column
         self._steps = 0
+        self._declared: dict[str, str] = {}
 
     def returned(self, function: pl.Function, given: Given) -> Node | None:
         if function.body.handlers or function.several or function.late:
             return None
         held = dict(given)
+        self._declared = {declared.name: declared.type for declared in function.declared}
         for declared in function.declared:
             if declared.line and declared.query is None:
-                held[declared.name] = self._close(read(declared.default), held)
+                self._give(declared.name, read(declared.default), held)
         return self._follow(function.body.body, held)
+
+    def _give(self, name: str, value: Node, held: dict[object, Node]) -> dict[object, Node]:
+        """Give a variable a value, which is then one of its type. Source: PostgreSQL documentation,
+        "Assignment"."""
+        written = self._declared.get(name, "record")
+        of_column = re.fullmatch(r"(?:(\w+)\.)?(\w+)\.(\w+)%type", written.lower())
+        shown = self._type_of_column(*of_column.groups("")) if of_column else written
+        closed = self._close(value, held)
+        held[name] = opaque(f"the variable {name}") if shown == "record" else _as_type(closed, shown)
+        return held
 
     def _follow(self, statements: tuple[s.Node, ...], held: Given) -> Node | None:
         """Return what is returned in the end; None where that cannot be told."""
@@ -125,10 +160,10 @@ class _Run:
                 found = _of_query(query)
                 return self._close(found, held) if found is not None else None
             case pl.Assign(target=(name,), value=value, part=False):
-                return self._follow(rest, {**held, name: self._close(read(value), held)})
+                return self._follow(rest, self._give(name, read(value), {**held}))
             case pl.Sql(statement=s.Select() as query, into=((name,),)):
                 found = _of_query(query)
-                return self._follow(rest, {**held, name: self._close(found, held)}) if found else None
+                return self._follow(rest, self._give(name, found, {**held})) if found else None
             case pl.If(branches=branches, otherwise=otherwise, subject=None):
                 return self._either(branches, otherwise, rest, held)
             case pl.Block(body=body, handlers=()):
@@ -229,8 +264,17 @@ class _Closing:
         return select._replace(relations=tuple(found)), scope
 
     def _table(self, relation: Relation) -> Table | None:
-        places = (relation.schema,) if relation.schema else self.path
-        return next((t for place in places if (t := self.names.tables(place, relation.name))), None)
+        return self._named(relation.schema, relation.name)
+
+    def _named(self, schema: str | None, name: str) -> Table | None:
+        places = (schema,) if schema else self.path
+        return next((t for place in places if (t := self.names.tables(place, name))), None)
+
+    def type_of_column(self, schema: str, table: str, name: str) -> str:
+        """Return the type of a column that a declaration names; "record" where it is not known."""
+        found = self._named(schema, table)
+        column = found.column(name) if found is not None else None
+        return column.base_type.partition("(")[0] if column is not None else "record"
 
 
 def _search_path(function: Function) -> tuple[str, ...]:

@@ -33,8 +33,8 @@ from .calls import (
     some_act,
     switches_tenant,
 )
-from .flow import Flow
-from .queries import Builder
+from .flow import Flow, sole_call
+from .queries import Builder, Returned
 from .rights import may_reach
 from .settle import Alone, Keeps, Settler
 from .statements import Statements
@@ -153,13 +153,12 @@ class _Functions:
         """Return what is known of views that something reads with the rights of a role."""
         return self._alone.setdefault(role, {})
 
-    def returned(self, call: s.Call) -> tuple[tuple[str, ...], s.Node] | None:
-        """Return the names of a function's parameters and the expression that it returns; None where it does
-        more than that."""
+    def returned(self, call: s.Call) -> Returned | None:
+        """Return what a function returns; None where it does more than that."""
         found = candidates(call, self.facts)
         sure = len(found) == 1 and not (found[0].overloads and not call.schema)
         value = sole_value(found[0]) if sure else None
-        return (parameters(found[0]), value) if value is not None else None
+        return Returned(parameters(found[0]), value, found[0].strict) if value is not None else None
 
     def behind(self, operation: s.Operation) -> list[s.Call]:
         """Return the calls of functions of the database that an operator stands for."""
@@ -294,11 +293,13 @@ class _Functions:
     def _learned(self, statement: s.Node, known: Known) -> tuple[Known, bool]:
         """Return what is known after a statement that only calls a function: of the variables that it was
         given, what it tests; and whether it refuses by what is not known."""
-        targets = statement.targets if isinstance(statement, s.Select) and not statement.sources else ()
-        call = targets[0].value if len(targets) == 1 else None
-        found = candidates(call, self.facts) if isinstance(call, s.Call) else ()
-        if not isinstance(call, s.Call) or len(found) != 1:
+        call = sole_call(statement)
+        found = candidates(call, self.facts) if call is not None else ()
+        if call is None or len(found) != 1:
             return known, False
+        may_be_null = [arg for arg in call.args if not (isinstance(arg, s.Const) and arg.value is not None)]
+        if found[0].strict and (len(may_be_null) > 1 or len(call.args) < len(parameters(found[0]))):
+            return known, False  # it does not run where one of the others is NULL
         told = self._tried(found[0])
         names = zip(parameters(found[0]), call.args, strict=False)
         shown = {

@@ -22,6 +22,7 @@ _RECORDS = ("new", "old")
 _Columns = tuple[tuple[str, bool, bool], ...]
 
 _LOSSY = frozenset({"float4", "float8", "numeric", "bpchar", "char", "name"})  # may make one of two keys
+_NUMBERS = frozenset({"int2", "int4", "int8", "uuid"})  # these do where keys are texts
 
 
 class Flow:
@@ -42,7 +43,8 @@ class Flow:
         self.leaves: list[Known] = []
         self._learned = learned
         self._function = function
-        cut = (declared.name for declared in function.declared if declared.type in _LOSSY)
+        spelt = statements.builder.relations.spelt
+        cut = (d.name for d in function.declared if d.type in _LOSSY or (spelt and d.type in _NUMBERS))
         self._twice = function.several.union(cut)  # nothing is known of them
         self._locals = {"found"}
         self._veiled = False
@@ -79,11 +81,13 @@ class Flow:
             here = self._one(node, here)
             if isinstance(node, (pl.If, pl.Loop, pl.Block)):
                 self._meanings.forget({"found", *pl.assigned((node,))})
+            elif not isinstance(node, (pl.Sql, pl.Assign, pl.Raise, pl.Return, pl.Exit)):
+                self._meanings.forget({"found"})  # RETURN QUERY, and what is read otherwise, may set it
         self._meanings = before
         return here
 
     def _one(self, node: s.Node, known: Known) -> Known | None:
-        if isinstance(node, pl.Sql) and not node.into and _sole_call(node.statement) is not None:
+        if isinstance(node, pl.Sql) and not node.into and sole_call(node.statement) is not None:
             self._ask(node.statement, known)
         elif not isinstance(node, (pl.Block, pl.If, pl.Loop)):
             self._use((node,), known)
@@ -121,6 +125,7 @@ class Flow:
         if isinstance(statement, s.Unknown) and statement.kind == "CallStmt":  # what is INOUT gets a value
             args = frozenset(n.names[0] for n in s.walk(statement) if isinstance(n, s.Column))
             known = known.without(args)
+            self._meanings.forget(args)
         known = self._into(into, result.columns, known)
         return known._replace(looked=known.looked | looked) if looked else known
 
@@ -228,7 +233,7 @@ class Flow:
                 return self.statements.never_null(query)
             case s.Call():
                 found = self.statements.builder.reads.returned(node)
-                return found is not None and self._never_null(found[1], present=False)
+                return found is not None and not found.strict and self._never_null(found.value, present=False)
             case s.Coalesce(args=(_, s.Const(kind="bool", value=False))):
                 return True
         return False
@@ -371,7 +376,7 @@ class Flow:
         return result
 
 
-def _sole_call(statement: s.Node) -> s.Call | None:
+def sole_call(statement: s.Node) -> s.Call | None:
     """Return the call that is all of a statement."""
     if isinstance(statement, s.Select) and len(statement.targets) == 1:
         value = statement.targets[0].value

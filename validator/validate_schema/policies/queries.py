@@ -32,13 +32,21 @@ from .blocks import (
     variable,
 )
 from .haste import outruns
-from .relations import Relations
+from .relations import NUMBERED, Relations
 from .shapes import counts, expressions_of, known_as, negated, results, sealed, windows
 
 _EXACT = frozenset({"uuid", "text", "varchar", "int2", "int4", "int8", "bigint", "integer", "smallint"})
-_KEYS = ("uuid", "bigint", "integer", "smallint")
 _NESTED_VIEWS = 12
 _HASHES = {"sha224", "sha256", "sha384", "sha512", "md5", "digest", "hmac", "crypt", "encode", "convert_to"}
+
+
+class Returned(NamedTuple):
+    """What a function that only works out a value returns: an expression of its parameters; where it is
+    `strict`, NULL for a NULL among them."""
+
+    parameters: tuple[str, ...]
+    value: s.Node
+    strict: bool
 
 
 class Reads(Protocol):
@@ -48,9 +56,8 @@ class Reads(Protocol):
     items: dict[int, Item]
     views: dict[tuple[QName, bool], Query]
 
-    def returned(self, call: s.Call) -> tuple[tuple[str, ...], s.Node] | None:
-        """Return the names of a function's parameters and the expression that it returns; None where it does
-        more than that."""
+    def returned(self, call: s.Call) -> Returned | None:
+        """Return what a function returns; None where it does more than that."""
 
     def behind(self, operation: s.Operation) -> list[s.Call]:
         """Return the calls of functions of the database that an operator stands for."""
@@ -333,14 +340,13 @@ class Builder:
         found = self.reads.returned(call) if self._depth <= _NESTED_VIEWS else None
         if found is None:
             return False
-        names, told = found
         places = [self.value(arg, at) for arg in call.args]
         params = {f"${n}": place for n, place in enumerate(places, 1)}
-        for name, place in zip(names, places, strict=False):
+        for name, place in zip(found.parameters, places, strict=False):
             params |= {name: place, f"{call.name}.{name}": place} if name else {}
         self._depth += 1
         self.expressions(at, *call.args)
-        self.condition(told, at._replace(scope=Scope(params=params)))
+        self.condition(found.value, at._replace(scope=Scope(params=params)))
         self._depth -= 1
         return True
 
@@ -440,24 +446,25 @@ class Builder:
 
     def value(self, node: s.Node | None, at: At) -> Place | None:
         """Return the place of a value; None where it has none."""
-        bare = s.uncast(node) if node is not None else None
+        if node is None:
+            return None
+        bare = s.uncast(node)
         match bare:
-            case None:
-                return None
             case s.NullIf(value=value):
-                return self.value(value, at)
-            case s.Column() if node is not None:
-                return self._column(bare, node, at.scope)
+                found = self.value(value, at)
+            case s.Column():
+                found = self._column(bare, at.scope)
             case s.Param(number=number):
-                return at.scope.find((f"${number}",)) or variable(f"${number}")
-            case s.Part(arg=s.Column(names=names), path=(str() as field,)) if node is not None:
-                return self._column(s.Column((*names, field)), node, at.scope)
+                found = at.scope.find((f"${number}",)) or variable(f"${number}")
+            case s.Part(arg=s.Column(names=names), path=(str() as field,)):
+                found = self._column(s.Column((*names, field)), at.scope)
             case s.Coalesce() | s.Case():
-                return self._one_of([self.value(result, at) for result in results(bare)], at)
-        said = None if self.timeless else self._said(bare)
-        if said is None and isinstance(bare, s.ScalarSelect):
-            return self._scalar(bare.query, at)
-        return said
+                found = self._one_of([self.value(result, at) for result in results(bare)], at)
+            case _:
+                found = None if self.timeless else self._said(bare)
+                if found is None and isinstance(bare, s.ScalarSelect):
+                    found = self._scalar(bare.query, at)
+        return found if found is not None and self._exact(node, found) else None
 
     def _said(self, node: s.Node) -> Place | None:
         """Return the place of what the session says."""
@@ -475,7 +482,8 @@ class Builder:
             query = bare.query
             if isinstance(query, s.Select) and not counts(query):
                 outputs = self._flatten(query, at)
-                return outputs[0][1] if outputs else None
+                found = outputs[0][1] if outputs else None
+                return found if found is not None and self._exact(node, found) else None
         return self.value(node, at)
 
     def _scalar(self, query: s.Query, at: At) -> Place | None:
@@ -494,7 +502,7 @@ class Builder:
         at.conditions.groups[place] = known
         return place
 
-    def _column(self, column: s.Column, written: s.Node, scope: Scope) -> Place | None:
+    def _column(self, column: s.Column, scope: Scope) -> Place | None:
         names = column.names
         if not names[0]:  # of a text that was put together: a variable of the function around it
             return variable(".".join(names[1:]))
@@ -504,14 +512,18 @@ class Builder:
         if found is None:
             names = names[1:] if len(names) > 1 and names[0] in self._words else names
             return variable(".".join(names))
-        return found if self._exact(written, found) else None
+        return found
 
     def _exact(self, node: s.Node, place: Place) -> bool:
-        """Tell whether the casts around a column leave two values two: a text that is cast to something else
-        may spell one value in several ways, a shorter type cuts it, and a number loses its fraction."""
+        """Tell whether the casts around a value leave two of them two: a text that is cast to something else
+        may spell one value in several ways, a shorter type cuts it, and a number loses its fraction. Whose
+        the session is has one value, however it is written."""
+        if place in (CONTEXT, PERSON):
+            return True
         item = self.items.get(place[0])
-        column = item.table.column(place[1]) if item is not None and item.table is not None else None
-        other = column is not None and column.base_type not in _KEYS
+        stored = origin(item, place[1]) if item is not None else None
+        column = stored[1].column(stored[2]) if stored is not None else None
+        other = self.relations.spelt if column is None else column.base_type not in NUMBERED
         while isinstance(node, s.Cast):
             name = node.type.names[-1]
             lossy = node.type.modifiers or node.type.dimensions or (other and name not in ("text", "varchar"))

@@ -1,9 +1,14 @@
 """The relations of a database by name, and which of them hold rows of tenants."""
 
+from functools import cached_property
+
 from ..facts.facts import Facts
 from ..model.catalog import QName, Table
 from ..model.tenancy import OWNED
 from ..sql import syntax as s
+
+# Types of keys of which each value has one spelling once it is read.
+NUMBERED = ("uuid", "bigint", "integer", "smallint")
 
 
 class Relations:
@@ -13,6 +18,15 @@ class Relations:
         self.facts = facts
         self.of_tenants = facts.once(_owned_relations)
         self._by_name = facts.once(_relations_by_name)
+
+    @cached_property
+    def spelt(self) -> bool:
+        """Tell whether some column that tells whose a row is may spell one number in two ways."""
+        return any(
+            column is not None and column.base_type not in NUMBERED
+            for table in self.facts.catalog.tables
+            for column in map(table.column, self.keys(table))
+        )
 
     def named(self, table: s.Table) -> QName | None:
         """Return the relation that a name means; of several, one that holds tenants' rows."""

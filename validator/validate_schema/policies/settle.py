@@ -202,8 +202,8 @@ class _Spread:
         table = item.table
         if table is None or item.number == self.settler.not_by_person:
             return False
-        session = self.person | self.tenant  # one setting may say both
-        held = {column.name for column in table.columns if item.place(column.name) in session}
+        held = {column.name for column in table.columns if item.place(column.name) in self.person}
+        held |= {name for name in item.persons if item.place(name) in self.tenant}  # a setting may say both
         held -= item.keys | _like_tenants(table, item.keys)
         found = any(
             set(key) & held

@@ -115,7 +115,11 @@ class Statements:
         )
 
     def never_null(self, query: s.Query) -> bool:
-        """Tell whether the first column of a query is one that holds no NULL."""
+        """Tell whether the first column of a query is one that holds no NULL: none of the side of a join
+        that may lack a row, nor of a set of groups."""
+        outer = any(isinstance(n, s.Join) and n.kind != "inner" for n in s.walk(query))
+        if outer or any(isinstance(n, s.Unknown) and n.kind == "GroupingSet" for n in s.walk(query)):
+            return False
         try:
             found = self.builder.query(query, self.scope)
         except Unreadable:

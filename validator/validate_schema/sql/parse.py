@@ -75,9 +75,14 @@ def _constant(found: s.Const) -> Node:
     return opaque("a bit string") if found.kind == "bits" else Node("const", value=found.value)
 
 
+def kind_of(name: str) -> str:
+    """Return the word that a cast to a type of the server's own has, by one of the type's names."""
+    return _TYPES.get(name, name)
+
+
 def _type_of(found: s.TypeRef) -> str:
     names = found.names[1:] if found.names[0] == "pg_catalog" else found.names
-    name = _TYPES.get(names[0], names[0]) if len(names) == 1 else ".".join(names)
+    name = kind_of(names[0]) if len(names) == 1 else ".".join(names)
     if name == "text" and found.modifiers:
         width = found.modifiers[0]
         name = f"text({width.value})" if isinstance(width, s.Const) else "short text"

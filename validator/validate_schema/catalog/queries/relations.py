@@ -124,6 +124,7 @@ RELATIONS = (
         from pg_attribute
         where attnum > 0 and (attcompression <> '' or {column_statistics} is not null
                               or attoptions is not null or attfdwoptions is not null)
+          and {wanted pg_class rel attrelid}
         order by attrelid, attnum""",
         "storage of columns and keys of indexes",
         ("pg_attribute",),
