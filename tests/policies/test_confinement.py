@@ -342,6 +342,7 @@ create function rank_in(o uuid) returns text language plpgsql as $$ declare told
 create function demand_why(o uuid, why text default '') returns void language plpgsql strict as $$ begin perform demand(o); end $$;
 create function ranked(o uuid, asked text) returns boolean language sql stable strict as $$
     select exists (select 1 from seat where org_id = o and human_id = me() and rank = asked) $$;
+create function use_mine(o uuid) returns uuid language plpgsql as $$ begin o := ctx(); return o; end $$;
 create procedure choose(inout o uuid) language plpgsql as $$ begin o := gen_random_uuid(); end $$;
 create function count_of(o uuid) returns bigint language sql stable as $$ select count(*) from job where org_id = o $$;
 """
@@ -605,6 +606,26 @@ BODIES: Mapping[str, tuple[Keeps, str]] = {
     ),
     "demanded": (KEPT, f"perform demand(p); {BY_P}"),
     "demanded where the caller says so": (OPEN, f"perform demand(p) where q is null; {BY_P}"),
+    "demanded of a copy": (OPEN, f"perform use_mine(p); {BY_P}"),
+    "taken from the copy": (KEPT, f"p := use_mine(p); {BY_P}"),
+    "deleted by the name of a query": (
+        OPEN,
+        f"with job as (select * from public.job j where j.org_id = {CTX}) delete from job where cost = 1;",
+    ),
+    "updated by the name of a query": (
+        OPEN,
+        f"with job as (select * from public.job j where j.org_id = {CTX}) update job set title = 'x' where cost = 1;",
+    ),
+    "deleted in a query beside one of its name": (
+        UNCLEAR,
+        f"with job as (select * from public.job j where j.org_id = {CTX}), gone as (delete from job where cost = 1"
+        " returning 1) select count(*) into n from gone; | n int;",
+    ),
+    "deleted by what a query found": (
+        KEPT,
+        f"with mine as (select j.id from job j where j.org_id = {CTX}) delete from job using mine"
+        " where mine.id = job.id;",
+    ),
     "demanded in no row": (OPEN, f"perform demand(p) limit 0; {BY_P}"),
     "demanded with a reason": (KEPT, f"perform demand_why(p, 'because'); {BY_P}"),
     "demanded where there is a reason": (OPEN, f"perform demand_why(p, q::text); {BY_P}"),

@@ -288,6 +288,7 @@ class _Functions:
         flow.run(known)
         ends = [{place[1] for place in leave.tenant if place[0] == 0} for leave in flow.leaves]
         tested = frozenset(set.intersection(*ends)) if ends else frozenset[str]()
+        tested = tested.difference(pl.assigned((body.function.body,)))  # the caller's is what it was
         return Summary(flow.keeps, bool(flow.returns) and all(flow.returns), tested, flow.refuses)
 
     def _learned(self, statement: s.Node, known: Known) -> tuple[Known, bool]:

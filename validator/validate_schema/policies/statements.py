@@ -163,9 +163,10 @@ class Statements:
     # what writes rows
 
     def _change(self, node: s.Update | s.Delete, known: Known, scope: Scope) -> Result:
-        at = At(Scope(outer=scope), Conditions())
+        at = At(Scope(), Conditions())
+        self.builder.source(node.table, at)  # the table, whatever WITH queries are called
+        at = at._replace(scope=Scope(items=at.scope.items, outer=scope))
         self.builder.name_queries(node, at.scope)
-        self.builder.source(node.table, at)
         target = at.conditions.items[0]
         for source in node.sources:
             self.builder.source(source, at)
