@@ -171,6 +171,27 @@ def test_selection_by_prefix_leaves_the_others_out(terminal: Terminal, shop: Dat
     ]
 
 
+def test_a_selection_that_leaves_no_check_is_refused(terminal: Terminal, shop: Database) -> None:
+    terminal.write("all.toml", '[checks]\nselect = ["TEN"]\nignore = ["TEN"]\n')
+    target = ("--database-url", shop.conninfo)
+
+    for chosen in (("--select", "TEN", "--ignore", "TEN"), ("--config", "all.toml")):
+        ran = terminal.run(*target, *chosen)
+        assert (ran.status, len(ran.err.splitlines())) == (2, 1)
+        assert "no check" in ran.err
+
+
+@pytest.mark.parametrize("family", ["ISO", "HAZ", "MIG"])
+def test_checks_that_want_what_is_not_there_promise_nothing(
+    terminal: Terminal, shop: Database, family: str
+) -> None:
+    target = ("--database-url", shop.conninfo, "--no-prove")
+
+    ran = terminal.run(*target, "--select", family)
+    assert (ran.status, "no check that was selected applies" in ran.out) == (3, True)
+    assert terminal.run(*target, "--select", f"{family},TBL002").status == 0
+
+
 def test_the_same_database_gives_the_same_bytes(
     terminal: Terminal, shop: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

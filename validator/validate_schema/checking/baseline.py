@@ -87,8 +87,8 @@ def decide(outcome: Outcome, fail_on: str) -> tuple[Verdict, str]:
     """Return the verdict and the sentence that says what decided it.
 
     FAIL: a finding that gates. Otherwise INCOMPLETE when a selected, applicable check could not run, or
-    could not decide what nobody has accepted. PASS only when everything ran, was decided, and nothing was
-    found at that level.
+    could not decide what nobody has accepted, or when all that were selected want what is not there. PASS
+    only when everything ran, was decided, and nothing was found at that level.
     """
     gating = [f for f in outcome.findings if gates(f, fail_on)]
     if gating:
@@ -106,6 +106,9 @@ def decide(outcome: Outcome, fail_on: str) -> tuple[Verdict, str]:
     if outcome.unread:
         more = f" (and {len(outcome.unread) - 1} more)" if len(outcome.unread) > 1 else ""
         reasons.append(f"not read: {outcome.unread[0]}{more}")
+    lacking = [r.reason if r.status == "not_applicable" else "" for r in outcome.results]
+    if lacking and all(lacking):
+        reasons.append(f"no check that was selected applies: {lacking[0]}")
     if reasons:
         return "INCOMPLETE", "; ".join(reasons)
     if fail_on == "never":

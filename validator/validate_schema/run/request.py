@@ -79,17 +79,20 @@ def request_for(
     packs: Sequence[str] = (),
 ) -> Request:
     """Return the request for a run of the chosen checks; an argument wins over the config's `select`, and
-    adds to its `ignore` and its `packs`. Raises `UsageError` for a check that there is not, and `PackError`
-    for a pack that cannot be used."""
+    adds to its `ignore` and its `packs`. Raises `UsageError` for a check that there is not, and where no check
+    is left, and `PackError` for a pack that cannot be used."""
     known, chosen = checks_at_hand(loaded, packs), loaded.config.checks
     for id in chosen.severity:
         require_known(known, id)
     ignored = (*ignore, *chosen.ignore)
+    checks = select_checks(known, select or chosen.select, ignored)
+    if not checks:
+        raise UsageError("select and ignore leave no check that would run: choose fewer to ignore")
     return Request(
         source=told(source, loaded),
         config=loaded,
         known=known,
-        checks=select_checks(known, select or chosen.select, ignored),
+        checks=checks,
         ignored=ignored,
         now=run_time(os.environ),
         environ=os.environ,
