@@ -79,8 +79,8 @@ def request_for(
     packs: Sequence[str] = (),
 ) -> Request:
     """Return the request for a run of the chosen checks; an argument wins over the config's `select`, and
-    adds to its `ignore` and its `packs`. Raises `UsageError` for a check that there is not, and where no check
-    is left, and `PackError` for a pack that cannot be used."""
+    adds to its `ignore` and its `packs`. Raises `UsageError` for a check that there is not, and where none is
+    left, and `PackError` for a pack that cannot be used."""
     known, chosen = checks_at_hand(loaded, packs), loaded.config.checks
     for id in chosen.severity:
         require_known(known, id)
