@@ -97,9 +97,9 @@ def pytest_report_header() -> str:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not ASKED:
-        left = [item for item in items if not _is_wanted(item)]
-        config.hook.pytest_deselected(items=left)
-        items[:] = [item for item in items if item not in set(left)]
+        wanted = [_is_wanted(item) for item in items]
+        config.hook.pytest_deselected(items=[i for i, there in zip(items, wanted, strict=True) if not there])
+        items[:] = [i for i, there in zip(items, wanted, strict=True) if there]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
