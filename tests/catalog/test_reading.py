@@ -82,6 +82,18 @@ def test_inside_an_open_transaction_its_own_changes_are_read_and_kept(
         assert any_conn.execute("select count(*) from t").fetchone() == (0,)
 
 
+def test_a_connection_that_prepares_everything_plans_the_queries_once(any_database: Database) -> None:
+    asked = "select statement, prepare_time from pg_prepared_statements where statement like '%%pg_class%%'"
+    with any_database.connect(autocommit=True, prepare_threshold=0) as conn:
+        read_catalog(conn)
+        before = set(conn.execute(asked).fetchall())
+        read_catalog(conn)
+        after = set(conn.execute(asked).fetchall())
+
+    assert len(before) > 10
+    assert before <= after
+
+
 def statements(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Collect what is sent over `conn` from now on."""
     sent: list[str] = []

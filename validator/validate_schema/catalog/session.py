@@ -134,9 +134,10 @@ def _settings(statement_timeout_ms: int | None) -> str:
 def _snapshot(conn: psycopg.Connection[Any]) -> Iterator[None]:
     """Hold one snapshot for the reading and leave no trace of it. After an interrupt nothing more is said to
     the server: a pipeline that was cut takes no statement, and its error would stand in the interrupt's
-    place. What ends it may be two statements, which the server does not prepare."""
+    place. What ends it may be two statements, which the server does not prepare. A transaction of our own is
+    committed: it only read, and at a rollback psycopg forgets all that it has prepared."""
     if conn.info.transaction_status is TransactionStatus.IDLE:
-        begin, end = (_BEGIN if conn.autocommit else _SET_TRANSACTION), "rollback"
+        begin, end = (_BEGIN if conn.autocommit else _SET_TRANSACTION), "commit"
     else:
         begin, end = f"savepoint {_SAVEPOINT}", f"rollback to {_SAVEPOINT}; release {_SAVEPOINT}"
     conn.execute(begin)
