@@ -1,16 +1,19 @@
 """Fingerprints: equal exactly where `diff` says nothing, whatever the members are called."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
 
 from tests.fix_fleet import CHANGES, HOSTILE, make_members, mutate
+from tests.fix_server import fresh
 from validate_schema.catalog.queries import queries
 from validate_schema.catalog.reader import read_catalog
 from validate_schema.contract.diff.catalogs import compare
 from validate_schema.contract.diff.homes import only_schema
 from validate_schema.fleets import digest, session, standing
+from validate_schema.scratch import Database, Server
 
 Conn = psycopg.Connection[Any]
 
@@ -23,12 +26,23 @@ def prints(conn: Conn) -> dict[str, str]:
     return {members[oid]: value for oid, value in found.items()}
 
 
+@pytest.fixture(scope="module")
+def alike(any_server: Server) -> Iterator[tuple[Database, str]]:
+    """Two members that nothing tells apart, and their fingerprint."""
+    with fresh(any_server) as database:
+        with database.connect(autocommit=True) as conn:
+            make_members(conn, ("one", "two"))
+            found = prints(conn)
+            assert found["one"] == found["two"]
+            assert differs(conn, "one", "two") == ()
+        yield database, found["one"]
+
+
 @pytest.fixture
-def pair(any_conn: Conn) -> Conn:
-    make_members(any_conn, ("one", "two"))
-    any_conn.commit()
-    any_conn.autocommit = True
-    return any_conn
+def pair(any_server: Server, alike: tuple[Database, str]) -> Iterator[Conn]:
+    """A copy of the two."""
+    with fresh(any_server, alike[0].name) as database, database.connect(autocommit=True) as conn:
+        yield conn
 
 
 def test_members_that_are_alike_have_one_fingerprint_whatever_they_are_called(any_conn: Conn) -> None:
@@ -65,14 +79,12 @@ def differs(conn: Conn, one: str, other: str) -> tuple[str, ...]:
 
 @pytest.mark.parametrize(("what", "statement"), CHANGES, ids=[what for what, _ in CHANGES])
 def test_whatever_diff_sees_of_one_property_is_in_the_fingerprint(
-    pair: Conn, what: str, statement: str
+    pair: Conn, alike: tuple[Database, str], what: str, statement: str
 ) -> None:
-    before = prints(pair)
-    assert before["one"] == before["two"]
-    assert differs(pair, "one", "two") == ()
+    _, before = alike
     mutate(pair, statement, "two")
     seen = differs(pair, "one", "two")
     after = prints(pair)
-    assert after["one"] == before["one"]
+    assert after["one"] == before
     assert seen, f"diff says nothing of: {what}"
-    assert after["two"] != before["two"], seen
+    assert after["two"] != before, seen
