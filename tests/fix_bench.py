@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from weakref import WeakSet
 
 import postgast
 import psycopg
@@ -15,10 +16,13 @@ import pytest
 from psycopg import sql
 
 from tests.fix_server import fresh, server_versions
+from validate_schema.catalog.reader import read_catalog
+from validate_schema.model.catalog import Catalog
 from validate_schema.scratch import Server
 
 ROLES = {"app_user": "login", "app_owner": "nologin"}
 PRELUDE = "create table organization (id uuid primary key default gen_random_uuid(), name text not null)"
+_READ_AGAIN: WeakSet[psycopg.Connection] = WeakSet()
 _REFUSES_TRANSACTION = re.compile(r"\b(concurrently|add\s+value|commit;)", re.IGNORECASE)
 
 
@@ -59,6 +63,17 @@ def _prepare(conn: psycopg.Connection, schema: str) -> None:
     conn.execute(PRELUDE)
 
 
+def read_again(conn: psycopg.Connection, schema: str) -> Catalog:
+    """Read the catalog. To plan its queries is most of that: the bench's idle connection has it done once."""
+    if conn not in _READ_AGAIN:
+        return read_catalog(conn, default_schema=schema)
+    conn.prepare_threshold = 0
+    try:
+        return read_catalog(conn, default_schema=schema)
+    finally:
+        conn.prepare_threshold = None
+
+
 def execute(conn: psycopg.Connection, script: str) -> None:
     """Run the statements one by one, as a person with psql would."""
     for statement in postgast.split(script):
@@ -68,7 +83,11 @@ def execute(conn: psycopg.Connection, script: str) -> None:
 @contextmanager
 def open_bench(server: Server) -> Iterator[Bench]:
     """Create the roles once and keep one idle database open."""
-    with fresh(server) as database, database.connect(autocommit=True) as conn:
+    with fresh(server) as database, database.connect(autocommit=True, prepare_threshold=None) as conn:
+        # psycopg forgets at every rollback what it has prepared: there may be a user's type in it. Here it is
+        # the reader's queries alone, and each test is rolled back.
+        conn._prepared.clear = lambda: False  # type: ignore[method-assign]
+        _READ_AGAIN.add(conn)
         for role, login in ROLES.items():
             conn.execute(sql.SQL("create role {} " + login).format(sql.Identifier(role)))
         yield Bench(server, conn)

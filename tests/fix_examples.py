@@ -9,8 +9,7 @@ import psycopg
 from msgspec import structs
 from msgspec.structs import replace
 
-from tests.fix_bench import Bench, execute
-from validate_schema.catalog.reader import read_catalog
+from tests.fix_bench import Bench, execute, read_again
 from validate_schema.checking.declare import Check
 from validate_schema.checking.engine import run
 from validate_schema.checking.packs import builtin_checks
@@ -70,7 +69,7 @@ def facts_of(
     """Read what stands in the database now; `rows` takes the bounded counts as well. Paths in the config
     are relative to `base`."""
     config = parse_toml(toml or CONFIG, "example")
-    catalog = read_catalog(conn, default_schema=schema)
+    catalog = read_again(conn, schema)
     tenancy = identify(catalog, config.tenancy, today=TODAY, threat=config.threat)
     facts = Facts(
         catalog,
