@@ -108,6 +108,7 @@ def _shown(probes: dict[Probe, set[Outcome]], command: str) -> bool:
 
 
 @pytest.mark.no_cover
+@pytest.mark.slow
 def test_analysis_server_and_proof_agree_on_random_policies(field: Field) -> None:
     seen: Counter[str] = Counter()
     texts: set[str] = set()

@@ -8,6 +8,8 @@ from tests.rerender import FORMATS, HISTORIES, REPORTS, ROOT, readme, reports, r
 from validate_schema.model.report import Report
 from validate_schema.report import render
 
+pytestmark = pytest.mark.slow  # to make the reports is
+
 
 @pytest.fixture(scope="module")
 def rendered() -> dict[str, Report]:

@@ -56,6 +56,7 @@ def found_out(conn: psycopg.Connection) -> str | None:
 
 @pytest.mark.pg(">= 18")
 @pytest.mark.no_cover
+@pytest.mark.slow
 def test_what_passes_does_not_leak_and_what_fails_does(bench: Bench) -> None:
     seen: Counter[str] = Counter()
 
@@ -101,6 +102,7 @@ def proven(server: Server, sown: Sown) -> Report:
 
 @pytest.mark.pg(">= 18")
 @pytest.mark.no_cover
+@pytest.mark.slow
 def test_what_is_proven_does_not_leak(bench: Bench) -> None:
     seen: Counter[str] = Counter()
     cells: Counter[str] = Counter()
