@@ -4,27 +4,11 @@ from collections.abc import Iterable
 
 from validate_schema.pack import Facts
 from validate_schema.pack.model import catalog as cat
+from validate_schema.pack.rights import may as may
 from validate_schema.pack.rights import reached
-from validate_schema.pack.roles import data_roles
+from validate_schema.pack.rights import users_of as users_of
 from validate_schema.pack.scoping import ContextReader
 from validate_schema.pack.sql import Unreadable, read_expression, syntax
-
-
-def users_of(
-    owner: str, grants: Iterable[cat.Grant], facts: Facts, privileges: Iterable[str]
-) -> tuple[str, ...]:
-    """Return the app roles, or PUBLIC, that hold one of these privileges or own the object. Members of
-    pg_read_all_data and pg_write_all_data hold theirs on every relation.
-
-    When no app role is known: every grantee that is subject to policies, but for the owner.
-    """
-    wanted = set(privileges)
-    holders = {g.grantee for g in grants if wanted.intersection(g.privileges)}
-    if facts.app_roles:
-        able = holders | {owner} | data_roles(wanted)
-        users = [r for r in facts.app_roles if able & facts.grantees_of(r)]
-        return tuple(users) or (("PUBLIC",) if "PUBLIC" in holders else ())
-    return tuple(sorted(g for g in holders - {owner} if not facts.memberships.bypasses(g)))
 
 
 def holders_of(grants: Iterable[cat.Grant], owner: str, users: tuple[str, ...], facts: Facts) -> list[str]:
@@ -37,14 +21,6 @@ def sources(names: Iterable[cat.QName], facts: Facts) -> tuple[cat.Table, ...]:
     """Return the guarded tables that these relations read, directly or through views."""
     found = dict.fromkeys(name for name, _ in reached(names, "", facts))
     return tuple(facts.tables_by_name[name] for name in found)
-
-
-def may(
-    owner: str, grants: Iterable[cat.Grant], columns: Iterable[cat.Column], facts: Facts, *privileges: str
-) -> tuple[str, ...]:
-    """Return the app roles, or PUBLIC, that hold one of the privileges on a relation or a column of it."""
-    given = [*grants, *(grant for column in columns for grant in column.grants)]
-    return users_of(owner, given, facts, privileges)
 
 
 def by_hand(view: cat.View, verb: str) -> bool:

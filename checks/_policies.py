@@ -11,6 +11,8 @@ from validate_schema.pack.remedies import alter_policy, tenant_condition
 from validate_schema.pack.sql import Unreadable, read_expression, syntax
 from validate_schema.pack.subjects import TablePolicy, kept
 
+from ._access import may
+
 LOCK = "ACCESS EXCLUSIVE for a moment: only the catalog changes, no row is read"
 UNDECIDED = "RLS014"
 _CHECKS = {
@@ -199,18 +201,27 @@ def opens(subject: TablePolicy, id: str, facts: Facts) -> bool:
     return any(f"{j.command} {j.half}" in halves for j in unsafe)
 
 
+def _beyond(subject: TablePolicy, told: reading.Judgement, facts: Facts) -> list[reading.Judgement]:
+    """Return the judgements on what app roles may write that what is told of a policy says nothing of, where that is
+    about reading: who lets rows be read lets none be written by that. What stopped the analysis of both is one thing."""
+    if told.command != "SELECT":
+        return []
+    table, policy = subject
+    return [
+        j
+        for j in judgements_of(table, policy.name, facts, told.reach)
+        if f"{j.command} {j.half}" in _WRITING
+        and (j.reach is reading.Reach.UNSAFE or j.reason != told.reason)
+        and may(table.owner, table.grants, table.columns, facts, j.command)
+    ]
+
+
 def verdict(subject: Subject, id: str, facts: Facts, effect: str) -> Flaw | Undecided | None:
     """Return what check `id` says of the subject; `effect` completes "… lets app_user"."""
     found = defects(subject, facts)
     judgement = found.get(id)
     if judgement is None:
-        told = next(iter(found), "")
-        if told and isinstance(subject, TablePolicy) and opens(subject, id, facts):
-            writes = (told, id) == ("RLS005", "RLS006")  # who lets rows be read lets none be written by that
-            kind = "open for writing as well" if writes else f"open, as {told} says"
-            return Undecided(f"{subject.policy.name} is {kind}", told_by=told, more=writes)
-        stuck = undecided(subject, facts) if isinstance(subject, TablePolicy) else None
-        return Undecided(stuck.reason, told_by=UNDECIDED) if stuck is not None else None
+        return _told_elsewhere(subject, id, found, facts) if isinstance(subject, TablePolicy) else None
     name = facts.show(subject.table.qname)
     if isinstance(subject, TablePolicy):
         who = f"Policy {subject.policy.name} on {name}"
@@ -229,6 +240,23 @@ def verdict(subject: Subject, id: str, facts: Facts, effect: str) -> Flaw | Unde
         remedy=remedy,
         severity=Severity.WARNING if is_other(judgement.role, facts) else None,
     )
+
+
+def _told_elsewhere(
+    subject: TablePolicy, id: str, found: dict[str, reading.Judgement], facts: Facts
+) -> Undecided | None:
+    """Return what check `id` leaves to another one to tell."""
+    name, told = subject.policy.name, next(iter(found), "")
+    if told:
+        more = _beyond(subject, found[told], facts) if id == "RLS006" else []
+        kind = "open for writing as well" if more else f"open, as {told} says"
+        opened = opens(subject, id, facts)
+        return Undecided(f"{name} is {kind}", told_by=told, more=bool(more)) if opened else None
+    stuck = undecided(subject, facts)
+    if stuck is None:
+        return None
+    more = _beyond(subject, stuck, facts) if id == "RLS006" else []
+    return Undecided((more or [stuck])[0].reason, told_by=UNDECIDED, more=bool(more))
 
 
 def bind(subject: TablePolicy, facts: Facts) -> Remedy:

@@ -93,7 +93,9 @@ def writes_bound(subject: Subject, facts: Facts) -> Flaw | Undecided | None:
     """A policy's own WITH CHECK, or the USING of an UPDATE or DELETE policy, does not bind the tenant.
 
     Examined: permissive policies for INSERT, UPDATE, DELETE or ALL, as RLS005 does. A USING that
-    stands in for WITH CHECK and is open for reading as well is RLS005's.
+    stands in for WITH CHECK and is open for reading as well is told by RLS005, RLS007, RLS008 or RLS018, or
+    undecided by RLS014. Who accepts that has not accepted that rows are written: it stays undecided here,
+    where an app role has the privilege to write.
 
     Policies that the analysis cannot decide count as undecided; RLS014 lists them.
     Source: PostgreSQL documentation, CREATE POLICY.

@@ -13,7 +13,9 @@ from validate_schema.pack.rights import (
     Opening,
     acts,
     acts_of,
+    body_of,
     candidates,
+    has_door,
     is_guarded,
     may_reach,
     openings,
@@ -23,8 +25,8 @@ from validate_schema.pack.rights import (
     verbs_of,
     why_open,
 )
-from validate_schema.pack.scoping import Given, Keeps, confinement, rule_confinement
-from validate_schema.pack.sql import Unreadable, plpgsql, read_body, read_statements, syntax
+from validate_schema.pack.scoping import Given, Keeps, confinement, keeps_to_tenant, rule_confinement
+from validate_schema.pack.sql import Body, Unreadable, plpgsql, read_body, read_statements, syntax
 
 from ._access import may, sources
 from ._copies import (
@@ -64,16 +66,19 @@ _TABLE = """
 
 
 class FiredTrigger(NamedTuple):
-    """A trigger that an app role can fire, and the table whose row it is given; `owned`: one of tenants."""
+    """A trigger that an app role can fire, and the table whose row it is given; `owned`: one of tenants. `further` is
+    what it does besides what is said of it first: who accepts the one has not accepted the other."""
 
     relation: cat.Table | cat.View
     trigger: cat.Trigger
     row: cat.Table
     owned: bool = True
+    further: str = ""
 
     @property
     def ref(self) -> ObjectRef:
-        return ObjectRef.on_table("trigger", self.relation.qname, self.trigger.name)
+        name = f"{self.trigger.name} to {self.further}" if self.further else self.trigger.name
+        return ObjectRef.on_table("trigger", self.relation.qname, name)
 
     def named(self, runs: str, facts: Facts) -> str:
         """How a finding begins: which trigger runs what."""
@@ -88,8 +93,10 @@ class FiredTrigger(NamedTuple):
         timing, owned = self.trigger.timing, self.owned
         if self.row.qname in facts.loose:
             return Given(self.row, ())
-        if not owned or timing == "instead of":
-            return Given(self.row, ("old",) if owned else ())
+        if not owned:
+            return Given(self.row, ())
+        if isinstance(self.relation, cat.View):
+            return Given(self.row, ("old",) if _shows_own(self.relation, facts) else ())
         goes_on = timing == "after" or (
             _goes_on(function)
             and all(self._leaves(trigger, facts) for trigger in self._later())
@@ -140,6 +147,13 @@ class FiredTrigger(NamedTuple):
         return tuple(name for name in (self.trigger.old_table, self.trigger.new_table) if name)
 
 
+def _shows_own(view: cat.View, facts: Facts) -> bool:
+    """Tell whether the rows that a view shows, and so OLD, are the session's own: under its policies, or by a
+    condition of the view's."""
+    users = facts.app_roles or ("PUBLIC",)
+    return keeps_to_tenant(view, facts) or not openings(None, (view.qname,), facts, ROW_PRIVILEGES, users)
+
+
 class ActingRule(NamedTuple):
     """A rule on tenants' rows, but for what makes a view."""
 
@@ -179,7 +193,9 @@ def fired_triggers(facts: Facts) -> Iterator[FiredTrigger]:
     for relation, row, owned in _written_relations(facts):
         for trigger in relation.triggers:
             if trigger.enabled != "disabled" and not trigger.inherited:
-                yield FiredTrigger(relation, trigger, row, owned)
+                fired = FiredTrigger(relation, trigger, row, owned)
+                yield fired
+                yield from (fired._replace(further=act) for act, _ in _flaws_of(fired, facts)[1:])
 
 
 def acting_rules(facts: Facts) -> Iterator[ActingRule]:
@@ -230,40 +246,84 @@ def trigger(subject: FiredTrigger, facts: Facts) -> Flaw | None:
     of the owner. Of an invoker's trigger the caller may be a function with its owner's rights, or the
     owner of a table to which a foreign key carries a change. Functions in C are taken to do what they are
     documented to do: ``triggered_change_notification`` of the extension tcn sends the columns of the primary key.
+    What a trigger does besides what is said of it first has a name of its own (``invoice.act to write``): who accepts
+    the one has not accepted the other.
 
     A BEFORE trigger runs before the policies look at the row. Where it raises what it found, or casts the text of
     other rows, the row is nobody's yet: undecided, unless the function has compared its tenant with the context. So
     is a function that sets the tenant of the session to anything but what it is. Source: PostgreSQL documentation, "Overview of Trigger Behavior", NOTIFY, tcn.
     """
+    flaws = _flaws_of(subject._replace(further=""), facts)
+    return next((flaw for act, flaw in flaws if subject.further in ("", act)), None)
+
+
+def _flaws_of(subject: FiredTrigger, facts: Facts) -> list[tuple[str, Flaw]]:
+    """Return what a trigger may do to other tenants, each with the name of the act; worked out once."""
+    known = facts.once(_known_flaws)
+    if subject.ref not in known:
+        known[subject.ref] = [*_flaws(subject, facts)]
+    return known[subject.ref]
+
+
+def _known_flaws(_: Facts) -> dict[ObjectRef, list[tuple[str, Flaw]]]:
+    return {}  # what was found so far
+
+
+def _flaws(subject: FiredTrigger, facts: Facts) -> Iterator[tuple[str, Flaw]]:
     function = _function_of(subject.trigger, facts)
     runs = f"runs {facts.show(subject.trigger.function)}()"
     if function is None or function.language in ("c", "internal"):
-        tells = tells_keys(subject.trigger, function, subject.row)
-        return _news(subject.named(runs, facts)) if tells else None
+        if tells_keys(subject.trigger, function, subject.row):
+            yield "send", _news(subject.named(runs, facts))
+        return
     told = _Told(subject, function, runs)
     try:
         body = read_body(function.language, function.body or "", "", function.returns or "")
     except Unreadable:
-        return _unread(told, facts)
+        unread = _unread(told, facts)
+        yield from [("run", unread)] if unread is not None else []
+        return
+    published = [*_published(told, body, facts)]
+    yield from published
+    if _enters(subject, function, body.function, facts):
+        yield "set the tenant", _switch(told, facts)
+    given = subject.given(body.function, facts)
+    for role in _executors(subject, function, facts):
+        ways = acts(function, role, facts)
+        reached = [o for act in ways for o in may_reach(act.function, act.role, facts)]
+        if reached and confinement(function, facts, given, role) is not Keeps.KEPT:
+            if not published or any(_writes(act.function, reached, facts) for act in ways):
+                yield "write", _reaches(told, reached, role, facts)
+            return
+
+
+def _published(told: "_Told", body: Body, facts: Facts) -> Iterator[tuple[str, Flaw]]:
+    """Yield the ways by which the row, or what the function reads, comes to where other tenants find it."""
+    subject, function = told.subject, told.function
     rows = Rows(subject.row, frozenset(("new", "old", *subject.transitions)))
     variables = variables_of(body.function, rows, facts)
     read = with_tenants(rows, function, facts)
     if sends(body.statements, read, variables_of(body.function, read, facts), facts):
-        return _news(told.name(facts))
+        yield "send", _news(told.name(facts))
     helper = next(_helpers(body.statements, rows, variables, facts), None)
     if helper is not None:
-        return _doubt(told, f"which hands the row to {facts.show(helper.qname)}()", _PUBLISHES, facts)
+        why = f"which hands the row to {facts.show(helper.qname)}()"
+        yield "hand on", _doubt(told, why, _PUBLISHES, facts)
     copied = copies(body.statements, rows, variables, facts, plain_variables(body.function, rows, facts))
     if copied and (any(c.of_row or c.doubtful for c in copied) or reads_tenants(function, facts)):
-        return _copy(told, copied, facts)
-    if _enters(subject, function, body.function, facts):
-        return _switch(told, facts)
-    for role in _executors(subject, function, facts):
-        reached = [o for act in acts(function, role, facts) for o in may_reach(act.function, act.role, facts)]
-        given = subject.given(body.function, facts)
-        if reached and confinement(function, facts, given, role) is not Keeps.KEPT:
-            return _reaches(told, reached, role, facts)
-    return None
+        yield "copy", _copy(told, copied, facts)
+
+
+def _writes(function: cat.Function, reached: list[Opening], facts: Facts) -> bool:
+    """Tell whether a function may write to one of the tables, or to a view."""
+    try:
+        nodes = [*syntax.walk(*body_of(function).statements)]
+    except Unreadable:
+        return True
+    names = {o.table.qname.name for o in reached} | {name.name for name in facts.views_by_name}
+    written = (n.table.name for n in nodes if isinstance(n, (syntax.Insert, syntax.Update, syntax.Delete)))
+    merges = any(isinstance(n, syntax.Unknown) and n.kind == "MergeStmt" for n in nodes)
+    return merges or has_door(function, facts) or not names.isdisjoint(written)
 
 
 class _Told(NamedTuple):

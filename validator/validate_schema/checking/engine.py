@@ -7,7 +7,7 @@ suppressions after all others.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -195,7 +195,7 @@ def fingerprint(check: str, ref: ObjectRef) -> str:
 def _conclude(tallies: Sequence[_Tally], facts: Facts) -> Outcome:
     results, findings, suppressed = [], [], []
     suppressions = Suppressions(facts.suppressions, facts.default_schema, facts.today)
-    told = {t.check.id for t in tallies if not t.broken and not t.reason}
+    told = _Told(suppressions, frozenset((t.check.id, ref) for t in tallies for ref, _ in t.flaws))
     undecided: dict[str, int] = {}
     for tally in tallies:
         mine = [_finding(tally, ref, flaw) for ref, flaw in tally.flaws]
@@ -209,8 +209,7 @@ def _conclude(tallies: Sequence[_Tally], facts: Facts) -> Outcome:
         findings += kept
         results.append(_result(tally, kept, facts))
         still_open = sum(f.undecided for f in kept) + sum(
-            u.told_by not in told or _goes_further(tally.check.id, ref, u, suppressions)
-            for ref, u in tally.undecided
+            not told.settles(tally.check.id, ref, said) for ref, said in tally.undecided
         )
         if still_open:
             undecided[tally.check.id] = still_open
@@ -225,10 +224,19 @@ def _conclude(tallies: Sequence[_Tally], facts: Facts) -> Outcome:
     )
 
 
-def _goes_further(check: str, ref: ObjectRef, said: Undecided, suppressions: Suppressions) -> bool:
-    """Tell whether somebody accepted the finding that tells of an object, and not what is more."""
-    accepted = suppressions.accepting(said.told_by, ref)
-    return said.more and accepted is not None and suppressions.accepting(check, ref) is None
+class _Told(NamedTuple):
+    """What findings tell of each object, and which of them are accepted."""
+
+    suppressions: Suppressions
+    flaws: frozenset[tuple[str, ObjectRef]]
+
+    def settles(self, check: str, ref: ObjectRef, said: Undecided) -> bool:
+        """Tell whether a finding about the object stands for what is undecided, or somebody accepted that
+        finding and, where there is more to it, this as well."""
+        accepted = self.suppressions.accepting(said.told_by, ref) is not None
+        if (said.told_by, ref) in self.flaws and not (said.more and accepted):
+            return True
+        return said.more and self.suppressions.accepting(check, ref) is not None
 
 
 def _order(finding: Finding) -> tuple[int, str, ObjectRef, str]:

@@ -16,11 +16,13 @@ from ..policies.rights import ROW_PRIVILEGES as ROW_PRIVILEGES
 from ..policies.rights import Opening as Opening
 from ..policies.rights import escapes as escapes
 from ..policies.rights import is_guarded as is_guarded
+from ..policies.rights import may as may
 from ..policies.rights import may_reach as may_reach
 from ..policies.rights import nearest_above as nearest_above
 from ..policies.rights import openings as openings
 from ..policies.rights import past_guards as past_guards
 from ..policies.rights import reached as reached
+from ..policies.rights import users_of as users_of
 from ..policies.rights import verbs_of as verbs_of
 from ..policies.rights import why_escapes as why_escapes
 from ..policies.rights import why_open as why_open

@@ -24,6 +24,7 @@ from ..sql.predicates import null_columns as null_columns
 from ..sql.reading import read_expression as read_expression
 from ..sql.reading import read_statements as read_statements
 from ..sql.rewriting import with_calls_replaced as with_calls_replaced
+from ..sql.routines import Body as Body
 from ..sql.routines import is_bound as is_bound
 from ..sql.routines import read_body as read_body
 from ..sql.settings import own_path as own_path

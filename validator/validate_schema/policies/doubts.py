@@ -30,9 +30,9 @@ class Doubt(NamedTuple):
 
 
 def doubts(
-    schema: Schema, table: Table, question: Question, scenarios: Sequence[Scenario]
+    schema: Schema, table: Table, question: Question, scenarios: Sequence[Scenario], *, written: bool
 ) -> Iterator[Doubt]:
-    """Yield what may let rows of others pass without harm."""
+    """Yield what may let rows of others pass without harm, for reading or where they are `written`."""
     root = next((key.references for key in _root_keys(schema, table)), None)
     if root is None:
         return
@@ -53,10 +53,11 @@ def doubts(
         )
     parties = [*_parties(schema, table, question)]
     if parties:
-        listed = ", ".join(parties)
+        done = "are written, changed and deleted" if written else "pass"
+        meant = "a party does so for the other" if written else "both are parties of the row"
         yield Doubt(
-            f"rows of another tenant pass where {listed} names the tenant that asks: both are parties of the"
-            " row, where that is meant",
+            f"rows of another tenant {done} where {', '.join(parties)} names the tenant that asks: {meant},"
+            " where that is meant",
             [*_without(parties, question, scenarios)],
         )
 

@@ -401,7 +401,8 @@ class _Filter:
         if found.answer is Answer.UNDECIDED:
             return Answered(Reach.UNVERIFIED, self._stopped(found.why), self._suspect())
         if self.own is not None and self.own.others:
-            why = f"the rows of tenant {self.own.key} are shown to {', '.join(self.own.others)} as well"
+            done = "shown to" if self.command == "SELECT" else "written by"
+            why = f"the rows of tenant {self.own.key} are {done} {', '.join(self.own.others)} as well"
             return Answered(Reach.UNVERIFIED, f"not decided by the text: {why}", self._suspect())
         return Answered(Reach.SAFE, "every branch binds the tenant")
 
@@ -415,7 +416,8 @@ class _Filter:
         ways, ask = self._ways, self.owner.searches.answer
         if found.flow is Flow.JOIN or ask(self._own_question, ways.own()).answer is Answer.YES:
             return None
-        for doubt in doubts(self.owner.schema, self.table, self.question, ways.strange()):
+        written = self.command != "SELECT"
+        for doubt in doubts(self.owner.schema, self.table, self.question, ways.strange(), written=written):
             if ask(self.question, doubt.left).answer is Answer.NO:
                 return Answered(Reach.UNVERIFIED, f"not decided by the text: {doubt.why}", self._suspect())
         return None

@@ -10,6 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
 from ..facts.facts import Facts
+from ..facts.roles import data_roles
 from ..model import catalog as cat
 from ..model import reading
 from ..model.catalog import Function
@@ -138,10 +139,40 @@ def _opening(
         for j in facts.owner_judgements.get((table.qname, role), ())
         if j.reach in _OPEN and j.command in verbs and (not j.user or j.user in users)
     ]
-    ours = [j for j in facts.judgements.get(table.qname, ()) if j.role in (facts.app_roles or ("PUBLIC",))]
+    ours = [
+        j
+        for j in facts.judgements.get(table.qname, ())
+        if j.role in (facts.app_roles or ("PUBLIC",))
+        and may(table.owner, table.grants, table.columns, facts, j.command)
+    ]
     told = {(j.command, j.half, j.policy, j.reach) for j in ours}
     new = [j for j in judged if (j.command, j.half, j.policy, j.reach) not in told]
     return min((Opening(table, role, j) for j in new), key=lambda found: not found.certain, default=None)
+
+
+def users_of(
+    owner: str, grants: Iterable[cat.Grant], facts: Facts, privileges: Iterable[str]
+) -> tuple[str, ...]:
+    """Return the app roles, or PUBLIC, that hold one of these privileges or own the object. Members of
+    pg_read_all_data and pg_write_all_data hold theirs on every relation.
+
+    When no app role is known: every grantee that is subject to policies, but for the owner.
+    """
+    wanted = set(privileges)
+    holders = {g.grantee for g in grants if wanted.intersection(g.privileges)}
+    if facts.app_roles:
+        able = holders | {owner} | data_roles(wanted)
+        users = [r for r in facts.app_roles if able & facts.grantees_of(r)]
+        return tuple(users) or (("PUBLIC",) if "PUBLIC" in holders else ())
+    return tuple(sorted(g for g in holders - {owner} if not facts.memberships.bypasses(g)))
+
+
+def may(
+    owner: str, grants: Iterable[cat.Grant], columns: Iterable[cat.Column], facts: Facts, *privileges: str
+) -> tuple[str, ...]:
+    """Return the app roles, or PUBLIC, that hold one of the privileges on a relation or a column of it."""
+    given = [*grants, *(grant for column in columns for grant in column.grants)]
+    return users_of(owner, given, facts, privileges)
 
 
 def why_open(found: Iterable[Opening], facts: Facts) -> str:
