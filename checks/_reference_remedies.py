@@ -6,6 +6,7 @@ from validate_schema.pack.remedies import (
     add_constraint,
     create_index,
     deferral,
+    enforce_constraint,
     free_name,
     key_actions,
     replace_foreign_key,
@@ -48,6 +49,28 @@ def compose(table: catalog.Table, key: catalog.Constraint, tie: Tie, facts: Fact
     )
     add = replace_foreign_key(table, key, columns, referenced, actions=actions, facts=facts, keep=escapes)
     return Remedy(steps=(*_parent_key(target, referenced, facts), *add), note=note.rstrip(), lock=_LOCK)
+
+
+def make_hold(table: catalog.Table, key: catalog.Constraint, facts: Facts, note: str) -> Remedy:
+    """Return how a foreign key comes to hold for every row. One whose triggers are off is made anew: only a superuser
+    switches them on, and then nobody has looked at the rows that came meanwhile."""
+    if key.checked:
+        step, lock = (
+            validate_constraint(table.qname, key.name),
+            "SHARE UPDATE EXCLUSIVE: reads and writes go on",
+        )
+        return Remedy(steps=(step,), note=note, lock=lock)
+    if not key.enforced:
+        lock = "SHARE ROW EXCLUSIVE on both tables while the rows are checked: writes wait"
+        return Remedy(steps=(enforce_constraint(table.qname, key.name),), note=note, lock=lock)
+    actions = key_actions(key, frozenset(), facts.catalog.server.version_num)
+    if actions is None or key.inherited or key.temporal or key.match != "simple":
+        return Remedy(
+            note=f"Drop the key and add it again; or have a superuser ENABLE TRIGGER ALL on both tables. {note}"
+        )
+    columns, referenced = key.columns, key.referenced_columns
+    steps = replace_foreign_key(table, key, columns, referenced, actions=actions, facts=facts)
+    return Remedy(steps=steps, note=f"The key is made anew, with triggers that fire. {note}", lock=_LOCK)
 
 
 def _kept(key: catalog.Constraint, tie: Tie, escapes: bool) -> str:

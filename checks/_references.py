@@ -37,9 +37,7 @@ def words(key: catalog.Constraint, facts: Facts) -> str:
         text += f" ({', '.join(key.set_columns)})" if key.set_columns else ""
     if key.on_update != "no action":
         text += f" ON UPDATE {key.on_update.upper()}"
-    if not key.enforced:
-        return text + " NOT ENFORCED"
-    return text if key.validated else text + " NOT VALID"
+    return f"{text} {'' if key.checked or not key.enforced else 'but '}{key.state}".rstrip()
 
 
 def differences(
@@ -104,9 +102,7 @@ def null_escape(key: catalog.Constraint, table: catalog.Table, tenant: frozenset
 def tied_together(table: catalog.Table, columns: tuple[str, ...]) -> bool:
     """Tell whether a validated CHECK speaks of the NULLs of all these columns at once."""
     return any(
-        constraint.validated
-        and constraint.enforced
-        and _speaks_of_nulls(constraint.definition or "", columns)
+        constraint.holds and _speaks_of_nulls(constraint.definition or "", columns)
         for constraint in table.checks
     )
 
@@ -123,7 +119,7 @@ def _speaks_of_nulls(definition: str, columns: tuple[str, ...]) -> bool:
 
 
 def blocks_delete(key: catalog.Constraint) -> bool:
-    return key.on_delete in ("no action", "restrict") and key.enforced
+    return key.on_delete in ("no action", "restrict") and key.checked
 
 
 def has_cascade(table: catalog.Table, facts: Facts) -> bool:

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 
 from validate_schema.pack import Facts, Flaw, Promise, Remedy, Severity, check
 from validate_schema.pack.model import TableClass, catalog
-from validate_schema.pack.remedies import enforce_constraint, validate_constraint
 from validate_schema.pack.scoping import judged_name, stays_in_tenant, tie_of
 from validate_schema.pack.subjects import TableConstraint, foreign_keys
 
 from ._guards import policy_guard, trigger_guard, was_refused
-from ._reference_remedies import compose
+from ._reference_remedies import compose, make_hold
 from ._references import TiedKey, blocks_delete, has_cascade, name_of, same_kind, words
 
 
@@ -107,12 +106,18 @@ def _composite(subject: TiedKey, facts: Facts) -> str:
 
 
 def _not_root_keys(facts: Facts) -> Iterator[TableConstraint]:
-    """Foreign keys of user tables, but for those to the tenant root, which TEN007 looks after."""
+    """Foreign keys of user tables, but for those to the tenant root, which TEN007 looks after; and those of
+    partitions that do not hold though the whole table's do."""
     for table in facts.tables:
         roots = _root_keys(table, facts)
         for key in table.foreign_keys:
             if not key.inherited and key not in roots:
                 yield TableConstraint(table, key)
+    for table in facts.catalog.tables:
+        if table.parent is not None:
+            yield from (
+                TableConstraint(table, k) for k in table.foreign_keys if k.inherited and not k.checked
+            )
 
 
 def _root_keys(table: catalog.Table, facts: Facts) -> tuple[catalog.Constraint, ...]:
@@ -123,7 +128,7 @@ def _root_keys(table: catalog.Table, facts: Facts) -> tuple[catalog.Constraint, 
 
 @check(
     "FKY003",
-    "Foreign key not validated",
+    "Foreign key that does not hold for every row",
     subjects=_not_root_keys,
     severity=Severity.ERROR,
     promise=Promise("{n} other foreign keys are validated", place=48),
@@ -144,28 +149,22 @@ def _root_keys(table: catalog.Table, facts: Facts) -> tuple[catalog.Constraint, 
     """,
 )
 def validated(subject: TableConstraint, facts: Facts) -> Flaw | None:
-    """A foreign key is NOT VALID, or NOT ENFORCED.
+    """A foreign key is NOT VALID, NOT ENFORCED, or its triggers are off.
 
     Examined are the foreign keys of user tables, but for those that tie a tenant table to its root:
     TEN007 looks after these. NOT VALID spares the rows that were there before; NOT ENFORCED
-    (PostgreSQL 18) spares all.
+    (PostgreSQL 18) spares all, and so does a key whose triggers do not fire (``DISABLE TRIGGER ALL``, on either
+    table, or on a partition alone). Nothing that is said of a schema rests on such a key.
+    Source: PostgreSQL documentation, ALTER TABLE.
     """
     table, key = subject.table, subject.constraint
-    if key.validated and key.enforced:
+    if not key.state:
         return None
-    if key.enforced:
-        step = validate_constraint(table.qname, key.name)
-        lock = "SHARE UPDATE EXCLUSIVE: reads and writes go on"
-    else:
-        step = enforce_constraint(table.qname, key.name)
-        lock = "SHARE ROW EXCLUSIVE while the rows are checked: writes wait"
     return Flaw(
-        message=f"{name_of(subject, facts)} is {'NOT VALID' if key.enforced else 'NOT ENFORCED'}",
+        message=f"{name_of(subject, facts)} is {key.state}",
         expected="a validated, enforced foreign key",
         observed=words(key, facts),
-        remedy=Remedy(
-            steps=(step,), note="Rows that point at nothing make it fail: look for them first.", lock=lock
-        ),
+        remedy=make_hold(table, key, facts, "Rows that point at nothing make it fail: look for them first."),
     )
 
 

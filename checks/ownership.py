@@ -2,11 +2,11 @@
 
 from validate_schema.pack import Facts, Flaw, Remedy, Severity, Step, check
 from validate_schema.pack.model import OWNED, TableClass, catalog
-from validate_schema.pack.remedies import enforce_constraint, validate_constraint
 from validate_schema.pack.scoping import judged_name
 from validate_schema.pack.subjects import inherited_tables
 
 from ._nulls import forbid_null, lets_null_in
+from ._reference_remedies import make_hold
 
 _INVOICE = """
     create table invoice (
@@ -37,7 +37,7 @@ _INVOICE = """
 def inherited_path(table: catalog.Table, facts: Facts) -> Flaw | None:
     """A table that is owned through its parents has no path to a tenant that every row must have.
 
-    Examined: inherited tables. Passes when foreign keys that are validated, enforced and NOT NULL in every column
+    Examined: inherited tables. Passes when foreign keys that hold for every row and are NOT NULL in every column
     lead, over other inherited tables, to a tenant table or a root. Only the first table of a
     broken path is reported. The remedy mends the key by which the table was found to be owned;
     where there is none, a person has to say what owns the rows.
@@ -80,11 +80,7 @@ def _faults(table: catalog.Table, key: catalog.Constraint) -> list[str]:
     found = [
         f"may be NULL in {c.name}" for c in table.columns if c.name in key.columns and lets_null_in(table, c)
     ]
-    if not key.enforced:
-        found.append("is NOT ENFORCED")
-    elif not key.validated:
-        found.append("is NOT VALID")
-    return found
+    return [*found, f"is {key.state}"] if key.state else found
 
 
 def _circles(start: catalog.QName, owner: catalog.QName, facts: Facts) -> bool:
@@ -140,13 +136,13 @@ def _mend(table: catalog.Table, key: catalog.Constraint, facts: Facts) -> Remedy
     for column in table.columns:
         if column.name in key.columns and lets_null_in(table, column):
             steps += forbid_null(table, column, facts)
-    if not key.enforced:
-        steps.append(enforce_constraint(table.qname, key.name))
-    elif not key.validated:
-        steps.append(validate_constraint(table.qname, key.name))
+    note = "Rows without an owner make it fail and change nothing: give them one, or delete them, first."
+    held = make_hold(table, key, facts, note) if key.state else Remedy(note=note)
+    if key.state and not held.steps:
+        return held
     return Remedy(
-        steps=tuple(steps),
-        note="Rows without an owner make it fail and change nothing: give them one, or delete them, first.",
+        steps=(*steps, *held.steps),
+        note=note,
         lock="SHARE UPDATE EXCLUSIVE while rows are validated; else ACCESS EXCLUSIVE for a moment",
     )
 

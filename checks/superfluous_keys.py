@@ -24,13 +24,13 @@ from validate_schema.pack.subjects import TableConstraint, foreign_keys
 def duplicate_key(subject: TableConstraint, facts: Facts) -> Flaw | None:
     """Another foreign key of the table has the same columns and references the same ones.
 
-    Examined: foreign keys of user tables. The first by name stays, and one that is validated before one that is not.
+    Examined: foreign keys of user tables. The first by name stays, and one that holds before one that does not (NOT VALID, or with its triggers off).
     What the two do on deletion is told. A composite key that holds the tenant beside a plain one is no duplicate.
     """
     table, key = subject
     same = (k for k in table.foreign_keys if k.references == key.references and k.name != key.name)
     twins = [k for k in same if _pairs(k) == _pairs(key)]
-    kept = min([key, *twins], key=lambda k: (not k.validated, k.name))
+    kept = min([key, *twins], key=lambda k: (not k.holds, k.name))
     if kept is key:
         return None
     actions = f"ON DELETE {kept.on_delete.upper()} beside ON DELETE {key.on_delete.upper()}"

@@ -7,7 +7,6 @@ from validate_schema.pack.model import TableClass, catalog
 from validate_schema.pack.remedies import (
     add_foreign_key,
     deferral,
-    enforce_constraint,
     exchange_constraint,
     free_name,
     validate_constraint,
@@ -15,6 +14,7 @@ from validate_schema.pack.remedies import (
 from validate_schema.pack.sql import quote_idents, quote_qname
 from validate_schema.pack.subjects import TableColumn, TableConstraint, root_foreign_keys, tenant_columns
 
+from ._reference_remedies import make_hold
 from ._tenant_values import kind_of
 
 
@@ -227,29 +227,27 @@ def _without_setting(table: catalog.Table, key: catalog.Constraint) -> Remedy:
     good="create table invoice (id uuid primary key, org_id uuid not null references organization (id));",
 )
 def root_fk_validated(subject: TableConstraint, facts: Facts) -> Flaw | None:
-    """The key to the tenants is NOT VALID or NOT ENFORCED.
+    """The key to the tenants is NOT VALID or NOT ENFORCED, or its triggers are off.
 
     Examined: foreign keys that hold a tenant column and lead to its root, directly or as the composite
     key of another tenant table. NOT VALID spares the rows that were there before, NOT ENFORCED
-    (PostgreSQL 18) spares all.
+    (PostgreSQL 18) spares all, and so does a key whose triggers do not fire (``DISABLE TRIGGER ALL``, on either table).
+    Those of partitions alone are FKY003's.
     """
     table, key = subject
-    if key.validated and key.enforced:
+    if not key.state:
         return None
-    state = "NOT VALID" if key.enforced else "NOT ENFORCED"
     top = facts.tenancy.levels[0].root
     to = "the tenants" if key.references in (top, None) else facts.show(key.references)
-    hold = validate_constraint if key.enforced else enforce_constraint
     return Flaw(
-        message=f"Foreign key {facts.show(table.qname)}.{key.name} to {to} is {state}",
+        message=f"Foreign key {facts.show(table.qname)}.{key.name} to {to} is {key.state}",
         expected="a validated, enforced foreign key",
-        observed=state,
-        remedy=Remedy(
-            steps=(hold(table.qname, key.name),),
-            note="Rows whose tenant does not exist make it fail and change nothing: find them first (DAT002).",
-            lock="SHARE UPDATE EXCLUSIVE: reads and writes go on"
-            if key.enforced
-            else "SHARE ROW EXCLUSIVE on both tables while the rows are checked: writes wait",
+        observed=key.state,
+        remedy=make_hold(
+            table,
+            key,
+            facts,
+            "Rows whose tenant does not exist make it fail and change nothing: find them first (DAT002).",
         ),
     )
 

@@ -7,6 +7,7 @@ import pytest
 from tests.fix_bench import Bench, execute
 from tests.fix_examples import CONFIG, check_of, facts_of, findings, judge, printed
 from validate_schema.facts.facts import Facts
+from validate_schema.model.catalog import QName
 from validate_schema.model.finding import Finding, ObjectRef, Remedy, Severity
 
 TENANT = "org_id uuid not null references organization (id) on delete cascade"
@@ -558,3 +559,69 @@ def test_without_a_tenant_nothing_is_said_to_be_safe(bench: Bench) -> None:
         ]
 
     assert set(results) == {"skipped"}
+
+
+OFF = "alter table {} disable trigger all;"
+KEYED = f"""create table p ({ID}); create table t ({ID}, p uuid);
+    alter table t add constraint k foreign key (p) references p {{}}; """
+
+
+@pytest.mark.parametrize(
+    "actions", ["", "on delete cascade", "on delete set null", "deferrable initially deferred"]
+)
+@pytest.mark.parametrize("side", ["t", "p"])
+def test_a_key_whose_triggers_are_off_is_told_and_made_anew(bench: Bench, actions: str, side: str) -> None:
+    script = KEYED.format(actions) + OFF.format(side)
+    assert cured(bench, "FKY003", script) == (["t.k is switched off: its triggers do not fire"], [])
+
+
+def test_a_key_that_is_made_anew_is_what_it_was(bench: Bench) -> None:
+    script = KEYED.format("on delete cascade on update restrict deferrable")
+    with bench.open(script) as conn:
+        execute(conn, script)
+        before = facts_of(conn).catalog
+        execute(conn, OFF.format("t"))
+        for statement in findings(check_of("FKY003"), conn, CONFIG).cure:
+            conn.execute(statement)
+        assert facts_of(conn).catalog == before
+
+
+def test_a_key_that_no_statement_makes_anew_is_left_to_a_person(bench: Bench) -> None:
+    script = KEYED.format("match full") + OFF.format("t")
+    (flaw,) = found(bench, "FKY003", script)
+    assert flaw.remedy.sql == ()
+    assert "ENABLE TRIGGER ALL" in flaw.remedy.note
+
+
+def test_a_key_may_be_off_for_a_partition_alone(bench: Bench) -> None:
+    script = f"""create table p ({ID}); create table t (id uuid, p uuid references p) partition by hash (id);
+        create table t_0 partition of t for values with (modulus 1, remainder 0); {OFF.format("t_0")}"""
+    assert said(bench, "FKY003", script) == ["t_0.t_p_fkey is switched off: its triggers do not fire"]
+
+
+def test_the_key_to_the_root_may_be_off(bench: Bench) -> None:
+    script = f"create table t ({ID}, org_id uuid not null references organization);" + OFF.format("t")
+    told = "Foreign key t.t_org_id_fkey to the tenants is switched off: its triggers do not fire"
+    assert cured(bench, "TEN007", script) == ([told], [])
+    known = facts(bench, script)
+    assert not known.root_guarded(known.tables_by_name[QName("public", "t")])
+
+
+def test_the_key_to_the_owner_may_be_off(bench: Bench) -> None:
+    script = f"""create table t ({ID}, org_id uuid not null references organization);
+        create table line ({ID}, t_id uuid not null references t); {OFF.format("line")}"""
+    toml = f'{CONFIG}inherited = ["line"]\n'
+    assert cured(bench, "TEN009", script, toml) == (
+        ["Table line has no path to a tenant that holds for every row"],
+        [],
+    )
+
+
+def test_a_key_whose_triggers_are_off_vouches_for_no_other(bench: Bench) -> None:
+    script = f"""create table p ({ID}, org_id uuid not null references organization, unique (org_id, id));
+        create table t ({ID}, org_id uuid not null references organization, p_id uuid not null references p,
+            foreign key (org_id, p_id) references p (org_id, id)); """
+    assert said(bench, "FKY001", script) == []
+    assert said(bench, "FKY001", script + OFF.format("t")) == [
+        "t.t_p_id_fkey may reference a row of another tenant"
+    ]

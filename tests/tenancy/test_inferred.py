@@ -461,7 +461,7 @@ def test_every_shape_of_ownership_is_told_apart(conn: Connection) -> None:
         "settings": "its key sits on organization (settings_id), unique there",
         "loose": "reaches a only through a_id, which may be NULL",
         "under_loose": "reaches loose → a, but a key on the way may be NULL",
-        "unchecked": "owned through a_id → a; that foreign key is not validated",
+        "unchecked": "owned through a_id → a; that foreign key is NOT VALID",
     }
     assert why(tenancy, "event").endswith(
         "owner_type and owner_id may name an owner, which no foreign key can hold"

@@ -233,7 +233,7 @@ class Facts(msgspec.Struct, frozen=True, dict=True):
 
     def root_guarded(self, table: Table) -> bool:
         """Tell whether PostgreSQL itself keeps the tenant column of `table` to existing tenants: a
-        validated, enforced root key none of whose other columns may be NULL.
+        root key that holds, none of whose other columns may be NULL.
 
         With MATCH SIMPLE a NULL in any column switches a composite key off for that row.
         """
@@ -241,7 +241,7 @@ class Facts(msgspec.Struct, frozen=True, dict=True):
 
         def always_holds(key: Constraint) -> bool:
             others = (table.column(c) for c in key.columns if c != column)
-            return key.validated and key.enforced and all(c is not None and c.not_null for c in others)
+            return key.holds and all(c is not None and c.not_null for c in others)
 
         return any(always_holds(key) for key in self.root_keys(table))
 

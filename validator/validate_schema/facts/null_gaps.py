@@ -38,7 +38,7 @@ def _not_null_of_the_kind(table: Table, predicate: str) -> set[str]:
     kinds = dict(_kinds(_read(predicate)))
     found: set[str] = set()
     for constraint in table.checks if kinds else ():
-        if not (constraint.validated and constraint.enforced):
+        if not constraint.holds:
             continue
         either = _read(check_expression(constraint.definition or ""))
         branches = either.args if isinstance(either, s.Or) else ()
@@ -108,9 +108,7 @@ def one_is_set(table: Table, first: str, second: str) -> bool:
     """Tell whether a valid CHECK keeps two columns from both being NULL: ``num_nonnulls(a, b) = 1``,
     ``(a IS NULL) <> (b IS NULL)``, or ORs of which each branch says that one of them is not."""
     return any(
-        _one_is_set(check_expression(c.definition or ""), {first, second})
-        for c in table.checks
-        if c.validated and c.enforced
+        _one_is_set(check_expression(c.definition or ""), {first, second}) for c in table.checks if c.holds
     )
 
 

@@ -137,7 +137,7 @@ def nullable_columns(table: Table) -> frozenset[str]:
     """Return the columns that may hold NULL: neither NOT NULL nor kept from it by a valid CHECK."""
     nullable = table.without_not_null
     for constraint in table.checks if nullable else ():
-        if constraint.validated and constraint.enforced:
+        if constraint.holds:
             nullable -= never_null(constraint)
     return nullable
 
@@ -208,7 +208,7 @@ def _mirrors(table: Table, own: str) -> set[str]:
     """Return the columns that always equal the tenant column: by CHECK, or generated from it."""
     found = set()
     for constraint in table.checks:
-        if constraint.definition and constraint.validated:
+        if constraint.definition and constraint.holds:
             pair = equal_columns(check_expression(constraint.definition))
             if pair is not None and own in pair:
                 found |= set(pair) - {own}
@@ -228,7 +228,7 @@ def _through_keys(unique: TableUnique, columns: frozenset[str], facts: Facts) ->
     best: Scope | None = None
     for key in unique.table.foreign_keys:
         pairs = {a: b for a, b in zip(key.columns, key.referenced_columns, strict=False) if a in columns}
-        if not pairs or not key.enforced or key.references is None:
+        if not pairs or not key.checked or key.references is None:
             continue
         if unique.nulls_not_distinct and not nullable_columns(unique.table).isdisjoint(pairs):
             continue
@@ -333,8 +333,7 @@ def _is_companion(other: Constraint, key: Constraint, tie: Tie, table: Table) ->
         other.references == key.references
         and pairs.issuperset(zip(key.columns, key.referenced_columns, strict=False))
         and holds_tie(other, tie)
-        and other.enforced
-        and other.validated
+        and other.holds
         and nullable_columns(table).isdisjoint(set(other.columns) - set(key.columns))
     )
 

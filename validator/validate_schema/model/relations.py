@@ -108,10 +108,24 @@ class Constraint(Record, frozen=True):
     enabled: Enabled = "origin"
 
     @property
-    def holds(self) -> bool:
-        """Whether every row obeys it: it is validated and enforced, and the triggers of a foreign key fire in
+    def checked(self) -> bool:
+        """Whether what is written is held to it: it is enforced, and the triggers of a foreign key fire in
         usual sessions."""
-        return self.validated and self.enforced and self.enabled in ("origin", "always")
+        return self.enforced and self.enabled in ("origin", "always")
+
+    @property
+    def holds(self) -> bool:
+        """Whether every row obeys it: it is checked, and was when the rows that are there were written."""
+        return self.validated and self.checked
+
+    @property
+    def state(self) -> str:
+        """Why it does not hold, "" where it does: NOT ENFORCED, NOT VALID, or switched off."""
+        if not self.enforced:
+            return "NOT ENFORCED"
+        if not self.checked:
+            return "switched off: its triggers do not fire"
+        return "" if self.validated else "NOT VALID"
 
     @property
     def deferral(self) -> Literal["no", "initially immediate", "initially deferred"]:

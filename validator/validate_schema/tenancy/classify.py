@@ -282,7 +282,7 @@ class _Classifier:
 
     def _walk_why(self, walk: _Walk) -> str:
         why = f"owned through {', '.join(walk.edge.key.columns)} → {steps(self.graph, walk.path)}"
-        return why if walk.edge.valid else f"{why}; that foreign key is not validated"
+        return why if walk.edge.valid else f"{why}; that foreign key is {walk.edge.key.state}"
 
     def _root_why(self, index: int) -> str:
         columns = " or ".join(self.levels[index].columns)

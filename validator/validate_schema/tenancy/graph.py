@@ -82,7 +82,7 @@ class Graph:
             if target == name or target not in self.tables:
                 continue
             strong = required.issuperset(key.columns)
-            yield Edge(name, target, key, strong, key.validated and key.enforced)
+            yield Edge(name, target, key, strong, key.holds)
 
     @cached_property
     def required(self) -> dict[QName, frozenset[str]]:

@@ -174,7 +174,7 @@ def _link(table: Table, parent: QName) -> Constraint | None:
     def doubt(key: Constraint) -> tuple[bool, bool, str]:
         columns = [table.column(c) for c in key.columns]
         optional = any(c is None or not c.not_null for c in columns)
-        return (not (key.validated and key.enforced), optional, key.name)
+        return (not key.holds, optional, key.name)
 
     return min((k for k in table.foreign_keys if k.references == parent), key=doubt, default=None)
 
