@@ -860,6 +860,34 @@ def test_a_parameter_that_was_compared_as_a_number_is_no_text(bench: Bench) -> N
         assert kept == {"as_number": UNCLEAR, "as_text": KEPT}
 
 
+TWICE = f"select b.title from job a join job b on a.id = b.id where a.org_id = {CTX}"
+ABOVE = f"select s.note from step s join job j on j.id = s.job_id where j.org_id = {CTX}"
+LATER = "alter table job drop constraint job_pkey cascade, add constraint later primary key (id) deferrable;"
+
+
+@pytest.mark.parametrize(
+    ("query", "beside", "expected"),
+    [
+        (TWICE, "", KEPT),
+        (TWICE, LATER, OPEN),
+        (TWICE, f"{LATER} alter table job add unique (id);", KEPT),
+        (TWICE, "create table old () inherits (job);", OPEN),
+        (TWICE.replace("job a", "only job a").replace("job b", "only job b"), "create table old () inherits (job);", KEPT),
+        (ABOVE, "create table old () inherits (job);", OPEN),
+        (ABOVE.replace("join job", "join only job"), "create table old () inherits (job);", KEPT),
+        (ABOVE, "create table old () inherits (step);", OPEN),
+    ],
+    ids=["one row", "looked at later", "and at once", "of a child", "but for children", "a child's key", "its own", "a child leads"],
+)  # fmt: skip
+def test_a_key_names_one_row_where_it_is_looked_at_at_once_and_has_no_heirs(
+    bench: Bench, query: str, beside: str, expected: Keeps
+) -> None:
+    with bench.open() as conn:
+        execute(conn, f"{TABLES} {beside} create view v as {query};")
+        facts = facts_of(conn, TOML)
+        assert confinement(next(v for v in facts.catalog.views if v.name == "v"), facts) is expected
+
+
 def test_a_person_who_may_make_himself_a_member_proves_nothing(bench: Bench) -> None:
     with bench.open() as conn:
         execute(conn, TABLES + HELPERS + "grant insert on seat to app_user; drop policy seats on seat;")

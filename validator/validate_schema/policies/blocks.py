@@ -68,7 +68,7 @@ class Item(msgspec.Struct, frozen=True):
     """A relation in FROM. `columns` in their order, None where not known; `keys` are those that tell whose
     the row is, `persons` those that hold one of the people who ask. It has rows of a `table`, or those of a
     `query`; `owned`: of tenants. `held`: nothing is to be tied. `alone`: its query names nothing of those
-    around it.
+    around it. `mixed`: rows of inheritance children are among them, to which no key of the table applies.
     """
 
     number: int
@@ -80,6 +80,7 @@ class Item(msgspec.Struct, frozen=True):
     owned: bool = False
     held: bool = True
     alone: bool = False
+    mixed: bool = False
 
     def place(self, column: str) -> Place:
         return (self.number, column)

@@ -289,7 +289,7 @@ class Flow:
         except Unreadable:
             return None
         look = look_up(statement, query, into, veiled=self._veiled)
-        heirs = {name for table in self.statements.facts.catalog.tables for name in table.inherits}
+        heirs = self.statements.builder.relations.with_heirs
         if look is None or not heirs.isdisjoint(one.table for one in look.looked):
             return None  # a key is none of the rows of inheritance children
         # What is declared with it is worked out where a block begins, or a cursor is opened.

@@ -129,8 +129,9 @@ class Builder:
             return self.item(columns=None, owned=owned, held=not owned)
         columns = tuple(column.name for column in table.columns)
         keys, persons = self.relations.keys(table), self.relations.persons(table)
+        mixed = not named.only and table.qname in self.relations.with_heirs
         return self.item(
-            columns=columns, keys=keys, persons=persons, table=table, owned=owned, held=not owned
+            columns=columns, keys=keys, persons=persons, table=table, owned=owned, held=not owned, mixed=mixed
         )
 
     def _view(self, view: View) -> Item:

@@ -17,6 +17,7 @@ class Relations:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self.of_tenants = facts.once(_owned_relations)
+        self.with_heirs = facts.once(_with_heirs)
         self._by_name = facts.once(_relations_by_name)
 
     @cached_property
@@ -78,6 +79,11 @@ def _owned_relations(facts: Facts) -> frozenset[QName]:
                 found.add(other)
                 waiting.append(other)
     return frozenset(found)
+
+
+def _with_heirs(facts: Facts) -> frozenset[QName]:
+    """Return the tables that have inheritance children."""
+    return frozenset(name for table in facts.catalog.tables for name in table.inherits)
 
 
 def _relations_by_name(facts: Facts) -> dict[str, list[QName]]:

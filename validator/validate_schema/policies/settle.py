@@ -219,16 +219,16 @@ class _Spread:
         """Tell whether all columns of a key lead to one row of a tied relation."""
         if item.table is None:
             return False
-        near: dict[int, tuple[Table, set[tuple[str, str]]]] = {}
-        for mine, (number, table, theirs) in self._equal_to(item):
-            near.setdefault(number, (table, set()))[1].add((mine, theirs))
+        near: dict[int, set[tuple[str, str]]] = {}
+        for mine, (number, theirs) in self._equal_to(item):
+            near.setdefault(number, set()).add((mine, theirs))
         return any(
             equal.issuperset(pairs)
-            for number, (other, equal) in near.items()
-            for pairs in _ways((item.table, item.keys), (other, self.settler.items[number].keys))
+            for number, equal in near.items()
+            for pairs in _ways(item, self.settler.items[number])
         )
 
-    def _equal_to(self, item: Item) -> Iterator[tuple[str, tuple[int, Table, str]]]:
+    def _equal_to(self, item: Item) -> Iterator[tuple[str, tuple[int, str]]]:
         """Yield the columns of a relation that equal a column of a tied one, with where that comes from."""
         for left, right, confines in self.conditions.facts:
             for mine, other in ((left, right), (right, left)):
@@ -237,23 +237,25 @@ class _Spread:
                 if mine[0] == item.number and usable and source is not None and source.number in self.tied:
                     found = origin(source, other[1])
                     if found is not None:
-                        yield mine[1], found
+                        yield mine[1], (found[0], found[2])
 
 
-def _ways(
-    one: tuple[Table, frozenset[str]], two: tuple[Table, frozenset[str]]
-) -> Iterator[tuple[tuple[str, str], ...]]:
-    """Yield the pairs of columns that, all equal, make a row of one table one of the same tenant as one of
-    the other; beside each stand the columns that tell whose its rows are. A foreign key that references
-    those of its target by others than its own (``partner_id`` beside ``org_id``) leads to another tenant."""
-    for (mine, own), (target, others), turned in ((one, two, False), (two, one, True)):
+def _ways(one: Item, two: Item) -> Iterator[tuple[tuple[str, str], ...]]:
+    """Yield the pairs of columns that, all equal, make a row of one relation one of the same tenant as one of
+    the other. A foreign key that references the columns which tell whose a row is by others than its own
+    (``partner_id`` beside ``org_id``) leads to another tenant; none leads to or from rows of inheritance
+    children."""
+    if one.table is None or two.table is None or one.mixed or two.mixed:
+        return
+    here, there = (one.table, one.keys), (two.table, two.keys)
+    for (mine, own), (target, others), turned in ((here, there, False), (there, here, True)):
         for key in mine.foreign_keys:
             if key.references == target.qname and key.holds:
                 pairs = tuple(zip(key.columns, key.referenced_columns, strict=True))
                 if not own or all(a in own for a, b in pairs if b in others):
                     yield tuple((b, a) for a, b in pairs) if turned else pairs
-    if one[0].qname == two[0].qname:
-        yield from (tuple((c, c) for c in key) for key in keys_of(one[0]))
+    if one.table.qname == two.table.qname:
+        yield from (tuple((c, c) for c in key) for key in keys_of(one.table))
 
 
 def _single_keys(table: Table) -> Iterator[Constraint]:
@@ -268,12 +270,15 @@ def _like_tenants(table: Table, keys: frozenset[str]) -> frozenset[str]:
 
 
 def keys_of(table: Table) -> Iterator[tuple[str, ...]]:
-    """Yield the columns of each key of a table that names one row: the primary key, uniques, unique
-    indexes."""
+    """Yield the columns of each key of a table that names one row at any time: the primary key, uniques,
+    unique indexes, but for those that are looked at later."""
+    later = {c.name for c in table.constraints if c.deferrable}
     for constraint in table.constraints:
-        if constraint.kind in ("primary key", "unique") and not constraint.temporal:
+        at_once = not constraint.temporal and not constraint.deferrable
+        if constraint.kind in ("primary key", "unique") and at_once:
             yield constraint.columns
     for index in table.indexes:
         columns = tuple(c for c in index.columns if c is not None)
-        if index.unique and index.valid and index.predicate is None and len(columns) == len(index.columns):
+        whole = index.valid and index.predicate is None and len(columns) == len(index.columns)
+        if index.unique and whole and index.constraint not in later:
             yield columns
