@@ -122,7 +122,9 @@ re_home = proof_check(
     doc="""A session of one tenant gives its row to another, or takes one.
 
     Examined: tables with a tenant column as every app role. Fails when an UPDATE of the tenant column is
-    accepted.
+    accepted. Where others refer to the rows and the role may delete and insert them, a row is deleted and written
+    again under its key in one statement; where a BEFORE trigger fires, also on a partition, the other's key is put into
+    the texts that the role may change.
     """,
 )
 

@@ -10,6 +10,7 @@ from ...sql.mentions import mentions
 from .attempt import Attempt
 from .hints import literals
 from .met_table import MetTable
+from .moves import by_triggers, replaced
 from .routes import copies, insertions, returning, upserts
 from .rows import FRESH, NOBODY, SPARE, THIRD, A, B, Row, insert, literal, tid_of, tids, where
 from .variety import Variant
@@ -24,7 +25,7 @@ class Target(MetTable):
 
     def read(self, rows: list[Row]) -> list[Attempt]:
         """Return a SELECT of the rows; by the columns that may be read where that is not all of them."""
-        shown = f"select * from {self.sql} where {self._keys(rows)}"
+        shown = f"select * from {self.sql} where {self.condition(rows)}"
         if self.rights.whole or not self.rights.select:
             said = f"select {tid_of()} from {self.sql}"
             plain = Attempt(said, "reads", tids(rows), shown=shown, base=said)
@@ -42,7 +43,7 @@ class Target(MetTable):
         if not attempt.base or not self.rights.select:
             return []
         return [
-            replace(attempt, statement=f"{attempt.base} where {self._keys([row])}", shown="", again=None)
+            replace(attempt, statement=f"{attempt.base} where {self.condition([row])}", shown="", again=None)
             for row in self.everyone()
             if row.label != A
         ]
@@ -139,7 +140,7 @@ class Target(MetTable):
         keep, first = self._keep(), self._set()[:1]
         found = [self.touching(said, "changes", rows) for said in first or [keep]]
         if self.rights.select:
-            found.append(self.touching(keep, "changes", rows, self._keys(rows)))
+            found.append(self.touching(keep, "changes", rows, self.condition(rows)))
         return [*found, *returning(self, found[-1:]), *upserts(self, rows)]
 
     def update_varied(self, rows: list[Row]) -> list[Attempt]:
@@ -149,12 +150,12 @@ class Target(MetTable):
 
     def update_to(self, rows: list[Row]) -> list[Attempt]:
         """Return UPDATEs of these rows alone: each as it is, and with what policies look at changed."""
-        keys = self._keys(rows)
+        keys = self.condition(rows)
         return [self.touching(said, "changes", rows, keys) for said in (self._keep(), *self._set())]
 
     def delete_only(self, rows: list[Row]) -> list[Attempt]:
         """Return DELETEs of each of these rows alone."""
-        return [self.touching(f"delete from {self.sql}", "deletes", [r], self._keys([r])) for r in rows]
+        return [self.touching(f"delete from {self.sql}", "deletes", [r], self.condition([r])) for r in rows]
 
     def _set(self) -> list[str]:
         """Return UPDATEs of all rows that set one column to a constant: first one that nothing hangs on."""
@@ -194,7 +195,7 @@ class Target(MetTable):
             unused = [r for r in rows if r.number == SPARE]  # no key is in their way
             for some in (rows, unused):
                 said = f"delete from {self.sql}"
-                found += [self.touching(said, "deletes", some, self._keys(some))] if some else []
+                found += [self.touching(said, "deletes", some, self.condition(some))] if some else []
         return [*found, *returning(self, found[:1])]
 
     def joins(self) -> list[Attempt]:
@@ -226,7 +227,7 @@ class Target(MetTable):
             mine = self.seeder.owned_by(self.table.qname, A)
             said, clear = f"update {self.sql} set {_set(to_b)}", (f"delete from {self.sql} where not {mine}",)
             return [Attempt(said, "gives away", count=count, before=clear)]
-        return [*self._given(B, to_b), *self._taken(to_a)]
+        return [*self._given(B, to_b), *self._taken(to_a), *replaced(self, to_b)]
 
     def rehome_varied(self) -> list[Attempt]:
         """Return the same with what policies look at changed too, and moves to tenants that they name."""
@@ -238,7 +239,8 @@ class Target(MetTable):
             if each:
                 found += self._given(B, self._moved(B) | each)
                 found += self._taken(self._moved(A) | each)
-        return [*found, *(g for label in self.named for g in self._given(label, self._moved(label)))]
+        found += [g for label in self.named for g in self._given(label, self._moved(label))]
+        return [*found, *by_triggers(self, self._moved(B), self._updatable())]
 
     def _given(self, label: str, moved: Variant) -> list[Attempt]:
         """Return UPDATEs that give A's rows to a tenant: one of them, and all."""
@@ -251,7 +253,7 @@ class Target(MetTable):
         )
         give = Attempt(f"update {self.sql} set {_set(moved)}", "gives away", count=count)
         give = replace(give, again=replace(give, before=(clear,)))
-        said = f"{give.statement} where {self._keys(first)}"
+        said = f"{give.statement} where {self.condition(first)}"
         one = replace(give, statement=said, again=replace(give, statement=said, before=(clear,), again=None))
         return [one, give] if self.rights.select else [give]
 
@@ -261,7 +263,7 @@ class Target(MetTable):
         said, clear = f"update {self.sql} set {_set(moved)}", (f"delete from {self.sql} where {owned}",)
         takes = [self.touching(said, "takes", theirs)]
         if self.rights.select:
-            takes.insert(0, self.touching(said, "takes", theirs, self._keys(theirs[:1])))
+            takes.insert(0, self.touching(said, "takes", theirs, self.condition(theirs[:1])))
         return [replace(x, again=replace(x, before=clear)) for x in takes]
 
     @property
@@ -302,7 +304,7 @@ class Target(MetTable):
             if self.rights.select and set(moved) <= set(self._updatable()) and self.rows.of(A):
                 first = self.rows.of(A)[:1]
                 change = ", ".join(f"{quote_ident(c)} = {literal(v)}" for c, v in values[label].items())
-                statement = f"update {self.sql} set {change} where {self._keys(first)}"
+                statement = f"update {self.sql} set {change} where {self.condition(first)}"
                 found[label].append(
                     Attempt(statement, "refers to it from a row of its own, by UPDATE", count=count)
                 )

@@ -80,7 +80,7 @@ class MetTable:
     def _held(self, column: str) -> bool:
         return column in self.seeder.facts.held_levels.get(self.table.qname, {}).values()
 
-    def _keys(self, rows: list[Row]) -> str:
+    def condition(self, rows: list[Row]) -> str:
         """Return a condition for these rows: by primary key where that is given, else by plain values."""
         key = self.table.primary_key
         names = set(key.columns) if key else set()
