@@ -246,17 +246,19 @@ def _told_elsewhere(
     subject: TablePolicy, id: str, found: dict[str, reading.Judgement], facts: Facts
 ) -> Undecided | None:
     """Return what check `id` leaves to another one to tell."""
-    name, told = subject.policy.name, next(iter(found), "")
+    name, told = f"{subject.policy.name} on {facts.show(subject.table.qname)}", next(iter(found), "")
     if told:
         more = _beyond(subject, found[told], facts) if id == "RLS006" else []
-        kind = "open for writing as well" if more else f"open, as {told} says"
+        kind = "open for writing as well, beside what" if more else "open, as"
         opened = opens(subject, id, facts)
-        return Undecided(f"{name} is {kind}", told_by=told, more=bool(more)) if opened else None
+        return Undecided(f"{name} is {kind} {told} says", told_by=told, more=bool(more)) if opened else None
     stuck = undecided(subject, facts)
     if stuck is None:
         return None
     more = _beyond(subject, stuck, facts) if id == "RLS006" else []
-    return Undecided((more or [stuck])[0].reason, told_by=UNDECIDED, more=bool(more))
+    if more:
+        return Undecided(f"{name}: {more[0].reason}", told_by=UNDECIDED, more=True)
+    return Undecided(stuck.reason, told_by=UNDECIDED)
 
 
 def bind(subject: TablePolicy, facts: Facts) -> Remedy:
