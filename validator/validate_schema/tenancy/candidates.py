@@ -237,14 +237,14 @@ def _may_be_one(graph: Graph, column: str, others: dict[str, set[QName]]) -> boo
 def _named_after(graph: Graph, columns: dict[str, set[QName]]) -> Evidence:
     first = max(sorted(columns), key=lambda c: len(columns[c]))
     after = [name for name in graph.tables if agrees(first, name.name) and primary_column(graph, name)]
-    roots = [n for n in after if first not in graph.columns[n] or _is_unique(graph, n, first)]
+    roots = [n for n in after if first not in graph.columns[n] or is_unique(graph, n, first)]
     exact = [name for name in roots if len(roots) == 1 or _is_called(first, name)]
     root = exact[0] if len(exact) == 1 else None
     key = None if root is None else first if first in graph.columns[root] else primary_column(graph, root)
     bare = {c: tables - {root} for c, tables in columns.items()}
     evidence = Evidence(root, key, bare=bare)
     namesake = next((n for n in after if _is_called(first, n) and n not in roots), None)
-    alone = sum(any(_is_unique(graph, t, c) for c in bare) for t in evidence.carriers)
+    alone = sum(any(is_unique(graph, t, c) for c in bare) for t in evidence.carriers)
     if namesake is not None:
         evidence.doubt = (
             f"{display(namesake, graph.default_schema)} carries it too, so it may say something else"
@@ -261,7 +261,7 @@ def _is_called(column: str, table: QName) -> bool:
     return key.stem == name.stem or (key.family is not None and key.family == name.family)
 
 
-def _is_unique(graph: Graph, name: QName, column: str) -> bool:
+def is_unique(graph: Graph, name: QName, column: str) -> bool:
     return any(
         index.unique and index.predicate is None and index.columns == (column,)
         for index in (graph.tables[name].indexes if column in graph.columns[name] else ())

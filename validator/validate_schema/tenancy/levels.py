@@ -14,6 +14,7 @@ from ..sql.ident import display
 from ..sql.patterns import parse_pattern
 from ..sql.words import agrees
 from .candidates import Evidence, for_root, gather, personal, primary_column, referenced_key
+from .doubts import outer_ones
 from .graph import Graph
 from .unsettled import candidates
 
@@ -46,7 +47,7 @@ def decide(
     elif config.column is not None:
         decision = _declared_column(graph, _columns(config.column))
     else:
-        decision = _inferred(graph, found, read)
+        decision = _inferred(graph, found, read, shared)
     if decision.problem and not decision.candidates:
         decision.candidates = candidates(graph, found, shared)[:_SHOWN]
     decision.levels = tuple(_with_asked_key(graph, level, decision, read) for level in decision.levels)
@@ -196,7 +197,9 @@ class _Group(msgspec.Struct):
         return max(member.weight for member in self.members)
 
 
-def _inferred(graph: Graph, found: list[Evidence], read: dict[QName, frozenset[str]]) -> Decision:
+def _inferred(
+    graph: Graph, found: list[Evidence], read: dict[QName, frozenset[str]], shared: Container[QName]
+) -> Decision:
     serious = [e for e in found if not personal(e)]
     serious = _people_alone(graph, found, serious) or serious
     if not any(e.consensus(graph) for e in serious):
@@ -210,7 +213,21 @@ def _inferred(graph: Graph, found: list[Evidence], read: dict[QName, frozenset[s
         if rival is not best and best.weight < _CLEAR * rival.weight and rival.weight >= 2:
             named = " or ".join(_named(graph, g.top) for g in (best, rival))
             return Decision(problem=f"the tenant root could be {named}: neither is clearly it")
+    if outer := outer_ones(graph, best.top, serious, shared):
+        asked = (*outer, best.top.candidate(graph))
+        named = " or ".join(_shown(graph, c.root, c.column) for c in asked)
+        inner = display(best.top.root or QName("", ""), graph.default_schema)
+        problem = f"the tenant root could be {named}: the rows of {inner} belong to the others"
+        return _asked(graph, problem, asked, found, shared)
     return _chosen(graph, best.top, serious, read)
+
+
+def _asked(
+    graph: Graph, problem: str, first: tuple[Candidate, ...], found: list[Evidence], shared: Container[QName]
+) -> Decision:
+    known = {(c.root, c.column) for c in first}
+    others = [c for c in candidates(graph, found, shared) if (c.root, c.column) not in known]
+    return Decision(candidates=(*first, *others)[:_SHOWN], problem=problem)
 
 
 def _people_alone(graph: Graph, found: list[Evidence], serious: list[Evidence]) -> list[Evidence]:
@@ -251,9 +268,11 @@ def _groups(graph: Graph, serious: list[Evidence]) -> list[_Group]:
 
 
 def _named(graph: Graph, evidence: Evidence) -> str:
-    if evidence.root is None:
-        return f"outside this database ({evidence.columns[0]})"
-    return f"{display(evidence.root, graph.default_schema)} ({evidence.columns[0]})"
+    return _shown(graph, evidence.root, evidence.columns[0])
+
+
+def _shown(graph: Graph, root: QName | None, column: str) -> str:
+    return f"{display(root, graph.default_schema) if root else 'outside this database'} ({column})"
 
 
 def _chosen(

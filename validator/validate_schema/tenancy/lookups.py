@@ -37,6 +37,15 @@ def shared(
     return tuple(finder.as_global(s) if s.table in chosen else s for s in standings)
 
 
+def reads_as_lookup(table: str, *, referred: bool = True) -> bool:
+    """Tell whether a table is called after what is the same for everybody, or, where it is `referred` to,
+    after kinds of things."""
+    parts = words(table)
+    last = singular(parts[-1]) if parts else ""
+    kinds = {last, parts[-1].removesuffix("es")} if parts else set()
+    return last in _THE_SAME_FOR_ALL or (referred and not _KINDS.isdisjoint(kinds))
+
+
 class _Finder:
     def __init__(
         self, graph: Graph, catalog: Catalog, standings: tuple[Standing, ...], app_roles: tuple[str, ...]
@@ -73,12 +82,9 @@ class _Finder:
         return replace(standing, table_class=TableClass.GLOBAL, why=why)
 
     def _reads_like_one(self, name: QName) -> bool:
-        parts = words(name.name)
-        last = singular(parts[-1]) if parts else ""
         if of_people(name.name) or of_tenants(name.name):
             return False
-        kinds = {last, parts[-1].removesuffix("es")} if parts else set()
-        return last in _THE_SAME_FOR_ALL or (name in self.referred and not _KINDS.isdisjoint(kinds))
+        return reads_as_lookup(name.name, referred=name in self.referred)
 
     def _ties(self, column: str) -> bool:
         read = key_name(column)

@@ -1,0 +1,131 @@
+"""A root whose own rows must belong to another table is asked for, and never chosen alone."""
+
+import pytest
+
+from validate_schema.tenancy.draft import explain_unidentified
+
+from .test_inferred import Connection, tenancy_of
+
+
+def under(outer: str, key: str, inner: str, inner_key: str, others: str = "") -> str:
+    """Return six tables that belong to rows of `inner`, which must each belong to one of `outer`."""
+    return (
+        f"create table {outer} (id int primary key);"
+        f"create table {inner} (id int primary key, {key} int not null references {outer});"
+        + "".join(
+            f"create table t{n} (id int primary key, {inner_key} int not null references {inner});"
+            for n in range(6)
+        )
+        + others
+    )
+
+
+PRODUCTS = "create table products (id int primary key, {} int not null references {});"
+ASKED = {
+    "customers of shops": (
+        "shops",
+        "shop_id",
+        "customers",
+        "customer_id",
+        PRODUCTS.format("shop_id", "shops"),
+    ),
+    "customers of brands, no known word": ("brands", "brand_id", "customers", "customer_id", ""),
+    "sites of hosts": ("hosts", "host_id", "sites", "site_id", ""),
+    "accounts of banks": ("banks", "bank_id", "accounts", "account_id", PRODUCTS.format("bank_id", "banks")),
+    "accounts of merchants": ("merchants", "merchant_id", "accounts", "account_id", ""),
+    "clients of salons, who carry both": (
+        "salons",
+        "salon_id",
+        "clients",
+        "client_id",
+        "create table visits (id int primary key, salon_id int not null references salons,"
+        " client_id int not null references clients);",
+    ),
+}
+
+
+@pytest.mark.parametrize("names", ASKED.values(), ids=ASKED)
+def test_whose_rows_the_rows_of_the_root_are_is_asked_for(
+    conn: Connection, names: tuple[str, str, str, str, str]
+) -> None:
+    outer, key, inner, inner_key, _ = names
+    tenancy = tenancy_of(conn, under(*names))
+
+    assert [(c.root and c.root.name, c.column) for c in tenancy.candidates][:2] == [
+        (outer, key),
+        (inner, inner_key),
+    ]
+    assert not tenancy.identified
+    assert tenancy.problem == (
+        f"the tenant root could be {outer} ({key}) or {inner} ({inner_key}): "
+        f"the rows of {inner} belong to the others"
+    )
+    assert f'  root = "{outer}"\n  column = "{key}"' in explain_unidentified(tenancy)
+
+
+def test_what_the_outer_one_belongs_to_is_asked_for_first(conn: Connection) -> None:
+    sql = "create table chains (id int primary key);" + under(
+        "stores", "store_id", "customers", "customer_id"
+    ).replace(
+        "stores (id int primary key)", "stores (id int primary key, chain_id int not null references chains)"
+    )
+
+    assert [c.root and c.root.name for c in tenancy_of(conn, sql).candidates] == [
+        "chains",
+        "stores",
+        "customers",
+    ]
+
+
+def test_tenants_outside_the_database_that_the_root_belongs_to_are_asked_for(conn: Connection) -> None:
+    sql = under("regions", "region_id", "customers", "customer_id") + (
+        "alter table customers add tenant_id uuid not null;"
+        "create table products (id int primary key, tenant_id uuid not null)"
+    )
+    tenancy = tenancy_of(conn, sql)
+
+    assert not tenancy.identified
+    assert [(c.root and c.root.name, c.column) for c in tenancy.candidates] == [
+        (None, "tenant_id"),
+        ("customers", "customer_id"),
+    ]
+
+
+SETTLED = {
+    "a person": under("users", "owner_id", "stores", "store_id"),
+    "a person by the column": under("logins_of_staff", "created_by", "stores", "store_id"),
+    "a lookup": under("countries", "country_id", "stores", "store_id"),
+    "a kind of things": under("store_types", "type_id", "stores", "store_id"),
+    "what is sorted by": under("regions", "region_id", "stores", "store_id"),
+    "a detail, one to one": under("brandings", "branding_id", "stores", "store_id").replace(
+        "branding_id int not null", "branding_id int not null unique"
+    ),
+    "a key that may be NULL": under("chains", "chain_id", "stores", "store_id").replace(
+        "chain_id int not null", "chain_id int"
+    ),
+    "what hangs on the root": under("floors", "floor_id", "stores", "store_id")
+    + "alter table floors add store_id int not null references stores",
+    "an organization with a price list that is all theirs": under(
+        "price_lists", "price_list_id", "organizations", "organization_id"
+    ),
+    "policies of half the tables": under("chains", "chain_id", "stores", "store_id")
+    + "".join(
+        f"create policy p on t{n} using (store_id = current_setting('app.store', true)::int);"
+        for n in range(3)
+    ),
+}
+
+
+@pytest.mark.parametrize("sql", SETTLED.values(), ids=SETTLED)
+def test_what_a_root_only_refers_to_makes_no_question(conn: Connection, sql: str) -> None:
+    tenancy = tenancy_of(conn, sql)
+
+    root = "organizations" if "organizations" in sql else "stores"
+    assert [level.root and level.root.name for level in tenancy.levels] == [root]
+
+
+def test_what_is_declared_as_shared_is_nobody_to_belong_to(conn: Connection) -> None:
+    sql = under("chains", "chain_id", "stores", "store_id")
+    tenancy = tenancy_of(conn, sql, '[tenancy]\nglobal = ["chains"]')
+
+    assert [level.root and level.root.name for level in tenancy.levels] == ["stores"]

@@ -1,0 +1,72 @@
+"""When the best candidate is asked for all the same: what else must be the tenants as likely as it."""
+
+from collections.abc import Collection, Container, Iterator
+
+from ..model.catalog import QName
+from ..model.tenancy import Candidate
+from ..sql.words import key_name, of_people, reads_as_person, singular, table_stem, words
+from .candidates import Evidence, for_root, is_unique
+from .graph import Edge, Graph
+from .lookups import reads_as_lookup
+
+# What tenants are sorted by, or run on, and belong to no more than a person belongs to a time zone.
+_SORTS = frozenset(
+    words(
+        "region city state area zone industry sector category class level cluster server shard node database "
+        "datacenter version theme template setting"
+    )
+)
+
+
+def outer_ones(
+    graph: Graph, top: Evidence, found: Collection[Evidence], shared: Container[QName]
+) -> tuple[Candidate, ...]:
+    """Return whose rows the rows of a root must themselves be, the outermost first: what its own row must
+    carry the key of, unless that is a person, a lookup table, a table that is nobody's or one that hangs on
+    the root.
+
+    A word that almost always names tenants (``organizations``) stands against a table that nothing else
+    hangs on; policies that compare the root's column in half of the tables settle it.
+    """
+    if top.root is None or (top.policies >= 2 and 2 * top.policies >= len(top.carriers)):
+        return ()
+    below = graph.hanging_on(top.carriers) | {top.root}
+    asked: list[Candidate] = []
+    waiting, seen = [top.root], {top.root}
+    while waiting:
+        inner = waiting.pop(0)
+        for outer in _above(graph, inner, shared):
+            weak = not top.strong or key_name(table_stem(outer.name)).family is not None
+            own = {e.source for e in graph.required_edges[outer]} - below
+            if outer not in seen | below and (weak or own):
+                seen.add(outer)
+                waiting.append(outer)
+                asked.append(for_root(graph, outer).candidate(graph))
+    known = {c.root for c in asked}
+    for other in found:
+        carriers = other.carriers
+        if other is top or other.doubt or top.root not in carriers or len(carriers) < 2:
+            continue
+        required = not graph.required[top.root].isdisjoint(other.columns)
+        if required and other.root not in known | below and (not top.strong or carriers - below):
+            asked.append(other.candidate(graph))
+    return tuple(reversed(asked))
+
+
+def _above(graph: Graph, inner: QName, shared: Container[QName]) -> Iterator[QName]:
+    for edge in graph.edges[inner]:
+        if edge.strong and edge.target not in shared and not _is_aside(graph, edge):
+            yield edge.target
+
+
+def _is_aside(graph: Graph, edge: Edge) -> bool:
+    """Tell whether what a key leads to is not what the row belongs to: a person, a lookup, or one to one."""
+    name, columns = edge.target.name, edge.key.columns
+    last = singular(words(name)[-1]) if words(name) else ""
+    return (
+        of_people(name)
+        or any(reads_as_person(c) for c in columns)
+        or last in _SORTS
+        or reads_as_lookup(name)
+        or (len(columns) == 1 and is_unique(graph, edge.source, columns[0]))
+    )
