@@ -18,6 +18,7 @@ from validate_schema.facts.subjects import user_tables
 from validate_schema.migrations import discover
 from validate_schema.migrations.writing import Part, Script, Way, sql_of
 from validate_schema.model.catalog import Table
+from validate_schema.model.errors import UsageError
 from validate_schema.model.finding import Flaw, Remedy, Severity, Step
 from validate_schema.run.fix.layout import place, writing_of
 from validate_schema.run.fix.plan import Aims, Plan, make_plan
@@ -85,6 +86,59 @@ def test_the_new_migration_is_the_last_one_that_the_tool_would_run(tool: str, tm
     assert last.mode == ("message" if tool == "plain" else writing_of(migrations).way.mode)
     assert "select 1" in last.sql
     assert "select 2" not in last.sql
+
+
+UP = {"dbmate": f"-- migrate:up\n{TABLE}", "rambler": f"-- rambler up\n{TABLE}"}
+# Tools that sort names as text, with folders in which the next number would come first.
+AS_TEXT = {
+    "dbmate, a last one of fewer digits": ("dbmate", ["100_a.sql", "20_b.sql"], "21_x.sql"),
+    "dbmate, names alone": ("dbmate", ["9.sql"], "91_x.sql"),
+    "rambler, the same number": ("rambler", ["9_a.sql"], "9_x.sql"),
+    "supabase": ("supabase", ["10_a.sql", "8_b.sql"], "9_x.sql"),
+    "atlas": ("atlas", ["atlas.sum", "10_a.sql", "8_b.sql"], "9_x.sql"),
+    "pop": ("pop", ["9_a.up.sql"], "91_x.up.sql"),
+    "diesel": ("diesel", ["diesel.toml", "9_a/up.sql"], "91_x/up.sql"),
+    "prisma": ("prisma", ["migration_lock.toml", "9_a/migration.sql"], "91_x/migration.sql"),
+}
+
+
+def _folder(path: Path, tool: str, names: list[str]) -> None:
+    for name in names:
+        (path / name).parent.mkdir(exist_ok=True)
+        (path / name).write_text(UP.get(tool, TABLE) if name.endswith(".sql") else "")
+
+
+@pytest.mark.parametrize(("tool", "names", "expected"), AS_TEXT.values(), ids=AS_TEXT)
+def test_a_number_is_chosen_that_comes_last_where_names_are_sorted_as_text(
+    tool: str, names: list[str], expected: str, tmp_path: Path
+) -> None:
+    _folder(tmp_path, tool, names)
+    migrations = discover(tmp_path, tool)
+    written = place(migrations, migrations, "x", Script((Part("select 1;"),)), NOW)
+    assert next(iter(written)).relative_to(tmp_path).as_posix() == expected
+    for path, text in written.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    files = discover(tmp_path, tool).files
+    assert (len(files), files[-1].path) == (len(migrations.files) + 1, tmp_path / expected)
+
+
+@pytest.mark.parametrize(
+    ("tool", "said"),
+    [
+        (
+            "dbmate",
+            "dbmate sorts names as text, and runs no x after 9_z.sql: give the files numbers of one length",
+        ),
+        ("rambler", "Rambler sorts names as text, and runs no x after 9_z.sql: choose another with --name"),
+    ],
+)
+def test_where_no_name_comes_last_nothing_is_written(tool: str, said: str, tmp_path: Path) -> None:
+    _folder(tmp_path, tool, ["9_z.sql"])
+    migrations = discover(tmp_path, tool)
+    with pytest.raises(UsageError, match="--output FILE") as refused:
+        place(migrations, migrations, "x", Script((Part("select 1;"),)), NOW)
+    assert said in str(refused.value)
 
 
 BROKEN = """

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from ..model.errors import UsageError
 from .records import MigrationFile, MigrationSet, Mode
@@ -91,6 +92,21 @@ def next_number(files: Sequence[MigrationFile], now: datetime) -> str:
     return str(int(last) + 1).zfill(len(last))
 
 
+def next_in_text(last: str) -> tuple[str, ...]:
+    """Return versions that may come after the file `last` where names are sorted as text: the next number,
+    and a longer one."""
+    found = re.match(r"\d+", last)
+    if found is None:
+        return ()
+    digits = found[0]
+    return (str(int(digits) + 1).zfill(len(digits)), f"{digits}1")
+
+
+def before_name(path: str) -> str:
+    """Return the version with which a file's path begins, up to the first underscore, without dashes."""
+    return path.partition("_")[0].replace("-", "")
+
+
 _LETTERED = r"[A-Z]((?:\d+[._])*)(\d+)__"
 
 
@@ -115,7 +131,9 @@ class Writing:
     back if `down`; those of `amends` may be there already, and are written anew with what they held. `then`
     is what the tool wants to be told afterwards. `one_way` is how it is written into
     a folder whose files have no way back, for a tool that does not take both kinds together; `pairs` tells
-    those that have one. `refuses(migrations)` says why nothing can be added to them, "" otherwise.
+    those that have one. `refuses(migrations)` says why nothing can be added to them, "" otherwise. `sorts`
+    is what the tool sorts a file by, from its path in the folder, where that is text: there a higher number
+    may come first (``10_`` before ``9_``).
     """
 
     way: Way
@@ -127,6 +145,7 @@ class Writing:
     pairs: str = ".up.sql"
     refuses: Callable[[MigrationSet], str] | None = None
     amends: tuple[str, ...] = ()
+    sorts: Callable[[str], Any] | None = None
 
     def among(self, files: Sequence[MigrationFile]) -> "Writing":
         """Return how to write beside `files`."""

@@ -9,6 +9,7 @@ from typing import Any
 from ...catalog.ledgers import Shape
 from ...model.errors import MigrationError
 from ...model.history import LedgerEntry, LedgerState, ToolWords
+from ..discovery import order
 from ..discovery.files import undone_in, way_up, whole
 from ..discovery.folder import Folder
 from ..discovery.sections import Marks
@@ -119,7 +120,7 @@ TOOL = Tool(
     ),
     names=recorded_names,
     checksum=Checksum(_checksums, _normal, add=_add),
-    writing=Writing(TRANSACTION, one_file, then="run `atlas migrate hash`"),
+    writing=Writing(TRANSACTION, one_file, sorts=order.bytewise, then="run `atlas migrate hash`"),
     words=ToolWords(
         apply="atlas migrate apply",
         late="atlas stops at it: run `atlas migrate rebase`, or apply once with --exec-order non-linear",

@@ -48,6 +48,6 @@ TOOL = Tool(
         ),
     ),
     shares=("rails", "pop"),
-    writing=Writing(TRANSACTION, marked("-- migrate:up", "-- migrate:down"), down=True),
+    writing=Writing(TRANSACTION, marked("-- migrate:up", "-- migrate:down"), down=True, sorts=order.bytewise),
     words=ToolWords(apply="dbmate up", revert="dbmate rollback"),
 )

@@ -15,7 +15,7 @@ from ..records import MigrationFile, Mode
 from ..rows import recorded
 from ..tool import Layout, LedgerTable, Loaded, Tool
 from ..versions import Versions, by_bytes
-from ..writing import TRANSACTION, New, Script, Writing, sql_of
+from ..writing import TRANSACTION, New, Script, Writing, before_name, sql_of
 
 _SETUP = "00000000000000_diesel_initial_setup"
 _DATED = r"\d{4}-\d\d-\d\d-\d{6}(?:-\d{4})?_.+"
@@ -82,6 +82,6 @@ TOOL = Tool(
         ),
     ),
     versions=Versions(place=by_bytes),
-    writing=Writing(TRANSACTION, _write, down=True, version=_next),
+    writing=Writing(TRANSACTION, _write, down=True, version=_next, sorts=before_name),
     words=ToolWords(apply="diesel migration run"),
 )

@@ -15,7 +15,7 @@ from ..discovery.pairs import DIALECTS, FOREIGN, MARKED_UP, of_dialects
 from ..records import MigrationFile, Mode
 from ..rows import recorded
 from ..tool import Layout, LedgerTable, Loaded, Tool
-from ..writing import TRANSACTION, Writing, pair
+from ..writing import TRANSACTION, Writing, before_name, pair
 
 _TEMPLATE = r"\{\{-?\s*[A-Za-z.$]"
 _SHORT, _LONG = 14, 20  # digits of popx's versions
@@ -81,6 +81,6 @@ TOOL = Tool(
     ),
     shares=("dbmate", "rails"),
     align=_align,
-    writing=Writing(TRANSACTION, pair, down=True),
+    writing=Writing(TRANSACTION, pair, down=True, sorts=before_name),
     words=ToolWords(apply="soda migrate"),
 )

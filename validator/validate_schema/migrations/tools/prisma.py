@@ -111,7 +111,7 @@ TOOL = Tool(
     ),
     versions=Versions(place=order.locale, named=True),
     checksum=Checksum(_checksums, line_ends="accepts that"),
-    writing=Writing(MESSAGE, _write),
+    writing=Writing(MESSAGE, _write, sorts=order.locale),
     words=ToolWords(
         apply="npx prisma migrate deploy",
         resolve="then say so: `npx prisma migrate resolve --rolled-back {name}`, and deploy again",

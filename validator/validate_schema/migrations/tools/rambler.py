@@ -53,7 +53,7 @@ TOOL = Tool(
         ),
     ),
     versions=NAMES,
-    writing=Writing(MESSAGE, marked("-- rambler up", "-- rambler down"), down=True),
+    writing=Writing(MESSAGE, marked("-- rambler up", "-- rambler down"), down=True, sorts=order.bytewise),
     words=ToolWords(
         apply="rambler apply --all",
         revert="rambler reverse",

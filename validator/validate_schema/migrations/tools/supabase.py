@@ -9,6 +9,7 @@ from ...catalog.ledgers import Shape
 from ...model.catalog import QName
 from ...model.history import LedgerEntry, ToolWords
 from ...sql import script
+from ..discovery import order
 from ..discovery.files import matching, whole
 from ..discovery.folder import Folder
 from ..records import MigrationFile, Mode
@@ -166,7 +167,7 @@ TOOL = Tool(
     platforms=_is_platforms,
     names=recorded_names,
     checksum=Checksum(_checksums, line_ends="does not look"),
-    writing=Writing(TRANSACTION, one_file),
+    writing=Writing(TRANSACTION, one_file, sorts=order.bytewise),
     words=ToolWords(
         apply="supabase db push",
         late="supabase stops at it: give it a later version, or push once with --include-all",
