@@ -177,3 +177,82 @@ def test_a_setting_of_one_table_is_not_the_context_of_all(conn: Connection) -> N
 
     assert ([level.columns for level in tenancy.levels], tenancy.setting) == ([("org_id",)], None)
     assert "candidates: app.odd (1 table)" in tenancy.inferred["setting"]
+
+
+def billing(record: str = "record_id serial unique") -> str:
+    """Return tables without foreign keys, most of which name their tenant by a number that is no primary key."""
+    return f"""create table tenants ({record}, id varchar(36) primary key);
+        create table accounts (record_id serial unique, id varchar(36) primary key, tenant_record_id bigint not null);
+    """ + "".join(
+        f"create table t{n} (id varchar(36) primary key, tenant_record_id bigint not null{more});"
+        for n, more in enumerate([", account_id varchar(36) not null"] * 4 + [""] * 3)
+    )
+
+
+def test_a_column_called_after_the_tenants_and_a_unique_column_of_them_names_them(conn: Connection) -> None:
+    tenancy = tenancy_of(conn, billing())
+
+    (level,) = tenancy.levels
+    assert (level.root and level.root.name, level.columns, level.key) == (
+        "tenants",
+        ("tenant_record_id",),
+        "record_id",
+    )
+
+
+def test_a_candidate_that_fewer_name_than_such_a_column_in_doubt_is_not_chosen(conn: Connection) -> None:
+    tenancy = tenancy_of(conn, billing("record_id bigint"))
+
+    found = {(c.root.name if c.root else None, c.column) for c in tenancy.candidates}
+    assert not tenancy.identified
+    assert {("tenants", "tenant_record_id"), ("accounts", "account_id")} <= found
+    assert "record_id is not unique there" in next(
+        c.why for c in tenancy.candidates if c.column == "tenant_record_id"
+    )
+
+
+@pytest.mark.parametrize("word", ["no", "uid", "key"])
+def test_a_key_of_one_word_names_the_unique_column_of_that_word(conn: Connection, word: str) -> None:
+    sql = f"create table tenants (id int primary key, {word} text not null unique);" + "".join(
+        f"create table t{n} (id int primary key, tenant_{word} text not null);" for n in range(3)
+    )
+    (level,) = tenancy_of(conn, sql).levels
+
+    assert (level.root and level.root.name, level.columns, level.key) == (
+        "tenants",
+        (f"tenant_{word}",),
+        word,
+    )
+
+
+REPOSITORIES = """
+create table users (id int primary key); create table repository (id int primary key, owner_id int{more});
+create table team (id int primary key, org_id int); create table label (id int primary key, org_id int, repo_id int);
+""" + "".join(f"create table t{n} (id int primary key, repo_id int);" for n in range(4))
+
+
+def test_tenants_outside_are_asked_for_where_another_key_is_commoner(conn: Connection) -> None:
+    tenancy = tenancy_of(conn, REPOSITORIES.format(more=""))
+
+    assert not tenancy.identified
+    assert [(c.root.name if c.root else None, c.column) for c in tenancy.candidates][:2] == [
+        ("repository", "repo_id"),
+        (None, "org_id"),
+    ]
+    assert tenancy.problem == (
+        "the tenant root could be repository (repo_id) or outside this database (org_id): neither is clearly it"
+    )
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        REPOSITORIES.format(more=", org_id int"),
+        REPOSITORIES.format(more="") + "".join(f"alter table t{n} drop repo_id;" for n in range(3)),
+        REPOSITORIES.format(more="").replace("repo_id", "user_id"),
+        REPOSITORIES.format(more="").replace("repo_id", "external_id"),
+    ],
+    ids=["what belongs to the tenants", "not clearly more", "people", "no table is called so"],
+)
+def test_tenants_outside_are_taken_where_no_other_key_speaks_against_them(conn: Connection, sql: str) -> None:
+    assert [(level.root, level.columns) for level in tenancy_of(conn, sql).levels] == [(None, ("org_id",))]

@@ -1,6 +1,7 @@
 """Possible tenant roots: what foreign keys, names and policies say, counted."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 import msgspec
 
@@ -17,7 +18,8 @@ _MAIN_SHARE = {True: 0.1, False: 0.4}  # by strength of the name: the share of a
 class Evidence(msgspec.Struct):
     """What speaks for one table as the root. `keyed` maps each spelling of the column to the tables
     where it is a foreign key to the root; `bare` to those that carry it without one. `doubt` says why
-    the column may mean something else: such evidence settles nothing."""
+    the column may mean something else: such evidence settles nothing. `word`: the family that the root is
+    called after, where the column's name is the root's with that of a column of it."""
 
     root: QName | None
     key: str | None
@@ -25,6 +27,7 @@ class Evidence(msgspec.Struct):
     bare: dict[str, set[QName]] = msgspec.field(default_factory=dict)
     policies: int = 0
     doubt: str = ""
+    word: str = ""
 
     @property
     def carriers(self) -> set[QName]:
@@ -39,7 +42,7 @@ class Evidence(msgspec.Struct):
 
     @property
     def strong(self) -> bool:
-        return bool(self.columns) and key_name(self.columns[0]).strong
+        return bool(self.columns) and key_name(self.word or self.columns[0]).strong
 
     @property
     def weight(self) -> float:
@@ -105,7 +108,7 @@ def gather(graph: Graph, read: dict[QName, frozenset[str]]) -> list[Evidence]:
         _settle_spellings(graph, evidence)
         evidence.key = referenced_key(graph, root, evidence.columns)
     named = _by_name(graph, interesting, found)
-    everything = [*found.values(), *named]
+    everything = [*found.values(), *named, *_spelled_out(graph)]
     for evidence in everything:
         accepted = frozenset(evidence.columns)
         evidence.policies = sum(1 for table in evidence.carriers if accepted & read.get(table, frozenset()))
@@ -240,7 +243,7 @@ def _named_after(graph: Graph, columns: dict[str, set[QName]]) -> Evidence:
     roots = [n for n in after if first not in graph.columns[n] or is_unique(graph, n, first)]
     exact = [name for name in roots if len(roots) == 1 or _is_called(first, name)]
     root = exact[0] if len(exact) == 1 else None
-    key = None if root is None else first if first in graph.columns[root] else primary_column(graph, root)
+    key = root and (_column_in(graph, root, first) or primary_column(graph, root))
     bare = {c: tables - {root} for c, tables in columns.items()}
     evidence = Evidence(root, key, bare=bare)
     namesake = next((n for n in after if _is_called(first, n) and n not in roots), None)
@@ -252,6 +255,42 @@ def _named_after(graph: Graph, columns: dict[str, set[QName]]) -> Evidence:
     elif alone > 1 and 2 * alone >= len(evidence.carriers):
         evidence.doubt = f"in {alone} of them it is unique, so it may be a number of the row itself"
     return evidence
+
+
+def _column_in(graph: Graph, root: QName, column: str) -> str | None:
+    """Return the root's column that a column names it by: of the same name, or the unique one that its name
+    ends with (``tenant_record_id``, ``record_id``)."""
+    if column in graph.columns[root]:
+        return column
+    said = words(column)
+    ends = [
+        c for c in graph.columns[root] if is_unique(graph, root, c) and words(c) == said[-len(words(c)) :]
+    ]
+    return max(ends, key=len, default=None)
+
+
+def _spelled_out(graph: Graph) -> Iterator[Evidence]:
+    """Evidence from columns without a foreign key that are called after a table of a word for tenants and a
+    column of it (``tenant_record_id`` after ``tenants.record_id``)."""
+    named: dict[str, list[QName]] = {}
+    for name in graph.tables:
+        stem = key_name(table_stem(name.name))
+        if stem.family is not None:
+            named.setdefault(stem.family, []).append(name)
+    for column, tables in sorted(graph.carriers.items()):
+        read, said = key_name(column), words(column)
+        if not read.keyed or read.family is not None or any(graph.is_key(t, column) for t in tables):
+            continue
+        for cut in range(1, len(said) - 1):
+            family = key_name("".join(said[:cut])).family
+            for root in named.get(family or "", ()):
+                rest = [c for c in graph.columns[root] if words(c) == said[cut:]]
+                if rest and len(named[family or ""]) == 1:
+                    key = rest[0]
+                    evidence = Evidence(root, key, bare={column: {*tables} - {root}}, word=family or "")
+                    if not is_unique(graph, root, key):
+                        evidence.doubt = f"{key} is not unique there"
+                    yield evidence
 
 
 def _is_called(column: str, table: QName) -> bool:

@@ -4,11 +4,14 @@ from collections.abc import Collection, Container, Iterator
 
 from ..model.catalog import QName
 from ..model.tenancy import Candidate
-from ..sql.words import key_name, of_people, reads_as_person, singular, table_stem, words
+from ..model.wording import form
+from ..sql.ident import display
+from ..sql.words import agrees, key_name, of_people, reads_as_person, singular, table_stem, words
 from .candidates import Evidence, for_root, is_unique
 from .graph import Edge, Graph
 from .lookups import reads_as_lookup
 
+_OFTEN = 1.5  # so many times as many tables make another key as likely
 # What tenants are sorted by, or run on, and belong to no more than a person belongs to a time zone.
 _SORTS = frozenset(
     words(
@@ -70,3 +73,33 @@ def _is_aside(graph: Graph, edge: Edge) -> bool:
         or reads_as_lookup(name)
         or (len(columns) == 1 and is_unique(graph, edge.source, columns[0]))
     )
+
+
+def commoner_key(graph: Graph, top: Evidence) -> Candidate | None:
+    """Return the key of a table that one and a half times as many tables carry as the column of tenants
+    outside this database, where that table does not belong to those tenants."""
+    if top.root is not None or top.policies:
+        return None
+    below = graph.hanging_on(top.carriers)
+    best: Candidate | None = None
+    for column in sorted(graph.carriers):
+        if column in top.columns or not key_name(column).keyed or reads_as_person(column):
+            continue
+        named = [n for n in graph.tables if agrees(column, n.name) and column not in graph.columns[n]]
+        if len(named) != 1 or named[0] in below or of_people(named[0].name):
+            continue
+        tail = words(column)
+        carriers = {
+            table
+            for other, tables in graph.carriers.items()
+            if words(other)[-len(tail) :] == tail
+            for table in tables
+        } - (below - top.carriers | {named[0]})
+        if len(carriers) >= _OFTEN * len(top.carriers) and (best is None or len(carriers) > best.tables):
+            carry = form(len(carriers), "carries", "carry")
+            why = (
+                f"{len(carriers)} of {len(graph.tables)} tables {carry} {column}, which is called after "
+                f"{display(named[0], graph.default_schema)}"
+            )
+            best = Candidate(named[0], column, len(carriers), why)
+    return best

@@ -14,7 +14,7 @@ from ..sql.ident import display
 from ..sql.patterns import parse_pattern
 from ..sql.words import agrees
 from .candidates import Evidence, for_root, gather, personal, primary_column, referenced_key
-from .doubts import outer_ones
+from .doubts import commoner_key, outer_ones
 from .graph import Graph
 from .unsettled import candidates
 
@@ -213,12 +213,18 @@ def _inferred(
         if rival is not best and best.weight < _CLEAR * rival.weight and rival.weight >= 2:
             named = " or ".join(_named(graph, g.top) for g in (best, rival))
             return Decision(problem=f"the tenant root could be {named}: neither is clearly it")
+    if best.top.doubt:
+        return Decision(problem=f"no candidate is clearly it; the outermost: {best.top.sentence(graph)}")
     if outer := outer_ones(graph, best.top, serious, shared):
         asked = (*outer, best.top.candidate(graph))
         named = " or ".join(_shown(graph, c.root, c.column) for c in asked)
         inner = display(best.top.root or QName("", ""), graph.default_schema)
         problem = f"the tenant root could be {named}: the rows of {inner} belong to the others"
         return _asked(graph, problem, asked, found, shared)
+    if (commoner := commoner_key(graph, best.top)) is not None:
+        named = _shown(graph, commoner.root, commoner.column)
+        problem = f"the tenant root could be {named} or {_named(graph, best.top)}: neither is clearly it"
+        return _asked(graph, problem, (commoner, best.top.candidate(graph)), found, shared)
     return _chosen(graph, best.top, serious, read)
 
 
