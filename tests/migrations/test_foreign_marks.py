@@ -220,6 +220,19 @@ def test_marks_with_carriage_returns_are_read(tmp_path: Path) -> None:
         discover(tmp_path)
 
 
+def test_a_carriage_return_alone_ends_a_comment(shop: Project) -> None:
+    shop.lay({"001_orgs.sql": divided(*MARKS["words"]).replace("\n", "\r")})
+    ran = shop.run("apply")
+    assert ran.status == 2
+    assert "001_orgs.sql:1: `-- DOWN` reads as the mark of a way down" in ran.complaint
+    assert shop.sql("select count(*) from orgs") == [(1,)]
+
+
+def test_a_block_in_a_block_is_one_comment() -> None:
+    assert way_down(f"{UP}/* outer /* DOWN */ drop table orgs; */\nselect 2;") is None
+    assert way_down(f"{UP}/* one /* two */\n * DOWN\n */\n{DOWN}") is not None
+
+
 def test_a_way_down_that_stands_first_is_refused(tmp_path: Path) -> None:
     lay(tmp_path, {"1_a.sql": f"-- DOWN\n{DOWN}-- UP\n{UP}"})
     with pytest.raises(MigrationError, match=r"1_a\.sql:1: `-- DOWN` reads as the mark of a way down"):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 _TOKEN = re.compile(
-    r"""--[^\n]*
+    r"""--[^\r\n]*
     | /\*
     | (?<![\w$])[eE]'(?:[^'\\]|\\.|'')*'
     | '(?:[^']|'')*'
@@ -20,7 +20,8 @@ _TOKEN = re.compile(
 DEEPEST_COMMENT = 5_000
 _LONG_OPERATOR = re.compile(r"[-+*/<>=~!@#%^&|`?]{1000}")  # 63 characters are the longest that there is
 _COMMENT_MARK = re.compile(r"/\*|\*/")
-_LEADING = re.compile(r"(?:\s+|--[^\n]*(?:\n|\Z))*")
+_COMMENT = re.compile(r"--[^\r\n]*|/\*")
+_LEADING = re.compile(r"(?:\s+|--[^\r\n]*)*")
 _COPY_IN = re.compile(r"copy\b.*\bfrom\s+stdin\b", re.DOTALL | re.IGNORECASE)
 _COPY_END = re.compile(r"^\\\.[ \t]*\r?$", re.MULTILINE)
 _TRANSACTION = re.compile(
@@ -132,6 +133,13 @@ def _first_word(script: str, start: int, end: int) -> int:
     while (skipped := _LEADING.match(script, start, end)) and script.startswith("/*", skipped.end(), end):
         start = min(_comment_end(script, skipped.end() + 2), end)
     return skipped.end() if skipped else start
+
+
+def comments(script: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield where each comment begins and ends in a part of `script` that holds no statement."""
+    while match := _COMMENT.search(script, start, end):
+        start = match.end() if match[0] != "/*" else min(_comment_end(script, match.end()), end)
+        yield match.start(), start
 
 
 def beyond_lexer(script: str) -> str:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from ...sql import script
 
-_COMMENT = re.compile(r"--(?P<line>[^\n]*)|/\*(?P<block>.*?)(?:\*/|\Z)", re.DOTALL)
 _DOWN = frozenset({
     "down", "downs", "downgrade", "downward", "downwards", "undo", "rollback", "rollbacks", "revert",
     "reverts", "reverse", "reversal", "backward", "backwards", "teardown", "uninstall", "unapply",
@@ -104,15 +103,13 @@ def _between(sql: str, pieces: tuple[script.Piece, ...]) -> Iterator[_Line]:
     starts = [*(piece.start for piece in pieces), len(sql)]
     ends = [0, *(piece.end for piece in pieces)]
     for number, (begin, end) in enumerate(zip(ends, starts, strict=True)):
-        for comment in _COMMENT.finditer(sql, begin, end):
-            beside = number and "\n" not in sql[begin : comment.start()]
-            block = comment["block"]
-            if beside or (block and re.search(r";[ \t\r]*$", block, re.MULTILINE)):
+        for at, past in script.comments(sql, begin, end):
+            beside = number and not re.search(r"[\r\n]", sql[begin:at])
+            block = sql[at:past].removesuffix("*/") if sql.startswith("/*", at) else ""
+            if beside or re.search(r";[ \t]*(?:[\r\n]|\Z)", block):
                 continue
-            at = comment.start()
-            for text in comment[0].split("\n"):
-                yield _Line(at, text.strip("-/* \t\r"), number)
-                at += len(text) + 1
+            for text in re.finditer(r"[^\r\n]+", sql[at:past]):
+                yield _Line(at + text.start(), text[0].strip("-/* \t"), number)
 
 
 def _marks(text: str, words: frozenset[str]) -> bool:

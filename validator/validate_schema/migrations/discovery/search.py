@@ -287,7 +287,7 @@ def _refuse_marks(files: Iterable[MigrationFile], remedy: str) -> None:
         at = None if file.program else way_down(file.sql)
         if at is not None:
             line = file.first_line + script.line_at(file.sql, at) - 1
-            mark = file.sql[at:].lstrip().partition("\n")[0].strip()
+            mark = file.sql[at:].lstrip().splitlines()[0].strip()
             raise MigrationError(
                 f"{file.path}:{line}: `{visible(mark)}` reads as the mark of a way down, and what stands"
                 f" below would run too: {remedy}"
