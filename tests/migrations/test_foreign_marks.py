@@ -35,6 +35,16 @@ MARKS = {
     "which one": ("-- Migration 001", "-- Rollback migration 001"),
     "other words": ("-- forwards", "-- backwards"),
     "another": ("", "-- Reverse migration"),
+    "words joined by lines": ("-- migrate_up", "-- migrate_down"),
+    "words joined by capitals": ("-- +shipwrightUp", "-- +shipwrightDown"),
+    "capitals in front": ("-- SQLUp", "-- SQLDown"),
+    "lines around": ("-- __up__", "-- __down__"),
+    "a number and a line": ("", "-- 0042_down"),
+    "a version and a line": ("-- v2_up", "-- v2_down"),
+    "a number behind": ("-- up1", "-- down1"),
+    "two joined words": ("", "-- rollBackScript"),
+    "a section's name": ("", "-- begin_undo"),
+    "a file's": ("", "-- orgs_revert.sql"),
 }
 # What says more is a mark where the next statement drops what was made above.
 SPOKEN = ("-- and undo it again here", "-- here we roll back what is above", "/* the rollback of it all */")
@@ -207,6 +217,25 @@ HARMLESS = (
 @pytest.mark.parametrize("taken", TAKES)
 def test_a_comment_that_says_something_else_is_none(comment: str, taken: str) -> None:
     assert way_down(f"{UP}{comment}\n{taken}") is None
+
+
+# Names, and words of English, that have the way down in them.
+NAMED = (
+    ("-- price_down", "create function price_down() returns int language sql return 1;"),
+    ("-- ticketUndo", "create table ticket_undo (id int);"),
+    ("-- ticket_undo: drop the column that nobody read", "alter table ticket_undo drop column note;"),
+    ("-- undo_log goes to the archive", "drop table undo_log;"),
+    ("-- restore_rollback", "insert into flags values ('restore_rollback');"),
+    ("-- CoolDown", "select 2;"),
+    ("-- drop_down", "create table choice (id int);"),
+    ("-- markDown", "create table text (id int);"),
+    ("-- down_payments, as the bank has them", "create table payment (id int);"),
+)
+
+
+@pytest.mark.parametrize(("comment", "statement"), NAMED)
+def test_a_name_with_the_way_down_in_it_is_no_mark(comment: str, statement: str) -> None:
+    assert way_down(f"create table moved as select * from undo_log;\n{comment}\n{statement}\n") is None
 
 
 def test_a_block_is_one_comment() -> None:

@@ -25,6 +25,13 @@ _SENTENCE = frozenset({
     "no", "not", "of", "on", "or", "the", "this", "to", "will", "with",
     "break", "count", "cut", "lock", "scale", "shut", "slow",
 })  # fmt: skip
+# Words of English that no section is called by.
+_ENGLISH = frozenset({
+    "breakdown", "closedown", "cooldown", "countdown", "crackdown", "drawdown", "drilldown", "dropdown",
+    "lockdown", "markdown", "meltdown", "pulldown", "rundown", "scaledown", "showdown", "shutdown", "slowdown",
+    "splashdown", "stepdown", "takedown", "topdown", "touchdown", "trickledown", "winddown",
+})  # fmt: skip
+_JOINT = re.compile(r"_+|(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[a-z]{2})(?=\d)")
 _OTHER_SPELLINGS = (
     (re.compile(r"\broll[ _-]back"), "rollback"),
     (re.compile(r"\btear[ _-]down\b"), "teardown"),
@@ -77,13 +84,14 @@ def way_down(sql: str) -> int | None:
 
     Marks are lines of a few words, such as ``-- DOWN``, ``--- undo ---`` or ``-- tool:rollback``, any that
     speak of the way down where what comes next drops what was made above, and those that announce it
-    (``-- To undo:``, ``-- DOWN: drop the table``) where what comes next takes something away. Comments inside
-    statements and beside them are none, nor is SQL that was commented out.
+    (``-- To undo:``, ``-- DOWN: drop the table``) where what comes next takes something away. Words may be
+    joined, as in ``-- migrate_down``, but for names of what is in the file. Comments inside statements and
+    beside them are none, nor is SQL that was commented out.
     """
     if not _PERHAPS.search(sql):
         return None
     pieces = script.pieces(sql)
-    lines = list(_between(sql, pieces))
+    lines = _parted(list(_between(sql, pieces)), pieces)
     marked_up = any(_marks(line.text, _UP) for line in lines)
     for number, line in enumerate(lines):
         if line.next == len(pieces) or not (line.next or marked_up) or _SQL_ROLLBACK.fullmatch(line.text):
@@ -110,6 +118,21 @@ def _between(sql: str, pieces: tuple[script.Piece, ...]) -> Iterator[_Line]:
                 continue
             for text in re.finditer(r"[^\r\n]+", sql[at:past]):
                 yield _Line(at + text.start(), text[0].strip("-/* \t"), number)
+
+
+def _parted(lines: list[_Line], pieces: tuple[script.Piece, ...]) -> list[_Line]:
+    """Return the lines with blanks in words that are joined by lines or capitals and have a way in them."""
+    names: set[str] = set()
+
+    def part(word: re.Match[str]) -> str:
+        whole, parts = word[0].replace("_", "").lower(), _JOINT.sub(" ", word[0]).strip()
+        if parts == word[0] or whole in _ENGLISH or (_UP | _DOWN).isdisjoint(_words(parts)):
+            return word[0]
+        if not names:
+            names.update(w.replace("_", "").lower() for p in pieces for w in re.findall(r"\w+", p.text))
+        return word[0] if whole in names else parts
+
+    return [line._replace(text=re.sub(r"\w+", part, line.text)) for line in lines]
 
 
 def _marks(text: str, words: frozenset[str]) -> bool:
