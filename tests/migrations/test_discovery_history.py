@@ -135,6 +135,14 @@ PROGRAMS = {
         {"2_b.go": "", "2_b_test.go": "", "10_c.sql": "-- +goose Up\nc;\n", "1_a.sql": "-- +goose Up\na;\n"},
         ("goose", [("1", "1_a.sql"), ("2", "2_b.go"), ("10", "10_c.sql")]),
     ),
+    "goose, from the environment": (
+        {"1_a.sql": "-- +goose Up\na;\n", "2_b.sql": "-- +goose Up\n-- +goose ENVSUB ON\nb '${TENANT}';\n-- +goose ENVSUB OFF\n"},
+        ("goose", [("1", "1_a.sql"), ("2", "2_b.sql")]),
+    ),
+    "tern": (
+        {"001_a.sql": "a;\n---- create above / drop below ----\nx;", "002_b.sql": "b '{{.tenant}}';\n"},
+        ("tern", [("1", "001_a.sql"), ("2", "002_b.sql")]),
+    ),
     "flyway": (
         {"V1__a.sql": "a", "V2__b.java": "", "V3__c.sql": "c"},
         ("flyway", [("1", "V1__a.sql"), ("2", "V2__b.java"), ("3", "V3__c.sql")]),
@@ -161,9 +169,46 @@ def test_programs_are_refused_to_who_needs_sql(tmp_path: Path, case: str) -> Non
     with pytest.raises(MigrationError):
         discover(tmp_path)
     with pytest.raises(
-        MigrationError, match=r"only .* itself can run it|is filled in by .* from the project's settings"
+        MigrationError, match=r"only .* itself can run it|is filled in by .* from (?:the project's settings|the environment|its data)"
     ):
         discover(tmp_path, programs=True).require_sql()
+
+
+GOOSE, SUBSTITUTED = "-- +goose Up\n", "-- +goose ENVSUB ON\n"
+FILLED_IN = {
+    "a line of the way up": (f"{GOOSE}{SUBSTITUTED}a $NAME;\n", 3, "$NAME"),
+    "switched on above it": (f"{SUBSTITUTED}{GOOSE}a '${{NAME:-x}}';\n", 3, "${NAME:-x}"),
+    "to the end": (f"{GOOSE}a;\n-- +goose envsub on\n\nb;\nc $name;\n", 6, "$name"),
+    "the way down": (f"{GOOSE}a;\n-- +goose Down\n{SUBSTITUTED}b $NAME;\n", 5, "$NAME"),
+}
+LEFT_ALONE = {
+    "off": f"{GOOSE}a '${{NAME}}';\n",
+    "off again": f"{GOOSE}{SUBSTITUTED}a;\n-- +goose ENVSUB OFF\nb '$NAME';\n",
+    "a comment": f"{GOOSE}{SUBSTITUTED}-- ${{NAME}} it was\na;\n",
+    "no name": f"{GOOSE}{SUBSTITUTED}do $$ a $1 $$;\n",
+}
+
+
+@pytest.mark.parametrize("case", FILLED_IN)
+def test_what_goose_takes_from_the_environment_is_not_run_as_it_stands(tmp_path: Path, case: str) -> None:
+    text, line, used = FILLED_IN[case]
+    lay(tmp_path, {"1_a.sql": text})
+    with pytest.raises(MigrationError) as refused:
+        discover(tmp_path)
+    assert str(refused.value).startswith(f"{tmp_path / '1_a.sql'}:{line}: {used} is filled in by goose")
+
+
+@pytest.mark.parametrize("case", LEFT_ALONE)
+def test_what_goose_leaves_as_it_stands_is_run(tmp_path: Path, case: str) -> None:
+    assert discover(lay(tmp_path, {"1_a.sql": LEFT_ALONE[case]})).tool == "goose"
+
+
+@pytest.mark.parametrize("action", ["{{.tenant}}", '{{ template "shared/v1.sql" . }}', "{{- if .x }}"])
+def test_terns_templates_are_not_run_as_they_stand(tmp_path: Path, action: str) -> None:
+    lay(tmp_path, {"tern.conf": "", "1_a.sql": f"a;\n{action}\n", "shared/v1.sql": "b;"})
+    with pytest.raises(MigrationError) as refused:
+        discover(tmp_path)
+    assert str(refused.value).startswith(f"{tmp_path / '1_a.sql'}:2: {action} is filled in by tern")
 
 
 def test_a_structure_dump_stands_for_programs_where_sql_is_needed(tmp_path: Path) -> None:

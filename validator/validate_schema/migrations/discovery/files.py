@@ -10,7 +10,7 @@ from ...model.errors import MigrationError
 from ...sql import script
 from ..records import MigrationFile, Mode
 from ..tool import Loaded, Undo
-from .folder import Folder, read
+from .folder import Folder, decode, read
 from .sections import Marks, Section
 
 _STRUCTURE = r"(?m)^-- PostgreSQL database dump|^\\restrict "
@@ -101,18 +101,24 @@ def filled_in(
     placeholder: str,
     tool: str,
     *,
+    source: str = "the project's settings",
+    within: Callable[[str], str] | None = None,
     notes: tuple[str, ...] = (),
     beside: tuple[Path, ...] = (),
 ) -> Loaded:
-    """Return what a layout found whose files have placeholders. Those that do use one are programs: only the
-    project's settings say what `tool` puts there."""
+    """Return what a layout found whose files have placeholders. Those that do use one are programs: only
+    `source` says what `tool` puts there. `within` returns what is filled in of a whole file, line by line;
+    failing that, it is what runs."""
     found, remedy = [], ""
     for file in files:
-        used = re.search(placeholder, file.sql)
+        text, first = file.sql, file.first_line
+        if within and not file.program:
+            text, first = within(decode(file.path, file.raw)), 1
+        used = re.search(placeholder, text)
         if used and not remedy:
-            line = file.first_line + script.line_at(file.sql, used.start()) - 1
+            line = first + script.line_at(text, used.start()) - 1
             remedy = (
-                f"{file.path}:{line}: {used[0]} is filled in by {tool} from the project's settings;"
+                f"{file.path}:{line}: {used[0]} is filled in by {tool} from {source};"
                 " give the URL of a database that it migrated, or `command` in [migrations]"
             )
         found.append(replace(file, sql="", program=True) if used else file)

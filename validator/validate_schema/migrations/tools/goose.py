@@ -1,8 +1,10 @@
 """goose. Source: pressly/goose, migrate.go and internal/sqlparser."""
 
+import re
+
 from ...catalog.ledgers import Shape
 from ...model.history import ToolWords
-from ..discovery.files import by_number, code, coded, matching, part, undone_in, way_up
+from ..discovery.files import by_number, code, coded, filled_in, matching, part, undone_in, way_up
 from ..discovery.folder import Folder
 from ..discovery.sections import Marks
 from ..rows import switched
@@ -16,6 +18,11 @@ _MARKS = Marks(
     r"(?im)^--[ \t]*\+goose[ \t]+(up|down)\b[^\n]*\n?",
     r"(?im)^--[ \t]*\+goose[ \t]+no[ \t]+transaction\b",
 )
+_SUBSTITUTED = re.compile(
+    r"^--[ \t]*\+goose[ \t]+envsub[ \t]+on\b.*?(?:^--[ \t]*\+goose[ \t]+envsub[ \t]+off\b|\Z)",
+    re.IGNORECASE | re.MULTILINE | re.DOTALL,
+)
+_PLACEHOLDER = r"\$(?:\{[^}\n]+\}|[A-Za-z_]\w*)"
 
 
 def _load(folder: Folder, chosen: bool) -> Loaded | None:
@@ -30,7 +37,18 @@ def _load(folder: Folder, chosen: bool) -> Loaded | None:
             continue
         section = way_up(folder, m[0], _MARKS, "goose")
         files.append(part(folder, m[0], str(int(m[1])), m[2], section))
-    return Loaded(tuple(files)) if files else None
+    if not files:
+        return None
+    return filled_in(tuple(files), _PLACEHOLDER, "goose", source="the environment", within=_substituted)
+
+
+def _substituted(text: str) -> str:
+    """Return what stands between ENVSUB ON and OFF, each line in its place, without comments."""
+    kept, at = "", 0
+    for match in _SUBSTITUTED.finditer(text):
+        kept += "\n" * text.count("\n", at, match.start()) + match[0]
+        at = match.end()
+    return re.sub(r"(?m)^[ \t]*--[^\n]*", "", kept)
 
 
 TOOL = Tool(

@@ -2,7 +2,7 @@
 
 from ...catalog.ledgers import Shape
 from ...model.history import LedgerEntry, ToolWords
-from ..discovery.files import by_number, matching, part, undone_in, way_up
+from ..discovery.files import by_number, filled_in, matching, part, undone_in, way_up
 from ..discovery.folder import Folder
 from ..discovery.sections import Marks
 from ..rows import Row, current
@@ -19,10 +19,11 @@ _MARKS = Marks(
     bare=True,
     downs=("drop",),
 )
+_TEMPLATE = r"\{\{(?:[^}\n]*\}\})?"
 
 
 def _load(folder: Folder, chosen: bool) -> Loaded | None:
-    """``<n>_<name>.sql`` above its separator, by number."""
+    """``<n>_<name>.sql`` above its separator, by number; each is a Go template."""
     found = matching(folder, _NAME)
     marked_so = "tern.conf" in folder.files or any(_MARKS.in_(folder.text(m[0])) for m in found)
     if not found or not (chosen or marked_so):
@@ -31,7 +32,7 @@ def _load(folder: Folder, chosen: bool) -> Loaded | None:
     for m in by_number(found):
         section = way_up(folder, m[0], _MARKS, "tern")
         files.append(part(folder, m[0], str(int(m[1])), m[2], section))
-    return Loaded(tuple(files))
+    return filled_in(tuple(files), _TEMPLATE, "tern", source="its data and templates", within=str)
 
 
 def _read(rows: list[Row]) -> tuple[LedgerEntry, ...]:
