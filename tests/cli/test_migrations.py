@@ -1,5 +1,6 @@
 """`migrations status` and `verify`, and how wrong input is answered."""
 
+import hashlib
 import json
 import shutil
 import socket
@@ -100,6 +101,69 @@ def test_status_and_verify_read_another_tools_ledger(project: Project) -> None:
     assert (verify.status, verify.out.splitlines()[0]) == (1, "✗ 2 b: not applied")
     assert whole.status == 0
     assert "it records the current version alone" in whole.out
+
+
+SQLX = (
+    "create table _sqlx_migrations (version bigint primary key, description text not null,"
+    " installed_on timestamptz not null default now(), success boolean not null, checksum bytea not null,"
+    " execution_time bigint not null)"
+)
+FIRST, SECOND = "create table a ();", "create index concurrently i on a (id);"
+
+
+def sqlx_row(version: int, name: str, text: str) -> str:
+    summed = hashlib.sha384(text.encode()).hexdigest()
+    return f"insert into _sqlx_migrations values ({version}, '{name}', now(), true, '\\x{summed}', 1)"
+
+
+def test_the_ledger_decides_whose_the_files_are(project: Project) -> None:
+    project.lay({"1_a.sql": FIRST, "2_b.sql": "create table b ();"})
+    before = project.run("status")
+    project.sql(SQLX, sqlx_row(1, "a", FIRST), sqlx_row(2, "b", "create table b ();"))
+    status, verify = project.run("status"), project.run("verify")
+
+    assert before.out.splitlines()[0].startswith("m (plain)")
+    assert status.out.splitlines()[0].startswith("m (sqlx)")
+    assert status.out.splitlines()[0].endswith("ledger: _sqlx_migrations (sqlx)")
+    assert (verify.status, verify.out) == (
+        0,
+        "✓ 2 of 2 applied by _sqlx_migrations: 2 with the same checksum\n",
+    )
+
+
+def test_what_the_ledgers_tool_has_applied_is_not_applied_again(project: Project) -> None:
+    project.lay({"1_a.sql": "create table if not exists a (); insert into a default values;"})
+    project.sql("create table a ()", SQLX, sqlx_row(1, "a", FIRST))
+    for arguments in ((), ("--dry-run",)):
+        ran = project.run("apply", *arguments)
+        assert ran.status == 2
+        assert ran.complaint == (
+            "error: m: reads as plain, and the database has the ledger of sqlx, which the files fit; say which"
+            " with --tool or `tool` in [migrations]"
+        )
+    assert project.sql("select count(*) from a") == [(0,)]
+    assert project.run("apply", "--tool", "plain").status == 0
+    assert project.run("apply").status == 0  # its own ledger leaves nothing open
+
+
+@pytest.mark.parametrize("ledger", ["sqlx", "golang-migrate"])
+def test_the_ledger_decides_between_tools_that_would_differ(project: Project, ledger: str) -> None:
+    project.lay({"1_a.up.sql": FIRST, "1_a.down.sql": "drop table a;", "2_b.up.sql": SECOND})
+    unknown = project.run("status")
+    if ledger == "sqlx":
+        project.sql(SQLX, sqlx_row(1, "a", FIRST))
+    else:
+        project.sql(LEDGER, "insert into schema_migrations values (1, false)")
+    status, verify = project.run("status"), project.run("verify")
+    project.terminal.write("validate-schema.toml", '[migrations]\npath = "m"\n')
+    judged = project.terminal.run("--database-url", project.database.conninfo, "--select", "MIG")
+
+    assert (unknown.status, "reads as golang-migrate or sqlx" in unknown.complaint) == (2, True)
+    assert status.out.splitlines()[0].startswith(f"m ({ledger})")
+    assert (verify.status, verify.out.splitlines()[0]) == (1, "✗ 2 b: not applied")
+    assert (judged.status, judged.err) == (1, "")
+    assert "MIG002" in judged.out
+    assert "2_b.up.sql" in judged.out
 
 
 def test_verify_passes_on_equal_sets_alone(applied: Project) -> None:

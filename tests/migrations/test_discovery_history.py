@@ -169,7 +169,8 @@ def test_programs_are_refused_to_who_needs_sql(tmp_path: Path, case: str) -> Non
     with pytest.raises(MigrationError):
         discover(tmp_path)
     with pytest.raises(
-        MigrationError, match=r"only .* itself can run it|is filled in by .* from (?:the project's settings|the environment|its data)"
+        MigrationError,
+        match=r"only .* itself can run it|is filled in by .* from (?:the project's settings|the environment|its data)",
     ):
         discover(tmp_path, programs=True).require_sql()
 

@@ -27,7 +27,15 @@ STATEMENTS = (
     "select a$1$b from t",
     "create index concurrently i on t (a)",
 )
-GAPS = ("\n", " ", "\n-- a comment; with 'quotes\n", "/* one; /* two; */ 'three */", ";\n", "\r\n", "-- ends; here\r")
+GAPS = (
+    "\n",
+    " ",
+    "\n-- a comment; with 'quotes\n",
+    "/* one; /* two; */ 'three */",
+    ";\n",
+    "\r\n",
+    "-- ends; here\r",
+)
 
 
 @given(st.lists(st.tuples(st.sampled_from(GAPS), st.sampled_from(STATEMENTS))))

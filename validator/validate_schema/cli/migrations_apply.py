@@ -80,7 +80,7 @@ def command(
     """
     from ..catalog.connect import connect, parse_url
     from ..migrations.apply import Consent, Limits, Wishes, apply, survey
-    from ..run.migrating import backup_folder, save
+    from ..run.migrating import backup_folder, require_same, save
     from .request import config_of, database_of
 
     told = Options(**given)
@@ -93,6 +93,7 @@ def command(
         wait_seconds=wait,
     )
     with connect(url, writable=not dry_run) as connection:
+        require_same(connection, found)
         if dry_run:
             _foretell(survey(connection, found.migrations, wishes), migrating.strays(found.migrations))
             return 0

@@ -31,12 +31,13 @@ def command(*, format_: str, **given: Any) -> int:
     Reads only. Ends with 0 whatever the states are: `verify` judges them.
     """
     from ..catalog.connect import connect, parse_url
-    from ..run.migrating import history
+    from ..run.migrating import decided, history
     from .request import database_of
 
     told = Options(**given)
     found, url = migrating.found(told, programs=True), database_of(told)
     with connect(url) as connection:
+        found = decided(connection, found)
         tracker, entries = history(connection, found)
     if format_ == "json":
         _write_json(found, tracker, entries)

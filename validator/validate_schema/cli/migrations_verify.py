@@ -45,7 +45,7 @@ def command(*, health: str | None, health_timeout: float, **given: Any) -> int:
     could not be asked.
     """
     from ..catalog.connect import connect
-    from ..run.migrating import history
+    from ..run.migrating import decided, history
     from .health import require_healthy, require_url
     from .request import database_of
 
@@ -54,6 +54,7 @@ def command(*, health: str | None, health_timeout: float, **given: Any) -> int:
     told = Options(**given)
     found = migrating.found(told, programs=True)
     with connect(database_of(told)) as connection:
+        found = decided(connection, found)
         tracker, entries = history(connection, found)
     problems = differences(found.migrations, tracker, entries)
     for problem in problems:

@@ -59,7 +59,8 @@ class MigrationSet:
     counted. `shadowed` are files that it passes over because another has their version, `superseded`
     those that a later baseline or checkpoint holds. `notes` are sentences about what could not be taken
     from the files, and `remedy` says how to get the SQL of files that are programs. `role` is who runs them
-    where they are replayed; None is whoever logs in there.
+    where they are replayed; None is whoever logs in there. `undecided` says which tools would do different
+    things with the files, where nothing but a ledger can tell.
     """
 
     tool: str
@@ -72,6 +73,7 @@ class MigrationSet:
     superseded: tuple[MigrationFile, ...] = ()
     remedy: str = ""
     role: str | None = None
+    undecided: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "digest", self._digest())
@@ -90,6 +92,12 @@ class MigrationSet:
         for file in self.files:
             if file.program:
                 raise MigrationError(self.remedy or _only(file.path, self.tool))
+        return self
+
+    def require_decided(self) -> "MigrationSet":
+        """Return this set. Raises `MigrationError` if it is open which tool it is for."""
+        if self.undecided:
+            raise MigrationError(self.undecided)
         return self
 
     @property

@@ -34,7 +34,8 @@ NO_FOLDER = "--replay needs migrations: name their folder as `path` in [migratio
 
 
 def configured(config: MigrationsConfig, base: Path, *, replay: bool | None) -> MigrationSet | None:
-    """Return the migrations that the config names, relative to its own folder `base`.
+    """Return the migrations that the config names, relative to its own folder `base`; whose they are may
+    be for the ledger to decide.
 
     Raises `MigrationError` when they cannot be read, and `UsageError` when a replay is asked for by
     option (`replay`) though nothing is named.
@@ -46,6 +47,7 @@ def configured(config: MigrationsConfig, base: Path, *, replay: bool | None) -> 
             programs=True,
             placeholders=config.placeholders,
             role=config.role,
+            decided=False,
         )
     if replay:
         raise UsageError(NO_FOLDER)
@@ -418,17 +420,12 @@ def _ledgers(beside: Live | Snapshot | File) -> tuple[tuple[Ledger, ...], str]:
 def _of_the_ledger(
     migrations: MigrationSet, ledgers: tuple[Ledger, ...], config: MigrationsConfig, base: Path
 ) -> MigrationSet:
-    """Return the migrations as the tool reads them whose ledger there is, where the files leave that open.
+    """Return the migrations as the tool reads them whose ledger there is, where the files leave that open."""
+    from ..migrations.ledger import deciding
 
-    The runner of this program leaves nothing open: it recorded the versions as the files alone give them.
-    """
-    from ..migrations.ledger import is_own
-
-    if config.path is None or config.tool is not None or not ledgers:
-        return migrations
-    if config.ledger is None and any(is_own(ledger) for ledger in ledgers):
-        return migrations
-    tools = [ledger.tool for ledger in ledgers]
+    tools = deciding(ledgers, config.ledger)
+    if config.path is None or config.tool is not None or not tools:
+        return migrations.require_decided()
     return discover(
         base / config.path,
         programs=True,

@@ -137,6 +137,6 @@ def _migrations(where: Whereabouts) -> "MigrationSet | None":
     from ..migrations import discover
 
     try:
-        return discover(where.migrations, where.tool)
+        return discover(where.migrations, where.tool, decided=False)
     except MigrationError:
         return None

@@ -1,8 +1,9 @@
 """The commands on migrations: which files and ledger are meant, what became of each file, a backup."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from ..config import LoadedConfig
 from ..migrations import MigrationSet, discover
 from ..migrations.apply import interrupted
 from ..migrations.history.compare import compare
-from ..migrations.ledger import ledger_for, read_ledgers
+from ..migrations.ledger import deciding, fits, ledger_for, read_ledgers
 from ..model.errors import MigrationError, UsageError
 from ..model.history import HistoryEntry, Ledger
 from ..model.secret import Secret
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Found:
-    """The migrations, and the ledger's table if one was named."""
+    """The migrations, the ledger's table if one was named, and how they are read again as those of some
+    tools; None where the tool was named."""
 
     migrations: MigrationSet
     ledger: str | None
+    again: Callable[[tuple[str, ...]], MigrationSet] | None
 
 
 def find(
@@ -38,22 +41,50 @@ def find(
     programs: bool = False,
 ) -> Found:
     """Return the migrations that are named, or else the config's, or else those of its folder, `programs`
-    too. Raises `UsageError` for none, and `MigrationError` for a folder that cannot be used."""
+    too; whose they are may be for the ledger to decide. Raises `UsageError` for none, and `MigrationError`
+    for a folder that cannot be used."""
     named = config.config.migrations
     folder = migrations or (config.base / named.path if named.path else None)
     chosen = tool or named.tool
-    if folder is not None:
-        found = discover(folder, chosen, programs=programs, placeholders=named.placeholders, role=named.role)
-        return Found(found, ledger or named.ledger)
+    read = partial(
+        discover,
+        folder or config.base,
+        chosen,
+        programs=programs,
+        placeholders=named.placeholders,
+        role=named.role,
+    )
+    again = None if chosen else lambda tools: read(ledgers=tools)
     try:
-        found = discover(
-            config.base, chosen, programs=programs, placeholders=named.placeholders, role=named.role
-        )
+        return Found(read(decided=False), ledger or named.ledger, again)
     except MigrationError as error:
+        if folder is not None:
+            raise
         raise UsageError(
             f"--migrations is missing: give a folder, or name one in the config's [migrations]; {error}"
         ) from None
-    return Found(found, ledger or named.ledger)
+
+
+def decided(connection: "psycopg.Connection[Any]", found: Found) -> Found:
+    """Return the migrations as the tool reads them whose ledger the database has, where the files leave that
+    open. Raises `MigrationError` where that does not help."""
+    ledgers, files = read_ledgers(connection), found.migrations
+    tools = deciding(ledgers, found.ledger)
+    fitting = not files.undecided and any(fits(ledger, files.tool) for ledger in ledgers)
+    if tools and found.again is not None and not fitting:
+        return replace(found, migrations=found.again(tools))
+    return replace(found, migrations=files.require_decided())
+
+
+def require_same(connection: "psycopg.Connection[Any]", found: Found) -> None:
+    """Raise `MigrationError` where the ledger's tool reads the migrations otherwise than the files alone
+    do: what it recorded would run again."""
+    settled = decided(connection, found).migrations
+    if settled.tool != found.migrations.tool:
+        raise MigrationError(
+            f"{found.migrations.folder}: reads as {found.migrations.tool}, and the database has the ledger of"
+            f" {settled.tool}, which the files fit; say which with --tool or `tool` in [migrations]"
+        )
 
 
 def backup_folder(config: LoadedConfig) -> Path | None:

@@ -28,8 +28,8 @@ _SENTENCE = frozenset({
 # Words of English that no section is called by.
 _ENGLISH = frozenset({
     "breakdown", "closedown", "cooldown", "countdown", "crackdown", "drawdown", "drilldown", "dropdown",
-    "lockdown", "markdown", "meltdown", "pulldown", "rundown", "scaledown", "showdown", "shutdown", "slowdown",
-    "splashdown", "stepdown", "takedown", "topdown", "touchdown", "trickledown", "winddown",
+    "lockdown", "markdown", "meltdown", "pulldown", "rundown", "scaledown", "showdown", "shutdown",
+    "slowdown", "splashdown", "stepdown", "takedown", "topdown", "touchdown", "trickledown", "winddown",
 })  # fmt: skip
 _JOINT = re.compile(r"_+|(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[a-z]{2})(?=\d)")
 _OTHER_SPELLINGS = (

@@ -38,13 +38,14 @@ class _Read(NamedTuple):
     folder: Folder
     loaded: Loaded
 
-    def as_set(self) -> MigrationSet:
+    def as_set(self, undecided: str = "") -> MigrationSet:
         loaded, folder = self.loaded, self.folder
         files = tuple(f if f.program else self.layout.undo(folder, f) for f in loaded.files)
         used = {f.path for f in (*files, *loaded.shadowed, *loaded.superseded)}
         used |= {f.undo for f in files if f.undo} | set(loaded.beside)
         _refuse(folder, (f.path for f in loaded.files if f.path.suffix.lower() == ".sql"))
-        _refuse_marks(files, "take it out, or name the tool with --tool or `tool` in [migrations]")
+        if not undecided:  # what another tool cuts at may be a mark to this one
+            _refuse_marks(files, "take it out, or name the tool with --tool or `tool` in [migrations]")
         territory = loaded.territory or folder.path
         dumps = {Path(dump).name for dump in _dumps()}
         stray = (p for p in folder.tree if p not in used and territory in p.parents and p.name not in dumps)
@@ -57,6 +58,7 @@ class _Read(NamedTuple):
             loaded.notes,
             superseded=loaded.superseded,
             remedy=loaded.remedy,
+            undecided=undecided,
         )
 
 
@@ -68,16 +70,20 @@ def discover(
     ledgers: Sequence[str] = (),
     placeholders: Mapping[str, str] = NOTHING,
     role: str | None = None,
+    decided: bool = True,
 ) -> MigrationSet:
     """Return the migrations of `folder`: a migrations folder, a project around one, or an SQL file.
 
     `tool` (one of `tools.names`) decides where the layout does not; failing that, so do `ledgers`, the tools
     whose tracker tables the database has. `programs`: also find migrations that are no SQL, for callers
     who only compare them with a ledger. `placeholders` are values for what the tool would fill in, `role` is
-    who is to run them. Raises `MigrationError` when nothing is found, when a file cannot be read, when there
-    is more than `[limits]` allow, and when two tools would do different things with it.
+    who is to run them. Not `decided`: for callers who ask again once they know the ledgers. Raises
+    `MigrationError` when nothing is found, when a file cannot be read, when there is more than `[limits]`
+    allow, and when two tools would do different things with it and that is to be decided.
     """
     found = _within_limits(_discovered(folder, tool, programs, ledgers, placeholders))
+    if decided:
+        found.require_decided()
     return found if role is None else replace(found, role=role)
 
 
@@ -170,13 +176,10 @@ def _programs(path: Path, tool: str | None) -> MigrationSet | None:
             for each, layout in _layouts(tool, programs=True)
             if not (place != path and layout.places is None) and (read := _load(each, layout, folder, tool))
         ]
-        if len(found) > 1:
-            named = " or ".join(read.tool.name for read in found)
-            raise MigrationError(
-                f"{place}: reads as {named}; say which with --tool or `tool` in [migrations]"
-            )
         if found:
-            return found[0].as_set()
+            named = " or ".join(read.tool.name for read in found)
+            several = f"{place}: reads as {named}; say which with --tool or `tool` in [migrations]"
+            return found[0].as_set(several if len(found) > 1 else "")
     return None
 
 
@@ -227,10 +230,11 @@ def _settle(folder: Folder, found: Sequence[_Read]) -> MigrationSet:
     first = _effect(found[0].loaded)
     if any(_effect(other.loaded) != first for other in found[1:]):
         named = " or ".join(f.tool.name for f in found)
-        raise MigrationError(
+        undecided = (
             f"{folder.path}: reads as {named}, which would run it differently;"
             f" say which with --tool or `tool` in [migrations]"
         )
+        return found[0].as_set(undecided)
     return found[0].as_set()
 
 

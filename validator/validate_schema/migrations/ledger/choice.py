@@ -33,6 +33,15 @@ def ledger_for(ledgers: Sequence[Ledger], migrations: MigrationSet, named: str |
     return _settled(fitting[0], migrations) if fitting else None
 
 
+def deciding(ledgers: Sequence[Ledger], named: str | None) -> tuple[str, ...]:
+    """Return the tools that may have written `ledgers`, or the one that is `named`: where files leave it open
+    whose they are, these decide. The runner of this program leaves nothing open: it recorded the versions as
+    the files alone give them."""
+    if named is None and any(is_own(ledger) for ledger in ledgers):
+        return ()
+    return tuple(ledger.tool for ledger in ledgers if named is None or named in _names(ledger))
+
+
 def fits(ledger: Ledger, tool: str) -> bool:
     """Return whether `tool` may have written `ledger`."""
     return is_own(ledger) or ledger.tool == tool or ledger.tool in tools.find(tool).shares
