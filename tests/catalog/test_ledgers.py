@@ -234,6 +234,17 @@ def test_hostile_names_are_read(connection: Connection) -> None:
     assert (ledger.schema, ledger.relation, len(ledger.entries)) == (schema, "schema_migrations", 3)
 
 
+@pytest.mark.parametrize("columns", ["", ", name text", ", name text, statements text[]"])
+def test_an_older_ledger_of_supabase_is_its_own(connection: Connection, columns: str) -> None:
+    connection.execute(
+        "create schema supabase_migrations;"
+        f" create table supabase_migrations.schema_migrations (version text primary key{columns});"
+        " insert into supabase_migrations.schema_migrations values ('20240101000000')".encode()
+    )
+    ledger = only(connection)
+    assert (ledger.tool, states(ledger)) == ("supabase", [("20240101000000", "applied")])
+
+
 def test_supabases_own_trackers_are_left_out_on_its_platform_only(connection: Connection) -> None:
     connection.execute(
         "create schema auth; create table auth.schema_migrations (version varchar(255) primary key)"

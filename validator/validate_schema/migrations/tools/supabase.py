@@ -51,12 +51,14 @@ def _read(rows: list[Row]) -> tuple[LedgerEntry, ...]:
         LedgerEntry(
             version=row["version"] or "",
             name=row.get("name") or "",
-            checksum=statements_digest(json.loads(kept)) if (kept := row["statements"]) else "",
+            checksum=statements_digest(json.loads(kept)) if (kept := row.get("statements")) else "",
         )
         for row in rows
     )
 
 
+# Columns that releases of the tool added.
+_ADDED = "name:text created_by:text idempotency_key:text rollback:texts"
 # The platform's own migrations, which no project has files of, and tables by which the platform is known.
 _OWN = {
     ("auth", "schema_migrations"),
@@ -152,10 +154,15 @@ TOOL = Tool(
     layouts=(Layout(_load, "<digits>_<name>.sql", places=("supabase/migrations",)),),
     ledgers=(
         LedgerTable(
+            Shape("statements:texts version:text!", optional=_ADDED, key="version"), _read, ("version",)
+        ),
+        LedgerTable(
             Shape(
-                "statements:texts version:text!",
-                optional="name:text created_by:text idempotency_key:text rollback:texts",
+                "version:text!",
+                optional=f"statements:texts {_ADDED}",
                 key="version",
+                names="^schema_migrations$",
+                schemas="supabase_migrations",
             ),
             _read,
             ("version",),
