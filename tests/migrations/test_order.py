@@ -36,6 +36,44 @@ def test_a_graph_has_one_end(
     assert heads(discover(files, programs=True)) == ends
 
 
+def django(after: str, replaces: str = "") -> str:
+    return (
+        "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n"
+        f"    dependencies = [{after}]\n    replaces = [{replaces}]\n"
+    )
+
+
+def of_shop(*names: str) -> str:
+    return ", ".join(f'("shop", "{name}")' for name in names)
+
+
+SQUASHED = {
+    "0001_a": django(""),
+    "0002_b": django(of_shop("0001_a")),
+    "0001_squashed_0002_b": django("", of_shop("0001_a", "0002_b")),
+}
+
+
+@pytest.mark.parametrize(
+    ("later", "last"),
+    [
+        pytest.param({}, [], id="nothing"),
+        pytest.param({"0003_c": django(of_shop("0001_squashed_0002_b"))}, [], id="after the squash"),
+        pytest.param({"0003_c": django(of_shop("0002_b"))}, [], id="after what it replaces"),
+        pytest.param(
+            {"0003_c": django(of_shop("0002_b")), "0003_d": django(of_shop("0001_squashed_0002_b"))},
+            ["0003_c", "0003_d"],
+            id="two after it",
+        ),
+    ],
+)
+def test_what_a_squash_replaces_is_no_end(tmp_path: Path, later: dict[str, str], last: list[str]) -> None:
+    files = {f"{name}.py": text for name, text in (SQUASHED | later).items()}
+    found = discover(lay(tmp_path / "shop" / "migrations", files), programs=True)
+
+    assert heads(found) == ((tuple(f"{name}.py" for name in last),) if last else ())
+
+
 def test_numbered_files_have_the_end_that_their_numbers_say(tmp_path: Path) -> None:
     files = lay(tmp_path / "m", {"1_a.sql": "select 1;", "2_b.sql": "select 2;"})
 

@@ -15,6 +15,15 @@ _MARKS = "_-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$"
 _RUN = r"\d+|\D"
 
 
+def ends(files: Sequence[MigrationFile]) -> list[MigrationFile]:
+    """Return the files that no other follows, where files name what they come after. One that a squash among
+    them replaces is none, nor does it follow any: the squash stands for it."""
+    gone = {version for file in files for version in file.replaces}
+    kept = [file for file in files if file.version not in gone]
+    followed = {version for file in kept for version in file.requires}
+    return [file for file in kept if followed.isdisjoint((file.version, *file.replaces))]
+
+
 def bytewise(name: str) -> bytes:
     """Order by the bytes of the UTF-8 name, as a directory listing does."""
     return name.encode()

@@ -3,6 +3,7 @@
 from collections import defaultdict
 
 from .. import tools
+from ..discovery.order import ends
 from ..records import MigrationFile, MigrationSet
 
 
@@ -17,14 +18,8 @@ def heads(migrations: MigrationSet) -> tuple[tuple[str, ...], ...]:
     groups: dict[object, list[MigrationFile]] = defaultdict(list)
     for file in migrations.files:
         groups[file.path.parent].append(file)
-    found = []
-    for files in groups.values():
-        inside = {version for file in files for version in (file.version, *file.replaces)}
-        followed = {v for file in files for v in file.requires if v in inside}
-        ends = [f for f in files if followed.isdisjoint((f.version, *f.replaces))]
-        if len(ends) > 1:
-            found.append(tuple(migrations.label(f.path) for f in ends))
-    return tuple(found)
+    last = [ends(files) for files in groups.values()]
+    return tuple(tuple(migrations.label(f.path) for f in files) for files in last if len(files) > 1)
 
 
 def stepping_back(migrations: MigrationSet) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from ...catalog.ledgers import Shape
 from ...model.history import LedgerEntry, ToolWords
 from ..discovery.files import program
 from ..discovery.folder import Folder, read
-from ..discovery.order import topological
+from ..discovery.order import ends, topological
 from ..discovery.python import module
 from ..records import MigrationFile, MigrationSet
 from ..rows import Row, moment
@@ -188,9 +188,10 @@ def _leads(folder: Path, beside: Path, environ: Mapping[str, str]) -> dict[str, 
 
 def _leaves(files: Sequence[MigrationFile]) -> list[str]:
     """Return the last migrations of each app, by version; two of one app have to be merged."""
-    gone = {version for file in files for version in file.replaces}
-    inner = {v for file in files for v in file.requires if _app(v) == _app(file.version)}
-    return [file.version for file in files if file.version not in gone | inner]
+    by_app: dict[str, list[MigrationFile]] = {}
+    for file in files:
+        by_app.setdefault(_app(file.version), []).append(file)
+    return [file.version for group in by_app.values() for file in ends(group)]
 
 
 def _unclear(migrations: MigrationSet) -> str:
