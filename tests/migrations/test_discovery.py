@@ -7,6 +7,7 @@ import pytest
 
 from validate_schema.migrations import MigrationSet, discover, tools
 from validate_schema.model.errors import MigrationError
+from validate_schema.sql import script
 
 
 def lay(folder: Path, files: dict[str, str]) -> Path:
@@ -465,6 +466,28 @@ def test_files_that_share_a_version_are_recorded(tmp_path: Path) -> None:
     ]
 
 
+def test_a_second_way_up_that_dbmate_never_runs_is_said(tmp_path: Path) -> None:
+    text = "-- migrate:up\na;\n-- migrate:down\nb;\n\n-- migrate:up\nc;\n"
+    found = discover(lay(tmp_path, {"1_a.sql": text}))
+    assert found.files[0].sql.strip() == "a;"
+    assert found.notes == ("1_a.sql:6: a second `-- migrate:up`, which dbmate never runs",)
+
+
+def test_mybatis_may_name_another_delimiter(tmp_path: Path) -> None:
+    text = lines(
+        "-- // orgs", "-- @DELIMITER !", "create function f() returns int language sql as 'select 1;'", "!",
+        "create table orgs (note text default '!')! and this is not run", "-- ! of old",
+        "-- //@DELIMITER ;", "select 1;", "-- //@UNDO", "-- @DELIMITER /", "drop table orgs", "/",
+    )  # fmt: skip
+    found = discover(lay(tmp_path, {"1_a.sql": text}), "mybatis")
+    assert [p.text for p in script.pieces(found.files[0].sql)] == [
+        "create function f() returns int language sql as 'select 1;'",
+        "create table orgs (note text default '!')",
+        "select 1",
+    ]
+    assert [p.text for p in script.pieces(found.files[0].undo_sql)] == ["drop table orgs"]
+
+
 def test_dbmate_never_runs_the_second_file_of_a_version(tmp_path: Path) -> None:
     up = "-- migrate:up\nselect 1;\n-- migrate:down\n"
     found = discover(lay(tmp_path, {"1_a.sql": up, "1_b.sql": up}))
@@ -533,6 +556,18 @@ REFUSED = {
     "a journal entry without its file": ({"meta/_journal.json": '{"entries": [{"tag": "0000_a"}]}'}, r"lists 0000_a, but there is no"),
     "a journal that is none": ({"meta/_journal.json": "[]"}, "not a Drizzle journal"),
     "a goose migration in Go": ({"1_a.sql": "-- +goose Up\n", "2_b.go": ""}, r"2_b\.go: only goose itself can run it"),
+    "a second way up of goose": (
+        {"1_a.sql": "-- +goose Up\na;\n-- +goose Up\nb;\n"},
+        r"1_a\.sql:3: a second `-- \+goose Up`; goose stops there",
+    ),
+    "statements above the way up": (
+        {"1_a.sql": "-- why\na;\n-- migrate:up\nb;\n"},
+        r"1_a\.sql:2: stands above `-- migrate:up`; dbmate stops there",
+    ),
+    "a way down above the way up": (
+        {"1_a.sql": "-- +goose Down\na;\n-- +goose Up\nb;\n"},
+        r"1_a\.sql:2: stands above `-- \+goose Up`; goose stops there",
+    ),
     "a goose file without Up": ({"1_a.sql": "-- +goose Up\n", "2_b.sql": "b"}, r"2_b\.sql: has no `-- \+goose Up`"),
     "fizz": ({"1_a.up.fizz": "create_table"}, r"1_a\.up\.fizz: fizz is not SQL"),
     "a Go template": ({"1_a.pg.up.sql": "a;\n{{ .Parameters }}"}, r"1_a\.pg\.up\.sql:2: a Go template"),

@@ -58,12 +58,12 @@ def found(options: Options, *, programs: bool = False) -> "Found":
     return find(config_of(options), options.migrations, options.tool, options.ledger, programs=programs)
 
 
-def strays(migrations: "MigrationSet") -> list[str]:
-    """Return the SQL files in the folder that are no part of the sequence, in a sentence if there are any."""
+def remarks(migrations: "MigrationSet") -> list[str]:
+    """Return what must be said of the files, and which SQL files in the folder are outside the sequence."""
     from ..model.wording import first_of
     from ..sql.ident import visible
 
+    notes = [f"note: {visible(note)}" for note in migrations.notes]
     names = [visible(migrations.label(path)) for path in migrations.stray]
-    if not names:
-        return []
-    return [f"note: outside the sequence, never run: {first_of(names, _FEW)}"]
+    outside = [f"note: outside the sequence, never run: {first_of(names, _FEW)}"] if names else []
+    return [*notes, *outside]

@@ -95,7 +95,7 @@ def command(
     with connect(url, writable=not dry_run) as connection:
         require_same(connection, found)
         if dry_run:
-            _foretell(survey(connection, found.migrations, wishes), migrating.strays(found.migrations))
+            _foretell(survey(connection, found.migrations, wishes), migrating.remarks(found.migrations))
             return 0
 
         def back_up() -> None:
@@ -103,7 +103,7 @@ def command(
                 save(connection, url, folder, keep, say=click.echo)
 
         click.echo(f"writing to {destination.shown} as {connection.info.user}")
-        for line in migrating.strays(found.migrations):
+        for line in migrating.remarks(found.migrations):
             click.echo(line)
         count = apply(connection, found.migrations, wishes, say=click.echo, before_change=back_up)
     already = len(found.migrations.files) - count
@@ -111,8 +111,8 @@ def command(
     return 0
 
 
-def _foretell(plan: "Plan", strays: Iterable[str]) -> None:
-    for line in strays:
+def _foretell(plan: "Plan", remarks: Iterable[str]) -> None:
+    for line in remarks:
         click.echo(line)
     for note in plan.notes:
         click.echo(f"note: {note}")

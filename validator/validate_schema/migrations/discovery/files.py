@@ -33,11 +33,30 @@ def part(
 
 
 def way_up(folder: Folder, path: str, marks: Marks, tool: str) -> Section:
-    """Return the section of a file that runs on the way up. Raises `MigrationError` for one without."""
-    section = marks.up(folder.text(path))
+    """Return the section of a file that runs on the way up. Raises `MigrationError` for one without, and for
+    statements above it where the tool takes none."""
+    text = folder.text(path)
+    section = marks.up(text)
     if section is None:
         raise MigrationError(f"{folder.path / path}: has no `{marks.begins}`; {tool} stops there")
+    above = (
+        script.pieces("".join(text.splitlines(keepends=True)[: section.first_line - 1]))
+        if marks.first
+        else ()
+    )
+    if above:
+        line = script.line_at(text, above[0].start)
+        raise MigrationError(
+            f"{folder.path / path}:{line}: stands above `{marks.begins}`; {tool} stops there"
+        )
     return section
+
+
+def second_up(folder: Folder, path: str, marks: Marks) -> str:
+    """Return where a file has another section that reads as the way up, in words; "" if it has none."""
+    text = folder.text(path)
+    at = marks.again(text)
+    return "" if at is None else f"{path}:{script.line_at(text, at)}: a second `{marks.begins}`"
 
 
 def program(
@@ -151,12 +170,12 @@ def undone_by(candidates: Callable[[Folder, MigrationFile], Iterator[Path]]) -> 
     return undo
 
 
-def undone_in(marks: Marks) -> Undo:
-    """Return what finds the section of a file that takes it back."""
+def undone_in(marks: Marks, as_run: Callable[[str], str] = str) -> Undo:
+    """Return what finds the section of a file that takes it back, `as_run` by PostgreSQL."""
 
     def undo(folder: Folder, file: MigrationFile) -> MigrationFile:
         section = marks.down(folder.text(file.path))
-        return with_undo(file, file.path, section.sql) if section else file
+        return with_undo(file, file.path, as_run(section.sql)) if section else file
 
     return undo
 

@@ -29,6 +29,7 @@ class Marks:
 
     The way up is from the first up to the next down; in `blocks` to whatever mark is next; `scattered`, all
     that stand below an up. Without an up there is none, unless files may be `bare`.
+    `first`: the tool takes nothing above the way up but comments.
     """
 
     begins: str
@@ -37,6 +38,7 @@ class Marks:
     blocks: bool = False
     scattered: bool = False
     bare: bool = False
+    first: bool = False
     ups: tuple[str, ...] = ("up",)
     downs: tuple[str, ...] = ("down",)
 
@@ -58,6 +60,11 @@ class Marks:
         start = marks[ups[0]].end() if ups else 0
         later = [m for m in marks if m.start() >= start and (self.blocks or self._says(m, self.downs))]
         return between(text, start, later[0].start() if later else len(text), wrapped)
+
+    def again(self, text: str) -> int | None:
+        """Return where a further way up begins, if there is one."""
+        ups = [m for m in re.finditer(self.line, text) if self._says(m, self.ups)]
+        return ups[1].start() if len(ups) > 1 else None
 
     def down(self, text: str) -> Section | None:
         """Return what runs on the way down; None without one."""

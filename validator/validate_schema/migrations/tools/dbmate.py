@@ -3,7 +3,7 @@
 from ...catalog.ledgers import Shape
 from ...model.history import ToolWords
 from ..discovery import order
-from ..discovery.files import matching, part, undone_in, way_up
+from ..discovery.files import matching, part, second_up, undone_in, way_up
 from ..discovery.folder import Folder
 from ..discovery.sections import Marks
 from ..records import MigrationFile
@@ -17,6 +17,7 @@ _MARKS = Marks(
     r"(?m)^--\s*migrate:(up|down)(?:[ \t]+([^\r\n]*))?\r?$",
     r"(?:^|\s)transaction:false(?:\s|$)",
     blocks=True,
+    first=True,
 )
 
 
@@ -33,7 +34,9 @@ def _load(folder: Folder, chosen: bool) -> Loaded | None:
         if m[1] in kept:
             shadowed.append(file)
         kept.setdefault(m[1], file)
-    return Loaded(tuple(kept.values()), tuple(shadowed))
+    seconds = [said for file in kept.values() if (said := second_up(folder, file.path.name, _MARKS))]
+    notes = tuple(f"{said}, which dbmate never runs" for said in seconds)
+    return Loaded(tuple(kept.values()), tuple(shadowed), notes)
 
 
 TOOL = Tool(

@@ -3,8 +3,9 @@
 import re
 
 from ...catalog.ledgers import Shape
+from ...model.errors import MigrationError
 from ...model.history import ToolWords
-from ..discovery.files import by_number, code, coded, filled_in, matching, part, undone_in, way_up
+from ..discovery.files import by_number, code, coded, filled_in, matching, part, second_up, undone_in, way_up
 from ..discovery.folder import Folder
 from ..discovery.sections import Marks
 from ..rows import switched
@@ -17,6 +18,7 @@ _MARKS = Marks(
     "-- +goose Up",
     r"(?im)^--[ \t]*\+goose[ \t]+(up|down)\b[^\n]*\n?",
     r"(?im)^--[ \t]*\+goose[ \t]+no[ \t]+transaction\b",
+    first=True,
 )
 _SUBSTITUTED = re.compile(
     r"^--[ \t]*\+goose[ \t]+envsub[ \t]+on\b.*?(?:^--[ \t]*\+goose[ \t]+envsub[ \t]+off\b|\Z)",
@@ -36,6 +38,8 @@ def _load(folder: Folder, chosen: bool) -> Loaded | None:
             files.append(code(folder, m[0], str(int(m[1])), m[2]))
             continue
         section = way_up(folder, m[0], _MARKS, "goose")
+        if said := second_up(folder, m[0], _MARKS):
+            raise MigrationError(f"{folder.path / said}; goose stops there")
         files.append(part(folder, m[0], str(int(m[1])), m[2], section))
     if not files:
         return None

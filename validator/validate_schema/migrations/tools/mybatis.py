@@ -20,6 +20,7 @@ _MARKS = Marks(
     bare=True,
     downs=("@undo",),
 )
+_DELIMITER = r"[ \t]*(?:--|//)?[ \t]*(?://)?[ \t]*@DELIMITER[ \t]+(\S+)"
 _PLACEHOLDER = r"\$\{(?!changelog\})[^}\n]+\}"
 
 
@@ -38,8 +39,21 @@ def _load(folder: Folder, chosen: bool) -> Loaded | None:
 
 def _file(folder: Folder, m: re.Match[str]) -> MigrationFile:
     section = way_up(folder, m[0], _MARKS, "MyBatis")
-    named = Section(section.sql.replace("${changelog}", "changelog"), section.first_line)
+    named = Section(_with_semicolons(section.sql).replace("${changelog}", "changelog"), section.first_line)
     return part(folder, m[0], str(int(m[1])), m[2].replace("_", " "), named)
+
+
+def _with_semicolons(sql: str) -> str:
+    """Return `sql` with semicolons for the delimiter that it names. A statement ends where a line has that
+    last, and what is behind it does not run. Source: mybatis-3, ScriptRunner.java."""
+    delimiter, lines = ";", []
+    for line in sql.splitlines(keepends=True):
+        comment = line.lstrip().startswith(("--", "//"))
+        if named := re.match(_DELIMITER, line, re.IGNORECASE):
+            delimiter = named[1]
+        ends = delimiter != ";" and delimiter in line and not comment
+        lines.append(f"{line.rpartition(delimiter)[0]};\n" if ends else line)
+    return "".join(lines)
 
 
 def _read(rows: list[Row]) -> tuple[LedgerEntry, ...]:
@@ -62,7 +76,12 @@ TOOL = Tool(
     proves="✓ | ✓ | ✓ | – | –",
     rank=29,
     layouts=(
-        Layout(_load, "<id>_<description>.sql with `-- //@UNDO`", undone_in(_MARKS), places=("scripts",)),
+        Layout(
+            _load,
+            "<id>_<description>.sql with `-- //@UNDO`",
+            undone_in(_MARKS, _with_semicolons),
+            places=("scripts",),
+        ),
     ),
     ledgers=(
         LedgerTable(
