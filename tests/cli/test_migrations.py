@@ -164,6 +164,18 @@ def test_the_ledger_decides_between_tools_that_would_differ(project: Project, le
     assert "2_b.up.sql" in judged.out
 
 
+def test_what_a_head_without_a_file_leaves_open_is_said(project: Project) -> None:
+    revision = 'revision = "{}"\ndown_revision = {}\n\n\ndef upgrade():\n    pass\n'
+    project.lay({"versions/a.py": revision.format("a", None), "versions/b.py": revision.format("b", '"a"')})
+    project.sql(
+        "create table alembic_version (version_num varchar(32) primary key)",
+        "insert into alembic_version values ('gone')",
+    )
+    said = "note: No file is revision gone: which of the others it descends from cannot be told."
+
+    assert said in project.run("status").out.splitlines()
+
+
 def test_what_a_file_has_that_its_tool_never_runs_is_said(project: Project) -> None:
     pair = "-- migrate:up\ncreate table {0} ();\n-- migrate:down\ndrop table {0};\n"
     project.lay({"1_a.sql": pair.format("a") + pair.format("b")})

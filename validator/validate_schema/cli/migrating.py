@@ -11,6 +11,7 @@ from .options import Options
 
 if TYPE_CHECKING:
     from ..migrations import MigrationSet
+    from ..model.history import Ledger
     from ..run.migrating import Found
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -58,12 +59,14 @@ def found(options: Options, *, programs: bool = False) -> "Found":
     return find(config_of(options), options.migrations, options.tool, options.ledger, programs=programs)
 
 
-def remarks(migrations: "MigrationSet") -> list[str]:
-    """Return what must be said of the files, and which SQL files in the folder are outside the sequence."""
+def remarks(migrations: "MigrationSet", ledger: "Ledger | None" = None) -> list[str]:
+    """Return what must be said of the files and of their `ledger`, and which SQL files in the folder are
+    outside the sequence."""
+    from ..migrations.history.compare import notes
     from ..model.wording import first_of
     from ..sql.ident import visible
 
-    notes = [f"note: {visible(note)}" for note in migrations.notes]
+    said = [f"note: {visible(note)}" for note in (*migrations.notes, *notes(migrations, ledger))]
     names = [visible(migrations.label(path)) for path in migrations.stray]
     outside = [f"note: outside the sequence, never run: {first_of(names, _FEW)}"] if names else []
-    return [*notes, *outside]
+    return [*said, *outside]

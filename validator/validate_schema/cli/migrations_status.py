@@ -46,7 +46,7 @@ def command(*, format_: str, **given: Any) -> int:
     click.echo(
         f"{found.migrations.folder} ({found.migrations.tool}), {parse_url(url).shown}, ledger: {where}"
     )
-    for line in (*_table(entries), *migrating.remarks(found.migrations)):
+    for line in (*_table(entries), *migrating.remarks(found.migrations, tracker)):
         click.echo(line)
     return 0
 

@@ -63,7 +63,7 @@ def command(*, health: str | None, health_timeout: float, **given: Any) -> int:
         click.echo(f"✗ the applied set is not that of {found.migrations.folder}: {len(problems)} differ")
         return 1
     click.echo(f"✓ {agreement(tracker, entries)}")
-    for line in migrating.remarks(found.migrations):
+    for line in migrating.remarks(found.migrations, tracker):
         click.echo(line)
     if health is not None:
         require_healthy(health, health_timeout)
