@@ -35,6 +35,7 @@ MARKS = {
     "which one": ("-- Migration 001", "-- Rollback migration 001"),
     "other words": ("-- forwards", "-- backwards"),
     "another": ("", "-- Reverse migration"),
+    "taken apart": ("-- create", "-- destroy"),
     "words joined by lines": ("-- migrate_up", "-- migrate_down"),
     "words joined by capitals": ("-- +shipwrightUp", "-- +shipwrightDown"),
     "capitals in front": ("-- SQLUp", "-- SQLDown"),

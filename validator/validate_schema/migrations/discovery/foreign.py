@@ -10,7 +10,7 @@ from ...sql import script
 
 _DOWN = frozenset({
     "down", "downs", "downgrade", "downward", "downwards", "undo", "rollback", "rollbacks", "revert",
-    "reverts", "reverse", "reversal", "backward", "backwards", "teardown", "uninstall", "unapply",
+    "reverts", "reverse", "reversal", "backward", "backwards", "teardown", "destroy", "uninstall", "unapply",
 })  # fmt: skip
 _UP = frozenset({"up", "ups", "upgrade", "upward", "upwards", "apply", "do", "forward", "forwards"})
 # What may stand beside these words in a mark.
@@ -40,7 +40,7 @@ _OTHER_SPELLINGS = (
     (re.compile(r"^\W*\S*[._-](?=[a-z]+\.sql\b)"), ""),  # the name of a file
 )
 _PERHAPS = re.compile(
-    r"down|undo|roll[ _-]?back|rever[st]|backward|uninstall|unapply|drop[ -]below", re.IGNORECASE
+    r"down|undo|roll[ _-]?back|rever[st]|backward|uninstall|unapply|destroy|drop[ -]below", re.IGNORECASE
 )
 # What an announcement of the way down consists of, besides these words.
 _ANNOUNCES = _DOWN | _SECTION | frozenset({
