@@ -49,6 +49,9 @@ def seated(database: "Database", role: str, *, made_up: bool) -> "Iterator[tuple
         return
     with database.admin(autocommit=True) as admin:
         login = SCRATCH_SESSION if made_up else _login(admin, database.name, role)
+        admin.execute(
+            f"grant temporary on database {quote_ident(database.name)} to {SCRATCH_PROVER}".encode()
+        )
         settings = _neutral(admin, login)
     with database.session(login, _OPTIONS) as conn:
         conn.autocommit = True

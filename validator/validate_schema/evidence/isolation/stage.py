@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,9 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ...model.catalog import QName
 from ...sql.ident import quote_literal
 from .attempt import Answer, Attempt
-from .batch import together
+from .batch import FUNCTION, together
 from .ground import brief
-from .rows import literal
 from .seat import Seat
 
 if TYPE_CHECKING:
@@ -29,6 +29,14 @@ _QUIET = "set local session_replication_role = replica"
 _CHECKED = "set constraints all immediate"
 _UNDO = ("rollback to savepoint attempt", "release savepoint attempt")
 _TOGETHER = 400  # statements of one round trip
+_CALLED_IMMUTABLE = """
+select exists (
+    select from pg_catalog.pg_proc p
+    join pg_catalog.pg_language l on l.oid = p.prolang
+    where p.provolatile = 'i' and l.lanname <> 'c'
+      and p.pronamespace <> all (array['pg_catalog', 'information_schema']::pg_catalog.regnamespace[])
+)
+"""
 
 
 def bounded(query: str) -> str:
@@ -139,21 +147,45 @@ class Stage:
         each is to be run for itself. An error is no row, unless it is `strict` and the error hangs on one."""
         import psycopg
 
-        if any(attempt.copied is not None for _, attempt in tries):
+        if any(attempt.copied is not None for _, attempt in tries) or not self._tries_many:
             return False
         for first in range(0, len(tries), _TOGETHER):
             self._in_time()
             some = tries[first : first + _TOGETHER]
-            block = together(
-                some, lambda said: self._become(role, said), self.seat.back, quiet=quiet, strict=strict
+            many = together(
+                some,
+                lambda said: self._become(role, said),
+                self.seat.back,
+                quiet=quiet,
+                strict=strict,
+                lasting=self._plans_last,
             )
             try:
-                self._all(["savepoint attempt", _CHECKED, f"do {literal(block)}"])
+                self._all(["savepoint attempt", _CHECKED, *([_QUIET] if quiet else []), many])
             except psycopg.Error:
                 return False
             finally:
-                self._all(_UNDO)
+                self._all([*_UNDO, "deallocate all"])
         return True
+
+    @cached_property
+    def _tries_many(self) -> bool:
+        """Whether the session has the function that tries many at once: somebody's event trigger may not let
+        it be made."""
+        import psycopg
+
+        try:
+            with self.conn.transaction():
+                self._all([_QUIET, FUNCTION, "set local session_replication_role = origin"])
+        except psycopg.Error:
+            return False
+        return True
+
+    @cached_property
+    def _plans_last(self) -> bool:
+        """Whether a plan that one session made is as good in another: what is called IMMUTABLE is worked out
+        with it, and a function of the schema may be called so and yet ask the session."""
+        return not self._all([_CALLED_IMMUTABLE])[0][0][0]
 
     def _copy(self, attempt: Attempt) -> list[Any]:
         with self.conn.cursor() as cursor, cursor.copy(attempt.statement.encode()) as copy:

@@ -100,8 +100,9 @@ class Trial:
     def dared(self, dares: Iterable[Dare]) -> tuple[Dare, Found] | None:
         """Return the first attempt that reaches a row, each group after what a session says first."""
         groups = list(dares)
-        if self.stage.nothing_reached([(d.said, a) for d in groups for a in d.attempts], self.role):
-            return None
+        plain = [(d.said, a) for d in groups for a in d.attempts if a.copied is None]
+        if self.stage.nothing_reached(plain, self.role):
+            groups = [d._replace(attempts=[a for a in d.attempts if a.copied is not None]) for d in groups]
         found = ((dare, self.reached(dare.attempts, dare.said)) for dare in groups)
         return next(((dare, leak) for dare, leak in found if leak is not None), None)
 
