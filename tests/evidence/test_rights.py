@@ -7,7 +7,7 @@ import pytest
 
 from tests.fix_examples import facts_of
 from tests.fix_proof import HEALTHY, ORGANIZATION, PROTECTED, TENANT, execute
-from tests.fix_server import MATRIX, Opener, fresh, server_versions
+from tests.fix_server import MATRIX, fresh, server_versions
 from validate_schema.catalog.connect import parse_url
 from validate_schema.evidence.isolation import prove
 from validate_schema.migrations import discover
@@ -116,10 +116,12 @@ def strangers(version: str, worker_id: str) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def theirs(version: str, server_of_tests: Opener) -> Server:
-    """The server of the same version whose databases are copied."""
-    return server_of_tests(version)
+@pytest.fixture(scope="module")
+def theirs(version: str, worker_id: str) -> Iterator[Server]:
+    """The server of the same version whose databases are copied, and no other test's: what the schemas try
+    comes off there, where a superuser makes them."""
+    with open_server(MATRIX[version], key=f"tried-{worker_id}") as server:
+        yield server
 
 
 @pytest.fixture
