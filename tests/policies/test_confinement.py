@@ -346,6 +346,7 @@ create function use_mine(o uuid) returns uuid language plpgsql as $$ begin o := 
 create procedure choose(inout o uuid) language plpgsql as $$ begin o := gen_random_uuid(); end $$;
 create function count_of(o uuid) returns bigint language sql stable as $$ select count(*) from job where org_id = o $$;
 """
+RANK = "select s.rank into v from seat s where s.org_id = p and s.human_id = me();"
 BY_P = "perform 1 from job where org_id = p;"
 # What stands between BEGIN and END of a function f(p uuid, q uuid), after "|" what is declared.
 BODIES: Mapping[str, tuple[Keeps, str]] = {
@@ -546,6 +547,79 @@ BODIES: Mapping[str, tuple[Keeps, str]] = {
         UNCLEAR,
         "v := p; ok := exists (select 1 from seat where org_id = v and human_id = me()); call choose(v);"
         " if not ok then raise exception 'no'; end if; perform 1 from job where org_id = v; | v uuid; ok boolean;",
+    ),
+    "no rank but one": (
+        KEPT,
+        f"{RANK} if v is distinct from 'x' then raise exception 'no'; end if; {BY_P} | v text;",
+    ),
+    "none of the ranks": (
+        KEPT,
+        f"{RANK} if coalesce(v, '') not in ('x', 'y') then raise exception 'no'; end if; {BY_P} | v text;",
+    ),
+    "none but one, or the one that stands for none": (
+        UNCLEAR,
+        f"{RANK} if coalesce(v, 'x') <> 'x' then raise exception 'no'; end if; {BY_P} | v text;",
+    ),
+    "a number that stands for none": (
+        UNCLEAR,
+        f"{RANK} if coalesce(v, '0') <> '0.0' then raise exception 'no'; end if; {BY_P} | v numeric;",
+    ),
+    "a rank beside none at all": (
+        UNCLEAR,
+        f"{RANK} if v not in ('x', 'y') then raise exception 'no'; end if; {BY_P} | v text;",
+    ),
+    "no rank at all, or another": (
+        KEPT,
+        f"{RANK} if v is null or v not in ('x', 'y') then raise exception 'no'; end if; {BY_P} | v text;",
+    ),
+    "no region at all": (
+        KEPT,
+        "select j.region into v from seat s left join job j on j.lead = s.human_id and j.org_id = s.org_id"
+        f" where s.org_id = p and s.human_id = me(); if v is null then raise exception 'no'; end if; {BY_P} | v text;",
+    ),
+    "by the rank": (KEPT, f"{RANK} if v = 'x' then {BY_P} end if; | v text;"),
+    "by no rank": (UNCLEAR, f"{RANK} if v <> 'x' then null; else {BY_P} end if; | v text;"),
+    "by the context or a rank that may be NULL": (
+        UNCLEAR,
+        f"{RANK} if {CTX} is null or v <> 'x' then raise exception 'no'; end if; {BY_P} | v text;",
+    ),
+    "by a rank that was given": (
+        KEPT,
+        "v := (select s.rank from seat s where s.org_id = p and s.human_id = me());"
+        f" if v is distinct from 'x' then raise exception 'no'; end if; {BY_P} | v text;",
+    ),
+    "by the highest rank of none": (
+        UNCLEAR,
+        "v := (select count(s.rank)::text from seat s where s.org_id = p and s.human_id = me());"
+        f" if v is distinct from '0' then raise exception 'no'; end if; {BY_P} | v text;",
+    ),
+    "by a field of the row": (
+        KEPT,
+        "select * into r from seat s where s.org_id = p and s.human_id = me();"
+        f" if r.rank is distinct from 'x' then raise exception 'no'; end if; {BY_P} | r record;",
+    ),
+    "by a field of another row": (
+        OPEN,
+        "select * into r from seat s where s.org_id = p and s.human_id = me(); select * into r from seat limit 1;"
+        f" if r.rank is distinct from 'x' then raise exception 'no'; end if; {BY_P} | r record;",
+    ),
+    "a row that must be there": (
+        KEPT,
+        f"select s.rank into strict v from seat s where s.org_id = p and s.human_id = me(); {BY_P} | v text;",
+    ),
+    "a row that must be there, or is caught": (
+        OPEN,
+        "begin select s.rank into strict v from seat s where s.org_id = p and s.human_id = me();"
+        f" exception when no_data_found then null; end; {BY_P} | v text;",
+    ),
+    "a row that must be there of another": (
+        OPEN,
+        f"select q into strict p from seat s where s.org_id = p and s.human_id = me(); {BY_P}",
+    ),
+    "a row that was found of another": (
+        UNCLEAR,
+        "select q into p from seat s where s.org_id = p and s.human_id = me();"
+        f" if not found then raise exception 'no'; end if; {BY_P}",
     ),
     "something else was returned": (
         UNCLEAR,

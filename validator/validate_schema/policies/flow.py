@@ -13,7 +13,7 @@ from ..sql import syntax as s
 from ..sql.parser import Unreadable
 from .afterwards import Act, LookUp, look_up
 from .blocks import Known, Looked, variable
-from .meanings import Meanings
+from .meanings import Meanings, is_value
 from .settle import Keeps
 from .statements import Result, Statements
 
@@ -104,20 +104,21 @@ class Flow:
                 return known.without(frozenset({".".join(target), target[0]})) if part else after
             case pl.Return() | pl.ReturnQuery() | pl.Raise() | pl.Exit():
                 return self._leave(node, known)
-            case pl.Sql(statement=statement, into=into):
-                return self._sql(statement, into, known)
+            case pl.Sql():
+                return self._sql(node, known)
             case pl.Get(targets=targets):
                 self._meanings.forget({target[0] for target in targets})
                 return known.without(frozenset(target[0] for target in targets))
         self._see_all(node, known)
         return known
 
-    def _sql(self, statement: s.Node, into: tuple[pl.Names, ...], known: Known) -> Known:
+    def _sql(self, node: pl.Sql, known: Known) -> Known:
+        statement, into = node.statement, node.into
         result = self._judge(statement, known)
         looked = self._put_off(statement, into, known) if result.keeps is Keeps.OPEN else None
         if looked is None:
             self._see(result)
-        self._meanings.ran(statement, into, never_null=self.statements.never_null)
+        rows = self._meanings.ran(statement, into, never_null=self.statements.never_null)
         known, refuses = self._learned(statement, known)
         founded = self.statements.founded(statement)
         known = known._replace(tenant=known.tenant | founded).without(self._twice)
@@ -127,6 +128,7 @@ class Flow:
             known = known.without(args)
             self._meanings.forget(args)
         known = self._into(into, result.columns, known)
+        known = self._learn((rows,), known) if node.strict and rows is not None else known
         return known._replace(looked=known.looked | looked) if looked else known
 
     def _leave(self, node: s.Node, known: Known) -> Known | None:
@@ -170,7 +172,8 @@ class Flow:
             ends.append(self._all(branch.body, self._learn((condition,), known)))
             fails = any(isinstance(n, pl.Raise) and n.level >= _ERROR for n in branch.body)
             self.refuses = self.refuses or (asks and fails)
-            known = self._learn(self._refuted(condition, known), known)
+            refuted = self._refuted(condition, present=self._finds_context(condition, known))
+            known = self._learn(refuted, known, sure=self._refuted(condition, present=False))
         ends.append(self._all(node.otherwise, known))
         return _met(ends)
 
@@ -186,8 +189,14 @@ class Flow:
                 known = self._learn((meant,), known)
         self._veiled = before
 
-    def _learn(self, conditions: tuple[s.Node, ...], known: Known) -> Known:
-        return self.statements.learn(conditions, known).without(self._twice)
+    def _learn(
+        self, conditions: tuple[s.Node, ...], known: Known, *, sure: tuple[s.Node, ...] | None = None
+    ) -> Known:
+        """Return what is known where conditions are true; `sure` are those that are, where others may be NULL
+        instead."""
+        sure = conditions if sure is None else sure
+        also = (told for condition in sure for told in self._meanings.implied(condition))
+        return self.statements.learn((*conditions, *also), known).without(self._twice)
 
     def _asks(self, condition: s.Node, known: Known) -> bool:
         """Tell whether a test may be one of who is asking."""
@@ -197,27 +206,33 @@ class Flow:
         sides = (n for n in s.walk(condition) if isinstance(n, (s.Call, s.Column)))
         return queries or asked or any(self.statements.holds(side, known)[0] for side in sides)
 
-    def _refuted(self, condition: s.Node, known: Known) -> tuple[s.Node, ...]:
+    def _refuted(self, condition: s.Node, *, present: bool) -> tuple[s.Node, ...]:
         """Return what is true after IF found a condition not true: false or, with a NULL in it, neither.
-        So a plain comparison says something of the context alone where that was found to be there in the
-        same test."""
+        So a plain comparison says something of the context alone where that is `present`."""
         parts = condition.args if isinstance(condition, s.Or) else (condition,)
-        present = any(
-            isinstance(p, s.NullTest) and not p.negated and self.statements.holds(p.arg, known)[0]
-            for p in parts
-        )
         return tuple(told for part in parts if (told := self._opposite(part, present=present)) is not None)
+
+    def _finds_context(self, condition: s.Node, known: Known) -> bool:
+        """Tell whether a test that is not true found the context to be there."""
+        parts = condition.args if isinstance(condition, s.Or) else (condition,)
+        tests = (part for part in parts if isinstance(part, s.NullTest) and not part.negated)
+        return any(self.statements.holds(test.arg, known)[0] for test in tests)
 
     def _opposite(self, part: s.Node, *, present: bool) -> s.Node | None:
         match part:
             case s.Not(arg=arg):
                 return arg if self._never_null(arg, present=present) else None
             case s.Operation(operator="<>", left=left, right=right, schema=schema):
-                return s.Operation("=", left, right, schema) if present else None
+                sure = present or (_is_there(left) and _is_there(right))
+                return s.Operation("=", left, right, schema) if sure else None
             case s.Distinct(left=left, right=right, negated=False):
                 return s.Distinct(left, right, True)
             case s.BooleanTest(arg=arg, wanted=True, negated=True):
                 return arg
+            case s.NullTest(arg=arg, negated=negated):
+                return s.NullTest(arg, not negated)
+            case s.In(value=value, items=items, negated=True) if self._never_null(part, present=present):
+                return s.In(value, items, False)
         return None
 
     def _never_null(self, node: s.Node, *, present: bool) -> bool:
@@ -229,6 +244,8 @@ class Flow:
                 return all(self._never_null(arg, present=present) for arg in args)
             case s.Operation(operator="="):
                 return present
+            case s.In(value=value, items=items):
+                return all(map(_is_there, (value, *items)))
             case s.AnySelect(operator="=", query=query, every=False):
                 return self.statements.never_null(query)
             case s.Call():
@@ -374,6 +391,11 @@ class Flow:
         softened = result.keeps is Keeps.OPEN and self._veiled
         self.keeps = max(self.keeps, Keeps.UNCLEAR if softened else result.keeps)
         return result
+
+
+def _is_there(node: s.Node | None) -> bool:
+    """Tell whether a value is never NULL, to be seen by how it is written."""
+    return is_value(node.args[-1] if isinstance(node, s.Coalesce) else node)
 
 
 def sole_call(statement: s.Node) -> s.Call | None:

@@ -21,7 +21,8 @@ class Meanings:
         self._unknown = unknown
         self._flags: dict[str, s.Node] = {}  # the variable is the condition's value
         self._counts: dict[str, s.Exists] = {}  # it is the number of the rows
-        self._values: dict[str, s.Exists] = {}  # it is NULL where there is no row
+        self._values: dict[str, s.Exists] = {}  # it is NULL where there is no row, and there alone
+        self._held: dict[str, s.Exists] = {}  # it is NULL where there is no row, and maybe elsewhere
 
     def copy(self) -> "Meanings":
         """Return them to go on with in a branch."""
@@ -30,6 +31,7 @@ class Meanings:
             (self._flags, other._flags),
             (self._counts, other._counts),
             (self._values, other._values),
+            (self._held, other._held),
         ):
             theirs.update(mine)  # type: ignore[arg-type]
         return other
@@ -39,14 +41,21 @@ class Meanings:
         self.forget({name, name.partition(".")[0]})
         if isinstance(value, (s.Exists, s.Not, s.And, s.Or, s.Call, s.Operation, s.AnySelect)):
             self._keep(self._flags, name, value)
+        query = value.query if isinstance(value, s.ScalarSelect) else None
+        if isinstance(query, s.Select) and query.sources and not any(map(_calls, query.targets)):
+            rows = _rows(query)
+            if rows is not None:
+                self._keep(self._held, name, rows)
 
     def ran(
         self, statement: s.Node, into: tuple[pl.Names, ...], *, never_null: Callable[[s.Query], bool]
-    ) -> None:
-        """Note that a statement ran, and which variables got its row."""
-        self.forget({"found", *(target[0] for target in into)})
+    ) -> s.Exists | None:
+        """Note that a statement ran, and which variables got its row. Return what is true where there was
+        one, None where that says nothing."""
+        given = {target[0] for target in into}
+        self.forget({"found", *given})
         if not isinstance(statement, s.Select):
-            return
+            return None
         name = into[0][0] if len(into) == 1 and len(into[0]) == 1 else ""
         value = (
             s.uncast(statement.targets[0].value) if statement.targets and statement.targets[0].value else None
@@ -54,34 +63,39 @@ class Meanings:
         if not statement.sources:
             if name and value is not None and statement == s.Select(statement.targets):
                 self.given(name, value)
-            return
-        counted = isinstance(value, s.Call) and value.name == "count"
-        rows = s.Exists(
-            s.Select(
-                (s.Target("", s.Const("integer", 1)),),
-                statement.sources,
-                statement.where,
-                queries=statement.queries,
-            )
-        )
-        plain = not {"group_clause", "having_clause", "limit_offset"} & dict(statement.rest).keys()
-        if counted and name and plain:
+            return None
+        rows = _rows(statement)
+        if rows is None or not given.isdisjoint(_mentioned(rows)):
+            return None  # it is true of what they were before
+        if isinstance(value, s.Call) and value.name == "count":
             self._keep(self._counts, name, rows)
-        elif not any(isinstance(n, s.Call) for target in statement.targets for n in s.walk(target)) and plain:
+        elif not any(map(_calls, statement.targets)):
             self._keep(self._flags, "found", rows)
             if name and (isinstance(value, s.Const) or never_null(statement)):
                 self._keep(self._values, name, rows)
+            for target in into:
+                self._keep(self._held, ".".join(target), rows)
+            return rows
+        return None
 
     def forget(self, names: Iterable[str]) -> None:
         """Drop what is said by, or of, variables that may have other values."""
         gone = set(names)
-        for kept in (self._flags, self._counts, self._values):
-            for name in [n for n, told in kept.items() if n in gone or gone & _mentioned(told)]:
+        for kept in (self._flags, self._counts, self._values, self._held):
+            named = ((n, {n, n.partition(".")[0], *_mentioned(told)}) for n, told in kept.items())
+            for name in [n for n, names in named if gone & names]:
                 del kept[name]
 
     def of(self, condition: s.Node) -> s.Node:
         """Return a condition with what its variables stand for."""
         return s.changed(condition, self._told)
+
+    def implied(self, condition: s.Node) -> tuple[s.Node, ...]:
+        """Return what else is true where a condition is, for variables of which it says that they are not
+        NULL."""
+        names = (_present(part) for part in s.conjuncts(condition))
+        found = (self._held.get(name) or self._held.get(name.partition(".")[0]) for name in names)
+        return tuple(told for told in found if told is not None)
 
     def _told(self, node: s.Node) -> s.Node:
         match node:
@@ -102,6 +116,54 @@ class Meanings:
         mentioned = _mentioned(told)
         if name not in mentioned and self._unknown.isdisjoint({name, *mentioned}):
             kept[name] = told  # type: ignore[assignment]
+
+
+def _calls(node: s.Node) -> bool:
+    return any(isinstance(n, s.Call) for n in s.walk(node))
+
+
+def _rows(query: s.Select) -> s.Exists | None:
+    """Return what is true where a query has a row, None where it is not its conditions alone that say so."""
+    if {"group_clause", "having_clause", "limit_offset"} & dict(query.rest).keys():
+        return None
+    one = (s.Target("", s.Const("integer", 1)),)
+    return s.Exists(s.Select(one, query.sources, query.where, queries=query.queries))
+
+
+def _present(part: s.Node) -> str:
+    """Return the variable that is not NULL where a test of it is true; "" for any other test."""
+    match part:
+        case s.NullTest(arg=value, negated=True):
+            return ".".join(value.names) if isinstance(value, s.Column) else ""
+        case s.Operation(operator="=", left=value, right=other, schema=""):
+            wanted: tuple[s.Node | None, ...] = (other,)
+        case s.Distinct(left=value, right=other, negated=True):
+            wanted = (other,)
+        case s.In(value=value, items=items, negated=False):
+            wanted = items
+        case s.Quantified(operator="=", left=value, array=s.Array(items=items), every=False, schema=""):
+            wanted = items
+        case _:
+            return ""
+    if isinstance(value, s.Coalesce) and len(value.args) == 2:
+        value, otherwise = value.args
+        wanted = tuple(None if _may_be_one(otherwise, one) else one for one in wanted)
+    return ".".join(value.names) if isinstance(value, s.Column) and all(map(is_value, wanted)) else ""
+
+
+def _may_be_one(one: s.Node, other: s.Node | None) -> bool:
+    """Tell whether two constants may be one value, whatever type they are read as: not an empty text and one
+    that is not, nor two numbers or two truths."""
+    if not (isinstance(one, s.Const) and isinstance(other, s.Const) and one.kind == other.kind):
+        return True
+    if one.kind == "string":
+        return one.value != "" or not str(other.value).strip()
+    return one.kind not in ("integer", "bool") or one.value == other.value
+
+
+def is_value(node: s.Node | None) -> bool:
+    """Tell whether it is a constant, and not NULL."""
+    return isinstance(node, s.Const) and node.value is not None
 
 
 def _mentioned(node: s.Node) -> set[str]:
