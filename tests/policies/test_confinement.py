@@ -19,7 +19,7 @@ root = "organization"
 column = "org_id"
 setting = "app.tenant_id"
 app_roles = ["app_user"]
-global = ["region", "human", "news"]
+global = ["region", "human", "news", "label"]
 """
 TABLES = f"""
 create table region (code text primary key);
@@ -45,6 +45,7 @@ create view every_job as select id, org_id as owner, title from job;
 create view job_count as select org_id, count(*) as n, max(title) as last from job group by org_id;
 create view ranked_job as select id, org_id, rank() over (order by cost) as place from job;
 create table deal (org_id uuid not null references organization, partner uuid not null references organization, terms text, primary key (org_id, partner));
+create table label (short char(3));
 create table hint (org_id uuid not null references organization, about uuid, primary key (org_id, about));
 create materialized view stored_job as select id, org_id, title from job where org_id = {CTX};
 """
@@ -620,6 +621,14 @@ BODIES: Mapping[str, tuple[Keeps, str]] = {
         UNCLEAR,
         "select q into p from seat s where s.org_id = p and s.human_id = me();"
         f" if not found then raise exception 'no'; end if; {BY_P}",
+    ),
+    "the context in a column's type": (
+        KEPT,
+        f"v := {CTX}; perform 1 from job where org_id = v; | v job.org_id%type;",
+    ),
+    "the context in the type of a column that cuts it": (
+        OPEN,
+        f"v := {CTX}; perform 1 from job where org_id::text = v; | v public.label.short%type;",
     ),
     "something else was returned": (
         UNCLEAR,

@@ -6,7 +6,6 @@ documentation, "Arguments for SQL Functions" (a column hides an argument of its 
 Function" and "Executing a Command with a Single-Row Result" of PL/pgSQL.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from itertools import count
 
@@ -125,13 +124,13 @@ class _Run:
     def __init__(self, closing: "_Closing") -> None:
         self._close, self._type_of_column = closing.node, closing.type_of_column
         self._steps = 0
-        self._declared: dict[str, str] = {}
+        self._declared: dict[str, pl.Declared] = {}
 
     def returned(self, function: pl.Function, given: Given) -> Node | None:
         if function.body.handlers or function.several or function.late:
             return None
         held = dict(given)
-        self._declared = {declared.name: declared.type for declared in function.declared}
+        self._declared = {declared.name: declared for declared in function.declared}
         for declared in function.declared:
             if declared.line and declared.query is None:
                 self._give(declared.name, read(declared.default), held)
@@ -140,9 +139,8 @@ class _Run:
     def _give(self, name: str, value: Node, held: dict[object, Node]) -> dict[object, Node]:
         """Give a variable a value, which is then one of its type. Source: PostgreSQL documentation,
         "Assignment"."""
-        written = self._declared.get(name, "record")
-        of_column = re.fullmatch(r"(?:(\w+)\.)?(\w+)\.(\w+)%type", written.lower())
-        shown = self._type_of_column(*of_column.groups("")) if of_column else written
+        declared = self._declared.get(name) or pl.Declared(name, "record")
+        shown = self._type_of_column(*declared.of_column) if declared.of_column else declared.type
         closed = self._close(value, held)
         held[name] = opaque(f"the variable {name}") if shown == "record" else _as_type(closed, shown)
         return held

@@ -21,8 +21,13 @@ _ERROR = 21  # elog.h
 _RECORDS = ("new", "old")
 _Columns = tuple[tuple[str, bool, bool], ...]
 
-_LOSSY = frozenset({"float4", "float8", "numeric", "bpchar", "char", "name"})  # may make one of two keys
-_NUMBERS = frozenset({"int2", "int4", "int8", "uuid"})  # these do where keys are texts
+# Types that may make one of two keys, as PL/pgSQL and the catalog call them; and those that do where keys are
+# texts.
+_LOSSY = frozenset({
+    "float4", "float8", "numeric", "bpchar", "char", "name", "real", "double precision", "character",
+    '"char"',
+})  # fmt: skip
+_NUMBERS = frozenset({"int2", "int4", "int8", "uuid", "smallint", "integer", "bigint"})
 
 
 class Flow:
@@ -43,8 +48,7 @@ class Flow:
         self.leaves: list[Known] = []
         self._learned = learned
         self._function = function
-        spelt = statements.builder.relations.spelt
-        cut = (d.name for d in function.declared if d.type in _LOSSY or (spelt and d.type in _NUMBERS))
+        cut = (declared.name for declared in function.declared if self._cuts(declared))
         self._twice = function.several.union(cut)  # nothing is known of them
         self._locals = {"found"}
         self._veiled = False
@@ -52,6 +56,19 @@ class Flow:
         self._loops = 0
         self._look_ups: list[LookUp] = []
         self._acts: list[Act] = []
+
+    def _cuts(self, declared: pl.Declared) -> bool:
+        """Tell whether a variable may hold one value for two keys."""
+        relations, type_ = self.statements.builder.relations, declared.type
+        if declared.of_column is not None:
+            schema, table, name = declared.of_column
+            meant = relations.sole(s.Table(table, schema))
+            found = relations.facts.tables_by_name.get(meant) if meant is not None else None
+            column = found.column(name) if found is not None else None
+            if column is None:
+                return True
+            type_ = column.base_type.partition("(")[0]
+        return type_ in _LOSSY or (relations.spelt and type_ in _NUMBERS)
 
     def run(self, known: Known) -> None:
         """Judge the function from `known` of its parameters on."""

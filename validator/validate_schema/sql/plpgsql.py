@@ -27,6 +27,9 @@ _TRIGGER_ARGUMENTS = (
 )
 
 
+_OF_COLUMN = re.compile(r"(?:(\w+)\.)?(\w+)\.(\w+)%type", re.IGNORECASE)
+
+
 class Statement(Node, frozen=True, kw_only=True):
     line: int = 0
 
@@ -39,6 +42,13 @@ class Declared(Statement, frozen=True):
     default: Node | None = None
     constant: bool = False
     query: Node | None = None
+
+    @property
+    def of_column(self) -> tuple[str, str, str] | None:
+        """The column that the type is that of (``%TYPE``): its schema, "" where none is written, its table
+        and its name. None for any other type."""
+        found = _OF_COLUMN.fullmatch(self.type)
+        return (found[1] or "", found[2], found[3]) if found else None
 
 
 class Handler(Statement, frozen=True):
