@@ -214,9 +214,12 @@ def test_without_select_on_a_table_its_rows_are_skipped_and_the_run_incomplete(
 
     assert ran.status == 3
     assert "permission" in ran.out or "SELECT" in ran.out
-    assert (
-        terminal.run("--database-url", url_as(shop, "auditor"), "--select", "DAT003", "--no-data").status == 0
+    alone, beside = (
+        terminal.run("--database-url", url_as(shop, "auditor"), "--select", chosen, "--no-data")
+        for chosen in ("DAT003", "DAT003,TBL002")
     )
+    assert (alone.status, "row counts are switched off" in alone.out) == (3, True)
+    assert beside.status == 0
 
 
 def test_a_statement_timeout_says_how_to_raise_it(terminal: Terminal, shop: Database) -> None:
