@@ -886,6 +886,18 @@ def test_a_key_that_is_looked_at_later_is_no_new_tenants_when_it_is_returned(ben
             assert confinement(made, facts) is expected
 
 
+@pytest.mark.pg(">= 16")
+@pytest.mark.parametrize("into", ["into v", "into strict v"])
+def test_an_aggregate_of_nothing_is_a_row(bench: Bench, into: str) -> None:
+    listed = f"select json_arrayagg(s.rank) {into} from seat s where s.org_id = p and s.human_id = me();"
+    body = f"{listed} if not found then raise exception 'no'; end if; {BY_P} | v json;"
+    with bench.open() as conn:
+        execute(conn, TABLES + HELPERS + created("f", body))
+        facts = facts_of(conn, TOML)
+        made = next(f for f in facts.catalog.functions if f.name == "f")
+        assert confinement(made, facts) is not KEPT
+
+
 def test_a_view_is_tied_by_no_key_whose_triggers_are_off(bench: Bench) -> None:
     tied = f"select l.no from lot l join crate c on c.org_id = l.org_id and c.no = l.crate_no where c.org_id = {CTX}"
     by_parent = f"select s.note from step s join job j on j.id = s.job_id where j.org_id = {CTX}"

@@ -119,7 +119,9 @@ class Meanings:
 
 
 def _calls(node: s.Node) -> bool:
-    return any(isinstance(n, s.Call) for n in s.walk(node))
+    """Tell whether a target may be an aggregate, of which there is a row where nothing was found: by a call,
+    or by a construct of its own (JSON_ARRAYAGG)."""
+    return any(isinstance(n, (s.Call, s.Unknown)) for n in s.walk(node))
 
 
 def _rows(query: s.Select) -> s.Exists | None:
