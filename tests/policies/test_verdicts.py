@@ -174,3 +174,77 @@ def test_a_helper_is_read_or_named(oracle: Oracle, body: str, reach: Reach) -> N
         oracle.admin.execute("drop function my_tenant()")
     assert said.reach is reach
     assert (reach is Reach.UNVERIFIED) == ("my_tenant()" in said.reason)
+
+
+OF_OWN = f"select o.id from organization o where o.id = {CONTEXT}"
+GIVES = (
+    "create function gives() returns trigger language plpgsql as $$ {} $$",
+    "create trigger gives before insert on item for each row {} execute function gives()",
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "when", "reach"),
+    [
+        (f"begin new.org_id := ({OF_OWN}); return new; end", "", Reach.UNVERIFIED),
+        (f"begin new.level := 1; new.org_id := ({OF_OWN}); return new; end", "", Reach.UNVERIFIED),
+        (f"begin new.org_id := coalesce(new.org_id, ({OF_OWN})); return new; end", "", Reach.UNSAFE),
+        (f"begin if new.org_id is null then new.org_id := ({OF_OWN}); end if; return new; end", "", Reach.UNSAFE),
+        (f"begin new.org_id := ({OF_OWN}); return new; end", "when (new.level > 1)", Reach.UNSAFE),
+        (f"begin if new.level > 1 then return new; end if; new.org_id := ({OF_OWN}); return new; end", "", Reach.UNSAFE),
+        (f"begin new.org_id := ({OF_OWN}); raise 'x'; exception when others then return new; end", "", Reach.UNSAFE),
+        (f"begin new.other_id := ({OF_OWN}); return new; end", "", Reach.UNSAFE),
+    ],
+)  # fmt: skip
+def test_an_open_check_is_undecided_where_a_trigger_gives_every_row_its_tenant(
+    oracle: Oracle, body: str, when: str, reach: Reach
+) -> None:
+    for_insert = "create policy w on item for insert with check (org_id is not null)"
+    try:
+        said = select_of(
+            oracle, for_insert, *(text.format(part) for text, part in zip(GIVES, (body, when), strict=True)),
+            command="INSERT", half="check",
+        )  # fmt: skip
+    finally:
+        oracle.admin.execute("drop function gives cascade")
+    assert said.reach is reach
+    assert ("trigger gives" in said.reason) == (reach is Reach.UNVERIFIED)
+
+
+def test_an_open_check_of_updates_is_not_excused_by_a_trigger_on_inserts(oracle: Oracle) -> None:
+    body = f"begin new.org_id := ({OF_OWN}); return new; end"
+    trigger = [text.format(part) for text, part in zip(GIVES, (body, ""), strict=True)]
+    open_ = f"create policy w on item using ({BOUND}) with check (true)"
+    try:
+        with oracle.policies(*trigger, open_), oracle.admin.transaction(force_rollback=True):
+            facts = facts_of(oracle.admin)
+            found = rls.analyse(facts.catalog, facts.tenancy).judgements
+            own, other, _ = oracle.keys
+            oracle.admin.execute("set local role app_user")
+            oracle.admin.execute(f"set local app.tenant_id = '{own}'")
+            given_away = oracle.admin.execute("update item set org_id = %s", (other,)).rowcount
+    finally:
+        oracle.admin.execute("drop function gives cascade")
+    checks = {j.command: j.reach for j in found if j.table.name == "item" and j.half == "check"}
+    assert checks == {"INSERT": Reach.UNVERIFIED, "UPDATE": Reach.UNSAFE}
+    assert given_away > 0
+
+
+def test_tables_that_are_alike_but_for_a_trigger_are_judged_apart(oracle: Oracle) -> None:
+    body = f"begin new.org_id := ({OF_OWN}); return new; end"
+    create, fire = (text.format(part) for text, part in zip(GIVES, (body, ""), strict=True))
+    twin = (
+        "create table item_too (like item); grant insert on item_too to app_user; "
+        "alter table item_too add foreign key (org_id) references organization; "
+        "alter table item_too enable row level security; create policy w on item_too for insert with check (true)"
+    )
+    try:
+        with oracle.policies("create policy w on item for insert with check (true)", twin, create, fire):
+            facts = facts_of(oracle.admin)
+            found = rls.analyse(facts.catalog, facts.tenancy).judgements
+    finally:
+        oracle.admin.execute("drop function gives cascade; drop table item_too")
+    inserts = {
+        j.table.name: j.reach for j in found if j.command == "INSERT" and j.table.name.startswith("item")
+    }
+    assert inserts == {"item": Reach.UNVERIFIED, "item_too": Reach.UNSAFE}

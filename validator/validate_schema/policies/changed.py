@@ -1,4 +1,4 @@
-"""What an UPDATE changes beside the columns that it names.
+"""What triggers make of a row before it is written, and what an UPDATE changes beside what it names.
 
 Sources: PostgreSQL documentation, "Overview of Trigger Behavior" (a BEFORE trigger changes what is written,
 and needs no privilege on a column for that) and "Generated Columns".
@@ -28,12 +28,50 @@ def set_by_triggers(table: Table, columns: Iterable[str], functions: Functions) 
     """Tell whether a trigger gives one of the columns a value before a row is updated, or may: its function
     cannot be read. `functions` gives those of a name."""
     told = {"new", *(f"new.{column}" for column in columns)}
-    return any(_sets(f, told) for t in table.triggers if _before(t) for f in functions(t.function.name))
+    before = (t for t in table.triggers if fires_before(t, "UPDATE"))
+    return any(_sets(f, told) for t in before for f in functions(t.function.name))
 
 
-def _before(trigger: Trigger) -> bool:
+def given_by_trigger(table: Table, command: str, columns: frozenset[str], functions: Functions) -> str:
+    """Return the trigger that gives all of the columns other values before a row is written, whatever was
+    written there; "" without one. It is not known whose these are."""
+    for trigger in table.triggers:
+        always = trigger.condition is None and not trigger.columns
+        if always and fires_before(trigger, command):
+            run = [f for f in functions(trigger.function.name) if f.qname == trigger.function]
+            if columns and run and all(columns <= _given(f) for f in run):
+                return trigger.name
+    return ""
+
+
+def _given(function: Function) -> frozenset[str]:
+    """Return the columns of NEW to which a trigger function gives a value that is not what was written, in
+    every run that comes to its end."""
+    try:
+        body = read_body(function.language, function.body or "", "", function.returns or "").function
+    except Unreadable:
+        return frozenset()
+    if body is None or body.body.handlers:
+        return frozenset()
+    found = set()
+    for statement in body.body.body:
+        match statement:
+            case pl.Assign(target=("new", column), value=value) if not _reads_new(value, column):
+                found.add(column)
+        if any(isinstance(n, pl.Return | pl.Exit) for n in s.walk(statement)):
+            break
+    return frozenset(found)
+
+
+def _reads_new(value: s.Node, column: str) -> bool:
+    columns = (n.names for n in s.walk(value) if isinstance(n, s.Column))
+    return any(names in (("new",), ("new", "*"), ("new", column)) for names in columns)
+
+
+def fires_before(trigger: Trigger, command: str) -> bool:
+    """Tell whether a trigger sees each row before the command writes it."""
     row = trigger.timing == "before" and trigger.level == "row"
-    return row and "UPDATE" in trigger.events and trigger.enabled in ("origin", "always")
+    return row and command in trigger.events and trigger.enabled in ("origin", "always")
 
 
 def _sets(function: Function, told: set[str]) -> bool:

@@ -21,7 +21,7 @@ from ..sql.settings import word_for
 from ..sql.tree import FALSE, SELECTS, TRUE, Node, every, some, walk
 from .askers import Askers
 from .bind import Binder
-from .changed import set_by_triggers, sources_of
+from .changed import fires_before, given_by_trigger, set_by_triggers, sources_of
 from .claims import identity, variable_name
 from .doubts import REQUEST, doubts, is_request
 from .evaluate import World
@@ -145,7 +145,7 @@ class Judge:
             self._columns[texts] = None if apart else frozenset(n.value[1] for n in nodes if n.op == "column")
         names = self._columns[texts]
         standing = self.schema.standings[table.qname]
-        if names is None or standing.table_class is TableClass.INHERITED:
+        if names is None or standing.table_class is TableClass.INHERITED or table.qname in self._below:
             return None
         own = self.schema.tenant_columns(table)
         held = [c for c in table.columns if c.name in names or c.name in own]
@@ -159,6 +159,7 @@ class Judge:
             own,
             columns,
             checks,
+            tuple(t for t in table.triggers if t.timing == "before"),
             self.schema.memberships.get(table.qname),
             table.qname in self.schema.tenancy.null_means_global,
         )
@@ -332,6 +333,7 @@ _GUARDED = (
     "not decided by the text: the policies let a person write himself into any tenant, and trigger {} may"
     " refuse it"
 )
+_GIVEN = "not decided by the text: trigger {} gives each row its tenant, whatever was written, before that"
 _OWNER_ASKS = "CURRENT_USER is {} there, which may be a tenant, whoever asks"
 _BADNESS = {Reach.CLOSED: 0, Reach.SAFE: 1, Reach.UNVERIFIED: 2, Reach.UNSAFE: 3}
 
@@ -414,6 +416,8 @@ class _Filter:
     def _in_doubt(self, found: Found) -> Answered | None:
         """Return why it is not known whether rows that pass are others', where nothing but such rows does."""
         ways, ask = self._ways, self.owner.searches.answer
+        if given := self._given():
+            return Answered(Reach.UNVERIFIED, _GIVEN.format(given), self._suspect())
         if found.flow is Flow.JOIN or ask(self._own_question, ways.own()).answer is Answer.YES:
             return None
         written = self.command != "SELECT"
@@ -446,12 +450,18 @@ class _Filter:
         schema = self.owner.schema
         columns = schema.tenant_columns(self.table)
         for trigger in self.table.triggers:
-            before = trigger.timing == "before" and trigger.level == "row"
-            if before and self.command in trigger.events and trigger.enabled in ("origin", "always"):
+            if fires_before(trigger, self.command):
                 functions = schema.functions.get(trigger.function.name, ())
                 if any(column in (f.body or "") for f in functions for column in columns):
                     return trigger.name
         return ""
+
+    def _given(self) -> str:
+        """Return the trigger by which no row keeps the tenant that it was written with, "" without one."""
+        schema, table = self.owner.schema, self.table
+        if self.half == "using":
+            return ""
+        return given_by_trigger(table, self.command, frozenset(schema.tenant_columns(table)), schema.named)
 
     @cached_property
     def _ways(self) -> Ways:
