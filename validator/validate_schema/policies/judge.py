@@ -11,27 +11,23 @@ from typing import NamedTuple
 
 from ..facts.roles import PUBLIC, Roles, closure, data_roles
 from ..model.catalog import Grant, Policy, QName, Table
-from ..model.principals import Kind
 from ..model.reading import Flow, Judgement, Reach
 from ..model.tenancy import TableClass
 from ..sql.ident import display
-from ..sql.parse import parse, print_sql
 from ..sql.predicates import check_expression
 from ..sql.settings import word_for
 from ..sql.tree import FALSE, SELECTS, TRUE, Node, every, some, walk
 from .askers import Askers
 from .bind import Binder
+from .blame import Shown, blame, condition_text
 from .changed import fires_before, given_by_trigger, set_by_triggers, sources_of
-from .claims import identity, variable_name
+from .claims import identity
 from .doubts import REQUEST, doubts, is_request
-from .evaluate import World
 from .haste import policy_outruns
 from .named_tenants import NamedTenant, NamedTenants
 from .questions import Question, order_of
 from .scenarios import Ways, key_kind
 from .search import Answer, Found, Searches
-from .values import holds
-from .why import example, explain
 from .world import Schema
 
 HALVES = (
@@ -338,11 +334,6 @@ _OWNER_ASKS = "CURRENT_USER is {} there, which may be a tenant, whoever asks"
 _BADNESS = {Reach.CLOSED: 0, Reach.SAFE: 1, Reach.UNVERIFIED: 2, Reach.UNSAFE: 3}
 
 
-def condition_text(policy: Policy, half: str) -> str | None:
-    """Return the expression that counts: USING stands in for an absent WITH CHECK."""
-    return policy.check or policy.using if half == "check" else policy.using
-
-
 class _Filter:
     """The row filter of one table for one role and command, and the question of what passes it."""
 
@@ -531,54 +522,9 @@ class _Filter:
         return bound
 
     def _unsafe(self, found: Found) -> Answered:
-        world, flow = found.world, found.flow
-        if world is None or flow is None:
-            raise ValueError("an answer without its example")
-        policy, branch = self._branch(world)
-        if flow in (Flow.READ, Flow.WRITE) and self._by_membership(policy, world):
-            flow = Flow.ANYWHERE
-        shown = _sql(condition_text(policy, self.half) or "true", branch)
-        reason = explain(branch, world, flow, self._set_by_whoever_asks(shown))
-        return Answered(Reach.UNSAFE, reason, policy.name, shown, flow, example(world))
-
-    def _set_by_whoever_asks(self, branch: str) -> str:
-        """Say which variables of a branch anybody can set, and how; "" where it has none."""
-        schema = self.owner.schema
-        names = {n.value[0] for n in walk(schema.expand(branch)) if n.op == "variable"}
-        said = [v for v in schema.principals.variables if variable_name(v.variable) in names - schema.persons]
-        written = [v.variable.shown for v in said if v.kind is Kind.CLIENT]
-        if written:
-            return f"whoever asks writes {', '.join(written)} himself"
-        set_ = [v.variable.shown for v in said if v.kind is not Kind.TENANT or v.variable != schema.context]
-        if not set_:
-            return ""
-        listed = ", ".join(set_)
-        claims = schema.principals.gateway and all(v.variable.path for v in said)
-        return f"{listed} opens it, whatever the tenant" if claims else f"any session may set {listed}"
-
-    def _by_membership(self, policy: Policy, world: World) -> bool:
-        """Tell whether it is a membership of some other tenant that opens the policy."""
-        without = {id(node): frozenset({False}) for node in self.binder.members}
-        if not without or not policy.permissive:
-            return False
-        return not holds(World(world.values, world.literals, without).of(self.binder_again(policy)))
-
-    def _branch(self, world: World) -> tuple[Policy, tuple[Node, ...]]:
-        """Return the permissive policy that lets the row through, and its branch."""
-        permissive = [p for p in self.policies if p.permissive]
-        for policy in permissive:
-            bound = self.binder_again(policy)
-            if holds(world.of(bound)):
-                text = condition_text(policy, self.half) or "true"
-                return policy, tuple(_descend(bound, parse(text), world))
-        return permissive[0], (TRUE,)
-
-    def binder_again(self, policy: Policy) -> Node:
-        """Bind one policy with the names that the whole filter got."""
-        joined = self.question.condition
-        permissive = [p for p in self.policies if p.permissive]
-        head = joined.args[0] if any(not p.permissive for p in self.policies) else joined
-        return head.args[permissive.index(policy)] if len(permissive) > 1 else head
+        shown = Shown(self.owner.schema, self.policies, self.half, self.question.condition)
+        told = blame(found, shown, self.binder)
+        return Answered(Reach.UNSAFE, *told)
 
     def _stopped(self, undecided: tuple[str, ...]) -> str:
         named = list(dict.fromkeys(self.binder.undecided)) or list(dict.fromkeys(undecided))
@@ -586,19 +532,3 @@ class _Filter:
 
     def _suspect(self) -> str | None:
         return next((p.name for p in self.policies if p.permissive), None)
-
-
-def _descend(bound: Node, shown: Node, world: World) -> list[Node]:
-    same = bound.op == shown.op and len(bound.args) == len(shown.args)
-    if same and bound.op == "and":
-        return [n for b, s in zip(bound.args, shown.args, strict=True) for n in _descend(b, s, world)]
-    if same and bound.op == "or":
-        for b, s in zip(bound.args, shown.args, strict=True):
-            if holds(world.of(b)):
-                return _descend(b, s, world)
-    return [shown]
-
-
-def _sql(text: str, branch: tuple[Node, ...]) -> str:
-    printed = ((n, print_sql(text, n)) for n in branch)
-    return " AND ".join(f"({sql})" if len(branch) > 1 and n.op == "or" else sql for n, sql in printed)
