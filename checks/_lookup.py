@@ -10,6 +10,7 @@ from validate_schema.pack.roles import sends_statements, temporary_holders
 from validate_schema.pack.sql import (
     Unreadable,
     is_bound,
+    is_guarded,
     names_a_type,
     own_path,
     read_body,
@@ -33,14 +34,7 @@ def takes_temporary(function: cat.Function) -> bool:
     """Tell whether the function may read a temporary table of its caller instead of the one that it means: it
     names a relation without its schema, or nobody can say, and ``pg_temp`` does not stand at the end of a path of
     its own. Source: PostgreSQL documentation, "Writing SECURITY DEFINER Functions Safely", search_path."""
-    return not _is_guarded(function) and names_a_table(function)
-
-
-def _is_guarded(function: cat.Function) -> bool:
-    """Tell whether a function has a path of its own on which what is temporary comes last."""
-    path = own_path(function.settings)
-    schemas = schemas_of(path) if path is not None else ()
-    return schemas[-1:] == ("pg_temp",) and "pg_temp" not in schemas[:-1]
+    return not is_guarded(function.settings) and names_a_table(function)
 
 
 def takes_types(acting: Iterable[Act], caller: cat.Function, facts: Facts) -> cat.Function | None:
@@ -52,7 +46,7 @@ def takes_types(acting: Iterable[Act], caller: cat.Function, facts: Facts) -> ca
     version = facts.catalog.server.version_num
     for function, role in acting:
         ruled = function if own_path(function.settings) is not None else caller
-        if role is None or function.language in ("c", "internal") or _is_guarded(ruled):
+        if role is None or function.language in ("c", "internal") or is_guarded(ruled.settings):
             continue
         arguments = function.signature or function.arguments
         try:

@@ -224,6 +224,53 @@ def test_a_helper_that_may_read_a_temporary_table_instead_is_not_decided(bench: 
         assert conn.execute("select 1 from doc where org_id = %s", (B,)).fetchall()
 
 
+TEMPORARY = {
+    "a variable": ("plpgsql", "", "declare b text := lower(t); begin return {bound} and b <> ''; end", True),
+    "a cast": ("plpgsql", "", "begin return {bound} and t::uuid is not null; end", True),
+    "a cast in SQL": ("sql", "", "select {bound} and t::text <> ''", True),
+    "pg_temp first": ("sql", "set search_path = pg_temp, public", "select {bound} and t::text <> ''", True),
+    "pg_temp last": ("sql", "set search_path = public, pg_temp", "select {bound} and t::text <> ''", False),
+    "the type named in full": ("sql", "", "select {bound} and t::pg_catalog.text <> ''", False),
+    "a type of the grammar": ("plpgsql", "", "declare n integer := length(t); begin return {bound} and n > 0; end", False),
+    "a value of the session": ("sql", "", "select o::text = current_setting('app.tenant_id', true)::text", False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("language", "path", "body", "shown"), TEMPORARY.values(), ids=TEMPORARY)
+def test_a_helper_that_may_make_a_row_a_temporary_type_is_not_decided(
+    bench: Bench, language: str, path: str, body: str, shown: bool
+) -> None:
+    text = body.format(bound="o = nullif(current_setting('app.tenant_id', true), '')::uuid")
+    helper = f"create function shows(o uuid, t text) returns boolean language {language} stable {path} as $$ {text} $$;"
+    with bench.open(helper) as conn:
+        execute(conn, WORLD + helper + policy("shows(org_id, body)", "with check (false)"))
+        known = analysis_of(conn, TOML + 'setting = "app.tenant_id"\n').judgements
+        said = [j for j in known if j.table.name == "doc" and j.half == "using"]
+
+        assert {j.reach for j in said} == {Reach.UNVERIFIED if shown else Reach.SAFE}
+        told = "shows(), which may tell of rows that another condition hides"
+        assert all(told in j.reason for j in said if shown)
+
+
+def test_a_temporary_type_tells_its_maker_of_rows(bench: Bench) -> None:
+    text = "declare b text := lower(t); begin return o = nullif(current_setting('app.tenant_id', true), '')::uuid and b <> ''; end"
+    helper = f"create function shows(o uuid, t text) returns boolean language plpgsql stable as $$ {text} $$;"
+    told: list[str] = []
+    with bench.open(helper) as conn:
+        execute(conn, WORLD + helper + policy("shows(org_id, body)"))
+        execute(conn, ROWS)
+        conn.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
+        conn.execute("set local role app_user")
+        conn.execute(f"set local app.tenant_id = '{A}'")
+        execute(conn, "create function pg_temp.spy(t pg_catalog.text) returns boolean language plpgsql as "
+        "$$ begin raise notice 'seen %', t; return true; end $$;"
+        "create domain pg_temp.text as pg_catalog.text check (pg_temp.spy(value));")  # fmt: skip
+        shown = conn.execute("select org_id from doc").fetchall()
+
+    assert B not in {str(org) for (org,) in shown}
+    assert len(told) > len(shown)
+
+
 SETTING = {
     "in the policy": policy("set_config('app.tenant_id', org_id::text, true) is not null and org_id = nullif(current_setting('app.tenant_id', true), '')::uuid"),
     "in a variable that nobody reads": "create function mine(o uuid) returns boolean language plpgsql as $$ declare x text; begin "

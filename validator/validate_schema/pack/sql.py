@@ -27,6 +27,7 @@ from ..sql.rewriting import with_calls_replaced as with_calls_replaced
 from ..sql.routines import Body as Body
 from ..sql.routines import is_bound as is_bound
 from ..sql.routines import read_body as read_body
+from ..sql.settings import is_guarded as is_guarded
 from ..sql.settings import own_path as own_path
 from ..sql.settings import schemas_of as schemas_of
 from ..sql.settings import setting_of as setting_of

@@ -16,7 +16,7 @@ from ..sql.parse import kind_of, read, read_select
 from ..sql.parser import Unreadable
 from ..sql.reading import read_statements
 from ..sql.routines import is_bound, read_body
-from ..sql.settings import only_a_path, own_path, schemas_of
+from ..sql.settings import is_guarded, only_a_path, own_path, schemas_of
 from ..sql.tree import SELECTS, Node, Relation, Select, opaque
 
 _MOST_STEPS = 200  # statements that are followed, each branch of an IF by itself
@@ -216,7 +216,7 @@ class _Closing:
         self.shadowed = (
             names.shadowing
             and not is_bound(function.language, function.body or "")
-            and self.path[-1] != "pg_temp"
+            and not is_guarded(function.settings)
         )
 
     def node(self, node: Node, given: Given, scopes: tuple[Scope, ...] = ()) -> Node:

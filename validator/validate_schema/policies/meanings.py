@@ -10,6 +10,7 @@ from ..sql import plpgsql as pl
 from ..sql import syntax as s
 
 _NONE = {("=", 0), ("<", 1), ("<=", 0)}
+_SKIP = 2  # FOR UPDATE SKIP LOCKED, as the parser counts
 _SOME = {(">", 0), (">=", 1), ("<>", 0), ("=", 1)}
 
 
@@ -126,10 +127,24 @@ def _calls(node: s.Node) -> bool:
 
 def _rows(query: s.Select) -> s.Exists | None:
     """Return what is true where a query has a row, None where it is not its conditions alone that say so."""
-    if {"group_clause", "having_clause", "limit_offset"} & dict(query.rest).keys():
+    sampled = any(isinstance(n, s.Sampled) for n in s.walk(*query.sources))
+    if sampled or not all(_leaves(clause, told) for clause, told in query.rest):
         return None
     one = (s.Target("", s.Const("integer", 1)),)
     return s.Exists(s.Select(one, query.sources, query.where, queries=query.queries))
+
+
+def _leaves(clause: str, told: object) -> bool:
+    """Tell whether a query has a row with a clause where it has one without it. An aggregate in any of them
+    makes one of none."""
+    match clause, told:
+        case (("sort_clause" | "distinct_clause"), tuple()):
+            return not any(_calls(n) for n in told if isinstance(n, s.Node))
+        case "limit_count", s.Const(value=int() as number):
+            return number > 0
+        case "locking_clause", tuple():
+            return all(isinstance(n, s.Unknown) and dict(n.rest).get("wait_policy") != _SKIP for n in told)
+    return clause == "limit_option"
 
 
 def _present(part: s.Node) -> str:

@@ -11,9 +11,11 @@ from ..model.principals import Kind, Membership, Principals, Variable
 from ..model.tenancy import Standing, TableClass, Tenancy
 from ..sql.parse import parse
 from ..sql.parser import Unreadable
-from ..sql.settings import is_written_by_client, word_for
+from ..sql.settings import is_guarded, is_written_by_client, word_for
 from ..sql.tree import CONTEXT, ROW, SELECTS, Node, Select, deeper, opaque, some, walk
+from ..sql.type_names import types_what_is_given
 from .bodies import Names, defaults_of, is_truth, parameters_of, returned_by
+from .calls import is_trusted
 from .claims import OWN_CLAIMS, canonical, claim_of, holds_claims, platform_body, variable_name, variable_of
 from .promises import Promises
 from .telling import tells
@@ -354,7 +356,27 @@ class Schema:
             return False
         if function.routine not in self._telling:
             self._telling[function.routine] = tells(function, self.named)
-        return self._telling[function.routine]
+        return self._telling[function.routine] or self._shows_types(function, args)
+
+    def _shows_types(self, function: Function, args: tuple[Node, ...]) -> bool:
+        """Tell whether a function makes something of the row, but for whose it is, a value of a type for
+        which who asks may put a domain of his own: its CHECK sees it."""
+        if not self.names.shadowing or is_guarded(function.settings) or is_trusted(function):
+            return False
+        names, given = parameters_of(function), set[str | int]()
+        for number, (name, arg) in enumerate(zip(names, args, strict=False), 1):
+            if any(n.op == "column" and n.value[1] not in self._keys for n in walk(arg)):
+                given |= {number, name}
+        text = (function.language, function.body or "", function.arguments, function.returns or "")
+        try:
+            return types_what_is_given(*text, version=self.catalog.server.version_num, given=given - {""})
+        except Unreadable:
+            return True
+
+    @cached_property
+    def _keys(self) -> frozenset[str]:
+        """The names of columns that tell whose rows are, which is no secret."""
+        return frozenset[str]().union(*map(self.tenant_columns, self.catalog.tables))
 
     def _stays(self, function: Function, depth: int) -> bool:
         """Tell whether a function is declared IMMUTABLE and hangs on more than its arguments. Source:

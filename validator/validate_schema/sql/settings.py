@@ -40,6 +40,14 @@ def schemas_of(path: str) -> tuple[str, ...]:
     return tuple(name for name in found if name)
 
 
+def is_guarded(settings: Iterable[str]) -> bool:
+    """Tell whether the settings of a function have it look for what is temporary, and so may be its caller's,
+    in the last place. Source: PostgreSQL documentation, "Writing SECURITY DEFINER Functions Safely"."""
+    path = own_path(settings)
+    schemas = schemas_of(path) if path is not None else ()
+    return schemas[-1:] == ("pg_temp",) and "pg_temp" not in schemas[:-1]
+
+
 def only_a_path(settings: Iterable[str]) -> bool:
     """Tell whether nothing but the search_path is set."""
     return all(setting.startswith("search_path=") for setting in settings)

@@ -1,11 +1,12 @@
 """Types that a body names without their schema: what they are is looked up whenever it runs."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from itertools import takewhile
 
+from . import plpgsql as pl
 from .parser import Token, tokens
 from .routines import is_bound, read_body
-from .syntax import TypeRef, walk
+from .syntax import Cast, Column, Node, Param, TypeRef, walk
 
 # Names of types that the grammar knows, and looks up nowhere. Source: PostgreSQL's gram.y, SimpleTypename.
 _WORDS = frozenset({
@@ -27,9 +28,46 @@ def names_a_type(language: str, body: str, arguments: str, returns: str, version
     for node in walk(*read.statements):
         if getattr(node, "built", None) is not None:
             return True
-        if isinstance(node, TypeRef) and (len(node.names) == 1 or (node.names[-1] == "json" and not json)):
+        if isinstance(node, TypeRef) and _is_by_path(node, json):
             return True
     return language == "plpgsql" and any(_is_looked_up(found, json) for found in _declared(body))
+
+
+def types_what_is_given(
+    language: str, body: str, arguments: str, returns: str, *, version: int, given: Container[str | int]
+) -> bool:
+    """Tell whether a body makes something of an argument that is `given`, by its name or number, a value of
+    such a type: by a cast, or in a variable. Raises `Unreadable`."""
+    if is_bound(language, body):
+        return False
+    read = read_body(language, body, arguments, returns)
+    json = version >= _JSON_IS_A_WORD
+    nodes = [*walk(*(read.statements if read.function is None else (read.function,)))]
+    casts = (n for n in nodes if isinstance(n, Cast) and _is_by_path(n.type, json))
+    if any(_takes(cast.arg, given) for cast in casts):
+        return True
+    held = any(_takes(value, given) for node in nodes for value in _put(node))
+    return held and language == "plpgsql" and any(_is_looked_up(found, json) for found in _declared(body))
+
+
+def _put(node: Node) -> Iterator[Node]:
+    """Yield what a statement puts into variables."""
+    match node:
+        case pl.Assign(value=value):
+            yield value
+        case pl.Declared(default=default) if default is not None:
+            yield default
+        case pl.Sql(statement=statement, into=into) if into:
+            yield statement
+
+
+def _takes(value: Node, given: Container[str | int]) -> bool:
+    columns = any(isinstance(node, Column) and node.name in given for node in walk(value))
+    return columns or any(isinstance(node, Param) and node.number in given for node in walk(value))
+
+
+def _is_by_path(named: TypeRef, json: bool) -> bool:
+    return len(named.names) == 1 or (named.names[-1] == "json" and not json)
 
 
 def _declared(body: str) -> Iterator[list[Token]]:
