@@ -10,6 +10,7 @@ from ..model.catalog import Function, QName
 from ..model.principals import Kind, Variable
 from ..model.tenancy import Tenancy
 from ..sql import syntax as s
+from ..sql.keeping import keeps_apart
 from ..sql.parser import Unreadable
 from ..sql.patterns import parse_name
 from ..sql.reading import read_expression
@@ -28,6 +29,13 @@ from ..sql.settings import (
 if TYPE_CHECKING:
     from .facts import Facts
 
+_NARROW = (
+    "real",
+    "double precision",
+    "character",
+    '"char"',
+    "name",
+)  # returned, they are no key of most tenants
 _DEEPEST = 8  # functions that return one another's value, on the way to who is asking
 
 
@@ -67,12 +75,19 @@ class ContextReader:
         self.facts = facts
 
     def gives_context(self, node: s.Node | None) -> bool:
-        """Tell whether an expression is the tenant context and nothing else, casts and sub-selects aside.
-        Raises `Unreadable` where a function that it calls cannot be read."""
+        """Tell whether an expression is the tenant context and nothing else, sub-selects aside, and casts
+        that leave two tenants two. Raises `Unreadable` where a function that it calls cannot be read."""
         leaf = _leaf(node)
+        if not self.keeps_tenants(node):
+            return False
         if isinstance(leaf, s.Call) and self._called(leaf):
             return True
         return self._kinds(leaf) == {Kind.TENANT}
+
+    def keeps_tenants(self, node: s.Node | None) -> bool:
+        """Tell whether the casts around what an expression takes its value from leave two tenants two."""
+        kind = self.facts.once(key_type)
+        return all(keeps_apart(cast.type, kind) for cast in _casts(node))
 
     def gives_person(self, node: s.Node | None) -> bool:
         """Tell whether an expression is a setting or a claim that says who is asking, and nothing else. What
@@ -141,7 +156,10 @@ class ContextReader:
         if call.args or depth == _DEEPEST:
             return frozenset()
         functions = list(self._functions(call))
-        found = [self._asked(_sole_value(f), depth + 1) - _of_the_owner(f) for f in functions]
+        found = [
+            self._asked(_sole_value(f, self.facts.once(key_type)), depth + 1) - _of_the_owner(f)
+            for f in functions
+        ]
         if not functions and (text := PLATFORM_HELPERS.get((call.schema, call.name))) is not None:
             found = [self._asked(read_expression(text), depth + 1)]
         return frozenset[Variable]().union(*found) if all(found) else frozenset()
@@ -175,7 +193,7 @@ class ContextReader:
             for function in self._functions(here):
                 if not function.arguments and function.qname not in seen:
                     seen.add(function.qname)
-                    waiting += _calls(function)
+                    waiting += _calls(function, self.facts.once(key_type))
             one_way = one_way and len(waiting) <= 1
         if not found or one_way:
             self.facts.once(_known_calls).update(dict.fromkeys(passed, found))
@@ -218,15 +236,16 @@ def _functions_by_name(facts: "Facts") -> dict[str, list[Function]]:
     return found
 
 
-def _calls(function: Function) -> list[s.Call]:
+def _calls(function: Function, of: str | None) -> list[s.Call]:
     """Return the call that a function without arguments returns the value of, and does nothing else."""
-    leaf = _leaf(_sole_value(function))
+    leaf = _leaf(_sole_value(function, of))
     return [leaf] if isinstance(leaf, s.Call) else []
 
 
-def _sole_value(function: Function) -> s.Node | None:
-    """Return the expression that a function without arguments returns, and does nothing else."""
-    if not function.body or function.arguments:
+def _sole_value(function: Function, of: str | None) -> s.Node | None:
+    """Return the expression that a function without arguments returns, and does nothing else, where its type
+    leaves two tenants two, whose keys are `of` a type."""
+    if not function.body or function.arguments or not returns_apart(function, of):
         return None
     statements = read_body(function.language, function.body, "", function.returns or "").statements
     return _only_value(statements[0]) if len(statements) == 1 else None
@@ -241,12 +260,44 @@ def _only_value(query: s.Node) -> s.Node | None:
 
 def _leaf(node: s.Node | None) -> s.Node | None:
     """Return what an expression takes its value from: without casts, NULLIF and sub-selects around it."""
-    while node is not None:
-        node = s.uncast(node)
-        if isinstance(node, s.NullIf):
-            node = node.value
-        elif isinstance(node, s.ScalarSelect):
-            node = _only_value(node.query)
-        else:
-            return node
+    *_, leaf = _inwards(node)
+    return leaf
+
+
+def _casts(node: s.Node | None) -> Iterator[s.Cast]:
+    return (found for found in _inwards(node) if isinstance(found, s.Cast))
+
+
+def _inwards(node: s.Node | None) -> Iterator[s.Node | None]:
+    """Yield an expression, and what stands in the casts, NULLIFs and sub-selects around its leaf; at last the
+    leaf, or None where there is none."""
+    while True:
+        yield node
+        match node:
+            case s.Cast(arg=inner):
+                node = inner
+            case s.NullIf(value=inner):
+                node = inner
+            case s.ScalarSelect(query=query):
+                node = _only_value(query)
+            case _:
+                return
+
+
+def returns_apart(function: Function, of: str | None) -> bool:
+    """Tell whether the type of what a function returns leaves two tenants two, whose keys are `of` a type."""
+    returned = (function.returns or "").removeprefix("SETOF ")
+    return keeps_apart(s.TypeRef((returned,)), of)
+
+
+def key_type(facts: "Facts") -> str | None:
+    """Return the type of the tenants' key, None where it is not known."""
+    tenancy = facts.tenancy
+    held = [(level.root, level.key) for level in tenancy.levels]
+    held += [(standing.table, standing.column) for standing in tenancy.standings]
+    for name, key in held:
+        table = facts.tables_by_name.get(name) if name is not None else None
+        column = table.column(key) if table is not None and key is not None else None
+        if column is not None:
+            return column.base_type
     return None

@@ -69,6 +69,7 @@ class Item(msgspec.Struct, frozen=True):
     the row is, `persons` those that hold one of the people who ask. It has rows of a `table`, or those of a
     `query`; `owned`: of tenants. `held`: nothing is to be tied. `alone`: its query names nothing of those
     around it. `mixed`: rows of inheritance children are among them, to which no key of the table applies.
+    `parents` are the tables of tenants to which its rows refer, but for the table itself.
     """
 
     number: int
@@ -81,6 +82,7 @@ class Item(msgspec.Struct, frozen=True):
     held: bool = True
     alone: bool = False
     mixed: bool = False
+    parents: frozenset[QName] = frozenset()
 
     def place(self, column: str) -> Place:
         return (self.number, column)
@@ -93,6 +95,10 @@ class Fact(NamedTuple):
     left: Place
     right: Place
     confines: frozenset[int] | None = None
+
+    def confined(self, within: frozenset[int]) -> "Fact":
+        """Return it as one that is true of some relations alone."""
+        return self._replace(confines=within if self.confines is None else self.confines & within)
 
 
 class Called(NamedTuple):
@@ -116,6 +122,12 @@ class Conditions(msgspec.Struct):
     calls: list[Called] = msgspec.field(default_factory=list)
     veiled: bool = False
     hasty: bool = False
+
+    def confined(self, within: frozenset[int]) -> "Conditions":
+        """Return them as what is true of some relations alone."""
+        facts = [fact.confined(within) for fact in self.facts]
+        choices = [tuple(way.confined(within) for way in ways) for ways in self.choices]
+        return msgspec.structs.replace(self, facts=facts, choices=choices)
 
     def chosen(self, which: "Conditions") -> "Conditions":
         """Return them with the first choice made."""
@@ -164,12 +176,13 @@ Query = Block | Union
 
 class Scope(msgspec.Struct):
     """The names in sight: relations by alias, WITH queries, parameters of a function that is read in place
-    of its call, and the scope around."""
+    of its call, and the scope around. `closed`: nothing else has a name here."""
 
     items: dict[str, Item] = msgspec.field(default_factory=dict)
     queries: dict[str, object] = msgspec.field(default_factory=dict)
     params: dict[str, Place | None] = msgspec.field(default_factory=dict)
     by_alias: bool = False  # no column is found here without its relation's name
+    closed: bool = False
     outer: "Scope | None" = None
 
     def find(self, names: tuple[str, ...]) -> Place | None:
@@ -188,6 +201,8 @@ class Scope(msgspec.Struct):
             return found[0].place(column) if len(found) == 1 else UNKNOWN
         if ".".join(names) in self.params:
             return self.params[".".join(names)] or UNKNOWN
+        if self.closed:
+            return UNKNOWN
         return self.outer.find(names) if self.outer is not None else None
 
     def query(self, name: str) -> object | None:

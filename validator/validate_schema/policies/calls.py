@@ -14,7 +14,7 @@ from ..sql.parser import Unreadable
 from ..sql.routines import Body, read_body
 from ..sql.settings import only_a_path
 
-_MODES = ("IN", "INOUT", "OUT", "VARIADIC")
+_MODES = ("IN ", "INOUT ", "OUT ", "VARIADIC ")
 _TRUSTED = ("c", "internal")
 _SET = re.compile(r"\bset\s+(?:local\s+|session\s+)?\"?([\w$.]+)", re.IGNORECASE)
 _LONG_NAMES = re.compile(
@@ -29,8 +29,20 @@ def body_of(function: Function) -> Body:
 
 
 def parameters(function: Function) -> tuple[str, ...]:
-    """Return the names of the parameters that a call gives values for, "" for one without."""
-    return tuple(_named(part) for part in _parts(function.arguments))
+    """Return the names of the parameters that a call gives values for, "" for one without: of a procedure
+    those that are OUT as well."""
+    return tuple(map(_named, _given(function)))
+
+
+def types_of_parameters(function: Function) -> tuple[str, ...]:
+    """Return the types of the same parameters, as the server prints them."""
+    parts = (part.split(" ", 1) if part.startswith(_MODES) else ("", part) for part in _given(function))
+    return tuple(part.split(" ", 1)[1] if _named(part) else part for _, part in parts)
+
+
+def _given(function: Function) -> Iterator[str]:
+    parts = _parts(function.arguments)
+    return (part for part in parts if function.kind == "procedure" or not part.startswith("OUT "))
 
 
 def _parts(arguments: str) -> Iterator[str]:
@@ -46,7 +58,7 @@ def _parts(arguments: str) -> Iterator[str]:
 
 def _named(argument: str) -> str:
     words = argument.split(" ")
-    words = words[1:] if words[0] in _MODES else words
+    words = words[1:] if argument.startswith(_MODES) else words
     quoted = words[0].startswith('"')
     if not quoted and (len(words) == 1 or _LONG_NAMES.fullmatch(" ".join(words))):
         return ""
@@ -230,7 +242,47 @@ def _called(function: Function, facts: Facts) -> tuple[Function, ...]:
             found |= dict.fromkeys(candidates(node, facts))
         elif isinstance(node, s.Operation):
             found |= dict.fromkeys(functions_of(node, facts))
+        elif isinstance(node, s.Cast):
+            found |= dict.fromkeys(functions_of_cast(node, facts))
+        elif (field := field_of(node)) is not None:
+            found |= dict.fromkeys(computed(field, facts))
     return tuple(found)
+
+
+def field_of(node: s.Node) -> s.Call | None:
+    """Return the call that ``row.name`` is where no column has that name. Source: PostgreSQL documentation,
+    "Using Composite Types in Queries"."""
+    match node:
+        case s.Column(names=(*_, row, name)):
+            return s.Call(name, (s.Column((row,)),))
+        case s.Part(arg=arg, path=(*_, str() as name)):
+            return s.Call(name, (arg,))
+    return None
+
+
+def computed(field: s.Call, facts: Facts) -> tuple[Function, ...]:
+    """Return the functions of a row that a field may be."""
+    found = candidates(field, facts)
+    return tuple(f for f in found if f.arguments.split(" ")[-1] in facts.once(_rows_by_name))
+
+
+def _rows_by_name(facts: Facts) -> frozenset[str]:
+    names = [*facts.tables_by_name, *facts.views_by_name]
+    return frozenset(word for n in names for word in (n.name, f"{n.schema}.{n.name}", f'"{n.name}"'))
+
+
+def functions_of_cast(cast: s.Cast, facts: Facts) -> tuple[Function, ...]:
+    """Return the functions that somebody has a cast to a type run, as far as its name tells."""
+    return facts.once(_by_cast).get(cast.type.names[-1], ())
+
+
+def _by_cast(facts: Facts) -> Mapping[str, tuple[Function, ...]]:
+    routines = facts.once(_by_routine)
+    found: dict[str, list[Function]] = {}
+    for cast in facts.catalog.casts:
+        if cast.function is not None and cast.function in routines:
+            found.setdefault(cast.target.rpartition(".")[2].strip('"'), []).append(routines[cast.function])
+    return {name: tuple(functions) for name, functions in found.items()}
 
 
 def _by_routine(facts: Facts) -> Mapping[Routine, Function]:

@@ -9,12 +9,13 @@ import re
 from functools import cached_property, partial
 from typing import NamedTuple
 
-from ..facts.context import ContextReader, is_setting
+from ..facts.context import ContextReader, is_setting, key_type, returns_apart
 from ..facts.facts import Facts
 from ..model.catalog import Function, QName, Table, View
 from ..model.reading import Reach
 from ..sql import plpgsql as pl
 from ..sql import syntax as s
+from ..sql.keeping import keeps_apart
 from ..sql.parser import Unreadable
 from ..sql.reading import read_statements
 from ..sql.routines import Body
@@ -25,13 +26,17 @@ from .calls import (
     acts,
     body_of,
     candidates,
+    computed,
+    field_of,
     functions_of,
+    functions_of_cast,
     is_trusted,
     parameters,
     routines_by_name,
     sole_value,
     some_act,
     switches_tenant,
+    types_of_parameters,
 )
 from .flow import Flow, sole_call
 from .queries import Builder, Returned
@@ -158,18 +163,33 @@ class _Functions:
         found = candidates(call, self.facts)
         sure = len(found) == 1 and not (found[0].overloads and not call.schema)
         value = sole_value(found[0]) if sure else None
-        return Returned(parameters(found[0]), value, found[0].strict) if value is not None else None
+        if value is None:
+            return None
+        return Returned(parameters(found[0]), value, found[0].strict, self._keeps(found[0]))
 
-    def behind(self, operation: s.Operation) -> list[s.Call]:
-        """Return the calls of functions of the database that an operator stands for."""
-        args = tuple(arg for arg in (operation.left, operation.right) if arg is not None)
-        return [s.Call(f.name, args, f.schema) for f in functions_of(operation, self.facts)]
+    def _keeps(self, function: Function) -> tuple[bool, ...]:
+        """Tell of each parameter whether its type leaves two tenants two."""
+        kind = self.facts.once(key_type)
+        return tuple(keeps_apart(s.TypeRef((t,)), kind) for t in types_of_parameters(function))
+
+    def behind(self, node: s.Node) -> list[s.Call]:
+        """Return the calls of functions of the database that an operator, a cast or a field stands for."""
+        args, found = tuple(s.children(node)), tuple[Function, ...]()
+        if isinstance(node, s.Operation):
+            args = tuple(arg for arg in (node.left, node.right) if arg is not None)
+            found = functions_of(node, self.facts)
+        elif isinstance(node, s.Cast):
+            args, found = (node.arg,), functions_of_cast(node, self.facts)
+        elif (field := field_of(node)) is not None:
+            args, found = field.args, computed(field, self.facts)
+        return [s.Call(f.name, args, f.schema) for f in found]
 
     def gives(self, call: s.Call) -> bool:
         """Tell whether every value that a function returns is a tenant of the session."""
         found = candidates(call, self.facts)
         own = any(f.overloads for f in found) and not call.schema  # it may be PostgreSQL's, too
-        return bool(found) and not own and all(self._tried(f).gives for f in found)
+        kind = self.facts.once(key_type)
+        return bool(found) and not own and all(self._tried(f).gives and returns_apart(f, kind) for f in found)
 
     def named(self, name: str) -> tuple[Function, ...]:
         """Return the functions of the database that have a name."""
@@ -315,8 +335,11 @@ class _Functions:
         if self._context.gives_context(call):
             return Keeps.KEPT
         found = candidates(call, self.facts)
-        if not found:
-            return self._sets(called, known) if call.name == "set_config" else Keeps.KEPT
+        if call.name == "set_config" and not found:
+            return self._sets(called, known)
+        if not found:  # PostgreSQL's own, or one that is given something in a way that is not known here
+            like = (f for f in self.named(call.name) if call.schema in ("", f.schema) and not f.overloads)
+            return Keeps.UNCLEAR if any(like) else Keeps.KEPT
         return max(self._judge_function(f, called, known, role) for f in found)
 
     def _judge_function(self, function: Function, called: Called, known: Known, role: str | None) -> Keeps:
@@ -330,7 +353,9 @@ class _Functions:
             return Keeps.KEPT
         if by_itself and not switches_tenant(function, self.facts):
             return Keeps.KEPT
-        pairs = list(zip(parameters(function), called.args, strict=False))
+        kept = zip(called.args, self._keeps(function), strict=False)
+        places = [place if keeps else None for place, keeps in kept]
+        pairs = list(zip(parameters(function), places, strict=False))
         tenant, person = (frozenset(_names(pairs, places)) for places in known[:2])
         try:
             return self.summary(function, tenant=tenant, person=person, role=runs_as).keeps
@@ -398,7 +423,8 @@ def _rows(given: Given, body: Body, builder: Builder, known: Known) -> tuple[dic
     for name in ("new", "old", *given.transitions):
         trusted = name in given.names or name in given.transitions
         own = table if trusted and not any(n.partition(".")[0] == name for n in changed) else None
-        item = builder.item(columns=columns, keys=builder.relations.keys(table), table=own, owned=True)
+        keys, parents = builder.relations.keys(table), builder.relations.parents(table)
+        item = builder.item(columns=columns, keys=keys, table=own, owned=True, parents=parents)
         tied |= {item.number} if trusted else set()
         if name in given.transitions:
             builder.rows[name] = item

@@ -5,6 +5,7 @@ what a loop or a handler may have changed is not known there. Source: PostgreSQL
 "Control Structures" and "Trapping Errors" (a handler undoes changes of rows, not of variables).
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable
 
@@ -21,13 +22,9 @@ _ERROR = 21  # elog.h
 _RECORDS = ("new", "old")
 _Columns = tuple[tuple[str, bool, bool], ...]
 
-# Types that may make one of two keys, as PL/pgSQL and the catalog call them; and those that do where keys are
-# texts.
-_LOSSY = frozenset({
-    "float4", "float8", "numeric", "bpchar", "char", "name", "real", "double precision", "character",
-    '"char"',
-})  # fmt: skip
-_NUMBERS = frozenset({"int2", "int4", "int8", "uuid", "smallint", "integer", "bigint"})
+# Types that make one of two keys where these are texts.
+_OF_VARIABLE = re.compile(r"(\w+)%type", re.IGNORECASE)
+_NUMBERS = frozenset({"numeric", "int2", "int4", "int8", "uuid", "smallint", "integer", "bigint"})
 
 
 class Flow:
@@ -59,16 +56,36 @@ class Flow:
 
     def _cuts(self, declared: pl.Declared) -> bool:
         """Tell whether a variable may hold one value for two keys."""
-        relations, type_ = self.statements.builder.relations, declared.type
+        type_, seen = declared.written or declared.type, {declared.name}
+        while (found := _OF_VARIABLE.fullmatch(type_)) is not None:
+            other = next((d for d in self._function.declared if d.name == found[1].lower()), None)
+            if other is None or other.name in seen:
+                return True
+            declared, type_ = other, other.written or other.type
+            seen.add(other.name)
+        relations = self.statements.builder.relations
         if declared.of_column is not None:
             schema, table, name = declared.of_column
             meant = relations.sole(s.Table(table, schema))
-            found = relations.facts.tables_by_name.get(meant) if meant is not None else None
-            column = found.column(name) if found is not None else None
+            found_in = relations.facts.tables_by_name.get(meant) if meant is not None else None
+            column = found_in.column(name) if found_in is not None else None
             if column is None:
                 return True
-            type_ = column.base_type.partition("(")[0]
-        return type_ in _LOSSY or (relations.spelt and type_ in _NUMBERS)
+            type_ = column.base_type
+        return relations.cuts(type_) or (relations.spelt and type_ in _NUMBERS)
+
+    def _columns_of(self, name: str) -> tuple[str, ...] | None:
+        """Return the columns of a variable that is a row, () where they are not known; None for a RECORD,
+        which takes those of what it is given."""
+        declared = next((d for d in self._function.declared if d.name == name), None)
+        written = declared.written.lower() if declared is not None else ""
+        if written == "record":
+            return None
+        schema, _, table = written.removesuffix("%rowtype").strip().rpartition(".")
+        relations = self.statements.builder.relations
+        meant = relations.sole(s.Table(table, schema))
+        found = relations.facts.tables_by_name.get(meant) if meant is not None else None
+        return tuple(column.name for column in found.columns) if found is not None else ()
 
     def run(self, known: Known) -> None:
         """Judge the function from `known` of its parameters on."""
@@ -135,13 +152,14 @@ class Flow:
         looked = self._put_off(statement, into, known) if result.keeps is Keeps.OPEN else None
         if looked is None:
             self._see(result)
-        rows = self._meanings.ran(statement, into, never_null=self.statements.never_null)
+        counts = not self.statements.builder.reads.named("count")
+        rows = self._meanings.ran(node, never_null=self.statements.never_null, counts=counts)
         known, refuses = self._learned(statement, known)
         founded = self.statements.founded(statement)
         known = known._replace(tenant=known.tenant | founded).without(self._twice)
         self.refuses, self._veiled = self.refuses or refuses, self._veiled or refuses
         if isinstance(statement, s.Unknown) and statement.kind == "CallStmt":  # what is INOUT gets a value
-            args = frozenset(n.names[0] for n in s.walk(statement) if isinstance(n, s.Column))
+            args = frozenset(pl.given_by_call(statement))
             known = known.without(args)
             self._meanings.forget(args)
         known = self._into(into, result.columns, known)
@@ -189,8 +207,8 @@ class Flow:
             ends.append(self._all(branch.body, self._learn((condition,), known)))
             fails = any(isinstance(n, pl.Raise) and n.level >= _ERROR for n in branch.body)
             self.refuses = self.refuses or (asks and fails)
-            refuted = self._refuted(condition, present=self._finds_context(condition, known))
-            known = self._learn(refuted, known, sure=self._refuted(condition, present=False))
+            refuted = self._refuted(condition, present=self._found(condition, known))
+            known = self._learn(refuted, known, sure=self._refuted(condition, present=()))
         ends.append(self._all(node.otherwise, known))
         return _met(ends)
 
@@ -202,7 +220,7 @@ class Flow:
             self._see(self._judge_value(part, known))
             meant = self._meanings.of(part)
             self._veiled = self._veiled or self._asks(meant, known)
-            if self._never_null(meant, present=False):
+            if self._never_null(meant, present=()):
                 known = self._learn((meant,), known)
         self._veiled = before
 
@@ -223,24 +241,32 @@ class Flow:
         sides = (n for n in s.walk(condition) if isinstance(n, (s.Call, s.Column)))
         return queries or asked or any(self.statements.holds(side, known)[0] for side in sides)
 
-    def _refuted(self, condition: s.Node, *, present: bool) -> tuple[s.Node, ...]:
+    def _refuted(self, condition: s.Node, *, present: tuple[s.Node, ...]) -> tuple[s.Node, ...]:
         """Return what is true after IF found a condition not true: false or, with a NULL in it, neither.
-        So a plain comparison says something of the context alone where that is `present`."""
+        So a plain comparison says something of what is `present` alone."""
         parts = condition.args if isinstance(condition, s.Or) else (condition,)
         return tuple(told for part in parts if (told := self._opposite(part, present=present)) is not None)
 
-    def _finds_context(self, condition: s.Node, known: Known) -> bool:
-        """Tell whether a test that is not true found the context to be there."""
+    def _found(self, condition: s.Node, known: Known) -> tuple[s.Node, ...]:
+        """Return what holds the tenant of the session, and is there where a test of it is not true."""
         parts = condition.args if isinstance(condition, s.Or) else (condition,)
-        tests = (part for part in parts if isinstance(part, s.NullTest) and not part.negated)
-        return any(self.statements.holds(test.arg, known)[0] for test in tests)
+        tests = (part.arg for part in parts if isinstance(part, s.NullTest) and not part.negated)
+        return tuple(s.uncast(arg) for arg in tests if self.statements.holds(arg, known)[0])
 
-    def _opposite(self, part: s.Node, *, present: bool) -> s.Node | None:
+    def _is_found(self, value: s.Node | None, present: tuple[s.Node, ...]) -> bool:
+        """Tell whether a value is one that was found to be there, or the context as that is, read anew."""
+        if value is None or not present:
+            return False
+        context = self.statements.builder.context.gives_context
+        return s.uncast(value) in present or (context(value) and any(map(context, present)))
+
+    def _opposite(self, part: s.Node, *, present: tuple[s.Node, ...]) -> s.Node | None:
         match part:
             case s.Not(arg=arg):
                 return arg if self._never_null(arg, present=present) else None
             case s.Operation(operator="<>", left=left, right=right, schema=schema):
-                sure = present or (_is_there(left) and _is_there(right))
+                found = self._is_found(left, present) or self._is_found(right, present)
+                sure = found or (_is_there(left) and _is_there(right))
                 return s.Operation("=", left, right, schema) if sure else None
             case s.Distinct(left=left, right=right, negated=False):
                 return s.Distinct(left, right, True)
@@ -252,22 +278,22 @@ class Flow:
                 return s.In(value, items, False)
         return None
 
-    def _never_null(self, node: s.Node, *, present: bool) -> bool:
+    def _never_null(self, node: s.Node, *, present: tuple[s.Node, ...]) -> bool:
         """Tell whether a condition is true or false, or NULL only where a variable in it is."""
         match node:
             case s.Exists() | s.NullTest() | s.BooleanTest() | s.Distinct():
                 return True
             case s.And(args=args) | s.Or(args=args):
                 return all(self._never_null(arg, present=present) for arg in args)
-            case s.Operation(operator="="):
-                return present
+            case s.Operation(operator="=", left=left, right=right):
+                return self._is_found(left, present) or self._is_found(right, present)
             case s.In(value=value, items=items):
                 return all(map(_is_there, (value, *items)))
             case s.AnySelect(operator="=", query=query, every=False):
                 return self.statements.never_null(query)
             case s.Call():
                 found = self.statements.builder.reads.returned(node)
-                return found is not None and not found.strict and self._never_null(found.value, present=False)
+                return found is not None and not found.strict and self._never_null(found.value, present=())
             case s.Coalesce(args=(_, s.Const(kind="bool", value=False))):
                 return True
         return False
@@ -366,6 +392,8 @@ class Flow:
         found = [(w, p) for w, places in enumerate(known[:2]) for p in places if p[1].startswith(prefix)]
         if not found or name in self._twice:
             return None
+        if self._columns_of(name) not in (None, self._columns_of(value.names[-1]) or None):
+            return known.without(frozenset({name}))
         known = known.without(frozenset({name}))
         sets = [set(known.tenant), set(known.person)]
         for which, place in found:
@@ -381,11 +409,13 @@ class Flow:
         return known._replace(tenant=known.tenant | tenant, person=known.person | person)
 
     def _into(self, into: tuple[pl.Names, ...], columns: _Columns, known: Known) -> Known:
-        known = known.without(frozenset(target[0] for target in into if len(target) == 1))
+        known = known.without(frozenset(map(".".join, into)))
         for target, (_, *held) in zip(into, columns, strict=False):
             known = self._set(".".join(target), (held[0], held[1]), known)
-        if len(into) == 1 and len(into[0]) == 1:  # a record
-            for name, *held in columns:
+        if len(into) == 1 and len(into[0]) == 1:  # a row
+            own = self._columns_of(into[0][0])
+            names = [name for name, *_ in columns] if own is None else own
+            for name, (_, *held) in zip(names, columns, strict=False):
                 known = self._set(f"{into[0][0]}.{name}", (held[0], held[1]), known)
         return known
 

@@ -43,18 +43,17 @@ class Meanings:
         if isinstance(value, (s.Exists, s.Not, s.And, s.Or, s.Call, s.Operation, s.AnySelect)):
             self._keep(self._flags, name, value)
         query = value.query if isinstance(value, s.ScalarSelect) else None
-        if isinstance(query, s.Select) and query.sources and not any(map(_calls, query.targets)):
+        if isinstance(query, s.Select) and query.sources and not s.may_aggregate(*query.targets):
             rows = _rows(query)
             if rows is not None:
                 self._keep(self._held, name, rows)
 
-    def ran(
-        self, statement: s.Node, into: tuple[pl.Names, ...], *, never_null: Callable[[s.Query], bool]
-    ) -> s.Exists | None:
-        """Note that a statement ran, and which variables got its row. Return what is true where there was
-        one, None where that says nothing."""
+    def ran(self, node: pl.Sql, *, never_null: Callable[[s.Query], bool], counts: bool) -> s.Exists | None:
+        """Note that a statement ran, and which variables got its row. `counts`: count() is PostgreSQL's own.
+        Return what is true where there was one, None where that says nothing."""
+        statement, into = node.statement, node.into
         given = {target[0] for target in into}
-        self.forget({"found", *given})
+        self.forget(given if node.built else {"found", *given})
         if not isinstance(statement, s.Select):
             return None
         name = into[0][0] if len(into) == 1 and len(into[0]) == 1 else ""
@@ -69,9 +68,11 @@ class Meanings:
         if rows is None or not given.isdisjoint(_mentioned(rows)):
             return None  # it is true of what they were before
         if isinstance(value, s.Call) and value.name == "count":
-            self._keep(self._counts, name, rows)
-        elif not any(map(_calls, statement.targets)):
-            self._keep(self._flags, "found", rows)
+            if counts and value.schema in ("", "pg_catalog") and "over" not in dict(value.rest):
+                self._keep(self._counts, name, rows)
+        elif not s.may_aggregate(*statement.targets):
+            if not node.built:
+                self._keep(self._flags, "found", rows)
             if name and (isinstance(value, s.Const) or never_null(statement)):
                 self._keep(self._values, name, rows)
             for target in into:
@@ -119,12 +120,6 @@ class Meanings:
             kept[name] = told  # type: ignore[assignment]
 
 
-def _calls(node: s.Node) -> bool:
-    """Tell whether a target may be an aggregate, of which there is a row where nothing was found: by a call,
-    or by a construct of its own (JSON_ARRAYAGG)."""
-    return any(isinstance(n, (s.Call, s.Unknown)) for n in s.walk(node))
-
-
 def _rows(query: s.Select) -> s.Exists | None:
     """Return what is true where a query has a row, None where it is not its conditions alone that say so."""
     sampled = any(isinstance(n, s.Sampled) for n in s.walk(*query.sources))
@@ -139,7 +134,7 @@ def _leaves(clause: str, told: object) -> bool:
     makes one of none."""
     match clause, told:
         case (("sort_clause" | "distinct_clause"), tuple()):
-            return not any(_calls(n) for n in told if isinstance(n, s.Node))
+            return not s.may_aggregate(*(n for n in told if isinstance(n, s.Node)))
         case "limit_count", s.Const(value=int() as number):
             return number > 0
         case "locking_clause", tuple():

@@ -42,11 +42,13 @@ _HASHES = {"sha224", "sha256", "sha384", "sha512", "md5", "digest", "hmac", "cry
 
 class Returned(NamedTuple):
     """What a function that only works out a value returns: an expression of its parameters; where it is
-    `strict`, NULL for a NULL among them."""
+    `strict`, NULL for a NULL among them. `keeps` tells of each parameter whether its type leaves two tenants
+    two."""
 
     parameters: tuple[str, ...]
     value: s.Node
     strict: bool
+    keeps: tuple[bool, ...]
 
 
 class Reads(Protocol):
@@ -59,8 +61,8 @@ class Reads(Protocol):
     def returned(self, call: s.Call) -> Returned | None:
         """Return what a function returns; None where it does more than that."""
 
-    def behind(self, operation: s.Operation) -> list[s.Call]:
-        """Return the calls of functions of the database that an operator stands for."""
+    def behind(self, node: s.Node) -> list[s.Call]:
+        """Return the calls of functions of the database that an operator, a cast or a field stands for."""
 
     def gives(self, call: s.Call) -> bool:
         """Tell whether every value that a function returns is a tenant of the session."""
@@ -131,7 +133,14 @@ class Builder:
         keys, persons = self.relations.keys(table), self.relations.persons(table)
         mixed = not named.only and table.qname in self.relations.with_heirs
         return self.item(
-            columns=columns, keys=keys, persons=persons, table=table, owned=owned, held=not owned, mixed=mixed
+            columns=columns,
+            keys=keys,
+            persons=persons,
+            table=table,
+            owned=owned,
+            held=not owned,
+            mixed=mixed,
+            parents=self.relations.parents(table),
         )
 
     def _view(self, view: View) -> Item:
@@ -241,7 +250,8 @@ class Builder:
         return _enter(name, item, at)
 
     def _join(self, join: s.Join, at: At) -> frozenset[int]:
-        left, right = self.source(join.left, at), self.source(join.right, at)
+        left = self._side(join.left, at, lacks=join.kind in ("right", "full"))
+        right = self._side(join.right, at, lacks=join.kind in ("left", "full"))
         sides = {"inner": None, "left": right, "right": left, "full": frozenset[int]()}
         at = at._replace(confines=sides[join.kind])
         self.condition(join.condition, at)
@@ -254,6 +264,19 @@ class Builder:
                 one, other = (items[0].place(name) for items in found)
                 at.conditions.facts.append(Fact(one, other, at.confines))
         return left | right
+
+    def _side(self, node: s.Node, at: At, *, lacks: bool) -> frozenset[int]:
+        """Read one side of a join. What is true within one that `lacks` rows is true of its rows alone."""
+        held = at.conditions
+        before = len(held.items), len(held.facts), len(held.choices)
+        numbers = self.source(node, at)
+        if lacks:
+            within = numbers.union(item.number for item in held.items[before[0] :])
+            held.facts[before[1] :] = [fact.confined(within) for fact in held.facts[before[1] :]]
+            held.choices[before[2] :] = [
+                tuple(way.confined(within) for way in ways) for ways in held.choices[before[2] :]
+            ]
+        return numbers
 
     def _common(self, left: frozenset[int], right: frozenset[int]) -> list[str]:
         """Return the columns that both sides of a NATURAL JOIN have."""
@@ -341,13 +364,14 @@ class Builder:
         found = self.reads.returned(call) if self._depth <= _NESTED_VIEWS else None
         if found is None:
             return False
-        places = [self.value(arg, at) for arg in call.args]
+        given = zip(call.args, found.keeps, strict=False)
+        places = [self.value(arg, at) if keeps else None for arg, keeps in given]
         params = {f"${n}": place for n, place in enumerate(places, 1)}
         for name, place in zip(found.parameters, places, strict=False):
             params |= {name: place, f"{call.name}.{name}": place} if name else {}
         self._depth += 1
         self.expressions(at, *call.args)
-        self.condition(found.value, at._replace(scope=Scope(params=params)))
+        self.condition(found.value, at._replace(scope=Scope(params=params, closed=True)))
         self._depth -= 1
         return True
 
@@ -436,7 +460,7 @@ class Builder:
                 at.conditions.nested.append(self.query(found.query, at.scope))
                 stack += [found.left] if isinstance(found, s.AnySelect) else []
                 continue
-            if isinstance(found, s.Operation):
+            if isinstance(found, (s.Operation, s.Cast)) or self._is_no_column(found, at):
                 at.conditions.calls += [Called(call, ()) for call in self.reads.behind(found)]
             if isinstance(found, s.Call):
                 args = tuple(self.value(arg, at) for arg in found.args)
@@ -444,6 +468,18 @@ class Builder:
                 runs = run_by(found) if self.acts else ()
                 at.conditions.nested += [self.query(statement, at.scope) for statement in runs]
             stack.extend(reversed([*s.children(found)]))
+
+    def _is_no_column(self, node: s.Node, at: At) -> bool:
+        """Tell whether a name behind that of a row is none of its columns: it may be a function of one."""
+        match node:
+            case s.Column(names=(*_, row, name)):
+                place = at.scope.find((row, name))
+            case s.Part(arg=s.Column(names=(row,)), path=(*_, str() as name)):
+                place = at.scope.find((row, name))
+            case _:
+                return isinstance(node, s.Part)
+        item = self.items.get(place[0]) if place is not None else None
+        return item is not None and item.columns is not None and name not in item.columns
 
     def value(self, node: s.Node | None, at: At) -> Place | None:
         """Return the place of a value; None where it has none."""
@@ -453,10 +489,13 @@ class Builder:
         match bare:
             case s.NullIf(value=value):
                 found = self.value(value, at)
+            case s.Column() | s.Part() if self._is_no_column(bare, at) and self.reads.behind(bare):
+                found = None
             case s.Column():
                 found = self._column(bare, at.scope)
             case s.Param(number=number):
-                found = at.scope.find((f"${number}",)) or variable(f"${number}")
+                held = at.scope.find((f"${number}",)) or variable(f"${number}")
+                found = held if held != UNKNOWN else None
             case s.Part(arg=s.Column(names=names), path=(str() as field,)):
                 found = self._column(s.Column((*names, field)), at.scope)
             case s.Coalesce() | s.Case():
@@ -517,9 +556,10 @@ class Builder:
 
     def _exact(self, node: s.Node, place: Place) -> bool:
         """Tell whether the casts around a value leave two of them two: a text that is cast to something else
-        may spell one value in several ways, a shorter type cuts it, and a number loses its fraction. Whose
-        the session is has one value, however it is written."""
-        if place in (CONTEXT, PERSON):
+        may spell one value in several ways, a shorter type cuts it, and a number loses its fraction."""
+        if place == CONTEXT:
+            return self.context.keeps_tenants(node)
+        if place == PERSON:
             return True
         item = self.items.get(place[0])
         stored = origin(item, place[1]) if item is not None else None

@@ -2,10 +2,14 @@
 
 from functools import cached_property
 
+from ..facts.context import key_type
 from ..facts.facts import Facts
 from ..model.catalog import QName, Table
 from ..model.tenancy import OWNED
 from ..sql import syntax as s
+from ..sql.keeping import keeps_apart
+from ..sql.parser import Unreadable
+from ..sql.reading import read_expression
 
 # Types of keys of which each value has one spelling once it is read.
 NUMBERED = ("uuid", "bigint", "integer", "smallint")
@@ -29,6 +33,18 @@ class Relations:
             for column in map(table.column, self.keys(table))
         )
 
+    def cuts(self, shown: str) -> bool:
+        """Tell whether a variable of a type, as a body declares it, may hold one value for two keys."""
+        schema, _, name = shown.rpartition(".")
+        domains = (d for d in self.facts.catalog.domains if d.name == name and schema in ("", d.schema))
+        types = [d.base_type for d in domains] or [shown]
+        try:
+            casts = [read_expression(f"null::{type_}") for type_ in types]
+        except Unreadable:
+            return False  # RECORD, a row, a cursor: what it holds has types of its own
+        kind = self.facts.once(key_type)
+        return not all(isinstance(cast, s.Cast) and keeps_apart(cast.type, kind) for cast in casts)
+
     def named(self, table: s.Table) -> QName | None:
         """Return the relation that a name means; of several, one that holds tenants' rows."""
         names = [n for n in self._by_name.get(table.name, ()) if table.schema in ("", n.schema)]
@@ -48,6 +64,11 @@ class Relations:
 
     def owned(self, table: s.Table) -> bool:
         return self.named(table) in self.of_tenants
+
+    def parents(self, table: Table) -> frozenset[QName]:
+        """Return the tables of tenants to which rows of the table refer, but for the table itself."""
+        referred = (key.references for key in table.foreign_keys if key.references is not None)
+        return self.of_tenants.intersection(referred) - {table.qname}
 
     def persons(self, table: Table) -> frozenset[str]:
         """Return the columns of the table that hold people who ask, as the policies tell."""

@@ -244,15 +244,17 @@ def _ways(one: Item, two: Item) -> Iterator[tuple[tuple[str, str], ...]]:
     """Yield the pairs of columns that, all equal, make a row of one relation one of the same tenant as one of
     the other. A foreign key that references the columns which tell whose a row is by others than its own
     (``partner_id`` beside ``org_id``) leads to another tenant; none leads to or from rows of inheritance
-    children."""
+    children. A row without a tenant column is of its parent's: it leads to no other row of its own table, nor
+    on to a parent where it has several."""
     if one.table is None or two.table is None or one.mixed or two.mixed:
         return
-    here, there = (one.table, one.keys), (two.table, two.keys)
-    for (mine, own), (target, others), turned in ((here, there, False), (there, here, True)):
+    here, there = (one, one.table, one.keys), (two, two.table, two.keys)
+    for (item, mine, own), (_, target, others), turned in ((here, there, False), (there, here, True)):
         for key in mine.foreign_keys:
             if key.references == target.qname and key.holds:
                 pairs = tuple(zip(key.columns, key.referenced_columns, strict=True))
-                if not own or all(a in own for a, b in pairs if b in others):
+                parent = key.references in item.parents and (not turned or len(item.parents) == 1)
+                if all(a in own for a, b in pairs if b in others) if own else parent:
                     yield tuple((b, a) for a, b in pairs) if turned else pairs
     if one.table.qname == two.table.qname:
         yield from (tuple((c, c) for c in key) for key in keys_of(one.table))

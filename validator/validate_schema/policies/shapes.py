@@ -13,10 +13,8 @@ def expressions_of(node: s.Select) -> Iterator[s.Node]:
 
 def counts(query: s.Select) -> bool:
     """Tell whether a row of the query may come of no row that meets its condition, or of many."""
-    said = dict(query.rest)
-    grouped = {"group_clause", "having_clause", "window_clause"} & said.keys()
-    calls = any(isinstance(n, s.Call) for target in query.targets for n in s.walk(target))
-    return bool(grouped) or calls or not query.sources
+    grouped = {"group_clause", "having_clause", "window_clause"} & dict(query.rest).keys()
+    return bool(grouped) or s.may_aggregate(*query.targets, *s.ordered_by(query)) or not query.sources
 
 
 def sealed(node: s.Select) -> bool:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..facts.context import is_setting
 from ..facts.facts import Facts
-from ..model.catalog import Table
+from ..model.catalog import QName, Table
 from ..model.tenancy import TableClass
 from ..sql import syntax as s
 from ..sql.parser import Unreadable
@@ -179,7 +179,18 @@ class Statements:
         for name, place in places:
             if target.owned and self._moves(target, name) and place not in after.tenant:
                 keeps = max(keeps, Keeps.UNCLEAR if at.conditions.veiled else Keeps.OPEN)
+        if target.table is not None and isinstance(node, s.Update):
+            keeps = max(keeps, self._worked_out(target.table, after))
         return Result(keeps, _columns(returned, after))
+
+    def _worked_out(self, table: Table, known: Known) -> Keeps:
+        """Judge what the server calls for columns that a statement gives no value: defaults, generated
+        columns."""
+        at = At(Scope(), Conditions())
+        for text in (column.default for column in table.columns if column.default is not None):
+            if "(" in text:
+                self.builder.expressions(at, read_expression(text))
+        return self.settler.conditions(at.conditions, known)[0]
 
     def _moves(self, target: Item, column: str) -> bool:
         """Tell whether a column decides whose the row is."""
@@ -206,6 +217,8 @@ class Statements:
         if source is not None:
             keeps, after, _ = self.settler.query(source, known)
         keeps = max(keeps, self._told(node, target, at, after))
+        if target.table is not None:
+            keeps = max(keeps, self._worked_out(target.table, after))
         if not target.owned:
             return Result(keeps)
         if target.table is None:
@@ -238,7 +251,8 @@ class Statements:
             return Keeps.KEPT
         column = standing.column if standing is not None else None
         keys = frozenset({column}) if column else self.builder.relations.keys(table)
-        made = Item(row.number, row.columns, keys, table, owned=True, held=False)
+        parents = frozenset(standing.path[:1]) if standing is not None else frozenset[QName]()
+        made = Item(row.number, row.columns, keys, table, owned=True, held=False, parents=parents)
         only_by_key = bool(keys)
         conditions = Conditions([made], at.conditions.facts, groups=at.conditions.groups)
         if only_by_key:

@@ -162,7 +162,7 @@ class Schema:
         target = self.tables.get(key.references) if key.references is not None else None
         own = self.tenant_columns(table)
         if target is None or not own:
-            return True
+            return key.references != table.qname  # a row is of its parent's, which no other of its table is
         theirs = self.tenant_columns(target)
         pairs = zip(key.columns, key.referenced_columns, strict=True)
         return all(mine in own for mine, other in pairs if other in theirs)

@@ -234,6 +234,8 @@ def read_select(found: s.Query) -> Select | None:
         return None
     if not _UNUSUAL.isdisjoint(name for name, _ in found.rest) or not _some_rows(found):
         return None
+    if s.may_aggregate(*s.ordered_by(found)):
+        return None
     relations: list[Relation] = []
     conditions: list[Node] = []
     if not all(_from(item, relations, conditions) for item in found.sources):

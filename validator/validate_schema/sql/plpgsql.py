@@ -7,14 +7,14 @@ libpg_query describes a function in JSON.
 
 import re
 from collections.abc import Callable, Iterator
-from itertools import count, takewhile
+from itertools import count, pairwise, takewhile
 from typing import Any
 
 from msgspec.structs import replace
 
-from .parser import Unreadable, parse_plpgsql, tokens
+from .parser import Token, Unreadable, parse_plpgsql, tokens
 from .reading import read_expression, read_statements
-from .syntax import Column, Node, ScalarSelect, Unknown, walk
+from .syntax import Column, Node, Param, ScalarSelect, Unknown, changed, walk
 
 Names = tuple[str, ...]  # a variable, or a field of one
 _EXPRESSION = 2  # RawParseMode in PostgreSQL's parser.h
@@ -27,6 +27,8 @@ _TRIGGER_ARGUMENTS = (
 )
 
 
+_BEHIND_A_TYPE = ("COLLATE", "NOT", "DEFAULT", "COLON_EQUALS", "ASCII_61")
+_VARIABLES_FIRST = re.compile(r"#\s*variable_conflict\s+use_variable", re.IGNORECASE)
 _OF_COLUMN = re.compile(r"(?:(\w+)\.)?(\w+)\.(\w+)%type", re.IGNORECASE)
 
 
@@ -35,13 +37,15 @@ class Statement(Node, frozen=True, kw_only=True):
 
 
 class Declared(Statement, frozen=True):
-    """A variable, a parameter or a cursor; FOUND and the like are among them. `query` is a cursor's."""
+    """A variable, a parameter or a cursor; FOUND and the like are among them. `query` is a cursor's.
+    `written` is the type as the body declares it, with its length; "" for what the body does not declare."""
 
     name: str
     type: str
     default: Node | None = None
     constant: bool = False
     query: Node | None = None
+    written: str = ""
 
     @property
     def of_column(self) -> tuple[str, str, str] | None:
@@ -126,11 +130,13 @@ class Raise(Statement, frozen=True):
 
 
 class Sql(Statement, frozen=True):
-    """A statement of SQL, PERFORM or CALL, and the variables that get its row."""
+    """A statement of SQL, PERFORM or CALL, and the variables that get its row. `built`: EXECUTE ran it, which
+    leaves FOUND as it was."""
 
     statement: Node
     into: tuple[Names, ...] = ()
     strict: bool = False
+    built: bool = False
 
 
 class Execute(Statement, frozen=True):
@@ -195,22 +201,85 @@ def assigned(nodes: tuple[Node, ...]) -> Iterator[str]:
             case Loop(targets=targets) | Get(targets=targets) | Sql(into=targets) | Execute(into=targets):
                 yield from (target[0] for target in targets)
         if isinstance(node, Sql) and isinstance(node.statement, Unknown):
-            yield from (arg.names[0] for arg in walk(node.statement) if isinstance(arg, Column))
+            yield from given_by_call(node.statement)
+
+
+def given_by_call(statement: Node) -> Iterator[str]:
+    """Yield the variables that CALL may give a value, and what they may be qualified with."""
+    yield from (name for arg in walk(statement) if isinstance(arg, Column) for name in arg.names)
 
 
 def read_plpgsql(body: str, arguments: str, returns: str) -> Function:
-    """Return the tree of a body. `arguments` and `returns` are as `pg_get_function_arguments` and
-    `pg_get_function_result` print them. Raises `Unreadable`."""
+    """Return the tree of a body, in which each variable has one name. `arguments` and `returns` are as
+    `pg_get_function_arguments` and `pg_get_function_result` print them. Raises `Unreadable`, also where a
+    variable has a second name, or hides columns. Source: PostgreSQL documentation, "Aliases", "Variable
+    Substitution"."""
+    _refuse_other_names(body)
     try:
         found = parse_plpgsql(_create(_with_returned_values(body), arguments, returns))
         if not found:
             raise Unreadable("no function")
         function = found[0]["PLpgSQL_function"]
-        reader = _Reader(function["datums"])
+        reader = _Reader(function["datums"], dict(_written_types(body)))
         declared = tuple(d for d in map(reader.declared, function["datums"]) if d is not None)
-        return Function(declared, reader.block(function["action"]["PLpgSQL_stmt_block"]))
+        return _with_one_name_each(Function(declared, reader.block(function["action"]["PLpgSQL_stmt_block"])))
     except RecursionError:
         raise Unreadable("nested deeper than can be followed") from None
+
+
+def declarations(body: str) -> Iterator[tuple[Token, list[Token]]]:
+    """Yield the name of each variable that a body declares, and what stands behind it."""
+    found = iter([t for t in tokens(body) if t.kind not in ("SQL_COMMENT", "C_COMMENT")])
+    for token in found:
+        if token.kind != "DECLARE":
+            continue
+        while (name := next(found, None)) is not None and name.kind != "BEGIN_P":
+            if name.kind != "DECLARE":
+                yield name, [*takewhile(lambda t: t.kind != "ASCII_59", found)]
+
+
+def _written_types(body: str) -> Iterator[tuple[str, str]]:
+    text = body.encode()
+    for name, behind in declarations(body):
+        shown = text[name.start : name.end].decode()
+        first = behind[1:] if _word(text, behind[:1]) == "constant" else behind
+        type_ = [*takewhile(lambda t: t.kind not in _BEHIND_A_TYPE, first)]
+        if type_:
+            own = shown[1:-1].replace('""', '"') if shown.startswith('"') else shown.lower()
+            yield own, text[type_[0].start : type_[-1].end].decode()
+
+
+def _word(text: bytes, found: list[Token]) -> str:
+    return text[found[0].start : found[0].end].decode().lower() if found else ""
+
+
+def _refuse_other_names(body: str) -> None:
+    if _VARIABLES_FIRST.search(body):
+        raise Unreadable("variables that hide columns (#variable_conflict use_variable)")
+    text = body.encode()
+    words = [token for token in tokens(body) if token.kind not in ("SQL_COMMENT", "C_COMMENT")]
+    for word, after in pairwise(words):
+        if after.kind == "FOR" and text[word.start : word.end].lower() == b"alias":
+            raise Unreadable("a variable that has an alias")
+
+
+def _with_one_name_each(function: Function) -> Function:
+    """Return a body in which arguments go by their names, not their numbers, and no variable by the label of
+    its block."""
+    names = [declared.name for declared in function.declared]
+    labels = {n.label for n in walk(function.body) if isinstance(n, Block | Loop)}.difference(["", *names])
+    if not labels and not any(isinstance(n, Param) for n in walk(function)):
+        return function
+
+    def named(node: Node) -> Node:
+        match node:
+            case Param(number=number) if number <= len(names) and names[number - 1] != f"${number}":
+                return Column((names[number - 1],))
+            case Column(names=(label, name, *_)) if label in labels and name in names:
+                return Column(node.names[1:])
+        return node
+
+    return changed(function, named)  # type: ignore[return-value]
 
 
 def _create(body: str, arguments: str, returns: str) -> str:
@@ -245,8 +314,8 @@ def _with_returned_values(body: str) -> str:
 class _Reader:
     """Turns the parser's JSON into nodes. `datums` are the variables, which it knows by their places."""
 
-    def __init__(self, datums: list[dict[str, Any]]) -> None:
-        self._datums = datums
+    def __init__(self, datums: list[dict[str, Any]], written: dict[str, str]) -> None:
+        self._datums, self._written = datums, written
 
     def declared(self, datum: dict[str, Any]) -> Declared | None:
         ((kind, told),) = datum.items()
@@ -254,8 +323,9 @@ class _Reader:
             return None
         written = told.get("datatype", {}).get("PLpgSQL_type", {}).get("typname", "record")
         default, query = self._of(told, "default_val"), self._of(told, "cursor_explicit_expr")
-        line = told.get("lineno", 0)
-        return Declared(told["refname"], written, default, told.get("isconst", False), query, line=line)
+        line, name = told.get("lineno", 0), told["refname"]
+        shown = self._written.get(name, "") if line or kind == "PLpgSQL_rec" else ""
+        return Declared(name, written, default, told.get("isconst", False), query, shown, line=line)
 
     def block(self, told: dict[str, Any]) -> Block:
         caught = told.get("exceptions", {}).get("PLpgSQL_exception_block", {}).get("exc_list", ())

@@ -65,7 +65,8 @@ def _with_text_read(node: Node) -> Node:
             found = built_statements(built, params)
             last = len(found) - 1
             sqls = tuple(
-                pl.Sql(one, into if n == last else (), line=node.line) for n, one in enumerate(found)
+                pl.Sql(one, into if n == last else (), built=True, line=node.line)
+                for n, one in enumerate(found)
             )
             return sqls[0] if len(sqls) == 1 else pl.Block(sqls, line=node.line)
         case pl.ReturnQuery(built=Node() as built, params=params):

@@ -437,6 +437,25 @@ def uncast(node: Node) -> Node:
     return node
 
 
+_NO_VALUES = ("SortBy", "nothing")  # what the parser puts around expressions, and none of its own
+
+
+def may_aggregate(*nodes: Node) -> bool:
+    """Tell whether expressions may hold an aggregate, by a call or by a construct of its own (JSON_ARRAYAGG):
+    a query with one, in any of its clauses, makes a row of none. Source: PostgreSQL documentation,
+    "Aggregate Expressions"."""
+    return any(
+        isinstance(n, Call) or (isinstance(n, Unknown) and n.kind not in _NO_VALUES) for n in walk(*nodes)
+    )
+
+
+def ordered_by(query: Select) -> Iterator[Node]:
+    """Yield what a query sorts its rows by, or tells them apart by."""
+    for name, held in query.rest:
+        if name in ("sort_clause", "distinct_clause") and isinstance(held, tuple):
+            yield from (n for n in held if isinstance(n, Node))
+
+
 def conjuncts(node: Node | None) -> Iterator[Node]:
     """Yield the parts of a condition that are joined by AND; nothing for None."""
     stack = [] if node is None else [node]

@@ -4,7 +4,7 @@ from collections.abc import Container, Iterator
 from itertools import takewhile
 
 from . import plpgsql as pl
-from .parser import Token, tokens
+from .parser import Token
 from .routines import is_bound, read_body
 from .syntax import Cast, Column, Node, Param, TypeRef, walk
 
@@ -30,7 +30,7 @@ def names_a_type(language: str, body: str, arguments: str, returns: str, version
             return True
         if isinstance(node, TypeRef) and _is_by_path(node, json):
             return True
-    return language == "plpgsql" and any(_is_looked_up(found, json) for found in _declared(body))
+    return language == "plpgsql" and any(_is_looked_up(found, json) for _, found in pl.declarations(body))
 
 
 def types_what_is_given(
@@ -47,7 +47,11 @@ def types_what_is_given(
     if any(_takes(cast.arg, given) for cast in casts):
         return True
     held = any(_takes(value, given) for node in nodes for value in _put(node))
-    return held and language == "plpgsql" and any(_is_looked_up(found, json) for found in _declared(body))
+    return (
+        held
+        and language == "plpgsql"
+        and any(_is_looked_up(found, json) for _, found in pl.declarations(body))
+    )
 
 
 def _put(node: Node) -> Iterator[Node]:
@@ -70,19 +74,8 @@ def _is_by_path(named: TypeRef, json: bool) -> bool:
     return len(named.names) == 1 or (named.names[-1] == "json" and not json)
 
 
-def _declared(body: str) -> Iterator[list[Token]]:
-    """Yield what stands behind the name of each variable that a PL/pgSQL body declares: the parser of such
-    bodies does not say whether its type was written with a schema."""
-    found = iter([t for t in tokens(body) if t.kind not in ("SQL_COMMENT", "C_COMMENT")])
-    for token in found:
-        if token.kind != "DECLARE":
-            continue
-        while (name := next(found, None)) is not None and name.kind != "BEGIN_P":
-            if name.kind != "DECLARE":
-                yield [*takewhile(lambda t: t.kind != "ASCII_59", found)]
-
-
 def _is_looked_up(declared: list[Token], json: bool) -> bool:
+    """Tell whether the type of a variable is, of which the parser does not say whether it has a schema."""
     kinds = [t.kind for t in declared if t.kind != "CONSTANT"]
     if not kinds or kinds[1:2] == ["FOR"] or (kinds[0] in _WORDS and (json or kinds[0] != "JSON")):
         return False  # a word, or another name for a parameter
