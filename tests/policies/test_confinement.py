@@ -935,6 +935,12 @@ NOT_KEPT = {
     "a cast that is a function": "perform (p::job).title;",
     "another value that is NULL": f"select s.org_id into v from seat s where s.human_id = me() limit 1; if {CTX} is null or p <> v then raise exception 'no'; end if; {BY_P} | v uuid;",
     "a default in place of an argument": "if not holds('admin') then raise exception 'no'; end if; perform 1 from job where org_id = o; | o uuid := p;",
+    "an aggregate beside what it counts": f"select p, count(*) into v, n {_SEAT}; perform 1 from job where org_id = v; | v uuid; n bigint;",
+    "an aggregate in a WITH query": f"perform 1 from (select p as org_id, bool_or(s.rank = 'admin') {_SEAT}) me join job j on j.org_id = me.org_id;",
+    "a set of groups that is empty": f"perform 1 from (select p as org_id, count(*) {_SEAT} group by rollup (s.rank)) me join job j on j.org_id = me.org_id;",
+    "a HAVING without groups": f"select p into v {_SEAT} having true; perform 1 from job where org_id = v; | v uuid;",
+    "a number that counts itself": "insert into crate (org_id, no) select p, coalesce(max(c.no), 0) + 1 from crate c where c.org_id = p and c.org_id in (select org_id from seat where human_id = me());",
+    "a setting beside an aggregate": f"select set_config('app.tenant_id', p::text, true), max(s.rank) into w, v {_SEAT}; | v text; w text;",
     "a default of a column": f"insert into sheet (org_id, no) values ({CTX}, 1);",
 }  # fmt: skip
 KEPT_AS_WELL = {
@@ -945,6 +951,9 @@ KEPT_AS_WELL = {
     "a row of its parent's": f"perform 1 from job j join remark r on r.job_id = j.id where j.org_id = {CTX};",
     "rows between a parent and its owner": f"perform 1 from remark r join job j on r.job_id = j.id where j.org_id = {CTX};",
     "the value that was found": f"if {CTX} is null or p <> {CTX} then raise exception 'no'; end if; {BY_P}",
+    "groups beside what they count": f"select s.org_id, count(*) into v, n {_SEAT} group by s.org_id; perform 1 from job where org_id = v; | v uuid; n bigint;",
+    "a number that a sub-select counts": f"insert into crate (org_id, no) select s.org_id, (select coalesce(max(c.no), 0) + 1 from crate c where c.org_id = s.org_id) {_SEAT};",
+    "the context beside an aggregate": f"insert into crate (org_id, no) select {CTX}, coalesce(max(c.no), 0) + 1 from crate c where c.org_id = {CTX};",
     "a default that is given": f"if not holds('admin', p) then raise exception 'no'; end if; {BY_P}",
     "a default of a column that calls nothing": f"insert into tally (org_id, day) values ({CTX}, current_date);",
 }  # fmt: skip

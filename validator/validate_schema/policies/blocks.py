@@ -146,12 +146,14 @@ class Conditions(msgspec.Struct):
 class Block(msgspec.Struct):
     """One SELECT: its conditions, and what it returns by place, None where that has none. `sealed`: a
     condition on its result comes too late, for it has counted or chosen among all rows by then; but for one
-    on a place that is `divided`, where that was done for each value by itself."""
+    on a place that is `divided`, where that was done for each value by itself. `late` is what a query works
+    out that has a row of none: where its conditions find nothing, they say nothing of that row."""
 
     conditions: Conditions
     outputs: tuple[tuple[str, Place | None], ...] | None = ()
     sealed: bool = False
     divided: frozenset[Place] = frozenset()
+    late: Conditions | None = None
 
     @property
     def columns(self) -> tuple[str, ...] | None:
@@ -234,4 +236,4 @@ def renamed(query: "Query", names: tuple[str, ...]) -> "Query":
     outputs = tuple(
         (names[n] if n < len(names) else name, place) for n, (name, place) in enumerate(query.outputs)
     )
-    return Block(query.conditions, outputs, query.sealed, query.divided)
+    return msgspec.structs.replace(query, outputs=outputs)

@@ -6,6 +6,8 @@ Only an equation of whole values is one: `=` of PostgreSQL's own, through casts 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
+from msgspec.structs import replace
+
 from ..facts.context import ContextReader
 from ..facts.facts import Facts
 from ..model.catalog import Column, Function, QName, Table, View
@@ -33,7 +35,7 @@ from .blocks import (
 )
 from .haste import outruns
 from .relations import NUMBERED, Relations
-from .shapes import counts, expressions_of, known_as, negated, results, sealed, windows
+from .shapes import aggregates, counts, expressions_of, known_as, negated, results, sealed, windows
 
 _EXACT = frozenset({"uuid", "text", "varchar", "int2", "int4", "int8", "bigint", "integer", "smallint"})
 _NESTED_VIEWS = 12
@@ -173,14 +175,22 @@ class Builder:
             return Union(self.query(node.left, at.scope), self.query(node.right, at.scope))
         if not isinstance(node, s.Select):
             raise Unreadable("no query")
-        outputs, over = self.select(node, at), windows(node)
+        late = Conditions() if self._has_a_row_of_none(node) else None
+        outputs, over = self.select(node, at, late), windows(node)
         places = [{self.value(part, at) for part in parts} for parts in over]
         divided = frozenset(p for p in set.intersection(*places) if p is not None) if places else frozenset()
         chosen = sealed(node)
-        return Block(at.conditions, outputs, chosen or bool(over), frozenset() if chosen else divided)
+        known = frozenset() if chosen else divided
+        return Block(at.conditions, outputs, chosen or bool(over), known, late)
 
-    def select(self, node: s.Select, at: At) -> tuple[tuple[str, Place | None], ...] | None:
-        """Read a SELECT as part of the conditions; return its columns with their places."""
+    def _has_a_row_of_none(self, node: s.Select) -> bool:
+        return aggregates(node, lambda name: any(f.kind == "aggregate" for f in self.reads.named(name)))
+
+    def select(
+        self, node: s.Select, at: At, late: Conditions | None = None
+    ) -> tuple[tuple[str, Place | None], ...] | None:
+        """Read a SELECT as part of the conditions; return its columns with their places. What it works out
+        goes to `late`, where that is given."""
         before = len(at.conditions.items)
         for source in node.sources:
             self.source(source, at)
@@ -188,8 +198,9 @@ class Builder:
             own = frozenset(item.number for item in at.conditions.items[before:])
             at = at._replace(confines=at.confines | own)
         self.condition(node.where, at)
-        self.expressions(at, *expressions_of(node))
-        return self.outputs(node, at)
+        after = at if late is None else at._replace(conditions=late)
+        self.expressions(after, *expressions_of(node))
+        return self.outputs(node, after)
 
     def name_queries(self, node: s.Node, scope: Scope) -> None:
         """Put the WITH queries of a statement into its scope."""
@@ -630,7 +641,7 @@ def _handed_on(left: Query, right: Query) -> Query:
         (name, place if place is not None and _same_origin(left, right, n) else None)
         for n, (name, place) in enumerate(left.outputs)
     )
-    return Block(left.conditions, outputs, left.sealed, left.divided)
+    return replace(left, outputs=outputs)
 
 
 def _same_origin(left: Block, right: Block, column: int) -> bool:

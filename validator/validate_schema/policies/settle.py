@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import IntEnum
 from typing import NamedTuple
 
+import msgspec
+
 from ..model.catalog import Constraint, QName, Table
 from ..sql.parser import Unreadable
 from .blocks import Called, Conditions, Item, Known, Place, Query, Union, origin
@@ -72,7 +74,13 @@ class Settler:
         outputs = [place for _, place in query.outputs or ()]
         asked = frozenset(p for n in given if n < len(outputs) and (p := outputs[n]) is not None)
         known = known._replace(tenant=known.tenant | (asked & query.divided if query.sealed else asked))
-        keeps, known = self.conditions(query.conditions, known)
+        keeps, after = self.conditions(query.conditions, known)
+        if query.late is None:
+            known = after
+        else:
+            late = msgspec.structs.replace(query.late, items=[*query.conditions.items, *query.late.items])
+            tied = known._replace(tied=known.tied | after.tied)  # rows that it counted, if it found any
+            keeps = max(keeps, self.conditions(late, tied)[0])
         columns = frozenset(n for n, place in enumerate(outputs) if place in known.tenant)
         return Settled(keeps, known, columns)
 

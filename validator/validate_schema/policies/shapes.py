@@ -1,8 +1,19 @@
 """What can be told of a query from its shape alone, and how a condition is said the other way round."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ..sql import syntax as s
+
+# What begins the names of PostgreSQL's aggregates, and what a call of one may have. Source: PostgreSQL
+# documentation, "Aggregate Functions".
+_AGGREGATES = (
+    "any_value", "array_agg", "avg", "bit_and", "bit_or", "bit_xor", "bool_and", "bool_or", "corr", "count",
+    "covar_", "cume_dist", "dense_rank", "every", "json_agg", "json_object_agg", "jsonb_agg",
+    "jsonb_object_agg", "max", "min", "mode", "percent_rank", "percentile_", "range_agg",
+    "range_intersect_agg", "rank", "regr_", "st_asmvt", "st_collect", "st_extent", "st_union", "stddev",
+    "string_agg", "sum", "var_", "variance", "xmlagg",
+)  # fmt: skip
+_OF_AGGREGATES = {"agg_star", "agg_filter", "agg_distinct", "agg_order", "agg_within_group"}
 
 
 def expressions_of(node: s.Select) -> Iterator[s.Node]:
@@ -15,6 +26,29 @@ def counts(query: s.Select) -> bool:
     """Tell whether a row of the query may come of no row that meets its condition, or of many."""
     grouped = {"group_clause", "having_clause", "window_clause"} & dict(query.rest).keys()
     return bool(grouped) or s.may_aggregate(*query.targets, *s.ordered_by(query)) or not query.sources
+
+
+def aggregates(query: s.Select, own: Callable[[str], bool]) -> bool:
+    """Tell whether the query has a row where its conditions find none: by an aggregate in any of its clauses,
+    a HAVING, or an empty set of groups. `own` tells of a name whether somebody made an aggregate of it.
+    Source: PostgreSQL documentation, "Aggregate Expressions", "The GROUP BY and HAVING Clauses"."""
+    said = dict(query.rest)
+    groups = said.get("group_clause")
+    if isinstance(groups, tuple) and groups:
+        return any(isinstance(n, s.Unknown) and n.kind == "GroupingSet" for n in groups)
+    listed = s.walk_outside_queries(*query.targets, *s.ordered_by(query))
+    return "having_clause" in said or any(_is_aggregate(node, own) for node in listed)
+
+
+def _is_aggregate(node: s.Node, own: Callable[[str], bool]) -> bool:
+    match node:
+        case s.Call(name=name, rest=rest):
+            said = dict(rest)
+            marked = not _OF_AGGREGATES.isdisjoint(said)
+            return "over" not in said and (marked or name.startswith(_AGGREGATES) or own(name))
+        case s.Unknown(kind=kind):
+            return "Agg" in kind
+    return False
 
 
 def sealed(node: s.Select) -> bool:
