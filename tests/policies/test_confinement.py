@@ -941,6 +941,7 @@ NOT_KEPT = {
     "a HAVING without groups": f"select p into v {_SEAT} having true; perform 1 from job where org_id = v; | v uuid;",
     "a number that counts itself": "insert into crate (org_id, no) select p, coalesce(max(c.no), 0) + 1 from crate c where c.org_id = p and c.org_id in (select org_id from seat where human_id = me());",
     "a setting beside an aggregate": f"select set_config('app.tenant_id', p::text, true), max(s.rank) into w, v {_SEAT}; | v text; w text;",
+    "a setting that says who asks": "set local app.person = '11111111-1111-4111-8111-111111111111'; perform 1 from job j join seat s on s.org_id = j.org_id where s.human_id = me();",
     "a default of a column": f"insert into sheet (org_id, no) values ({CTX}, 1);",
 }  # fmt: skip
 KEPT_AS_WELL = {
@@ -961,8 +962,13 @@ KEPT_AS_WELL = {
 
 def test_a_column_that_a_variable_hides_is_no_column(bench: Bench) -> None:
     body = f"if not exists (select 1 from seat s where s.org_id = p and human_id = me()) then raise exception 'no'; end if; {BY_P}"
-    for option, expected in (("", KEPT), ("#variable_conflict use_variable", UNCLEAR)):
-        function = f"create function f(p uuid, human_id uuid) returns void language plpgsql as $$ {option} begin {body} end $$;"
+    by_set = "set plpgsql.variable_conflict = 'use_variable'"
+    for set_, option, expected in (
+        ("", "", KEPT),
+        ("", "#variable_conflict use_variable", UNCLEAR),
+        (by_set, "", UNCLEAR),
+    ):
+        function = f"create function f(p uuid, human_id uuid) returns void language plpgsql {set_} as $$ {option} begin {body} end $$;"
         with bench.open() as conn:
             execute(conn, TABLES + HELPERS + function)
             facts = facts_of(conn, TOML)

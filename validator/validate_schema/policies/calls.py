@@ -17,6 +17,7 @@ from ..sql.settings import only_a_path
 _MODES = ("IN ", "INOUT ", "OUT ", "VARIADIC ")
 _TRUSTED = ("c", "internal")
 _SET = re.compile(r"\bset\s+(?:local\s+|session\s+)?\"?([\w$.]+)", re.IGNORECASE)
+_SETTING = re.compile(r"'([\w$]+\.[\w$.]+)'")
 _LONG_NAMES = re.compile(
     r"(?:double precision|(?:character|bit) varying|time(?:stamp)? with(?:out)? time zone)\b.*"
 )
@@ -352,3 +353,10 @@ def _spells_switch(built: s.Node, facts: Facts) -> bool:
 def _may_be_tenant(call: s.Call, facts: Facts) -> bool:
     name = s.uncast(call.args[0]) if call.args else None
     return not isinstance(name, s.Const) or is_setting(str(name.value), facts.tenancy)
+
+
+def settings_read(facts: Facts) -> frozenset[str]:
+    """Return what seem to be the names of settings in policies and functions."""
+    policies = (text for t in facts.catalog.tables for p in t.policies for text in (p.using, p.check) if text)
+    bodies = (f.body for f in facts.catalog.functions if f.body and "current_setting" in f.body)
+    return frozenset(name.lower() for text in (*policies, *bodies) for name in _SETTING.findall(text))

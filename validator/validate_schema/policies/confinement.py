@@ -5,7 +5,6 @@ every statement, by what is true there: its conditions, and what was tested befo
 understood ties nothing.
 """
 
-import re
 from functools import cached_property, partial
 from typing import NamedTuple
 
@@ -33,6 +32,7 @@ from .calls import (
     is_trusted,
     parameters,
     routines_by_name,
+    settings_read,
     sole_value,
     some_act,
     switches_tenant,
@@ -45,9 +45,9 @@ from .settle import Alone, Keeps, Settler
 from .statements import Statements
 from .telling import tells
 
+_VARIABLES_FIRST = "plpgsql.variable_conflict=use_variable"
 _WRITES = ("INSERT", "UPDATE")
 _DEEPEST = 20
-_SETTING = re.compile(r"'([\w$]+\.[\w$.]+)'")
 
 
 class Given(NamedTuple):
@@ -283,8 +283,12 @@ class _Functions:
     # one function
 
     def _read(self, function: Function, known: Known, given: Given | None, role: str | None) -> Summary:
-        if any(is_setting(setting.partition("=")[0], self.facts.tenancy) for setting in function.settings):
+        given_settings = [setting.partition("=")[0] for setting in function.settings]
+        if any(is_setting(name, self.facts.tenancy) for name in given_settings):
             return Summary(Keeps.OPEN)
+        says_who = self.facts.once(settings_read).intersection(map(str.lower, given_settings))
+        if says_who or _VARIABLES_FIRST in function.settings:
+            return Summary(Keeps.UNCLEAR)
         if function.aggregate is not None:
             parts = [act.function for act in acts(function, role, self.facts)[1:]]
             return Summary(max((self._tried_as(f, role) for f in parts), default=Keeps.KEPT))
@@ -385,7 +389,7 @@ class _Functions:
             return Keeps.UNCLEAR
         if is_setting(str(name.value), self.facts.tenancy):
             return Keeps.KEPT if called.args[1:] and called.args[1] in known.tenant else Keeps.OPEN
-        return Keeps.UNCLEAR if str(name.value).lower() in self.facts.once(_settings_read) else Keeps.KEPT
+        return Keeps.UNCLEAR if str(name.value).lower() in self.facts.once(settings_read) else Keeps.KEPT
 
 
 def _may_reach(act: Act, facts: Facts) -> bool:
@@ -399,13 +403,6 @@ def _places(first: Place, names: frozenset[str]) -> frozenset[Place]:
 def _names(pairs: list[tuple[str, Place | None]], places: frozenset[Place]) -> list[str]:
     found = [(n, name) for n, (name, place) in enumerate(pairs, 1) if place in places]
     return [word for n, name in found for word in (f"${n}", name) if word]
-
-
-def _settings_read(facts: Facts) -> frozenset[str]:
-    """Return what seem to be the names of settings in policies and functions."""
-    policies = (text for t in facts.catalog.tables for p in t.policies for text in (p.using, p.check) if text)
-    bodies = (f.body for f in facts.catalog.functions if f.body and "current_setting" in f.body)
-    return frozenset(name.lower() for text in (*policies, *bodies) for name in _SETTING.findall(text))
 
 
 def _rows(given: Given, body: Body, builder: Builder, known: Known) -> tuple[dict[str, Item], Known]:

@@ -16,6 +16,7 @@ from ..sql import syntax as s
 from ..sql.parser import Unreadable
 from ..sql.reading import read_expression
 from .blocks import CONTEXT, Block, Conditions, Fact, Item, Known, Place, Query, Scope, origin, variable
+from .calls import settings_read
 from .doors import dropped, is_door
 from .promises import is_unique
 from .queries import At, Builder
@@ -61,6 +62,8 @@ class Statements:
                 return self._change(node, known, scope)
             case s.SetVariable(name=name) if is_setting(name, self.facts.tenancy):
                 return Result(Keeps.OPEN)
+            case s.SetVariable(name=name) if name.lower() in self.facts.once(settings_read):
+                return Result(Keeps.UNCLEAR)
         return Result(self._other(node, known, scope))
 
     def _with_rows(self, known: Known) -> Known:
