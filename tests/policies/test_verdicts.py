@@ -248,3 +248,32 @@ def test_tables_that_are_alike_but_for_a_trigger_are_judged_apart(oracle: Oracle
         j.table.name: j.reach for j in found if j.command == "INSERT" and j.table.name.startswith("item")
     }
     assert inserts == {"item": Reach.UNVERIFIED, "item_too": Reach.UNSAFE}
+
+
+SET = f"nullif({CONTEXT}, '')"
+IN_CONTEXT = f"org_id = {SET}"
+
+
+@pytest.mark.parametrize(
+    ("using", "reach"),
+    [
+        (IN_CONTEXT, Reach.SAFE),
+        (f"{IN_CONTEXT} or org_id is null", Reach.SAFE),
+        (f"{IN_CONTEXT} or (is_public and {SET} is null)", Reach.UNSAFE),
+        (f"coalesce({IN_CONTEXT}, is_public)", Reach.UNSAFE),
+    ],
+)
+def test_an_update_that_finds_no_row_without_a_context_writes_none(
+    oracle: Oracle, using: str, reach: Reach
+) -> None:
+    """WITH CHECK holds without a context: that matters where USING lets a row through then."""
+    sees = "create policy r on item for select using (true)"
+    update = f"create policy w on item for update using ({using}) with check (coalesce({IN_CONTEXT}, true))"
+    with oracle.policies(sees, update), oracle.admin.transaction(force_rollback=True):
+        facts = facts_of(oracle.admin)
+        found = rls.analyse(facts.catalog, facts.tenancy).judgements
+        oracle.admin.execute("set local role app_user")
+        changed = oracle.admin.execute("update item set org_id = %s", (oracle.keys[1],)).rowcount
+    said = next(j for j in found if (j.table.name, j.command, j.half) == ("item", "UPDATE", "check"))
+    assert said.reach is reach
+    assert (changed > 0) == (reach is Reach.UNSAFE)

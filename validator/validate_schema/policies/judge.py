@@ -379,6 +379,8 @@ class _Filter:
             return spoiled
         ways = self._ways
         found = self.owner.searches.answer(self.question, ways.strange())
+        if found.flow is Flow.FAIL_OPEN and self._has_no_row_without_context():
+            found = self.owner.searches.answer(self.question, ways.strange(idle=False))
         if found.answer is Answer.NO or (found.answer is Answer.UNDECIDED and self.half == "check"):
             own = self.owner.searches.answer(self._own_question, ways.own())
             if own.answer is Answer.YES and self.half == "using":
@@ -398,6 +400,14 @@ class _Filter:
             why = f"the rows of tenant {self.own.key} are {done} {', '.join(self.own.others)} as well"
             return Answered(Reach.UNVERIFIED, f"not decided by the text: {why}", self._suspect())
         return Answered(Reach.SAFE, "every branch binds the tenant")
+
+    def _has_no_row_without_context(self) -> bool:
+        """Tell whether it is about rows that an UPDATE writes, which finds none to change while the context
+        is unset."""
+        if (self.command, self.half) != ("UPDATE", "check"):
+            return False
+        before = _Filter(self.owner, self.table, self.who, "UPDATE", "using", own=self.own)
+        return self.owner.searches.answer(before.question, before._ways.idle()).answer is Answer.NO
 
     @property
     def _permitted(self) -> tuple[Schema, Table, list[Node]]:

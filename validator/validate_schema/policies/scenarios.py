@@ -37,8 +37,9 @@ class Ways:
         self.known = known_of_session(schema, question, role)
         self.silent = bool(question.persons) and schema.principals.is_nobody(role)
 
-    def strange(self) -> list[Scenario]:
-        """Return the ways to rows of others: of another tenant, of any without a context, of no tenant.
+    def strange(self, *, idle: bool = True) -> list[Scenario]:
+        """Return the ways to rows of others: of another tenant, of any without a context (`idle`), of no
+        tenant.
 
         A new row of a root is a new tenant: no other has its key.
         """
@@ -47,20 +48,26 @@ class Ways:
         owned = self._owner_keys()
         generic, spelled = self._others()
         kept = {key: whole_domain(self.question, key) - {None} for key in owned} | self.known
-        rows, keys = ([*dict.fromkeys(case.tenant for case in cases)] for cases in (generic, spelled))
-        found = [
-            Scenario(self._first, generic, spelled, kept),
-            Scenario(
-                Flow.FAIL_OPEN,
-                tuple(Case(tenant, context) for context in no_context(self.question) for tenant in rows),
-                tuple(Case(tenant, context) for context in no_context(self.question) for tenant in keys),
-                kept,
-            ),
-        ]
+        rows = [*dict.fromkeys(case.tenant for case in generic)]
+        found = [Scenario(self._first, generic, spelled, kept)]
+        found += [self._without_context(generic, spelled, kept)] if idle else []
         if self.question.persons:
             unknown = tuple(Case(tenant, context) for context in (None, "") for tenant in rows)
             found.append(Scenario(Flow.FAIL_OPEN, (*generic, *unknown), spelled, {**kept, **self.nobody}))
         return [*found, *self._no_tenant(owned)]
+
+    def idle(self) -> list[Scenario]:
+        """Return the ways to rows of anybody, or of nobody, without a context."""
+        owned = self._owner_keys()
+        return [self._without_context(*self._others(), self.known), *self._no_tenant(owned)]
+
+    def _without_context(
+        self, generic: tuple[Case, ...], spelled: tuple[Case, ...], kept: dict[str, Values]
+    ) -> Scenario:
+        rows, keys = ([*dict.fromkeys(case.tenant for case in cases)] for cases in (generic, spelled))
+        contexts = no_context(self.question)
+        cases, by_key = (tuple(Case(t, c) for c in contexts for t in tenants) for tenants in (rows, keys))
+        return Scenario(Flow.FAIL_OPEN, cases, by_key, kept)
 
     def own(self) -> list[Scenario]:
         """Return the way to rows of another tenant in which the person who asks is named.
