@@ -892,6 +892,7 @@ def test_a_key_that_is_looked_at_later_is_no_new_tenants_when_it_is_returned(ben
 
 MORE_HELPERS = """
 create type pair as (org_id uuid, rank text);
+create type short as (org_key varchar(8), day date);
 create function any_pair(o uuid) returns setof pair language sql stable as $$ select o, 'x'::text $$;
 create function find_jobs(o uuid, out title text) returns setof text language sql stable as $$ select title from job where org_id = o $$;
 create function all_titles(o organization) returns text language sql stable as $$ select string_agg(title, ', ') from job $$;
@@ -941,6 +942,7 @@ NOT_KEPT = {
     "a HAVING without groups": f"select p into v {_SEAT} having true; perform 1 from job where org_id = v; | v uuid;",
     "a number that counts itself": "insert into crate (org_id, no) select p, coalesce(max(c.no), 0) + 1 from crate c where c.org_id = p and c.org_id in (select org_id from seat where human_id = me());",
     "a setting beside an aggregate": f"select set_config('app.tenant_id', p::text, true), max(s.rank) into w, v {_SEAT}; | v text; w text;",
+    "a field that cuts it": "select ctx()::text into r.org_key; perform 1 from job where org_id::text = r.org_key; | r short;",
     "a setting that says who asks": "set local app.person = '11111111-1111-4111-8111-111111111111'; perform 1 from job j join seat s on s.org_id = j.org_id where s.human_id = me();",
     "a default of a column": f"insert into sheet (org_id, no) values ({CTX}, 1);",
 }  # fmt: skip
@@ -952,6 +954,8 @@ KEPT_AS_WELL = {
     "a row of its parent's": f"perform 1 from job j join remark r on r.job_id = j.id where j.org_id = {CTX};",
     "rows between a parent and its owner": f"perform 1 from remark r join job j on r.job_id = j.id where j.org_id = {CTX};",
     "the value that was found": f"if {CTX} is null or p <> {CTX} then raise exception 'no'; end if; {BY_P}",
+    "a field of a record": "select ctx() as org_key into r; perform 1 from job where org_id = r.org_key; | r record;",
+    "a field of a table's row": "select ctx() into r.org_id; perform 1 from job where org_id = r.org_id; | r job;",
     "groups beside what they count": f"select s.org_id, count(*) into v, n {_SEAT} group by s.org_id; perform 1 from job where org_id = v; | v uuid; n bigint;",
     "a number that a sub-select counts": f"insert into crate (org_id, no) select s.org_id, (select coalesce(max(c.no), 0) + 1 from crate c where c.org_id = s.org_id) {_SEAT};",
     "the context beside an aggregate": f"insert into crate (org_id, no) select {CTX}, coalesce(max(c.no), 0) + 1 from crate c where c.org_id = {CTX};",

@@ -5,7 +5,6 @@ what a loop or a handler may have changed is not known there. Source: PostgreSQL
 "Control Structures" and "Trapping Errors" (a handler undoes changes of rows, not of variables).
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable
 
@@ -17,14 +16,10 @@ from .blocks import Known, Looked, variable
 from .meanings import Meanings, is_value
 from .settle import Keeps
 from .statements import Result, Statements
+from .variables import Variables
 
 _ERROR = 21  # elog.h
-_RECORDS = ("new", "old")
 _Columns = tuple[tuple[str, bool, bool], ...]
-
-# Types that make one of two keys where these are texts.
-_OF_VARIABLE = re.compile(r"(\w+)%type", re.IGNORECASE)
-_NUMBERS = frozenset({"numeric", "int2", "int4", "int8", "uuid", "smallint", "integer", "bigint"})
 
 
 class Flow:
@@ -45,7 +40,8 @@ class Flow:
         self.leaves: list[Known] = []
         self._learned = learned
         self._function = function
-        cut = (declared.name for declared in function.declared if self._cuts(declared))
+        self._variables = Variables(function, statements.builder.relations)
+        cut = (declared.name for declared in function.declared if self._variables.cuts(declared))
         self._twice = function.several.union(cut)  # nothing is known of them
         self._locals = {"found"}
         self._veiled = False
@@ -53,39 +49,6 @@ class Flow:
         self._loops = 0
         self._look_ups: list[LookUp] = []
         self._acts: list[Act] = []
-
-    def _cuts(self, declared: pl.Declared) -> bool:
-        """Tell whether a variable may hold one value for two keys."""
-        type_, seen = declared.written or declared.type, {declared.name}
-        while (found := _OF_VARIABLE.fullmatch(type_)) is not None:
-            other = next((d for d in self._function.declared if d.name == found[1].lower()), None)
-            if other is None or other.name in seen:
-                return True
-            declared, type_ = other, other.written or other.type
-            seen.add(other.name)
-        relations = self.statements.builder.relations
-        if declared.of_column is not None:
-            schema, table, name = declared.of_column
-            meant = relations.sole(s.Table(table, schema))
-            found_in = relations.facts.tables_by_name.get(meant) if meant is not None else None
-            column = found_in.column(name) if found_in is not None else None
-            if column is None:
-                return True
-            type_ = column.base_type
-        return relations.cuts(type_) or (relations.spelt and type_ in _NUMBERS)
-
-    def _columns_of(self, name: str) -> tuple[str, ...] | None:
-        """Return the columns of a variable that is a row, () where they are not known; None for a RECORD,
-        which takes those of what it is given."""
-        declared = next((d for d in self._function.declared if d.name == name), None)
-        written = declared.written.lower() if declared is not None else ""
-        if written == "record":
-            return None
-        schema, _, table = written.removesuffix("%rowtype").strip().rpartition(".")
-        relations = self.statements.builder.relations
-        meant = relations.sole(s.Table(table, schema))
-        found = relations.facts.tables_by_name.get(meant) if meant is not None else None
-        return tuple(column.name for column in found.columns) if found is not None else ()
 
     def run(self, known: Known) -> None:
         """Judge the function from `known` of its parameters on."""
@@ -392,7 +355,10 @@ class Flow:
         found = [(w, p) for w, places in enumerate(known[:2]) for p in places if p[1].startswith(prefix)]
         if not found or name in self._twice:
             return None
-        if self._columns_of(name) not in (None, self._columns_of(value.names[-1]) or None):
+        if self._variables.columns_of(name) not in (
+            None,
+            self._variables.columns_of(value.names[-1]) or None,
+        ):
             return known.without(frozenset({name}))
         known = known.without(frozenset({name}))
         sets = [set(known.tenant), set(known.person)]
@@ -402,7 +368,7 @@ class Flow:
 
     def _set(self, name: str, holds: tuple[bool, bool], known: Known) -> Known:
         known = known.without(frozenset({name}))
-        if name in self._twice:
+        if name in self._twice or self._variables.cuts_field(name):
             return known
         here = frozenset({variable(name)})
         tenant, person = (here if held else frozenset() for held in holds)
@@ -413,7 +379,7 @@ class Flow:
         for target, (_, *held) in zip(into, columns, strict=False):
             known = self._set(".".join(target), (held[0], held[1]), known)
         if len(into) == 1 and len(into[0]) == 1:  # a row
-            own = self._columns_of(into[0][0])
+            own = self._variables.columns_of(into[0][0])
             names = [name for name, *_ in columns] if own is None else own
             for name, (_, *held) in zip(names, columns, strict=False):
                 known = self._set(f"{into[0][0]}.{name}", (held[0], held[1]), known)
