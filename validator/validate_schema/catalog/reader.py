@@ -1,7 +1,8 @@
 """From rows to the records of a catalog."""
 
 import gc
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import psycopg
@@ -9,6 +10,7 @@ from msgspec.structs import replace
 
 from ..model.catalog import Catalog, ConnectedRole, Function, Role, Server, Table, View
 from . import objects
+from .apart import Apart
 from .datatypes import Types, enums
 from .definitions import comments, composites, definitions, system_privileges
 from .functions import functions
@@ -43,9 +45,7 @@ def read_catalog(
     longer than the statement time-out, when essential catalogs may not be read, or when the schema
     never stood still; `ConnectError` when the server goes away.
     """
-    collecting = gc.isenabled()
-    gc.disable()  # a hundred thousand records without cycles: collecting them only costs time
-    try:
+    with _not_collecting():
         version = conn.info.server_version
         try:
             rows = read_rows(conn, statement_timeout_ms, only=only, without=without, bare=bare)
@@ -54,6 +54,54 @@ def read_catalog(
             rows = read_rows(conn, statement_timeout_ms, only=only, without=without, bare=bare, by_piece=True)
             found = _catalog(rows, version, default_schema)
         return found if only is None else _of_schemas(found, frozenset(only))
+
+
+def read_catalogs(
+    conn: psycopg.Connection[Any],
+    scopes: Mapping[str, Collection[str]],
+    *,
+    statement_timeout_ms: int | None = None,
+) -> dict[str, Catalog]:
+    """Read several catalogs of one database: by the name of a default schema, what `read_catalog` returns for
+    it with those schemas `only`. In a large database that costs little more than one of them, for most of it
+    is to look through what is not wanted.
+
+    Where something could not be read, each is read by itself: that shows whose it is. Raises what
+    `read_catalog` does.
+    """
+    found = _read_together(conn, scopes, statement_timeout_ms) if len(scopes) > 1 else {}
+    return found or {
+        name: read_catalog(conn, default_schema=name, statement_timeout_ms=statement_timeout_ms, only=only)
+        for name, only in scopes.items()
+    }
+
+
+def _read_together(
+    conn: psycopg.Connection[Any], scopes: Mapping[str, Collection[str]], statement_timeout_ms: int | None
+) -> dict[str, Catalog]:
+    """Return the catalogs out of one reading of all their rows, nothing where something could not be read."""
+    with _not_collecting():
+        try:
+            rows = read_rows(conn, statement_timeout_ms, only={n for only in scopes.values() for n in only})
+            if rows.denied:
+                return {}
+            apart = Apart(rows)
+        except UnicodeDecodeError:
+            return {}
+        version = conn.info.server_version
+        return {
+            name: _of_schemas(_catalog(apart.of(only), version, name), frozenset(only))
+            for name, only in scopes.items()
+        }
+
+
+@contextmanager
+def _not_collecting() -> Iterator[None]:
+    """A hundred thousand records without cycles: collecting them only costs time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
     finally:
         if collecting:
             gc.enable()

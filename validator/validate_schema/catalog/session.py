@@ -54,10 +54,11 @@ _MOVED = frozenset({"XX000", "42P01", "42704", "42703", "42883", "3F000", "40001
 
 
 class Rows(NamedTuple):
-    """The rows of one snapshot: `fetch(name)` hands out each query's once. `denied` lists what could not be
-    read."""
+    """The rows of one snapshot: `fetch(name)` hands out each query's once, of those of the `names`. `denied`
+    lists what could not be read."""
 
     fetch: Fetch
+    names: tuple[str, ...]
     denied: tuple[Unreadable, ...] = ()
 
 
@@ -165,7 +166,7 @@ def _pipelined(conn: psycopg.Connection[Any], settings: str, plan: tuple[Query, 
     def fetch(name: str) -> list[Row]:
         return cursors.pop(name).fetchall() if name in cursors else []
 
-    return Rows(fetch)
+    return Rows(fetch, tuple(cursors))
 
 
 def _piece_by_piece(
@@ -176,7 +177,7 @@ def _piece_by_piece(
     conn.execute(settings)
     pieces = Pieces(conn, last=last)
     rows = {"current": current} | {query.name: pieces.rows(query) for query in plan}
-    return Rows(lambda name: rows.pop(name, []), tuple(pieces.unreadable))
+    return Rows(lambda name: rows.pop(name, []), tuple(rows), tuple(pieces.unreadable))
 
 
 def may_pass(error: psycopg.Error) -> bool:

@@ -20,7 +20,7 @@ from ..model.fleet import Reading, Sample, Surveyed
 from ..model.secret import Secret, mask, reveal
 from ..model.version import __version__
 from .memory import Notes, Remembered
-from .sample import ChangedError, sample
+from .sample import ChangedError, sample, samples
 from .session import stopped
 from .survey import Choice, survey
 from .whereabouts import require_no_secret, resolved
@@ -45,6 +45,12 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     surveyed: Surveyed
     new: tuple[Remembered, ...] = ()
     recalls: int = 0
+
+
+class Together(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which of several members could be read in one go."""
+
+    samples: tuple[Sample, ...] = ()
 
 
 class Sampled(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -133,6 +139,16 @@ class Farm:
             raise ChangedError(reading.member.name, found.now)
         raise ConnectError(found.reason)
 
+    def samples(
+        self, url: Secret | None, readings: Sequence[Reading], names: Sequence[str], timeout_ms: int
+    ) -> tuple[Sample, ...] | None:
+        """Return those of several members that a worker read in one go, none where anything was in the way;
+        None after an interrupt."""
+        key = f"validate-schema samples {readings[0].member.name} {self._run}"
+        given = (_text(url), msgspec.json.encode(readings), tuple(names), timeout_ms)
+        found = self._answer(Together, key, samples_there, *given)
+        return None if found is None else found.samples
+
     def _answer(self, kind: type[R], key: str, task: "Callable[..., bytes]", *given: Any) -> R | None:
         from distributed import CancelledError, KilledWorker
 
@@ -160,8 +176,8 @@ class Farm:
 
 
 def _lost(kind: type[R], given: tuple[Any, ...], why: str) -> R:
-    found = Answer(Surveyed(database=given[0], reason=why)) if kind is Answer else Sampled(reason=why)
-    return msgspec.convert(found, kind, from_attributes=True)
+    lost = {Answer: Answer(Surveyed(database=given[0], reason=why)), Sampled: Sampled(reason=why)}
+    return msgspec.convert(lost.get(kind, Together()), kind, from_attributes=True)
 
 
 def _brief(error: BaseException) -> str:
@@ -208,4 +224,16 @@ def sample_there(url: str | None, reading: bytes, names: tuple[str, ...], timeou
         found = Sampled(now=error.now)
     except (ValidateSchemaError, Error) as error:
         found = Sampled(reason=mask(first_line(error)))
+    return msgspec.json.encode(found)
+
+
+def samples_there(url: str | None, readings: bytes, names: tuple[str, ...], timeout_ms: int) -> bytes:
+    """Read several members in full on a worker; see `samples`. Why one could not be read is told when it is
+    read by itself."""
+    try:
+        where = resolved(None if url is None else Secret(url))
+        wanted = msgspec.json.decode(readings, type=tuple[Reading, ...])
+        found = Together(tuple(samples(where, wanted, names, timeout_ms=timeout_ms)))
+    except (ValidateSchemaError, Error):
+        found = Together()
     return msgspec.json.encode(found)

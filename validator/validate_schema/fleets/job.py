@@ -1,9 +1,8 @@
 """Examine a fleet: find its members, survey each database, read one member of each kind, conclude."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 from psycopg import Error, conninfo
@@ -11,7 +10,7 @@ from psycopg import Error, conninfo
 from ..catalog.connect import Connection, connect, first_line, parse_url
 from ..model.crossing import MemberProof
 from ..model.errors import UsageError, ValidateSchemaError
-from ..model.fleet import FLEET_VERSION, Control, FleetReport, MemberKind, Part, Reading, Sample, Surveyed
+from ..model.fleet import FLEET_VERSION, Control, FleetReport, MemberKind, Part, Surveyed
 from ..model.progress import Progress
 from ..model.secret import Secret
 from ..model.version import __version__
@@ -21,21 +20,18 @@ from .control import find_control
 from .proving import proofs_of
 from .reader import Reader, reader_of
 from .request import FleetRequest, Target, distinct, reason_to_leave_out
-from .sample import ChangedError
-from .session import begin, connected, stop_all
+from .sampling import Samples, samples_of, spread
+from .session import connected
 from .survey import Choice, in_shard, pattern
 from .whereabouts import COMMAND, resolved
 from .yardstick import yardstick_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import TypeVar
 
     A = TypeVar("A")
     B = TypeVar("B")
 
-_ATTEMPTS = 10
-_PATIENCE = 5  # seconds that a server has to cancel a query
 _DATABASES = """
     select datname::text from pg_catalog.pg_database where datallowconn and not datistemplate
     order by datname collate "C"
@@ -82,9 +78,9 @@ def _read_by(reader: Reader, request: FleetRequest, progress: Progress) -> Part:
     control, unlisted = None, ""
     if expected is None and request.expected != NONE and not interrupted:
         control, expected, unlisted = _listed(request, targets, surveyed)
-    samples = _Samples([], {}, {}, True)
+    samples = Samples([], {}, {}, True)
     if not interrupted:
-        samples = _samples(reader, targets, surveyed, progress)
+        samples = samples_of(reader, targets, surveyed, progress)
         surveyed = tuple(_moved(one, samples.moved) for one in surveyed)
     proofs: tuple[MemberProof, ...] = ()
     if request.prove and not samples.interrupted:
@@ -159,89 +155,10 @@ def rows_of(connection: Connection, sql: str) -> list[tuple[object, ...]]:
         raise UsageError(f"the query of the fleet's members fails: {first_line(error)}") from None
 
 
-def spread(
-    ask: "Callable[[A], B | None]", items: "Iterable[A]", parallel: int
-) -> "tuple[list[B | None], bool]":
-    """Return the answers in the order of what was asked, `parallel` of them at a time, None where there is
-    none, and whether the user interrupted it. What raises is raised here."""
-    begin()
-    with ThreadPoolExecutor(max_workers=max(1, parallel)) as pool:
-        asked = [pool.submit(ask, item) for item in items]
-        try:
-            return [future.result() for future in asked], False
-        except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
-            stop_all()
-            wait(asked, timeout=_PATIENCE)
-            done = (f for f in asked if f.done() and not f.cancelled() and f.exception() is None)
-            answers = {id(f): f.result() for f in done}
-            return [answers.get(id(future)) for future in asked], True
-
-
 def _without(request: FleetRequest, surveyed: Surveyed) -> Surveyed:
     """Return the survey without the members that are left out on purpose."""
     kept = tuple(r for r in surveyed.readings if reason_to_leave_out(r.member.name, request.excluded) is None)
     return surveyed if len(kept) == len(surveyed.readings) else replace(surveyed, readings=kept)
-
-
-class _Samples(NamedTuple):
-    """What was read in full; the members that could not be read, with the reason; those that were changed
-    meanwhile, with their fingerprints; and whether the user interrupted it."""
-
-    read: list[Sample]
-    lost: dict[str, str]
-    moved: dict[str, str]
-    interrupted: bool
-
-
-def _samples(
-    reader: Reader, targets: Sequence[Target], surveyed: Sequence[Surveyed], progress: Progress
-) -> "_Samples":
-    """Return one sample for each fingerprint. A member that is no longer what it was gets the fingerprint
-    that it has now, and the next one of its old fingerprint is taken."""
-    urls = {target.name: target.url for target in targets}
-    names = {one.database: one.matched for one in surveyed}
-    queues: dict[str, list[Reading]] = {}
-    for reading in sorted((r for one in surveyed for r in one.readings), key=lambda r: r.member.name):
-        if reading.fingerprint:
-            queues.setdefault(reading.fingerprint, []).append(reading)
-    lost: dict[str, str] = {}
-    moved: dict[str, str] = {}
-
-    def read(reading: Reading) -> Sample | None:
-        """Read a member, again where it was changed since: that may have made it like others."""
-        database = reading.member.database
-        for _ in range(_ATTEMPTS):
-            try:
-                return reader.sample(urls[database], reading, names[database])
-            except ChangedError as error:
-                if not error.now:
-                    lost[reading.member.name] = str(error)
-                    return None
-                moved[reading.member.name] = error.now
-                if error.now in queues:
-                    return None
-                reading = replace(reading, fingerprint=error.now)
-            except (ValidateSchemaError, Error) as error:
-                lost[reading.member.name] = first_line(error)
-                return None
-        lost[reading.member.name] = f"{reading.member.name} is being changed all the time"
-        return None
-
-    def first(queue: list[Reading]) -> list[Sample]:
-        """Read members until one is what it was: those before it have fingerprints of their own."""
-        found = []
-        for reading in queue:
-            got = read(reading)
-            found += [got] if got else []
-            if got and got.fingerprint == reading.fingerprint:
-                break
-        return found
-
-    with progress.step(f"reading one member of each of {some(len(queues), 'shape')}"):
-        answers, interrupted = spread(first, queues.values(), reader.parallel)
-    found = [sample for answer in answers for sample in answer or ()]
-    return _Samples(found, lost, moved, interrupted)
 
 
 def _expected(request: FleetRequest) -> tuple[str, ...] | None:

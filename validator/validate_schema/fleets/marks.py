@@ -166,8 +166,10 @@ def moved(before: Marks, after: Marks, members: Iterable[int], others: Iterable[
     """Return the members that did not stand still. All of them did not where something that they may refer to
     did not: what is no member, so none of the `others`. What is new is nothing that they refer to as long as
     they are as they were; and roles come and go with members, which changes no other one."""
+    if before is after:
+        return set()
     wanted, apart = set(members), set(others)
     shared = before.keys() - wanted - apart - {ROLES}
     if any(before.get(oid) != after.get(oid) for oid in shared):
         return wanted
-    return {oid for oid in wanted if before.get(oid) != after.get(oid)}
+    return {oid for oid in wanted if oid not in after or before.get(oid) != after[oid]}

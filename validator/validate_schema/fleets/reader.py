@@ -8,7 +8,7 @@ from ..model.errors import ConnectError
 from ..model.fleet import Reading, Sample, Surveyed
 from ..model.secret import Secret
 from .request import FleetRequest, Target
-from .sample import sample
+from .sample import sample, samples
 from .survey import Choice, survey
 from .whereabouts import resolved
 
@@ -26,6 +26,11 @@ class Reader(Protocol):
 
     def sample(self, url: Secret | None, reading: Reading, names: Sequence[str]) -> Sample | None:
         """Return a member in full; see `sample`."""
+
+    def samples(
+        self, url: Secret | None, readings: Sequence[Reading], names: Sequence[str]
+    ) -> Sequence[Sample] | None:
+        """Return those of several schemas of one database that could be read in one go; see `samples`."""
 
 
 class Here:
@@ -46,6 +51,11 @@ class Here:
     def sample(self, url: Secret | None, reading: Reading, names: Sequence[str]) -> Sample:
         return sample(resolved(url), reading, names, timeout_ms=self._timeout_ms)
 
+    def samples(
+        self, url: Secret | None, readings: Sequence[Reading], names: Sequence[str]
+    ) -> Sequence[Sample]:
+        return samples(resolved(url), readings, names, timeout_ms=self._timeout_ms)
+
 
 class There:
     """Has workers read."""
@@ -60,6 +70,11 @@ class There:
 
     def sample(self, url: Secret | None, reading: Reading, names: Sequence[str]) -> Sample | None:
         return self._farm.sample(url, reading, names, self._timeout_ms)
+
+    def samples(
+        self, url: Secret | None, readings: Sequence[Reading], names: Sequence[str]
+    ) -> Sequence[Sample] | None:
+        return self._farm.samples(url, readings, names, self._timeout_ms)
 
 
 @contextmanager
