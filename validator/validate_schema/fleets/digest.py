@@ -17,8 +17,11 @@ from typing import NamedTuple
 from ..catalog.queries import USER_SCHEMA, Query, queries
 
 MEMBERS = "validate_schema.members"
-# The oids of the members' schemas, in a setting that ends with the transaction.
-_IN_MEMBERS = f"in (select unnest(current_setting('{MEMBERS}')::oid[]))"
+# The oids of all members' schemas, in a setting that ends with the transaction, for what names them often.
+# In their own places where a query is asked of some members: written as constants the server knows how many
+# they are, and does not look for them in a list row by row.
+_HERE, _KEYS = "<members>", "<keys>"
+_IN_MEMBERS = f"= any('{_HERE}'::oid[])"
 _IN_DATABASE = f"in (select oid from pg_namespace where {USER_SCHEMA})"
 _NULL = r"E'\x1e'"
 _BETWEEN = r"E'\x1f'"
@@ -152,9 +155,24 @@ NOT_DIGESTED: Mapping[str, str] = {
 @cache
 def member_queries(version: int) -> tuple[Query, ...]:
     """Return the queries that fingerprint schemas: rows of (oid of the schema, number of rows, two sums of
-    hashes). The schemas are those whose oids the setting `MEMBERS` holds, as an array."""
+    hashes). They are asked `about` some schemas."""
     known = queries(version, _IN_MEMBERS)
     return tuple(q._replace(sql=_wrapped(q, OF_MEMBERS[q.name], True)) for q in known if q.name in OF_MEMBERS)
+
+
+@cache
+def key_queries(version: int) -> Mapping[str, str]:
+    """Return, by the name of each query that locks what it prints, one that prints and locks nothing: rows of
+    (oid of the schema, oids of the objects that the other has rows of)."""
+    known = (query for query in queries(version, _IN_MEMBERS) if query.name in LOCKING)
+    return {query.name: _keys(query, OF_MEMBERS[query.name]) for query in known}
+
+
+def about(sql: str, members: Iterable[int], keys: Iterable[int] = ()) -> str:
+    """Return a query of `member_queries` or `key_queries` for these schemas, and for these objects in them
+    where it locks."""
+    named = sql.replace(_HERE, "{" + ",".join(map(str, members)) + "}")
+    return named.replace(_KEYS, "{" + ",".join(map(str, keys)) + "}")
 
 
 @cache
@@ -188,10 +206,23 @@ def columns_told(spec: Spec) -> set[int]:
     return told | set(spec.left_out) | ({spec.by} if isinstance(spec.home, str) else set())
 
 
+def _named_columns(spec: Spec) -> str:
+    return ", ".join(f"c{n}" for n in range(1, max(columns_told(spec)) + 1))
+
+
+def _keys(query: Query, spec: Spec) -> str:
+    join, home = "", f"q.c{spec.home}"
+    if isinstance(spec.home, str):
+        join, home = _JOINS[spec.home].format(f"q.c{spec.by}"), _HOMES[spec.home]
+    return (
+        f"select {home}::int8, array_agg(distinct q.c1::int8)"
+        f" from ({query.sql}) q({_named_columns(spec)}) {join} where {home} {_IN_MEMBERS} group by 1"
+    )
+
+
 def _wrapped(query: Query, spec: Spec, by_member: bool) -> str:
     """Return a query's rows as hashes, grouped by the schema that they stand in."""
-    count = max(columns_told(spec))
-    names = ", ".join(f"c{n}" for n in range(1, count + 1))
+    names = _named_columns(spec)
     join, home = "", "null::oid"
     subject = []
     if query.name == "members":
@@ -208,7 +239,8 @@ def _wrapped(query: Query, spec: Spec, by_member: bool) -> str:
         join += " join pg_type t on t.oid = q.c4"
     words = [*subject, *(_value(word, home if by_member else "0::oid") for word in spec.words.split())]
     line = f"concat_ws({_BETWEEN}, {', '.join(f'coalesce(({w})::text, {_NULL})' for w in words)})"
-    rows = f"select {home} as home, {line} as line from ({query.sql}) q({names}) {join} offset 0"
+    some = f" where q.c1 = any('{_KEYS}'::oid[])" if by_member and query.name in LOCKING else ""
+    rows = f"select {home} as home, {line} as line from ({query.sql}) q({names}) {join}{some} offset 0"
     if by_member:
         return (
             f"select home, count(*), {_sums('line')} from (select home, {_OWN_OUT} as line from ({rows}) d"

@@ -1,19 +1,29 @@
 """Fingerprints of members, each of a time in which it stood still, without standing in anybody's way."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from psycopg import Error
 from psycopg.errors import LockNotAvailable, QueryCanceled
 
 from ..catalog.connect import Connection
 from ..catalog.session import may_pass
-from .digest import LOCKING, MEMBERS, Fingerprints, database_queries, member_queries
+from .digest import (
+    LOCKING,
+    MEMBERS,
+    Fingerprints,
+    about,
+    database_queries,
+    key_queries,
+    member_queries,
+)
 from .marks import ROLES, Marks, marks, marks_after, moment, moved
 from .session import execute, pipelined, schemas, snapshot
 
 if TYPE_CHECKING:
     from .memory import Memory
+
+T = TypeVar("T")
 
 ALL = 0  # in place of the oid of a schema: the whole database is the member
 ATTEMPTS = 5
@@ -152,14 +162,25 @@ def fingerprints(
         for name, rows in _of_database(connection, timeout_ms):
             prints.take(name, rows)
         return {ALL: prints.of(ALL)}, locked
-    everyone = list(members)
-    for query in member_queries(connection.info.server_version):
-        step = _SOME if query.name in LOCKING else _MANY
-        for start in range(0, len(everyone), step):
-            for rows, refused in _rows(connection, query.sql, everyone[start : start + step], timeout_ms):
-                prints.take(query.name, rows)
-                locked |= refused
+    version = connection.info.server_version
+    for query in member_queries(version):
+        for some in _parts(members, _MANY):
+            if query.name not in LOCKING:
+                asked = [dict.fromkeys(some, ())]
+            else:
+                with snapshot(connection, timeout_ms):
+                    found = execute(connection, about(key_queries(version)[query.name], some)).fetchall()
+                asked = [dict(part) for part in _parts(found, _SOME)]
+            for of in asked:
+                for rows, refused in _rows(connection, query.sql, of, timeout_ms):
+                    prints.take(query.name, rows)
+                    locked |= refused
     return {oid: prints.of(oid) for oid in members if oid not in locked}, locked
+
+
+def _parts(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    every = list(items)
+    return (every[start : start + size] for start in range(0, len(every), size))
 
 
 def _of_database(
@@ -183,15 +204,16 @@ def _of_database(
 
 
 def _rows(
-    connection: Connection, sql: str, members: list[int], timeout_ms: int
+    connection: Connection, sql: str, members: Mapping[int, Sequence[int]], timeout_ms: int
 ) -> Iterator[tuple[list[tuple[int, int, str, str]], set[int]]]:
-    """Yield the rows of a query, and whose it could not give: of half of the members each, where a lock is in
-    the way, it takes too long, or something is dropped between two looks of the server itself."""
+    """Yield the rows of a query about members with the keys of each, and whose it could not give: of half of
+    the members each, where a lock is in the way, it takes too long, or something is dropped between two looks
+    of the server itself."""
     for last in (False, False, True):
         try:
             with snapshot(connection, timeout_ms):
-                name_members(connection, members)
-                rows = execute(connection, sql).fetchall()
+                keys = (key for of_one in members.values() for key in of_one)
+                rows = execute(connection, about(sql, members, keys)).fetchall()
         except Error as error:
             long = isinstance(error, QueryCanceled) and len(members) > 1
             if connection.broken or connection.closed or not (long or may_pass(error)):
@@ -204,9 +226,8 @@ def _rows(
     if len(members) == 1:
         yield [], set(members)
         return
-    half = len(members) // 2
-    yield from _rows(connection, sql, members[:half], timeout_ms)
-    yield from _rows(connection, sql, members[half:], timeout_ms)
+    for part in _parts(members.items(), (len(members) + 1) // 2):
+        yield from _rows(connection, sql, dict(part), timeout_ms)
 
 
 def name_members(connection: Connection, members: Iterable[int]) -> None:
