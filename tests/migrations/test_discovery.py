@@ -293,7 +293,7 @@ LAYOUTS: dict[str, tuple[dict[str, str], tuple[str, list[tuple[str, str, str, st
             "conf/evolutions/default/2.sql": lines("-- !Downs", "x;", "-- !Ups", "b;"),
             "conf/evolutions/default/4.sql": lines("# --- !Ups", "never;"),
         },
-        ("play", [("1", "1.sql", "a '; ';", "statements"), ("2", "2.sql", "b;", "statements")]),
+        ("play", [("1", "1.sql", "a ';';", "statements"), ("2", "2.sql", "b;", "statements")]),
     ),
     "postgrator": (
         {"10.do.b.sql": "b", "2.do.a.sql": "a", "2.undo.a.sql": "x", "003.do.sql": "c"},
@@ -486,6 +486,60 @@ def test_mybatis_may_name_another_delimiter(tmp_path: Path) -> None:
         "select 1",
     ]
     assert [p.text for p in script.pieces(found.files[0].undo_sql)] == ["drop table orgs"]
+
+
+def test_sqlx_looks_for_its_directive_at_the_very_first_byte(tmp_path: Path) -> None:
+    text = "-- no-transaction\ncreate index concurrently i on t (a);\n"
+    folder = lay(
+        tmp_path, {"Cargo.toml": "", "migrations/1_a.sql": text, "migrations/2_b.sql": "\ufeff" + text}
+    )
+    assert [f.mode for f in discover(folder).files] == ["message", "transaction"]
+
+
+def test_flyway_leaves_out_what_its_own_settings_switch_off(tmp_path: Path) -> None:
+    files = {f"V{n}__a.sql": f"select {n};" for n in (1, 2, 3)}
+    off = {"V2__a.sql.conf": "executeInTransaction=false\n shouldExecute = FALSE\n"}
+    found = discover(lay(tmp_path / "off", files | off | {"V3__a.sql.conf": "shouldExecute=true"}))
+    assert [f.version for f in found.files] == ["1", "3"]
+    assert found.notes == ("V2__a.sql: Flyway does not run it: shouldExecute=FALSE in V2__a.sql.conf",)
+    assert found.stray == ()
+
+    asked = lay(tmp_path / "asked", files | {"V2__a.sql.conf": "\nshouldExecute=${env}==production\n"})
+    refused = r"V2__a\.sql\.conf:2: shouldExecute=\$\{env\}==production is worked out by Flyway"
+    with pytest.raises(MigrationError, match=refused):
+        discover(asked)
+    assert [f.program for f in discover(asked, programs=True).files] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ("13", "there is no migration 2: tern takes none of them"),
+        ("23", "there is no migration 1: tern takes none of them"),
+        ("12", ""),
+    ],
+)
+def test_tern_wants_every_number(tmp_path: Path, numbers: str, said: str) -> None:
+    folder = lay(tmp_path, {"tern.conf": "", **{f"00{n}_a.sql": "select 1;" for n in numbers}})
+    if said:
+        with pytest.raises(MigrationError) as refused:
+            discover(folder, programs=True)
+        assert str(refused.value) == f"{folder}: {said}"
+    else:
+        assert len(discover(folder).files) == 2
+
+
+@pytest.mark.parametrize("imported", ["from yoyo import step", "import yoyo", "from yoyo import group, step"])
+def test_python_that_is_yoyos_is_not_called_djangos(tmp_path: Path, imported: str) -> None:
+    text = f"# first\n{imported}\n\nsteps = [step('create table orgs (id int)', 'drop table orgs')]\n"
+    folder = lay(tmp_path / "a", {"0001_orgs.py": text, "0002_more.py": text})
+    assert [f.version for f in discover(folder, "yoyo", programs=True).files] == ["0001_orgs", "0002_more"]
+    assert discover(folder, programs=True).tool == "yoyo"
+    with pytest.raises(MigrationError, match=r"0001_orgs\.py.*yoyo"):
+        discover(folder)
+    deeper = lay(tmp_path / "b", {"app/migrations/0001_orgs.py": text})
+    with pytest.raises(MigrationError, match="no migrations found"):
+        discover(deeper)
 
 
 def test_dbmate_never_runs_the_second_file_of_a_version(tmp_path: Path) -> None:

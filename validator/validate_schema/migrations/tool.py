@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..catalog.ledgers import Shape
 from ..model.catalog import QName
 from ..model.history import Ledger, LedgerEntry, ToolWords
-from .discovery.folder import Folder
+from .discovery.folder import Folder, read
 from .records import MigrationFile
 from .rows import Reader
 from .versions import TEXT, Versions
@@ -124,10 +124,16 @@ class Checksum:
 @dataclass(frozen=True)
 class Sources:
     """Where the SQL of a tool's programs can be had: `command` gives it. `patterns` are files that are known
-    to be such programs, where nothing else was found."""
+    to be such programs, where nothing else was found; `lacks` is what stands in none of them."""
 
     patterns: tuple[str, ...]
     command: str
+    lacks: bytes = b""
+
+    def lie_in(self, folder: Path) -> bool:
+        """Tell whether such programs are in a folder. Raises `MigrationError` for one that cannot be read."""
+        found = (path for pattern in self.patterns for path in folder.glob(pattern) if path.is_file())
+        return any(not self.lacks or self.lacks not in read(path) for path in found)
 
 
 @dataclass(frozen=True)

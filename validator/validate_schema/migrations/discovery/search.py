@@ -318,7 +318,7 @@ def _known_programs(path: Path, tool: str | None) -> str | None:
     if programs is not None:
         return what_runs(tools.find(programs.tool), programs.folder)
     for each in tools.everything():
-        if tool is None and each.sources and any(next(path.glob(p), None) for p in each.sources.patterns):
+        if tool is None and each.sources and each.sources.lie_in(path):
             return what_runs(each, path)
     if tool is None and next(path.glob(_SCRIPTS), None):
         return what_runs(None, path)

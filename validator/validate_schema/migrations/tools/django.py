@@ -270,6 +270,8 @@ TOOL = Tool(
     ),
     words=ToolWords(apply="python manage.py migrate"),
     runs=(("manage.py", "python manage.py migrate"),),
-    sources=Sources(("[0-9]*_*.py", "*/migrations/[0-9]*_*.py"), "python manage.py sqlmigrate"),
+    sources=Sources(
+        ("[0-9]*_*.py", "*/migrations/[0-9]*_*.py"), "python manage.py sqlmigrate", lacks=b"yoyo"
+    ),
     leads=_leads,
 )

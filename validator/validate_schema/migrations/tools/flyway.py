@@ -25,6 +25,7 @@ _CLASS = r"([VB])(\d+(?:[._]\d+)*)__(.*)\.java"
 _UNDO = r"(?i)U(\d+(?:[._]\d+)*)__.*\.sql"
 _PLACEHOLDER = r"\$\{([^}\n]+)\}"
 _IN_TRANSACTION = r"(?mi)^\s*executeInTransaction\s*=\s*(true|false)"
+_EXECUTES = r"(?mi)^[ \t]*shouldExecute[ \t]*=[ \t]*(.*?)[ \t\r]*$"
 _CALLBACK = r"(?:before|after)[A-Z]"
 _BOM = b"\xef\xbb\xbf"
 _LONGEST = 200
@@ -48,7 +49,8 @@ def _written(numbers: tuple[int, ...]) -> str:
 def _load(folder: Folder, chosen: bool) -> Loaded | None:
     """``V<version>__<name>.sql`` by version, from the newest baseline on, then ``R__`` by name.
 
-    Each runs in a transaction unless a statement in it (or ``<file>.conf``) forbids that.
+    Each runs in a transaction unless a statement in it (or ``<file>.conf``) forbids that, or not at all where
+    ``<file>.conf`` says so.
     """
     found = [(p, m) for p, m in folder.reach(_NAME, folder.tree) if m[0][0] in "VBR"]
     versioned = [(_numbers(m[2]), m[1] == "V", p, m) for p, m in found if m[1]]
@@ -66,9 +68,43 @@ def _load(folder: Folder, chosen: bool) -> Loaded | None:
         (files if runs else superseded).append(replace(file, baseline=not plain))
     repeatable_ = sorted(((m[3], p) for p, m in found if not m[1]), key=lambda r: (r[0], r[1].as_posix()))
     files += [_file(folder, path, REPEATABLE + name, name) for name, path in repeatable_]
+    kept, beside, remedy = _executed(folder, files)
+    notes += [f"{path.name}: Flyway does not run it: {why}" for path, why in beside.items()]
     callbacks = [p.name for p in folder.tree if re.match(_CALLBACK, p.name)]
     notes += [f"{name}: a Flyway callback; it was not run" for name in callbacks]
-    return Loaded(tuple(files), notes=tuple(notes), superseded=tuple(superseded))
+    return Loaded(
+        kept,
+        notes=tuple(notes),
+        superseded=tuple(superseded),
+        beside=tuple(beside),
+        remedy=remedy,
+    )
+
+
+def _executed(
+    folder: Folder, files: Sequence[MigrationFile]
+) -> tuple[tuple[MigrationFile, ...], dict[Path, str], str]:
+    """Return the files that Flyway runs, the paths of those that ``<file>.conf`` switches off, each with why,
+    and what is to be done where it says a condition: those are programs."""
+    kept: list[MigrationFile] = []
+    left: dict[Path, str] = {}
+    remedy = ""
+    for file in files:
+        conf = file.path.with_name(file.path.name + ".conf")
+        said = re.search(_EXECUTES, folder.text(conf)) if conf.is_file() else None
+        value = said[1].lower() if said else "true"
+        if said and value == "false":
+            left[file.path] = f"shouldExecute={said[1]} in {conf.name}"
+        elif said and value != "true":
+            line = script.line_at(folder.text(conf), said.start())
+            remedy = remedy or (
+                f"{conf}:{line}: shouldExecute={said[1]} is worked out by Flyway when it runs; give the URL"
+                " of a database that it migrated, or `command` in [migrations]"
+            )
+            kept.append(replace(file, sql="", program=True))
+        else:
+            kept.append(file)
+    return tuple(kept), left, remedy
 
 
 def _file(folder: Folder, path: Path, version: str, name: str) -> MigrationFile:

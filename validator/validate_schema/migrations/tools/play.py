@@ -43,8 +43,8 @@ def _load(folder: Folder, chosen: bool) -> Loaded | None:
 
 def _file(folder: Folder, m: re.Match[str]) -> MigrationFile:
     section = way_up(folder, m[0], _MARKS, "Play")
-    # Twice is how a semicolon is written that ends no statement.
-    sql = section.sql.replace(";;", "; ")
+    # Twice is how a semicolon is written that ends no statement, wherever it stands.
+    sql = section.sql.replace(";;", ";")
     version = str(int(m[1]))
     return part(folder, m[0], version, version, Section(sql, section.first_line, transactional=False))
 

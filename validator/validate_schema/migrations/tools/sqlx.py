@@ -15,13 +15,13 @@ from ..versions import INTEGERS
 from ..writing import TRANSACTION, Writing, one_file, pair
 
 _NAME = r"(\d+)_(.*?)(?:\.up)?\.sql"
-_ALONE = "-- no-transaction"
+_ALONE = b"-- no-transaction"  # its first bytes: behind a byte-order mark sqlx does not see it
 
 
 def _load(folder: Folder, chosen: bool) -> Loaded | None:
     """``<n>_<name>.sql`` or ``.up.sql`` by number, each in a transaction unless it opts out."""
     found = matching(folder, _NAME)
-    marked = folder.near("Cargo.toml", ".sqlx") or any(folder.text(m[0]).startswith(_ALONE) for m in found)
+    marked = folder.near("Cargo.toml", ".sqlx") or any(folder.raw(m[0]).startswith(_ALONE) for m in found)
     reversible = bool(matching(folder, UP)) and not of_dialects(folder)
     if not found or not (chosen or marked or reversible):
         return None
@@ -29,7 +29,7 @@ def _load(folder: Folder, chosen: bool) -> Loaded | None:
 
 
 def _file(folder: Folder, m: re.Match[str]) -> MigrationFile:
-    alone = folder.text(m[0]).startswith(_ALONE)
+    alone = folder.raw(m[0]).startswith(_ALONE)
     name = m[2].replace("_", " ")
     return whole(folder, m[0], str(int(m[1])), name, "message" if alone else "transaction")
 

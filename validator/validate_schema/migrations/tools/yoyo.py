@@ -19,13 +19,14 @@ from ..versions import Versions
 from ..writing import TRANSACTION, New, Script, Writing, sql_of
 
 _DIRECTIVE = r"--\s*(depends|transactional)\s*:(.*)"
+_IMPORTS = rb"(?m)^(?:from|import)[ \t]+yoyo\b"
 _NONE = ("_tmp_yoyonew", "post-apply", "__init__", "conftest")
 
 
 def _load(folder: Folder, chosen: bool) -> Loaded | None:
     """``<id>.sql`` and ``<id>.py``, each after those that its ``-- depends:`` names, ties by name.
 
-    Known by that directive or by yoyo.ini.
+    Known by that directive, by yoyo.ini, or by a program that imports yoyo.
     """
     names = [
         n
@@ -34,6 +35,7 @@ def _load(folder: Folder, chosen: bool) -> Loaded | None:
     ]
     directives = {n: _directives(folder, n) for n in names}
     marked = "yoyo.ini" in folder.files or (folder.path.parent / "yoyo.ini").is_file()
+    marked = marked or any(n.endswith(".py") and re.search(_IMPORTS, folder.raw(n)) for n in names)
     if not names or not (chosen or marked or any("depends" in d for d in directives.values())):
         return None
     files = []
