@@ -20,7 +20,9 @@ _BREAKS = {
     "duplicate": "makes {columns} unique ({detail}), and there are duplicates",
     "orphan": "adds a foreign key on {columns} ({detail}), and some rows refer to nothing",
     "check": "adds {detail} to {table}, and some rows do not meet it",
-    "unfit": "gives {columns} a type that some values do not fit ({detail})",
+    "unfit": "gives {columns} another type ({detail}), and some values do not fit it",
+    "bound": "makes {table} a partition ({detail}), and some rows are outside of its bound",
+    "sibling": "makes a partition ({detail}), and some rows of {table} belong there",
 }
 
 
@@ -44,8 +46,8 @@ def _words(asked: dep.Asked, words: str, facts: Facts) -> str:
 def data_loss(subject: Raised | Sound, facts: Facts) -> Flaw | Unexamined | None:
     """A pending file drops or empties what holds something on the target, or changes values by a new type.
 
-    Examined: tables and columns of the target that pending files drop, empty (TRUNCATE, DELETE without a condition)
-    or give another type; each is asked of
+    Examined: tables and columns of the target that pending files drop, empty (TRUNCATE, DELETE without a condition or with
+    one that is always true, also in a DO block) or give another type; each is asked of
     the target, read only, within data.statement_timeout_ms. Fails where a row or value is there to be lost, or where a value
     does not come back the same from the new type. A USING that computes, and types of your own, are told as info.
     """
@@ -85,10 +87,11 @@ def data_loss(subject: Raised | Sound, facts: Facts) -> Flaw | Unexamined | None
 def rows_in_the_way(subject: Raised | Sound, facts: Facts) -> Flaw | Unexamined | None:
     """A pending file demands something of rows that the target's rows do not meet.
 
-    Examined: NOT NULL, unique keys, foreign keys and new types that pending files give to columns of the target; each is
+    Examined: NOT NULL, unique keys, foreign keys and new types that pending files give to columns of the target, the bounds
+    of tables that become partitions, and those of new ones beside a default partition; each is
     asked of the target, read only, within data.statement_timeout_ms. Fails where a row does not meet it. Told as info where
     only the deploy can tell: a statement before it changes the rows, or the question is an expression of the migration,
-    which is never run on the target: a CHECK, an exclusion, a partial unique.
+    which is never run on the target: a CHECK, also of a domain, an exclusion, a partial unique, a bound by a hash.
     """
     if isinstance(subject, Sound):
         return None
@@ -116,6 +119,8 @@ _HOW = {
     "dropped": "{what} is dropped, and the version before still uses it",
     "renamed": "{what} is called {now} from then on, and the version before knows the old name alone",
     "required": "{what} has to be given with every row, and the version before does not",
+    "detached": "the rows of {what} are no longer rows of {now}, where the version before finds them",
+    "unkeyed": "{what} is gone: an ON CONFLICT ({now}) of the version before, if it has one, fails from then on",
 }
 
 
@@ -133,8 +138,9 @@ _HOW = {
 def backward(subject: Gone | Sound, facts: Facts) -> Flaw | None:
     """A pending file takes away a name that the application before it may use, or demands more of its INSERTs.
 
-    Examined: tables, columns, views, functions, sequences, types and schemas of the target that are gone under their name
-    after a pending file, and columns that become NOT NULL without a default. A view that stands in for a renamed table
+    Examined: tables, columns, views, functions, sequences, types, values of enums and schemas of the target that are gone
+    under their name after a pending file, partitions that leave their table, columns that become NOT NULL without a
+    default, and, as info, unique keys that ON CONFLICT can no longer name. A view that stands in for a renamed table
     counts as the table. Not covered: what the application in fact uses, and meanings that change under one name.
     """
     if isinstance(subject, Sound):
@@ -145,6 +151,7 @@ def backward(subject: Gone | Sound, facts: Facts) -> Flaw | None:
         message=f"{taken.file}: {_HOW[taken.how].format(what=what, now=taken.now)}",
         expected="what the version before uses stays until it is gone",
         observed=f"{what}: {taken.how}",
+        severity=Severity.INFO if taken.how == "unkeyed" else None,
         remedy=Remedy(
             note="In three releases: add the new beside the old; have the application use the new alone; drop the old."
         ),

@@ -16,8 +16,12 @@ from validate_schema.scratch import Server
 pytestmark = pytest.mark.every_server
 
 SCHEMA = """
-create type mood as enum ('calm');
+create type mood as enum ('calm', 'glad');
+create domain plain as numeric;
+create domain pos as int check (value > 0);
+create domain must as int not null;
 create table org (id int primary key);
+create table leaf (org int references org);
 create table item (
     id int not null, org int, name varchar(20), price numeric, span int4range, at timestamp, state mood,
     old text, constraint item_old check (old is not null), twice int
@@ -31,12 +35,26 @@ create materialized view busy as select id from org;
 create table parted (d int) partition by list (d);
 create table parted_1 partition of parted for values in (1);
 create index parted_d on parted (d);
+create table year (d date not null, n int) partition by range (d);
+create table year_24 partition of year for values from ('2024-01-01') to ('2025-01-01');
+create table year_rest partition of year default;
+create table late (d date not null, n int);
+create table pairs (a int, b text) partition by range (a, b);
+create table pair (a int, b text);
+create table hashed (id int) partition by hash (id);
+create table hash_0 (id int);
+create table base (id int);
+create table heir () inherits (base);
 """
 ROWS = """
 insert into org select n from generate_series(1, 3) n;
 insert into item (id, org, name, price, old, twice)
     select n, n % 3 + 1, 'x', n + 0.5, 'y', n from generate_series(1, 50) n;
 update item set org = 99, name = null where id in (1, 2);
+insert into year values ('2024-05-01', 1), ('2026-05-01', 2);
+insert into late values ('2025-05-01', 1);
+insert into pair values (1, 'k');
+insert into loose values (7);
 analyze;
 """
 
@@ -114,6 +132,19 @@ OBSERVED = {
     "update item set name = 'z'": "scans item, writes item",
     "delete from only public.item i": "truncates item, scans item, writes item",
     "delete from item where id > 0": "scans item, writes item",
+    "delete from item where true": "truncates item, scans item, writes item",
+    "delete from item where 1 = 1 and not false or id = 4": "truncates item, scans item, writes item",
+    "delete from item where id = 4 and true": "scans item, writes item",
+    "delete from item where 1 = 2": "writes item",
+    'delete from public."item" returning *': "truncates item, scans item, writes item",
+    "with gone as (delete from item returning *) select from gone": "truncates item, scans item, writes item",
+    "do $$ begin delete from item; end $$": "truncates item, scans item, writes item",
+    "do $$ begin delete from item where id = 1; end $$": "scans item, writes item",
+    "do $$ begin execute 'delete from item'; end $$": "truncates item, scans item, writes item",
+    "do $$ begin if false then delete from item; end if; end $$": "",
+    "drop table leaf": "ACCESS EXCLUSIVE leaf, ACCESS EXCLUSIVE org",
+    "do $$ begin drop table leaf; end $$": "ACCESS EXCLUSIVE leaf, ACCESS EXCLUSIVE org",
+    "drop materialized view busy": "ACCESS EXCLUSIVE busy",
 }
 HARMLESS = {
     "create table fresh (id int primary key, org int)": "",
@@ -137,7 +168,7 @@ HARMLESS = {
     "alter table short drop constraint short_c_key": "ACCESS EXCLUSIVE short",
     "do $$ begin alter table short drop constraint short_c_key; end $$": "ACCESS EXCLUSIVE short",
     "do $$ begin alter table item drop column org; end $$": EXCLUSIVE,
-    "drop table parted": "",
+    "drop table parted": "ACCESS EXCLUSIVE parted, ACCESS EXCLUSIVE parted_1",
     "reindex index concurrently item_org": "",
     "alter table item add foreign key (org) references org not valid": (
         "SHARE ROW EXCLUSIVE item, SHARE ROW EXCLUSIVE org"
@@ -262,6 +293,67 @@ ASKED = {
         "values item.name: True"
     ],
     "create table n (id int not null unique); drop table n;": [],
+    "do $$ begin delete from item; end $$;": ["rows item truncate: True"],
+    "alter table item alter price type plain;": [],
+    "alter table item alter id type pos;": [
+        "unfit item.id integer → public.pos: None an expression of the migration is not run on the target"
+    ],
+    "alter table item alter id type pos using abs(id);": [
+        "altered item.id integer → public.pos: None its USING clause says what becomes of the values",
+        "unfit item.id integer → public.pos: None an expression of the migration is not run on the target",
+    ],
+    "alter table item alter twice type must;": ["null item.twice: False"],
+    "alter table item alter price type pos;": [
+        "altered item.price numeric → public.pos: True",
+        "unfit item.price numeric → public.pos: None an expression of the migration is not run on the target",
+    ],
+    "alter table item alter old type mood using 'calm'::mood;": [
+        "altered item.old text → public.mood: None its USING clause says what becomes of the values"
+    ],
+    "alter table year attach partition late for values from ('2025-01-01') to ('2026-01-01');": [
+        "bound late public.year FOR VALUES FROM ('2025-01-01') TO ('2026-01-01'): False",
+        "sibling year_rest public.late FOR VALUES FROM ('2025-01-01') TO ('2026-01-01'): False",
+    ],
+    "alter table year attach partition late for values from ('2026-01-01') to ('2027-01-01');": [
+        "bound late public.year FOR VALUES FROM ('2026-01-01') TO ('2027-01-01'): True",
+        "sibling year_rest public.late FOR VALUES FROM ('2026-01-01') TO ('2027-01-01'): True",
+    ],
+    "create table year_26 partition of year for values from ('2026-01-01') to ('2027-01-01');": [
+        "sibling year_rest public.year_26 FOR VALUES FROM ('2026-01-01') TO ('2027-01-01'): True"
+    ],
+    "alter table year detach partition year_24;": [],
+    "alter table part attach partition loose default;": [],
+    "alter table year detach partition year_rest; alter table year attach partition late default;": [
+        "bound late public.year DEFAULT: False"
+    ],
+    "alter table year rename d to day; alter table late rename d to day;"
+    " alter table year attach partition late for values from ('2025-01-01') to ('2026-01-01');": [
+        "bound late public.year FOR VALUES FROM ('2025-01-01') TO ('2026-01-01'): None "
+        "the columns of its bound are not those of the target",
+        "sibling year_rest public.late FOR VALUES FROM ('2025-01-01') TO ('2026-01-01'): None "
+        "the columns of its bound are not those of the target",
+    ],
+    "alter table part attach partition loose for values in (1, null);": [
+        "bound loose public.part FOR VALUES IN (1, NULL): True"
+    ],
+    "alter table pairs attach partition pair for values from (1, 'a') to (1, 'f');": [
+        "bound pair public.pairs FOR VALUES FROM (1, 'a') TO (1, 'f'): True"
+    ],
+    "alter table pairs attach partition pair for values from (1, minvalue) to (2, maxvalue);": [
+        "bound pair public.pairs FOR VALUES FROM (1, MINVALUE) TO (2, MAXVALUE): False"
+    ],
+    "delete from late; alter table year attach partition late for values from ('2026-01-01') to ('2027-01-01');": [
+        "bound late public.year FOR VALUES FROM ('2026-01-01') TO ('2027-01-01'): None "
+        "2_f.sql changes rows of the table first",
+        "sibling year_rest public.late FOR VALUES FROM ('2026-01-01') TO ('2027-01-01'): True",
+        "rows late truncate: True",
+    ],
+    "alter table hashed attach partition hash_0 for values with (modulus 2, remainder 0);": [
+        "bound hash_0 public.hashed FOR VALUES WITH (modulus 2, remainder 0): None "
+        "its bound is more than columns and constants"
+    ],
+    "create table more (d date not null, n int); alter table year detach partition year_rest;"
+    " alter table year attach partition more default;": [],
 }
 
 
@@ -291,6 +383,36 @@ TAKEN = {
     "drop materialized view busy;": ["materialized view busy dropped"],
     "create table n (id int not null);": [],
     "alter table item add n int;": [],
+    "alter table parted detach partition parted_1 concurrently;": ["table parted_1 detached parted"],
+    "alter table parted detach partition parted_1;": ["table parted_1 detached parted"],
+    "alter table parted detach partition parted_1; drop table parted_1;": ["table parted_1 dropped"],
+    "alter table parted rename to gone; alter table gone detach partition parted_1;": [
+        "table parted renamed gone"
+    ],
+    "alter table parted rename to gone; alter table gone detach partition parted_1;"
+    " create table parted (d int) partition by list (d);"
+    " alter table parted attach partition parted_1 for values in (1);": [],
+    "alter table heir no inherit base;": ["table heir detached base"],
+    "alter type mood rename value 'calm' to 'quiet';": ["enum value mood.calm renamed quiet"],
+    "alter type mood rename to state;": ["enum mood renamed state"],
+    "alter materialized view busy rename to idle;": ["materialized view busy renamed idle"],
+    "alter type mood add value 'wild' before 'calm';": [],
+    "create type other as enum ('glad'); alter table item alter state type other using state::text::other;"
+    " drop type mood; alter type other rename to mood;": ["enum value mood.calm dropped"],
+    "alter table org drop constraint org_pkey cascade;": ["constraint org.org_pkey unkeyed id"],
+    "drop index item_twice;": ["index item.item_twice unkeyed twice"],
+    "alter table item drop twice;": ["column item.twice dropped"],
+    "create unique index n on item (twice); drop index item_twice;": [],
+    "drop index item_twice; create unique index n on item (twice) where twice > 0;": [
+        "index item.item_twice unkeyed twice"
+    ],
+    "drop index item_twice; create unique index n on item (twice, org);": [
+        "index item.item_twice unkeyed twice"
+    ],
+    "drop index item_twice; alter table item add unique (twice) deferrable;": [
+        "index item.item_twice unkeyed twice"
+    ],
+    "alter table item rename twice to again;": ["column item.twice renamed again"],
 }
 
 
@@ -304,6 +426,24 @@ def test_what_the_version_before_may_use_is_told_where_it_goes(
             " ".join(filter(None, (t.object.kind, t.object.label(), t.how, t.now))) for t in deploy.taken
         ]
     assert found == TAKEN[sql]
+
+
+def test_what_a_pending_file_made_itself_is_nobodys_yet(server: Server, tmp_path: Path) -> None:
+    one = "create view v as select 1 as a; alter type mood add value 'wild'; create unique index u on item (id);"
+    two = "drop view v; alter type mood rename value 'wild' to 'mild'; drop index u;"
+    three = "create table parted_2 partition of parted for values in (2);"
+    four = "alter table parted detach partition parted_2;"
+    with rehearsed(server, tmp_path, one, two, three, four) as deploy:
+        assert deploy.taken == ()
+
+
+@pytest.mark.parametrize(("value", "lost"), [("12345678.91", True), ("0.1", False), ("1234.5", False)])
+def test_a_number_that_a_binary_type_does_not_give_back_is_lost(
+    server: Server, tmp_path: Path, value: str, lost: bool
+) -> None:
+    rows = f"insert into item (id, price, old) values (1, {value}, 'x');"
+    with rehearsed(server, tmp_path, "alter table item alter price type real;", rows=rows) as deploy:
+        assert [(a.question, a.found) for a in deploy.asked] == [("altered", lost)]
 
 
 def test_the_target_is_only_read(server: Server, tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ BLOCKING = ("SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE", "ACCESS EXCLUSIVE")
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _STEP = 1024
 _MILLION, _THOUSAND = 1_000_000, 1_000
-Question = Literal["null", "duplicate", "orphan", "check", "unfit", "altered", "rows", "values"]
+Question = Literal[
+    "null", "duplicate", "orphan", "check", "unfit", "bound", "sibling", "altered", "rows", "values"
+]
 
 
 class Lock(msgspec.Struct, frozen=True):
@@ -91,10 +93,11 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     `question`: is there a NULL in a column that becomes NOT NULL (null), a key twice (duplicate), a reference
     to no row (orphan), a row that a CHECK or an exclusion constraint refuses (check), a value that the
-    column's new type refuses (unfit) or changes (altered), a row in a table that is dropped or emptied
-    (rows), a value in a column that is dropped (values). `columns` are those of `table` by the target's
-    names. `found` is None where nobody could tell, and `reason` says why; `moot`: it was not asked, for the
-    deploy alone can tell.
+    column's new type refuses (unfit) or changes (altered), a row outside of the bound of a table that becomes
+    a partition (bound), a row of the default partition that a new partition claims (sibling), a row in a
+    table that is dropped or emptied (rows), a value in a column that is dropped (values). `columns` are those
+    of `table` by the target's names. `found` is None where nobody could tell, and `reason` says why; `moot`:
+    it was not asked, for the deploy alone can tell.
     """
 
     file: str
@@ -109,11 +112,13 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 class Taken(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Something that the version of the application before a pending file may use, and no longer can. `how`:
-    it is dropped, it has a new name (`now`), or whoever inserts a row has to give a value (required)."""
+    it is dropped, it has a new name (`now`), whoever inserts a row has to give a value (required), the rows
+    of a table are no longer rows of another (detached, `now` is that one), or a key is gone that ON CONFLICT
+    may name by its columns (unkeyed, `now` are these)."""
 
     file: str
     object: ObjectRef
-    how: Literal["dropped", "renamed", "required"]
+    how: Literal["dropped", "renamed", "required", "detached", "unkeyed"]
     now: str = ""
 
 

@@ -1,12 +1,12 @@
 """What each statement of a migration does to the tables that are there, asked of the server after it."""
 
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...model.deploy import BLOCKING, Lock, Observed
 from ...model.history import Statement
 from ...model.relations import QName
+from .cleared import cleared
 
 if TYPE_CHECKING:
     import psycopg
@@ -39,8 +39,6 @@ _HELD = _SEEN.format(
     group by relation
 ) l join pg_catalog.pg_class c on c.oid = l.relation""",
 )
-# No statement that empties a table shows on one that is empty: this one is told by its text.
-_CLEARS = re.compile(r'delete\s+from\s+(?:only\s+)?([\w.$"]+)(?:\s+(?:as\s+)?\w+)?\s*', re.IGNORECASE)
 # What a statement left no trace of but that it is gone.
 _GONE = """
 select i.oid from pg_catalog.unnest('{{{indexes}}}'::pg_catalog.oid[]) i (oid)
@@ -51,7 +49,14 @@ select attrelid, attnum from pg_catalog.pg_attribute
 where attrelid = any ('{{{tables}}}'::pg_catalog.oid[]) and attisdropped
 """
 _COUNTS = "select pg_catalog.current_setting('track_counts')::bool"
-_TIMEOUT = "select pg_catalog.current_setting('lock_timeout') = '0'"
+# A table that was dropped is out of the catalog, and still locked.
+_AT_END = """
+select pg_catalog.current_setting('lock_timeout') = '0', array(
+    select l.relation from pg_catalog.pg_locks l
+    where l.locktype = 'relation' and l.pid = pg_catalog.pg_backend_pid() and l.mode = 'AccessExclusiveLock'
+    and not exists (select from pg_catalog.pg_class c where c.oid = l.relation)
+)
+"""
 # The counts of scans are the transaction's own only after those of earlier ones were handed in.
 # Source: PostgreSQL documentation, "The Cumulative Statistics System".
 _HAND_IN = "select pg_catalog.pg_stat_force_next_flush()"
@@ -115,8 +120,8 @@ class Watch:
         if connection.info.server_version >= _FLUSHES_SINCE:
             connection.execute(_HAND_IN)
 
-    def saw(self, connection: "psycopg.Connection[Any]", statement: Statement) -> None:
-        """The statement has run; inside a transaction, its locks are still held."""
+    def saw(self, connection: "psycopg.Connection[Any]", statement: Statement, text: str) -> None:
+        """The statement has run, `text` the whole of it; inside a transaction, its locks are still held."""
         inside = connection.info.transaction_status != 0
         found = [_Relation._make(row) for row in connection.execute(_HELD if inside else _ALL)]
         known = dict(self._relations)
@@ -128,16 +133,16 @@ class Watch:
         new = {r.oid for r in found if r.oid not in known and not (r.filenode and r.filenode in files)}
         # Outside of a transaction no lock is held any more: an index with another file was built anew.
         built = {r.table for r in found if r.is_index and (r.oid in rewritten or (r.modes and r.oid in new))}
-        row = connection.execute(_TIMEOUT).fetchone()
+        row = connection.execute(_AT_END).fetchone()
         self.statements.append(
             Observed(
                 file=statement.file,
                 line=statement.line,
                 text=statement.text,
                 transaction=self._transaction,
-                locks=self._new_locks(found, rewritten, built),
+                locks=self._new_locks(found, rewritten, built, row[1] if row else ()),
                 rewrites=self._names(rewritten - emptied),
-                truncates=self._names(emptied | self._cleared(statement.text, found)),
+                truncates=self._names(emptied | self._cleared(text, found)),
                 scans=self._names({r.oid for r in found if self._scanned(r)} - rewritten),
                 builds=self._names(built - rewritten),
                 drops=self._names(self._dropped(connection, known.values(), found)),
@@ -150,10 +155,11 @@ class Watch:
         return tuple(sorted({self._tables[oid] for oid in oids if oid in self._tables}))
 
     def _cleared(self, text: str, found: list[_Relation]) -> set[int]:
-        """Return the table of which a DELETE without a condition takes all rows."""
-        clears = _CLEARS.fullmatch(text)
-        name = clears[1].rpartition(".")[2].strip('"').lower() if clears else ""
-        return {r.oid for r in found if r.name.lower() == name and _WRITES in (r.modes or ())}
+        """Return the tables of which a DELETE that ran takes all rows."""
+        names = cleared(text)
+        return {
+            r.oid for r in found if {(r.schema, r.name), ("", r.name)} & names and _WRITES in (r.modes or ())
+        }
 
     def _scanned(self, relation: _Relation) -> bool:
         before = self._scans.get(relation.oid, 0)
@@ -186,12 +192,17 @@ class Watch:
         }
 
     def _new_locks(
-        self, found: list[_Relation], rewritten: set[int], built: set[int | None]
+        self,
+        found: list[_Relation],
+        rewritten: set[int],
+        built: set[int | None],
+        dropped: Iterable[int],
     ) -> tuple[Lock, ...]:
         """Return the locks that are stronger than those that the transaction had on the same table. What ran
         outside of transactions has let go of its own: for a rewrite (VACUUM FULL, CLUSTER) that is always the
-        strongest, for an index that is built where it stands (REINDEX) SHARE."""
-        locks = []
+        strongest, for an index that is built where it stands (REINDEX) SHARE. `dropped` tables hold the
+        strongest."""
+        strongest_of = {oid: len(BLOCKING) - 1 for oid in dropped if oid in self._tables}
         for relation in found:
             if relation.oid not in self._tables:
                 continue
@@ -200,8 +211,8 @@ class Watch:
                 taken = [len(BLOCKING) - 1]
             elif relation.modes is None and relation.oid in built:
                 taken = [BLOCKING.index("SHARE")]
-            strongest = max(taken, default=-1)
-            if strongest > self._held.get(relation.oid, -1):
-                self._held[relation.oid] = strongest
-                locks.append(Lock(self._tables[relation.oid], BLOCKING[strongest]))
+            strongest_of[relation.oid] = max(taken, default=-1)
+        new = {oid: mode for oid, mode in strongest_of.items() if mode > self._held.get(oid, -1)}
+        self._held |= new
+        locks = [Lock(self._tables[oid], BLOCKING[mode]) for oid, mode in new.items()]
         return tuple(sorted(locks, key=lambda lock: lock.table))

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec.structs import replace
 
 from ...catalog.asking import asking
-from ...contract.diff.catalogs import compare
-from ...model.catalog import Catalog, Column, Constraint, Index, QName, Table
-from ...model.deploy import Asked, Question, Taken
-from ...model.finding import ObjectRef
+from ...model.catalog import Catalog, Column, Constraint, Domain, Index, QName, Table
+from ...model.deploy import Asked, Question
 from ...sql.ident import quote_ident, quote_qname
 
 if TYPE_CHECKING:
@@ -23,8 +21,6 @@ _NOT_RUN = "an expression of the migration is not run on the target"
 _LOCK_TIMEOUT_MS = 2_000
 _LENGTH = re.compile(r"(?:character varying|character|bit|bit varying)\(")
 _NO_VALUE = "22"  # class of "data exception". Source: PostgreSQL documentation, "Error Codes".
-# What an application calls by name and compare() finds, beside tables and columns.
-_STANDING = ("view", "materialized view", "function", "procedure", "sequence", "enum", "domain", "schema")
 _NAMES = """
 select c.oid, n.nspname, c.relname, a.attnum, a.attname
 from pg_catalog.pg_class c
@@ -86,19 +82,35 @@ class Named(NamedTuple):
 
 
 class State(NamedTuple):
-    """The copy at one moment."""
+    """The copy at one moment. `bounds` are what the rows of each partition have to meet, by its oid."""
 
     catalog: Catalog
     named: Named
+    bounds: dict[int, str]
 
 
-class _Step(NamedTuple):
-    """One file: what the copy was `before` and `after` it, and what the target calls what it has."""
+class Step(NamedTuple):
+    """A file: what the copy was `before` and `after` it, and what the target calls what it has."""
 
     file: str
     target: Named
     before: State
     after: State
+
+    def demands(self, column: Column) -> bool:
+        """Tell whether the column's type is a domain with a CHECK, or one on such a domain."""
+        return any(c.kind == "check" for domain in self._domains(column) for c in domain.checks)
+
+    def requires(self, column: Column) -> bool:
+        """Tell whether the column is NOT NULL, by itself or by its domain."""
+        return column.not_null or any(domain.not_null for domain in self._domains(column))
+
+    def _domains(self, column: Column) -> Iterator[Domain]:
+        known = {d.qname: d for s in (self.before, self.after) for d in s.catalog.domains}
+        name = column.type_name if column.domain_base else None
+        while name in known:
+            yield known[name]
+            name = known[name].type_name
 
     def columns(self, oid: int, names: Iterable[str | None]) -> tuple[str, ...] | None:
         """Return what the target calls columns of a table after the file; None where it lacks one."""
@@ -114,7 +126,7 @@ def raised(file: str, target: Named, before: State, after: State, text: str) -> 
     Asked is of tables and columns that the target has, by their names there. An expression of the migration
     is never part of a question: it would run on the target.
     """
-    step = _Step(file, target, before, after)
+    step = Step(file, target, before, after)
     old = {t.qname: t for t in before.catalog.tables}
     new = {t.qname: t for t in after.catalog.tables}
     for oid, name in sorted(target.tables.items(), key=lambda item: item[1]):
@@ -122,7 +134,7 @@ def raised(file: str, target: Named, before: State, after: State, text: str) -> 
         if was is None or was not in old:
             continue
         if became is None:
-            yield Raised(Asked(file=file, question="rows", table=name), _exists(name))
+            yield Raised(Asked(file=file, question="rows", table=name), exists(name))
         elif became in new and _changed(oid, old[was], new[became], before.named, after.named):
             yield from _of_columns(step, oid, old[was], new[became], text)
             for key in _added(old[was].constraints, new[became].constraints):
@@ -139,42 +151,7 @@ def _changed(oid: int, old: Table, new: Table, before: Named, after: Named) -> b
 def emptied(file: str, target: Named, tables: Iterable[QName]) -> Iterator[Raised]:
     """Yield the question of the tables that TRUNCATE empties."""
     for name in set(tables) & set(target.tables.values()):
-        yield Raised(Asked(file=file, question="rows", table=name, detail="truncate"), _exists(name))
-
-
-def taken(file: str, target: Named, before: State, after: State) -> Iterator[Taken]:
-    """Yield what the version of the application before the file may use, and the file takes away."""
-    here = {*after.named.tables.values(), *(v.qname for v in after.catalog.views)}
-    tables = {t.qname: t for t in after.catalog.tables}
-    were = {t.qname: t for t in before.catalog.tables}
-    for oid, name in target.tables.items():
-        became = after.named.tables.get(oid)
-        if oid in before.named.tables and before.named.tables[oid] == name and name not in here:
-            ref = ObjectRef.of_table(name)
-            yield _taken(file, ref, became.name if became else "")
-        if became is None or oid not in before.named.tables:
-            continue
-        old, new = before.named.columns[oid], after.named.columns[oid]
-        records = {c.name: c for c in tables[became].columns} if became in tables else {}
-        for place, column in old.items():
-            ref = ObjectRef.on_table("column", name, column)
-            if target.columns[oid].get(place) == column and column not in records:
-                yield _taken(file, ref, new.get(place, ""))
-        was = were.get(before.named.tables[oid])
-        filled = {c.name for c in was.columns if not c.not_null} if was else set()
-        for place, column in new.items():
-            record = records.get(column)
-            fresh = place not in old or old[place] in filled
-            if record is not None and record.not_null and _unfilled(record) and fresh:
-                ref = ObjectRef.on_table("column", name, column)
-                yield Taken(file=file, object=ref, how="required")
-    for change in compare(before.catalog, after.catalog):
-        if change.object.kind in _STANDING and change.kind in ("removed", "renamed"):
-            yield _taken(file, change.object, change.after)
-
-
-def _taken(file: str, ref: ObjectRef, now: str) -> Taken:
-    return Taken(file=file, object=ref, how="renamed" if now else "dropped", now=now)
+        yield Raised(Asked(file=file, question="rows", table=name, detail="truncate"), exists(name))
 
 
 def _added(old: Iterable[Any], new: Iterable[Any]) -> Iterator[Any]:
@@ -182,53 +159,59 @@ def _added(old: Iterable[Any], new: Iterable[Any]) -> Iterator[Any]:
     return (part for part in new if part.name not in names and not getattr(part, "inherited", False))
 
 
-def _of_columns(step: _Step, oid: int, old: Table, new: Table, text: str) -> Iterator[Raised]:
+def _of_columns(step: Step, oid: int, old: Table, new: Table, text: str) -> Iterator[Raised]:
     name = step.target.tables[oid]
     were, now = {c.name: c for c in old.columns}, {c.name: c for c in new.columns}
     before, after = step.before.named.columns[oid], step.after.named.columns[oid]
     for place, column in after.items():
         made = place not in before
-        if made and column in now and now[column].not_null and _unfilled(now[column]):
+        if made and column in now and now[column].not_null and unfilled(now[column]):
             asked = Asked(file=step.file, question="null", table=name, columns=(column,), detail="new column")
-            yield Raised(asked, _exists(name))
+            yield Raised(asked, exists(name))
     for place, called in step.target.columns[oid].items():
         if place not in before:
             continue
         here, written = (called,), quote_ident(called)
         if place not in after:
             asked = Asked(file=step.file, question="values", table=name, columns=here)
-            yield Raised(asked, _exists(name, f"{written} is not null"))
+            yield Raised(asked, exists(name, f"{written} is not null"))
             continue
         was, became = were.get(before[place]), now.get(after[place])
         if was is None or became is None:
             continue
-        if became.not_null and not was.not_null:
+        if step.requires(became) and not step.requires(was):
             asked = Asked(file=step.file, question="null", table=name, columns=here)
-            yield Raised(asked, _exists(name, f"{written} is null"))
+            yield Raised(asked, exists(name, f"{written} is null"))
         if became.type != was.type:
             asked = Asked(file=step.file, question="altered", table=name, columns=here)
-            yield _retyped(asked, was, became, text)
+            yield from _retyped(asked, was, became, text)
+            if step.demands(became) and was.type_name != became.type_name:
+                asked = replace(asked, question="unfit", detail=f"{was.type} → {became.type}")
+                yield Raised(unasked(asked, _NOT_RUN))
 
 
-def _unfilled(column: Column) -> bool:
+def unfilled(column: Column) -> bool:
+    """Tell whether a row that does not give the column leaves it NULL."""
     return column.default is None and column.identity is None and column.generated is None
 
 
-def _retyped(asked: Asked, old: Column, new: Column, text: str) -> Raised:
-    """Return the question whether a value of the column survives its new type, there and back."""
-    question: Question = "unfit" if _LENGTH.match(new.type) else "altered"
+def _retyped(asked: Asked, old: Column, new: Column, text: str) -> Iterator[Raised]:
+    """Yield the question whether a value of the column survives its new type, there and back. A domain holds
+    what lies below it."""
+    question: Question = "unfit" if _LENGTH.match(new.base_type) else "altered"
     asked = replace(asked, question=question, detail=f"{old.type} → {new.type}")
-    if old.type_name or new.type_name or _NOT_COMPARED.match(old.type) or _NOT_COMPARED.match(new.type):
-        return Raised(
-            _unasked(asked, "there is no telling in SQL alone whether these types hold the same value")
-        )
     if _converts(text, old.name):
-        return Raised(_unasked(asked, "its USING clause says what becomes of the values"))
-    written = quote_ident(asked.columns[0])
-    there = f"{written}::{new.type}::{old.type}"
-    return Raised(
-        asked, _exists(asked.table, f"{written} is not null and {there} is distinct from {written}")
-    )
+        yield Raised(unasked(asked, "its USING clause says what becomes of the values"))
+    elif old.base_type == new.base_type:
+        return
+    elif any("." in t or _NOT_COMPARED.match(t) for t in (old.base_type, new.base_type)):
+        reason = "there is no telling in SQL alone whether these types hold the same value"
+        yield Raised(unasked(asked, reason))
+    else:
+        written = quote_ident(asked.columns[0])
+        there = f"{written}::{new.base_type}::{old.base_type}"
+        changed = f"{written} is not null and {there} is distinct from {written}"
+        yield Raised(asked, exists(asked.table, changed))
 
 
 def _converts(text: str, column: str) -> bool:
@@ -241,7 +224,7 @@ def _converts(text: str, column: str) -> bool:
     return any(not plain.match(clause + ";") for clause in retypings)
 
 
-def _of_constraint(step: _Step, oid: int, key: Constraint) -> Iterator[Raised]:
+def _of_constraint(step: Step, oid: int, key: Constraint) -> Iterator[Raised]:
     if not key.validated or not key.enforced:
         return
     if key.kind in ("check", "exclusion"):
@@ -249,7 +232,7 @@ def _of_constraint(step: _Step, oid: int, key: Constraint) -> Iterator[Raised]:
         if held:
             table = step.target.tables[oid]
             asked = Asked(file=step.file, question="check", table=table, columns=held, detail=key.name)
-            yield Raised(_unasked(asked, _NOT_RUN))
+            yield Raised(unasked(asked, _NOT_RUN))
         return
     if key.kind != "foreign key" or key.temporal:
         return
@@ -267,7 +250,7 @@ def _of_constraint(step: _Step, oid: int, key: Constraint) -> Iterator[Raised]:
     yield Raised(asked, f"select exists (select from {quote_qname(table)} t where {filled} and {missing})")
 
 
-def _of_index(step: _Step, oid: int, index: Index) -> Iterator[Raised]:
+def _of_index(step: Step, oid: int, index: Index) -> Iterator[Raised]:
     if not index.unique or not index.valid:
         return
     columns = step.columns(oid, (c for c in index.columns if c is not None))
@@ -276,7 +259,7 @@ def _of_index(step: _Step, oid: int, index: Index) -> Iterator[Raised]:
     table = step.target.tables[oid]
     asked = Asked(file=step.file, question="duplicate", table=table, columns=columns, detail=index.name)
     if len(columns) < len(index.columns) or index.predicate is not None:
-        yield Raised(_unasked(asked, _NOT_RUN))
+        yield Raised(unasked(asked, _NOT_RUN))
         return
     keys = ", ".join(map(quote_ident, columns))
     filled = " and ".join(f"{quote_ident(c)} is not null" for c in columns)
@@ -285,12 +268,14 @@ def _of_index(step: _Step, oid: int, index: Index) -> Iterator[Raised]:
     yield Raised(asked, f"select exists ({inner})")
 
 
-def _exists(table: QName, condition: str = "") -> str:
+def exists(table: QName, condition: str = "") -> str:
+    """Return the question whether a row is there that meets the condition."""
     where = f" where {condition}" if condition else ""
     return f"select exists (select from {quote_qname(table)}{where})"
 
 
-def _unasked(asked: Asked, reason: str) -> Asked:
+def unasked(asked: Asked, reason: str) -> Asked:
+    """Return the question as one that is told, and not asked."""
     return replace(asked, reason=reason, moot=True)
 
 

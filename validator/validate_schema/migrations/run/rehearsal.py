@@ -12,11 +12,13 @@ from ...model.deploy import Deploy, Observed, TableSize, Taken
 from ...model.history import DryRuns
 from ...sql.ident import quote_ident, quote_literal
 from ..records import MigrationFile, MigrationSet
+from .bounds import partitioned
 from .dry_run import dry_run
 from .migrator import keep_owner
 from .observe import Watch
-from .questions import Raised, answered, emptied, raised, taken
+from .questions import Raised, answered, emptied, raised
 from .states import States
+from .taken import taken
 
 if TYPE_CHECKING:
     import psycopg
@@ -30,7 +32,7 @@ join pg_catalog.pg_namespace n on n.nspname = want.schema
 join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = want.name
 """
 _ZONE = "select reset_val from pg_catalog.pg_settings where name = 'TimeZone'"
-_OF_ROWS = ("null", "duplicate", "orphan", "unfit", "altered")
+_OF_ROWS = ("null", "duplicate", "orphan", "unfit", "altered", "bound", "sibling")
 
 
 def rehearse(
@@ -76,8 +78,9 @@ def rehearse(
         label, first = migrations.label(file.path), states[0].named
         seen = [s for s in watch.statements if s.file == label]
         questions += raised(label, first, before, after, file.sql)
+        questions += partitioned(label, first, before, after)
         questions += emptied(label, first, (name for s in seen for name in s.truncates))
-        lost += taken(label, first, before, after)
+        lost += taken(label, states[0], before, after)
     asked = answered(target, map(_Written.of(watch.statements).hold, questions), timeout_ms=timeout_ms)
     named = {name for seen in watch.statements for name in seen.tables} | {a.table for a in asked}
     named |= {hidden.table for hidden in runs.hidden if not hidden.reason}

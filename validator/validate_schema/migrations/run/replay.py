@@ -411,7 +411,7 @@ class _Replay:
                 self.watch.open(self.connection)
             alone, failure = False, self._run(piece, place)
         if self.watch and failure is None:
-            self.watch.saw(self.connection, place)
+            self.watch.saw(self.connection, place, self._written(piece.text))
         if alone:
             ended = self._send("commit" if failure is None else "rollback")
             failure = failure or ended

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from ...catalog.reader import read_catalog
+from .bounds import bounds
 from .questions import Named, State
 
 if TYPE_CHECKING:
@@ -95,8 +96,10 @@ class States:
             tuple(old[t.qname] if t.qname in kept else t for t in some)
             for some in (found.tables, found.extension_tables)
         )
-        return State(replace(last.catalog, tables=own, extension_tables=theirs), named)
+        return State(
+            replace(last.catalog, tables=own, extension_tables=theirs), named, bounds(self._connection)
+        )
 
     def _whole(self) -> State:
         found = read_catalog(self._connection, default_schema=self._home, without=_NOT_ASKED)
-        return State(found, Named.of(self._connection))
+        return State(found, Named.of(self._connection), bounds(self._connection))
