@@ -1,14 +1,15 @@
 """What the MIG checks say of a history: what they count, what fails, where it is, and what is no pass."""
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fix_history import FOLDER, entry, eventful, facts_with, history, judged
 from validate_schema.checking.engine import run
 from validate_schema.checking.packs import builtin_checks
 from validate_schema.facts.facts import SuppressionUse
 from validate_schema.model.catalog import QName
-from validate_schema.model.deploy import Deploy, Lock, Observed
-from validate_schema.model.finding import Severity
+from validate_schema.model.deploy import Asked, Deploy, Lock, Observed, Taken
+from validate_schema.model.finding import ObjectRef, Severity
 from validate_schema.model.history import (
     Drift,
     DryRuns,
@@ -48,6 +49,78 @@ def test_what_is_read_through_is_no_pass_where_no_scan_is_counted(uncounted: boo
         result, findings = judged(given, id)
         assert (result.status, len(findings)) == ("skipped" if uncounted else "passed", 0), result
     assert judged(given, "HAZ001")[0].status == "passed"
+
+
+ASKED = {
+    "bound": (
+        Asked(file="2.sql", question="bound", table=QName("public", "late"), detail="public.year DEFAULT"),
+        "2.sql makes late a partition (public.year DEFAULT)",
+        ", and some rows are outside of its bound",
+    ),
+    "sibling": (
+        Asked(
+            file="2.sql",
+            question="sibling",
+            table=QName("public", "rest"),
+            detail="public.b FOR VALUES IN (1)",
+        ),
+        "2.sql makes a partition (public.b FOR VALUES IN (1))",
+        ", and some rows of rest belong there",
+    ),
+    "unfit": (
+        Asked(
+            file="2.sql",
+            question="unfit",
+            table=QName("public", "t"),
+            columns=("c",),
+            detail="integer → public.pos",
+        ),
+        "2.sql gives t.c another type (integer → public.pos)",
+        ", and some values do not fit it",
+    ),
+}
+
+
+@pytest.mark.parametrize("question", ASKED)
+def test_what_rows_do_not_bear_is_said_and_what_nobody_asked_is_info(question: str) -> None:
+    asked, what, breaks = ASKED[question]
+    answers = (
+        replace(asked, found=True),
+        replace(asked, moot=True, reason="it is not run"),
+        replace(asked, found=False),
+    )
+    given = history(
+        entry("1"), deploy=Deploy(examined=True, asked=answers), dry_run=DryRuns(wanted=True, examined=True)
+    )
+    _, findings = judged(given, "HAZ007")
+    assert [(f.severity, f.message) for f in findings] == [
+        ("error", what + breaks),
+        ("info", f"{what}; whether the rows bear it is not known: it is not run"),
+    ]
+
+
+def test_what_the_version_before_loses_is_said() -> None:
+    table, value = (
+        ObjectRef.of_table(QName("public", "jan")),
+        ObjectRef("enum value", "public", name="mood.calm"),
+    )
+    key = ObjectRef.on_table("constraint", QName("public", "item"), "item_pkey")
+    taken = (
+        Taken(file="2.sql", object=table, how="detached", now="year"),
+        Taken(file="2.sql", object=value, how="renamed", now="quiet"),
+        Taken(file="2.sql", object=key, how="unkeyed", now="id"),
+    )
+    given = history(
+        entry("1"), deploy=Deploy(examined=True, taken=taken), dry_run=DryRuns(wanted=True, examined=True)
+    )
+    _, findings = judged(given, "HAZ008")
+    assert {f.message: f.severity for f in findings} == {
+        "2.sql: the rows of table jan are no longer rows of year, where the version before finds them": "warning",
+        "2.sql: enum value mood.calm is called quiet from then on, and the version before knows the old name"
+        " alone": "warning",
+        "2.sql: constraint item.item_pkey is gone: an ON CONFLICT (id) of the version before, if it has one, fails"
+        " from then on": "info",
+    }
 
 
 @pytest.mark.parametrize("id", LEDGER_CHECKS)
