@@ -52,16 +52,17 @@ def partitioned(file: str, target: Named, before: State, after: State) -> Iterat
     step = Step(file, target, before, after)
     old, new = ({t.qname: t for t in state.catalog.tables} for state in (before, after))
     for oid, name in sorted(target.tables.items(), key=lambda item: item[1]):
-        was = old.get(before.named.tables.get(oid, name))
-        became = new.get(after.named.tables.get(oid, name))
-        bound = after.bounds.get(oid)
-        if was is None or became is None or became.parent is None or bound is None:
+        bound, called, now = after.bounds.get(oid), before.named.tables.get(oid), after.named.tables.get(oid)
+        if bound is None or bound == before.bounds.get(oid) or called not in old or now not in new:
+            continue
+        was, became = old[called], new[now]
+        if became.parent is None:
             continue
         if was.parent is None or _place(was, before) != _place(became, after):
             detail = f"{_shown(became.parent)} {became.partition_bound}"
             asked = Asked(file=file, question="bound", table=name, detail=detail)
             yield _of_bound(step, oid, bound, asked)
-        elif became.partition_bound == "DEFAULT" and bound != before.bounds.get(oid):
+        elif became.partition_bound == "DEFAULT":
             known = {t.qname for t in old.values() if t.parent == was.parent}
             made = [t for t in new.values() if t.parent == became.parent and t.qname not in known]
             if made:

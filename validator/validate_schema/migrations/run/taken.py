@@ -39,7 +39,10 @@ def taken(file: str, first: State, before: State, after: State) -> Iterator[Take
         was, became = before.named.tables.get(oid), after.named.tables.get(oid)
         if was == name and name not in here:
             yield _gone(file, ObjectRef.of_table(name), became.name if became else "")
-        if was in old and became in new and name in targets:
+        if was not in old or became not in new or name not in targets:
+            continue
+        # What was not read anew is the very record that it was.
+        if old[was] is not new[became] or before.named.columns[oid] != after.named.columns[oid]:
             yield from _columns(step, oid, name)
             yield from _parents(step, name, old[was], new[became])
             yield from _keys(file, targets[name], old[was], new[became])
@@ -72,11 +75,15 @@ def _parents(step: _Step, name: QName, was: Table, became: Table) -> Iterator[Ta
     """Yield the tables that the rows of this one were rows of too, and no longer are, by DETACH PARTITION or
     NO INHERIT. A parent that is gone itself is told of by its own name."""
     still = set(_above(became, step.new))
-    targets = {step.before.named.tables.get(oid) for oid in step.first.named.tables}
     for parent in _right_above(was):
-        if parent in step.new and parent in targets and parent not in still:
+        if parent in step.new and parent not in still and _is_targets(step, parent):
             ref, now = ObjectRef.of_table(name), ObjectRef.of_table(parent).label(name.schema)
             yield Taken(file=step.file, object=ref, how="detached", now=now)
+
+
+def _is_targets(step: _Step, name: QName) -> bool:
+    """Tell whether the target has the table that is called so before the file."""
+    return any(step.before.named.tables.get(oid) == name for oid in step.first.named.tables)
 
 
 def _right_above(table: Table) -> tuple[QName, ...]:
