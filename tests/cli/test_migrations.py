@@ -173,7 +173,13 @@ def test_what_a_head_without_a_file_leaves_open_is_said(project: Project) -> Non
     )
     said = "note: No file is revision gone: which of the others it descends from cannot be told."
 
-    assert said in project.run("status").out.splitlines()
+    lines = project.run("status").out.splitlines()
+    assert said in lines
+    assert [" ".join(line.split()[:5]) for line in lines[2:5]] == [
+        "a a cannot be told",
+        "b b cannot be told",
+        "gone missing –",
+    ]
 
 
 def test_what_a_file_has_that_its_tool_never_runs_is_said(project: Project) -> None:

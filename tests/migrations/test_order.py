@@ -137,6 +137,10 @@ def test_a_head_without_a_file_leaves_nothing_else_to_say(tmp_path: Path) -> Non
         "b": "unverifiable",
         "gone": "missing",
     }
+    assert {e.version: e.unsure for e in compare(files, ledger)} == {"a": True, "b": True, "gone": False}
+    heads = (LedgerEntry(version="gone"), LedgerEntry(version="a"))
+    both = Ledger(tool="alembic", table="alembic_version", entries=heads)
+    assert {e.version: e.unsure for e in compare(files, both)} == {"a": False, "b": True, "gone": False}
     assert notes(files, ledger) == (
         "No file is revision gone: which of the others it descends from cannot be told.",
     )

@@ -92,5 +92,5 @@ def _state(entry: "HistoryEntry") -> str:
         "on_disk": "on disk",
         "rolled_back": "rolled back",
     }
-    state = words.get(entry.status, entry.status)
+    state = "cannot be told" if entry.unsure else words.get(entry.status, entry.status)
     return f"{state}, late" if entry.late else state

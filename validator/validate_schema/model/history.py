@@ -36,7 +36,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     `version` and `name` are written as the tool's files write them, so that they compare with
     `MigrationFile`. `checksum` is the recorded one as text, `applied_at` an ISO 8601 time in UTC or ""
     (without the Z where the ledger records no time zone), `rank` the order in which it was applied where
-    that is known; entries of one moment share a rank.
+    that is known; entries of one moment share a rank. `unsure`: it may be applied, or not.
     """
 
     version: str
@@ -46,6 +46,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     applied_at: str = ""
     rank: int | None = None
     message: str = ""
+    unsure: bool = False
 
 
 class Ledger(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -71,9 +72,10 @@ class HistoryEntry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
 
     `file` is relative to the folder, "" without one. `checksum` is the file's in the ledger's format,
     `recorded_checksum` and `recorded_name` are the ledger's. `late`: applied after a later version.
-    `verified`: the recorded checksum was compared. `why` explains the status in a sentence. `creates`
-    says what its step of the replay changed in the catalog, in words; None: not replayed. `undo` is the
-    file or section that takes it back, `loses` what data that would lose.
+    `verified`: the recorded checksum was compared. `unsure`: whether it was applied cannot be told. `why`
+    explains the status in a sentence. `creates` says what its step of the replay changed in the catalog, in
+    words; None: not replayed. `undo` is the file or section that takes it back, `loses` what data that would
+    lose.
     """
 
     version: str
@@ -86,6 +88,7 @@ class HistoryEntry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     applied_at: str = ""
     late: bool = False
     verified: bool = False
+    unsure: bool = False
     why: str = ""
     creates: tuple[str, ...] | None = None
     undo: str = ""

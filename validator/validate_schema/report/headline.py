@@ -120,7 +120,8 @@ def _head(entries: Sequence[MigrationEntry]) -> str:
     """Return the newest migration that the schema has, and how many it has of all."""
     if not entries:
         return "not part of this run"
-    done = [e for e in entries if e.state not in ("pending", "gap", "on_disk", "failed", "rolled_back")]
+    waiting = ("pending", "gap", "on_disk", "failed", "rolled_back", "unsure")
+    done = [e for e in entries if e.state not in waiting]
     number = f"{len(done)} of {len(entries)}" if len(done) < len(entries) else f"{len(entries)} in all"
     return f"{migration_label(done[-1])} ({number})" if done else f"none of {len(entries)}"
 

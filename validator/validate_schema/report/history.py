@@ -57,6 +57,8 @@ def _entry(entry: HistoryEntry, history: History, by_file: Mapping[str, tuple[st
 
 def _state(entry: HistoryEntry, history: History) -> str:
     """Return the status; without a ledger, the replay is all that is known of a file."""
+    if entry.unsure:
+        return "unsure"
     failure = history.replay.failure
     if history.ledger is None and failure and entry.file and entry.file == failure.statement.file:
         return "failed"

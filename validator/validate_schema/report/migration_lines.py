@@ -13,7 +13,10 @@ _APPLIED = (
     "applied", "unverifiable", "missing", "edited", "line_endings", "renamed", "reused", "renumbered",
 )  # fmt: skip
 _SOUND = ("applied", "unverifiable", "baseline")
-_WORDS = {"gap": "never applied", "line_endings": "with other line ends", "missing": "without a file"}
+_WORDS = {
+    "gap": "never applied", "line_endings": "with other line ends", "missing": "without a file",
+    "unsure": "that cannot be told",
+}  # fmt: skip
 
 
 def migration_lines(

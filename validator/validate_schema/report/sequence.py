@@ -20,6 +20,7 @@ from .migration_lines import migration_lines
 STATES = {
     "applied": ("ok", "applied"),
     "unverifiable": ("ok", "applied, without a checksum to compare"),
+    "unsure": ("none", "whether it was applied cannot be told"),
     "baseline": ("none", "before the ledger began"),
     "pending": ("bad", "pending"),
     "gap": ("bad", "never applied: a gap"),

@@ -277,6 +277,8 @@ def drift(server: "Server", migrations: MigrationSet, ran: Ran, catalog: Catalog
     from ..migrations.run.drift import drift as difference
     from ..migrations.run.home import move_home
 
+    if any(e.unsure for e in history.entries):
+        return Drift(wanted=True, reason="which migrations are applied here cannot be told")
     waiting = {e.file for e in history.entries if e.status in NOT_APPLIED} if history.ledger else set()
     applied = tuple(f for f in migrations.files if migrations.label(f.path) not in waiting)
     if len(applied) < len(migrations.files) and migrations.program:

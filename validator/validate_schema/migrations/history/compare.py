@@ -192,6 +192,8 @@ class _Comparison:
             applied_at=entry.applied_at,
             checksum=checksum(self.tool, file, self._before(index)) if entry.checksum else "",
         )
+        if entry.unsure:
+            return msgspec.structs.replace(found, status="unverifiable", unsure=True, why=sentences.UNSURE)
         if entry.state != "applied":
             status, why = sentences.state(self.tool, entry)
             return msgspec.structs.replace(found, status=status, why=why)

@@ -6,6 +6,7 @@ from .checksums import Match, records_content
 
 PENDING = "on disk and not in the ledger; nothing after it was applied"
 MISSING = "the ledger says that it was applied, and there is no file of it"
+UNSURE = "the ledger stands at a version without a file, so that it may be applied or pending"
 SUPERSEDED = "a later baseline holds it, so that it does not run any more"
 UNNEEDED = "a baseline for new databases; this one began before it"
 BELOW_BASELINE = "below the version at which the ledger began"

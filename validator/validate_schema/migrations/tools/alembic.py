@@ -71,13 +71,8 @@ def _goes_down(path: Path, raw: bytes) -> bool:
 
 def _align(files: Sequence[MigrationFile], entries: Sequence[LedgerEntry]) -> list[LedgerEntry]:
     """The rows are heads: all that they descend from is applied too. What a head descends from that has no
-    file cannot be told: then every file may be, and none is called pending."""
+    file cannot be told: then every other file may be applied or pending."""
     requires = {file.version: file.requires for file in files}
-    if any(entry.version not in requires for entry in entries):
-        entries = [
-            *entries,
-            *(LedgerEntry(version=v) for v in requires if v not in {e.version for e in entries}),
-        ]
     found: dict[str, LedgerEntry] = {}
     waiting = [entry.version for entry in entries]
     while waiting:
@@ -88,7 +83,9 @@ def _align(files: Sequence[MigrationFile], entries: Sequence[LedgerEntry]) -> li
     known = {file.version for file in files}
     # A parent that is nowhere on disk was not said to be applied by the ledger: only its rows are.
     rows = {entry.version for entry in entries}
-    return [entry for entry in found.values() if entry.version in known | rows]
+    left = [v for v in requires if v not in found] if rows - known else []
+    certain = [entry for entry in found.values() if entry.version in known | rows]
+    return [*certain, *(LedgerEntry(version=v, unsure=True) for v in left)]
 
 
 def _others(files: Sequence[MigrationFile], entries: Sequence[LedgerEntry]) -> str:
