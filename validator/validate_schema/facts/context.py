@@ -29,13 +29,6 @@ from ..sql.settings import (
 if TYPE_CHECKING:
     from .facts import Facts
 
-_NARROW = (
-    "real",
-    "double precision",
-    "character",
-    '"char"',
-    "name",
-)  # returned, they are no key of most tenants
 _DEEPEST = 8  # functions that return one another's value, on the way to who is asking
 
 

@@ -3,18 +3,27 @@
 Sources: PostgreSQL documentation, "Constraints", "Inheritance" (Caveats) and ALTER TABLE (NOT VALID).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 
 from ..facts.roles import closure
 from ..model.catalog import Catalog, Column, Constraint, QName, Table
 
 
-def is_unique(table: Table, columns: Collection[str]) -> bool:
-    """Tell whether columns hold a whole unique key of a table, of all its rows, that is looked at at once."""
+def keys_of(table: Table) -> Iterator[tuple[str, ...]]:
+    """Yield the columns of each key of a table that names one row at any time: those of its unique indexes,
+    the primary key's too, but for those of some rows or of expressions, and what is looked at later."""
     later = {c.name for c in table.constraints if c.deferrable}
-    keys = (i for i in table.indexes if i.unique and i.valid and i.predicate is None)
-    return any(set(columns).issuperset(i.columns) for i in keys if i.constraint not in later)
+    for index in table.indexes:
+        columns = tuple(c for c in index.columns if c is not None)
+        whole = index.valid and index.predicate is None and len(columns) == len(index.columns)
+        if index.unique and whole and index.constraint not in later:
+            yield columns
+
+
+def is_unique(table: Table, columns: Collection[str]) -> bool:
+    """Tell whether columns hold a whole key of a table, one that names one row at any time."""
+    return any(set(columns).issuperset(key) for key in keys_of(table))
 
 
 class Promises:

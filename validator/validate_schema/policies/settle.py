@@ -15,6 +15,7 @@ import msgspec
 from ..model.catalog import Constraint, QName, Table
 from ..sql.parser import Unreadable
 from .blocks import Called, Conditions, Item, Known, Place, Query, Union, origin
+from .promises import keys_of
 
 _MOST_CHOICES, _MOST_STEPS, _DEEPEST = 16, 4_000, 30
 
@@ -277,18 +278,3 @@ def _like_tenants(table: Table, keys: frozenset[str]) -> frozenset[str]:
     too, and no person."""
     roots = {key.references for key in table.foreign_keys if keys.intersection(key.columns)}
     return frozenset(c for key in table.foreign_keys if key.references in roots for c in key.columns)
-
-
-def keys_of(table: Table) -> Iterator[tuple[str, ...]]:
-    """Yield the columns of each key of a table that names one row at any time: the primary key, uniques,
-    unique indexes, but for those that are looked at later."""
-    later = {c.name for c in table.constraints if c.deferrable}
-    for constraint in table.constraints:
-        at_once = not constraint.temporal and not constraint.deferrable
-        if constraint.kind in ("primary key", "unique") and at_once:
-            yield constraint.columns
-    for index in table.indexes:
-        columns = tuple(c for c in index.columns if c is not None)
-        whole = index.valid and index.predicate is None and len(columns) == len(index.columns)
-        if index.unique and whole and index.constraint not in later:
-            yield columns

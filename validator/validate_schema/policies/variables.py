@@ -8,12 +8,12 @@ import re
 from ..model.catalog import Table
 from ..sql import plpgsql as pl
 from ..sql import syntax as s
-from .relations import Relations
+from .relations import NUMBERED, Relations
 
 _RECORDS = ("new", "old")
-# Types that make one of two keys where these are texts.
 _OF_VARIABLE = re.compile(r"(\w+)%type", re.IGNORECASE)
-_NUMBERS = frozenset({"numeric", "int2", "int4", "int8", "uuid", "smallint", "integer", "bigint"})
+# Types that make one of two keys where these are texts.
+_NUMBERS = frozenset({*NUMBERED, "numeric", "int2", "int4", "int8"})  # as PL/pgSQL calls some of them
 
 
 class Variables:
