@@ -5,6 +5,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import psycopg
@@ -27,6 +28,9 @@ SECRET = "s3cr3t-w0rd"
         (f"mysql://ana:{SECRET}@127.0.0.1/shop", 2, "mysql"),
         (f"postgresql://ana:{SECRET}@127.0.0.1:port/shop", 2, "port"),
         ("", 2, "empty"),
+        (f"postgresql://ana:{SECRET}@127.0.0.1:1/shop\nx", 2, "a line break is %0A"),
+        (f"postgresql://ana:{SECRET}@127.0.0.1:1/shop%0Ax", 3, "127.0.0.1:1/shop␊x"),
+        (f"host=127.0.0.1 port=1 password={SECRET} dbname='shop\nx'", 3, "127.0.0.1:1/shop␊x"),
     ],
 )
 def test_a_database_that_cannot_be_reached_is_one_line(
@@ -38,6 +42,44 @@ def test_a_database_that_cannot_be_reached_is_one_line(
     assert says in ran.complaint
     assert SECRET not in ran.err
     assert list(terminal.folder.iterdir()) == []
+
+
+def test_migrations_and_servers_that_are_not_there_are_wrong_options(terminal: Terminal) -> None:
+    assert terminal.run("--migrations", "nope.sql").complaint == "error: nope.sql: no such file"
+    assert terminal.run("--migrations", "nope").complaint == "error: nope: no such folder"
+    terminal.write("one.sql", SHOP)
+    ran = terminal.run("--migrations", "one.sql", "--scratch", "/nowhere")
+    assert ran.status == 2
+    assert ran.complaint.startswith("error: no PostgreSQL in '/nowhere': give embedded, system")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            b"select 1;\nselect '\xaa';",
+            "error: standard input:2: byte 0xaa is not UTF-8; save the file as UTF-8",
+        ),
+        (b"select '\0';", "error: standard input:1: holds a NUL character, which no SQL text may"),
+    ],
+)
+def test_what_stands_on_standard_input_is_called_so(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, given: bytes, said: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(given)))
+    ran = terminal.run("--migrations", "-")
+    assert (ran.status, ran.complaint) == (2, said)
+
+
+def test_no_finding_on_standard_input_tells_where_it_was_kept(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"create table a ();\ncreate tabel b ();")))
+    ran = terminal.run("--migrations", "-")
+    assert ran.status == 1
+    assert "  stdin.sql:2\n" in ran.out
+    assert "standard input on scratch PostgreSQL" in ran.out
+    assert "tmp" not in ran.out + ran.err
 
 
 @pytest.fixture

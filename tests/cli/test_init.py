@@ -110,6 +110,20 @@ def test_force_keeps_what_was_written_by_hand(terminal: Terminal, shop: Database
     assert (terminal.folder / FILE).read_text() == text
 
 
+def test_force_keeps_the_comment_at_the_head(terminal: Terminal, shop: Database) -> None:
+    assert terminal.run("init", "--database-url", shop.conninfo).status == 0
+    made = (terminal.folder / FILE).read_text()
+    head = "# Owned by the platform team.\n#\n# Ask before you change it.\n\n# And this."
+    terminal.write(FILE, f"{head}\n\n{made.replace('[tenancy]', '# ours' + chr(10) + '[tenancy]')}")
+    written = []
+    for _ in range(2):
+        assert terminal.run("init", "--database-url", shop.conninfo, "--force").status == 0
+        written.append((terminal.folder / FILE).read_text())
+    assert written[0].startswith(f"{head}\n\n# ours\n\n{made.partition('[tenancy]')[0]}[tenancy]\n")
+    assert written[0].count("# validate-schema:") == 1
+    assert written[1] == written[0]
+
+
 MADE = """
 create role app login; create role shipper login; create role crew;
 create table organization (id int primary key);

@@ -62,7 +62,9 @@ def test_missing_binaries_are_told_in_one_line(nothing_installed: None) -> None:
 
 
 def test_an_unknown_source_names_the_known_ones(tmp_path: Path) -> None:
-    assert refusal(str(tmp_path)) == (
+    with pytest.raises(UsageError) as error, open_server(str(tmp_path), key="none"):
+        pass
+    assert str(error.value) == (
         f"no PostgreSQL in {str(tmp_path)!r}: give embedded, system, a folder with initdb and postgres, or a URL"
     )
 

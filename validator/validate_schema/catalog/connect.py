@@ -19,6 +19,7 @@ from psycopg import conninfo, pq
 from ..model.errors import ConnectError, UsageError
 from ..model.secret import Secret, mask, password, reveal
 from ..model.wording import did_you_mean
+from ..sql.ident import visible
 
 # What psycopg logs of a connection that is lost, it raises as well: once is enough, unless somebody listens.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
@@ -40,6 +41,7 @@ _SETTINGS = {
     "idle_in_transaction_session_timeout": "0",
 }
 _FORMS = "postgresql://user@host:5432/dbname, postgresql+psycopg://… or host=… dbname=…"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DIALECTS = frozenset({"postgresql", "postgres"})
 _SSL_MODES = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
 _REFUSES_OPTIONS = re.compile(r"unsupported startup parameter|support command-line options", re.I)
@@ -178,6 +180,10 @@ def parse_url(url: str | Secret | None) -> Destination:
     text = reveal(url).strip()
     if not text:
         raise UsageError(f"the database URL is empty; write {_FORMS}")
+    if "://" in text and _CONTROL.search(text):
+        raise UsageError(
+            "the database URL holds a control character, which must be percent-encoded (a line break is %0A)"
+        )
     schema = None
     if "://" in text:
         text, schema = _plain_uri(text)
@@ -268,7 +274,7 @@ def _libpq_parameters(pairs: dict[str, str]) -> dict[str, str]:
 def _shown(given: dict[str, str | int | None]) -> str:
     """Return host:port/dbname for people, the environment's values where the URL has none."""
     if given.get("service") and not given.get("host"):
-        return f"service {given['service']}"
+        return visible(f"service {given['service']}")
     known = {
         option.keyword.decode(): option.val.decode()
         for option in pq.Conninfo.get_defaults()
@@ -277,7 +283,7 @@ def _shown(given: dict[str, str | int | None]) -> str:
     host = given.get("host") or given.get("hostaddr") or known.get("host") or "the local socket"
     port = given.get("port") or known.get("port") or 5432
     database = given.get("dbname") or known.get("dbname") or given.get("user") or known.get("user") or ""
-    return mask(f"{host}:{port}/{database}")
+    return visible(mask(f"{host}:{port}/{database}"))
 
 
 def first_line(error: BaseException | None) -> str:

@@ -116,9 +116,12 @@ def _without_secrets(message: str, arguments: Sequence[str]) -> str:
 
 def _complain(message: str, status: int) -> int:
     from .output import use_color
+    from .piped import named
 
     click.echo(
-        click.style("error: ", fg="red", bold=True) + message, err=True, color=use_color(None, sys.stderr)
+        click.style("error: ", fg="red", bold=True) + named(message),
+        err=True,
+        color=use_color(None, sys.stderr),
     )
     return status
 

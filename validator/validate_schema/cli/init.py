@@ -33,7 +33,8 @@ def command(*, output: Path, force: bool, **given: Any) -> None:
     """Write a commented config: the tenancy that was inferred, the migrations and contract of the folder.
 
     Without a target the migrations of the working directory are looked for. An existing file is left alone;
-    --force infers its tenancy again, with what it declares, and keeps its other sections.
+    --force infers its tenancy again, with what it declares, and keeps its other sections and the comment at
+    its head; comments inside of [tenancy] are written anew.
     """
     from ..model.progress import Progress
     from ..report import write

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from ..checking.baseline import Baseline
 from ..config import LoadedConfig, load
 from ..model.errors import UsageError
-from ..model.limits import limits, use
+from ..model.limits import use
 from ..model.secret import Secret, mask
 from ..report import read_report
 from ..run.proof import Proving
@@ -21,6 +21,7 @@ from ..run.source import Source
 from .alarm import set_alarm
 from .options import SECRET_OPTIONS, Options
 from .output import require_folder
+from .piped import as_file, called
 
 STDIN = "-"
 _PG_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE", "PGUSER", "PGPORT")
@@ -111,13 +112,8 @@ def with_stdin(options: Options) -> Options:
     folder as the root that findings are placed in."""
     if options.migrations is None or str(options.migrations) != STDIN:
         return options
-    import tempfile
-
-    most = limits().migration_bytes
-    folder = Path(click.get_current_context().with_resource(tempfile.TemporaryDirectory()))
-    path = folder / "stdin.sql"
-    path.write_bytes(sys.stdin.buffer.read(most + 1))
-    return dataclasses.replace(options, migrations=path, root=folder)
+    path = as_file()
+    return dataclasses.replace(options, migrations=path, root=path.parent)
 
 
 def source_of(options: Options, config: LoadedConfig) -> Source:
@@ -149,6 +145,7 @@ def source_of(options: Options, config: LoadedConfig) -> Source:
         tool=options.tool,
         scratch=options.scratch,
         statement_timeout_ms=options.statement_timeout,
+        called=called(options.migrations),
     )
     return told(source, config)
 

@@ -3,10 +3,12 @@ written."""
 
 import re
 from collections.abc import Collection, Iterator
+from itertools import takewhile
 from typing import NamedTuple
 
 from ..model.errors import ConfigError
 
+_BLANKS = re.compile(r"\n{3,}")
 _HEADER = re.compile(r"\s*\[\[?\s*([A-Za-z0-9_-]+|\"[^\"\n]*\")")
 
 
@@ -29,6 +31,23 @@ def kept(old: str, path: str, *, without: Collection[str]) -> str:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: {error}") from None
     return "\n\n".join(s.text.strip("\n") for s in sections(old) if s.name and s.name not in without)
+
+
+def head(old: str, section: str, *, without: Collection[str]) -> str:
+    """Return the comments at the head of the config `old` and right above its `section`, but for the lines
+    named; "" for none."""
+    found = list(sections(old))
+    blocks = [found[0].text]
+    first = next((s.text for s in found if s.name == section), "")
+    blocks.append("\n".join(takewhile(lambda line: line.lstrip().startswith("#"), first.splitlines())))
+    lines = [line for block in blocks for line in (*block.splitlines(), "")]
+    return _BLANKS.sub("\n\n", "\n".join(x for x in lines if not x.strip() or _is_kept(x, without))).strip(
+        "\n"
+    )
+
+
+def _is_kept(line: str, without: Collection[str]) -> bool:
+    return line.lstrip().startswith("#") and line.strip() not in without
 
 
 def sections(text: str) -> Iterator[Section]:

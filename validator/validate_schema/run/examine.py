@@ -180,7 +180,7 @@ def _history(request: Request, files: "MigrationSet | None", opened: Opened, pro
     if isinstance(opened, Replayed | Broken):
         from .history import history_of_files
 
-        history = history_of_files(opened.migrations, request.base, opened.ran)
+        history = history_of_files(opened.migrations, request.root or request.base, opened.ran)
     elif files is not None:
         from .history import vouch
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..catalog.ledgers import ledgers
 from ..config import LoadedConfig
 from ..config.file import parse_toml
-from ..config.sections import kept, sections
+from ..config.sections import head, kept, sections
 from ..facts.platforms import SUPABASE, platform_of
 from ..migrations import MigrationSet, discover, tools
 from ..migrations.discovery.proposal import proposal
@@ -23,7 +23,7 @@ from ..scratch.owner import OWNER
 from ..sources.seen import seen
 from ..sql.ident import toml_text, visible
 from ..tenancy import identify
-from ..tenancy.draft import FIRST_STEPS, TAIL, draft_config
+from ..tenancy.draft import FIRST_STEPS, OWN_HEAD, TAIL, draft_config
 from .provenance import run_time
 from .source import Source, open_source
 
@@ -41,9 +41,9 @@ def first_config(
     """Return the config that is written to `output`: the tenancy of the database that `source` leads to, and
     what stands in its folder. None for programs that nothing says how to run: then only the latter.
 
-    `old` is what `output` holds: its sections stay as they are written, but for the tenancy, which is
-    inferred again with what it declares. Raises the errors of `open_source`, and `ConfigError` for an old
-    text that cannot be read.
+    `old` is what `output` holds: the comment at its head and its sections stay as they are written, but for
+    the tenancy, which is inferred again with what it declares. Raises the errors of `open_source`, and
+    `ConfigError` for an old text that cannot be read.
     """
     declared = config.config.tenancy
     if old is not None:
@@ -65,7 +65,8 @@ def first_config(
     new = [text for name, text in _sections(base, folder, catalog, config, migrator) if name not in known]
     stays = stays.replace(TAIL.strip("\n"), "").rstrip("\n")
     tail = "" if "checks" in known else TAIL.rstrip("\n")
-    return "\n\n".join(filter(None, (drafted.rstrip("\n"), *new, stays, tail))) + "\n"
+    above = head(old, "tenancy", without=OWN_HEAD) if old is not None else ""
+    return "\n\n".join(filter(None, (above, drafted.rstrip("\n"), *new, stays, tail))) + "\n"
 
 
 def _sections(

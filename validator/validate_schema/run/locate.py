@@ -76,13 +76,13 @@ class _Finder:
         return f"{self._shown[origin.file]}:{origin.line}"
 
     def _declared(self, location: str | None) -> str | None:
-        """Return a place that is relative to the config's folder, or to the working directory."""
+        """Return a place that is relative to the config's folder, to the working directory or to the root."""
         if not location:
             return None
         path, colon, line = location.rpartition(":")
         if not line.isdigit():
             path, colon, line = location, "", ""
-        for base in (self._where.base, Path()):
+        for base in filter(None, (self._where.base, Path(), self._where.root)):
             if (base / path).exists():
                 return f"{self._path(base / path)}{colon}{line}"
         return location

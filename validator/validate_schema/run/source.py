@@ -37,7 +37,8 @@ class Source(msgspec.Struct, frozen=True):
 
     `scratch` names the scratch server for `migrations`; `tool` the migration tool where the folder
     does not tell, and `command` runs migrations that are programs, in the folder `base`. `superuser`: whoever
-    runs migrations is one (`open_server`). `role` is the role that migrates, as which they are run.
+    runs migrations is one (`open_server`). `role` is the role that migrates, as which they are run. `called`
+    is what people call the migrations, where that is not their path.
     """
 
     database_url: Secret | None = None
@@ -54,6 +55,7 @@ class Source(msgspec.Struct, frozen=True):
     base: Path = Path()
     scratch: Secret = EMBEDDED
     statement_timeout_ms: int = 30_000
+    called: str = ""
 
     @property
     def kind(self) -> str:
@@ -160,7 +162,7 @@ def _open_migrations(
         placeholders=source.placeholders,
         role=source.role,
     )
-    name, shown = _shown_folder(folder), f"scratch PostgreSQL ({source.scratch})"
+    name, shown = source.called or _shown_folder(folder), f"scratch PostgreSQL ({source.scratch})"
     with (
         progress.step("starting the scratch PostgreSQL"),
         open_server(

@@ -33,7 +33,8 @@ def open_server(
     and the roles in it. `progress` gets a line per step that takes a while. `passing`: templates on a
     server by URL go when `Server.clear` finds them unused; on our own they are in nobody's way.
     Not `superuser`: on a server of our own, from PostgreSQL 16, the role that databases belong to is none.
-    Raises `ScratchError`, one line, when there is no server to be had.
+    Raises `ScratchError`, one line, when there is no server to be had, and `UsageError` for a source that is
+    none of these.
     """
     say = progress or _silent
     named = Secret(source)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ..model.errors import ScratchError
+from ..model.errors import ScratchError, UsageError
 from ..model.secret import Secret, reveal
 
 _SYSTEM_PATTERNS = (
@@ -53,7 +53,7 @@ class Source:
 def find_install(given: str | Secret) -> Install:
     """Return the binaries that what is `given` names: "embedded", "system" or a folder.
 
-    Raises `ScratchError`, one line, when there are none.
+    Raises `ScratchError`, one line, when there are none, and `UsageError` for a name of nothing.
     """
     source = reveal(given)
     if source == "embedded":
@@ -65,7 +65,7 @@ def find_install(given: str | Secret) -> Install:
         if _complete(candidate):
             return Install(source, candidate.resolve())
     shown = str(Secret(source))
-    raise ScratchError(
+    raise UsageError(
         f"no PostgreSQL in {shown!r}: give embedded, system, a folder with initdb and postgres, or a URL"
     )
 

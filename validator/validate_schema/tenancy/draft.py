@@ -29,6 +29,7 @@ FIRST_STEPS = """\
 
 [tenancy]
 """
+OWN_HEAD = frozenset(line for line in (_HEAD + FIRST_STEPS).splitlines() if line.startswith("#"))
 
 
 def draft_config(catalog: Catalog, tenancy: Tenancy, declared: TenancyConfig | None = None) -> str:

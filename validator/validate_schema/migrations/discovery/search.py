@@ -108,7 +108,8 @@ def _discovered(
     if folder.is_file():
         return _single_file(folder)
     if not folder.is_dir():
-        raise MigrationError(f"{folder}: no such folder")
+        what = "file" if folder.suffix.lower() == ".sql" else "folder"
+        raise MigrationError(f"{folder}: no such {what}")
     if tool is None and ledgers:
         return _by_ledger(folder, ledgers, programs, placeholders)
     if programs and (found := _programs(folder, tool)):
