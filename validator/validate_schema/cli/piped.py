@@ -1,7 +1,6 @@
 """Standard input as an SQL file, and what it is called where people read of it."""
 
 import sys
-import tempfile
 from pathlib import Path
 
 import click
@@ -15,6 +14,8 @@ _kept: set[str] = set()
 
 def as_file() -> Path:
     """Return standard input as a file that lasts as long as the command."""
+    import tempfile
+
     folder = Path(click.get_current_context().with_resource(tempfile.TemporaryDirectory()))
     path = folder / _NAME
     path.write_bytes(sys.stdin.buffer.read(limits().migration_bytes + 1))
