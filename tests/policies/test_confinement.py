@@ -1075,6 +1075,9 @@ def test_a_parameter_that_was_compared_as_a_number_is_no_text(bench: Bench) -> N
 TWICE = f"select b.title from job a join job b on a.id = b.id where a.org_id = {CTX}"
 ABOVE = f"select s.note from step s join job j on j.id = s.job_id where j.org_id = {CTX}"
 LATER = "alter table job drop constraint job_pkey cascade, add constraint later primary key (id) deferrable;"
+APART = """drop table job cascade;
+create table job (id int not null, org_id uuid not null references organization, title text) partition by list (id);
+create table job_rest partition of job default; alter table only job add primary key (id);"""
 
 
 @pytest.mark.parametrize(
@@ -1083,13 +1086,15 @@ LATER = "alter table job drop constraint job_pkey cascade, add constraint later 
         (TWICE, "", KEPT),
         (TWICE, LATER, OPEN),
         (TWICE, f"{LATER} alter table job add unique (id);", KEPT),
+        (TWICE, APART, OPEN),
+        (TWICE, f"{APART} alter table job_rest add unique (id); create unique index on job (id);", KEPT),
         (TWICE, "create table old () inherits (job);", OPEN),
         (TWICE.replace("job a", "only job a").replace("job b", "only job b"), "create table old () inherits (job);", KEPT),
         (ABOVE, "create table old () inherits (job);", OPEN),
         (ABOVE.replace("join job", "join only job"), "create table old () inherits (job);", KEPT),
         (ABOVE, "create table old () inherits (step);", OPEN),
     ],
-    ids=["one row", "looked at later", "and at once", "of a child", "but for children", "a child's key", "its own", "a child leads"],
+    ids=["one row", "looked at later", "and at once", "not of its partition", "of all of them", "of a child", "but for children", "a child's key", "its own", "a child leads"],
 )  # fmt: skip
 def test_a_key_names_one_row_where_it_is_looked_at_at_once_and_has_no_heirs(
     bench: Bench, query: str, beside: str, expected: Keeps
