@@ -570,7 +570,7 @@ class Builder:
         may spell one value in several ways, a shorter type cuts it, and a number loses its fraction."""
         if place == CONTEXT:
             return self.context.keeps_tenants(node)
-        if place == PERSON:
+        if place == PERSON or not isinstance(node, s.Cast):
             return True
         item = self.items.get(place[0])
         stored = origin(item, place[1]) if item is not None else None
