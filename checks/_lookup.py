@@ -41,23 +41,27 @@ def takes_types(acting: Iterable[Act], caller: cat.Function, facts: Facts) -> ca
     """Return the first of what runs for `caller` past the policies, and may use a type that who calls made: its body
     names one without a schema, and the path that it runs with does not end with ``pg_temp``. The CHECK of a temporary
     domain runs with its rights then. Source: PostgreSQL documentation, search_path ("temporary-table schema")."""
-    if not facts.once(temporary_makers):
-        return None
-    version = facts.catalog.server.version_num
-    for function, role in acting:
-        ruled = function if own_path(function.settings) is not None else caller
-        if role is None or function.language in ("c", "internal") or is_guarded(ruled.settings):
-            continue
-        arguments = function.signature or function.arguments
-        try:
-            named = names_a_type(
-                function.language, function.body or "", arguments, function.returns or "", version
-            )
-        except Unreadable:
-            named = True
-        if named and past_guards(role, facts):
-            return function
+    for act in acting:
+        ruled = act.function if own_path(act.function.settings) is not None else caller
+        if not is_guarded(ruled.settings) and may_take_types(act, facts):
+            return act.function
     return None
+
+
+def may_take_types(act: Act, facts: Facts) -> bool:
+    """Tell whether what runs is past the policies and names a type without a schema: whoever calls it may have
+    made one, unless the path that it runs with keeps them out."""
+    function, role = act
+    if role is None or function.language in ("c", "internal") or not facts.once(temporary_makers):
+        return False
+    arguments, version = function.signature or function.arguments, facts.catalog.server.version_num
+    try:
+        named = names_a_type(
+            function.language, function.body or "", arguments, function.returns or "", version
+        )
+    except Unreadable:
+        named = True
+    return named and bool(past_guards(role, facts))
 
 
 def names_a_table(function: cat.Function) -> bool:

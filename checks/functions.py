@@ -34,6 +34,7 @@ from ._access import sources, users_of
 from ._copies import published, shown_to, tells_all
 from ._lookup import (
     looks_up,
+    may_take_types,
     names_a_table,
     places,
     shared_schemas,
@@ -121,6 +122,18 @@ def _acts(function: cat.Function, facts: Facts) -> tuple[Act, ...]:
         return ()
     itself = (Act(function, function.owner),) if function.security_definer else ()
     return tuple(dict.fromkeys((*itself, *acts_that(function, None, facts, _is_part))))
+
+
+def _taking_types(function: cat.Function, facts: Facts) -> cat.Function | None:
+    """Return what `takes_types` finds among `_acts`; they are listed only where one of them may."""
+    itself = Act(function, function.owner)
+    if not (may_take_types(itself, facts) or some_act(function, None, facts, _may_take)):
+        return None
+    return takes_types(_acts(function, facts), function, facts)
+
+
+def _may_take(act: Act, facts: Facts) -> bool:
+    return _is_part(act, facts) and may_take_types(act, facts)
 
 
 def _is_ours(function: cat.Function) -> bool:
@@ -380,7 +393,7 @@ def search_path(subject: Definer, facts: Facts) -> Flaw | None:
         undecided=not made
         and (
             (takes_temporary(function) and _decides_rows(function, facts))
-            or takes_types(_acts(function, facts), function, facts) is not None
+            or _taking_types(function, facts) is not None
         ),
     )
 
@@ -423,7 +436,7 @@ def _borrowed_path(subject: Definer, path: str, facts: Facts) -> Flaw | None:
     temporary = takes_temporary(function) or (any_path and names_a_table(function))
     elsewhere = places(facts) if any_path else {name: shared[name] for name in open_ones}
     if not (elsewhere or temporary):
-        taking = takes_types(_acts(function, facts), function, facts)
+        taking = _taking_types(function, facts)
         return _finds_types(subject, taking, facts) if taking is not None else None
     why = [f"{', '.join(users)} may create objects in {name}" for name, users in elsewhere.items()]
     why += (
@@ -444,9 +457,7 @@ def _borrowed_path(subject: Definer, path: str, facts: Facts) -> Flaw | None:
             lock=_NO_LOCK,
         ),
         undecided=not elsewhere
-        and (
-            _decides_rows(function, facts) or takes_types(_acts(function, facts), function, facts) is not None
-        ),
+        and (_decides_rows(function, facts) or _taking_types(function, facts) is not None),
     )
 
 

@@ -32,7 +32,7 @@ from validate_schema.model.catalog import Catalog, QName
 from validate_schema.policies.confinement import keeps_to_tenant
 from validate_schema.sql.parser import parse_messages
 
-MANY = 5_000 if NIGHTLY else 2_000  # far beyond where Python ends a recursion
+MANY = 5_000 if NIGHTLY else 1_200  # beyond where Python ends a recursion
 SHAPES: dict[str, Callable[[int], Catalog]] = {
     name: getattr(fix_shapes, name)
     for name in (
