@@ -1,7 +1,7 @@
 """Fingerprints: equal exactly where `diff` says nothing, whatever the members are called."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 import pytest
@@ -13,7 +13,8 @@ from validate_schema.catalog.reader import read_catalog
 from validate_schema.contract.diff.catalogs import compare
 from validate_schema.contract.diff.homes import only_schema
 from validate_schema.fleets import digest, session, standing
-from validate_schema.scratch import Database, Server
+from validate_schema.model.catalog import Catalog
+from validate_schema.scratch import Server
 
 Conn = psycopg.Connection[Any]
 
@@ -26,23 +27,26 @@ def prints(conn: Conn) -> dict[str, str]:
     return {members[oid]: value for oid, value in found.items()}
 
 
+class Changed(NamedTuple):
+    """Members that were alike, after each but one has changed in one property: their fingerprints before and
+    after, and all that is there now."""
+
+    before: dict[str, str]
+    after: dict[str, str]
+    catalog: Catalog
+
+
 @pytest.fixture(scope="module")
-def alike(any_server: Server) -> Iterator[tuple[Database, str]]:
-    """Two members that nothing tells apart, and their fingerprint."""
-    with fresh(any_server) as database:
-        with database.connect(autocommit=True) as conn:
-            make_members(conn, ("one", "two"))
-            found = prints(conn)
-            assert found["one"] == found["two"]
-            assert differs(conn, "one", "two") == ()
-        yield database, found["one"]
-
-
-@pytest.fixture
-def pair(any_server: Server, alike: tuple[Database, str]) -> Iterator[Conn]:
-    """A copy of the two."""
-    with fresh(any_server, alike[0].name) as database, database.connect(autocommit=True) as conn:
-        yield conn
+def changed(any_server: Server) -> Iterator[Changed]:
+    """`calm`, and a member of its own for each of CHANGES, by its place there."""
+    names = [f"changed_{n}" for n in range(len(CHANGES))]
+    with fresh(any_server) as database, database.connect(autocommit=True) as conn:
+        make_members(conn, ("calm", *names))
+        before, alike = prints(conn), read_catalog(conn)
+        assert [name for name in names if differs(alike, "calm", name)] == []
+        for name, (_, statement) in zip(names, CHANGES, strict=True):
+            mutate(conn, statement, name)
+        yield Changed(before, prints(conn), read_catalog(conn))
 
 
 def test_members_that_are_alike_have_one_fingerprint_whatever_they_are_called(any_conn: Conn) -> None:
@@ -71,20 +75,17 @@ def test_no_column_of_the_reader_is_forgotten(any_conn: Conn) -> None:
                 assert digest.columns_told(specs[query.name]) == set(range(1, len(read) + 1)), query.name
 
 
-def differs(conn: Conn, one: str, other: str) -> tuple[str, ...]:
-    catalog = read_catalog(conn)
+def differs(catalog: Catalog, one: str, other: str) -> tuple[str, ...]:
     changes = compare(only_schema(catalog, one, one), only_schema(catalog, other, one))
     return tuple(f"{c.kind} {c.object.kind} {c.what}" for c in changes)
 
 
-@pytest.mark.parametrize(("what", "statement"), CHANGES, ids=[what for what, _ in CHANGES])
-def test_whatever_diff_sees_of_one_property_is_in_the_fingerprint(
-    pair: Conn, alike: tuple[Database, str], what: str, statement: str
-) -> None:
-    _, before = alike
-    mutate(pair, statement, "two")
-    seen = differs(pair, "one", "two")
-    after = prints(pair)
-    assert after["one"] == before
-    assert seen, f"diff says nothing of: {what}"
-    assert after["two"] != before, seen
+def test_a_member_that_stood_still_keeps_its_fingerprint(changed: Changed) -> None:
+    assert set(changed.before.values()) == {changed.after["calm"]}
+
+
+@pytest.mark.parametrize("place", range(len(CHANGES)), ids=[what for what, _ in CHANGES])
+def test_whatever_diff_sees_of_one_property_is_in_the_fingerprint(changed: Changed, place: int) -> None:
+    seen = differs(changed.catalog, "calm", f"changed_{place}")
+    assert seen, f"diff says nothing of: {CHANGES[place][0]}"
+    assert changed.after[f"changed_{place}"] != changed.after["calm"], seen
