@@ -1,4 +1,5 @@
-"""One property of one object in one of 200 members: exactly that member, that object, that property is named."""
+"""One property of one object in one of many members: exactly that member is read again, and named with that
+object and that property."""
 
 import json
 import re
@@ -7,9 +8,10 @@ import pytest
 
 from tests.fix_cli import Terminal
 from tests.fix_fleet import CHANGES, make_members, mutate
+from tests.fleet.test_resume import recalled, resumed
 from validate_schema.scratch import Database
 
-NAMES = tuple(f"tenant_{n:03}" for n in range(200))
+NAMES = tuple(f"tenant_{n:03}" for n in range(2 * len(CHANGES) + 2))
 # What is told of each of CHANGES, in their order: the object, and its property where it is there on both sides.
 TOLD = """
 table extra
@@ -88,20 +90,18 @@ text search configuration words
 
 
 @pytest.mark.slow
-def test_exactly_what_was_changed_is_named_in_json_and_in_markdown(
+def test_exactly_what_was_changed_is_read_again_and_named_in_json_and_in_markdown(
     database: Database, terminal: Terminal
 ) -> None:
     changed = dict(zip(NAMES[1::2], zip(CHANGES, TOLD, strict=True), strict=False))
     assert len(changed) == len(CHANGES)
     with database.connect(autocommit=True) as conn:
         make_members(conn, NAMES)
+        assert recalled(resumed(terminal, database)) == 0
         for member, ((_, statement), _) in changed.items():
             mutate(conn, statement, member)
-    ran = terminal.run(
-        "fleet", "--database-url", database.conninfo, "--schemas", "tenant_%", "--select", "TBL001",
-        "--report", "fleet.json", "--report", "fleet.md",
-    )  # fmt: skip
-    assert ran.status == 1
+    ran = resumed(terminal, database, "--report", "fleet.json", "--report", "fleet.md")
+    assert (ran.status, recalled(ran)) == (1, len(NAMES) - len(changed))
     report = json.loads((terminal.folder / "fleet.json").read_text(encoding="utf-8"))
     differ = {row["name"]: row["shape"] for row in report["members"] if row["state"] == "differs"}
     assert sorted(differ) == sorted(changed)
@@ -121,3 +121,4 @@ def test_exactly_what_was_changed_is_named_in_json_and_in_markdown(
             what,
             objects,
         )
+    assert recalled(resumed(terminal, database)) == len(NAMES)
