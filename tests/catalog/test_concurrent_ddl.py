@@ -13,7 +13,7 @@ from tests.fix_cli import Terminal
 from validate_schema.scratch import Database
 
 SESSIONS = 20
-RUNS = 200 if NIGHTLY else 40
+RUNS = 200 if NIGHTLY else 10
 CONFIG = """
 [tenancy]
 root = "organization"

@@ -8,11 +8,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.fix_children import NIGHTLY
 from tests.fix_fleet import make_members
 from validate_schema import fleet
 from validate_schema.scratch import Database
 
 NAMES = tuple(f"tenant_{n}" for n in range(8))
+ROUNDS = 10 if NIGHTLY else 1
 # Two states that a member is in, one transaction from the one to the other and back.
 THERE = (
     "alter table {0}.account rename column nick to handle; alter table {0}.account alter column mood set default 'sad';"
@@ -74,7 +76,7 @@ def test_a_fleet_that_is_changed_while_it_is_read_has_no_shape_that_never_was(da
     assert len(before) == 1
     assert len(known) == 2
     with changing(database, NAMES[4:]) as done:
-        for _ in range(3):
+        for _ in range(ROUNDS):
             seen = done[0]
             report = _fleet(database)
             rows = {row.name: row for row in report.members}

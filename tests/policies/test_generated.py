@@ -17,7 +17,7 @@ from validate_schema.model.isolation import Isolation, Outcome, Probe
 from validate_schema.model.reading import Judgement, Reach
 
 TABLES = 8
-BATCHES = (2, 200)  # by default, at night
+BATCHES = (1, 200)  # by default, at night
 TIGHT = (Reach.SAFE, Reach.CLOSED)
 PROBES = {
     "SELECT": (Probe.READ,),

@@ -18,8 +18,8 @@ from validate_schema.checking.packs import builtin_checks
 from validate_schema.model.finding import Severity
 from validate_schema.scratch import Server
 
-SCHEMAS = (100, 5_000)  # by default, at night
-PROVEN = (6, 150)
+SCHEMAS = (40, 5_000)  # by default, at night
+PROVEN = (3, 150)
 MOST_UNDECIDED = 0.15
 MOST_INCONCLUSIVE = 0.05
 # Errors about a schema that trying statements as the app role does not show.
