@@ -12,7 +12,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import psycopg
 import pytest
@@ -133,6 +134,27 @@ def _agrees(item: pytest.Item, name: str) -> bool:
 Opener = Callable[[str], Server]
 
 
+class _Kept(NamedTuple):
+    """What every `fresh` database of a server takes: a session, and an empty database to copy."""
+
+    admin: "psycopg.Connection[Any]"
+    blank: str
+
+
+_KEPT: "WeakKeyDictionary[Server, _Kept]" = WeakKeyDictionary()
+
+
+@contextmanager
+def _opened(source: str, key: str) -> Iterator[Server]:
+    with ExitStack() as stack:
+        server = stack.enter_context(open_server(source, key=key))
+        admin = stack.enter_context(server.connect(autocommit=True))
+        blank = stack.enter_context(server.database())
+        blank.connect().close()  # a database's first session caches its catalog in a file: it is copied too
+        _KEPT[server] = _Kept(admin, blank.name)
+        yield server
+
+
 @contextmanager
 def _opener(key: str) -> Iterator[Opener]:
     """Open servers by their short names, each when first asked for."""
@@ -141,7 +163,7 @@ def _opener(key: str) -> Iterator[Opener]:
 
         def get(name: str) -> Server:
             if name not in opened:
-                opened[name] = stack.enter_context(open_server(MATRIX[name], key=f"{key}-{os.environ[RUN]}"))
+                opened[name] = stack.enter_context(_opened(MATRIX[name], f"{key}-{os.environ[RUN]}"))
             return opened[name]
 
         yield get
@@ -202,10 +224,12 @@ def key(request: pytest.FixtureRequest) -> str:
 @contextmanager
 def fresh(server: Server, template: str | None = None) -> Iterator[Database]:
     """A new database; the roles that were created meanwhile go with it."""
-    with server.connect(autocommit=True) as admin:
+    kept = _KEPT.get(server)
+    with ExitStack() as stack:
+        admin = kept.admin if kept else stack.enter_context(server.connect(autocommit=True))
         before = role_names(admin)
         try:
-            with server.database(template) as database:
+            with server.database(template or (kept.blank if kept else None)) as database:
                 yield database
         finally:
             drop_stray_roles(admin, keep=before)
