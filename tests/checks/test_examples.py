@@ -6,9 +6,8 @@ from functools import cache
 import psycopg
 import pytest
 
-from tests.fix_bench import Bench, execute
+from tests.fix_bench import Bench, execute, read_again
 from tests.fix_examples import Judged, findings
-from validate_schema.catalog.reader import read_catalog
 from validate_schema.catalog.snapshot import fingerprint
 from validate_schema.checking.declare import Check
 from validate_schema.checking.engine import Outcome
@@ -92,11 +91,11 @@ def test_a_corrective_migration_cures_the_bad_example(check: Check, bench: Bench
         assert all(f.remedy.sql for f in plan.before), "no SQL for a finding of a remediable check"
         assert all(s.sql.endswith(";") for mend in plan.mended for s in mend.steps)
         script = write_script(plan, Way("transaction"), Heading("1", "today"), schema)
-        start = fingerprint(read_catalog(conn))
+        start = fingerprint(read_again(conn, schema))
         conn.execute(sql_of(script.up).encode())
         (cured,) = judged(conn).results
         conn.execute(sql_of(script.down).encode())
-        end = fingerprint(read_catalog(conn))
+        end = fingerprint(read_again(conn, schema))
 
     assert (plan.refused, plan.after) == ([], ())
     assert (cured.status in ("passed", "not_applicable"), cured.reason) == (True, cured.reason)

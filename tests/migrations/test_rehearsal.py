@@ -11,7 +11,7 @@ from tests.migrations.test_discovery import lay
 from validate_schema.migrations import discover
 from validate_schema.migrations.run.rehearsal import rehearse
 from validate_schema.model.deploy import Deploy, Observed
-from validate_schema.scratch import Server
+from validate_schema.scratch import Database, Server
 
 pytestmark = pytest.mark.every_server
 
@@ -59,15 +59,22 @@ analyze;
 """
 
 
+def made(server: Server, script: str) -> str:
+    """Return the template of what the script makes."""
+
+    def build(database: Database) -> None:
+        with database.connect(autocommit=True) as connection:
+            connection.execute(script.encode())
+
+    return server.template(script, build)
+
+
 @contextmanager
 def rehearsed(server: Server, folder: Path, *files: str, rows: str = ROWS) -> Iterator[Deploy]:
     """The files after the first, which made the schema, as they would meet a database that holds `rows`."""
     named = {f"{number}_f.sql": sql for number, sql in enumerate(("select 1;", *files), 1)}
     found = discover(lay(folder / "m", named))
-    with fresh(server) as target, fresh(server) as copy:
-        for database, sql in ((target, SCHEMA + rows), (copy, SCHEMA)):
-            with database.connect(autocommit=True) as connection:
-                connection.execute(sql.encode())
+    with fresh(server, made(server, SCHEMA + rows)) as target, fresh(server, made(server, SCHEMA)) as copy:
         with target.connect(autocommit=True) as connection:
             runs, deploy = rehearse(
                 copy,
