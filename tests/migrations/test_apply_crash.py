@@ -55,7 +55,7 @@ def _require_agreement(project: Project) -> None:
         assert project.sql(f"select count(*), min(b) from t{version}") == [(500, int(version))]
 
 
-@pytest.mark.parametrize(("way", "number"), each_way(nightly=50, usual=2))
+@pytest.mark.parametrize(("way", "number"), each_way(nightly=50, usual=1))
 def test_an_end_at_a_random_point_leaves_ledger_and_schema_in_agreement(
     project: Project, way: str, number: int
 ) -> None:
