@@ -80,8 +80,10 @@ def test_the_good_example_is_clean(check: Check, bench: Bench, schema: str) -> N
     "check", [c for c in CHECKS if c.remediable and c.needs != "proof"], ids=lambda c: c.id
 )
 def test_a_corrective_migration_cures_the_bad_example(check: Check, bench: Bench, schema: str) -> None:
+    known = [bad_of(bench, check, schema)]  # what is asked for first
+
     def judged(conn: psycopg.Connection) -> Outcome:
-        found = findings(check, conn, check.config, schema=schema)
+        found = known.pop() if known else findings(check, conn, check.config, schema=schema)
         return Outcome((found.result,), found.findings, (), checks=(check,))
 
     with bench.open(check.bad, schema=schema) as conn:

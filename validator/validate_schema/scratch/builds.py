@@ -78,9 +78,10 @@ def _digest(source: Path, target: Path | None = None) -> str:
     found = hashlib.sha256()  # processors have instructions for it
     for parent, folders, files, here in os.fwalk(source):
         folders.sort()
-        into = target / os.path.relpath(parent, source) if target else None
+        place = os.path.relpath(parent, source)
+        into = str(target / place) if target else None
         if into:
-            into.mkdir(mode=0o700)
+            os.mkdir(into, 0o700)
         for name in folders:
             if not stat.S_ISDIR(os.lstat(name, dir_fd=here).st_mode):
                 return "changed"
@@ -88,13 +89,21 @@ def _digest(source: Path, target: Path | None = None) -> str:
             content = _content(name, here)
             if content is None:
                 return "changed"
-            found.update(f"{os.path.relpath(parent, source)}/{name}\0{len(content)}\0".encode())
+            found.update(f"{place}/{name}\0{len(content)}\0".encode())
             found.update(content)
             if into:
-                written = os.open(into / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with open(written, "wb", buffering=0) as file:
-                    file.write(content)
+                _write(f"{into}/{name}", content)
     return found.hexdigest()
+
+
+def _write(path: str, content: bytes) -> None:
+    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(opened, rest) :]
+    finally:
+        os.close(opened)
 
 
 def _content(name: str, folder: int) -> bytes | None:
@@ -105,8 +114,17 @@ def _content(name: str, folder: int) -> bytes | None:
         raise
     except OSError:
         return None
-    with open(opened, "rb", buffering=0) as file:
-        return file.read() if stat.S_ISREG(os.fstat(opened).st_mode) else None
+    try:
+        about = os.fstat(opened)
+        if not stat.S_ISREG(about.st_mode):
+            return None
+        content = os.read(opened, about.st_size + 1)
+        if len(content) != about.st_size:  # it is being written, or more than one call reads
+            with open(opened, "rb", buffering=0, closefd=False) as file:
+                content += file.read()
+        return content
+    finally:
+        os.close(opened)
 
 
 def forget_blank(install: Install) -> None:
