@@ -117,7 +117,7 @@ def _pairs(draw: st.DrawFn) -> tuple[Ways, Ways]:
     return ways, ways | {feature: draw(st.integers(0, len(feature.ways) - 1)) for feature in others}
 
 
-@in_batches(usual=4, nightly=300)
+@in_batches(usual=2, nightly=300)
 @given(pair=_pairs())
 def test_two_databases_differ_where_their_dumps_do(prepared: Opener, pair: tuple[Ways, Ways]) -> None:
     one, other = (Made(prepared(DEFAULT), ways) for ways in pair)

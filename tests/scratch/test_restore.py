@@ -126,7 +126,7 @@ def _histories(draw: st.DrawFn) -> tuple[list[str], list[str]]:
     return there, draw(st.permutations(pieces))
 
 
-@in_batches(usual=4, nightly=200)
+@in_batches(usual=2, nightly=200)
 @given(history=_histories())
 def test_random_databases_come_back_whatever_became_of_them(
     prepared: Opener, tmp_path_factory: pytest.TempPathFactory, history: tuple[list[str], list[str]]
