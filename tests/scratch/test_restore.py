@@ -1,7 +1,10 @@
 """A restore puts back exactly what was backed up, whatever became of the database: the oracle is pg_dump."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import unified_diff
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -38,20 +41,41 @@ def _lack() -> str:
 pytestmark = pytest.mark.skipif(bool(_lack()), reason=f"NOT TESTED, no client programs here: {_lack()}")
 
 
-def require_same(server: Server, folder: Path, there: list[str], between: list[str]) -> None:
-    """Require that a restore brings back what was there, `between` or not, and twice over."""
+class Held(NamedTuple):
+    """A database, what pg_dump says of it, and its backup."""
+
+    database: Database
+    before: str
+    file: Path
+
+
+@contextmanager
+def held(server: Server, folder: Path, there: list[str]) -> Iterator[Held]:
     with server.database() as database:
         try:
             made(database, there)
-            before = full_dump(database)
-            file = saved(database, folder)
-            run_all(database, between)
-            put_back(database, file)
-            reset_settings(database)
-            assert _difference(before, full_dump(database)) == []
+            yield Held(database, full_dump(database), saved(database, folder))
         finally:
             reset_settings(database)
             release(database)
+
+
+def require_restored(kept: Held, database: Database, between: list[str]) -> None:
+    """Require that a restore brings back into a database what was kept, whatever came between."""
+    try:
+        run_all(database, between)
+        put_back(database, kept.file)
+        reset_settings(database)
+        assert _difference(kept.before, full_dump(database)) == []
+    finally:
+        reset_settings(database)
+        release(database)
+
+
+def require_same(server: Server, folder: Path, there: list[str], between: list[str]) -> None:
+    """Require that a restore brings back what was there, `between` or not, and twice over."""
+    with held(server, folder, there) as kept:
+        require_restored(kept, kept.database, between)
 
 
 def _difference(before: str, after: str) -> list[str]:
@@ -73,9 +97,17 @@ def test_every_kind_comes_back(prepared: Opener, tmp_path: Path, name: str, way:
     require_same(prepared(name), tmp_path, [*_all(name, way + 1), *HELD[way::3]], list(others[way]))
 
 
+@pytest.fixture(scope="module")
+def much(prepared: Opener, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Held]:
+    """What is restored after each damage, of which each test has a copy."""
+    with held(prepared(DEFAULT), tmp_path_factory.mktemp("much"), [*HELD[0:17]]) as kept:
+        yield kept
+
+
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_nothing_in_between_is_in_the_way(prepared: Opener, tmp_path: Path, damage: str) -> None:
-    require_same(prepared(DEFAULT), tmp_path, [*HELD[0:17]], [damage])
+def test_nothing_in_between_is_in_the_way(much: Held, damage: str) -> None:
+    with much.database.server.database(much.database.name) as copy:
+        require_restored(much, copy, [damage])
 
 
 @pytest.mark.pg(">= 18")
