@@ -1,7 +1,7 @@
 """What gives the tenant context: the setting, the function that the config names for it, and functions
 that return the one or the other and do nothing else."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -76,6 +76,11 @@ class ContextReader:
         if isinstance(leaf, s.Call) and self._called(leaf):
             return True
         return self._kinds(leaf) == {Kind.TENANT}
+
+    def keeps_persons(self, node: s.Node | None) -> bool:
+        """Tell whether the casts around what an expression takes its value from leave two people two."""
+        kind = self.facts.once(person_type)
+        return all(keeps_apart(cast.type, kind) for cast in _casts(node))
 
     def keeps_tenants(self, node: s.Node | None) -> bool:
         """Tell whether the casts around what an expression takes its value from leave two tenants two."""
@@ -283,12 +288,26 @@ def returns_apart(function: Function, of: str | None) -> bool:
     return keeps_apart(s.TypeRef((returned,)), of)
 
 
+def person_type(facts: "Facts") -> str | None:
+    """Return the type of the keys of people, None where it is not known."""
+    principals = facts.principals
+    held = [
+        (principals.people, principals.people_key),
+        *((m.table, m.person) for m in principals.memberships),
+    ]
+    return _type_of(held, facts)
+
+
 def key_type(facts: "Facts") -> str | None:
     """Return the type of the tenants' key, None where it is not known."""
     tenancy = facts.tenancy
     held = [(level.root, level.key) for level in tenancy.levels]
-    held += [(standing.table, standing.column) for standing in tenancy.standings]
-    for name, key in held:
+    return _type_of([*held, *((standing.table, standing.column) for standing in tenancy.standings)], facts)
+
+
+def _type_of(columns: Iterable[tuple[QName | None, str | None]], facts: "Facts") -> str | None:
+    """Return the type of the first column that is there."""
+    for name, key in columns:
         table = facts.tables_by_name.get(name) if name is not None else None
         column = table.column(key) if table is not None and key is not None else None
         if column is not None:

@@ -14,7 +14,6 @@ from ..sql import plpgsql as pl
 from ..sql import syntax as s
 from ..sql.parse import kind_of, read, read_select
 from ..sql.parser import Unreadable
-from ..sql.reading import read_statements
 from ..sql.routines import is_bound, read_body
 from ..sql.settings import is_guarded, only_a_path, own_path, schemas_of
 from ..sql.tree import SELECTS, Node, Relation, Select, opaque
@@ -55,21 +54,6 @@ def _as_type(value: Node, name: str) -> Node:
     if kind.removesuffix("[]") in _AS_IT_IS or (value.op == "cast" and value.value == kind):
         return value
     return Node("cast", (value,), kind)
-
-
-def defaults_of(function: Function) -> tuple[Node, ...]:
-    """Return the defaults of the last arguments, as many as have one, in the order of the arguments."""
-    if function.signature is None:
-        return ()
-    try:
-        (created,) = read_statements(f"create function f({function.signature}) returns void")
-    except (Unreadable, ValueError):
-        return ()
-    found = [
-        dict(n.rest) for n in s.walk(created) if isinstance(n, s.Unknown) and n.kind == "FunctionParameter"
-    ]
-    given = [rest["defexpr"] for rest in found if isinstance(rest.get("defexpr"), s.Node)]
-    return tuple(read(node) for node in given if isinstance(node, s.Node))
 
 
 def returned_by(function: Function, args: tuple[Node, ...], names: "Names") -> Node | None:

@@ -11,12 +11,19 @@ from ..model.catalog import Function, Routine
 from ..sql import plpgsql as pl
 from ..sql import syntax as s
 from ..sql.parser import Unreadable
+from ..sql.reading import read_statements
 from ..sql.routines import Body, read_body
 from ..sql.settings import only_a_path
 
 _MODES = ("IN ", "INOUT ", "OUT ", "VARIADIC ")
 _TRUSTED = ("c", "internal")
 _SET = re.compile(r"\bset\s+(?:local\s+|session\s+)?\"?([\w$.]+)", re.IGNORECASE)
+_SINGLE = frozenset({
+    "bigint", "boolean", "bytea", "character varying", "date", "double precision", "inet", "integer",
+    "interval", "json", "jsonb", "numeric", "real", "smallint", "text", "time without time zone",
+    "timestamp with time zone",
+    "timestamp without time zone", "uuid",
+})  # fmt: skip
 _SETTING = re.compile(r"'([\w$]+\.[\w$.]+)'")
 _LONG_NAMES = re.compile(
     r"(?:double precision|(?:character|bit) varying|time(?:stamp)? with(?:out)? time zone)\b.*"
@@ -237,10 +244,11 @@ def _called(function: Function, facts: Facts) -> tuple[Function, ...]:
         statements = body_of(function).statements
     except Unreadable:
         return ()
-    found: dict[Function, None] = {}
+    found: dict[Function, None] = dict.fromkeys(facts.once(cast_unasked))
     for node in s.walk(*statements):
         if isinstance(node, s.Call):
-            found |= dict.fromkeys(candidates(node, facts))
+            for called in (node, *left_to_defaults(node, facts)):
+                found |= dict.fromkeys(candidates(called, facts))
         elif isinstance(node, s.Operation):
             found |= dict.fromkeys(functions_of(node, facts))
         elif isinstance(node, s.Cast):
@@ -248,6 +256,28 @@ def _called(function: Function, facts: Facts) -> tuple[Function, ...]:
         elif (field := field_of(node)) is not None:
             found |= dict.fromkeys(computed(field, facts))
     return tuple(found)
+
+
+def left_to_defaults(call: s.Call, facts: Facts) -> list[s.Call]:
+    """Return the calls in the defaults of what a call gives no value, which run with the caller's rights."""
+    short = (f for f in candidates(call, facts) if len(call.args) < len(parameters(f)))
+    defaults = [text for f in short for text in defaults_of(f)]
+    return [n for default in defaults for n in s.walk(default) if isinstance(n, s.Call)]
+
+
+def defaults_of(function: Function) -> tuple[s.Node, ...]:
+    """Return the defaults of the last arguments, as many as have one, in the order of the arguments."""
+    if function.signature is None or " DEFAULT " not in function.signature:
+        return ()
+    try:
+        (created,) = read_statements(f"create function f({function.signature}) returns void")
+    except (Unreadable, ValueError):
+        return ()
+    found = [
+        dict(n.rest) for n in s.walk(created) if isinstance(n, s.Unknown) and n.kind == "FunctionParameter"
+    ]
+    given = [rest["defexpr"] for rest in found if isinstance(rest.get("defexpr"), s.Node)]
+    return tuple(node for node in given if isinstance(node, s.Node))
 
 
 def field_of(node: s.Node) -> s.Call | None:
@@ -262,19 +292,23 @@ def field_of(node: s.Node) -> s.Call | None:
 
 
 def computed(field: s.Call, facts: Facts) -> tuple[Function, ...]:
-    """Return the functions of a row that a field may be."""
+    """Return the functions of a row that a field may be: those that take a value of no type of the server's
+    own, or of any."""
     found = candidates(field, facts)
-    return tuple(f for f in found if f.arguments.split(" ")[-1] in facts.once(_rows_by_name))
-
-
-def _rows_by_name(facts: Facts) -> frozenset[str]:
-    names = [*facts.tables_by_name, *facts.views_by_name]
-    return frozenset(word for n in names for word in (n.name, f"{n.schema}.{n.name}", f'"{n.name}"'))
+    return tuple(f for f in found if not {*types_of_parameters(f)} & _SINGLE)
 
 
 def functions_of_cast(cast: s.Cast, facts: Facts) -> tuple[Function, ...]:
     """Return the functions that somebody has a cast to a type run, as far as its name tells."""
     return facts.once(_by_cast).get(cast.type.names[-1], ())
+
+
+def cast_unasked(facts: Facts) -> tuple[Function, ...]:
+    """Return the functions that a cast may run which nobody writes down: anything may call them."""
+    routines, casts = facts.once(_by_routine), facts.catalog.casts
+    unasked = (cast.function for cast in casts if cast.context != "explicit")
+    found = (routines[name] for name in unasked if name is not None and name in routines)
+    return tuple(function for function in found if not is_trusted(function))
 
 
 def _by_cast(facts: Facts) -> Mapping[str, tuple[Function, ...]]:
@@ -308,6 +342,34 @@ def _by_operator(facts: Facts) -> Mapping[str, tuple[Function, ...]]:
 def switches_tenant(function: Function, facts: Facts) -> bool:
     """Tell whether a function, or one that it calls, may set the setting that holds the tenant."""
     return some_act(function, None, facts, _switches)
+
+
+def says_who(function: Function, facts: Facts) -> bool:
+    """Tell whether a function, or one that it calls, may set any setting that policies or functions read."""
+    return some_act(function, None, facts, _says_who)
+
+
+def _says_who(act: Act, facts: Facts) -> bool:
+    read = facts.once(settings_read)
+    if is_trusted(act.function) or act.function.aggregate is not None or not read:
+        return False
+    try:
+        statements = body_of(act.function).statements
+    except Unreadable:
+        return True
+    for node in s.walk(*statements):
+        match node:
+            case s.Call(name="set_config", args=args):
+                name = s.uncast(args[0]) if args else None
+                if not isinstance(name, s.Const) or str(name.value).lower() in read:
+                    return True
+            case s.SetVariable(name=name) if name.lower() in read:
+                return True
+            case pl.Execute(built=built):
+                texts = [str(n.value).lower() for n in s.walk(built) if isinstance(n, s.Const)]
+                if any(name in text for text in texts for name in (*read, "set_config")):
+                    return True
+    return False
 
 
 def _switches(act: Act, facts: Facts) -> bool:

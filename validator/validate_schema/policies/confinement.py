@@ -25,13 +25,16 @@ from .calls import (
     acts,
     body_of,
     candidates,
+    cast_unasked,
     computed,
     field_of,
     functions_of,
     functions_of_cast,
     is_trusted,
+    left_to_defaults,
     parameters,
     routines_by_name,
+    says_who,
     settings_read,
     sole_value,
     some_act,
@@ -286,8 +289,8 @@ class _Functions:
         given_settings = [setting.partition("=")[0] for setting in function.settings]
         if any(is_setting(name, self.facts.tenancy) for name in given_settings):
             return Summary(Keeps.OPEN)
-        says_who = self.facts.once(settings_read).intersection(map(str.lower, given_settings))
-        if says_who or _VARIABLES_FIRST in function.settings:
+        told = self.facts.once(settings_read).intersection(map(str.lower, given_settings))
+        if told or self._hides_columns(function) or self._casts_unasked:
             return Summary(Keeps.UNCLEAR)
         if function.aggregate is not None:
             parts = [act.function for act in acts(function, role, self.facts)[1:]]
@@ -301,6 +304,20 @@ class _Functions:
             rows, known = _rows(given, body, builder, known)
         found = self._run(body, Statements(self.facts, builder, settler, rows), known)
         return found._replace(keeps=self.with_members(found.keeps, settler))
+
+    def _hides_columns(self, function: Function) -> bool:
+        """Tell whether variables may come before columns: by a setting of the function, of the database, or
+        of a role. Source: PostgreSQL documentation, "Variable Substitution"."""
+        if function.language != "plpgsql":
+            return False
+        held = [function, self.facts.catalog.database, *self.facts.catalog.roles]
+        settings = (text for one in held if one is not None for text in one.settings)
+        return any(text.lower().replace("'", "") == _VARIABLES_FIRST for text in settings)
+
+    @cached_property
+    def _casts_unasked(self) -> bool:
+        """Tell whether a cast that nobody writes down may run a function that reads tenants' rows."""
+        return any(self._reaches(f, f.owner) for f in self.facts.once(cast_unasked))
 
     def _run(self, body: Body, statements: Statements, known: Known) -> Summary:
         if body.function is None:
@@ -344,7 +361,9 @@ class _Functions:
         if not found:  # PostgreSQL's own, or one that is given something in a way that is not known here
             like = (f for f in self.named(call.name) if call.schema in ("", f.schema) and not f.overloads)
             return Keeps.UNCLEAR if any(like) else Keeps.KEPT
-        return max(self._judge_function(f, called, known, role) for f in found)
+        beside = (Called(c, (None,) * len(c.args)) for c in left_to_defaults(call, self.facts))
+        keeps = max((self._judge_call(role, one, known) for one in beside), default=Keeps.KEPT)
+        return max(keeps, *(self._judge_function(f, called, known, role) for f in found))
 
     def _judge_function(self, function: Function, called: Called, known: Known, role: str | None) -> Keeps:
         """Judge a function that is called. One that the app may call itself is judged by itself, and one that
@@ -352,10 +371,12 @@ class _Functions:
         runs_as = function.owner if function.security_definer else role
         by_itself = function.security_definer and self._may_be_called(function)
         if is_trusted(function) or not (
-            switches_tenant(function, self.facts) or self._reaches(function, runs_as)
+            switches_tenant(function, self.facts)
+            or says_who(function, self.facts)
+            or self._reaches(function, runs_as)
         ):
             return Keeps.KEPT
-        if by_itself and not switches_tenant(function, self.facts):
+        if by_itself and not (switches_tenant(function, self.facts) or says_who(function, self.facts)):
             return Keeps.KEPT
         kept = zip(called.args, self._keeps(function), strict=False)
         places = [place if keeps else None for place, keeps in kept]

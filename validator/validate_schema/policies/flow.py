@@ -11,6 +11,7 @@ from collections.abc import Callable
 from ..sql import plpgsql as pl
 from ..sql import syntax as s
 from ..sql.parser import Unreadable
+from ..sql.settings import setting_of
 from .afterwards import Act, LookUp, look_up
 from .blocks import Known, Looked, variable
 from .meanings import Meanings, is_value
@@ -53,11 +54,12 @@ class Flow:
     def run(self, known: Known) -> None:
         """Judge the function from `known` of its parameters on."""
         function, late = self._function, self._function.late
+        moving = frozenset(pl.assigned((function.body,)))
         known = known.without(self._twice)
         self._locals |= {declared.name for declared in function.declared if declared.line}
         for declared in function.declared:
-            if declared.query is not None:
-                self._see(self._judge(declared.query, known))
+            if declared.query is not None:  # it runs where it is opened
+                self._see(self._judge(declared.query, known.without(moving)))
             if declared.default is not None:
                 known = self._assign((declared.name,), declared.default, known)
         known = known.without(late)
@@ -221,7 +223,10 @@ class Flow:
         if value is None or not present:
             return False
         context = self.statements.builder.context.gives_context
-        return s.uncast(value) in present or (context(value) and any(map(context, present)))
+        plain = (
+            setting_of(s.uncast(value)) is not None
+        )  # there wherever NULLIF of it, or a helper's value, is
+        return s.uncast(value) in present or (plain and context(value) and any(map(context, present)))
 
     def _opposite(self, part: s.Node, *, present: tuple[s.Node, ...]) -> s.Node | None:
         match part:

@@ -82,7 +82,7 @@ class Meanings:
 
     def forget(self, names: Iterable[str]) -> None:
         """Drop what is said by, or of, variables that may have other values."""
-        gone = set(names)
+        gone = {part for name in names for part in (name, name.partition(".")[0])}
         for kept in (self._flags, self._counts, self._values, self._held):
             named = ((n, {n, n.partition(".")[0], *_mentioned(told)}) for n, told in kept.items())
             for name in [n for n, names in named if gone & names]:

@@ -221,7 +221,8 @@ class Builder:
         found: list[tuple[str, Place | None]] = []
         for target in node.targets:
             if isinstance(target.value, s.Star):
-                columns_of = _all_columns(target.value, at.scope)
+                merged = any(isinstance(n, s.Join) and (n.natural or n.using) for n in s.walk(*node.sources))
+                columns_of = None if merged else _all_columns(target.value, at.scope)
                 if columns_of is None:
                     return None
                 found += columns_of
@@ -490,7 +491,7 @@ class Builder:
             case _:
                 return isinstance(node, s.Part)
         item = self.items.get(place[0]) if place is not None else None
-        return item is not None and item.columns is not None and name not in item.columns
+        return item is None or (item.columns is not None and name not in item.columns)
 
     def value(self, node: s.Node | None, at: At) -> Place | None:
         """Return the place of a value; None where it has none."""
@@ -570,7 +571,9 @@ class Builder:
         may spell one value in several ways, a shorter type cuts it, and a number loses its fraction."""
         if place == CONTEXT:
             return self.context.keeps_tenants(node)
-        if place == PERSON or not isinstance(node, s.Cast):
+        if place == PERSON:
+            return self.context.keeps_persons(node)
+        if not isinstance(node, s.Cast):
             return True
         item = self.items.get(place[0])
         stored = origin(item, place[1]) if item is not None else None

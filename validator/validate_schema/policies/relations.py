@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from ..facts.context import key_type
+from ..facts.context import key_type, person_type
 from ..facts.facts import Facts
 from ..model.catalog import QName, Table
 from ..model.tenancy import OWNED
@@ -42,8 +42,9 @@ class Relations:
             casts = [read_expression(f"null::{type_}") for type_ in types]
         except Unreadable:
             return False  # RECORD, a row, a cursor: what it holds has types of its own
-        kind = self.facts.once(key_type)
-        return not all(isinstance(cast, s.Cast) and keeps_apart(cast.type, kind) for cast in casts)
+        kinds = {self.facts.once(key_type), self.facts.once(person_type) or self.facts.once(key_type)}
+        types_ = [cast.type for cast in casts if isinstance(cast, s.Cast)]
+        return len(types_) < len(casts) or not all(keeps_apart(t, kind) for t in types_ for kind in kinds)
 
     def named(self, table: s.Table) -> QName | None:
         """Return the relation that a name means; of several, one that holds tenants' rows."""

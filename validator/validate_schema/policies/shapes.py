@@ -1,6 +1,6 @@
 """What can be told of a query from its shape alone, and how a condition is said the other way round."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from ..sql import syntax as s
 
@@ -36,8 +36,24 @@ def aggregates(query: s.Select, own: Callable[[str], bool]) -> bool:
     groups = said.get("group_clause")
     if isinstance(groups, tuple) and groups:
         return any(isinstance(n, s.Unknown) and n.kind == "GroupingSet" for n in groups)
-    listed = s.walk_outside_queries(*query.targets, *s.ordered_by(query))
+    windows_ = said.get("window_clause", ())
+    named = [n for n in windows_ if isinstance(n, s.Node)] if isinstance(windows_, tuple) else []
+    listed = _own_parts((*query.targets, *s.ordered_by(query), *named), frozenset())
     return "having_clause" in said or any(_is_aggregate(node, own) for node in listed)
+
+
+def _own_parts(nodes: Iterable[s.Node], inner: frozenset[str]) -> Iterator[s.Node]:
+    """Yield what expressions consist of; of the queries within, whose relations are `inner`, the calls that
+    name columns of something else alone: an aggregate there is one of the query around. Source: PostgreSQL
+    documentation, "Aggregate Expressions"."""
+    for node in nodes:
+        names = {n.names[-2] for n in s.walk(node) if isinstance(n, s.Column) and len(n.names) > 1}
+        if not inner or (isinstance(node, s.Call) and names and names.isdisjoint(inner)):
+            yield node
+        below = inner
+        if isinstance(node, s.Select) and node.sources:
+            below = inner.union(t.known_as for t in s.relations(node)) | {"<a query>"}
+        yield from _own_parts(s.children(node), below)
 
 
 def _is_aggregate(node: s.Node, own: Callable[[str], bool]) -> bool:

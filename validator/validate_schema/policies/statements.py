@@ -190,8 +190,10 @@ class Statements:
         """Judge what the server calls for columns that a statement gives no value: defaults, generated
         columns."""
         at = At(Scope(), Conditions())
-        for text in (column.default for column in table.columns if column.default is not None):
-            if "(" in text:
+        domains = {d.qname: d.default for d in self.facts.catalog.domains}
+        for column in table.columns:
+            text = column.default or (domains.get(column.type_name) if column.type_name is not None else None)
+            if text is not None and "(" in text:
                 self.builder.expressions(at, read_expression(text))
         return self.settler.conditions(at.conditions, known)[0]
 

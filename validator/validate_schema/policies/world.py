@@ -9,13 +9,13 @@ from ..facts.roles import PUBLIC, Roles, temporary_holders
 from ..model.catalog import Catalog, Constraint, Function, QName, Routine, Table
 from ..model.principals import Kind, Membership, Principals, Variable
 from ..model.tenancy import Standing, TableClass, Tenancy
-from ..sql.parse import parse
+from ..sql.parse import parse, read
 from ..sql.parser import Unreadable
 from ..sql.settings import is_guarded, is_written_by_client, word_for
 from ..sql.tree import CONTEXT, ROW, SELECTS, Node, Select, deeper, opaque, some, walk
 from ..sql.type_names import types_what_is_given
-from .bodies import Names, defaults_of, is_truth, parameters_of, returned_by
-from .calls import is_trusted
+from .bodies import Names, is_truth, parameters_of, returned_by
+from .calls import defaults_of, is_trusted
 from .claims import OWN_CLAIMS, canonical, claim_of, holds_claims, platform_body, variable_name, variable_of
 from .promises import Promises
 from .telling import tells
@@ -330,7 +330,8 @@ class Schema:
         body = None
         if function is not None and depth < _DEEPEST:
             lacking = len(parameters_of(function)) - len(node.args)
-            left = tuple(self._inline(d, depth) for d in defaults_of(function)[-lacking:]) if lacking else ()
+            defaults = map(read, defaults_of(function)[-lacking:] if lacking else ())
+            left = tuple(self._inline(default, depth) for default in defaults)
             body = self._body(function, (*node.args, *left), depth)
         if function is not None and body is not None and self._stays(function, depth):
             return opaque(

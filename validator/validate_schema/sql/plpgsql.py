@@ -28,6 +28,7 @@ _TRIGGER_ARGUMENTS = (
 
 
 _BEHIND_A_TYPE = ("COLLATE", "NOT", "DEFAULT", "COLON_EQUALS", "ASCII_61")
+_COMMENTS = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
 _VARIABLES_FIRST = re.compile(r"#\s*variable_conflict\s+use_variable", re.IGNORECASE)
 _OF_COLUMN = re.compile(r"(?:(\w+)\.)?(\w+)\.(\w+)%type", re.IGNORECASE)
 
@@ -254,7 +255,7 @@ def _word(text: bytes, found: list[Token]) -> str:
 
 
 def _refuse_other_names(body: str) -> None:
-    if _VARIABLES_FIRST.search(body):
+    if _VARIABLES_FIRST.search(_COMMENTS.sub(" ", body)):
         raise Unreadable("variables that hide columns (#variable_conflict use_variable)")
     text = body.encode()
     words = [token for token in tokens(body) if token.kind not in ("SQL_COMMENT", "C_COMMENT")]

@@ -437,14 +437,6 @@ def uncast(node: Node) -> Node:
     return node
 
 
-def walk_outside_queries(*nodes: Node) -> Iterator[Node]:
-    """Yield the nodes and all below them, but for what is of a query within that reads something."""
-    for node in nodes:
-        yield node
-        if not (isinstance(node, Compound) or (isinstance(node, Select) and node.sources)):
-            yield from walk_outside_queries(*children(node))
-
-
 _NO_VALUES = ("SortBy", "nothing")  # what the parser puts around expressions, and none of its own
 
 
