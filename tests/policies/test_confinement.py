@@ -911,6 +911,13 @@ create function shown(t text, head text default last_title()) returns text langu
 create function of_any(o anyelement) returns text language sql stable as $$ select string_agg(title, ', ') from job $$;
 create domain heading as text default last_title();
 create table poster (org_id uuid not null references organization, no int not null, title heading, primary key (org_id, no));
+create function mark(o uuid) returns boolean language sql as $$ update job set title = 'x' where id = o returning true $$;
+create domain job_id as uuid check (mark(value));
+create domain short_key as varchar(8);
+create function short_ctx() returns short_key language sql stable as $$ select current_setting('app.tenant_id', true) $$;
+create function cut_ctx() returns text language sql stable as $$ select current_setting('app.tenant_id', true)::varchar(8) $$;
+create table audit (org_id uuid not null references organization, no int not null, about uuid check (mark(about)), primary key (org_id, no));
+create view sheets as select org_id, no, label from crate; alter view sheets alter label set default last_title();
 create table kind (ref_id uuid not null, org_id uuid not null references organization);
 revoke all on all functions in schema public from public;
 """
@@ -961,6 +968,14 @@ NOT_KEPT = {
     "an aggregate in a window": "insert into crate (org_id, no) select p, row_number() over w from crate c where c.org_id = p and c.org_id in (select org_id from seat where human_id = me()) window w as (order by count(*));",
     "the person in a shorter cast": "perform 1 from job j join seat s on s.org_id = j.org_id where s.human_id::text = current_setting('app.person', true)::varchar(8);",
     "a star over a common column": f"select * into v, w from kind join (select p as ref_id) d using (ref_id) where org_id = {CTX}; perform 1 from job where org_id = w; | v uuid; w uuid;",
+    "what a platform reads": "perform set_config('request.jwt.claims', json_build_object('sub', q)::text, true); perform 1 from job j join seat s on s.org_id = j.org_id where s.human_id = me();",
+    "a default that hangs on a default": f"v := p; declare w uuid := v; x uuid := w; begin perform 1 from job where org_id = x; end; | v uuid := {CTX};",
+    "a CHECK that writes": f"insert into audit (org_id, no, about) values ({CTX}, 1, p);",
+    "the CHECK of a domain that writes": "perform p::job_id;",
+    "the context in a shorter domain": "perform 1 from job where org_id::text = current_setting('app.tenant_id', true)::short_key;",
+    "a helper that returns a shorter domain": "perform 1 from job where org_id::text = short_ctx();",
+    "a helper that cuts the context": "perform 1 from job where org_id::text = cut_ctx();",
+    "a default of a view": f"insert into sheets (org_id, no) values ({CTX}, 1);",
     "a setting that says who asks": "set local app.person = '11111111-1111-4111-8111-111111111111'; perform 1 from job j join seat s on s.org_id = j.org_id where s.human_id = me();",
     "a default of a column": f"insert into sheet (org_id, no) values ({CTX}, 1);",
 }  # fmt: skip

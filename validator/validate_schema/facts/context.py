@@ -80,12 +80,12 @@ class ContextReader:
     def keeps_persons(self, node: s.Node | None) -> bool:
         """Tell whether the casts around what an expression takes its value from leave two people two."""
         kind = self.facts.once(person_type)
-        return all(keeps_apart(cast.type, kind) for cast in _casts(node))
+        return all(keeps_kind(cast.type, kind, self.facts) for cast in _casts(node))
 
     def keeps_tenants(self, node: s.Node | None) -> bool:
         """Tell whether the casts around what an expression takes its value from leave two tenants two."""
         kind = self.facts.once(key_type)
-        return all(keeps_apart(cast.type, kind) for cast in _casts(node))
+        return all(keeps_kind(cast.type, kind, self.facts) for cast in _casts(node))
 
     def gives_person(self, node: s.Node | None) -> bool:
         """Tell whether an expression is a setting or a claim that says who is asking, and nothing else. What
@@ -131,6 +131,12 @@ class ContextReader:
 
     def _asked(self, node: s.Node | None, depth: int) -> frozenset[Variable]:
         """Return the variables one of which an expression is; nothing where it may be anything else."""
+        found = self._read(node, depth)
+        tenants = {v for v in found if self._kind(v) is Kind.TENANT}
+        kept = self.keeps_tenants(node) if tenants else self.keeps_persons(node)
+        return found if kept else frozenset()
+
+    def _read(self, node: s.Node | None, depth: int) -> frozenset[Variable]:
         leaf = _leaf(node)
         match leaf:
             case s.Coalesce(args=args):
@@ -154,10 +160,9 @@ class ContextReader:
         if call.args or depth == _DEEPEST:
             return frozenset()
         functions = list(self._functions(call))
-        found = [
-            self._asked(_sole_value(f, self.facts.once(key_type)), depth + 1) - _of_the_owner(f)
-            for f in functions
-        ]
+        values = [_sole_value(f) if returns_apart(f, self.facts) else None for f in functions]
+        found = [self._asked(value, depth + 1) for value in values]
+        found = [said - _of_the_owner(f) for said, f in zip(found, functions, strict=True)]
         if not functions and (text := PLATFORM_HELPERS.get((call.schema, call.name))) is not None:
             found = [self._asked(read_expression(text), depth + 1)]
         return frozenset[Variable]().union(*found) if all(found) else frozenset()
@@ -191,7 +196,8 @@ class ContextReader:
             for function in self._functions(here):
                 if not function.arguments and function.qname not in seen:
                     seen.add(function.qname)
-                    waiting += _calls(function, self.facts.once(key_type))
+                    whole = returns_apart(function, self.facts) and self.keeps_tenants(_sole_value(function))
+                    waiting += _calls(function) if whole else []
             one_way = one_way and len(waiting) <= 1
         if not found or one_way:
             self.facts.once(_known_calls).update(dict.fromkeys(passed, found))
@@ -234,16 +240,15 @@ def _functions_by_name(facts: "Facts") -> dict[str, list[Function]]:
     return found
 
 
-def _calls(function: Function, of: str | None) -> list[s.Call]:
+def _calls(function: Function) -> list[s.Call]:
     """Return the call that a function without arguments returns the value of, and does nothing else."""
-    leaf = _leaf(_sole_value(function, of))
+    leaf = _leaf(_sole_value(function))
     return [leaf] if isinstance(leaf, s.Call) else []
 
 
-def _sole_value(function: Function, of: str | None) -> s.Node | None:
-    """Return the expression that a function without arguments returns, and does nothing else, where its type
-    leaves two tenants two, whose keys are `of` a type."""
-    if not function.body or function.arguments or not returns_apart(function, of):
+def _sole_value(function: Function) -> s.Node | None:
+    """Return the expression that a function without arguments returns, and does nothing else."""
+    if not function.body or function.arguments:
         return None
     statements = read_body(function.language, function.body, "", function.returns or "").statements
     return _only_value(statements[0]) if len(statements) == 1 else None
@@ -282,10 +287,28 @@ def _inwards(node: s.Node | None) -> Iterator[s.Node | None]:
                 return
 
 
-def returns_apart(function: Function, of: str | None) -> bool:
-    """Tell whether the type of what a function returns leaves two tenants two, whose keys are `of` a type."""
+def returns_apart(function: Function, facts: "Facts") -> bool:
+    """Tell whether the type of what a function returns leaves two tenants two."""
     returned = (function.returns or "").removeprefix("SETOF ")
-    return keeps_apart(s.TypeRef((returned,)), of)
+    return keeps_kind(named_type(returned), facts.once(key_type), facts)
+
+
+def named_type(shown: str) -> s.TypeRef:
+    """Return a type that the server prints, without a length."""
+    schema, _, name = shown.rpartition(".")
+    return s.TypeRef((schema, name) if schema else (name,))
+
+
+def keeps_kind(wanted: s.TypeRef, of: str | None, facts: "Facts") -> bool:
+    """Tell whether a cast to a type, or to what a domain of that name is made of, leaves two values of
+    another type two."""
+    name, bases = wanted.names[-1].strip('"'), []
+    for domain in facts.catalog.domains:
+        if domain.name == name and wanted.names[:-1] in ((), (domain.schema,)):
+            with suppress(Unreadable):
+                cast = read_expression(f"null::{domain.base_type}")
+                bases += [cast.type] if isinstance(cast, s.Cast) else []
+    return all(keeps_apart(type_, of) for type_ in bases or [wanted])
 
 
 def person_type(facts: "Facts") -> str | None:

@@ -11,7 +11,8 @@ from ..model.catalog import Function, Routine
 from ..sql import plpgsql as pl
 from ..sql import syntax as s
 from ..sql.parser import Unreadable
-from ..sql.reading import read_statements
+from ..sql.predicates import check_expression
+from ..sql.reading import read_expression, read_statements
 from ..sql.routines import Body, read_body
 from ..sql.settings import only_a_path
 
@@ -24,6 +25,7 @@ _SINGLE = frozenset({
     "timestamp with time zone",
     "timestamp without time zone", "uuid",
 })  # fmt: skip
+_OF_PLATFORMS = ("request.",)  # PostgREST's, and what is built on it
 _SETTING = re.compile(r"'([\w$]+\.[\w$.]+)'")
 _LONG_NAMES = re.compile(
     r"(?:double precision|(?:character|bit) varying|time(?:stamp)? with(?:out)? time zone)\b.*"
@@ -299,8 +301,20 @@ def computed(field: s.Call, facts: Facts) -> tuple[Function, ...]:
 
 
 def functions_of_cast(cast: s.Cast, facts: Facts) -> tuple[Function, ...]:
-    """Return the functions that somebody has a cast to a type run, as far as its name tells."""
-    return facts.once(_by_cast).get(cast.type.names[-1], ())
+    """Return the functions that somebody has a cast to a type run, or the CHECK of a domain, as far as its
+    name tells."""
+    name = cast.type.names[-1]
+    return (*facts.once(_by_cast).get(name, ()), *facts.once(_by_domain).get(name, ()))
+
+
+def _by_domain(facts: Facts) -> Mapping[str, tuple[Function, ...]]:
+    """Return the functions that the CHECKs of domains call, by the domain's name."""
+    found: dict[str, tuple[Function, ...]] = {}
+    for domain in facts.catalog.domains:
+        texts = (check_expression(c.definition) for c in domain.checks if c.definition is not None)
+        calls = (n for text in texts for n in s.walk(read_expression(text)) if isinstance(n, s.Call))
+        found[domain.name] = tuple(f for call in calls for f in candidates(call, facts))
+    return found
 
 
 def cast_unasked(facts: Facts) -> tuple[Function, ...]:
@@ -350,8 +364,7 @@ def says_who(function: Function, facts: Facts) -> bool:
 
 
 def _says_who(act: Act, facts: Facts) -> bool:
-    read = facts.once(settings_read)
-    if is_trusted(act.function) or act.function.aggregate is not None or not read:
+    if is_trusted(act.function) or act.function.aggregate is not None:
         return False
     try:
         statements = body_of(act.function).statements
@@ -361,13 +374,14 @@ def _says_who(act: Act, facts: Facts) -> bool:
         match node:
             case s.Call(name="set_config", args=args):
                 name = s.uncast(args[0]) if args else None
-                if not isinstance(name, s.Const) or str(name.value).lower() in read:
+                if not isinstance(name, s.Const) or is_read(str(name.value), facts):
                     return True
-            case s.SetVariable(name=name) if name.lower() in read:
+            case s.SetVariable(name=name) if is_read(name, facts):
                 return True
             case pl.Execute(built=built):
                 texts = [str(n.value).lower() for n in s.walk(built) if isinstance(n, s.Const)]
-                if any(name in text for text in texts for name in (*read, "set_config")):
+                names = (*facts.once(settings_read), *_OF_PLATFORMS, "set_config")
+                if any(name in text for text in texts for name in names):
                     return True
     return False
 
@@ -418,7 +432,16 @@ def _may_be_tenant(call: s.Call, facts: Facts) -> bool:
 
 
 def settings_read(facts: Facts) -> frozenset[str]:
-    """Return what seem to be the names of settings in policies and functions."""
+    """Return the names of the settings that say who asks, and what seem to be those that policies and
+    functions read."""
     policies = (text for t in facts.catalog.tables for p in t.policies for text in (p.using, p.check) if text)
     bodies = (f.body for f in facts.catalog.functions if f.body and "current_setting" in f.body)
-    return frozenset(name.lower() for text in (*policies, *bodies) for name in _SETTING.findall(text))
+    named = (name for text in (*policies, *bodies) for name in _SETTING.findall(text))
+    asked = (told.variable.setting for told in facts.principals.variables)
+    return frozenset(name.lower() for name in (*named, *asked))
+
+
+def is_read(name: str, facts: Facts) -> bool:
+    """Tell whether a setting may be read by policies or functions, those of a platform too, whose text is not
+    at hand."""
+    return name.lower() in facts.once(settings_read) or name.lower().startswith(_OF_PLATFORMS)

@@ -8,13 +8,12 @@ understood ties nothing.
 from functools import cached_property, partial
 from typing import NamedTuple
 
-from ..facts.context import ContextReader, is_setting, key_type, returns_apart
+from ..facts.context import ContextReader, is_setting, keeps_kind, key_type, named_type, returns_apart
 from ..facts.facts import Facts
 from ..model.catalog import Function, QName, Table, View
 from ..model.reading import Reach
 from ..sql import plpgsql as pl
 from ..sql import syntax as s
-from ..sql.keeping import keeps_apart
 from ..sql.parser import Unreadable
 from ..sql.reading import read_statements
 from ..sql.routines import Body
@@ -30,12 +29,12 @@ from .calls import (
     field_of,
     functions_of,
     functions_of_cast,
+    is_read,
     is_trusted,
     left_to_defaults,
     parameters,
     routines_by_name,
     says_who,
-    settings_read,
     sole_value,
     some_act,
     switches_tenant,
@@ -173,7 +172,7 @@ class _Functions:
     def _keeps(self, function: Function) -> tuple[bool, ...]:
         """Tell of each parameter whether its type leaves two tenants two."""
         kind = self.facts.once(key_type)
-        return tuple(keeps_apart(s.TypeRef((t,)), kind) for t in types_of_parameters(function))
+        return tuple(keeps_kind(named_type(t), kind, self.facts) for t in types_of_parameters(function))
 
     def behind(self, node: s.Node) -> list[s.Call]:
         """Return the calls of functions of the database that an operator, a cast or a field stands for."""
@@ -191,8 +190,8 @@ class _Functions:
         """Tell whether every value that a function returns is a tenant of the session."""
         found = candidates(call, self.facts)
         own = any(f.overloads for f in found) and not call.schema  # it may be PostgreSQL's, too
-        kind = self.facts.once(key_type)
-        return bool(found) and not own and all(self._tried(f).gives and returns_apart(f, kind) for f in found)
+        apart = all(returns_apart(f, self.facts) for f in found)
+        return bool(found) and not own and apart and all(self._tried(f).gives for f in found)
 
     def named(self, name: str) -> tuple[Function, ...]:
         """Return the functions of the database that have a name."""
@@ -289,7 +288,7 @@ class _Functions:
         given_settings = [setting.partition("=")[0] for setting in function.settings]
         if any(is_setting(name, self.facts.tenancy) for name in given_settings):
             return Summary(Keeps.OPEN)
-        told = self.facts.once(settings_read).intersection(map(str.lower, given_settings))
+        told = any(is_read(name, self.facts) for name in given_settings)
         if told or self._hides_columns(function) or self._casts_unasked:
             return Summary(Keeps.UNCLEAR)
         if function.aggregate is not None:
@@ -410,7 +409,7 @@ class _Functions:
             return Keeps.UNCLEAR
         if is_setting(str(name.value), self.facts.tenancy):
             return Keeps.KEPT if called.args[1:] and called.args[1] in known.tenant else Keeps.OPEN
-        return Keeps.UNCLEAR if str(name.value).lower() in self.facts.once(settings_read) else Keeps.KEPT
+        return Keeps.UNCLEAR if is_read(str(name.value), self.facts) else Keeps.KEPT
 
 
 def _may_reach(act: Act, facts: Facts) -> bool:

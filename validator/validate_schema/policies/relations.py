@@ -2,12 +2,11 @@
 
 from functools import cached_property
 
-from ..facts.context import key_type, person_type
+from ..facts.context import keeps_kind, key_type, person_type
 from ..facts.facts import Facts
 from ..model.catalog import QName, Table
 from ..model.tenancy import OWNED
 from ..sql import syntax as s
-from ..sql.keeping import keeps_apart
 from ..sql.parser import Unreadable
 from ..sql.reading import read_expression
 
@@ -35,16 +34,13 @@ class Relations:
 
     def cuts(self, shown: str) -> bool:
         """Tell whether a variable of a type, as a body declares it, may hold one value for two keys."""
-        schema, _, name = shown.rpartition(".")
-        domains = (d for d in self.facts.catalog.domains if d.name == name and schema in ("", d.schema))
-        types = [d.base_type for d in domains] or [shown]
         try:
-            casts = [read_expression(f"null::{type_}") for type_ in types]
+            cast = read_expression(f"null::{shown}")
         except Unreadable:
             return False  # RECORD, a row, a cursor: what it holds has types of its own
-        kinds = {self.facts.once(key_type), self.facts.once(person_type) or self.facts.once(key_type)}
-        types_ = [cast.type for cast in casts if isinstance(cast, s.Cast)]
-        return len(types_) < len(casts) or not all(keeps_apart(t, kind) for t in types_ for kind in kinds)
+        kind = self.facts.once(key_type)
+        kinds = {kind, self.facts.once(person_type) or kind}
+        return not (isinstance(cast, s.Cast) and all(keeps_kind(cast.type, k, self.facts) for k in kinds))
 
     def named(self, table: s.Table) -> QName | None:
         """Return the relation that a name means; of several, one that holds tenants' rows."""

@@ -5,7 +5,7 @@ A row that is written is one of the session's tenant where its tenant column is 
 the table has none and a key leads to a tied row. ON CONFLICT changes the row that has the same key.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from ..facts.context import is_setting
@@ -14,9 +14,10 @@ from ..model.catalog import QName, Table
 from ..model.tenancy import TableClass
 from ..sql import syntax as s
 from ..sql.parser import Unreadable
+from ..sql.predicates import check_expression
 from ..sql.reading import read_expression
 from .blocks import CONTEXT, Block, Conditions, Fact, Item, Known, Place, Query, Scope, origin, variable
-from .calls import settings_read
+from .calls import is_read
 from .doors import dropped, is_door
 from .promises import is_unique
 from .queries import At, Builder
@@ -62,7 +63,7 @@ class Statements:
                 return self._change(node, known, scope)
             case s.SetVariable(name=name) if is_setting(name, self.facts.tenancy):
                 return Result(Keeps.OPEN)
-            case s.SetVariable(name=name) if name.lower() in self.facts.once(settings_read):
+            case s.SetVariable(name=name) if is_read(name, self.facts):
                 return Result(Keeps.UNCLEAR)
         return Result(self._other(node, known, scope))
 
@@ -187,12 +188,18 @@ class Statements:
         return Result(keeps, _columns(returned, after))
 
     def _worked_out(self, table: Table, known: Known) -> Keeps:
-        """Judge what the server calls for columns that a statement gives no value: defaults, generated
-        columns."""
+        """Judge what the server calls for a row that is written: defaults, generated columns, CHECKs, those
+        of domains too."""
+        named = {column.type_name for column in table.columns}
+        domains = [d for d in self.facts.catalog.domains if d.qname in named]
+        texts = [*(column.default for column in table.columns), *(domain.default for domain in domains)]
+        checks = [*table.checks, *(check for domain in domains for check in domain.checks)]
+        texts += [check_expression(check.definition) for check in checks if check.definition is not None]
+        return self._calls_of(texts, known)
+
+    def _calls_of(self, texts: Iterable[str | None], known: Known) -> Keeps:
         at = At(Scope(), Conditions())
-        domains = {d.qname: d.default for d in self.facts.catalog.domains}
-        for column in table.columns:
-            text = column.default or (domains.get(column.type_name) if column.type_name is not None else None)
+        for text in texts:
             if text is not None and "(" in text:
                 self.builder.expressions(at, read_expression(text))
         return self.settler.conditions(at.conditions, known)[0]
@@ -222,7 +229,11 @@ class Statements:
         if source is not None:
             keeps, after, _ = self.settler.query(source, known)
         keeps = max(keeps, self._told(node, target, at, after))
-        if target.table is not None:
+        name = self.builder.relations.named(node.table)
+        view = self.facts.views_by_name.get(name) if name is not None else None
+        if view is not None:
+            keeps = max(keeps, self._calls_of((column.default for column in view.altered), after))
+        elif target.table is not None:
             keeps = max(keeps, self._worked_out(target.table, after))
         if not target.owned:
             return Result(keeps)

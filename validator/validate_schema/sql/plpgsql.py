@@ -185,12 +185,14 @@ class Function(Node, frozen=True):
         """The variables whose default hangs on one that has other values in the course of the body: that of
         an inner block is worked out when the block is entered."""
         moving = {name.partition(".")[0] for name in assigned((self.body,))}
-        return frozenset(
-            declared.name
-            for declared in self.declared
-            if declared.default is not None
-            and any(isinstance(n, Column) and n.names[0] in moving for n in walk(declared.default))
-        )
+        found = set[str]()
+        before = -1
+        while before != (before := len(found)):
+            for declared in self.declared:
+                named = walk(declared.default) if declared.default is not None else ()
+                if any(isinstance(n, Column) and n.names[0] in moving | found for n in named):
+                    found.add(declared.name)
+        return frozenset(found)
 
 
 def assigned(nodes: tuple[Node, ...]) -> Iterator[str]:
