@@ -20,6 +20,7 @@ from validate_schema.pack.rights import (
     may_reach,
     openings,
     past_guards,
+    sets_for_policies,
     sets_tenant,
     switches_tenant,
     verbs_of,
@@ -378,7 +379,7 @@ def _enters(
 ) -> bool:
     """Tell whether a trigger may set the tenant of the session to another one. What is set before the policies look
     is what they look with: NEW is nobody's then."""
-    if not switches_tenant(function, facts):
+    if not (switches_tenant(function, facts) or sets_for_policies(function, facts)):
         return False
     before = subject.trigger.timing == "before"
     given = Given(subject.row, ("old",)) if before else subject.given(read, facts)

@@ -8,9 +8,7 @@ from ..policies.calls import body_of as body_of
 from ..policies.calls import candidates as candidates
 from ..policies.calls import is_trusted as is_trusted
 from ..policies.calls import parameters as parameters
-from ..policies.calls import sets_tenant as sets_tenant
 from ..policies.calls import some_act as some_act
-from ..policies.calls import switches_tenant as switches_tenant
 from ..policies.doors import has_door as has_door
 from ..policies.rights import ROW_PRIVILEGES as ROW_PRIVILEGES
 from ..policies.rights import Opening as Opening
@@ -26,3 +24,6 @@ from ..policies.rights import users_of as users_of
 from ..policies.rights import verbs_of as verbs_of
 from ..policies.rights import why_escapes as why_escapes
 from ..policies.rights import why_open as why_open
+from ..policies.sessions import sets_for_policies as sets_for_policies
+from ..policies.sessions import sets_tenant as sets_tenant
+from ..policies.sessions import switches_tenant as switches_tenant

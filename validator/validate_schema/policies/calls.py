@@ -3,9 +3,9 @@
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
-from ..facts.context import is_setting
 from ..facts.facts import Facts
 from ..model.catalog import Function, Routine
 from ..sql import plpgsql as pl
@@ -18,15 +18,12 @@ from ..sql.settings import only_a_path
 
 _MODES = ("IN ", "INOUT ", "OUT ", "VARIADIC ")
 _TRUSTED = ("c", "internal")
-_SET = re.compile(r"\bset\s+(?:local\s+|session\s+)?\"?([\w$.]+)", re.IGNORECASE)
 _SINGLE = frozenset({
     "bigint", "boolean", "bytea", "character varying", "date", "double precision", "inet", "integer",
     "interval", "json", "jsonb", "numeric", "real", "smallint", "text", "time without time zone",
     "timestamp with time zone",
     "timestamp without time zone", "uuid",
 })  # fmt: skip
-_OF_PLATFORMS = ("request.",)  # PostgREST's, and what is built on it
-_SETTING = re.compile(r"'([\w$]+\.[\w$.]+)'")
 _LONG_NAMES = re.compile(
     r"(?:double precision|(?:character|bit) varying|time(?:stamp)? with(?:out)? time zone)\b.*"
 )
@@ -255,9 +252,31 @@ def _called(function: Function, facts: Facts) -> tuple[Function, ...]:
             found |= dict.fromkeys(functions_of(node, facts))
         elif isinstance(node, s.Cast):
             found |= dict.fromkeys(functions_of_cast(node, facts))
+        elif isinstance(node, (s.Insert, s.Update)):
+            found |= dict.fromkeys(facts.once(_worked_out).get(node.table.name, ()))
         elif (field := field_of(node)) is not None:
             found |= dict.fromkeys(computed(field, facts))
     return tuple(found)
+
+
+def _worked_out(facts: Facts) -> dict[str, tuple[Function, ...]]:
+    """Return the functions that defaults, generated columns and CHECKs call, by the name of the relation."""
+    found: dict[str, tuple[Function, ...]] = {}
+    for table in facts.catalog.tables:
+        checks = (check_expression(c.definition) for c in table.checks if c.definition is not None)
+        texts = [*(c.default for c in table.columns if c.default is not None), *checks]
+        found[table.name] = (*found.get(table.name, ()), *_called_in(texts, facts))
+    for view in facts.catalog.views:
+        texts = [column.default for column in view.altered if column.default is not None]
+        found[view.name] = (*found.get(view.name, ()), *_called_in(texts, facts))
+    return found
+
+
+def _called_in(texts: Iterable[str], facts: Facts) -> Iterator[Function]:
+    for text in texts:
+        with suppress(Unreadable):
+            calls = (n for n in s.walk(read_expression(text)) if isinstance(n, s.Call)) if "(" in text else ()
+            yield from (f for call in calls for f in candidates(call, facts))
 
 
 def left_to_defaults(call: s.Call, facts: Facts) -> list[s.Call]:
@@ -312,8 +331,7 @@ def _by_domain(facts: Facts) -> Mapping[str, tuple[Function, ...]]:
     found: dict[str, tuple[Function, ...]] = {}
     for domain in facts.catalog.domains:
         texts = (check_expression(c.definition) for c in domain.checks if c.definition is not None)
-        calls = (n for text in texts for n in s.walk(read_expression(text)) if isinstance(n, s.Call))
-        found[domain.name] = tuple(f for call in calls for f in candidates(call, facts))
+        found[domain.name] = tuple(_called_in(texts, facts))
     return found
 
 
@@ -351,97 +369,3 @@ def _by_operator(facts: Facts) -> Mapping[str, tuple[Function, ...]]:
         if operator.function is not None and operator.function in routines:
             found.setdefault(operator.name, []).append(routines[operator.function])
     return {name: tuple(functions) for name, functions in found.items()}
-
-
-def switches_tenant(function: Function, facts: Facts) -> bool:
-    """Tell whether a function, or one that it calls, may set the setting that holds the tenant."""
-    return some_act(function, None, facts, _switches)
-
-
-def says_who(function: Function, facts: Facts) -> bool:
-    """Tell whether a function, or one that it calls, may set any setting that policies or functions read."""
-    return some_act(function, None, facts, _says_who)
-
-
-def _says_who(act: Act, facts: Facts) -> bool:
-    if is_trusted(act.function) or act.function.aggregate is not None:
-        return False
-    try:
-        statements = body_of(act.function).statements
-    except Unreadable:
-        return True
-    for node in s.walk(*statements):
-        match node:
-            case s.Call(name="set_config", args=args):
-                name = s.uncast(args[0]) if args else None
-                if not isinstance(name, s.Const) or is_read(str(name.value), facts):
-                    return True
-            case s.SetVariable(name=name) if is_read(name, facts):
-                return True
-            case pl.Execute(built=built):
-                texts = [str(n.value).lower() for n in s.walk(built) if isinstance(n, s.Const)]
-                names = (*facts.once(settings_read), *_OF_PLATFORMS, "set_config")
-                if any(name in text for text in texts for name in names):
-                    return True
-    return False
-
-
-def _switches(act: Act, facts: Facts) -> bool:
-    known, key = facts.once(_setters), (act.function.routine, act.function.body)
-    if key not in known:
-        known[key] = _sets(act.function, facts)
-    return known[key]
-
-
-def _setters(_: Facts) -> dict[tuple[Routine, str | None], bool]:
-    return {}  # what was read of each so far
-
-
-def _sets(function: Function, facts: Facts) -> bool:
-    if is_trusted(function) or function.aggregate is not None:
-        return False
-    try:
-        statements = body_of(function).statements
-    except Unreadable:
-        return True
-    return sets_tenant(statements, facts)
-
-
-def sets_tenant(statements: Iterable[s.Node], facts: Facts) -> bool:
-    """Tell whether statements themselves may set the setting that holds the tenant, also by a text that they
-    put together; what they call is not looked into."""
-    return any(
-        (isinstance(n, s.Call) and n.name == "set_config" and _may_be_tenant(n, facts))
-        or (isinstance(n, s.SetVariable) and is_setting(n.name, facts.tenancy))
-        or (isinstance(n, pl.Execute) and _spells_switch(n.built, facts))
-        for n in s.walk(*statements)
-    )
-
-
-def _spells_switch(built: s.Node, facts: Facts) -> bool:
-    texts = (str(n.value) for n in s.walk(built) if isinstance(n, s.Const))
-    return any(
-        "set_config" in text.lower() or any(is_setting(m[1], facts.tenancy) for m in _SET.finditer(text))
-        for text in texts
-    )
-
-
-def _may_be_tenant(call: s.Call, facts: Facts) -> bool:
-    name = s.uncast(call.args[0]) if call.args else None
-    return not isinstance(name, s.Const) or is_setting(str(name.value), facts.tenancy)
-
-
-def settings_read(facts: Facts) -> frozenset[str]:
-    """Return the names of the settings that say who asks, and what seem to be those that policies and
-    functions read."""
-    policies = (text for t in facts.catalog.tables for p in t.policies for text in (p.using, p.check) if text)
-    bodies = (f.body for f in facts.catalog.functions if f.body and "current_setting" in f.body)
-    named = (name for text in (*policies, *bodies) for name in _SETTING.findall(text))
-    asked = (told.variable.setting for told in facts.principals.variables)
-    return frozenset(name.lower() for name in (*named, *asked))
-
-
-def is_read(name: str, facts: Facts) -> bool:
-    """Tell whether a setting may be read by policies or functions, those of a platform too, whose text is not
-    at hand."""
-    return name.lower() in facts.once(settings_read) or name.lower().startswith(_OF_PLATFORMS)

@@ -29,20 +29,18 @@ from .calls import (
     field_of,
     functions_of,
     functions_of_cast,
-    is_read,
     is_trusted,
     left_to_defaults,
     parameters,
     routines_by_name,
-    says_who,
     sole_value,
     some_act,
-    switches_tenant,
     types_of_parameters,
 )
 from .flow import Flow, sole_call
 from .queries import Builder, Returned
 from .rights import may_reach
+from .sessions import is_read, says_who, switches_tenant
 from .settle import Alone, Keeps, Settler
 from .statements import Statements
 from .telling import tells

@@ -17,10 +17,10 @@ from ..sql.parser import Unreadable
 from ..sql.predicates import check_expression
 from ..sql.reading import read_expression
 from .blocks import CONTEXT, Block, Conditions, Fact, Item, Known, Place, Query, Scope, origin, variable
-from .calls import is_read
 from .doors import dropped, is_door
 from .promises import is_unique
 from .queries import At, Builder
+from .sessions import is_read
 from .settle import Keeps, Settler
 
 _UPDATES = 3  # OnConflictAction in PostgreSQL's nodes.h
