@@ -73,6 +73,8 @@ def test_what_passes_does_not_leak_and_what_fails_does(bench: Bench) -> None:
             seen["leak " + said if how else "safe " + said] += 1
             assert said != "PASS" or not how, f"{how}\n{sown}"
             assert how or errors(outcome) <= NOT_TRIED.keys(), f"{errors(outcome)}\n{sown}"
+        if sum(seen.values()) % 250 == 0:
+            bench.compact()
 
     holds()
     total = sum(seen.values())
