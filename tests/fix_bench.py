@@ -55,11 +55,6 @@ class Bench:
                 _prepare(self.idle, schema)
                 yield self.idle
 
-    def compact(self) -> None:
-        """Write the catalog anew, without what was rolled back: with thousands of schemas the server reads
-        mostly that."""
-        self.idle.execute("vacuum full")
-
 
 def _prepare(conn: psycopg.Connection, schema: str) -> None:
     name = sql.Identifier(schema)
@@ -88,13 +83,21 @@ def execute(conn: psycopg.Connection, script: str) -> None:
 @contextmanager
 def open_bench(server: Server) -> Iterator[Bench]:
     """Create the roles once and keep one idle database open."""
+    with open_idle(server) as bench:
+        for role, login in ROLES.items():
+            bench.idle.execute(sql.SQL("create role {} " + login).format(sql.Identifier(role)))
+        yield bench
+
+
+@contextmanager
+def open_idle(server: Server) -> Iterator[Bench]:
+    """Open an idle database on a server that has the roles. A session that rolled back thousands of schemas
+    takes ever longer for the next one."""
     with fresh(server) as database, database.connect(autocommit=True, prepare_threshold=None) as conn:
         # psycopg forgets at every rollback what it has prepared: there may be a user's type in it. Here it is
         # the reader's queries alone, and each test is rolled back.
         conn._prepared.clear = lambda: False  # type: ignore[method-assign]
         _READ_AGAIN.add(conn)
-        for role, login in ROLES.items():
-            conn.execute(sql.SQL("create role {} " + login).format(sql.Identifier(role)))
         yield Bench(server, conn)
 
 

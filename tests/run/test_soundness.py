@@ -2,12 +2,13 @@
 
 import sys
 from collections import Counter
+from contextlib import ExitStack
 
 import psycopg
 import pytest
 from hypothesis import given
 
-from tests.fix_bench import PRELUDE, Bench, execute
+from tests.fix_bench import PRELUDE, Bench, execute, open_idle
 from tests.fix_examples import facts_of
 from tests.fix_profiles import in_batches
 from tests.fix_server import fresh
@@ -59,11 +60,12 @@ def found_out(conn: psycopg.Connection) -> str | None:
 @pytest.mark.slow
 def test_what_passes_does_not_leak_and_what_fails_does(bench: Bench) -> None:
     seen: Counter[str] = Counter()
+    at = [bench]
 
     @in_batches(*SCHEMAS)
     @given(schemas)
     def holds(sown: Sown) -> None:
-        with bench.open() as conn:
+        with at[-1].open() as conn:
             execute(conn, str(sown))
             outcome = judged(conn)
             said = verdict(outcome)
@@ -74,9 +76,11 @@ def test_what_passes_does_not_leak_and_what_fails_does(bench: Bench) -> None:
             assert said != "PASS" or not how, f"{how}\n{sown}"
             assert how or errors(outcome) <= NOT_TRIED.keys(), f"{errors(outcome)}\n{sown}"
         if sum(seen.values()) % 250 == 0:
-            bench.compact()
+            opened.close()
+            at.append(opened.enter_context(open_idle(bench.server)))
 
-    holds()
+    with ExitStack() as opened:
+        holds()
     total = sum(seen.values())
     safe = sum(n for what, n in seen.items() if what.startswith("safe"))
     sys.stdout.write(f"\n{total} schemas: {dict(sorted(seen.items()))}\n")
