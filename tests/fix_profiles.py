@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 _SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
 
 settings.register_profile("default", max_examples=100, derandomize=True, deadline=None, database=None)
-settings.register_profile("nightly", max_examples=2000, deadline=None, print_blob=True)
+settings.register_profile("nightly", max_examples=2000, derandomize=False, deadline=None, print_blob=True)
 settings.register_profile("debug", settings.get_profile("default"))
 _PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "default")
 settings.load_profile(_PROFILE)
