@@ -511,24 +511,6 @@ def test_flyway_leaves_out_what_its_own_settings_switch_off(tmp_path: Path) -> N
     assert [f.program for f in discover(asked, programs=True).files] == [False, True, False]
 
 
-@pytest.mark.parametrize(
-    ("numbers", "said"),
-    [
-        ("13", "there is no migration 2: tern takes none of them"),
-        ("23", "there is no migration 1: tern takes none of them"),
-        ("12", ""),
-    ],
-)
-def test_tern_wants_every_number(tmp_path: Path, numbers: str, said: str) -> None:
-    folder = lay(tmp_path, {"tern.conf": "", **{f"00{n}_a.sql": "select 1;" for n in numbers}})
-    if said:
-        with pytest.raises(MigrationError) as refused:
-            discover(folder, programs=True)
-        assert str(refused.value) == f"{folder}: {said}"
-    else:
-        assert len(discover(folder).files) == 2
-
-
 @pytest.mark.parametrize("imported", ["from yoyo import step", "import yoyo", "from yoyo import group, step"])
 def test_python_that_is_yoyos_is_not_called_djangos(tmp_path: Path, imported: str) -> None:
     text = f"# first\n{imported}\n\nsteps = [step('create table orgs (id int)', 'drop table orgs')]\n"

@@ -1,7 +1,6 @@
 """tern. Source: jackc/tern, migrate/migrate.go."""
 
 from ...catalog.ledgers import Shape
-from ...model.errors import MigrationError
 from ...model.history import LedgerEntry, ToolWords
 from ..discovery.files import by_number, filled_in, matching, part, undone_in, way_up
 from ..discovery.folder import Folder
@@ -24,15 +23,11 @@ _TEMPLATE = r"\{\{(?:[^}\n]*\}\})?"
 
 
 def _load(folder: Folder, chosen: bool) -> Loaded | None:
-    """``<n>_<name>.sql`` above its separator, by number, from 1 on without a gap; each is a Go template."""
+    """``<n>_<name>.sql`` above its separator, by number; each is a Go template."""
     found = matching(folder, _NAME)
     marked_so = "tern.conf" in folder.files or any(_MARKS.in_(folder.text(m[0])) for m in found)
     if not found or not (chosen or marked_so):
         return None
-    numbers = {int(m[1]) for m in found}
-    gap = next((n for n in range(1, max(numbers)) if n not in numbers), None)
-    if gap is not None:
-        raise MigrationError(f"{folder.path}: there is no migration {gap}: tern takes none of them")
     files = []
     for m in by_number(found):
         section = way_up(folder, m[0], _MARKS, "tern")
