@@ -904,6 +904,7 @@ create function near(o double precision) returns boolean language sql stable as 
 create function last_title() returns text language sql stable as $$ select max(title) from job $$;
 create table sheet (org_id uuid not null references organization, no int not null, title text default last_title(), primary key (org_id, no));
 create table remark (id uuid primary key, job_id uuid not null references job, above uuid references remark, body text);
+create table handover (from_id uuid not null references job, to_id uuid not null references job, primary key (from_id, to_id));
 create table blot (job_id uuid not null references job, place_id uuid not null references place, primary key (job_id, place_id));
 create function count(t text) returns bigint language sql immutable as 'select null::bigint';
 create function act_as(o uuid) returns void language sql as $$ select set_config('app.person', o::text, true) $$;
@@ -943,6 +944,7 @@ NOT_KEPT = {
     "the context in a shorter field": "select left(ctx()::text, 8)::uuid into v; perform 1 from job where org_id = v; | v uuid;",
     "what answers a row": f"perform 1 from job j join step t on t.job_id = j.id join remark r on r.job_id = j.id join remark a on a.id = r.above where j.org_id = {CTX};",
     "a row of two parents": f"perform l.id from job j join blot b on b.job_id = j.id join place l on l.id = b.place_id where j.org_id = {CTX};",
+    "the other of two references": f"perform b.title from job a join handover h on h.from_id = a.id join job b on b.id = h.to_id where a.org_id = {CTX};",
     "a function with OUT": "perform 1 from find_jobs(p);",
     "a field that is a function": f"perform o.all_titles from organization o where o.id = {CTX};",
     "a field in brackets that is a function": f"perform (o).all_titles from organization o where o.id = {CTX};",

@@ -254,15 +254,16 @@ def _ways(one: Item, two: Item) -> Iterator[tuple[tuple[str, str], ...]]:
     the other. A foreign key that references the columns which tell whose a row is by others than its own
     (``partner_id`` beside ``org_id``) leads to another tenant; none leads to or from rows of inheritance
     children. A row without a tenant column is of its parent's: it leads to no other row of its own table, nor
-    on to a parent where it has several."""
+    on to a parent where it refers to several."""
     if one.table is None or two.table is None or one.mixed or two.mixed:
         return
     here, there = (one, one.table, one.keys), (two, two.table, two.keys)
     for (item, mine, own), (_, target, others), turned in ((here, there, False), (there, here, True)):
+        up = [key for key in mine.foreign_keys if key.references in item.parents]
         for key in mine.foreign_keys:
             if key.references == target.qname and key.holds:
                 pairs = tuple(zip(key.columns, key.referenced_columns, strict=True))
-                parent = key.references in item.parents and (not turned or len(item.parents) == 1)
+                parent = key.references in item.parents and (not turned or len(up) == 1)
                 if all(a in own for a, b in pairs if b in others) if own else parent:
                     yield tuple((b, a) for a, b in pairs) if turned else pairs
     if one.table.qname == two.table.qname:
