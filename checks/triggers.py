@@ -22,7 +22,6 @@ from validate_schema.pack.rights import (
     past_guards,
     sets_for_policies,
     sets_tenant,
-    switches_tenant,
     verbs_of,
     why_open,
 )
@@ -379,7 +378,7 @@ def _enters(
 ) -> bool:
     """Tell whether a trigger may set the tenant of the session to another one. What is set before the policies look
     is what they look with: NEW is nobody's then."""
-    if not (switches_tenant(function, facts) or sets_for_policies(function, facts)):
+    if not sets_for_policies(function, facts):
         return False
     before = subject.trigger.timing == "before"
     given = Given(subject.row, ("old",)) if before else subject.given(read, facts)

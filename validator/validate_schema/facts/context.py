@@ -302,13 +302,15 @@ def named_type(shown: str) -> s.TypeRef:
 def keeps_kind(wanted: s.TypeRef, of: str | None, facts: "Facts") -> bool:
     """Tell whether a cast to a type, or to what a domain of that name is made of, leaves two values of
     another type two."""
-    name, bases = wanted.names[-1].strip('"'), []
+    name, types = wanted.names[-1].strip('"'), []
     for domain in facts.catalog.domains:
         if domain.name == name and wanted.names[:-1] in ((), (domain.schema,)):
-            with suppress(Unreadable):
+            try:
                 cast = read_expression(f"null::{domain.base_type}")
-                bases += [cast.type] if isinstance(cast, s.Cast) else []
-    return all(keeps_apart(type_, of) for type_ in bases or [wanted])
+            except Unreadable:
+                return False
+            types += [cast.type] if isinstance(cast, s.Cast) else []
+    return all(keeps_apart(type_, of) for type_ in types or [wanted])
 
 
 def person_type(facts: "Facts") -> str | None:

@@ -21,8 +21,7 @@ _TRUSTED = ("c", "internal")
 _SINGLE = frozenset({
     "bigint", "boolean", "bytea", "character varying", "date", "double precision", "inet", "integer",
     "interval", "json", "jsonb", "numeric", "real", "smallint", "text", "time without time zone",
-    "timestamp with time zone",
-    "timestamp without time zone", "uuid",
+    "timestamp with time zone", "timestamp without time zone", "uuid",
 })  # fmt: skip
 _LONG_NAMES = re.compile(
     r"(?:double precision|(?:character|bit) varying|time(?:stamp)? with(?:out)? time zone)\b.*"
@@ -274,7 +273,7 @@ def _worked_out(facts: Facts) -> dict[str, tuple[Function, ...]]:
 
 def _called_in(texts: Iterable[str], facts: Facts) -> Iterator[Function]:
     for text in texts:
-        with suppress(Unreadable):
+        with suppress(Unreadable):  # such a text is undecided where it is judged
             calls = (n for n in s.walk(read_expression(text)) if isinstance(n, s.Call)) if "(" in text else ()
             yield from (f for call in calls for f in candidates(call, facts))
 

@@ -40,7 +40,7 @@ from .calls import (
 from .flow import Flow, sole_call
 from .queries import Builder, Returned
 from .rights import may_reach
-from .sessions import is_read, says_who, switches_tenant
+from .sessions import is_read, says_who
 from .settle import Alone, Keeps, Settler
 from .statements import Statements
 from .telling import tells
@@ -174,7 +174,7 @@ class _Functions:
 
     def behind(self, node: s.Node) -> list[s.Call]:
         """Return the calls of functions of the database that an operator, a cast or a field stands for."""
-        args, found = tuple(s.children(node)), tuple[Function, ...]()
+        args, found = tuple[s.Node, ...](), tuple[Function, ...]()
         if isinstance(node, s.Operation):
             args = tuple(arg for arg in (node.left, node.right) if arg is not None)
             found = functions_of(node, self.facts)
@@ -367,13 +367,10 @@ class _Functions:
         reaches no table that is open to the role may do what it likes; but not set the tenant."""
         runs_as = function.owner if function.security_definer else role
         by_itself = function.security_definer and self._may_be_called(function)
-        if is_trusted(function) or not (
-            switches_tenant(function, self.facts)
-            or says_who(function, self.facts)
-            or self._reaches(function, runs_as)
-        ):
+        says = not is_trusted(function) and says_who(function, self.facts)
+        if is_trusted(function) or not (says or self._reaches(function, runs_as)):
             return Keeps.KEPT
-        if by_itself and not (switches_tenant(function, self.facts) or says_who(function, self.facts)):
+        if by_itself and not says:
             return Keeps.KEPT
         kept = zip(called.args, self._keeps(function), strict=False)
         places = [place if keeps else None for place, keeps in kept]

@@ -1,7 +1,7 @@
 """Which functions and statements set what the session says: its tenant, or who asks."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ..facts.context import is_setting
 from ..facts.facts import Facts
@@ -16,56 +16,44 @@ _SETTING = re.compile(r"'([\w$]+\.[\w$.]+)'")
 _OF_PLATFORMS = ("request.",)  # PostgREST's, and what is built on it
 
 
+_Named = Callable[[str], bool]
+
+
 def switches_tenant(function: Function, facts: Facts) -> bool:
     """Tell whether a function, or one that it calls, may set the setting that holds the tenant."""
     return some_act(function, None, facts, _switches)
 
 
 def says_who(function: Function, facts: Facts) -> bool:
-    """Tell whether a function, or one that it calls, may set any setting that policies or functions read."""
+    """Tell whether a function, or one that it calls, may set any setting that policies or functions read, the
+    tenant's among them."""
     return some_act(function, None, facts, _sets_what_is_read)
 
 
 def sets_for_policies(function: Function, facts: Facts) -> bool:
-    """Tell whether a function, or one that it calls, may set any setting that policies read."""
+    """Tell whether a function, or one that it calls, may set any setting that policies read, the tenant's
+    among them."""
     return some_act(function, None, facts, _sets_what_policies_read)
 
 
+def sets_tenant(statements: Iterable[s.Node], facts: Facts) -> bool:
+    """Tell whether statements themselves may set the setting that holds the tenant, also by a text that they
+    put together; what they call is not looked into."""
+    return _set(statements, lambda name: is_setting(name, facts.tenancy))
+
+
 def _sets_what_is_read(act: Act, facts: Facts) -> bool:
-    return _sets_any(act, facts.once(settings_read))
+    return _sets(act.function, lambda name: is_read(name, facts))
 
 
 def _sets_what_policies_read(act: Act, facts: Facts) -> bool:
-    return _sets_any(act, facts.once(settings_of_policies))
-
-
-def _sets_any(act: Act, read: frozenset[str]) -> bool:
-    if is_trusted(act.function) or act.function.aggregate is not None:
-        return False
-    try:
-        statements = body_of(act.function).statements
-    except Unreadable:
-        return True
-    for node in s.walk(*statements):
-        match node:
-            case s.Call(name="set_config", args=args):
-                name = s.uncast(args[0]) if args else None
-                if not isinstance(name, s.Const) or _is_among(str(name.value), read):
-                    return True
-            case s.SetVariable(name=name) if _is_among(name, read):
-                return True
-            case pl.Execute(built=built):
-                texts = [str(n.value).lower() for n in s.walk(built) if isinstance(n, s.Const)]
-                names = (*read, *_OF_PLATFORMS, "set_config")
-                if any(name in text for text in texts for name in names):
-                    return True
-    return False
+    return _sets(act.function, lambda name: _is_among(name, facts.once(settings_of_policies)))
 
 
 def _switches(act: Act, facts: Facts) -> bool:
     known, key = facts.once(_setters), (act.function.routine, act.function.body)
     if key not in known:
-        known[key] = _sets(act.function, facts)
+        known[key] = _sets(act.function, lambda name: is_setting(name, facts.tenancy))
     return known[key]
 
 
@@ -73,38 +61,36 @@ def _setters(_: Facts) -> dict[tuple[Routine, str | None], bool]:
     return {}  # what was read of each so far
 
 
-def _sets(function: Function, facts: Facts) -> bool:
+def _sets(function: Function, named: _Named) -> bool:
     if is_trusted(function) or function.aggregate is not None:
         return False
     try:
         statements = body_of(function).statements
     except Unreadable:
         return True
-    return sets_tenant(statements, facts)
+    return _set(statements, named)
 
 
-def sets_tenant(statements: Iterable[s.Node], facts: Facts) -> bool:
-    """Tell whether statements themselves may set the setting that holds the tenant, also by a text that they
-    put together; what they call is not looked into."""
+def _set(statements: Iterable[s.Node], named: _Named) -> bool:
+    """Tell whether statements themselves may set a setting that is named so."""
     return any(
-        (isinstance(n, s.Call) and n.name == "set_config" and _may_be_tenant(n, facts))
-        or (isinstance(n, s.SetVariable) and is_setting(n.name, facts.tenancy))
-        or (isinstance(n, pl.Execute) and _spells_switch(n.built, facts))
+        (isinstance(n, s.Call) and n.name == "set_config" and _may_be(n, named))
+        or (isinstance(n, s.SetVariable) and named(n.name))
+        or (isinstance(n, pl.Execute) and _spells(n.built, named))
         for n in s.walk(*statements)
     )
 
 
-def _spells_switch(built: s.Node, facts: Facts) -> bool:
+def _spells(built: s.Node, named: _Named) -> bool:
     texts = (str(n.value) for n in s.walk(built) if isinstance(n, s.Const))
     return any(
-        "set_config" in text.lower() or any(is_setting(m[1], facts.tenancy) for m in _SET.finditer(text))
-        for text in texts
+        "set_config" in text.lower() or any(named(m[1]) for m in _SET.finditer(text)) for text in texts
     )
 
 
-def _may_be_tenant(call: s.Call, facts: Facts) -> bool:
+def _may_be(call: s.Call, named: _Named) -> bool:
     name = s.uncast(call.args[0]) if call.args else None
-    return not isinstance(name, s.Const) or is_setting(str(name.value), facts.tenancy)
+    return not isinstance(name, s.Const) or named(str(name.value))
 
 
 def settings_read(facts: Facts) -> frozenset[str]:
@@ -120,7 +106,8 @@ def settings_of_policies(facts: Facts) -> frozenset[str]:
     policies = (text for t in facts.catalog.tables for p in t.policies for text in (p.using, p.check) if text)
     named = (name for text in policies for name in _SETTING.findall(text))
     asked = (told.variable.setting for told in facts.principals.variables)
-    return frozenset(name.lower() for name in (*named, *asked))
+    tenant = facts.tenancy.setting
+    return frozenset(name.lower() for name in (*named, *asked, *((tenant,) if tenant else ())))
 
 
 def is_read(name: str, facts: Facts) -> bool:

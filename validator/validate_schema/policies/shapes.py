@@ -10,8 +10,7 @@ _AGGREGATES = (
     "any_value", "array_agg", "avg", "bit_and", "bit_or", "bit_xor", "bool_and", "bool_or", "corr", "count",
     "covar_", "cume_dist", "dense_rank", "every", "json_agg", "json_object_agg", "jsonb_agg",
     "jsonb_object_agg", "max", "min", "mode", "percent_rank", "percentile_", "range_agg",
-    "range_intersect_agg", "rank", "regr_", "st_asmvt", "st_collect", "st_extent", "st_union", "stddev",
-    "string_agg", "sum", "var_", "variance", "xmlagg",
+    "range_intersect_agg", "rank", "regr_", "stddev", "string_agg", "sum", "var_", "variance", "xmlagg",
 )  # fmt: skip
 _OF_AGGREGATES = {"agg_star", "agg_filter", "agg_distinct", "agg_order", "agg_within_group"}
 
