@@ -11,6 +11,7 @@ import pytest
 
 from tests.fix_cli import Terminal
 from tests.fix_server import fresh
+from tests.migrations.test_command_rights import HARM
 from validate_schema.catalog.reader import read_catalog
 from validate_schema.checking.engine import run, select_checks
 from validate_schema.checking.packs import builtin_checks
@@ -281,6 +282,36 @@ def test_django_models_are_a_contract_with_lines(project: Path) -> None:
         "shop/models.py:14"
     }
     assert not (project / "real.db").exists()
+
+
+OPERATIONS = """
+import psycopg
+from django.contrib.postgres.operations import CreateExtension
+from django.db import migrations
+
+class Tried(CreateExtension):
+    def database_forwards(self, label, editor, before, after):
+        for harm in {harm!r}:
+            try:
+                editor.execute(harm)
+            except Exception:
+                continue
+            open("reached", "a").write(harm)
+        open("ran", "w").close()
+
+class Migration(migrations.Migration):
+    initial = True
+    dependencies = []
+    operations = [Tried("x"), CreateExtension("postgres_fdw"), CreateExtension("postgis")]
+"""
+
+
+@pytest.mark.pg(">= 18")
+def test_django_is_no_superuser_and_has_the_extensions_that_it_wants(project: Path) -> None:
+    (project / "shop/migrations/0001_initial.py").write_text(OPERATIONS.format(harm=HARM))
+    found = contract("django:shop.settings", project)
+    assert "shop_task" in {t.name for t in found.tables}
+    assert ((project / "ran").exists(), (project / "reached").exists()) == (True, False)
 
 
 def test_a_database_without_a_models_table_lacks_it(

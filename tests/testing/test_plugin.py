@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 import pytest
 
 from tests.fix_server import fresh
+from tests.migrations.test_command_rights import HARM
 from validate_schema.scratch import Database, Server
 from validate_schema.testing import MigratedDatabase
 
@@ -259,6 +260,34 @@ def test_the_embedded_server_stops_with_the_run(project: pytest.Pytester, prepar
     key = discover(project.path / "migrations").digest
     (entry,) = [e for e in list_scratch() if e.key == key]
     assert (entry.running, entry.in_use) == (False, False)
+
+
+ATTACK = f"""
+import psycopg, pytest
+
+@pytest.mark.parametrize("harm", {HARM!r})
+def test_harm(migrated_db, harm):
+    with migrated_db.connect() as conn, pytest.raises(psycopg.Error):
+        conn.execute(harm)
+
+def test_roles(migrated_db):
+    with migrated_db.connect() as conn:
+        conn.execute("set role plugin_app")
+        conn.execute("select from customer")
+"""
+
+
+@pytest.mark.pg(">= 16")
+def test_neither_migrations_nor_tests_are_a_superuser(project: pytest.Pytester, prepared_home: None) -> None:
+    project.makepyfile(ATTACK)
+    assert outcome(run(project)) == {"passed": len(HARM) + 1}
+    (project.path / "migrations/2_boss.sql").write_text("create role plugin_boss superuser;")
+    result = run(project)
+    result.stdout.fnmatch_lines(["*2_boss.sql:1:*[[]migrations[]] superuser = true makes it one"])
+    allowed = CONFIG.replace("[migrations]", "[migrations]\nsuperuser = true")
+    (project.path / "validate-schema.toml").write_text(allowed)
+    project.makepyfile("def test_one(migrated_db): pass")
+    assert outcome(run(project)) == {"passed": 1}
 
 
 def test_a_check_is_an_item_that_passes_fails_or_is_skipped(

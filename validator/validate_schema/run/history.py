@@ -249,7 +249,7 @@ def _run(
                 scratch,
                 key=migrations.digest,
                 progress=progress,
-                superuser=config.superuser or migrations.program,
+                superuser=config.superuser,
             ) as server,
         ):
             ran = replayed(server, migrations, config.command, base)
@@ -335,8 +335,7 @@ def _try_pending(
     if beside.copy is None:
         return msgspec.structs.replace(history, dry_run=DryRuns(wanted=True, reason=NO_COPY))
     try:
-        superuser = config.migrations.superuser or migrations.program
-        with beside.copy(superuser=superuser) as (database, lacks):
+        with beside.copy(superuser=config.migrations.superuser) as (database, lacks):
             runs, deploy = _rehearsed(
                 database,
                 migrations,

@@ -169,7 +169,7 @@ def _open_migrations(
             source.scratch,
             key=migrations.digest,
             progress=progress,
-            superuser=source.superuser or migrations.program,
+            superuser=source.superuser,
         ) as server,
     ):
         with progress.step(f"applying {some(len(migrations.files), 'migration')}"):

@@ -32,15 +32,14 @@ class SourceContext:
         self._servers.clear()
         self._stack.__exit__(kind, error, trace)
 
-    def server(self, what: str, *, superuser: bool = False) -> "Server":
+    def server(self, what: str) -> "Server":
         """Return the scratch server for a source whose SQL is identified by `what`: no other one runs there,
-        so that none can leave something for it. `superuser`: the source is a program of the project's own,
-        which may be one. Raises `ScratchError` when there is none to be had."""
+        so that none can leave something for it. Raises `ScratchError` when there is none to be had."""
         if what not in self._servers:
             from ..scratch import open_server
 
             opened = open_server(
-                self.scratch, key=f"contract {what}", progress=self.progress, superuser=superuser
+                self.scratch, key=f"contract {what}", progress=self.progress, superuser=False
             )
             self._servers[what] = self._stack.enter_context(opened)
         return self._servers[what]

@@ -47,7 +47,8 @@ class Settings:
 
     @contextmanager
     def open(self) -> Iterator[Server]:
-        with open_server(self.server, key=self.migrations.digest, passing=True) as server:
+        key, superuser = self.migrations.digest, self.config.config.migrations.superuser
+        with open_server(self.server, key=key, passing=True, superuser=superuser) as server:
             yield server
 
 

@@ -23,6 +23,7 @@ _LEAKPROOF = re.compile(
 )
 _ALL_TRIGGERS = {"AT_EnableTrigAll": True, "AT_DisableTrigAll": False}
 _OWNER = "postgres"
+NO_SUPERUSER = "migrations are run by a role that is no superuser; [migrations] superuser = true makes it one"
 
 
 def on_behalf(sql: str) -> tuple[str, dict[str, str]]:

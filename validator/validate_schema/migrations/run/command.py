@@ -6,13 +6,13 @@ import re
 import shlex
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...model.errors import MigrationError
+from ...model.errors import MigrationError, ScratchError
 from ...model.history import Failure, Statement
 from ...model.limits import limits
 from ...model.secret import Secret, mask
@@ -22,6 +22,7 @@ from ..history.compare import compare
 from ..ledger import ledger_for, read_ledgers
 from ..records import REPLAY_VERSION, FailedMigration, MigrationSet, ReplayNotes
 from ..tool import Tool
+from .behalf import NO_SUPERUSER
 from .surroundings import environment
 
 if TYPE_CHECKING:
@@ -32,6 +33,12 @@ _COMPILED = frozenset({"__pycache__", "node_modules"})
 _TELLING = (
     re.compile(r"[\w.:]*(?:error|exception|fatal)\b[^:]*:", re.IGNORECASE),
     re.compile(r"\b\w*(?:error|exception|fatal|failed)\b", re.IGNORECASE),
+)
+# What the server says to whoever is no superuser: the code, and its words, which are English there. An operating
+# system says "Permission denied" and no more.
+_DENIED = re.compile(
+    r"\b42501\b|InsufficientPrivilege|\bpermission denied (?:to|for) |\bmust be (?:superuser|owner of) "
+    r"|\bmust have .* (?:privileges?|option|attribute)\b"
 )
 _LONGEST, _FEW = 300, 3
 UNFENCED = (
@@ -149,7 +156,8 @@ def run_command(
 
     Raises `FailedMigration`, with the most telling line that it wrote, when it fails, and `MigrationError`
     when it was kept from another database before that, or takes longer than `time_limit` seconds; it is then
-    ended with all that it started.
+    ended with all that it started. `ScratchError` where it fails after the server refused what takes a
+    superuser.
     """
     from ...scratch.door import opened
     from ...scratch.fence import fenced
@@ -171,7 +179,8 @@ def run_command(
         except OSError as error:
             raise MigrationError(f"`{shown}` cannot be run in {folder}: {error.strerror or error}") from None
         kept = Kept((*fence.kept_from, *door.turned_away), fence.stands)
-        said = _said(output, database.conninfo, secret)
+        lines = _lines(output)
+        said = _said(lines, database.conninfo, secret)
     if status is None:
         limit = f"{time_limit:g} s ([limits] migration_seconds)"
         raise MigrationError(f"`{shown}` did not end within {limit}{said}{kept.told()}")
@@ -179,6 +188,8 @@ def run_command(
         told = f"failed with status {status}{said}"
         if kept.wanted:
             raise MigrationError(f"`{shown}` {told}{kept.told()}")
+        if database.server.lends_no_superuser and any(map(_DENIED.search, lines)):
+            raise ScratchError(f"`{shown}` {told}: {NO_SUPERUSER}")
         failure = Failure(statement=Statement(file=f"`{shown}`", line=1), message=told)
         raise FailedMigration(f"`{shown}` {told}", failure)
     return kept
@@ -201,11 +212,14 @@ def _await(process: "subprocess.Popen[bytes]", time_limit: float) -> int | None:
         process.wait()
 
 
-def _said(output: Any, conninfo: str, password: str) -> str:
+def _lines(output: Any) -> list[str]:
+    output.seek(0)
+    return [line.strip() for line in output.read().decode(errors="replace").splitlines() if line.strip()]
+
+
+def _said(lines: Sequence[str], conninfo: str, password: str) -> str:
     """Return the most telling line of what a program wrote: the last that tells of an error, without the
     password in `conninfo`, where it was led to, and without `password`."""
-    output.seek(0)
-    lines = [line.strip() for line in output.read().decode(errors="replace").splitlines() if line.strip()]
     if not lines:
         return ", and wrote nothing"
     begun = [line for line in lines if _TELLING[0].match(line)]

@@ -15,7 +15,7 @@ from ...sql.ident import quote_ident
 from ...sql.script import Piece
 from ..records import FailedMigration, MigrationFile, MigrationSet, ReplayNotes
 from . import cluster, platform
-from .behalf import asked_version, is_placed, on_behalf
+from .behalf import NO_SUPERUSER, asked_version, is_placed, on_behalf
 from .deadline import Deadline
 from .foreseeing import Foreseeing
 from .hiding import Hiding
@@ -47,9 +47,6 @@ _SHUT_IN = re.compile(
     r"could not (?:execute command|(?:open|stat|access) (?:server )?(?:file|directory)) "
     r"|permission denied to COPY (?:to|from)"
     r"|permission denied for function (?:pg_read_|pg_stat_file|pg_ls_dir|lo_(?:im|ex)port)"
-)
-_NO_SUPERUSER = (
-    "migrations are run by a role that is no superuser; [migrations] superuser = true makes it one"
 )
 _DENIED = "42501"
 _ROW_SECURITY = "row-level security"  # what it refuses has the code of a right that lacks
@@ -288,7 +285,7 @@ class _Replay:
 
     def _limits(self) -> str:
         if self.role is None:
-            return _NO_SUPERUSER
+            return NO_SUPERUSER
         return f"{self.role} ([migrations] role) has CREATEROLE and CREATEDB on a scratch server, and no more"
 
     def _whole(self, sql: str, *, wrapped: bool) -> None:
