@@ -86,7 +86,8 @@ def mendings(request: FleetRequest, progress: Progress) -> tuple[FleetReport, tu
     if not differing:
         return report, ()
     scratch = request.run.source.scratch
-    with open_server(scratch, key=fingerprint(reference.catalog), progress=progress) as server:
+    key = fingerprint(reference.catalog)
+    with open_server(scratch, key=key, progress=progress, superuser=False) as server:
         bench = _Bench(request, part, urls, _alone(reference), texts, server, progress)
         found = [
             m for shape in differing for m in bench.mendings(shape, samples[shape.sample], report.members)

@@ -86,10 +86,12 @@ def _proof(pair: _Pair, run: Request, control: Control | None, progress: Progres
         whole = (pair.sample.catalog, second.catalog)
         without = [name for name in members if name not in (own.schema, other.schema)]
         with (
-            open_server(run.source.scratch, key=fingerprint(whole[0]), progress=progress) as server,
+            open_server(
+                run.source.scratch, key=fingerprint(whole[0]), progress=progress, superuser=False
+            ) as server,
             copy_schema(server, parse_url(url), whole[0], progress, without=without) as (database, lacks),
         ):
-            with database.connect(autocommit=True) as connection:
+            with database.admin(autocommit=True) as connection:
                 catalog = set_apart(read_catalog(connection, default_schema=own.schema))
             facts = _facts(catalog, run, control, progress)
             proof = prove_between(

@@ -64,7 +64,7 @@ def read(entry: str, base: Path, context: SourceContext) -> Contract:
 
 
 def _make_extensions(database: "Database", names: Iterable[str]) -> None:
-    """Create extensions that take a superuser, as those of migrations in SQL are (`migrations.run.behalf`)."""
+    """Create extensions that take a superuser, as those of migrations in SQL are (`behalf`)."""
     with database.connect(autocommit=True) as connection:
         for name in names:
             connection.execute(

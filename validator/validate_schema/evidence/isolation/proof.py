@@ -83,7 +83,7 @@ def prove(
     for place, role in enumerate(roles):
         now = monotonic()
         share = now + (end - now) / (len(roles) - place)
-        with _session(database, role) as (conn, seat):
+        with session_of(database, role.name, made_up=role.made_up) as (conn, seat):
             parts.append(_Proof(conn, seat, facts, tables, role, setup, say, gaps, share).run())
     found = whole(parts, lacks)
     return msgspec.structs.replace(
@@ -96,18 +96,27 @@ def prove(
 
 
 @contextmanager
-def _session(database: "Database", role: AppRole) -> "Iterator[tuple[psycopg.Connection[Any], Seat]]":
-    """Yield the session in which a role is proven. Raises `ScratchError` where it ends."""
+def session_of(
+    database: "Database", role: str, *, made_up: bool = False
+) -> "Iterator[tuple[psycopg.Connection[Any], Seat]]":
+    """Yield the session in which a role is proven; it sees and writes all rows until it becomes the role, and
+    is rolled back. Raises `ScratchError` where it ends."""
     import psycopg
 
     conn = None
     try:
-        with seated(database, role.name, made_up=role.made_up) as (conn, login):
+        with seated(database, role, made_up=made_up) as (conn, login):
             conn.prepare_threshold = (
                 None  # most statements are run once; and ours would be deallocated with psycopg's
             )
+            seat = Seat(login)
             try:
-                yield conn, Seat(login)
+                conn.execute(
+                    f"{seat.back}; set local lc_messages = 'C';"
+                    f" set local statement_timeout = '{LONGEST_STATEMENT}'".encode()
+                )
+                may_call(conn, seat)
+                yield conn, seat
             finally:
                 if not conn.closed:
                     conn.rollback()
@@ -135,11 +144,6 @@ class _Proof:
     end: float
 
     def run(self) -> Part:
-        self.conn.execute(
-            f"{self.seat.back}; set local lc_messages = 'C';"
-            f" set local statement_timeout = '{LONGEST_STATEMENT}'".encode()
-        )
-        may_call(self.conn, self.seat)
         self.say("making rows for two tenants")
         seeder = Seeder(self.conn, self.facts, self.setup, self.seat)
         seeder.seed()

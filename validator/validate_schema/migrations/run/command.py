@@ -34,8 +34,8 @@ _TELLING = (
     re.compile(r"[\w.:]*(?:error|exception|fatal)\b[^:]*:", re.IGNORECASE),
     re.compile(r"\b\w*(?:error|exception|fatal|failed)\b", re.IGNORECASE),
 )
-# What the server says to whoever is no superuser: the code, and its words, which are English there. An operating
-# system says "Permission denied" and no more.
+# What the server says to whoever is no superuser: the code, and its words, which are English there. A system
+# says "Permission denied" and no more.
 _DENIED = re.compile(
     r"\b42501\b|InsufficientPrivilege|\bpermission denied (?:to|for) |\bmust be (?:superuser|owner of) "
     r"|\bmust have .* (?:privileges?|option|attribute)\b"
