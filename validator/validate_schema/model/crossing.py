@@ -7,7 +7,7 @@ import msgspec
 from .catalog import QName
 
 Crossed = Literal["reached", "held", "not tried"]
-"""`held` is said of what a row met: a superuser's same statement reached it, and the role's did not."""
+"""`held` is said of what a row met: whoever writes all rows reached it so, the role did not."""
 
 
 class Attempted(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
