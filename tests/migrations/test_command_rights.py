@@ -1,6 +1,7 @@
 """Migrations that are programs: whom they are on the scratch server, and what is told of what that may not."""
 
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -65,7 +66,7 @@ def reached() -> str:
 
 
 def test_a_program_of_migrations_is_no_superuser(terminal: Terminal) -> None:
-    project(terminal, ATTACK)
+    project(terminal, f"{ATTACK}# {uuid4()}\n")  # or there is a template already, and nothing runs
     ran = terminal.run("--migrations", "alembic")
     assert (ran.status, ran.complaints) == (3, [])  # nothing says whose the rows are
     assert reached() == ""
