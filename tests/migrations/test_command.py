@@ -1,6 +1,8 @@
 """Migrations that are programs, run by their own tool on the scratch database."""
 
+import os
 import shlex
+import signal
 import sys
 import time
 from pathlib import Path
@@ -177,6 +179,18 @@ def test_a_command_that_hangs_is_ended_with_its_children(tmp_path: Path, databas
     deadline = time.monotonic() + 5
     while child.exists() and "Z" not in (child / "stat").read_text().split()[2]:
         assert time.monotonic() < deadline
+
+
+def test_what_a_command_leaves_in_a_session_of_its_own_holds_up_nobody(
+    tmp_path: Path, database: Database
+) -> None:
+    orphan = "setsid sleep 600 & echo $! > orphan"
+    orphans = []
+    for _ in range(2):
+        run_command(database, orphan, tmp_path, 600)
+        orphans.append(int((tmp_path / "orphan").read_text()))
+    for pid in orphans:
+        os.kill(pid, signal.SIGKILL)  # both were there all the time
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path, database: Database) -> None:

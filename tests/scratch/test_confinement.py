@@ -1,10 +1,14 @@
 """What whoever reaches a scratch server can do there, and what he cannot."""
 
+import json
 import os
 import pwd
+import shlex
 import signal
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +18,7 @@ import psycopg
 import pytest
 
 from tests.fix_children import Spawn
+from tests.fix_cli import SHOP, SHOP_CONFIG, Terminal
 from validate_schema.model.errors import ScratchError
 from validate_schema.scratch import clean_scratch, cluster, home, launcher, layers, list_scratch, open_server
 from validate_schema.scratch.home import remove
@@ -209,6 +214,7 @@ def test_a_server_has_limits(key: str) -> None:
     limits = {line[:26].strip(): line[26:].split()[0] for line in lines}
     for name in ("Max file size", "Max cpu time", "Max address space"):
         assert limits[name] != "unlimited", name
+    assert limits["Max core file size"] == "0"
     if os.geteuid() == 0:
         assert limits["Max processes"] == str(launcher.PROCESSES)
 
@@ -341,6 +347,38 @@ def test_a_prepared_cluster_that_was_changed_is_made_anew(key: str, prepared_hom
         conn.execute("select 1")
     assert "the prepared PostgreSQL (embedded) was changed by somebody: it is made anew" in lines
     assert victim.read_text() == text
+
+
+def test_the_verdict_of_a_run_is_right_though_somebody_changed_what_its_server_is_made_of(
+    terminal: Terminal, prepared_home: Path
+) -> None:
+    asked = ("--migrations", "sql", "--no-prove", "--format", "json")
+    terminal.write("validate-schema.toml", SHOP_CONFIG)
+    terminal.write("sql/001_a.sql", SHOP)
+    first = terminal.run(*asked)
+    assert (first.status, first.complaints) == (1, [])
+    (used_blank(prepared_home) / "global" / "pg_filenode.map").write_bytes(b"planted")
+    terminal.write("sql/001_a.sql", f"{SHOP}\n-- another project\n")
+    again = terminal.run(*asked)
+    assert "the prepared PostgreSQL (embedded) was changed by somebody: it is made anew …" in again.err
+    assert (again.status, again.complaints) == (1, [])
+    found = [[f["check"] for f in json.loads(ran.out)["findings"]] for ran in (first, again)]
+    assert found[0] == found[1] != []
+
+
+HOG = """create function hog() returns void language plpgsql as $$ declare kept text[] := '{}'; begin
+    for n in 1..40 loop kept := kept || repeat('x', 100000000); end loop;
+end $$; select hog();"""
+
+
+def test_memory_without_an_end_ends_the_run_and_not_the_machine(terminal: Terminal) -> None:
+    """The limit is lowered for the test: an ordinary one is what the caller has, at most."""
+    terminal.write("sql/001_a.sql", "create table a (id int primary key);\n")
+    terminal.write("sql/002_b.sql", HOG)
+    program = f"ulimit -v 2000000; exec {shlex.quote(sys.executable)} -m validate_schema --migrations sql"
+    ran = subprocess.run(["bash", "-c", program], check=False, capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout) == (3, ""), ran
+    assert "002_b.sql:3: select hog(): the scratch server could not go on: out of memory" in ran.stderr
 
 
 @as_root

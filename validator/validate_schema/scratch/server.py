@@ -17,6 +17,7 @@ from ..model.version import __version__
 from ..sql.ident import quote_ident, quote_literal
 from . import ledger, owner, standins
 from .ledger import Note
+from .sources import WANT, one_line
 
 if TYPE_CHECKING:
     import psycopg
@@ -109,6 +110,16 @@ class Server:
     def is_own(self) -> bool:
         """Tell whether the server is ours alone: its roles may be changed."""
         return self._own_folder is not None
+
+    @property
+    def want(self) -> str:
+        """What the log of a server of ours says of a want of room, in its words; "" for nothing."""
+        if self._own_folder is None:
+            return ""
+        with suppress(OSError):
+            said = (self._own_folder / "log").read_text(errors="replace")
+            return one_line(said) if WANT.search(said) else ""
+        return ""
 
     @property
     def stand_ins(self) -> tuple[str, ...]:

@@ -110,11 +110,17 @@ def major(bin_dir: Path) -> int:
     return int(re.split(r"\D", version_text(bin_dir))[0])
 
 
+# What a system says where there is no room: strerror(3) of ENOSPC, ENOMEM and EDQUOT.
+WANT = re.compile(r"No space left on device|Cannot allocate memory|Disk quota exceeded")
+
+
 def one_line(text: str) -> str:
-    """Return the last line that says something, without PostgreSQL's prefixes."""
+    """Return the last line that says something, without PostgreSQL's prefixes; that of a want of room,
+    upon which more errors may follow, wherever it stands."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if re.search(r"FATAL|PANIC|ERROR|error:", line)]
-    return re.sub(r"^.*?(FATAL|PANIC|ERROR|error): *", "", (telling or lines or ["no message"])[-1])
+    line = ([line for line in telling if WANT.search(line)] or telling or lines or ["no message"])[-1]
+    return re.sub(r"^.*?(FATAL|PANIC|ERROR|error): *", "", line)
 
 
 def _probe(name: str) -> Source:

@@ -121,7 +121,7 @@ def session_of(
                 if not conn.closed:
                     conn.rollback()
     except psycopg.OperationalError as error:
-        why = _ENDED if conn is not None and conn.closed else brief(error)
+        why = (database.server.want or _ENDED) if conn is not None and conn.closed else brief(error)
         raise ScratchError(f"the proof did not come to its end: {why}") from None
 
 
