@@ -413,6 +413,32 @@ def test_cleaning_frees_what_hostile_data_holds(key: str) -> None:
     assert not [e for e in list_scratch() if e.key == key]
 
 
+@pytest.mark.parametrize(
+    ("lends", "said"),
+    [
+        (
+            False,
+            ["all that you may read: keep secrets out of reach", "servers run as you", "keep secrets out"],
+        ),
+        (True, ["a server reads what its user may read", "each cluster has one of its own"]),
+    ],
+    ids=["an ordinary user", "root"],
+)
+def test_what_lacks_is_told_with_what_it_means(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, lends: bool, said: list[str]
+) -> None:
+    monkeypatch.setattr(launcher, "landlock_version", lambda: 0)
+    monkeypatch.setattr(launcher, "has_seccomp", lambda: False)
+    monkeypatch.setattr(home, "lends", lambda: lends)
+    ran = terminal.run("doctor")
+    _, _, confined = ran.out.partition("confinement of scratch servers\n")
+    assert ran.status == 0
+    assert [words for words in said if words not in confined] == []
+    assert "– files: this kernel has no Landlock" in confined
+    assert "– programs, network, other processes: a server may start programs and connect" in confined
+    assert "✓ rights: " in confined
+
+
 def test_layers_are_told_as_they_are() -> None:
     told = {layer.text.partition(":")[0]: layer.holds for layer in layers()}
     assert any(name.startswith("files") for name in told)

@@ -3,7 +3,6 @@
 import sys
 from dataclasses import dataclass
 
-from ..model.errors import ScratchError
 from . import home, launcher, owner, sources
 
 
@@ -23,7 +22,10 @@ def layers() -> tuple[Layer, ...]:
 def _files() -> Layer:
     version = launcher.landlock_version() if sys.platform == "linux" else 0
     if not version:
-        return Layer(False, "files: this kernel has no Landlock, a server reads what its user may read")
+        reads = (
+            "what its user may read" if home.lends() else "all that you may read: keep secrets out of reach"
+        )
+        return Layer(False, f"files: this kernel has no Landlock (Linux 5.13 has), a server reads {reads}")
     beyond = " and signals" if version >= 6 else ""
     network = ", TCP" if version >= 4 else ""
     return Layer(
@@ -34,7 +36,11 @@ def _files() -> Layer:
 def _calls() -> Layer:
     if sys.platform == "linux" and launcher.has_seccomp():
         return Layer(True, "programs, network, other processes: a server cannot ask for them (seccomp)")
-    return Layer(False, "programs, network, other processes: no filter for system calls here (seccomp)")
+    return Layer(
+        False,
+        "programs, network, other processes: a server may start programs and connect, since system calls"
+        " cannot be filtered here (seccomp)",
+    )
 
 
 def _user() -> Layer:
@@ -46,18 +52,21 @@ def _user() -> Layer:
 
 
 def _rights() -> Layer:
-    """What is said is about the server that is started unless another is named."""
-    try:
-        version = sources.major(sources.find_install("embedded").bin_dir)
-    except ScratchError:
+    """What is said first is about the server that is started unless another is named."""
+    at_hand = {s.name: int(s.version.split(".")[0]) for s in sources.possible_sources() if s.available}
+    old = {name: version for name, version in at_hand.items() if version * 10_000 < owner.FIRST_ORDINARY}
+    if "embedded" not in at_hand:
         return Layer(
             False, "rights: no server comes with this installation: what runs migrations depends on it"
         )
-    if version * 10_000 >= owner.FIRST_ORDINARY:
-        return Layer(True, "rights: migrations are run, and schemas proven, by roles that are no superusers")
+    if "embedded" in old:
+        return Layer(
+            False,
+            "rights: before PostgreSQL 16 migrations are run, and schemas proven, by a superuser of it",
+        )
+    others = "".join(f"; not so with --scratch {name}, PostgreSQL {old[name]}" for name in sorted(old))
     return Layer(
-        False,
-        "rights: before PostgreSQL 16 migrations are run, and schemas proven, by a superuser of the server",
+        True, f"rights: migrations are run, and schemas proven, by roles that are no superusers{others}"
     )
 
 
