@@ -7,10 +7,10 @@ the machine meets all of them, and the best of their runs counts.
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.cloning import cloned
+from benchmarks.confinement import FLAKEGUARD, shut_in
 from benchmarks.cost import PROGRAM, Cost, costs
 from benchmarks.fleets import databases, fleets
 from benchmarks.growth import JUDGED, RUNS, SHAPES, SIZES, grown, people
@@ -21,7 +21,6 @@ from benchmarks.startup import started
 from benchmarks.table import Row, header
 from validate_schema.scratch import Server, open_server
 
-FLAKEGUARD = Path(__file__).parents[1] / "examples/flakeguard"
 OTHERS = {
     "people": people,
     "loops": loops,
@@ -30,6 +29,7 @@ OTHERS = {
     "watched": watched,
     "startup": started,
     "flakeguard": lambda _: flakeguard(),
+    "confinement": lambda _: shut_in(),
     "cloning": lambda _: cloned(),
     "fleets": fleets,
     "databases": databases,
