@@ -93,6 +93,21 @@ def test_what_a_lexer_would_never_end_with_is_unreadable(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("/*" * 50_000 + "*/" * 50_000, "comments that nest deeper than 5000"),
+        ("select 1 " + "+" * 200_000, "an operator that is longer than any"),
+    ],
+)
+def test_no_such_migration_is_given_to_a_server(terminal: Terminal, text: str, said: str) -> None:
+    terminal.write("sql/001_a.sql", f"create table a (id int);\n{text};\n")
+    ran = terminal.run("--migrations", "sql")
+
+    assert ran.status == 2
+    assert ran.complaint.endswith(f"001_a.sql: holds {said}")
+
+
+@pytest.mark.parametrize(
     "text", ["select '" + "=" * 5_000 + "'", "select 1 --" + "-" * 5_000, "/*" + "*" * 5_000 + "/ select 1"]
 )
 def test_what_only_looks_like_it_is_read(text: str) -> None:

@@ -10,7 +10,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,12 @@ import pytest
 
 from tests.fix_children import Spawn
 from tests.fix_cli import SHOP, SHOP_CONFIG, Terminal
+from tests.fix_shut_in import alive, as_root, folder_of, run, superuser, user_of, with_landlock, with_seccomp
 from validate_schema.model.errors import ScratchError
 from validate_schema.scratch import clean_scratch, cluster, home, launcher, layers, list_scratch, open_server
 from validate_schema.scratch.home import remove
 
 pytestmark = pytest.mark.usefixtures("prepared_home")
-
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-with_landlock = pytest.mark.skipif(launcher.landlock_version() < 6, reason="this kernel has no Landlock 6")
-with_seccomp = pytest.mark.skipif(not launcher.has_seccomp(), reason="system calls cannot be filtered here")
 
 
 @pytest.fixture(autouse=True)
@@ -36,47 +33,9 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "_PROGRAMS", True)
 
 
-@contextmanager
-def superuser(key: str) -> Iterator["psycopg.Connection[Any]"]:
-    with (
-        open_server(key=key) as server,
-        server.database() as database,
-        database.connect(autocommit=True) as conn,
-    ):
-        conn.execute("create table said (line text)")
-        yield conn
-
-
-def run(conn: "psycopg.Connection[Any]", command: str) -> list[str]:
-    """Run a shell command as the server's user; return the lines that it wrote."""
-    conn.execute("truncate said")
-    with suppress(psycopg.errors.ExternalRoutineException):
-        quoted = f"{{ {command}; }} 2>&1; true".replace("'", "''")
-        conn.execute(
-            f"copy said from program '{quoted}' with (format csv, delimiter e'\\x01', quote e'\\x02')".encode()
-        )
-    return [line for (line,) in conn.execute("select line from said").fetchall()]
-
-
-def folder_of(key: str) -> Path:
-    return next(e.folder for e in list_scratch() if e.key == key)
-
-
-def user_of(key: str) -> int:
-    return (folder_of(key) / "data").lstat().st_uid
-
-
 def used_blank(scratch: Path) -> Path:
     """Return the prepared cluster that was copied last."""
     return max(scratch.glob("blank/*"), key=lambda folder: folder.stat().st_mtime_ns) / "data"
-
-
-def alive(pid: int) -> bool:
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return text.rpartition(")")[2].split()[0] != "Z"
 
 
 @with_seccomp
@@ -408,7 +367,7 @@ def test_a_strangers_link_or_folder_in_tmp_is_not_used(
 
 def test_cleaning_frees_what_hostile_data_holds(key: str) -> None:
     with superuser(key) as conn:
-        run(conn, "mkdir -p a/b/c; chmod 0 a/b; ln -s / a/root; mkfifo a/p; chmod 0 base; chmod 700 base")
+        run(conn, "mkdir a; ln -s / a/root; mkfifo a/p; mkdir -p a/b; (umask 777; mkdir a/b/c a/d)")
     assert [line for line in clean_scratch() if line.startswith(key)]
     assert not [e for e in list_scratch() if e.key == key]
 

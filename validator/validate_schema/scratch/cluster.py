@@ -255,6 +255,7 @@ class Cluster:
                 "programs": _PROGRAMS,
                 "user": account.uid,
                 "environ": builds.child_environment() | {"TMPDIR": str(sockets)},
+                "data": str(self.data),
                 "read": [*builds.library_folders(install), *own],
                 "write": [str(self.data), str(sockets)],
                 "stale": str(self.data / "postgresql.auto.conf"),  # ALTER SYSTEM of an earlier run

@@ -91,6 +91,8 @@ def _within_limits(found: MigrationSet) -> MigrationSet:
     allowed, size = limits(), 0
     for file in found.files:
         size += len(file.sql)
+        if endless := script.beyond_lexer(file.sql):  # the server's, which does not hear of its end meanwhile
+            raise MigrationError(f"{file.path}: holds {endless}")
         if file.sql.count(";") > allowed.statements:
             count = len(script.pieces(file.sql))
             if count > allowed.statements:
