@@ -76,8 +76,8 @@ PROGRAMS = ("/usr/bin", "/usr/sbin", "/bin", "/sbin")  # for a server that may s
 _WRITTEN = ("/dev/null",)
 
 # Linux system calls by machine: that of seccomp's check; those whose arguments count; those that a database
-# server never makes; and changes of a file's mode, which succeed and change nothing. Landlock lets whoever has
-# the right user change modes, times and attributes of any file by its name.
+# server never makes; and changes of a file's mode, which succeed and change nothing. Landlock lets whoever
+# has the right user change modes, times and attributes of any file by its name.
 _CALLS = {
     "x86_64": (
         0xC000003E,
