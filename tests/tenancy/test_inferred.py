@@ -836,3 +836,34 @@ def test_tenants_of_persons_are_found(
     level = tenancy.levels[0]
 
     assert (level.root.name if level.root else None, level.columns, tenancy.setting) == found
+
+
+PROJECTS_OF_PERSONS = (
+    UID
+    + """create table projects (id text primary key, creator_id uuid);
+create table project_members (project_id text not null references projects, user_id uuid not null, primary key (project_id, user_id));
+create table threads (id text primary key, project_id text not null references projects);
+create table a (id int primary key); create table b (id int primary key); create table c (id int primary key);
+create table d (id int primary key); create table e (id int primary key);
+create policy o on projects using (creator_id = (select auth.uid()));
+create policy k on projects using (id = current_setting('request.apikey.project_id'));
+"""
+)
+MEMBERS_POLICY = """create policy m on project_members using (user_id = (select auth.uid()));
+create policy k on project_members using (project_id = current_setting('request.apikey.project_id'));
+"""
+
+
+@pytest.mark.parametrize("creator", ["", "alter table projects alter creator_id set not null;"])
+def test_people_are_asked_for_beside_an_entity_that_policies_compare_as_well(
+    conn: Connection, creator: str
+) -> None:
+    tenancy = tenancy_of(conn, PROJECTS_OF_PERSONS + MEMBERS_POLICY + creator)
+
+    assert not tenancy.identified
+    assert tenancy.candidates[0].root == public("projects")
+    assert tenancy.candidates[0].column == "project_id"
+
+
+def test_people_are_the_tenants_where_no_policy_compares_the_entity(conn: Connection) -> None:
+    assert tenancy_of(conn, PROJECTS_OF_PERSONS).levels == (Level(("creator_id",)),)

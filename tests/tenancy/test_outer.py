@@ -129,3 +129,54 @@ def test_what_is_declared_as_shared_is_nobody_to_belong_to(conn: Connection) -> 
     tenancy = tenancy_of(conn, sql, '[tenancy]\nglobal = ["chains"]')
 
     assert [level.root and level.root.name for level in tenancy.levels] == ["stores"]
+
+
+SPARSE = """
+create table accounts (id int primary key);
+create table clients (id int primary key);
+create table projects (id int primary key, client_id int not null references clients);
+"""
+
+
+def sparse(accounts: int, projects: int, others: int, more: str = "") -> str:
+    """Return tables that carry the key of accounts, of projects, and of neither."""
+    made = "".join(f"create table a{n} (id int primary key, account_id int);" for n in range(accounts))
+    made += "".join(
+        f"create table p{n} (id int primary key, project_id int not null references projects);"
+        for n in range(projects)
+    )
+    return SPARSE + made + "".join(f"create table o{n} (id int primary key);" for n in range(others)) + more
+
+
+def test_a_word_for_tenants_that_little_hangs_on_does_not_settle_it_against_what_more_hangs_on(
+    conn: Connection,
+) -> None:
+    tenancy = tenancy_of(conn, sparse(4, 5, 20))
+
+    assert [(c.root and c.root.name, c.column) for c in tenancy.candidates][:3] == [
+        ("clients", "client_id"),
+        ("projects", "project_id"),
+        ("accounts", "account_id"),
+    ]
+    assert not tenancy.identified
+    assert "neither is clearly it" in tenancy.problem
+
+
+WIDE = {
+    "more carry it": sparse(6, 5, 20),
+    "a quarter hang on it": sparse(4, 5, 3),
+    "policies": sparse(
+        4,
+        5,
+        20,
+        "".join(
+            f"create policy p on a{n} using (account_id = current_setting('app.account', true)::int);"
+            for n in range(2)
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("sql", WIDE.values(), ids=WIDE)
+def test_a_word_for_tenants_that_more_speaks_for_is_the_root(conn: Connection, sql: str) -> None:
+    assert [level.root and level.root.name for level in tenancy_of(conn, sql).levels] == ["accounts"]

@@ -11,6 +11,7 @@ from .candidates import Evidence, for_root, is_unique
 from .graph import Edge, Graph
 from .lookups import reads_as_lookup
 
+_FEW = 0.25  # the share of all tables below which a word for tenants does not settle it alone
 _OFTEN = 1.5  # so many times as many tables make another key as likely
 # What tenants are sorted by, or run on, and belong to no more than a person belongs to a time zone.
 _SORTS = frozenset(
@@ -73,6 +74,19 @@ def _is_aside(graph: Graph, edge: Edge) -> bool:
         or reads_as_lookup(name)
         or (len(columns) == 1 and is_unique(graph, edge.source, columns[0]))
     )
+
+
+def wider_one(graph: Graph, top: Evidence, rivals: Collection[Evidence]) -> Evidence | None:
+    """Return the ordinary entity (`projects`) whose key more tables carry, and more hang on, than the key of
+    tenants that only a word speaks for and few tables hang on."""
+    owned = graph.hanging_on(top.carriers)
+    if top.policies or not top.strong or len(owned) >= _FEW * len(graph.tables):
+        return None
+    for rival in rivals:
+        more = len(rival.carriers) > len(top.carriers) and len(graph.hanging_on(rival.carriers)) > len(owned)
+        if more and rival.root is not None and not rival.doubt:
+            return rival
+    return None
 
 
 def commoner_key(graph: Graph, top: Evidence) -> Candidate | None:

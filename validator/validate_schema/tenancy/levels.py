@@ -14,8 +14,9 @@ from ..sql.ident import display
 from ..sql.patterns import parse_pattern
 from ..sql.words import agrees
 from .candidates import Evidence, for_root, gather, personal, primary_column, referenced_key
-from .doubts import commoner_key, outer_ones
+from .doubts import commoner_key, outer_ones, wider_one
 from .graph import Graph
+from .people import all_guarded, people_alone
 from .unsettled import candidates
 
 _CLEAR = 1.5  # the best candidate must have this many times the weight of the next
@@ -201,13 +202,13 @@ def _inferred(
     graph: Graph, found: list[Evidence], read: dict[QName, frozenset[str]], shared: Container[QName]
 ) -> Decision:
     serious = [e for e in found if not personal(e)]
-    serious = _people_alone(graph, found, serious) or serious
+    serious = people_alone(graph, found, serious) or serious
     if not any(e.consensus(graph) for e in serious):
         serious = [e for e in found if personal(e) and e.policies >= 2] or serious
     groups = sorted(_groups(graph, serious), key=lambda g: -g.weight)
     best = next((g for g in groups if any(e.consensus(graph) for e in g.members)), None)
     if best is None:
-        alone = _all_guarded(graph, found)
+        alone = all_guarded(graph, found)
         return _chosen(graph, alone, [alone], read) if alone else Decision(problem=_nothing(graph, found))
     for rival in groups:
         if rival is not best and best.weight < _CLEAR * rival.weight and rival.weight >= 2:
@@ -220,6 +221,16 @@ def _inferred(
         named = " or ".join(_shown(graph, c.root, c.column) for c in asked)
         inner = display(best.top.root or QName("", ""), graph.default_schema)
         problem = f"the tenant root could be {named}: the rows of {inner} belong to the others"
+        return _asked(graph, problem, asked, found, shared)
+    rivals = [group.top for group in groups if group is not best]
+    if (wider := wider_one(graph, best.top, rivals)) is not None:
+        asked = (
+            *outer_ones(graph, wider, serious, shared),
+            wider.candidate(graph),
+            best.top.candidate(graph),
+        )
+        named = " or ".join(_shown(graph, c.root, c.column) for c in asked)
+        problem = f"the tenant root could be {named}: neither is clearly it"
         return _asked(graph, problem, asked, found, shared)
     if (commoner := commoner_key(graph, best.top)) is not None:
         named = _shown(graph, commoner.root, commoner.column)
@@ -234,30 +245,6 @@ def _asked(
     known = {(c.root, c.column) for c in first}
     others = [c for c in candidates(graph, found, shared) if (c.root, c.column) not in known]
     return Decision(candidates=(*first, *others)[:_SHOWN], problem=problem)
-
-
-def _people_alone(graph: Graph, found: list[Evidence], serious: list[Evidence]) -> list[Evidence]:
-    """Return the people whose own key the policies of half of all tables compare, where whatever
-    else could be the root belongs to them and is compared nowhere."""
-    rivals = [e for e in serious if e.consensus(graph)]
-    return [
-        people
-        for people in found
-        if personal(people)
-        and people.policies >= 2
-        and 2 * people.policies >= len(graph.tables)
-        and all(e.root in people.carriers and not e.policies for e in rivals)
-    ]
-
-
-def _all_guarded(graph: Graph, found: list[Evidence]) -> Evidence | None:
-    """Return the tenants, or else the people, whose key is all that the policies of a small schema compare:
-    every table with a policy carries it, or hangs on one that does."""
-    guarded = {name for name, table in graph.tables.items() if table.policies}
-    asked = sorted(
-        (e for e in found if e.policies and (e.strong or personal(e)) and not e.doubt), key=personal
-    )
-    return next((e for e in asked if guarded <= graph.hanging_on(e.carriers) | {e.root}), None)
 
 
 def _groups(graph: Graph, serious: list[Evidence]) -> list[_Group]:
