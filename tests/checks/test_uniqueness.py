@@ -132,6 +132,8 @@ def cured(bench: Bench, id: str, script: str, toml: str = CONFIG) -> tuple[list[
         pytest.param("token text unique", Scope.SURROGATE, id="a token"),
         pytest.param('"oneTimeUseToken" text unique', Scope.SURROGATE, id="a token of several words"),
         pytest.param('"hashedSecretKey" text unique', Scope.SURROGATE, id="the hash of a secret"),
+        pytest.param("public_token text unique", Scope.SURROGATE, id="a token on a poster"),
+        pytest.param("restore_token text unique", Scope.SURROGATE, id="a token that brings back"),
         pytest.param("key_hash bytea unique", Scope.SURROGATE, id="the hash of a key"),
         pytest.param("api_key text unique", Scope.SURROGATE, id="a key that is handed out"),
         pytest.param("invite_code text unique", Scope.SURROGATE, id="a code that is handed out"),
@@ -168,6 +170,72 @@ def test_a_table_says_what_is_handed_out(bench: Bench, table: str, column: str, 
     found = scopes(bench, f"create table {table} ({ID}, {TENANT}, {column} text unique)", table)
 
     assert found[f"{table}_{column}_key"] is scope
+
+
+SHARES = {
+    "id": Scope.SURROGATE,
+    "share_id": Scope.SURROGATE,
+    "slug": Scope.GLOBAL,
+    "github_id": Scope.GLOBAL,
+}
+
+
+@pytest.mark.parametrize("column", SHARES)
+def test_without_a_primary_key_a_column_called_as_one_is_the_rows_own(bench: Bench, column: str) -> None:
+    found = scopes(bench, f"create table share ({TENANT}, {column} text not null unique, n int)", "share")
+
+    assert found[f"share_{column}_key"] is SHARES[column]
+
+
+def test_beside_a_primary_key_a_column_called_as_one_is_not(bench: Bench) -> None:
+    found = scopes(
+        bench, f"create table share (number bigint primary key, {TENANT}, id text unique)", "share"
+    )
+
+    assert found["share_id_key"] is Scope.GLOBAL
+
+
+LOGINS = """
+create schema auth; create table auth.users (id uuid primary key);
+create table profiles (id uuid primary key references auth.users, {});
+create table settings (
+    n bigint generated always as identity primary key, {}, user_id uuid references auth.users, page text,
+    unique (user_id, page)
+);
+"""
+OTHERS = {
+    "one row for a person": ("", Scope.PERSON),
+    "a table that may tie him to several": (
+        f"create table members ({TENANT}, user_id uuid not null references auth.users, primary key (user_id, org_id));",
+        Scope.GLOBAL,
+    ),
+    "rows of nobody meet": (
+        "alter table settings drop constraint settings_user_id_page_key,"
+        " add constraint settings_user_id_page_key unique nulls not distinct (user_id, page);",
+        Scope.GLOBAL,
+    ),
+    "a key that is not enforced": (
+        "alter table settings drop constraint settings_user_id_fkey;",
+        Scope.GLOBAL,
+    ),
+    "a profile that is not known by the person": (
+        "alter table profiles drop constraint profiles_id_fkey, add person uuid references auth.users;",
+        Scope.GLOBAL,
+    ),
+}
+
+
+@pytest.mark.parametrize(("more", "scope"), OTHERS.values(), ids=OTHERS)
+def test_what_a_person_of_one_tenant_has_once_is_scoped_to_it(bench: Bench, more: str, scope: Scope) -> None:
+    found = scopes(bench, LOGINS.format(TENANT, TENANT) + more, "settings")
+
+    assert found["settings_user_id_page_key"] is scope
+
+
+def test_people_without_a_tenant_of_their_own_are_of_no_one_tenant(bench: Bench) -> None:
+    found = scopes(bench, LOGINS.format("name text", TENANT), "settings")
+
+    assert found["settings_user_id_page_key"] is Scope.GLOBAL
 
 
 def test_a_mirrored_key_of_the_root_is_scoped_when_a_composite_key_proves_it(bench: Bench) -> None:

@@ -91,7 +91,24 @@ def test_tenants_outside_the_database_that_the_root_belongs_to_are_asked_for(con
     ]
 
 
+def test_tenants_outside_the_database_that_only_the_root_names_are_asked_for(conn: Connection) -> None:
+    sql = under("regions", "region_id", "projects", "project_id") + (
+        "alter table projects add tenant_id bigint not null"
+    )
+
+    assert [(c.root and c.root.name, c.column) for c in tenancy_of(conn, sql).candidates] == [
+        (None, "tenant_id"),
+        ("projects", "project_id"),
+    ]
+
+
 SETTLED = {
+    "tenants elsewhere that only a part of the rows names": under(
+        "regions", "region_id", "stores", "store_id"
+    )
+    + "alter table stores add tenant_id bigint;",
+    "a number of its own that reads like no tenant's": under("regions", "region_id", "stores", "store_id")
+    + "alter table stores add store_number bigint not null, add customer_id bigint not null;",
     "a person": under("users", "owner_id", "stores", "store_id"),
     "a person by the column": under("logins_of_staff", "created_by", "stores", "store_id"),
     "a lookup": under("countries", "country_id", "stores", "store_id"),

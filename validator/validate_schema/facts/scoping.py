@@ -20,6 +20,7 @@ from ..sql.predicates import (
 from ..sql.reading import read_expression
 from ..sql.words import reads_as_ticket
 from .facts import Facts
+from .membership import key_end, members_of_one
 from .subjects import TableUnique as TableUnique
 from .subjects import uniques_of as uniques_of
 
@@ -32,6 +33,7 @@ class Scope(StrEnum):
     PARENT = "through its parent"
     EQUIVALENT = "equivalent key"
     ONE_TENANT = "rows of one tenant"
+    PERSON = "through a person of one tenant"
     OUTER = "outer level only"
     GLOBAL = "not scoped"
 
@@ -60,7 +62,8 @@ def scope_of(unique: TableUnique, facts: Facts) -> Scope:
     holds a generated column, a token, or all of a surrogate primary key. `PARENT`: it holds a foreign
     key to a tenant-scoped table's own key, or to that of a table which only such a key owns.
     `EQUIVALENT`: it holds a column that a constraint ties to the tenant column. `ONE_TENANT`: its
-    predicate leaves the rows of one tenant, or of none. `OUTER`: it is scoped by an outer level of
+    predicate leaves the rows of one tenant, or of none. `PERSON`: it holds the key of a person, who is
+    a member of one tenant. `OUTER`: it is scoped by an outer level of
     tenancy, not by the table's own. Otherwise `GLOBAL`.
     """
     table, columns = unique.table, frozenset(c for c in unique.columns if c is not None)
@@ -76,6 +79,8 @@ def scope_of(unique: TableUnique, facts: Facts) -> Scope:
     through = _through_keys(unique, columns, facts)
     if through is not None and through.scoped:
         return through
+    if _of_one_persons(unique, columns, facts):
+        return Scope.PERSON
     by_level = _scope_by_level(table, columns, facts)
     return by_level or through or Scope.GLOBAL
 
@@ -161,7 +166,9 @@ def _holds_surrogate(table: Table, columns: frozenset[str]) -> bool:
     ):
         return True
     key = table.primary_key
-    return key is not None and columns.issuperset(key.columns) and is_surrogate(table, key)
+    if key is None:  # a row is known by the one column that is called as its key would be
+        return len(columns) == 1 and all(_names_own_key(c, table.name) for c in columns)
+    return columns.issuperset(key.columns) and is_surrogate(table, key)
 
 
 def is_generated(column: Column) -> bool:
@@ -240,6 +247,20 @@ def _through_keys(unique: TableUnique, columns: frozenset[str], facts: Facts) ->
             return scope
         best = scope or best
     return best
+
+
+def _of_one_persons(unique: TableUnique, columns: frozenset[str], facts: Facts) -> bool:
+    """Tell whether a unique holds the key of a person of one tenant alone. Where NULLs are not distinct, the
+    rows of nobody meet."""
+    if unique.nulls_not_distinct and not nullable_columns(unique.table).isdisjoint(columns):
+        return False
+    return any(
+        len(key.columns) == 1
+        and columns.issuperset(key.columns)
+        and key.checked
+        and key_end(key) in members_of_one(facts)
+        for key in unique.table.foreign_keys
+    )
 
 
 def _scope_of_target(table: Table, key: Constraint, target: Table, facts: Facts) -> Scope | None:

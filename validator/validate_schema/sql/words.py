@@ -133,7 +133,8 @@ _TOKEN_WORDS = frozenset(
     words(
         "token secret hash hashed digest fast encrypted key api access refresh session auth bearer "
         "reset password recovery verification verify confirmation confirm activation invite invitation "
-        "magic link login logout unsubscribe unlock remember signing share one time use"
+        "magic link login logout unsubscribe unlock remember signing share one time use "
+        "public private restore portal preview download upload guest checkin embed tracking"
     )
 )
 

@@ -49,7 +49,8 @@ def outer_ones(
     known = {c.root for c in asked}
     for other in found:
         carriers = other.carriers
-        if other is top or other.doubt or top.root not in carriers or len(carriers) < 2:
+        alone = len(carriers) < 2 and (other.root is not None or not other.strong)
+        if other is top or other.doubt or top.root not in carriers or alone:
             continue
         required = not graph.required[top.root].isdisjoint(other.columns)
         if required and other.root not in known | below and (not top.strong or carriers - below):
