@@ -33,8 +33,8 @@ def left_out(facts: Facts) -> Iterator[LeftOut]:
             standing = facts.standings.get(table.qname)
             yield LeftOut(table, standing.why if standing is not None else "")
     for table in facts.catalog.extension_tables:
-        mine = "is the platform's own" if is_platforms(table) else f"belongs to the extension {table.extension}"
-        yield LeftOut(table, f"it {mine}")
+        owner = "the platform" if is_platforms(table) else f"the extension {table.extension}"
+        yield LeftOut(table, f"it belongs to {owner}")
 
 
 @check(
