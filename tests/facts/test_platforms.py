@@ -1,7 +1,9 @@
 """A platform is known by what it brings, and what is its own is set apart."""
 
+import pytest
 from msgspec.structs import replace
 
+from tests.fix_examples import check_of
 from tests.fix_world import tenant_table, world
 from validate_schema.facts.platforms import is_platforms, platform_of, sends_statements, set_apart
 from validate_schema.model.catalog import Catalog, Function, QName, Role, Schema, Table
@@ -61,3 +63,19 @@ def test_nobody_sends_statements_as_a_role_of_the_web() -> None:
         True,
     ]
     assert sends_statements("anon", catalog(roles=(Role("anon"),)))
+
+
+@pytest.mark.parametrize(
+    ("extension", "why"),
+    [
+        ("supabase_platform", "it belongs to the platform"),
+        ("Supabase", "it belongs to the platform"),
+        ("pg_tle", "it belongs to the extension pg_tle"),
+    ],
+)
+def test_a_table_of_the_platform_is_said_to_be_its_own_in_a_replay_and_live(extension: str, why: str) -> None:
+    facts = world(tenant_table())
+    left = Table("storage", "objects", "admin", extension=extension)
+    facts = replace(facts, catalog=replace(facts.catalog, extension_tables=(left,)))
+
+    assert [said.why for said in check_of("TEN011").subjects(facts) if said.table == left] == [why]
