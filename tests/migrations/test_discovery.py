@@ -496,6 +496,23 @@ def test_sqlx_looks_for_its_directive_at_the_very_first_byte(tmp_path: Path) -> 
     assert [f.mode for f in discover(folder).files] == ["message", "transaction"]
 
 
+def test_flyways_files_have_no_letter_where_it_is_named_and_they_begin_with_numbers(tmp_path: Path) -> None:
+    files = {
+        "10__c.sql": "c",
+        "2__b.sql": "b",
+        "sub/1_1__a.sql": "a",
+        "R__view.sql": "r",
+        "U2__b.sql": "undo",
+    }
+    found = discover(lay(tmp_path / "bare", files), "flyway")
+    assert [(f.version, f.name) for f in found.files] == [
+        ("1.1", "a"), ("2", "b"), ("10", "c"), ("R:view", "view"),
+    ]  # fmt: skip
+    assert [file.undo and file.undo.name for file in found.files] == [None, "U2__b.sql", None, None]
+    mixed = discover(lay(tmp_path / "mixed", files | {"V3__d.sql": "d"}), "flyway")
+    assert [f.version for f in mixed.files] == ["3", "R:view"]
+
+
 def test_flyway_leaves_out_what_its_own_settings_switch_off(tmp_path: Path) -> None:
     files = {f"V{n}__a.sql": f"select {n};" for n in (1, 2, 3)}
     off = {"V2__a.sql.conf": "executeInTransaction=false\n shouldExecute = FALSE\n"}

@@ -89,6 +89,15 @@ def test_the_new_migration_is_the_last_one_that_the_tool_would_run(tool: str, tm
 
 
 UP = {"dbmate": f"-- migrate:up\n{TABLE}", "rambler": f"-- rambler up\n{TABLE}"}
+
+
+def test_where_flyways_files_have_no_letter_the_new_one_has_none(tmp_path: Path) -> None:
+    _folder(tmp_path, "flyway", ["2__a.sql", "20260101000000__b.sql", "R__c.sql"])
+    migrations = discover(tmp_path, "flyway")
+    written = place(migrations, migrations, "x", Script((Part("select 1;"),)), NOW)
+    assert [path.name for path in written] == ["20260701123000__x.sql"]
+
+
 # Tools that sort names as text, with folders in which the next number would come first.
 AS_TEXT = {
     "dbmate, a last one of fewer digits": ("dbmate", ["100_a.sql", "20_b.sql"], "21_x.sql"),

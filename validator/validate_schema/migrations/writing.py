@@ -107,7 +107,7 @@ def before_name(path: str) -> str:
     return path.partition("_")[0].replace("-", "")
 
 
-_LETTERED = r"[A-Z]((?:\d+[._])*)(\d+)__"
+_LETTERED = r"[A-Z]?((?:\d+[._])*)(\d+)__"
 
 
 def next_lettered(files: Sequence[MigrationFile], now: datetime) -> str:
@@ -159,7 +159,8 @@ def one_file(new: New, script: Script) -> dict[str, str]:
 
 
 def lettered(new: New, script: Script) -> dict[str, str]:
-    return {f"V{new.version}__{new.name}.sql": sql_of(script.up)}
+    letter = "" if any(file.path.name[0].isdecimal() for file in new.after.files) else "V"
+    return {f"{letter}{new.version}__{new.name}.sql": sql_of(script.up)}
 
 
 def pair(new: New, script: Script) -> dict[str, str]:

@@ -21,6 +21,7 @@ from ..versions import REPEATABLE, Versions, repeatable
 from ..writing import TRANSACTION, Writing, lettered, next_lettered
 
 _NAME = r"(?i)(?:([VB])(\d+(?:[._]\d+)*)|R)__(.*)\.sql"
+_BARE = r"()(\d+(?:[._]\d+)*)__(.*)\.sql"
 _CLASS = r"([VB])(\d+(?:[._]\d+)*)__(.*)\.java"
 _UNDO = r"(?i)U(\d+(?:[._]\d+)*)__.*\.sql"
 _PLACEHOLDER = r"\$\{([^}\n]+)\}"
@@ -50,10 +51,12 @@ def _load(folder: Folder, chosen: bool) -> Loaded | None:
     """``V<version>__<name>.sql`` by version, from the newest baseline on, then ``R__`` by name.
 
     Each runs in a transaction unless a statement in it (or ``<file>.conf``) forbids that, or not at all where
-    ``<file>.conf`` says so.
+    ``<file>.conf`` says so. Where Flyway was named and no file has the letter, its prefix is empty.
     """
     found = [(p, m) for p, m in folder.reach(_NAME, folder.tree) if m[0][0] in "VBR"]
-    versioned = [(_numbers(m[2]), m[1] == "V", p, m) for p, m in found if m[1]]
+    if chosen and not any(m[1] == "V" for _, m in found):
+        found += folder.reach(_BARE, folder.tree)
+    versioned = [(_numbers(m[2]), m[1] != "B", p, m) for p, m in found if m[2]]
     if not versioned and not (chosen and found):
         return None
     for m in coded(folder, _CLASS):
@@ -66,7 +69,7 @@ def _load(folder: Folder, chosen: bool) -> Loaded | None:
         runs = version > baseline or (version == baseline and not plain)
         file = _file(folder, path, _written(version), m[3])
         (files if runs else superseded).append(replace(file, baseline=not plain))
-    repeatable_ = sorted(((m[3], p) for p, m in found if not m[1]), key=lambda r: (r[0], r[1].as_posix()))
+    repeatable_ = sorted(((m[3], p) for p, m in found if not m[2]), key=lambda r: (r[0], r[1].as_posix()))
     files += [_file(folder, path, REPEATABLE + name, name) for name, path in repeatable_]
     kept, beside, remedy = _executed(folder, files)
     notes += [f"{path.name}: Flyway does not run it: {why}" for path, why in beside.items()]
@@ -119,7 +122,7 @@ def _file(folder: Folder, path: Path, version: str, name: str) -> MigrationFile:
 
 
 def _undo(folder: Folder, file: MigrationFile) -> Iterator[Path]:
-    if not file.path.name.startswith("V"):
+    if repeatable(file.version) or file.baseline:
         return
     wanted = _numbers(file.version)
     for path in folder.every_sql:
