@@ -15,7 +15,8 @@ FETCHED := 14.23.0-beta.17 15.18.0-beta.17 17.9.0-beta.17
 # Migration tools that npm has, whose own clients must take the scratch database's URL.
 CLIENTS := @mikro-orm/cli@6.6.16 @mikro-orm/core@6.6.16 @mikro-orm/migrations@6.6.16 @mikro-orm/postgresql@6.6.16 \
 	dbmate@2.36.0 drizzle-kit@0.31.11 drizzle-orm@0.45.4 knex@3.3.0 kysely@0.28.19 kysely-ctl@0.20.0 \
-	node-pg-migrate@9.0.0 pg@8.23.1 sequelize@6.37.8 sequelize-cli@6.6.5 typeorm@1.1.1
+	node-pg-migrate@9.0.0 pg@8.23.1 sequelize@6.37.8 sequelize-cli@6.6.5 supabase@3.1.0 \
+	tsx@4.23.15 typeorm@1.1.1
 
 .PHONY: demo test coverage servers lint reports docs bench new-check clean
 
