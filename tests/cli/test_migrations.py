@@ -159,7 +159,7 @@ def test_the_ledger_decides_between_tools_that_would_differ(project: Project, le
     assert (unknown.status, "reads as golang-migrate or sqlx" in unknown.complaint) == (2, True)
     assert status.out.splitlines()[0].startswith(f"m ({ledger})")
     assert (verify.status, verify.out.splitlines()[0]) == (1, "✗ 2 b: not applied")
-    assert (judged.status, judged.err) == (1, "")
+    assert (judged.status, judged.complaints) == (1, [])
     assert "MIG002" in judged.out
     assert "2_b.up.sql" in judged.out
 
