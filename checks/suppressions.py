@@ -15,6 +15,29 @@ _ACCEPTED = """
     object = "import_log"
     reason = "written once, read by nobody"
 """
+_NOTICES = """
+    create table notice (
+        org_id uuid not null references organization (id),
+        id uuid primary key,
+        published boolean not null default false
+    );
+    alter table notice enable row level security;
+    alter table notice force row level security;
+    create policy readers on notice for select
+        using (published or org_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+"""
+_PUBLISHED = """
+    [tenancy]
+    root = "organization"
+    column = "org_id"
+    setting = "app.tenant_id"
+
+    [[checks.suppress]]
+    check = "RLS005"
+    object = "notice.readers"
+    reason = "published notices are for everybody"
+    basis = "11904ecc664cf8c4"
+"""
 _LOG = "create table import_log (org_id uuid not null references organization (id), line text);"
 
 
@@ -96,6 +119,42 @@ def unused(use: SuppressionUse, _facts: Facts) -> Flaw | None:
         observed="no finding of that check and object",
         remedy=Remedy(
             note="Remove it, or correct its object: a name as the report writes it, * for any text."
+        ),
+    )
+
+
+@check(
+    "SUP003",
+    "A suppression accepts what has changed since",
+    subjects=judged_suppressions,
+    severity=Severity.ERROR,
+    needs="suppressions",
+    why="Somebody accepted what the object let out then; what it lets out now, nobody has looked at.",
+    bad=_NOTICES.replace("(published or", "(true or"),
+    good=_NOTICES,
+    config=_PUBLISHED,
+    remediable=False,
+    portable=True,
+)
+def outlived(use: SuppressionUse, _facts: Facts) -> Flaw | None:
+    """A suppression names a basis, and none of the findings that it matches rests on that any more.
+
+    Examined: entries of ``checks.suppress`` that hold, and whose check ran. The basis stands with the finding
+    in the JSON report, and in the lines that a report proposes for accepting it: a digest of the object's
+    definition, of the functions that it names, and of the row security, the policies and the app roles'
+    privileges of its table. What was accepted is reported again.
+    """
+    if not use.basis or not use.matched or use.basis in use.bases:
+        return None
+    now = ", ".join(sorted(filter(None, use.bases))) or "none"
+    owner = f" {use.owner} accepted it." if use.owner else ""
+    return Flaw(
+        message=f"What the suppression {_name(use)} accepts has changed since",
+        expected=f"the basis {use.basis}",
+        observed=now,
+        remedy=Remedy(
+            note="Look at the finding again: mend it, or decide anew and write its basis."
+            f"{owner} The reason given: {use.reason}"
         ),
     )
 

@@ -47,7 +47,7 @@ ELSEWHERE = a_finding("RLS001", "a")
 
 
 def test_what_is_not_in_the_baseline_is_new_and_what_is_gone_is_resolved() -> None:
-    assert compare(report_of(A, B), [B, C], (), [result("TBL001")]) == Comparison((C,), (B,), (A,), (), ())
+    assert compare(report_of(A, B), [B, C], (), [result("TBL001")]) == Comparison((C,), (), (B,), (A,), (), ())
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_compare_lists_new_and_resolved_and_fails_on_new_ones(terminal: Terminal
 
 def test_a_comparison_in_markdown_escapes_names() -> None:
     odd = a_finding("TBL001", "a|b`c")
-    found = Comparison((odd,), (), (), (), ())
+    found = Comparison((odd,), (), (), (), (), ())
     text = render_comparison(found, report_of(), report_of(odd), "md")
     assert "## New (1)" in text
     assert "a|b" not in text

@@ -29,6 +29,7 @@ _uses = st.builds(
     ),
     st.just("because"),
     expires=st.sampled_from([None, TODAY, date(2020, 1, 1)]),
+    basis=st.sampled_from(["", "1", "2"]),
 )
 
 
@@ -38,18 +39,20 @@ def _in_turn(use: SuppressionUse, check: str, ref: ObjectRef) -> bool:
     )
 
 
-@given(st.lists(_uses, max_size=12), st.lists(st.tuples(st.sampled_from(["AAA001", "B"]), _refs), max_size=6))
+_flaws = st.tuples(st.sampled_from(["AAA001", "B"]), _refs, st.sampled_from(["", "1"]))
+
+
+@given(st.lists(_uses, max_size=12), st.lists(_flaws, max_size=6))
 def test_it_finds_what_trying_each_in_turn_would(
-    uses: list[SuppressionUse], flaws: list[tuple[str, ObjectRef]]
+    uses: list[SuppressionUse], flaws: list[tuple[str, ObjectRef, str]]
 ) -> None:
     found = Suppressions(uses, "public", TODAY)
-    counts = found.counts(flaws)
-    assert [counts[place] for place in range(len(uses))] == [
-        sum(_in_turn(use, *flaw) for flaw in flaws) for use in uses
-    ]
-    for flaw in flaws:
-        first = next((u for u in uses if _in_turn(u, *flaw) and not u.lapsed(TODAY)), None)
-        assert found.accepting(*flaw) is first
+    for check, ref, basis in flaws:
+        fitting = [place for place, use in enumerate(uses) if _in_turn(use, check, ref)]
+        assert sorted(found.fitting(check, ref)) == fitting
+        holding = (uses[place] for place in fitting if not uses[place].lapsed(TODAY))
+        first = next((use for use in holding if use.basis in ("", basis)), None)
+        assert found.accepting(check, ref, basis) is first
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ FLT010 anybody-connects warning      FLT011 connects-to-several warning FLT012 l
 FLT013 not-alike warning
 FLT014 reached-another error
 UNQ007 exclusion error               UNQ008 detail-unique warning
-SUP001 expired error               SUP002 unused warning
+SUP001 expired error               SUP002 unused warning            SUP003 outlived error
 """
 PUBLISHED = {
     id: (name, severity)

@@ -21,11 +21,13 @@ class Baseline(msgspec.Struct, frozen=True):
 class Comparison(msgspec.Struct, frozen=True):
     """Findings by what became of them; each list keeps the order of the report it comes from.
 
+    `changed` are known with another basis: what the same object lets out may be more than it was.
     `resolved`, `accepted` and `unjudged` are the earlier report's: no longer found by a check that looked
     at everything, suppressed by now, and belonging to a check that did not run, or not on everything.
     """
 
     new: tuple[Finding, ...]
+    changed: tuple[Finding, ...]
     existing: tuple[Finding, ...]
     resolved: tuple[Finding, ...]
     accepted: tuple[Finding, ...]
@@ -42,7 +44,9 @@ def compare(
 
     A finding that was accepted earlier and is open now is new: its acceptance has ended.
     """
-    before = {f.fingerprint for f in earlier.findings}
+    before = {f.fingerprint: f.basis for f in earlier.findings}
+    known = [f for f in findings if f.fingerprint in before]
+    changed = {f.fingerprint for f in known if f.basis and before[f.fingerprint] not in ("", f.basis)}
     now, excused = {f.fingerprint for f in findings}, {f.fingerprint for f in suppressed}
     looked = {
         r.id
@@ -52,7 +56,8 @@ def compare(
     gone = [f for f in earlier.findings if f.fingerprint not in now]
     return Comparison(
         new=tuple(f for f in findings if f.fingerprint not in before),
-        existing=tuple(f for f in findings if f.fingerprint in before),
+        changed=tuple(f for f in known if f.fingerprint in changed),
+        existing=tuple(f for f in known if f.fingerprint not in changed),
         resolved=tuple(f for f in gone if f.fingerprint not in excused and f.check in looked),
         accepted=tuple(f for f in gone if f.fingerprint in excused),
         unjudged=tuple(f for f in gone if f.fingerprint not in excused and f.check not in looked),
@@ -60,17 +65,18 @@ def compare(
 
 
 def measured(outcome: Outcome, baseline: Baseline) -> tuple[Outcome, BaselineFacts]:
-    """Return the outcome with each finding marked new or existing, and the comparison for the report."""
+    """Return the outcome with each finding marked, and the comparison for the report."""
     found = compare(baseline.report, outcome.findings, outcome.suppressed, outcome.results)
-    old = {f.fingerprint for f in found.existing}
+    known = {f.fingerprint: "existing" for f in found.existing}
+    known |= {f.fingerprint: "changed" for f in found.changed}
     marked = tuple(
-        msgspec.structs.replace(f, status="existing" if f.fingerprint in old else "new")
-        for f in outcome.findings
+        msgspec.structs.replace(f, status=known.get(f.fingerprint, "new")) for f in outcome.findings
     )
     facts = BaselineFacts(
         file=baseline.file,
         generated_at=baseline.report.generated_at,
         new=len(found.new),
+        changed=len(found.changed),
         existing=len(found.existing),
         resolved=found.resolved,
         accepted=found.accepted,
@@ -93,7 +99,10 @@ def decide(outcome: Outcome, fail_on: str) -> tuple[Verdict, str]:
     gating = [f for f in outcome.findings if gates(f, fail_on)]
     if gating:
         noun = form(len(gating), "finding")
-        which = f"new {noun}, warnings or worse" if fail_on == "new" else f"{noun} at or above {fail_on}"
+        changed = " or changed" if fail_on == "new" and any(f.status == "changed" for f in gating) else ""
+        which = (
+            f"new{changed} {noun}, warnings or worse" if fail_on == "new" else f"{noun} at or above {fail_on}"
+        )
         return "FAIL", f"{len(gating)} {which}"
     reasons = [
         f"{some(count, noun)} {said}: {', '.join(ids[:5])}{' …' if len(ids) > 5 else ''}"
@@ -121,13 +130,13 @@ def decide(outcome: Outcome, fail_on: str) -> tuple[Verdict, str]:
 def gates(finding: Finding, fail_on: str) -> bool:
     """Return whether the finding fails a run with this `--fail-on`.
 
-    ``never``: none does. ``new``: one that the baseline does not have does, unless it is an info. What is
-    undecided never fails a run: it keeps it from passing.
+    ``never``: none does. ``new``: one that the baseline does not have, or with another basis, does,
+    unless it is an info. What is undecided never fails a run: it keeps it from passing.
     """
     if finding.undecided:
         return False
     if fail_on == "never":
         return False
     if fail_on == "new":
-        return finding.status == "new" and finding.severity.rank >= Severity.WARNING.rank
+        return finding.status != "existing" and finding.severity.rank >= Severity.WARNING.rank
     return finding.severity.rank >= Severity(fail_on).rank

@@ -6,6 +6,7 @@ suppressions after all others.
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
@@ -22,6 +23,7 @@ from ..model.finding import Finding, Flaw, ObjectRef, Remedy, Severity, Undecide
 from ..model.report import CheckResult, CheckStatus, SubjectFacts, Suppressed
 from ..model.wording import did_you_mean
 from ..sql.ident import visible
+from .basis import Bases
 from .declare import PROOF, SUPPRESSIONS, Check, Verdict
 from .suppress import Suppressions
 
@@ -195,13 +197,14 @@ def fingerprint(check: str, ref: ObjectRef) -> str:
 def _conclude(tallies: Sequence[_Tally], facts: Facts) -> Outcome:
     results, findings, suppressed = [], [], []
     suppressions = Suppressions(facts.suppressions, facts.default_schema, facts.today)
-    told = _Told(suppressions, frozenset((t.check.id, ref) for t in tallies for ref, _ in t.flaws))
+    bases = facts.once(Bases)
+    found = {t.check.id: [_finding(t, ref, flaw, bases) for ref, flaw in t.flaws] for t in tallies}
+    told = _Told(suppressions, {(f.check, f.object): f.basis for mine in found.values() for f in mine})
     undecided: dict[str, int] = {}
     for tally in tallies:
-        mine = [_finding(tally, ref, flaw) for ref, flaw in tally.flaws]
         kept = []
-        for finding in mine:
-            accepted = suppressions.accepting(finding.check, finding.object)
+        for finding in found[tally.check.id]:
+            accepted = suppressions.accepting(finding.check, finding.object, finding.basis)
             if accepted is None:
                 kept.append(finding)
             else:
@@ -228,22 +231,23 @@ class _Told(NamedTuple):
     """What findings tell of each object, and which of them are accepted."""
 
     suppressions: Suppressions
-    flaws: frozenset[tuple[str, ObjectRef]]
+    flaws: Mapping[tuple[str, ObjectRef], str]  # with their bases
 
     def settles(self, check: str, ref: ObjectRef, said: Undecided) -> bool:
         """Tell whether a finding about the object stands for what is undecided, or somebody accepted that
         finding and, where there is more to it, this as well."""
-        accepted = self.suppressions.accepting(said.told_by, ref) is not None
+        basis = self.flaws.get((said.told_by, ref), "")
+        accepted = self.suppressions.accepting(said.told_by, ref, basis) is not None
         if (said.told_by, ref) in self.flaws and not (said.more and accepted):
             return True
-        return said.more and self.suppressions.accepting(check, ref) is not None
+        return said.more and self.suppressions.accepting(check, ref, basis) is not None
 
 
 def _order(finding: Finding) -> tuple[int, str, ObjectRef, str]:
     return (-finding.severity.rank, finding.check, finding.object, finding.message)
 
 
-def _finding(tally: _Tally, ref: ObjectRef, flaw: Flaw) -> Finding:
+def _finding(tally: _Tally, ref: ObjectRef, flaw: Flaw, bases: Bases) -> Finding:
     """Return the finding. Its words are safe to print anywhere: only the object's name and the SQL
     keep the control characters that names may hold."""
     mend = flaw.remedy
@@ -259,6 +263,7 @@ def _finding(tally: _Tally, ref: ObjectRef, flaw: Flaw) -> Finding:
         remedy=msgspec.structs.replace(mend, note=visible(mend.note), lock=visible(mend.lock)),
         location=visible(flaw.location) or None,
         undecided=flaw.undecided,
+        basis=bases.of(tally.check, ref),
     )
 
 
@@ -311,15 +316,22 @@ def _reasons(reasons: Sequence[str]) -> str:
 
 def _matched(tallies: Sequence[_Tally], facts: Facts, ran: set[str]) -> tuple[SuppressionUse, ...]:
     """Return the suppressions with what they matched, lapsed ones included."""
-    uses = facts.suppressions
-    counts = Suppressions(uses, facts.default_schema, facts.today).counts(
-        (t.check.id, ref)
-        for t in tallies
-        for ref in (*(ref for ref, _ in t.flaws), *(ref for ref, u in t.undecided if u.more))
-    )
+    uses, bases = facts.suppressions, facts.once(Bases)
+    suppressions = Suppressions(uses, facts.default_schema, facts.today)
+    matched: dict[int, list[str]] = defaultdict(list)
+    for tally in tallies:
+        for ref in (*(ref for ref, _ in tally.flaws), *(ref for ref, said in tally.undecided if said.more)):
+            for place in suppressions.fitting(tally.check.id, ref):
+                matched[place].append(bases.of(tally.check, ref) if uses[place].basis else "")
     known = {id[:end] for id in ran for end in range(len(id) + 1)}
     return tuple(
-        replace(use, matched=counts[place], judged=use.check in known) for place, use in enumerate(uses)
+        replace(
+            use,
+            matched=len(matched[place]),
+            judged=use.check in known,
+            bases=frozenset(matched[place]),
+        )
+        for place, use in enumerate(uses)
     )
 
 

@@ -51,19 +51,23 @@ class Suppressions:
                 alike.in_force.append(place)
         self._patterns = _Patterns(name for name in self._of_object if "*" in name)
 
-    def accepting(self, check: str, ref: ObjectRef) -> SuppressionUse | None:
-        """Return the first suppression in force that accepts a finding of `check` about `ref`."""
-        places = (alike.in_force[0] for alike in self._fitting(check, ref) if alike.in_force)
+    def accepting(self, check: str, ref: ObjectRef, basis: str = "") -> SuppressionUse | None:
+        """Return the first suppression in force that accepts a finding of `check` about `ref`: one that names
+        no basis, or that of the finding."""
+        places = (
+            place
+            for alike in self._fitting(check, ref)
+            for place in alike.in_force
+            if self._uses[place].basis in ("", basis)
+        )
         first = min(places, default=None)
         return None if first is None else self._uses[first]
 
-    def counts(self, flaws: Iterable[tuple[str, ObjectRef]]) -> Counter[int]:
-        """Return how many flaws each suppression fits, by its place; lapsed ones included."""
-        found: Counter[int] = Counter()
-        for check, ref in flaws:
-            for alike in self._fitting(check, ref):
-                found.update(alike.places)
-        return found
+    def fitting(self, check: str, ref: ObjectRef) -> Iterator[int]:
+        """Yield the places of those that a finding of `check` about `ref` fits, whatever it rests on; lapsed
+        ones included."""
+        for alike in self._fitting(check, ref):
+            yield from alike.places
 
     def _fitting(self, check: str, ref: ObjectRef) -> Iterator[_Alike]:
         names = {ref.label(self._default_schema), ref.label("")}

@@ -32,7 +32,7 @@ def command(old: Path, new: Path, format: str) -> int:
     earlier, later = read_report(old), read_report(new)
     found = compare(earlier, later.findings, later.suppressed, later.checks)
     click.echo(render_comparison(found, earlier, later, format), nl=False)
-    return 1 if found.new else 0
+    return 1 if found.new or found.changed else 0
 
 
 def _fleets(old: Path, new: Path, format: str) -> int:

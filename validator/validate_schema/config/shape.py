@@ -374,6 +374,13 @@ class SuppressConfig(_Section, frozen=True, kw_only=True):
     expires: Annotated[str | None, Meta(description="The last day on which it is accepted: 2027-06-30.")] = (
         None
     )
+    basis: Annotated[
+        str,
+        Meta(
+            pattern="^([0-9a-f]{16})?$",
+            description="What it rests on, from the finding: it is accepted as long as that is the same.",
+        ),
+    ] = ""
 
 
 class SqlCheckConfig(_Section, frozen=True, kw_only=True):

@@ -40,8 +40,11 @@ class NotExamined(Exception):  # noqa: N818 - not an error: a result
 class SuppressionUse(msgspec.Struct, frozen=True):
     """One configured suppression, parsed. `expires` None with `expires_text` set: unreadable date.
 
-    The engine fills the last two before the SUP checks run: how many findings it `matched`, and
-    whether a check that it names was `judged` in this run (what did not run cannot be unused).
+    `basis` is that of the findings that it accepts, "" for any.
+
+    The engine fills the last three before the SUP checks run: how many findings it `matched`, whether a
+    check that it names was `judged` in this run (what did not run cannot be unused), and the `bases` of
+    those that it matched.
     """
 
     check: str
@@ -50,8 +53,10 @@ class SuppressionUse(msgspec.Struct, frozen=True):
     owner: str = ""
     expires: date | None = None
     expires_text: str = ""
+    basis: str = ""
     matched: int = 0
     judged: bool = True
+    bases: frozenset[str] = frozenset()
 
     def lapsed(self, today: date) -> bool:
         """Tell whether it no longer holds: past its date, or the date cannot be read."""

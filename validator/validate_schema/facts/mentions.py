@@ -35,6 +35,7 @@ def suppression_uses(config: Config) -> tuple[SuppressionUse, ...]:
             owner=entry.owner,
             expires=_date(entry.expires),
             expires_text=entry.expires or "",
+            basis=entry.basis,
         )
         for entry in config.checks.suppress
     )

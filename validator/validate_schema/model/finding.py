@@ -128,8 +128,10 @@ class Undecided(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One defect of one object. `fingerprint` hashes check and object, never the words. `undecided`: not a
-    defect that was shown, but one that could not be ruled out."""
+    """One defect of one object. `fingerprint` hashes check and object, never the words; `basis` what the
+    object is defined by, where the defect is a way to other tenants' rows. `undecided`: not a defect that
+    was shown, but one that could not be ruled out. `status` beside a baseline: ``new``, ``existing``, or
+    ``changed``, which is known there with another basis."""
 
     fingerprint: str
     check: str
@@ -143,3 +145,4 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     status: str = "new"
     location: str | None = None
     undecided: bool = False
+    basis: str = ""

@@ -430,14 +430,15 @@ class IsolationFacts(_Part, frozen=True, kw_only=True):
 class BaselineFacts(_Part, frozen=True, kw_only=True):
     """The earlier report that this run was compared with: its `file` name and time.
 
-    `new` findings are not in it, `existing` ones are. Of those that are no longer found, `resolved` were
-    looked for, `accepted` are suppressed by now, and `unjudged` belong to checks that did not run, or not
-    on everything: nobody knows.
+    `new` findings are not in it, `existing` ones are, and `changed` ones with another basis. Of those that
+    are no longer found, `resolved` were looked for, `accepted` are suppressed by now, and `unjudged` belong
+    to checks that did not run, or not on everything: nobody knows.
     """
 
     file: str
     generated_at: str = ""
     new: int = 0
+    changed: int = 0
     existing: int = 0
     resolved: tuple[Finding, ...] = ()
     accepted: tuple[Finding, ...] = ()

@@ -264,7 +264,9 @@ def _accept(findings: list[Finding], report: Report) -> str:
         f"check = {toml_text(finding.check)}\n"
         f"object = {toml_text(label)}\n"
         'reason = ""  # required: why this is right here\n'
-        'owner = ""' + (f"\nexpires = {toml_text(expires)}" if expires else "")
+        'owner = ""'
+        + (f"\nexpires = {toml_text(expires)}" if expires else "")
+        + (f"\nbasis = {toml_text(finding.basis)}  # as long as it is the same" if finding.basis else "")
         for finding, label in zip(findings[:_ACCEPT_SHOWN], labels, strict=False)
     ]
     rest = len(labels) - len(blocks)

@@ -58,7 +58,7 @@ def causes(cards: Iterable[Card]) -> tuple[Cause, ...]:
 def _cause(cards: Sequence[Card]) -> Cause:
     first = cards[0]
     objects = [(o, o.location or card.location) for card in cards for o in card.objects]
-    objects.sort(key=lambda pair: pair[0].status != "new")
+    objects.sort(key=lambda pair: pair[0].status == "existing")
     of_memberships = " of a table of memberships" if first.pivotal else ""
     return Cause(
         check=first.check,
@@ -69,7 +69,7 @@ def _cause(cards: Sequence[Card]) -> Cause:
         anchor=first.anchor,
         labels=tuple(o.label for o, _ in objects),
         places=tuple(place for _, place in objects),
-        new=sum(o.status == "new" for o, _ in objects),
+        new=sum(o.status != "existing" for o, _ in objects),
         undecided=first.undecided,
         statements=sum(card.statements for card in cards),
     )

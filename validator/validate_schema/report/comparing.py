@@ -12,6 +12,7 @@ from .escape import md_code, md_text
 
 _HEADINGS = (
     ("new", "New"),
+    ("changed", "Changed"),
     ("resolved", "Resolved"),
     ("accepted", "Accepted since"),
     ("unjudged", "Not examined any more"),
@@ -30,7 +31,7 @@ def render_comparison(found: Comparison, earlier: Report, later: Report, format:
     for name, heading in _HEADINGS:
         findings: tuple[Finding, ...] = getattr(found, name)
         if findings:
-            report = later if name == "new" else earlier
+            report = later if name in ("new", "changed") else earlier
             lines += ["", f"{'## ' if markdown else ''}{heading} ({len(findings)})", ""]
             lines += [_line(f, report, markdown=markdown) for f in findings]
     return "\n".join(lines) + "\n"
@@ -47,7 +48,8 @@ def _identity(report: Report) -> dict[str, object]:
 
 
 def _title(found: Comparison, earlier: Report, later: Report, *, markdown: bool) -> str:
-    counts = f"{len(found.new)} new, {len(found.resolved)} resolved, {len(found.existing)} unchanged"
+    changed = f"{len(found.changed)} changed, " if found.changed else ""
+    counts = f"{len(found.new)} new, {changed}{len(found.resolved)} resolved, {len(found.existing)} unchanged"
     extra = f", {len(found.accepted)} accepted since" if found.accepted else ""
     extra += f", {len(found.unjudged)} not examined any more" if found.unjudged else ""
     since = f"{earlier.generated_at or 'earlier'} ({earlier.verdict})"

@@ -33,7 +33,7 @@ def render_annotations(report: Report) -> str:
     if report.verdict != "PASS":
         lines.append(f"::error title=validate-schema: {_property(report.verdict)}::{_data(report.gate)}")
         left["error"] -= 1
-    wanted = _in_turn(f for f in report.findings if report.baseline is None or f.status == "new")
+    wanted = _in_turn(f for f in report.findings if report.baseline is None or f.status != "existing")
     for finding in wanted:
         command = _COMMANDS[finding.severity.value]
         if left[command]:

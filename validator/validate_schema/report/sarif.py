@@ -25,6 +25,7 @@ SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sar
 # it may have 10 MB, which so many results stay far below.
 MAX_RESULTS = 5_000
 _MAX_TEXT = 4_000
+_BASELINE_STATES = {"existing": "unchanged", "changed": "updated"}
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 # GitHub sorts security alerts by this score: 7.0 to 8.9 is high, 4.0 to 6.9 medium, 0.1 to 3.9 low.
 _SCORES = {"error": "8.0", "warning": "5.0", "info": "2.0"}
@@ -136,7 +137,7 @@ def _result(finding: Finding, report: Report, places: dict[str, int]) -> dict[st
     if finding.check in places:
         result["ruleIndex"] = places[finding.check]
     if report.baseline is not None:
-        result["baselineState"] = "unchanged" if finding.status == "existing" else "new"
+        result["baselineState"] = _BASELINE_STATES.get(finding.status, "new")
     if isinstance(finding, Suppressed):
         result["suppressions"] = [
             {"kind": "external", "status": "accepted", "justification": _text(finding.reason)}
