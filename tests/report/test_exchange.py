@@ -77,16 +77,17 @@ def test_sarif_shows_what_is_accepted_as_suppressed_and_why() -> None:
     assert accepted
 
 
-def test_sarif_says_new_or_unchanged_only_against_a_baseline() -> None:
+def test_sarif_says_what_became_of_a_finding_only_against_a_baseline() -> None:
     report = one()
     assert not [r for r in run_of(report)["results"] if "baselineState" in r]
-    first, *rest = report.findings
+    first, second, *rest = report.findings
     old = msgspec.structs.replace(first, status="existing")
+    other = msgspec.structs.replace(second, status="changed")
     compared = msgspec.structs.replace(
-        with_findings(report, [old, *rest]), suppressed=(), baseline=BaselineFacts(file="old.json")
+        with_findings(report, [old, other, *rest]), suppressed=(), baseline=BaselineFacts(file="old.json")
     )
     states = [r["baselineState"] for r in run_of(compared)["results"]]
-    assert states == ["unchanged", *["new"] * len(rest)]
+    assert states == ["unchanged", "updated", *["new"] * len(rest)]
 
 
 def test_sarif_keeps_githubs_limit_and_says_what_was_cut() -> None:
