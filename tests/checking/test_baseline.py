@@ -47,7 +47,9 @@ ELSEWHERE = a_finding("RLS001", "a")
 
 
 def test_what_is_not_in_the_baseline_is_new_and_what_is_gone_is_resolved() -> None:
-    assert compare(report_of(A, B), [B, C], (), [result("TBL001")]) == Comparison((C,), (), (B,), (A,), (), ())
+    assert compare(report_of(A, B), [B, C], (), [result("TBL001")]) == Comparison(
+        (C,), (), (B,), (A,), (), ()
+    )
 
 
 @pytest.mark.parametrize(
