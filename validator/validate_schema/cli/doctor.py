@@ -85,6 +85,7 @@ def _database(url: Secret | None) -> Iterator[tuple[bool | None, str]]:
         assert source.database_url is not None
         yield from _foreign(engine, source.database_url)
         return
+    from ..catalog.asking import catalog_rows
     from ..catalog.connect import connect, parse_url
     from ..catalog.reader import read_catalog
 
@@ -93,7 +94,7 @@ def _database(url: Secret | None) -> Iterator[tuple[bool | None, str]]:
         with connect(source.database_url) as connection:
             yield True, f"connected to {destination.shown}"
             catalog = read_catalog(connection, default_schema=destination.default_schema)
-            readable = connection.execute(_READABLE).fetchone() or (0, 0)
+            readable = catalog_rows(connection, _READABLE)[0]
     except ValidateSchemaError as error:
         yield False, str(error)
         return

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     import psycopg
 
 
+# Names and operators are PostgreSQL's own then, whatever the database is set to and holds. Source: PostgreSQL
+# documentation, "The Schema Search Path", secure usage.
+TRUSTED_PATH = "search_path=pg_catalog,pg_temp"
+
+
 @dataclass(frozen=True)
 class Database:
     """A throwaway database. `conninfo` is a postgresql:// URL for libpq, psycopg and SQLAlchemy."""
@@ -46,8 +51,9 @@ class Database:
         Code that others put into the database is not to be run on it; event triggers are not."""
         import psycopg
 
-        # Whatever the database is set to.
-        set_here = ["statement_timeout=0", "lock_timeout=0", "role=none", "local_preload_libraries="]
+        # Whatever the database is set to; a name or an operator is PostgreSQL's own.
+        set_here = [TRUSTED_PATH, "statement_timeout=0", "lock_timeout=0", "role=none"]
+        set_here.append("local_preload_libraries=")
         if self.server.version_num >= 170000:
             set_here.append("event_triggers=off")
         switches = {"options": " ".join(f"-c {s}" for s in set_here)} if self.server.is_own else {}

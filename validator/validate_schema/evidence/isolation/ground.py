@@ -3,6 +3,7 @@
 import re
 from typing import TYPE_CHECKING, Any
 
+from ...catalog.asking import catalog_rows
 from ...facts.facts import Facts
 from ...model.catalog import Constraint, QName, Table
 from ...model.tenancy import TableClass
@@ -136,6 +137,6 @@ class Ground:
 
     def _read_columns(self) -> dict[QName, tuple[Column, ...]]:
         found: dict[QName, list[Column]] = {}
-        for schema, name, *rest in self.conn.execute(_COLUMNS.encode()):
+        for schema, name, *rest in catalog_rows(self.conn, _COLUMNS):
             found.setdefault(QName(schema, name), []).append(Column(*rest))
         return {name: tuple(columns) for name, columns in found.items()}

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ...catalog.asking import catalog_rows
 from ...model.catalog import Function, QName
 from ...model.isolation import AppRole, Tested
 from ...sql.ident import quote_qname
@@ -84,7 +85,7 @@ class Keyed:
         facts = self.seeder.facts
         plain = Plain(facts, number=kind.category == "N")
         named = {_name(f): f for t in facts.tables for f in self.seeder.texts.functions(t)}
-        for schema, name, arguments, types, names, returns in self.stage.conn.execute(_FUNCTIONS.encode()):
+        for schema, name, arguments, types, names, returns in catalog_rows(self.stage.conn, _FUNCTIONS):
             function = named.get(QName(schema, f"{name}({arguments})"))
             used = plain.used(function, names or [""] * len(types)) if function is not None else None
             if function is None or used is None:

@@ -4,6 +4,7 @@ import re
 from itertools import islice, product
 from typing import TYPE_CHECKING
 
+from ...catalog.asking import catalog_rows
 from ...model.catalog import Constraint, QName
 from ...sql.ident import quote_ident, quote_qname
 from ...sql.predicates import check_expression
@@ -104,23 +105,25 @@ class Repairs:
         )
 
     def _domain_checks(self, oid: int) -> str:
-        rows = self._ground.conn.execute(
+        rows = catalog_rows(
+            self._ground.conn,
             "select coalesce(string_agg(pg_catalog.pg_get_constraintdef(oid), ' '), '')"
             " from pg_catalog.pg_constraint where contypid = %s",
             [oid],
-        ).fetchone()
-        return str(rows[0]) if rows else ""
+        )
+        return str(rows[0][0])
 
     def _relax_domain(self, rows: Rows, column: Column) -> bool:
         """Drop a domain's checks on the copy; tell whether a value fits then."""
         known = self._ground.values.types[column.type]
         if known.kind != "d":
             return False
-        found = self._ground.conn.execute(
+        found = catalog_rows(
+            self._ground.conn,
             "select conname, contypid::regtype::text from pg_catalog.pg_constraint"
             " where contypid = %s and contype = 'c'",
             [column.type],
-        ).fetchall()
+        )
         for name, domain in found:
             note = f"check {name} of the domain {domain} was dropped on the copy: no value satisfies it"
             statement = f"alter domain {domain} drop constraint {quote_ident(name)}"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ...catalog.asking import EQUALS, catalog_rows
 from ...catalog.names import SCRATCH_PROVER
 from ...facts.facts import Facts
 from ...facts.roles import DATABASE_OWNER
@@ -54,7 +55,7 @@ class Rights:
 
 def rights_of(conn: "psycopg.Connection[Any]", role: str) -> dict[QName, Rights]:
     """Return the role's privileges on every table, inherited ones and PUBLIC's included."""
-    rows = conn.execute(_PRIVILEGES.encode(), {"role": role})
+    rows = catalog_rows(conn, _PRIVILEGES, {"role": role})
     return {QName(r[0], r[1]): Rights(r[2], r[3], tuple(r[4]), tuple(r[5]), tuple(r[6])) for r in rows}
 
 
@@ -83,7 +84,8 @@ def make_up(conn: "psycopg.Connection[Any]", seat: Seat, facts: Facts, name: str
     made = f"select pg_catalog.validate_schema_makes_up({quote_literal(name)})"
     conn.execute((made if seat.login else f"create role {role} login").encode())
     for schema in sorted({t.schema for t in facts.tables}):
-        owner = f"select nspowner from pg_catalog.pg_namespace where nspname = {quote_literal(schema)}"
+        of = f"{quote_literal(schema)}::pg_catalog.name"
+        owner = f"select nspowner from pg_catalog.pg_namespace where nspname {EQUALS} {of}"
         statement = f"grant usage on schema {quote_ident(schema)} to {role}"
         conn.execute(seat.owning_any(statement, owner).encode())
     sequences = [QName(s.schema, s.name) for s in facts.catalog.sequences]
@@ -102,8 +104,7 @@ def may_call(conn: "psycopg.Connection[Any]", seat: Seat) -> None:
     """Let whoever makes the rows call the functions that not everybody may: defaults and CHECKs call them."""
     if seat.login:
         grant = f"'grant execute on routine ' || p.oid::pg_catalog.regprocedure || ' to {SCRATCH_PROVER}'"
-        path = "pg_catalog.current_setting('search_path')"
-        conn.execute(f"select pg_catalog.validate_schema_as(p.proowner, {grant}, {path}) {_SHUT}".encode())
+        catalog_rows(conn, f"select pg_catalog.validate_schema_as(p.proowner, {grant}, 'pg_catalog') {_SHUT}")
 
 
 def _made_up(taken: set[str]) -> AppRole:

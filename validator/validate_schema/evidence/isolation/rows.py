@@ -83,7 +83,7 @@ class Rows:
 
 def tid_of() -> str:
     """Return the SQL expression that tells where a row lies, as `tids` has it."""
-    return "tableoid::int8 || ':' || ctid::text"
+    return "pg_catalog.concat(tableoid::int8, ':', ctid)"
 
 
 def tids(rows: list[Row]) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...catalog.asking import EQUALS
 from ...catalog.names import SCRATCH_PROVER
 from ...model.catalog import QName
 from ...sql.ident import quote_ident, quote_literal, quote_qname
@@ -44,17 +45,15 @@ class Seat:
 
     def owning(self, statement: str, relation: QName) -> str:
         """Return a statement that does another one as the owner of a relation."""
-        name = quote_literal(quote_qname(relation))
+        name = f"{quote_literal(quote_qname(relation))}::pg_catalog.regclass"
         return self.owning_any(
-            statement, f"select relowner from pg_catalog.pg_class where oid = {name}::pg_catalog.regclass"
+            statement, f"select relowner from pg_catalog.pg_class where oid {EQUALS} {name}"
         )
 
     def owning_type(self, statement: str, name: str) -> str:
         """Return a statement that does another one as the owner of a type; `name` is as SQL says it."""
-        of = quote_literal(name)
-        return self.owning_any(
-            statement, f"select typowner from pg_catalog.pg_type where oid = {of}::pg_catalog.regtype"
-        )
+        named = f"{EQUALS} {quote_literal(name)}::pg_catalog.regtype"
+        return self.owning_any(statement, f"select typowner from pg_catalog.pg_type where oid {named}")
 
     def owning_any(self, statement: str, owner: str) -> str:
         """Return a statement that does another one as the role whose oid the query gives."""

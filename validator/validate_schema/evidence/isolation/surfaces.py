@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, islice, product, zip_longest
 from math import prod
 
+from ...catalog.asking import catalog_rows
 from ...facts.facts import Facts
 from ...model.catalog import Function, QName, Table, View
 from ...model.isolation import AppRole, Cell, Outcome, Probe
@@ -134,7 +135,7 @@ def _functions(seeder: Seeder, guarded: set[QName], role: str) -> list[Surface]:
     facts = seeder.facts
     known = {(f.schema, f.name, f.arguments): f for f in facts.catalog.functions}
     found = []
-    rows = seeder.conn.execute(_FUNCTIONS.encode(), [role, role]).fetchall()
+    rows = catalog_rows(seeder.conn, _FUNCTIONS, [role, role])
     for schema, name, arguments, types, procedure, variadic, may in rows:
         function = known.get((schema, name, arguments))
         if function is None or not may or not _reaches(facts, function, guarded):

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ...catalog.asking import catalog_rows
+
 if TYPE_CHECKING:
     import psycopg
 
@@ -52,7 +54,7 @@ class Values:
     @classmethod
     def read(cls, conn: "psycopg.Connection[Any]") -> "Values":
         """Read the types of the database."""
-        rows = conn.execute(_TYPES.encode()).fetchall()
+        rows = catalog_rows(conn, _TYPES)
         return cls({r[0]: Type(*r[1:8], *(tuple(x) for x in r[8:])) for r in rows})
 
     def bottom(self, oid: int, modifier: int) -> tuple[Type, int]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ...catalog.asking import EQUALS
 from ...model.errors import HistoryError, RunnerError
 from . import lock, session, store
 from .execute import LOST
@@ -76,7 +77,7 @@ def _finished(conn: "psycopg.Connection[Any]", body: Body, lone: Lone) -> bool:
         return state is not None and state[0]
     if lone.kind == "drop":
         _settings(conn, body)
-        found = conn.execute("select to_regclass(%s) is null", [lone.index]).fetchone()
+        found = conn.execute("select pg_catalog.to_regclass(%s) is null", [lone.index]).fetchone()
         return bool(found and found[0])
     return False
 
@@ -94,10 +95,10 @@ def _state(conn: "psycopg.Connection[Any]", lone: Lone) -> tuple[bool, str] | No
     if lone.kind != "create":
         return None
     found = conn.execute(
-        "select i.indisvalid and i.indisready, format('%%I.%%I', n.nspname, x.relname)"
-        " from pg_catalog.pg_index i join pg_catalog.pg_class x on x.oid = i.indexrelid"
-        " join pg_catalog.pg_namespace n on n.oid = x.relnamespace"
-        " where i.indrelid = to_regclass(%s) and x.relname = %s",
+        "select i.indisvalid and i.indisready, pg_catalog.format('%%I.%%I', n.nspname, x.relname)"
+        f" from pg_catalog.pg_index i join pg_catalog.pg_class x on x.oid {EQUALS} i.indexrelid"
+        f" join pg_catalog.pg_namespace n on n.oid {EQUALS} x.relnamespace"
+        f" where i.indrelid {EQUALS} pg_catalog.to_regclass(%s) and x.relname {EQUALS} %s",
         [lone.table, lone.name],
     ).fetchone()
     return None if found is None else (bool(found[0]), str(found[1]))

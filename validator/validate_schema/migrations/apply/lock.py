@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ...catalog.asking import catalog_rows
 from ...model.errors import RunnerError
 
 if TYPE_CHECKING:
@@ -45,8 +46,7 @@ def acquire(conn: "psycopg.Connection[Any]", wait_seconds: float, say: Callable[
 def held(conn: "psycopg.Connection[Any]") -> bool:
     """Return whether the server session behind `conn` has the lock: behind a pooler that gives each
     transaction another session, or after DISCARD ALL, it has not."""
-    found = conn.execute(f"{_HOLDER} and l.pid = pg_backend_pid()".encode(), {"key": KEY}).fetchone()
-    return found is not None
+    return bool(catalog_rows(conn, f"{_HOLDER} and l.pid = pg_backend_pid()", {"key": KEY}))
 
 
 def _try(conn: "psycopg.Connection[Any]") -> bool:
@@ -55,8 +55,8 @@ def _try(conn: "psycopg.Connection[Any]") -> bool:
 
 
 def _holder(conn: "psycopg.Connection[Any]") -> str:
-    row = conn.execute(_HOLDER.encode(), {"key": KEY}).fetchone()
-    if row is None:
+    found = catalog_rows(conn, _HOLDER, {"key": KEY})
+    if not found:
         return "just ended"
-    pid, application, user = row
+    pid, application, user = found[0]
     return f"process {pid}, {application or 'unnamed'} as {user or '?'}"

@@ -31,11 +31,12 @@ def reset(conn: "psycopg.Connection[Any]", limits: Limits) -> None:
     as_login(conn)
     conn.execute("reset all; discard temp")
     conn.execute(
-        "select set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false)",
+        "select pg_catalog.set_config('lock_timeout', %s, false),"
+        " pg_catalog.set_config('statement_timeout', %s, false)",
         [str(limits.lock_ms), str(limits.statement_ms)],
     )
     if limits.schema:
-        conn.execute("select set_config('search_path', %s, false)", [quote_ident(limits.schema)])
+        conn.execute("select pg_catalog.set_config('search_path', %s, false)", [quote_ident(limits.schema)])
 
 
 def as_login(conn: "psycopg.Connection[Any]") -> None:

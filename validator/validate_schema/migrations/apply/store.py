@@ -7,6 +7,7 @@ since migrations blank the search path.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ...catalog.asking import EQUALS
 from ...model.history import Ledger, LedgerEntry
 
 if TYPE_CHECKING:
@@ -17,15 +18,16 @@ _UNFINISHED = "validate_schema.unfinished_migration"
 _SCHEMA = "create schema validate_schema"
 _TABLES = (
     "create table if not exists validate_schema.applied_migrations (version text primary key,"
-    " name text not null, applied_at timestamptz not null default now(), checksum text)",
+    " name text not null, applied_at timestamptz not null default pg_catalog.now(), checksum text)",
     "create table if not exists validate_schema.unfinished_migration (version text primary key,"
-    " name text not null, started_at timestamptz not null default now(), checksum text not null)",
+    " name text not null, started_at timestamptz not null default pg_catalog.now(), checksum text not null)",
     "comment on table validate_schema.applied_migrations is"
     " 'Migrations that validate-schema applied; checksum: SHA-256 of the file, NULL where it was taken over'",
     "comment on table validate_schema.unfinished_migration is"
     " 'A migration that cannot run in a transaction, while validate-schema runs it'",
 )
-_UTC = "to_char({0} at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+_NOW = "pg_catalog.now()"
+_UTC = "pg_catalog.to_char({0} at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,12 @@ class Row:
 
 def exists(conn: "psycopg.Connection[Any]") -> bool:
     """Return whether the table of applied migrations is there."""
-    return _one(conn, f"select to_regclass('{LEDGER}') is not null")
+    return _one(conn, f"select pg_catalog.to_regclass('{LEDGER}') is not null")
 
 
 def create(conn: "psycopg.Connection[Any]") -> None:
     """Create schema and tables where they are missing."""
-    if not _one(conn, "select to_regnamespace('validate_schema') is not null"):
+    if not _one(conn, "select pg_catalog.to_regnamespace('validate_schema') is not null"):
         conn.execute(_SCHEMA.encode())
     for statement in _TABLES:
         conn.execute(statement.encode())
@@ -65,7 +67,7 @@ def applied(conn: "psycopg.Connection[Any]") -> tuple[Row, ...]:
 
 def unfinished(conn: "psycopg.Connection[Any]") -> tuple[Row, ...]:
     """Return what was begun outside a transaction and has no end: a running or interrupted migration."""
-    if not _one(conn, f"select to_regclass('{_UNFINISHED}') is not null"):
+    if not _one(conn, f"select pg_catalog.to_regclass('{_UNFINISHED}') is not null"):
         return ()
     return _rows(
         conn,
@@ -88,7 +90,7 @@ def add(conn: "psycopg.Connection[Any]", row: Row, *, again: bool = False) -> No
     update = "do update set checksum = excluded.checksum, applied_at = excluded.applied_at"
     conn.execute(
         f"insert into {LEDGER} (version, name, checksum, applied_at)"
-        f" values (%s, %s, %s, now()){f' on conflict (version) {update}' if again else ''}".encode(),
+        f" values (%s, %s, %s, {_NOW}){f' on conflict (version) {update}' if again else ''}".encode(),
         [row.version, row.name, row.checksum],
     )
 
@@ -98,7 +100,7 @@ def take_over(conn: "psycopg.Connection[Any]", rows: tuple[Row, ...]) -> None:
     with conn.cursor() as cursor:
         cursor.executemany(
             f"insert into {LEDGER} (version, name, checksum, applied_at) values"
-            " (%s, %s, %s, coalesce(nullif(%s, '')::timestamptz, now())) on conflict do nothing".encode(),
+            f" (%s, %s, %s, coalesce(nullif(%s, '')::timestamptz, {_NOW})) on conflict do nothing".encode(),
             [(r.version, r.name, r.checksum, r.at) for r in rows],
         )
 
@@ -106,13 +108,13 @@ def take_over(conn: "psycopg.Connection[Any]", rows: tuple[Row, ...]) -> None:
 def accept(conn: "psycopg.Connection[Any]", row: Row) -> None:
     """Record the checksum of a file that was edited after it was applied."""
     conn.execute(
-        f"update {LEDGER} set checksum = %s where version = %s".encode(), [row.checksum, row.version]
+        f"update {LEDGER} set checksum = %s where version {EQUALS} %s".encode(), [row.checksum, row.version]
     )
 
 
 def holds(conn: "psycopg.Connection[Any]", version: str) -> bool:
     """Return whether `version` is recorded as applied."""
-    return _one(conn, f"select exists (select from {LEDGER} where version = %s)", version)
+    return _one(conn, f"select exists (select from {LEDGER} where version {EQUALS} %s)", version)
 
 
 def begin(conn: "psycopg.Connection[Any]", row: Row) -> None:
@@ -125,7 +127,7 @@ def begin(conn: "psycopg.Connection[Any]", row: Row) -> None:
 
 def end(conn: "psycopg.Connection[Any]", version: str) -> None:
     """Take that note back."""
-    conn.execute(f"delete from {_UNFINISHED} where version = %s".encode(), [version])
+    conn.execute(f"delete from {_UNFINISHED} where version {EQUALS} %s".encode(), [version])
 
 
 def _one(conn: "psycopg.Connection[Any]", sql: str, *values: str) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ...catalog.asking import catalog_rows
 from ...model.catalog import QName
 from ...sql.ident import quote_ident, quote_qname
 from ..rows import Row
@@ -73,7 +74,7 @@ def trackers(
         "names": list(names),
     }
     sql = _TABLES.format(chosen="" if schemas is None else _CHOSEN)
-    rows = connection.execute(sql.encode(), given).fetchall()
+    rows = catalog_rows(connection, sql, given)
     return tuple(
         Tracker(
             QName(schema, name),

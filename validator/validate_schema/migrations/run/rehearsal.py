@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
 
-from ...catalog.asking import asking
+from ...catalog.asking import asking, catalog_rows
 from ...model.catalog import QName
 from ...model.deploy import Deploy, Observed, TableSize, Taken
 from ...model.history import DryRuns
@@ -100,9 +100,9 @@ def _keep_zone(target: "psycopg.Connection[Any]", copy: "psycopg.Connection[Any]
     table, or the same. Where the copy's server does not know it, the zone stays as it is."""
     import psycopg
 
-    row = target.execute(_ZONE).fetchone()
+    zones = catalog_rows(target, _ZONE)
     with suppress(psycopg.Error):
-        zone = quote_literal(str(row[0] if row else ""))
+        zone = quote_literal(str(zones[0][0] if zones else ""))
         copy.execute(f"alter database {quote_ident(name)} set timezone to {zone}".encode())
 
 
