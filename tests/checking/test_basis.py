@@ -24,11 +24,16 @@ alter table notice enable row level security;
 alter table notice force row level security;
 create policy readers on notice for select using (is_public or {OWN});
 create policy helped on notice for select using (shown(is_public) or {OWN});
+create function like_one(uuid, uuid) returns boolean language sql immutable as 'select $1 = $2';
+create operator === (leftarg = uuid, rightarg = uuid, function = like_one);
+create policy signed on notice for select
+    using (org_id === nullif(current_setting('app.tenant_id', true), '')::uuid);
 grant select on notice to app_user;
 create table draft (org_id uuid not null references organization (id), id uuid primary key);
 create view all_titles as select title from notice;
 create view titles as select title from all_titles;
 grant select on titles to app_user;
+grant select (id) on draft to app_user;
 """
 TOML = """
 [tenancy]
@@ -37,11 +42,12 @@ column = "org_id"
 setting = "app.tenant_id"
 app_roles = ["app_user"]
 """
-READERS, HELPED, OFF, VIEW = (
+READERS, HELPED, OFF, VIEW, SIGNED = (
     ("RLS005", "notice.readers"),
     ("RLS005", "notice.helped"),
     ("RLS001", "draft"),
     ("BYP003", "all_titles"),
+    ("RLS014", "notice.signed"),
 )
 
 
@@ -68,12 +74,21 @@ CHANGES = {
         "create or replace function shown(is_public boolean) returns boolean language sql immutable as 'select true'",
         {HELPED},
     ),
-    "what the app may do": ("grant delete on notice to app_user", {READERS, HELPED}),
-    "what it may do to a column": ("grant update (title) on notice to app_user", {READERS, HELPED}),
+    "what the app may do": ("grant delete on notice to app_user", {READERS, HELPED, SIGNED}),
+    "what it may do to a column": ("grant update (title) on notice to app_user", {READERS, HELPED, SIGNED}),
+    "a function behind an operator": (
+        "create or replace function like_one(uuid, uuid) returns boolean language sql immutable as 'select true'",
+        {SIGNED},
+    ),
+    "another column": ("grant select (org_id) on draft to app_user", {OFF}),
+    "a column of a view": (
+        "revoke select on titles from app_user; grant select (title) on titles to app_user",
+        {VIEW},
+    ),
     "what everybody may do": ("grant insert on draft to public", {OFF}),
     "what fires beside it": (
         "create trigger t before insert on notice for each row execute function kept()",
-        {READERS, HELPED},
+        {READERS, HELPED, SIGNED},
     ),
     "row security without a policy": ("alter table draft force row level security", {OFF}),
     "who may read it by another": ("grant update on titles to app_user", {VIEW}),
@@ -91,7 +106,7 @@ def test_what_opens_another_way_is_another_finding(
 ) -> None:
     after = bases(judged(bench, change + ";"))
 
-    assert {READERS, HELPED, OFF, VIEW} <= before.keys()
+    assert {READERS, HELPED, OFF, VIEW, SIGNED} <= before.keys()
     assert {known for known, basis in before.items() if after.get(known, basis) != basis} == others
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pwd
+import re
 import shlex
 import signal
 import socket
@@ -306,6 +307,51 @@ def test_a_prepared_cluster_that_was_changed_is_made_anew(key: str, prepared_hom
         conn.execute("select 1")
     assert "the prepared PostgreSQL (embedded) was changed by somebody: it is made anew" in lines
     assert victim.read_text() == text
+
+
+@pytest.mark.parametrize("what", ["pipe", "no text"])
+def test_a_digest_that_was_replaced_is_made_anew(key: str, prepared_home: Path, what: str) -> None:
+    with open_server(key=key):
+        pass
+    digest = used_blank(prepared_home).parent / "digest"
+    digest.unlink()
+    if what == "pipe":
+        os.mkfifo(digest)
+    else:
+        digest.write_bytes(b"\xff\xfe")
+    with open_server(key=f"{key} 2") as server, server.connect() as conn:
+        conn.execute("select 1")
+    assert re.fullmatch("[0-9a-f]{64}", digest.read_text())
+
+
+def test_a_note_in_the_cache_has_no_folder_of_others_removed(
+    key: str, prepared_home: Path, tmp_path: Path
+) -> None:
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "kept").write_text("mine")
+    with open_server(key=key):
+        folder = folder_of(key)
+    for noted in (str(victim).encode(), b"\xff"):
+        (folder / "sockets").write_bytes(noted)
+        with open_server(key=key) as server, server.connect() as conn:
+            conn.execute("select 1")
+    assert (victim / "kept").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["config_file", "hba_file", "ident_file", "log"])
+def test_a_link_in_the_cache_is_not_written_through(
+    key: str, prepared_home: Path, tmp_path: Path, name: str
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    with open_server(key=key):
+        folder = folder_of(key)
+    (folder / name).unlink()
+    (folder / name).symlink_to(victim)
+    with open_server(key=key) as server, server.connect() as conn:
+        conn.execute("select 1")
+    assert victim.read_text() == "mine"
 
 
 def test_the_verdict_of_a_run_is_right_though_somebody_changed_what_its_server_is_made_of(

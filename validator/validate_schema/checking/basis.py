@@ -11,7 +11,7 @@ from functools import cached_property
 import msgspec
 
 from ..facts.facts import Facts
-from ..model.catalog import Function, Grant, QName, Table, Trigger, View
+from ..model.catalog import Column, Function, Grant, QName, Table, Trigger, View
 from ..model.declared import Concern
 from ..model.finding import ObjectRef, Severity
 from .declare import Check
@@ -70,7 +70,7 @@ class Bases(msgspec.Struct, frozen=True, dict=True):
         yield from (_encoded(r) for r in table.rules)
         yield from self._of_triggers(table.triggers)
         yield from self._granted(table.grants)
-        yield from self._granted(g for column in table.columns for g in column.grants)
+        yield from self._granted_columns(table.columns)
 
     def _of_view(self, view: View) -> Iterator[str]:
         yield view.definition
@@ -78,6 +78,7 @@ class Bases(msgspec.Struct, frozen=True, dict=True):
         yield from (_encoded(r) for r in view.rules)
         yield from self._of_triggers(view.triggers)
         yield from self._granted(view.grants)
+        yield from self._granted_columns(view.altered)
 
     def _among(self, view: View) -> list[View]:
         """Return the view, those that it reads, and those by which it is read, by name: what goes out by one
@@ -109,12 +110,19 @@ class Bases(msgspec.Struct, frozen=True, dict=True):
         apps = {_PUBLIC}.union(*(self.facts.grantees_of(role) for role in self.facts.app_roles))
         yield from sorted({f"{g.grantee} {p}" for g in grants if g.grantee in apps for p in g.privileges})
 
+    def _granted_columns(self, columns: Iterable[Column]) -> Iterator[str]:
+        for column in columns:
+            yield from (f"{column.name} {held}" for held in self._granted(column.grants))
+
     def _called(self, texts: Iterable[str]) -> tuple[Function, ...]:
-        """Return the functions that texts name, and those that these name, by name."""
+        """Return the functions that texts name, or an operator in them does, and those that these name."""
         found: dict[Function, None] = {}
         waiting = list(texts)
         while waiting:
-            for function in self.facts.named_functions.within(waiting.pop()):
+            text = waiting.pop()
+            behind = (o.function for o in self.facts.catalog.operators if o.function and o.name in text)
+            by_sign = (f for name in behind for f in self._functions.get(QName(name.schema, name.name), ()))
+            for function in (*self.facts.named_functions.within(text), *by_sign):
                 if function not in found:
                     found[function] = None
                     waiting.append(function.body or "")

@@ -59,13 +59,14 @@ def _prepare_blank(install: Install, folder: Path) -> None:
     found = _digest(unfinished)
     unfinished.rename(folder / "data")
     noted = folder / "digest.new"
+    noted.unlink(missing_ok=True)  # it may be a link to somewhere else
     noted.write_text(found)
     noted.rename(folder / "digest")
 
 
 def _is_copied(folder: Path, target: Path) -> bool:
     """Copy the prepared cluster; tell whether what was copied is what initdb made."""
-    noted = (folder / "digest").read_text()
+    noted = home.note(folder / "digest")
     try:
         return _digest(folder / "data", target) == noted
     except FileNotFoundError:

@@ -202,6 +202,7 @@ class Cluster:
         try:
             builds.copy_blank(install, home.new_account(_taken(self.folder.parent)), unfinished, say)
             info = Info(key, install.name, version_text(install.bin_dir))
+            (self.folder / "info.json").unlink(missing_ok=True)
             (self.folder / "info.json").write_bytes(msgspec.json.encode(info))
             unfinished.rename(self.data)
         except BaseException:
@@ -230,6 +231,7 @@ class Cluster:
         settings = _SETTINGS | {"unix_socket_directories": str(sockets)}
         for name, text in _FILES.items():
             file = self.folder / name
+            file.unlink(missing_ok=True)  # it may be a link to somewhere else
             file.write_text(text)
             file.chmod(0o644)
             settings[name] = str(file)
@@ -249,6 +251,7 @@ class Cluster:
         for name, value in self._settings(sockets).items():
             command += ["-c", f"{name}={value}"]
         own = [str(self.folder / name) for name in (standins.FOLDER, *_FILES)]
+        (self.folder / "log").unlink(missing_ok=True)
         with locks.hold(self.server_lock) as lock, open(self.folder / "log", "w", opener=_private) as log:
             described = {
                 "command": command,
@@ -320,11 +323,10 @@ class Cluster:
 
     def _remove_sockets(self) -> None:
         note = self.folder / _SOCKETS
-        if note.exists():
-            noted = note.read_text()
-            if noted:
-                home.remove(Path(noted))
-            note.unlink()
+        noted = Path(home.note(note))
+        if home.is_socket_folder(noted):
+            home.remove(noted)
+        note.unlink(missing_ok=True)
 
     def _log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import secrets
 import stat
 import subprocess
@@ -18,6 +19,8 @@ from ..model.errors import ScratchError
 # namespace often knows the second range alone.
 _SPARE_UIDS = (range(1_879_048_192, 2_147_483_647), range(60_706, 61_184))
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_SOCKET_FOLDER = re.compile(r"vs-[0-9a-f]{12}")
+_NOTE = 4096  # bytes
 _SOCKET_LIMIT = 103  # bytes of sun_path on macOS; Linux has four more
 
 
@@ -230,11 +233,29 @@ def reachable(path: Path) -> bool:
     return all(p.stat().st_mode & stat.S_IXOTH for p in (real, *real.parents))
 
 
+def note(path: Path) -> str:
+    """Return what a file of the cache holds, "" where that is no file of ours: a link, a pipe, a device, or
+    more than a note would be. Bytes that are no text are replaced."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return ""
+        return file.read(_NOTE).decode(errors="replace")
+
+
+def is_socket_folder(path: Path) -> bool:
+    """Tell whether `socket_folder` may have returned this path."""
+    return path.is_absolute() and _SOCKET_FOLDER.fullmatch(path.name) is not None
+
+
 def socket_folder(account: Account) -> Path:
     """Return a new path, short enough for a unix socket, that nobody can guess; nothing is made."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "") if account.uid is None else ""
     for parent in (runtime, "/tmp", tempfile.gettempdir()):
-        folder = Path(parent, f"vs-{secrets.token_hex(6)}")
+        folder = Path(parent, f"vs-{secrets.token_hex(6)}")  # as _SOCKET_FOLDER has it
         fits = len(os.fsencode(folder / ".s.PGSQL.5432")) <= _SOCKET_LIMIT
         if parent and fits and os.access(parent, os.W_OK | os.X_OK):
             return folder
