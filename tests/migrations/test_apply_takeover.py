@@ -162,3 +162,24 @@ def test_an_applied_set_of_another_schema_keeps_its_checksums(project: Project) 
     assert project.sql(
         "select applied_at = '2024-01-01T00:00:00Z' from validate_schema.applied_migrations where version = '1'"
     ) == [(True,)]
+
+
+OTHERS = {
+    "another type": ("goose", "alter table goose_db_version alter is_applied type text"),
+    "a column more": ("goose", "alter table goose_db_version add note text"),
+    "what prisma writes": ("prisma", "alter table _prisma_migrations alter applied_steps_count type text"),
+}
+
+
+@pytest.mark.parametrize(("tool", "change"), OTHERS.values(), ids=list(OTHERS), indirect=["tool"])
+def test_a_table_like_the_ledger_that_cannot_be_read_is_not_passed_over(
+    project: Project, tool: Tool, change: str
+) -> None:
+    project.sql(tool.clean, change, "create table kept (a int)")
+    first = next(iter(tool.files))
+    project.lay({first: tool.files[first].replace(A, "drop table kept;\n")})
+    ran = project.run("apply")
+
+    assert ran.status == 1
+    assert "what is applied here cannot be told" in ran.complaint
+    assert "kept" in project.tables()

@@ -116,6 +116,12 @@ class Shape:
             and all(self.known[column].admits(type_name) for column, type_name in types.items())
         )
 
+    def resembles(self, name: QName, types: Mapping[str, str], tables: Container[QName]) -> bool:
+        """Tell whether a table has the columns of this tool's ledger, but of other types or more of them, so
+        that it cannot be read as one. Fewer than three columns are anybody's."""
+        alike = len(self.required) > 2 and self.required.keys() <= types.keys()
+        return alike and self._named(name, tables) and not self.reads(name, types, tables)
+
     def is_made_by(self, table: Table, tables: Container[QName]) -> bool:
         """Tell whether `table` is exactly what the tool makes; foreign keys aside."""
         columns = {c.name: c for c in table.columns}

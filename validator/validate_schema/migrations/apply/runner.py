@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...model.errors import HistoryError, RunnerError
 from ...model.secret import mask
-from ..ledger import read_ledgers
+from ..ledger import read_ledgers, unread
 from ..records import MigrationSet
 from . import alone, bootstrap, execute, lock, plan, session, store
 from .plan import Consent, Plan
@@ -37,6 +37,11 @@ def survey(conn: "psycopg.Connection[Any]", migrations: MigrationSet, wishes: Wi
     taken: tuple[store.Row, ...] = ()
     if not rows:
         taken, source = bootstrap.take_over(migrations, ledgers, wishes.ledger, wishes.consent.edited)
+        if source is None and (table := unread(conn, migrations.tool)):
+            raise HistoryError(
+                f"{table} has the columns of {migrations.tool}'s ledger, but other types or more of them:"
+                " what is applied here cannot be told. Mend it, or drop it where nothing is applied"
+            )
     consent = replace(wishes.consent, edited=()) if taken else wishes.consent
     found = plan.make(migrations, rows or taken, store.unfinished(conn), consent)
     due = [body.file.version for body in found.pending]

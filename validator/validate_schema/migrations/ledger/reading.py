@@ -68,6 +68,16 @@ def read_ledgers_of(connection: "psycopg.Connection[Any]", schemas: Sequence[str
     return tuple(found)
 
 
+def unread(connection: "psycopg.Connection[Any]", tool: str) -> str:
+    """Return a table that looks like the tool's ledger and cannot be read as one, "" without one."""
+    with connection.transaction():
+        tables = trackers(connection)
+    names = {t.qname for t in tables}
+    shapes = [table.shape for of, table in _tables() if of.name == tool]
+    alike = (t for t in tables if any(shape.resembles(t.qname, t.columns, names) for shape in shapes))
+    return next((display(t.qname) for t in alike), "")
+
+
 def _platforms(tracker: Tracker, names: Collection[QName]) -> bool:
     return any(t.platforms(tracker.qname, names) for t in tools.everything() if t.platforms)
 
