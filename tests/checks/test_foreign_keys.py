@@ -89,6 +89,7 @@ def test_a_key_that_may_cross_is_found_with_all_that_is_known(bench: Bench) -> N
             CROSSING,
             ADD_LOCK,
         ),
+        basis=finding.basis,
     )
 
 
