@@ -83,12 +83,11 @@ def expired(use: SuppressionUse, facts: Facts) -> Flaw | None:
             f"expired on {use.expires.isoformat()}",
             "Mend what it accepts, or decide anew and set a later date.",
         )
-    owner = f" {use.owner} accepted it." if use.owner else ""
     return Flaw(
         message=message,
         expected="a date that is not past",
         observed=observed,
-        remedy=Remedy(note=f"{note}{owner} The reason given: {use.reason}"),
+        remedy=Remedy(note=f"{note}{_accepted(use)}"),
     )
 
 
@@ -147,16 +146,19 @@ def outlived(use: SuppressionUse, _facts: Facts) -> Flaw | None:
     if not use.basis or not use.matched or use.basis in use.bases:
         return None
     now = ", ".join(sorted(filter(None, use.bases))) or "none"
-    owner = f" {use.owner} accepted it." if use.owner else ""
     return Flaw(
         message=f"What the suppression {_name(use)} accepts has changed since",
         expected=f"the basis {use.basis}",
         observed=now,
         remedy=Remedy(
-            note="Look at the finding again: mend it, or decide anew and write its basis."
-            f"{owner} The reason given: {use.reason}"
+            note=f"Look at the finding again: mend it, or decide anew and write its basis.{_accepted(use)}"
         ),
     )
+
+
+def _accepted(use: SuppressionUse) -> str:
+    owner = f" {use.owner} accepted it." if use.owner else ""
+    return f"{owner} The reason given: {use.reason}"
 
 
 def _name(use: SuppressionUse) -> str:

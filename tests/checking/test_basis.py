@@ -7,7 +7,7 @@ import pytest
 
 from tests.fix_bench import Bench, execute
 from tests.fix_cli import Terminal
-from tests.fix_examples import facts_of
+from tests.fix_examples import CONFIG, facts_of
 from validate_schema.checking.engine import Outcome, run
 from validate_schema.checking.packs import builtin_checks
 from validate_schema.scratch import Database
@@ -35,13 +35,6 @@ create view titles as select title from all_titles;
 grant select on titles to app_user;
 grant select (id) on draft to app_user;
 """
-TOML = """
-[tenancy]
-root = "organization"
-column = "org_id"
-setting = "app.tenant_id"
-app_roles = ["app_user"]
-"""
 READERS, HELPED, OFF, VIEW, SIGNED = (
     ("RLS005", "notice.readers"),
     ("RLS005", "notice.helped"),
@@ -51,7 +44,7 @@ READERS, HELPED, OFF, VIEW, SIGNED = (
 )
 
 
-def judged(bench: Bench, change: str = "", toml: str = TOML) -> Outcome:
+def judged(bench: Bench, change: str = "", toml: str = CONFIG) -> Outcome:
     script = f"{NOTICES} {change}"
     with bench.open(script) as conn:
         execute(conn, script)
@@ -134,7 +127,7 @@ def test_what_is_no_way_out_rests_on_nothing(before: dict[tuple[str, str], str])
 
 def accepting(basis: str) -> str:
     return (
-        f'{TOML}[[checks.suppress]]\ncheck = "RLS005"\nobject = "notice.readers"\nreason = "public ones"\n'
+        f'{CONFIG}[[checks.suppress]]\ncheck = "RLS005"\nobject = "notice.readers"\nreason = "public ones"\n'
         f'owner = "Ana"\nbasis = "{basis}"\n'
     )
 
@@ -160,7 +153,7 @@ def measured(terminal: Terminal, url: str, *more: str) -> tuple[int, dict]:
 
 
 def test_a_baseline_knows_what_is_as_it_was(terminal: Terminal, database: Database) -> None:
-    terminal.write("c.toml", TOML.replace('app_roles = ["app_user"]', ""))
+    terminal.write("c.toml", CONFIG.replace('app_roles = ["app_user"]', ""))
     url = database.conninfo
     with database.connect(autocommit=True) as connection:
         execute(connection, ROOT + NOTICES.replace("to app_user", "to public"))
@@ -179,7 +172,7 @@ def test_a_baseline_knows_what_is_as_it_was(terminal: Terminal, database: Databa
 
 
 def test_a_baseline_of_an_older_version_knows_its_findings(terminal: Terminal, database: Database) -> None:
-    terminal.write("c.toml", TOML.replace('app_roles = ["app_user"]', ""))
+    terminal.write("c.toml", CONFIG.replace('app_roles = ["app_user"]', ""))
     with database.connect(autocommit=True) as connection:
         execute(connection, ROOT + NOTICES.replace("to app_user", "to public"))
     measured(terminal, database.conninfo, "--update-baseline", "--fail-on", "never")

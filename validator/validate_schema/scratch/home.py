@@ -234,8 +234,8 @@ def reachable(path: Path) -> bool:
 
 
 def note(path: Path) -> str:
-    """Return what a file of the cache holds, "" where that is no file of ours: a link, a pipe, a device, or
-    more than a note would be. Bytes that are no text are replaced."""
+    """Return what a file of the cache holds, its first 4 KiB, "" where that is a link, a pipe or a
+    device. Bytes that are no text are replaced."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:

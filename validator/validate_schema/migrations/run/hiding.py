@@ -35,7 +35,7 @@ _COUNTS = "select pg_catalog.current_setting('track_counts')::bool"
 _KEEP_PATH = """
 select pg_catalog.set_config('search_path', coalesce(
     (select pg_catalog.string_agg(pg_catalog.quote_ident(s), ', ')
-     from unnest(pg_catalog.current_schemas(false)) s), ''), true)
+     from pg_catalog.unnest(pg_catalog.current_schemas(false)) s), ''), true)
 """
 _ALSO_BOUND = (
     "row security binds whoever logs in to the scratch server too: that takes BYPASSRLS or a superuser"

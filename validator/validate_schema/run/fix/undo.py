@@ -44,10 +44,10 @@ def undo_of(connection: "psycopg.Connection", step: Step) -> tuple[Step, ...] | 
 def _told(connection: "psycopg.Connection", query: LiteralString, *values: str) -> str | None:
     """Return the one value of a query, with every name in it qualified: the migration may run under
     another search_path."""
-    path = connection.execute("select current_setting('search_path')").fetchone()
+    path = connection.execute("select pg_catalog.current_setting('search_path')").fetchone()
     connection.execute("set local search_path to ''")
     row = connection.execute(query, values).fetchone()
-    connection.execute("select set_config('search_path', %s, true)", path)
+    connection.execute("select pg_catalog.set_config('search_path', %s, true)", path)
     return row[0] if row else None
 
 
